@@ -1,0 +1,18 @@
+"""The time: wall time for showing, monotonic time for every duration."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+class Clock:
+    """The system's clocks; tests pass another one."""
+
+    def now(self) -> datetime:
+        """Return the wall time in UTC; it may jump."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow."""
+        return time.monotonic()

@@ -1,0 +1,1 @@
+"""What winch talks about, in the standard library alone: every floor depends on these words."""

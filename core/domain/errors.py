@@ -1,0 +1,310 @@
+"""Everything that can go wrong, by cause: one class per cause, a stable code, and what to do next.
+
+A code is part of the interface (`error_code` in JSON, the exit status of a command), so codes are
+added and never renamed. The sentence is for a person, the hint says what that person can do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """The stable name of a cause."""
+
+    USAGE = "usage"
+    CONFIG = "config"
+    UNKNOWN_ID = "unknown_id"
+    AMBIGUOUS_ID = "ambiguous_id"
+    NOT_ALLOWED = "not_allowed"
+    NOT_FOUND = "not_found"
+    AUTH_REQUIRED = "auth_required"
+    HTTP_STATUS = "http_status"
+    PROTOCOL = "protocol"
+    REDIRECT = "redirect"
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    DNS = "dns"
+    TLS = "tls"
+    INCOMPLETE = "incomplete"
+    CANNOT_RESUME = "cannot_resume"
+    FILE_CHANGED = "file_changed"
+    DISK_FULL = "disk_full"
+    DISK = "disk"
+    DESTINATION = "destination"
+    EXISTS = "exists"
+    LOCKED = "locked"
+    CHECKSUM = "checksum"
+    STATE = "state"
+    STOPPED = "stopped"
+    DAEMON = "daemon"
+    RPC = "rpc"
+    INTERNAL = "internal"
+
+
+class ExitCode:
+    """Exit statuses of the command line, a contract with the scripts that call it."""
+
+    OK = 0
+    OTHER = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    NETWORK = 6
+    UNFINISHED = 7
+    CANNOT_RESUME = 8
+    DISK = 9
+    EXISTS = 13
+    HTTP = 22
+    AUTH = 24
+    CHECKSUM = 32
+
+
+_EXIT_CODES: dict[ErrorCode, int] = {
+    ErrorCode.USAGE: ExitCode.USAGE,
+    ErrorCode.CONFIG: ExitCode.USAGE,
+    ErrorCode.UNKNOWN_ID: ExitCode.USAGE,
+    ErrorCode.AMBIGUOUS_ID: ExitCode.USAGE,
+    ErrorCode.DESTINATION: ExitCode.USAGE,
+    ErrorCode.NOT_FOUND: ExitCode.NOT_FOUND,
+    ErrorCode.NETWORK: ExitCode.NETWORK,
+    ErrorCode.TIMEOUT: ExitCode.NETWORK,
+    ErrorCode.DNS: ExitCode.NETWORK,
+    ErrorCode.TLS: ExitCode.NETWORK,
+    ErrorCode.INCOMPLETE: ExitCode.NETWORK,
+    ErrorCode.STOPPED: ExitCode.UNFINISHED,
+    ErrorCode.CANNOT_RESUME: ExitCode.CANNOT_RESUME,
+    ErrorCode.DISK_FULL: ExitCode.DISK,
+    ErrorCode.DISK: ExitCode.DISK,
+    ErrorCode.EXISTS: ExitCode.EXISTS,
+    ErrorCode.HTTP_STATUS: ExitCode.HTTP,
+    ErrorCode.PROTOCOL: ExitCode.HTTP,
+    ErrorCode.REDIRECT: ExitCode.HTTP,
+    ErrorCode.FILE_CHANGED: ExitCode.HTTP,
+    ErrorCode.AUTH_REQUIRED: ExitCode.AUTH,
+    ErrorCode.CHECKSUM: ExitCode.CHECKSUM,
+}
+
+
+def exit_code(code: ErrorCode) -> int:
+    """Return the exit status that stands for a cause; a cause without its own is 1."""
+    return _EXIT_CODES.get(code, ExitCode.OTHER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorInfo:
+    """What is left of an error once it is stored, sent or shown: no exception, no traceback."""
+
+    code: ErrorCode
+    message: str
+    hint: str = ""
+
+    def to_error(self) -> WinchError:
+        """Make the exception again that this was taken from, for the far side of a socket."""
+        error = WinchError(self.message, hint=self.hint)
+        error.code = self.code
+        return error
+
+
+class WinchError(Exception):
+    """The root of every error that winch raises on purpose.
+
+    `code` is the stable cause, `hint` the next step for the person, `retryable` whether the same
+    request may succeed later without anybody changing anything.
+    """
+
+    code: ErrorCode = ErrorCode.INTERNAL
+    retryable: bool = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status of a command that ends with this error."""
+        return exit_code(self.code)
+
+    def info(self) -> ErrorInfo:
+        """Return the part of this error that can be stored, sent and shown."""
+        return ErrorInfo(code=self.code, message=self.message, hint=self.hint)
+
+
+class UsageError(WinchError):
+    """The person asked for something that cannot be meant."""
+
+    code = ErrorCode.USAGE
+
+
+class ConfigError(WinchError):
+    """A setting is misspelt, of the wrong type or out of range."""
+
+    code = ErrorCode.CONFIG
+
+
+class UnknownIdError(WinchError):
+    """No download has this id."""
+
+    code = ErrorCode.UNKNOWN_ID
+
+
+class AmbiguousIdError(WinchError):
+    """More than one download has an id that starts like this."""
+
+    code = ErrorCode.AMBIGUOUS_ID
+
+
+class NotAllowedError(WinchError):
+    """The download's state does not admit this action."""
+
+    code = ErrorCode.NOT_ALLOWED
+
+
+class TransferError(WinchError):
+    """A download did not get on: the base of what the network and the server do."""
+
+
+class NetworkError(TransferError):
+    """The connection was refused, reset or never came about."""
+
+    code = ErrorCode.NETWORK
+    retryable = True
+
+
+class TransferTimeoutError(NetworkError):
+    """Nothing arrived for longer than the read timeout."""
+
+    code = ErrorCode.TIMEOUT
+
+
+class DnsError(NetworkError):
+    """The host's name could not be resolved."""
+
+    code = ErrorCode.DNS
+
+
+class TlsError(TransferError):
+    """The server could not prove who it is; there is no fallback (SERVERS.md 51)."""
+
+    code = ErrorCode.TLS
+
+
+class IncompleteBodyError(NetworkError):
+    """The body ended before the announced length (RFC 9112 section 8)."""
+
+    code = ErrorCode.INCOMPLETE
+
+
+class ProtocolError(TransferError):
+    """The answer breaks HTTP, so its bytes cannot be trusted."""
+
+    code = ErrorCode.PROTOCOL
+
+
+class RedirectError(TransferError):
+    """A redirect loops, leads nowhere or leads where it must not."""
+
+    code = ErrorCode.REDIRECT
+
+
+class FileChangedError(TransferError):
+    """The server's answer no longer is the file that was begun."""
+
+    code = ErrorCode.FILE_CHANGED
+
+
+class HttpStatusError(TransferError):
+    """The server answered with an error status.
+
+    `retry_after` is the wait in seconds that the server asked for (RFC 9110 section 10.2.3), or
+    None.
+    """
+
+    code = ErrorCode.HTTP_STATUS
+
+    def __init__(
+        self, message: str, *, status: int, retry_after: float | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.retry_after = retry_after
+        self.retryable = status in (408, 425, 429) or (status >= 500 and status != 501)
+
+
+class NotFoundError(HttpStatusError):
+    """The server has nothing at this address (404, 410)."""
+
+    code = ErrorCode.NOT_FOUND
+
+
+class AuthRequiredError(HttpStatusError):
+    """The server or a proxy wants to know who asks (401, 403, 407)."""
+
+    code = ErrorCode.AUTH_REQUIRED
+
+
+class CannotResumeError(TransferError):
+    """The server cannot continue the file and a restart is not wanted."""
+
+    code = ErrorCode.CANNOT_RESUME
+
+
+class DiskError(WinchError):
+    """The destination's disk failed to read or write."""
+
+    code = ErrorCode.DISK
+
+
+class DiskFullError(DiskError):
+    """No space or quota is left (ENOSPC, EDQUOT)."""
+
+    code = ErrorCode.DISK_FULL
+
+
+class DestinationError(WinchError):
+    """The directory is missing, is no directory or cannot be written."""
+
+    code = ErrorCode.DESTINATION
+
+
+class DestinationExistsError(WinchError):
+    """The destination exists and the conflict rule is `fail`."""
+
+    code = ErrorCode.EXISTS
+
+
+class LockedError(WinchError):
+    """Another process holds the state directory or the part file."""
+
+    code = ErrorCode.LOCKED
+
+
+class ChecksumError(WinchError):
+    """The file is whole but it is not the file that was asked for."""
+
+    code = ErrorCode.CHECKSUM
+
+
+class StateError(WinchError):
+    """What winch keeps on disk cannot be read or written."""
+
+    code = ErrorCode.STATE
+
+
+class StoppedError(WinchError):
+    """The work was told to stop before it was done."""
+
+    code = ErrorCode.STOPPED
+
+
+class DaemonError(WinchError):
+    """The daemon cannot be started or reached."""
+
+    code = ErrorCode.DAEMON
+
+
+class RpcError(WinchError):
+    """A message on the socket is malformed, unknown or too long."""
+
+    code = ErrorCode.RPC

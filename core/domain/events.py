@@ -1,0 +1,56 @@
+"""What a service tells its subscribers.
+
+Nothing durable rides on events: one that is missed is made good by the next Snapshot. `revision`
+grows with every event, so that a subscriber can see that it missed none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.domain.models import Download, Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything there is: the first event of a subscription, and the remedy for falling behind."""
+
+    revision: int
+    downloads: tuple[Download, ...]
+    progress: Mapping[str, Progress]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """Downloads that were not there before."""
+
+    revision: int
+    downloads: tuple[Download, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """Downloads whose record was replaced (state, name, place in the queue, …)."""
+
+    revision: int
+    downloads: tuple[Download, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """Downloads that are gone from the list."""
+
+    revision: int
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressBatch:
+    """How far the moving downloads are by now; only the latest counts."""
+
+    revision: int
+    progress: Mapping[str, Progress]
+
+
+Event = Snapshot | Added | Changed | Removed | ProgressBatch

@@ -1,0 +1,237 @@
+"""The nouns: a download, what was asked for, what the server holds and how far it got.
+
+All are frozen: a state is replaced, never edited, so that a value which was stored, sent or shown
+cannot change behind anybody's back. Sizes are bytes, rates bytes per second, durations seconds,
+offsets half-open.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from core.domain.errors import ErrorInfo, UsageError
+
+
+class Status(StrEnum):
+    """Where a download stands for the person who asked for it."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more will happen unless a person asks for it."""
+        return self not in (Status.PENDING, Status.ACTIVE)
+
+
+class Phase(StrEnum):
+    """What an active download is doing."""
+
+    CONNECTING = "connecting"
+    DOWNLOADING = "downloading"
+    VERIFYING = "verifying"
+    FINALIZING = "finalizing"
+
+
+class WaitReason(StrEnum):
+    """Why a pending download does not move."""
+
+    QUEUED = "queued"
+    RETRY = "retry"
+    HELD = "held"
+
+
+_DIGEST_LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128, "blake2b": 128}
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """A digest that the whole file must have."""
+
+    algorithm: str
+    hexdigest: str
+
+    @classmethod
+    def parse(cls, text: str) -> Checksum:
+        """Read `ALGORITHM:HEX`; raises UsageError when the name or the length cannot be right."""
+        algorithm, _, digest = text.strip().partition(":")
+        algorithm = algorithm.lower().replace("-", "")
+        digest = digest.strip().lower()
+        length = _DIGEST_LENGTHS.get(algorithm)
+        if length is None:
+            known = ", ".join(sorted(_DIGEST_LENGTHS))
+            raise UsageError(
+                f"'{text}' names no known checksum algorithm",
+                hint=f"write ALGORITHM:HEX with one of {known}",
+            )
+        if len(digest) != length or not re.fullmatch(r"[0-9a-f]+", digest):
+            raise UsageError(
+                f"a {algorithm} checksum has {length} hexadecimal digits, this one has"
+                f" {len(digest)} characters",
+                hint="copy the whole digest",
+            )
+        return cls(algorithm, digest)
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.hexdigest}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadRequest:
+    """What a person asked for.
+
+    `directory` is absolute. `name` None lets the server and the URL decide. `retries` None takes
+    the setting. `headers` go to the URL's own origin only.
+    """
+
+    url: str
+    directory: str
+    name: str | None = None
+    checksum: Checksum | None = None
+    retries: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    priority: int = 0
+    group: str | None = None
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validator:
+    """What tells one version of a resource from another (RFC 9110 section 8.8)."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+    date: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """What the server said it holds, taken from one answer.
+
+    `total` is None where the server does not say; `ranges` None where it neither offers nor
+    refuses them.
+    """
+
+    url: str
+    total: int | None
+    validator: Validator
+    ranges: bool | None
+    disposition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of the file, `start` inclusive, `end` exclusive; `end` None runs to the unknown."""
+
+    start: int
+    end: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartIdentity:
+    """Which file on disk a record speaks of, so that a replaced part file is noticed."""
+
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRecord:
+    """What is proved to be on disk of an unfinished download.
+
+    `done` are disjoint, sorted stretches whose bytes were synced before this record was written.
+    """
+
+    id: str
+    url: str
+    name: str
+    total: int | None
+    validator: Validator
+    part: PartIdentity
+    done: tuple[Segment, ...]
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a download is right now; never written to downloads.json.
+
+    `rate` and `eta` are None where nothing can be said honestly.
+    """
+
+    bytes_downloaded: int = 0
+    rate: float | None = None
+    eta: float | None = None
+    connections: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """One thing that happened to a download, in a sentence."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """One file on its way, as it is stored and as it is shown.
+
+    `order` sorts the queue (small first within a priority) and is sparse, so that a move rewrites
+    one record. `name` is a guess from the URL until `name_settled`.
+    """
+
+    id: str
+    request: DownloadRequest
+    name: str
+    order: float
+    created_at: datetime
+    status: Status = Status.PENDING
+    phase: Phase | None = None
+    wait_reason: WaitReason | None = None
+    retry_at: datetime | None = None
+    retry_count: int = 0
+    name_settled: bool = False
+    total_bytes: int | None = None
+    error: ErrorInfo | None = None
+    resume_verdict: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    timeline: tuple[TimelineEntry, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Where the file is, or will be, under its final name."""
+        return f"{self.request.directory.rstrip('/')}/{self.name}"
+
+    @property
+    def part_path(self) -> str:
+        """Where its bytes are until it is whole."""
+        return f"{self.path}.part"
+
+    @property
+    def sort_key(self) -> tuple[int, float]:
+        """Higher priority first, then the queue's order."""
+        return (-self.request.priority, self.order)
+
+    def replace(self, **changes: object) -> Download:
+        """Return this download with some fields replaced."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadView:
+    """A download together with its progress and its place in the queue (1 is first)."""
+
+    download: Download
+    progress: Progress
+    position: int

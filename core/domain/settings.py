@@ -1,0 +1,102 @@
+"""Every setting with its default and its limits; config.toml and WINCH_<SECTION>_<KEY> fill them.
+
+A setting exists once something obeys it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from core.domain.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadSettings:
+    """`directory` is where files go when a command names none; `.` is where it was called from."""
+
+    directory: str = "."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """How much may happen at once."""
+
+    active: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySettings:
+    """How often and how long to try again: `base` and `cap` in seconds, doubling in between."""
+
+    attempts: int = 10
+    base: float = 1.0
+    cap: float = 120.0
+    retry_after_cap: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSettings:
+    """Seconds to wait for a connection and for the next bytes."""
+
+    connect_timeout: float = 20.0
+    read_timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreenSettings:
+    """`refresh` is repaints per second, 0 lets the screen choose (4 locally, 1 over SSH)."""
+
+    theme: str = "textual-dark"
+    refresh: float = 0.0
+    ascii: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonSettings:
+    """`linger`: seconds an idle daemon without clients stays."""
+
+    linger: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, by section."""
+
+    downloads: DownloadSettings = field(default_factory=DownloadSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    retry: RetrySettings = field(default_factory=RetrySettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    screen: ScreenSettings = field(default_factory=ScreenSettings)
+    daemon: DaemonSettings = field(default_factory=DaemonSettings)
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _BOUNDS.items():
+            section, _, key = name.partition(".")
+            value = getattr(getattr(self, section), key)
+            if not low <= value <= high:
+                raise ConfigError(
+                    f"{name} is {value}, but must lie between {low} and {high}",
+                    hint=f"change {key} in the section [{section}] of config.toml, or"
+                    f" WINCH_{section.upper()}_{key.upper()}",
+                )
+
+
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "limits.active": (1, 10_000),
+    "retry.attempts": (0, 1_000_000),
+    "retry.base": (0.0, 3600.0),
+    "retry.cap": (0.0, 86_400.0),
+    "retry.retry_after_cap": (0.0, 86_400.0),
+    "network.connect_timeout": (0.1, 3600.0),
+    "network.read_timeout": (0.1, 86_400.0),
+    "screen.refresh": (0.0, 60.0),
+    "daemon.linger": (0.0, 31_536_000.0),
+}
+
+
+def sections() -> dict[str, tuple[str, ...]]:
+    """Return the name of every section with the names of its keys."""
+    return {
+        section.name: tuple(f.name for f in fields(getattr(Settings(), section.name)))
+        for section in fields(Settings)
+    }
