@@ -239,7 +239,7 @@ class NotFoundError(HttpStatusError):
 
 
 class AuthRequiredError(HttpStatusError):
-    """The server or a proxy wants to know who asks (401, 403, 407)."""
+    """The server or a proxy wants to know who asks (401, 407)."""
 
     code = ErrorCode.AUTH_REQUIRED
 

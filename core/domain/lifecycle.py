@@ -53,10 +53,21 @@ def next_status(status: Status, action: Action) -> Status:
         ) from None
 
 
+def is_already(status: Status, action: Action) -> bool:
+    """Tell whether an action asks for what is so: then it is granted and changes nothing."""
+    return status in _GOALS.get(action, ())
+
+
 def allowed_actions(status: Status) -> frozenset[Action]:
     """Return every action that a state admits."""
     return frozenset(action for (from_, action) in TRANSITIONS if from_ is status)
 
+
+_GOALS = {
+    Action.PAUSE: (Status.PAUSED,),
+    Action.RESUME: (Status.PENDING, Status.ACTIVE),
+    Action.CANCEL: (Status.CANCELLED,),
+}
 
 _PARTICIPLES = {
     Action.PAUSE: "paused",

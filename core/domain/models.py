@@ -117,15 +117,15 @@ class Validator:
 class Resource:
     """What the server said it holds, taken from one answer.
 
-    `total` is None where the server does not say; `ranges` None where it neither offers nor
-    refuses them.
+    `total` is None where the server does not say; `ranges` tells whether it has answered with one.
     """
 
     url: str
     total: int | None
     validator: Validator
-    ranges: bool | None
+    ranges: bool
     disposition: str | None = None
+    media_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +152,8 @@ class ResumeRecord:
     """
 
     id: str
-    url: str
     name: str
-    total: int | None
-    validator: Validator
+    resource: Resource
     part: PartIdentity
     done: tuple[Segment, ...]
     version: int = 1

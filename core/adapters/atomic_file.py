@@ -1,0 +1,139 @@
+"""Replace a small file so that, whatever happens, the old content or the new one is there whole.
+
+For everything that winch keeps about itself (downloads.json, resume data). The temporary file has
+a fixed name, so that a kill leaves nothing behind that the next write does not reuse: one process
+owns a state directory, and each store lets one writer at a time reach a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from core.domain.errors import DiskFullError, StateError, WinchError
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+
+def write_atomically(path: Path, chunks: Iterable[bytes], *, backup: Path | None = None) -> None:
+    """Replace `path` by the chunks; on return they survive a power cut.
+
+    The new file has mode 0600; missing directories are made with 0700. With `backup`, the previous
+    content is kept there, and at every instant `path` or `backup` is whole. Raises OSError; `path`
+    then holds the old content, or the new one where only its durability is in doubt.
+    """
+    make_private_directory(path.parent)
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        _write_new(temporary, chunks)
+        if backup is not None:
+            _keep(path, backup)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def make_private_directory(path: Path) -> None:
+    """Make sure that the directory exists and that only its owner can look inside.
+
+    The entries of the directories that had to be made are synced as well: a file that survives a
+    power cut is of no use below a directory that does not. Raises OSError.
+    """
+    if path.is_dir():
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o700)
+        return
+    if not path.parent.is_dir():
+        make_private_directory(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+    sync_directory(path.parent)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what cannot be trusted to `<name>.damaged-<time>` and return the new path.
+
+    It is kept for a person to look at, and never overwritten by the next damage: the time goes
+    down to microseconds. Raises OSError.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    target = path.with_name(f"{path.name}.damaged-{stamp}")
+    path.rename(target)
+    sync_directory(path.parent)
+    return target
+
+
+def sync_file(descriptor: int) -> None:
+    """Return once a file's bytes are on the medium, as far as the kernel can tell.
+
+    macOS leaves them in the drive's cache unless asked with F_FULLFSYNC, which some file systems
+    do not know. Raises OSError.
+    """
+    if sys.platform == "darwin":
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
+def sync_directory(path: Path) -> None:
+    """Return once the names in a directory (created, renamed, removed) are on the medium."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def state_error(error: OSError, path: Path, *, verb: str = "written") -> WinchError:
+    """Return the error to raise for one of the system's: DiskFullError where space is missing."""
+    reason = error.strerror or str(error)
+    if error.errno in _NO_SPACE:
+        return DiskFullError(
+            f"{path} cannot be {verb}: {reason}",
+            hint=f"free some space on the disk that holds {path.parent}",
+        )
+    return StateError(
+        f"{path} cannot be {verb}: {reason}",
+        hint=f"check the disk and the permissions of {path.parent}",
+    )
+
+
+def _write_new(path: Path, chunks: Iterable[bytes]) -> None:
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        for chunk in chunks:
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        sync_file(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _keep(path: Path, backup: Path) -> None:
+    # A second name first, moved over the old backup afterwards: neither name is ever missing.
+    second = backup.with_name(f"{backup.name}.tmp")
+    second.unlink(missing_ok=True)
+    try:
+        os.link(path, second, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        # Without hard links `path` is missing for a moment, but then `backup` is whole.
+        path.replace(backup)
+        return
+    second.replace(backup)

@@ -1,0 +1,162 @@
+"""Fill the settings from config.toml and the environment, and say where each value came from.
+
+A setting that is misspelt must not be passed over in silence: the person believes it holds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from core.domain.errors import ConfigError
+from core.domain.settings import Settings, sections
+
+_PREFIX = "WINCH_"
+
+# What the person is told a value must be, by the type of its field.
+_EXPECTED: dict[object, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: 'text in quotes ("…")',
+}
+
+
+class Source(StrEnum):
+    """What had the last word on a setting."""
+
+    DEFAULT = "default"
+    FILE = "config.toml"
+    ENVIRONMENT = "environment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingValue:
+    """One setting as it holds now."""
+
+    section: str
+    key: str
+    value: object
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """The settings in force, each with its source, in the order of the sections."""
+
+    settings: Settings
+    values: tuple[SettingValue, ...]
+
+    def to_toml(self) -> str:
+        """Return the settings as a config.toml; a comment names each value's source."""
+        lines: list[str] = []
+        for item in self.values:
+            if f"[{item.section}]" not in lines:
+                lines += ["", f"[{item.section}]"]
+            lines.append(f"{item.key} = {_toml(item.value)}  # {item.source}")
+        return "\n".join(lines[1:]) + "\n"
+
+
+def load(path: Path, env: Mapping[str, str]) -> Configuration:
+    """Return the defaults, overridden by the file if there is one, overridden by the environment.
+
+    Raises ConfigError naming the place and, for a misspelling, the nearest name that exists.
+    """
+    found: dict[tuple[str, str], tuple[object, Source]] = {
+        name: (value, Source.FILE) for name, value in _from_file(path).items()
+    }
+    found |= {name: (value, Source.ENVIRONMENT) for name, value in _from_env(env).items()}
+    chosen: dict[str, dict[str, object]] = {section: {} for section in sections()}
+    for (section, key), (value, _) in found.items():
+        chosen[section][key] = value
+    settings = msgspec.convert(chosen, Settings)
+    values = tuple(
+        SettingValue(
+            section=section,
+            key=key,
+            value=getattr(getattr(settings, section), key),
+            source=found[section, key][1] if (section, key) in found else Source.DEFAULT,
+        )
+        for section, keys in sections().items()
+        for key in keys
+    )
+    return Configuration(settings=settings, values=values)
+
+
+def _from_file(path: Path) -> dict[tuple[str, str], object]:
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text", hint="save it as UTF-8") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(
+            f"{path} is not valid TOML: {error}", hint="text values need quotes"
+        ) from error
+    values: dict[tuple[str, str], object] = {}
+    for section, table in document.items():
+        if section not in sections():
+            raise ConfigError(
+                f"{path}: there is no section [{section}]", hint=_did_you_mean(section, sections())
+            )
+        if not isinstance(table, dict):
+            raise ConfigError(f"{path}: {section} is a section", hint=f"write [{section}]")
+        for key, value in table.items():
+            values[section, key] = _checked(section, key, value, where=str(path), strict=True)
+    return values
+
+
+def _from_env(env: Mapping[str, str]) -> dict[tuple[str, str], object]:
+    values: dict[tuple[str, str], object] = {}
+    for name, text in env.items():
+        for section in sections():
+            prefix = f"{_PREFIX}{section.upper()}_"
+            if name.startswith(prefix):
+                key = name.removeprefix(prefix).lower()
+                values[section, key] = _checked(section, key, text, where=name, strict=False)
+    return values
+
+
+def _checked(section: str, key: str, value: object, *, where: str, strict: bool) -> object:
+    """Return a value in the type of its setting; `strict` False reads it from text."""
+    keys = sections()[section]
+    if key not in keys:
+        raise ConfigError(
+            f"{where}: there is no setting {key} in the section [{section}]",
+            hint=_did_you_mean(key, keys),
+        )
+    wanted = _type_of(section, key)
+    try:
+        converted: object = msgspec.convert(value, wanted, strict=strict)
+    except msgspec.ValidationError as error:
+        expected = _EXPECTED.get(wanted, "something else")
+        raise ConfigError(f"{where}: {section}.{key} must be {expected}, not {value!r}") from error
+    return converted
+
+
+def _type_of(section: str, key: str) -> type:
+    section_type = typing.get_type_hints(Settings)[section]
+    wanted: type = typing.get_type_hints(section_type)[key]
+    return wanted
+
+
+def _did_you_mean(name: str, known: typing.Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
+
+
+def _toml(value: object) -> str:
+    # A JSON scalar is a TOML value, but for the one control character that JSON leaves bare.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

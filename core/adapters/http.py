@@ -1,0 +1,175 @@
+"""HTTP as winch needs it: one GET at a time, its body piece by piece, and errors by cause.
+
+The only importer of aiohttp. Bodies are never decoded, redirects are followed here by the rules of
+`policy.redirects`, and every exception of the library becomes one of winch's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+import ssl
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import aiohttp
+from yarl import URL
+
+from core.domain.errors import (
+    DnsError,
+    IncompleteBodyError,
+    NetworkError,
+    ProtocolError,
+    TlsError,
+    TransferTimeoutError,
+    UsageError,
+)
+from core.domain.settings import NetworkSettings
+from core.domain.version import VERSION
+from core.policy.redirects import STATUSES, Hop, follow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+READ_BUFFER: Final = 2 * 1024 * 1024
+
+
+class Response:
+    """An answer whose body is still on its way. Header names are lower case, repeats joined."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.url = str(response.url)
+        self.status = response.status
+        self.headers: Mapping[str, str] = {
+            name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers
+        }
+
+    async def read(self) -> bytes:
+        """Return the bytes that have arrived, at least one; `b""` where the body ends.
+
+        A body that was cut may look like one that ended: callers count. Raises NetworkError and
+        its kin.
+        """
+        with _translated(self.url):
+            return await self._response.content.readany()
+
+
+class HttpClient:
+    """Connections to servers, shared by all downloads."""
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        self._settings = settings
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def get(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Response]:
+        """Send a GET, follow redirects and yield the answer, whatever its status.
+
+        `headers` travel as far as the URL's own origin; userinfo in the URL becomes an
+        Authorization header and leaves the address. Leaving early closes the connection.
+        """
+        hop = _without_userinfo(url, headers)
+        for count in itertools.count():
+            with _translated(hop.url):
+                response = await self._open().get(
+                    URL(hop.url, encoded=hop.url.isascii() and " " not in hop.url),
+                    headers=hop.headers,
+                    allow_redirects=False,
+                )
+            try:
+                if response.status not in STATUSES:
+                    yield Response(response)
+                    return
+                hop = follow(hop, response.headers.get("Location"), count=count)
+            finally:
+                response.release()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                auto_decompress=False,
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": f"winch/{VERSION}", "Accept": "*/*"},
+                read_bufsize=READ_BUFFER,
+                timeout=aiohttp.ClientTimeout(
+                    total=None,
+                    sock_connect=self._settings.connect_timeout,
+                    sock_read=self._settings.read_timeout,
+                ),
+            )
+        return self._session
+
+
+def _without_userinfo(url: str, headers: Mapping[str, str]) -> Hop:
+    parts = urlsplit(url)
+    userinfo, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return Hop(url, headers)
+    bare = urlunsplit(parts._replace(netloc=host))
+    if any(name.lower() == "authorization" for name in headers):
+        return Hop(bare, headers)
+    credentials = b64encode(unquote(userinfo).encode()).decode()
+    return Hop(bare, {**headers, "Authorization": f"Basic {credentials}"})
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:  # noqa: C901
+    """Turn the library's exceptions into winch's, most specific first."""
+    host = urlsplit(url).hostname or "the server"
+    try:
+        yield
+    except aiohttp.InvalidURL:
+        raise UsageError("the address cannot be read as a URL") from None
+    except aiohttp.ClientSSLError as error:
+        raise TlsError(
+            f"{host} could not prove who it is: {_ssl_reason(error)}",
+            hint="check the host's name and this machine's clock and certificates",
+        ) from error
+    except (aiohttp.ConnectionTimeoutError, aiohttp.SocketTimeoutError, TimeoutError) as error:
+        raise TransferTimeoutError(f"{host} sent nothing for too long") from error
+    except aiohttp.ClientConnectorDNSError as error:
+        raise DnsError(f"the name {host} could not be resolved") from error
+    except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, socket.gaierror):
+            raise DnsError(f"the name {host} could not be resolved") from error
+        raise NetworkError(f"cannot connect to {host}: {_os_reason(error.os_error)}") from error
+    except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError) as error:
+        raise IncompleteBodyError(f"{host} closed the connection too early") from error
+    except aiohttp.ClientResponseError as error:
+        raise ProtocolError(
+            f"the answer of {host} breaks HTTP: {error.message.splitlines()[0][:200]}"
+            if error.message
+            else f"the answer of {host} breaks HTTP",
+        ) from error
+    except (aiohttp.ClientOSError, ConnectionError, asyncio.IncompleteReadError) as error:
+        raise NetworkError(f"the connection to {host} broke: {_os_reason(error)}") from error
+    except aiohttp.ClientError as error:
+        raise NetworkError(f"the request to {host} failed: {type(error).__name__}") from error
+
+
+def _os_reason(error: BaseException) -> str:
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return str(reason)
+
+
+def _ssl_reason(error: aiohttp.ClientSSLError) -> str:
+    cause: BaseException = error
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return cause.verify_message
+    return _os_reason(cause)

@@ -1,0 +1,67 @@
+"""What the daemon notes for people: a rotating file, for its owner alone, without secrets."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from core.domain.errors import StateError
+from core.domain.redact import redact_url
+
+_MAX_BYTES = 1024 * 1024
+_OLDER_FILES = 3
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>]+")
+
+
+@contextmanager
+def logging_to(path: Path) -> Iterator[None]:
+    """Send what is logged to `path` while the context lasts; raises StateError."""
+    try:
+        handler = _PrivateFileHandler(
+            path, maxBytes=_MAX_BYTES, backupCount=_OLDER_FILES, encoding="utf-8"
+        )
+    except OSError as error:
+        raise StateError(f"the log {path} cannot be written: {error.strerror}") from error
+    handler.setFormatter(_RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+        handler.close()
+
+
+class _PrivateFileHandler(RotatingFileHandler):
+    """Makes its files with mode 0600 from the first byte on."""
+
+    def _open(self) -> io.TextIOWrapper:
+        descriptor = os.open(
+            self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+        )
+        return io.TextIOWrapper(
+            os.fdopen(descriptor, "ab", buffering=0),
+            encoding="utf-8",
+            errors="backslashreplace",
+            write_through=True,
+        )
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        # A full disk must not fill the terminal of a foreground daemon with tracebacks.
+        del record
+
+
+class _RedactingFormatter(logging.Formatter):
+    """Redacts the finished text, so that a traceback gives nothing away either."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _URL.sub(lambda found: redact_url(found[0]), super().format(record))

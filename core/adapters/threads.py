@@ -1,0 +1,34 @@
+"""Run blocking work in a thread so that it is over, one way or the other, before anyone goes on.
+
+A write that has begun cannot be taken back: were its caller cancelled while the thread still runs,
+the next write to the same file would meet the first one half done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+async def run_to_end(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Return what `function` returns, called in a thread; a cancellation waits for its end.
+
+    Raises what the function raises, or CancelledError once the function has ended.
+    """
+    # An executor's future and no task: the end of asyncio.run cancels tasks, and a thread that
+    # nobody waits for any more would go on writing.
+    work = asyncio.get_running_loop().run_in_executor(None, lambda: function(*args, **kwargs))
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        work.exception()
+        raise cancelled
+    return work.result()

@@ -1,0 +1,279 @@
+"""What a front end may ask of the downloads in this process: the service itself.
+
+It lives in one event loop and answers requests by changing the ledger; the runner does the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import os
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from core.adapters.catalog import Catalog
+from core.adapters.clock import Clock
+from core.adapters.http import HttpClient
+from core.adapters.part_file import check_directory, delete, exists
+from core.adapters.resume_data import ResumeStore
+from core.domain.errors import NotAllowedError, StoppedError
+from core.domain.events import Event
+from core.domain.lifecycle import Action, allowed_actions, is_already
+from core.domain.models import Download, DownloadRequest, DownloadView, Status
+from core.domain.redact import redact_url
+from core.domain.service import MoveTo, Outcome, Refusal, Removal, ServiceStatus
+from core.domain.settings import Settings
+from core.domain.version import VERSION
+from core.engine.ledger import Ledger
+from core.engine.queue import SHORT
+from core.engine.runner import Runner
+from core.engine.transfer import Tools
+from core.policy.filename import suggest
+from core.policy.requests import check_request
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Implements `DownloadService`. With `embedded`, only downloads that were admitted run."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        catalog: Catalog,
+        resume_data: ResumeStore,
+        http: HttpClient,
+        clock: Clock,
+        embedded: bool = False,
+    ) -> None:
+        self._clock = clock
+        self._http = http
+        self._resume_data = resume_data
+        self._embedded = embedded
+        self._ledger = Ledger(catalog, clock)
+        self._queue = self._ledger.queue
+        tools = Tools(http=http, resume_data=resume_data, clock=clock)
+        self._runner = Runner(settings, self._ledger, tools, embedded=embedded)
+        self._started_at = clock.now()
+        self._closing = False
+        self.stop_requested = asyncio.Event()
+        self.client_count: Callable[[], int] = lambda: 0
+
+    async def start(self) -> None:
+        """Load what was there before and begin to work it off; raises StateError."""
+        downloads = await self._ledger.load()
+        for id_, record in (await self._resume_data.load_all()).items():
+            if id_ in self._queue:
+                self._ledger.settle(id_, sum((s.end or s.start) - s.start for s in record.done))
+        for download in downloads:
+            self._runner.enqueue(download)
+        log.info("loaded %d downloads", len(downloads))
+
+    async def close(self) -> None:
+        """Stop all transfers, with what they have recorded, and write the state; idempotent."""
+        if self._closing:
+            return
+        self._closing = True
+        try:
+            await self._runner.close()
+        finally:
+            await self._http.close()
+            await self._ledger.close()
+
+    def admit(self, ids: Iterable[str]) -> None:
+        """Let these downloads run in an embedded engine, which holds all others."""
+        self._runner.admit(ids)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything runs, waits for its turn or waits to be tried again."""
+        return self._runner.has_work
+
+    def on_work_change(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called whenever `has_work` may have changed."""
+        self._runner.on_work_change = callback
+
+    async def add(self, requests: Sequence[DownloadRequest]) -> list[Download]:
+        """Queue downloads, durably; see `DownloadService.add`."""
+        for request in requests:
+            check_request(request)
+        for directory in dict.fromkeys(request.directory for request in requests):
+            await check_directory(directory)
+        self._refuse_if_closing()
+        asked = [self._continue(request) or self._create(request) for request in requests]
+        await self._ledger.flush()
+        added = [self._queue[d.id] for d in asked if d.id in self._queue]
+        for download in added:
+            self._runner.enqueue(download)
+        return [self._queue[d.id] for d in added]
+
+    async def downloads(self) -> list[DownloadView]:
+        """Return everything in the list, in the order of the queue."""
+        return [
+            DownloadView(download=d, progress=self._ledger.progress_of(d.id), position=position)
+            for position, d in enumerate(self._queue.ordered(), start=1)
+        ]
+
+    async def find(self, id: str) -> DownloadView:  # noqa: A002
+        """Return one download; raises UnknownIdError or AmbiguousIdError."""
+        (found,) = self._queue.resolve([id])
+        position = 1 + sum(other.sort_key < found.sort_key for other in self._queue)
+        progress = self._ledger.progress_of(found.id)
+        return DownloadView(download=found, progress=progress, position=position)
+
+    async def pause(self, ids: Sequence[str] | None) -> Outcome:
+        """Stop downloads and keep what they have."""
+        return await self._act(Action.PAUSE, self._chosen(Action.PAUSE, ids))
+
+    async def resume(self, ids: Sequence[str] | None) -> Outcome:
+        """Let paused, failed or cancelled downloads go on; `None` means the paused ones."""
+        return await self._act(Action.RESUME, self._chosen(Action.RESUME, ids, Status.PAUSED))
+
+    async def retry(self, ids: Sequence[str] | None) -> Outcome:
+        """Try failed or cancelled downloads again now; `None` means the failed ones."""
+        return await self._act(Action.RETRY, self._chosen(Action.RETRY, ids, Status.FAILED))
+
+    async def cancel(self, ids: Sequence[str] | None) -> Outcome:
+        """Give downloads up; their record and their part files stay."""
+        return await self._act(Action.CANCEL, self._chosen(Action.CANCEL, ids))
+
+    async def remove(self, ids: Sequence[str] | None, *, files: bool = False) -> Removal:
+        """Take downloads off the list; with `files`, delete their data too."""
+        self._refuse_if_closing()
+        chosen = self._queue.ordered() if ids is None else self._queue.resolve(ids)
+        await self._runner.halt(d.id for d in chosen)
+        removed = [self._queue[d.id] for d in chosen if d.id in self._queue]
+        self._runner.forget(d.id for d in removed)
+        self._ledger.remove(removed)
+        await self._ledger.flush()
+        deleted, kept = [], []
+        for download in removed:
+            await self._resume_data.delete(download.id)
+            path = _data_path(download)
+            if path is None:
+                continue
+            if files and await delete(path):
+                deleted.append(path)
+            elif not files and await exists(path):
+                kept.append(path)
+        return Removal(removed=tuple(removed), deleted_files=tuple(deleted), kept_files=tuple(kept))
+
+    async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
+        """Move downloads within the queue, keeping their order; a number is a position from 1."""
+        moved = self._queue.resolve(ids)
+        for download in self._queue.place(moved, to):
+            self._runner.reorder(self._ledger.update(download))
+        await self._ledger.flush()
+        return Outcome(changed=tuple(self._queue[d.id] for d in moved if d.id in self._queue))
+
+    async def status(self) -> ServiceStatus:
+        """Return the state of the service as a whole."""
+        counts = Counter(download.status for download in self._queue)
+        return ServiceStatus(
+            version=VERSION,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            embedded=self._embedded,
+            counts={status.value: counts[status] for status in Status},
+            rate=self._runner.rate,
+            clients=self.client_count(),
+            notices=tuple(self._ledger.notices),
+        )
+
+    async def shutdown(self) -> None:
+        """Ask whoever runs the engine to close it."""
+        self.stop_requested.set()
+
+    def subscribe(self) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+        """Follow what happens; see `DownloadService.subscribe`."""
+        return self._ledger.bus.subscribe()
+
+    def _chosen(
+        self, action: Action, ids: Sequence[str] | None, meant: Status | None = None
+    ) -> list[Download]:
+        if ids is not None:
+            return self._queue.resolve(ids)
+        return [
+            download
+            for download in self._queue.ordered()
+            if action in allowed_actions(download.status) and meant in (None, download.status)
+        ]
+
+    async def _act(self, action: Action, chosen: list[Download]) -> Outcome:
+        self._refuse_if_closing()
+        if action in (Action.PAUSE, Action.CANCEL):
+            await self._runner.halt(d.id for d in chosen)
+        changed: list[Download] = []
+        refused: list[Refusal] = []
+        for download in [self._queue[d.id] for d in chosen if d.id in self._queue]:
+            try:
+                changed.append(self._take(action, download))
+            except NotAllowedError as error:
+                refused.append(Refusal(id=download.id, error=error.info()))
+        await self._ledger.flush()
+        return Outcome(changed=tuple(changed), refused=tuple(refused))
+
+    def _take(self, action: Action, download: Download) -> Download:
+        """Take a step that a person asked for; raises NotAllowedError."""
+        if is_already(download.status, action):
+            return download
+        stepped = self._ledger.step(download, action, _DONE[action])
+        self._runner.forget([download.id])
+        self._runner.enqueue(stepped)
+        return self._queue[download.id]
+
+    def _continue(self, request: DownloadRequest) -> Download | None:
+        """Return the unfinished download that a request asks for again, going on."""
+        same = self._queue.same(url=request.url, directory=request.directory, name=request.name)
+        found = next((d for d in same if d.status is not Status.COMPLETED), None)
+        if found is None:
+            return None
+        before = found.request
+        merged = dataclasses.replace(
+            before,
+            checksum=request.checksum or before.checksum,
+            headers=request.headers or before.headers,
+            retries=before.retries if request.retries is None else request.retries,
+        )
+        found = self._ledger.update(found, request=merged)
+        if request.paused or Action.RESUME not in allowed_actions(found.status):
+            return found
+        return self._ledger.step(found, Action.RESUME, "asked for again")
+
+    def _create(self, request: DownloadRequest) -> Download:
+        id_ = secrets.token_hex(8)
+        while not self._queue.is_free(id_):
+            id_ = secrets.token_hex(8)
+        download = Download(
+            id=id_,
+            request=request,
+            name=request.name or suggest(disposition=None, url=request.url),
+            order=self._queue.next_order(),
+            created_at=self._clock.now(),
+            status=Status.PAUSED if request.paused else Status.PENDING,
+        )
+        log.info("added %s %s", id_[:SHORT], redact_url(request.url))
+        return self._ledger.add(download, "added")
+
+    def _refuse_if_closing(self) -> None:
+        if self._closing:
+            raise StoppedError("winch is stopping", hint="try again in a moment")
+
+
+def _data_path(download: Download) -> str | None:
+    """Return the one file that holds what a download has, None before it has a name."""
+    if not download.name_settled:
+        return None
+    return download.path if download.status is Status.COMPLETED else download.part_path
+
+
+_DONE = {
+    Action.PAUSE: "paused",
+    Action.RESUME: "resumed",
+    Action.RETRY: "asked to try again",
+    Action.CANCEL: "cancelled",
+}

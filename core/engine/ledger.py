@@ -1,0 +1,140 @@
+"""The list of downloads with everything that hangs on a change of it.
+
+A change is applied in memory, handed to the catalog and published in one step, so that what is
+shown is what is so and what is so gets stored.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from core.adapters.catalog import Catalog
+from core.adapters.clock import Clock
+from core.domain.errors import WinchError
+from core.domain.events import Added, Changed, ProgressBatch, Removed, Snapshot
+from core.domain.lifecycle import Action, next_status
+from core.domain.models import Download, Progress, Status, TimelineEntry
+from core.engine.event_bus import EventBus
+from core.engine.queue import Queue
+
+log = logging.getLogger(__name__)
+
+TIMELINE_LENGTH = 50
+_NOTHING = Progress()
+
+
+class Ledger:
+    """The only place where a download changes."""
+
+    def __init__(self, catalog: Catalog, clock: Clock) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._revision = 0
+        self._progress: dict[str, Progress] = {}
+        self.queue = Queue()
+        self.bus = EventBus(self._snapshot)
+        self.notices: list[str] = []
+        self.live_progress: Callable[[str], Progress | None] = lambda _: None
+        catalog.on_error = self._catalog_failed
+
+    async def load(self) -> list[Download]:
+        """Read the list; one that was active when winch ended is pending again. StateError."""
+        loaded = await self._catalog.load()
+        self.notices += loaded.notices
+        for download in loaded.downloads:
+            self.queue.put(download)
+            if download.status is Status.ACTIVE:
+                self.step(download, Action.REQUEUE, "interrupted")
+            if download.status is Status.COMPLETED:
+                self.settle(download.id, download.total_bytes or 0)
+        return self.queue.ordered()
+
+    async def flush(self) -> None:
+        """Return once every change made before is on disk; raises StateError, DiskFullError."""
+        await self._catalog.flush()
+
+    async def close(self) -> None:
+        """End the subscriptions and write what is not yet written."""
+        self.bus.close()
+        await self._catalog.close()
+
+    def add(self, download: Download, text: str) -> Download:
+        """Take a new download into the list."""
+        download = self._stamped(download, text)
+        self.queue.put(download)
+        self._catalog.put(download)
+        self._revision += 1
+        self.bus.publish(Added(revision=self._revision, downloads=(download,)))
+        return download
+
+    def update(self, download: Download, **fields: object) -> Download:
+        """Replace fields of a download; nothing happens where they are so already."""
+        changed = download.replace(**fields)
+        if changed == self.queue[download.id]:
+            return changed
+        self.queue.put(changed)
+        self._catalog.put(changed)
+        self._revision += 1
+        self.bus.publish(Changed(revision=self._revision, downloads=(changed,)))
+        return changed
+
+    def note(self, id: str, text: str) -> None:  # noqa: A002
+        """Write a sentence into a download's timeline."""
+        self.update(self._stamped(self.queue[id], text))
+
+    def step(self, download: Download, action: Action, text: str, **fields: object) -> Download:
+        """Take a step of the lifecycle; raises NotAllowedError.
+
+        What belonged to the state that is left (phase, reason to wait, error) goes with it.
+        """
+        cleared: dict[str, object] = {
+            "phase": None,
+            "wait_reason": None,
+            "retry_at": None,
+            "error": None,
+        }
+        status = next_status(download.status, action)
+        return self.update(self._stamped(download, text), **cleared | fields, status=status)
+
+    def remove(self, downloads: Sequence[Download]) -> None:
+        """Take downloads off the list."""
+        for download in downloads:
+            self.queue.discard(download.id)
+            self._catalog.discard(download.id)
+            self._progress.pop(download.id, None)
+        if downloads:
+            self._revision += 1
+            ids = tuple(download.id for download in downloads)
+            self.bus.publish(Removed(revision=self._revision, ids=ids))
+
+    def settle(self, id: str, bytes_downloaded: int) -> None:  # noqa: A002
+        """Remember how far a download is that does not move."""
+        self._progress[id] = Progress(bytes_downloaded=bytes_downloaded)
+
+    def progress_of(self, id: str) -> Progress:  # noqa: A002
+        """Return how far a download is."""
+        return self.live_progress(id) or self._progress.get(id, _NOTHING)
+
+    def publish_progress(self, ids: Iterable[str]) -> None:
+        """Tell the watchers how far these downloads are."""
+        if self.bus.has_subscribers:
+            self._revision += 1
+            progress = {id_: self.progress_of(id_) for id_ in ids}
+            self.bus.publish(ProgressBatch(revision=self._revision, progress=progress))
+
+    def _stamped(self, download: Download, text: str) -> Download:
+        entry = TimelineEntry(at=self._clock.now(), text=text)
+        return download.replace(timeline=(*download.timeline[1 - TIMELINE_LENGTH :], entry))
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            revision=self._revision,
+            downloads=tuple(self.queue.ordered()),
+            progress={d.id: self.progress_of(d.id) for d in self.queue},
+        )
+
+    def _catalog_failed(self, error: WinchError) -> None:
+        log.error("the list could not be saved: %s", error.message)
+        if error.message not in self.notices:
+            self.notices.append(error.message)

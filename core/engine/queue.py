@@ -1,0 +1,140 @@
+"""The list of downloads in memory: found by id or unique prefix, ordered, and moved about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from core.domain.errors import AmbiguousIdError, UnknownIdError, UsageError
+from core.domain.models import Download
+from core.domain.service import MoveTo
+
+SHORT = 8
+"""Characters of an id that are shown; no two downloads share them."""
+
+
+class Queue:
+    """Every download, by id."""
+
+    def __init__(self) -> None:
+        self._downloads: dict[str, Download] = {}
+        self._prefixes: dict[str, str] = {}
+        self._by_target: dict[tuple[str, str], list[str]] = {}
+        self._last = 0.0
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._downloads)
+
+    def __iter__(self) -> Iterator[Download]:
+        """Yield all, in no order."""
+        return iter(self._downloads.values())
+
+    def __contains__(self, id: str) -> bool:  # noqa: A002
+        """Tell whether a whole id is known."""
+        return id in self._downloads
+
+    def __getitem__(self, id: str) -> Download:  # noqa: A002
+        """Return the download with a whole id."""
+        return self._downloads[id]
+
+    def put(self, download: Download) -> None:
+        """Add or replace a download."""
+        if download.id not in self._downloads:
+            self._prefixes[download.id[:SHORT]] = download.id
+            key = (download.request.url, download.request.directory)
+            self._by_target.setdefault(key, []).append(download.id)
+        self._downloads[download.id] = download
+        self._last = max(self._last, download.order)
+
+    def discard(self, id: str) -> None:  # noqa: A002
+        """Drop a download."""
+        download = self._downloads.pop(id)
+        del self._prefixes[id[:SHORT]]
+        self._by_target[download.request.url, download.request.directory].remove(id)
+
+    def is_free(self, id: str) -> bool:  # noqa: A002
+        """Tell whether a new download may have this id and its short form."""
+        return id[:SHORT] not in self._prefixes
+
+    def ordered(self) -> list[Download]:
+        """Return all in the order in which they are worked off."""
+        return sorted(self._downloads.values(), key=lambda download: download.sort_key)
+
+    def next_order(self) -> float:
+        """Return the place behind all others."""
+        return self._last + 1.0
+
+    def resolve(self, ids: Sequence[str]) -> list[Download]:
+        """Return the downloads that ids or unique prefixes name, each once, in that order.
+
+        Raises UnknownIdError, AmbiguousIdError.
+        """
+        return list({found.id: found for found in map(self._find, ids)}.values())
+
+    def same(self, *, url: str, directory: str, name: str | None) -> list[Download]:
+        """Return the downloads of this URL to this directory (and name, if one is given)."""
+        found = [self._downloads[id_] for id_ in self._by_target.get((url, directory), ())]
+        return [d for d in found if name is None or name in (d.request.name, d.name)]
+
+    def place(self, moved: Sequence[Download], to: MoveTo | int) -> list[Download]:
+        """Return the downloads whose place changes when `moved` go elsewhere, with their places.
+
+        Only downloads of the same priority are passed by: priority goes before the order. Raises
+        UsageError for a position below 1.
+        """
+        if isinstance(to, int) and to < 1:
+            raise UsageError("a position in the queue is 1 or more", hint="1 is the front")
+        changed: list[Download] = []
+        for priority in sorted({d.request.priority for d in moved}):
+            ids = {d.id for d in moved if d.request.priority == priority}
+            peers = [d for d in self.ordered() if d.request.priority == priority]
+            target = to
+            if isinstance(target, int):
+                target -= sum(d.request.priority > priority for d in self)
+            wanted = _arrange(peers, ids, target)
+            changed += [
+                download.replace(order=peer.order)
+                for download, peer in zip(wanted, peers, strict=True)
+                if download.id != peer.id
+            ]
+        return changed
+
+    def _find(self, prefix: str) -> Download:
+        if (download := self._downloads.get(prefix)) is not None:
+            return download
+        if len(prefix) >= SHORT:
+            id_ = self._prefixes.get(prefix[:SHORT], "")
+            matches = [id_] if id_.startswith(prefix) else []
+        else:
+            matches = [id_ for id_ in self._downloads if prefix and id_.startswith(prefix)]
+        if not matches:
+            raise UnknownIdError(f"no download has the id '{prefix}'", hint="see `winch ls`")
+        if len(matches) > 1:
+            raise AmbiguousIdError(
+                f"{len(matches)} downloads have an id that starts with '{prefix}'",
+                hint="give more of its characters",
+            )
+        return self._downloads[matches[0]]
+
+
+def _arrange(peers: list[Download], ids: set[str], to: MoveTo | int) -> list[Download]:
+    moved = [d for d in peers if d.id in ids]
+    rest = [d for d in peers if d.id not in ids]
+    if to is MoveTo.UP or to is MoveTo.DOWN:
+        return _step(peers, ids, down=to is MoveTo.DOWN)
+    if to is MoveTo.BOTTOM:
+        at = len(rest)
+    elif to is MoveTo.TOP:
+        at = 0
+    else:
+        at = min(max(to - 1, 0), len(rest))
+    return rest[:at] + moved + rest[at:]
+
+
+def _step(peers: list[Download], ids: set[str], *, down: bool) -> list[Download]:
+    """Let each of `ids` pass one neighbour that is not among them."""
+    row = peers[::-1] if down else list(peers)
+    for index in range(1, len(row)):
+        if row[index].id in ids and row[index - 1].id not in ids:
+            row[index - 1], row[index] = row[index], row[index - 1]
+    return row[::-1] if down else row

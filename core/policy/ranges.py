@@ -1,0 +1,283 @@
+"""What to ask for, and whether the answer may touch the file (RFC 9110 sections 13 to 15).
+
+`judge` reads status and headers only. What it accepts may still be refused by the overlap
+comparison, which sees the bytes. Header names are lower case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from core.domain.errors import (
+    AuthRequiredError,
+    FileChangedError,
+    HttpStatusError,
+    NotFoundError,
+    ProtocolError,
+    TransferError,
+)
+from core.domain.models import Resource, Validator
+from core.policy.retry import parse_retry_after
+
+OVERLAP = 64 * 1024
+"""Bytes before a resume point that are fetched again and compared."""
+
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)", re.IGNORECASE)
+_UNSATISFIED = re.compile(r"bytes \*/(\d+)", re.IGNORECASE)
+_STRONG_AGE = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeRequest:
+    """A request for the bytes from `first` up to, not including, `end` (None: to the last)."""
+
+    first: int
+    end: int | None = None
+    if_range: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return the header fields that ask for it."""
+        last = "" if self.end is None else self.end - 1
+        fields = {"Range": f"bytes={self.first}-{last}", "Accept-Encoding": "identity"}
+        if self.if_range is not None:
+            fields["If-Range"] = self.if_range
+        return fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accept:
+    """The body holds the file from `start` on, `length` bytes of it (None: until it ends).
+
+    `same_version` tells that a strong validator proves these bytes to belong to what is here.
+    """
+
+    start: int
+    length: int | None
+    resource: Resource
+    same_version: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartWhole:
+    """What is here cannot be continued; `usable` is set when this very body is the whole file."""
+
+    reason: str
+    usable: Accept | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """No byte of this answer may be used."""
+
+    error: TransferError
+
+
+Judgement = Accept | RestartWhole | Reject
+
+
+def build(*, first: int, end: int | None = None, known: Resource | None = None) -> RangeRequest:
+    """Ask for a stretch; of a version already known where a strong validator can say so.
+
+    If-Range takes strong validators only (RFC 9110 section 13.1.5).
+    """
+    validator = strong_validator(known.validator) if known is not None else None
+    return RangeRequest(first=first, end=end, if_range=validator)
+
+
+def strong_validator(validator: Validator) -> str | None:
+    """Return the value that If-Range may carry, or None.
+
+    An ETag that is not weak, else a Last-Modified at least 60 s older than the Date it came with
+    (RFC 9110 section 8.8.2.2): within that minute the file may have changed twice.
+    """
+    if validator.etag is not None:
+        return None if validator.etag.startswith("W/") else validator.etag
+    if validator.last_modified is None or validator.date is None:
+        return None
+    try:
+        modified = parsedate_to_datetime(validator.last_modified)
+        age = (parsedate_to_datetime(validator.date) - modified).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return validator.last_modified if age >= _STRONG_AGE else None
+
+
+def judge(
+    request: RangeRequest,
+    status: int,
+    headers: Mapping[str, str],
+    *,
+    url: str,
+    now: float,
+    known: Resource | None = None,
+) -> Judgement:
+    """Decide what an answer's body is, given what is known of the file (None: nothing yet).
+
+    `now` is the wall time in seconds since the epoch, for Retry-After dates.
+    """
+    if status == 206:
+        return _judge_partial(request, headers, url=url, known=known)
+    if status == 200:
+        return _judge_whole(request, headers, url=url, known=known)
+    if status == 416:
+        return _judge_unsatisfied(request, headers, url=url, known=known)
+    return Reject(error=status_error(status, headers, now))
+
+
+def status_error(status: int, headers: Mapping[str, str], now: float) -> TransferError:
+    """Name the error that a status without a usable body stands for."""
+    if status < 400:
+        return ProtocolError(
+            f"the server answered {status}, which carries no file",
+            hint="check the address in a browser",
+        )
+    message = f"the server answered {status}{_PHRASES.get(status, '')}"
+    wait = parse_retry_after(headers.get("retry-after"), now)
+    if status in (404, 410):
+        return NotFoundError(message, status=status, hint="check the address")
+    if status in (401, 407):
+        return AuthRequiredError(
+            message, status=status, hint="give credentials with --header 'Authorization: …'"
+        )
+    hint = "the address may need credentials or have expired" if status == 403 else ""
+    return HttpStatusError(message, status=status, retry_after=wait, hint=hint)
+
+
+_PHRASES = {
+    400: " (bad request)",
+    401: " (unauthorized)",
+    403: " (forbidden)",
+    404: " (not found)",
+    407: " (proxy authentication required)",
+    410: " (gone)",
+    429: " (too many requests)",
+    500: " (internal server error)",
+    502: " (bad gateway)",
+    503: " (service unavailable)",
+    504: " (gateway timeout)",
+}
+
+
+def _judge_partial(
+    request: RangeRequest, headers: Mapping[str, str], *, url: str, known: Resource | None
+) -> Judgement:
+    if headers.get("content-type", "").lower().startswith("multipart/byteranges"):
+        return _reject("the server sent several ranges in one answer, which nobody asked for")
+    field = headers.get("content-range")
+    if field is None:
+        return _reject("the server sent a part of the file without saying which")
+    match = _CONTENT_RANGE.fullmatch(field.strip())
+    if match is None:
+        return _reject(f"the server's Content-Range '{field[:80]}' cannot be read")
+    start, last = int(match[1]), int(match[2])
+    total = None if match[3] == "*" else int(match[3])
+    if last < start or (total is not None and last >= total):
+        return _reject(f"the server's Content-Range '{field[:80]}' contradicts itself")
+    if start != request.first:
+        return _reject(f"the server sent bytes from {start} instead of {request.first}")
+    length = last + 1 - start
+    if headers.get("content-length", str(length)) != str(length):
+        return _reject("the server's Content-Length contradicts its Content-Range")
+    resource = _resource(url, headers, total=total, ranges=True)
+    if known is not None and (changed := _difference(known, resource)):
+        return RestartWhole(reason=changed)
+    if request.end is not None:
+        length = min(length, request.end - start)
+    same = known is not None and _same_version(known, resource)
+    return Accept(start=start, length=length, resource=resource, same_version=same)
+
+
+def _judge_whole(
+    request: RangeRequest, headers: Mapping[str, str], *, url: str, known: Resource | None
+) -> Judgement:
+    total = _content_length(headers)
+    resource = _resource(url, headers, total=total, ranges=False)
+    whole = Accept(start=0, length=total, resource=resource)
+    if known is None:
+        return whole
+    if _is_page(resource) and not _is_page(known):
+        return Reject(
+            error=FileChangedError(
+                "the server answered with a web page in place of the file",
+                hint="a login may have expired; open the address in a browser",
+            )
+        )
+    if changed := _difference(known, resource):
+        return RestartWhole(reason=changed, usable=whole)
+    if request.if_range is not None and not _same_version(known, resource):
+        return RestartWhole(reason="the file changed on the server", usable=whole)
+    return RestartWhole(reason="the server cannot continue a file", usable=whole)
+
+
+def _judge_unsatisfied(
+    request: RangeRequest, headers: Mapping[str, str], *, url: str, known: Resource | None
+) -> Judgement:
+    match = _UNSATISFIED.fullmatch(headers.get("content-range", "").strip())
+    total = int(match[1]) if match else None
+    if request.first == 0 and total == 0:
+        resource = _resource(url, headers, total=0, ranges=True)
+        return Accept(start=0, length=0, resource=resource)
+    if known is None:
+        return _reject("the server refuses every range of the file (416)")
+    return RestartWhole(reason="the server no longer has the missing part")
+
+
+def _reject(message: str) -> Reject:
+    return Reject(error=ProtocolError(message, hint="the server or a proxy in between is broken"))
+
+
+def _resource(url: str, headers: Mapping[str, str], *, total: int | None, ranges: bool) -> Resource:
+    return Resource(
+        url=url,
+        total=total,
+        validator=Validator(
+            etag=headers.get("etag"),
+            last_modified=headers.get("last-modified"),
+            date=headers.get("date"),
+        ),
+        ranges=ranges,
+        disposition=headers.get("content-disposition"),
+        media_type=headers.get("content-type", "").partition(";")[0].strip().lower() or None,
+    )
+
+
+def _content_length(headers: Mapping[str, str]) -> int | None:
+    if "transfer-encoding" in headers:
+        return None
+    field = headers.get("content-length", "")
+    return int(field) if field.isascii() and field.isdigit() else None
+
+
+def _is_page(resource: Resource) -> bool:
+    return resource.media_type in ("text/html", "application/xhtml+xml")
+
+
+def _difference(known: Resource, answer: Resource) -> str | None:
+    """Return in what an answer contradicts what is known, or None.
+
+    A validator that an answer does not repeat contradicts nothing; the overlap then decides.
+    """
+    old, new = known.validator, answer.validator
+    if known.total is not None and answer.total is not None and known.total != answer.total:
+        return f"the file changed on the server: {answer.total} bytes instead of {known.total}"
+    if old.etag is not None and new.etag is not None:
+        if _opaque(old.etag) != _opaque(new.etag):
+            return "the file changed on the server: another ETag"
+        return None
+    if None not in (old.last_modified, new.last_modified) and old.last_modified != (
+        new.last_modified
+    ):
+        return "the file changed on the server: another Last-Modified"
+    return None
+
+
+def _same_version(known: Resource, answer: Resource) -> bool:
+    old, new = strong_validator(known.validator), strong_validator(answer.validator)
+    return old is not None and old == new
+
+
+def _opaque(etag: str) -> str:
+    return etag.removeprefix("W/")
