@@ -1,0 +1,146 @@
+"""Part files are never shared, never followed elsewhere, and never replace anything."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from core.adapters.part_file import (
+    PartFile,
+    check_directory,
+    disk_error,
+    is_published,
+)
+from core.domain.errors import DestinationError, DiskFullError, LockedError
+from core.domain.models import PartIdentity
+
+
+async def created(directory: Path, name: str = "f") -> PartFile:
+    part = await PartFile.create(str(directory), name)
+    assert part is not None
+    return part
+
+
+async def test_what_is_written_stands_under_the_final_name(tmp_path: Path) -> None:
+    part = await created(tmp_path)
+    await part.write(3, [b"de", b"f"])
+    await part.write(0, [b"abc"])
+    assert await part.read(1, 4) == b"bcde"
+    assert await part.publish("f")
+    await part.close()
+    assert (tmp_path / "f").read_bytes() == b"abcdef"
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+async def test_many_buffers_are_written_whole(tmp_path: Path) -> None:
+    part = await created(tmp_path)
+    await part.write(0, [bytes([n % 251]) * 100 for n in range(3000)])
+    await part.close()
+    expected = b"".join(bytes([n % 251]) * 100 for n in range(3000))
+    assert (tmp_path / "f.part").read_bytes() == expected
+
+
+async def test_a_taken_name_is_not_created(tmp_path: Path) -> None:
+    (tmp_path / "done").write_bytes(b"x")
+    (tmp_path / "begun.part").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("nowhere")
+    for name in ("done", "begun", "link"):
+        assert await PartFile.create(str(tmp_path), name) is None
+
+
+async def test_an_empty_part_file_without_an_owner_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "f.part").touch()
+    part = await created(tmp_path)
+    assert await PartFile.create(str(tmp_path), "f") is None
+    await part.close()
+
+
+async def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.touch()
+    (tmp_path / "f.part").symlink_to(victim)
+    assert await PartFile.create(str(tmp_path), "f") is None
+    found = victim.stat()
+    identity = PartIdentity(device=found.st_dev, inode=found.st_ino)
+    assert await PartFile.reopen(str(tmp_path), "f", identity) is None
+
+
+async def test_a_replaced_part_file_is_not_reopened(tmp_path: Path) -> None:
+    part = await created(tmp_path)
+    await part.close()
+    keep = tmp_path / "keep"
+    (tmp_path / "f.part").rename(keep)
+    (tmp_path / "f.part").write_bytes(b"foreign")
+    assert await PartFile.reopen(str(tmp_path), "f", part.identity) is None
+    keep.rename(tmp_path / "f.part")
+    again = await PartFile.reopen(str(tmp_path), "f", part.identity)
+    assert again is not None
+    await again.close()
+
+
+async def test_a_part_file_has_one_writer(tmp_path: Path) -> None:
+    part = await created(tmp_path)
+    await part.write(0, [b"x"])
+    with pytest.raises(LockedError):
+        await PartFile.reopen(str(tmp_path), "f", part.identity)
+    await part.close()
+    again = await PartFile.reopen(str(tmp_path), "f", part.identity)
+    assert again is not None
+    await again.close()
+
+
+async def test_publishing_replaces_no_file(tmp_path: Path) -> None:
+    part = await created(tmp_path)
+    await part.write(0, [b"new"])
+    (tmp_path / "f").write_bytes(b"somebody's")
+    assert not await part.publish("f")
+    assert await part.publish("f (1)")
+    await part.close()
+    assert (tmp_path / "f").read_bytes() == b"somebody's"
+    assert (tmp_path / "f (1)").read_bytes() == b"new"
+
+
+async def test_a_crash_between_link_and_unlink_is_finished(tmp_path: Path) -> None:
+    part = await created(tmp_path)
+    await part.write(0, [b"x"])
+    os.link(tmp_path / "f.part", tmp_path / "f")
+    assert await is_published(str(tmp_path), "f", part.identity)
+    assert await part.publish("f")
+    await part.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+async def test_a_file_system_without_links_still_replaces_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    part = await created(tmp_path)
+    monkeypatch.setattr(os, "link", no_links)
+    (tmp_path / "f").write_bytes(b"somebody's")
+    assert not await part.publish("f")
+    assert await part.publish("g")
+    await part.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["f", "g"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "file"])
+async def test_a_directory_that_is_none_is_named(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DestinationError, match=kind):
+        await check_directory(str(tmp_path / kind))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_has_its_own_cause(number: int) -> None:
+    assert isinstance(disk_error(OSError(number, "x"), "/d"), DiskFullError)
+
+
+async def test_a_read_only_file_system_is_named(tmp_path: Path) -> None:
+    error = disk_error(OSError(errno.EROFS, "x"), str(tmp_path))
+    assert isinstance(error, DestinationError)
+    assert str(tmp_path) in error.message

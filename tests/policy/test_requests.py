@@ -1,0 +1,51 @@
+"""Nonsense is refused before anything is queued, in a sentence that helps."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from core.domain.errors import DestinationError, UsageError, WinchError
+from core.domain.models import DownloadRequest
+from core.policy.requests import check_request
+
+GOOD = DownloadRequest(url="https://host/file", directory="/tmp")
+
+
+def test_a_plain_request_passes() -> None:
+    check_request(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"url": ""}, UsageError, "not a URL"),
+        ({"url": "host/file"}, UsageError, "not a URL"),
+        ({"url": "ftp://host/file"}, UsageError, "does not fetch ftp"),
+        ({"url": "http:///file"}, UsageError, "names no host"),
+        ({"url": "http://host:port/"}, UsageError, "not a URL"),
+        ({"url": "http://[::1/"}, UsageError, "not a URL"),
+        ({"url": "http://host/\r\nX: y"}, UsageError, "not a URL"),
+        ({"directory": "relative"}, DestinationError, "not absolute"),
+        ({"directory": "/tmp/\x1b"}, DestinationError, "control"),
+        ({"name": "../x"}, UsageError, "safe"),
+        ({"name": ""}, UsageError, "safe"),
+        ({"name": "x" * 300}, UsageError, "safe"),
+        ({"retries": -1}, UsageError, "0 or more"),
+        ({"headers": {"A b": "c"}}, UsageError, "header"),
+        ({"headers": {"A": "b\r\nC: d"}}, UsageError, "header"),
+        ({"headers": {"range": "bytes=5-"}}, UsageError, "winch's own"),
+    ],
+)
+def test_nonsense_is_refused(
+    changes: dict[str, object], error: type[WinchError], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        check_request(dataclasses.replace(GOOD, **changes))
+
+
+def test_a_password_is_not_repeated_in_the_error() -> None:
+    with pytest.raises(UsageError) as caught:
+        check_request(dataclasses.replace(GOOD, url="http://me:hunter2@host:port/"))
+    assert "hunter2" not in str(caught.value)

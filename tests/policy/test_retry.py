@@ -1,0 +1,72 @@
+"""Which failures are tried again, and after how long."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain.errors import (
+    ChecksumError,
+    DiskFullError,
+    HttpStatusError,
+    NetworkError,
+    NotFoundError,
+    TlsError,
+    WinchError,
+)
+from core.domain.settings import RetrySettings
+from core.policy.retry import GiveUp, RetryAfter, RetryPolicy, parse_retry_after
+
+POLICY = RetryPolicy(RetrySettings(attempts=5, base=1.0, cap=60.0, retry_after_cap=100.0))
+
+
+@given(st.integers(1, 5), st.floats(0, 1, exclude_max=True))
+def test_the_wait_stays_below_a_doubling_ceiling(failures: int, jitter: float) -> None:
+    decision = POLICY.decide(NetworkError("x"), failures, retries=None, jitter=jitter)
+    assert isinstance(decision, RetryAfter)
+    assert decision.seconds == pytest.approx(min(60.0, 2.0 ** (failures - 1)) * jitter)
+
+
+def test_after_the_last_attempt_it_gives_up() -> None:
+    assert isinstance(POLICY.decide(NetworkError("x"), 6, retries=None, jitter=0.5), GiveUp)
+    assert isinstance(POLICY.decide(NetworkError("x"), 1, retries=0, jitter=0.5), GiveUp)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotFoundError("x", status=404),
+        HttpStatusError("x", status=403),
+        HttpStatusError("x", status=501),
+        TlsError("x"),
+        ChecksumError("x"),
+        DiskFullError("x"),
+    ],
+)
+def test_a_permanent_cause_is_not_tried_again(error: WinchError) -> None:
+    assert isinstance(POLICY.decide(error, 1, retries=None, jitter=0.5), GiveUp)
+
+
+@pytest.mark.parametrize(("asked", "waits"), [(7.0, 7.0), (0.0, 0.0), (9999.0, 100.0)])
+def test_the_server_says_how_long_up_to_a_cap(asked: float, waits: float) -> None:
+    error = HttpStatusError("x", status=503, retry_after=asked)
+    assert POLICY.decide(error, 1, retries=None, jitter=0.5) == RetryAfter(waits)
+
+
+@pytest.mark.parametrize(
+    ("field", "seconds"),
+    [
+        ("120", 120.0),
+        (" 0 ", 0.0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", 60.0),
+        ("Thu, 01 Jan 1970 00:00:10 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after_has_two_forms(field: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(field, now=40.0) == seconds
