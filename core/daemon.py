@@ -1,0 +1,192 @@
+"""The composition root: puts engine, stores and socket together and decides when they end.
+
+`python -P -m core.daemon` is the daemon that clients start on demand; `winch daemon run` is the
+same in the foreground, and `--embedded` commands use the same composition inside their process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from core.adapters import config_file
+from core.adapters.catalog import Catalog
+from core.adapters.clock import Clock
+from core.adapters.http import HttpClient
+from core.adapters.instance_lock import InstanceLock
+from core.adapters.log_file import logging_to
+from core.adapters.paths import Paths
+from core.adapters.resume_data import ResumeStore
+from core.domain.errors import ErrorCode, ErrorInfo, WinchError
+from core.domain.settings import Settings
+from core.domain.version import VERSION
+from core.engine.engine import Engine
+from core.rpc.codec import Readiness, encode
+from core.rpc.server import RpcServer
+
+_log = logging.getLogger("core.daemon")
+
+# A daemon that was started for somebody waits at least this long (seconds) for them to come.
+_FIRST_CLIENT = 10.0
+_FILES_WANTED = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An engine at work and the socket that it is served on."""
+
+    engine: Engine
+    server: RpcServer
+
+
+@asynccontextmanager
+async def running(paths: Paths, settings: Settings, *, embedded: bool) -> AsyncIterator[Running]:
+    """Own the state directory, run the engine and serve it, until the context ends.
+
+    Raises LockedError when another process owns the state directory, StateError and DaemonError
+    when state or socket cannot be used.
+    """
+    paths.prepare()
+    with InstanceLock(paths.lock_file), logging_to(paths.log_file):
+        engine = Engine(
+            settings,
+            catalog=Catalog(paths.state_dir),
+            resume_data=ResumeStore(paths.state_dir / "resume_data"),
+            http=HttpClient(settings.network),
+            clock=Clock(),
+            embedded=embedded,
+        )
+        server = RpcServer(engine, paths.socket, name=f"winch/{VERSION}")
+        engine.client_count = lambda: server.client_count
+        try:
+            await engine.start()
+            await server.start()
+            _log.info("winch %s serves %s", VERSION, paths.socket)
+            yield Running(engine, server)
+        finally:
+            # The socket goes first: nobody is let in to an engine that stops.
+            await server.close()
+            await engine.close()
+            _log.info("winch ended")
+
+
+async def run(*, linger: bool, on_ready: Callable[[], None]) -> None:
+    """Be the daemon until a signal, `shutdown`, or, with `linger`, until nothing is left to do.
+
+    Raises what `running` raises, and ConfigError.
+    """
+    paths = Paths.discover(os.environ)
+    settings = config_file.load(paths.config_file, os.environ).settings
+    _allow_many_files()
+    async with running(paths, settings, embedded=False) as parts:
+        stop = parts.engine.stop_requested
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        # The terminal that started the daemon goes away; the downloads stay.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        on_ready()
+        if linger:
+            await _until_idle(parts, settings.daemon.linger)
+        else:
+            await stop.wait()
+
+
+async def _until_idle(parts: Running, linger: float) -> None:
+    """Return when a stop is asked for, or nobody has wanted anything for `linger` seconds."""
+    engine, server = parts.engine, parts.server
+    loop = asyncio.get_running_loop()
+    changed = asyncio.Event()
+    engine.on_work_change(changed.set)
+    server.on_clients_changed = changed.set
+    stopping = asyncio.create_task(engine.stop_requested.wait())
+    stopping.add_done_callback(lambda _: changed.set())
+    patience = max(linger, _FIRST_CLIENT)
+    idle_until: float | None = None
+    try:
+        while not stopping.done():
+            changed.clear()
+            if server.client_count:
+                patience = linger
+            if server.client_count or engine.has_work:
+                idle_until = None
+            elif idle_until is None:
+                idle_until = loop.time() + patience
+            async with asyncio.timeout_at(idle_until):
+                await changed.wait()
+    except TimeoutError:
+        _log.info("nothing to do and nobody there for %g seconds", patience)
+    finally:
+        stopping.cancel()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the daemon that a client asked for and return its exit status.
+
+    How it went is said once on `--ready-fd`, for the client that waits there; without it, on
+    stderr. `--detach` leaves the client's process group behind.
+    """
+    parser = argparse.ArgumentParser(prog="python -m core.daemon", allow_abbrev=False)
+    parser.add_argument("--ready-fd", type=int)
+    parser.add_argument("--detach", action="store_true")
+    args = parser.parse_args(argv)
+    if args.detach and os.fork() > 0:
+        # The client waits for this process only; the daemon itself is nobody's child.
+        os._exit(0)
+    if args.ready_fd is not None:
+        os.set_inheritable(args.ready_fd, False)
+
+    def report(error: ErrorInfo | None) -> None:
+        if args.ready_fd is not None:
+            with suppress(OSError):
+                os.write(args.ready_fd, encode(Readiness(error=error)))
+                os.close(args.ready_fd)
+        elif error is not None:
+            sys.stderr.write(f"winch: {error.message}\n")
+
+    ready = False
+
+    def on_ready() -> None:
+        nonlocal ready
+        ready = True
+        report(None)
+
+    try:
+        asyncio.run(run(linger=True, on_ready=on_ready))
+    except Exception as error:
+        info = _describe(error)
+        if ready:
+            _log.critical("winch ended: %s", info.message, exc_info=error)
+        else:
+            report(info)
+        return 1
+    return 0
+
+
+def _describe(error: Exception) -> ErrorInfo:
+    if isinstance(error, WinchError):
+        return error.info()
+    return ErrorInfo(
+        code=ErrorCode.INTERNAL, message=f"the daemon failed: {type(error).__name__}: {error}"
+    )
+
+
+def _allow_many_files() -> None:
+    # macOS starts a process with 256; every connection and every part file is one.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES_WANTED if hard == resource.RLIM_INFINITY else min(_FILES_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

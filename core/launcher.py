@@ -1,0 +1,224 @@
+"""How a front end comes to a service: find the daemon, start it, or be it for a while.
+
+This is the one door of the screen and the commands into winch's machinery. The engine is loaded
+only where it runs in this process, so that a short command starts fast.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from core.adapters import config_file
+from core.adapters.config_file import Configuration
+from core.adapters.instance_lock import InstanceLock
+from core.adapters.paths import Paths
+from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError
+from core.domain.service import DownloadService
+from core.domain.settings import Settings
+from core.rpc.client import IncompatibleDaemonError, RemoteService, UnreachableError
+from core.rpc.codec import Readiness, decode
+
+__all__ = [
+    "Configuration",
+    "Embedded",
+    "Paths",
+    "RemoteService",
+    "connect",
+    "embedded",
+    "load_configuration",
+    "load_settings",
+    "paths",
+    "run_daemon",
+    "stop_daemon",
+]
+
+_START_TIMEOUT = 30.0
+_STOP_TIMEOUT = 30.0
+# While another process holds the lock and does not answer yet: it starts or it ends.
+_POLL = 0.05
+_POLLS_PER_START = 10
+
+
+def paths() -> Paths:
+    """Return where this process and its daemon keep everything."""
+    return Paths.discover(os.environ)
+
+
+def load_configuration() -> Configuration:
+    """Return every setting with its source, for `winch config show`; raises ConfigError."""
+    return config_file.load(paths().config_file, os.environ)
+
+
+def load_settings() -> Settings:
+    """Return the settings in force; raises ConfigError."""
+    return load_configuration().settings
+
+
+async def connect(*, start: bool = True) -> RemoteService:
+    """Return the daemon's service, from a daemon that is started if none runs.
+
+    Raises DaemonError when none runs and `start` is False, when it cannot be started, or when it
+    is of another version; raises what keeps it from starting (ConfigError, StateError, …).
+    """
+    places = paths()
+    places.verify()
+    try:
+        return await RemoteService.open(places.socket)
+    except UnreachableError:
+        if not start:
+            raise
+    places.prepare()
+    try:
+        async with asyncio.timeout(_START_TIMEOUT):
+            return await _start_and_open(places)
+    except TimeoutError:
+        raise DaemonError("the daemon does not come up", hint=f"see {places.log_file}") from None
+
+
+async def stop_daemon() -> bool:
+    """End the daemon, whatever its version, and return once it is gone; False if none ran."""
+    places = paths()
+    lock = InstanceLock(places.lock_file)
+    try:
+        async with await connect(start=False) as service:
+            await service.shutdown()
+    except IncompatibleDaemonError:
+        owner = lock.owner()
+        if owner is None or not lock.is_held():
+            raise
+        os.kill(owner.pid, signal.SIGTERM)
+    except UnreachableError:
+        if not lock.is_held():
+            return False
+    try:
+        async with asyncio.timeout(_STOP_TIMEOUT):
+            # The kernel has no event for "somebody else's lock is free".
+            while lock.is_held():  # noqa: ASYNC110
+                await asyncio.sleep(_POLL)
+    except TimeoutError:
+        owner = lock.owner()
+        hint = f"kill -9 {owner.pid} ends it; nothing that is on disk is lost" if owner else ""
+        raise DaemonError("the daemon does not end", hint=hint) from None
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """An engine inside this process, which runs only the downloads that are admitted.
+
+    `stop_requested` is set when another process asks it to end.
+    """
+
+    service: DownloadService
+    admit: Callable[[Iterable[str]], None]
+    stop_requested: asyncio.Event
+
+
+@asynccontextmanager
+async def embedded() -> AsyncIterator[Embedded]:
+    """Run the engine in this process, under the same lock and on the same socket as a daemon.
+
+    Raises LockedError when a daemon owns the state directory: then it is to be used instead.
+    """
+    # Loads the engine and all it stands on, which no other way through here needs.
+    from core import daemon  # noqa: PLC0415
+
+    async with daemon.running(paths(), load_settings(), embedded=True) as parts:
+        yield Embedded(parts.engine, parts.engine.admit, parts.engine.stop_requested)
+
+
+async def run_daemon(on_ready: Callable[[], None] = lambda: None) -> None:
+    """Be the daemon in the foreground until SIGTERM, SIGINT or `shutdown`; it does not linger.
+
+    `on_ready` is called once clients can connect. Raises LockedError when one runs already.
+    """
+    from core import daemon  # noqa: PLC0415
+
+    await daemon.run(linger=False, on_ready=on_ready)
+
+
+async def _start_and_open(places: Paths) -> RemoteService:
+    while True:
+        error = await _start(places)
+        if error is not None and error.code is not ErrorCode.LOCKED:
+            raise error.to_error()
+        # Locked: another client was faster and its daemon comes up, or the last one is about to
+        # end. Either way the socket will tell, or the lock will be free for the next attempt.
+        for _ in range(_POLLS_PER_START):
+            with suppress(UnreachableError):
+                return await RemoteService.open(places.socket)
+            await asyncio.sleep(_POLL)
+
+
+async def _start(places: Paths) -> ErrorInfo | None:
+    """Start a daemon and return once it serves, or why it does not."""
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb", buffering=0), os.fdopen(writer, "wb", buffering=0) as ready:
+        try:
+            log = os.open(
+                places.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+            )
+            with os.fdopen(log, "ab", buffering=0) as stderr:
+                # -P: a directory called core that lies about must not be taken for ours.
+                starter = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    *("-P", "-m", "core.daemon", "--detach", "--ready-fd", str(writer)),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stderr,
+                    cwd="/",
+                    env=_environment(),
+                    pass_fds=(writer,),
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise DaemonError(f"the daemon cannot be started: {error.strerror}") from error
+        # From here on only the daemon holds the other end, so that its death ends the pipe.
+        ready.close()
+        await starter.wait()
+        line = await _read_line(reader)
+    try:
+        readiness: Readiness = decode(line, Readiness)
+    except RpcError:
+        raise DaemonError(
+            "the daemon ended while it started", hint=f"see {places.log_file}"
+        ) from None
+    return readiness.error
+
+
+async def _read_line(descriptor: int) -> bytes:
+    """Return what is written to a pipe up to a newline or its end."""
+    loop = asyncio.get_running_loop()
+    data = bytearray()
+    while not data.endswith(b"\n"):
+        readable = loop.create_future()
+        loop.add_reader(descriptor, _resolve, readable)
+        try:
+            await readable
+        finally:
+            loop.remove_reader(descriptor)
+        chunk = os.read(descriptor, 4096)
+        if not chunk:
+            break
+        data += chunk
+    return bytes(data)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    if home := environment.get("WINCH_HOME"):
+        # Relative to where this process is; the daemon works in /.
+        environment["WINCH_HOME"] = os.path.abspath(os.path.expanduser(home))  # noqa: PTH100, PTH111
+    return environment

@@ -1,0 +1,276 @@
+"""The daemon's service as seen from another process: `DownloadService` over a Unix socket.
+
+What a front end holds instead of the engine. It loads nothing of the engine, so that a short
+command starts fast.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import msgspec
+
+from core.domain.errors import DaemonError, RpcError, UsageError, WinchError
+from core.domain.events import Event
+from core.domain.models import Download, DownloadRequest, DownloadView
+from core.domain.service import DownloadService, MoveTo, Outcome, Removal, ServiceStatus
+from core.domain.version import VERSION
+from core.rpc import codec
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class UnreachableError(DaemonError):
+    """Nobody answers at the socket: no daemon runs, or it is about to end."""
+
+
+class IncompatibleDaemonError(DaemonError):
+    """A daemon answers, but in another version of the protocol."""
+
+
+class RemoteService:
+    """A `DownloadService` whose work is done in the daemon; made by `open`.
+
+    Errors of the daemon arrive as WinchError with the daemon's code, sentence and hint. When the
+    connection is lost, every pending and later request raises DaemonError and subscriptions end.
+    """
+
+    def __init__(self, path: Path, session: str, wire: _Wire) -> None:
+        self._path = path
+        self._session = session
+        self._wire = wire
+        self._numbers = itertools.count(1)
+        self._pending: dict[int | str, asyncio.Future[msgspec.Raw]] = {}
+        self._lost = False
+        self._reading = asyncio.create_task(self._read())
+
+    @classmethod
+    async def open(cls, path: Path) -> RemoteService:
+        """Connect to the daemon that listens at `path`.
+
+        Raises UnreachableError when there is none and IncompatibleDaemonError when it is of
+        another version.
+        """
+        session = uuid.uuid4().hex
+        return cls(path, session, await _Wire.open(path, session))
+
+    async def close(self) -> None:
+        """Leave the daemon, which goes on; pending requests raise DaemonError. Idempotent."""
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+        await self._wire.close()
+
+    async def __aenter__(self) -> RemoteService:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def add(self, requests: Sequence[DownloadRequest]) -> list[Download]:
+        return await self._call(DownloadService.add, requests=requests)
+
+    async def downloads(self) -> list[DownloadView]:
+        return await self._call(DownloadService.downloads)
+
+    async def find(self, id: str) -> DownloadView:  # noqa: A002
+        return await self._call(DownloadService.find, id=id)
+
+    async def pause(self, ids: Sequence[str] | None) -> Outcome:
+        return await self._call(DownloadService.pause, ids=ids)
+
+    async def resume(self, ids: Sequence[str] | None) -> Outcome:
+        return await self._call(DownloadService.resume, ids=ids)
+
+    async def retry(self, ids: Sequence[str] | None) -> Outcome:
+        return await self._call(DownloadService.retry, ids=ids)
+
+    async def cancel(self, ids: Sequence[str] | None) -> Outcome:
+        return await self._call(DownloadService.cancel, ids=ids)
+
+    async def remove(self, ids: Sequence[str] | None, *, files: bool = False) -> Removal:
+        return await self._call(DownloadService.remove, ids=ids, files=files)
+
+    async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
+        return await self._call(DownloadService.move, ids=ids, to=to)
+
+    async def status(self) -> ServiceStatus:
+        return await self._call(DownloadService.status)
+
+    async def shutdown(self) -> None:
+        return await self._call(DownloadService.shutdown)
+
+    @asynccontextmanager
+    async def subscribe(self) -> AsyncIterator[AsyncIterator[Event]]:
+        # A connection of its own: a consumer that is slow here does not hold up the answers there.
+        wire = await _Wire.open(self._path, self._session)
+        try:
+            await wire.send(codec.encode({"id": 0, "method": codec.SUBSCRIBE}))
+            reply = await wire.receive()
+            if reply is None:
+                raise _connection_lost()
+            if reply.error is not None:
+                raise reply.error.to_error()
+            yield _Events(wire)
+        finally:
+            await wire.close()
+
+    async def _call(
+        self,
+        method: Callable[Concatenate[DownloadService, _P], Coroutine[Any, Any, _T]],
+        *_: _P.args,
+        **params: _P.kwargs,
+    ) -> _T:
+        name = method.__name__
+        number = next(self._numbers)
+        line = _request(number, name, params)
+        if self._lost:
+            raise _connection_lost()
+        answer: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
+        self._pending[number] = answer
+        try:
+            await self._wire.send(line)
+            result: _T = codec.decode(await answer, codec.METHODS[name].result)
+        finally:
+            del self._pending[number]
+        return result
+
+    async def _read(self) -> None:
+        try:
+            while (reply := await self._wire.receive()) is not None:
+                if reply.id is None and reply.error is not None:
+                    # The daemon could not tell which request this is about.
+                    self._fail(reply.error.to_error())
+                answer = self._pending.get(reply.id) if reply.id is not None else None
+                if answer is None or answer.done():
+                    continue
+                if reply.error is not None:
+                    answer.set_exception(reply.error.to_error())
+                else:
+                    answer.set_result(reply.result)
+        finally:
+            self._lost = True
+            self._fail(_connection_lost())
+
+    def _fail(self, error: WinchError) -> None:
+        for answer in self._pending.values():
+            if not answer.done():
+                answer.set_exception(error)
+
+
+class _Events:
+    """The events of one subscription, read from its own connection as they are asked for."""
+
+    def __init__(self, wire: _Wire) -> None:
+        self._wire = wire
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self
+
+    async def __anext__(self) -> Event:
+        while (reply := await self._wire.receive()) is not None:
+            if reply.event == codec.END:
+                break
+            event = codec.decode_event(reply)
+            if event is not None:
+                return event
+        raise StopAsyncIteration
+
+
+class _Wire:
+    """A connection that has been greeted: lines out, replies in."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._lines = codec.LineReader(reader, codec.MAX_ANSWER)
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, path: Path, session: str) -> _Wire:
+        try:
+            wire = cls(*await asyncio.open_unix_connection(path))
+        except (FileNotFoundError, ConnectionError) as error:
+            raise _no_daemon() from error
+        except OSError as error:
+            raise DaemonError(
+                f"the daemon's socket {path} cannot be used: {error.strerror or error}"
+            ) from error
+        try:
+            await wire._greet(session)
+        except BaseException:
+            wire._writer.transport.abort()
+            raise
+        return wire
+
+    async def send(self, line: bytes) -> None:
+        """Hand over a line; a lost connection shows when the answer is awaited."""
+        with contextlib.suppress(OSError):
+            self._writer.write(line)
+            await self._writer.drain()
+
+    async def receive(self) -> codec.Reply | None:
+        """Return the next reply; None once the connection is lost."""
+        try:
+            line = await self._lines.line()
+            reply: codec.Reply | None = None if line is None else codec.decode(line, codec.Reply)
+        except RpcError:
+            # Half a line, or one that makes no sense: the stream cannot be trusted from here on.
+            return None
+        return reply
+
+    async def close(self) -> None:
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+    async def _greet(self, session: str) -> None:
+        greeting = codec.Greeting(
+            protocol=codec.PROTOCOL, client=f"winch/{VERSION}", session=session
+        )
+        await self.send(codec.encode(codec.Hello(hello=greeting)))
+        try:
+            line = await self._lines.line()
+            hello: codec.Hello | None = None if line is None else codec.decode(line, codec.Hello)
+        except RpcError as error:
+            raise DaemonError(
+                "what listens at the daemon's socket is not winch", hint=error.message
+            ) from error
+        if hello is None:
+            raise _no_daemon()
+        if hello.hello.protocol != codec.PROTOCOL:
+            raise IncompatibleDaemonError(
+                f"the running daemon is {hello.hello.server.replace('/', ' ')},"
+                f" this is winch {VERSION}",
+                hint="`winch daemon stop` and try again",
+            )
+        if hello.error is not None:
+            raise hello.error.to_error()
+
+
+def _request(number: int, method: str, params: object) -> bytes:
+    try:
+        line = codec.encode({"id": number, "method": method, "params": params})
+    except RpcError as error:
+        raise UsageError(error.message) from error
+    if len(line) > codec.MAX_LINE:
+        raise UsageError(
+            "this is too much for one request", hint="hand it over in several portions"
+        )
+    return line
+
+
+def _no_daemon() -> UnreachableError:
+    return UnreachableError("no daemon is running", hint="`winch daemon start` starts one")
+
+
+def _connection_lost() -> DaemonError:
+    return DaemonError(
+        "the connection to the daemon was lost",
+        hint="what it was doing goes on where it stopped; run the command again",
+    )

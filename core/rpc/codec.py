@@ -1,0 +1,203 @@
+"""The words on the socket: one JSON object per line, both ways, for the server and the client.
+
+What can be asked is read off the `DownloadService` protocol itself, so that a method is written
+down once and both sides check its parameters and its result against the same types.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+import typing
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+
+from core.domain.errors import ErrorInfo, RpcError
+from core.domain.events import Event
+from core.domain.service import DownloadService
+
+PROTOCOL = 1
+MAX_LINE = 64 * 1024 * 1024
+"""Bytes that a request may have."""
+MAX_ANSWER = 16 * MAX_LINE
+"""Bytes that an answer or an event may have: the Snapshot of a very long list is one line."""
+
+_CHUNK = 256 * 1024
+
+
+Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | str
+
+
+class Greeting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who speaks and how. Connections that name the same `session` are one client."""
+
+    protocol: int
+    client: str = ""
+    server: str = ""
+    session: str = ""
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The first line of either side; with `error` it is a refusal."""
+
+    hello: Greeting
+    error: ErrorInfo | None = None
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """A call. The id is the client's and comes back with the answer."""
+
+    id: Id
+    method: str
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """A line from the server: the answer to a request, or an event of a subscription."""
+
+    id: Id | None = None
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    error: ErrorInfo | None = None
+    event: str | None = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """What a daemon that was started says once: it serves (no error), or why it does not."""
+
+    error: ErrorInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of the service as it looks on the socket."""
+
+    name: str
+    params: type[msgspec.Struct]
+    result: Any
+
+
+def _methods() -> dict[str, Method]:
+    methods = {}
+    for name, function in inspect.getmembers(DownloadService, inspect.iscoroutinefunction):
+        hints = typing.get_type_hints(function)
+        fields: list[Any] = []
+        for parameter in list(inspect.signature(function).parameters.values())[1:]:
+            if parameter.default is inspect.Parameter.empty:
+                fields.append((parameter.name, hints[parameter.name]))
+            else:
+                fields.append((parameter.name, hints[parameter.name], parameter.default))
+        struct = msgspec.defstruct(
+            f"{name}_params", fields, kw_only=True, forbid_unknown_fields=True
+        )
+        methods[name] = Method(name, struct, hints["return"])
+    return methods
+
+
+METHODS: dict[str, Method] = _methods()
+
+SUBSCRIBE = "subscribe"
+UNSUBSCRIBE = "unsubscribe"
+END = "end"
+"""The event that closes a subscription whose service has ended."""
+
+
+class NoParams(msgspec.Struct, forbid_unknown_fields=True):
+    """The parameters of a method that takes none."""
+
+
+_EVENTS: dict[str, type[Any]] = {
+    re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower(): kind
+    for kind in typing.get_args(Event)
+}
+_EVENT_NAMES = {kind: name for name, kind in _EVENTS.items()}
+
+
+def encode(message: object) -> bytes:
+    """Return a message as one line; raises RpcError for text that is not Unicode."""
+    try:
+        return msgspec.json.encode(message) + b"\n"
+    except UnicodeEncodeError as error:
+        raise RpcError("text with bytes that are not valid UTF-8 cannot be sent") from error
+
+
+def decode(data: bytes | msgspec.Raw, kind: Any) -> Any:
+    """Return a value of `kind`; raises RpcError saying what is wrong with the data."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise RpcError(f"the message has the wrong shape: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RpcError("the line is not JSON") from error
+
+
+def encode_result(request_id: int | str, result: object) -> bytes:
+    """Return the line that answers a request."""
+    return encode({"id": request_id, "result": result})
+
+
+def encode_error(request_id: int | str | None, error: ErrorInfo) -> bytes:
+    """Return the line that refuses a request; without an id when it could not be read."""
+    return encode({"id": request_id, "error": error})
+
+
+def encode_event(event: Event) -> bytes:
+    """Return the line that carries an event."""
+    return encode({"event": _EVENT_NAMES[type(event)], "data": event})
+
+
+def decode_event(reply: Reply) -> Event | None:
+    """Return the event of a line; None for a kind that this version does not know."""
+    kind = _EVENTS.get(reply.event or "")
+    if kind is None:
+        return None
+    event: Event = decode(reply.data, kind)
+    return event
+
+
+class LineReader:
+    """Lines from a stream, with a bound on their length and a small buffer below it.
+
+    The stream's own buffer stays small, so that a reader who stops reading makes the writer wait,
+    however long a line may be.
+    """
+
+    def __init__(self, stream: asyncio.StreamReader, limit: int) -> None:
+        self._stream = stream
+        self._limit = limit
+        self._buffer = bytearray()
+
+    async def line(self) -> bytes | None:
+        """Return the next line without its end, or None when there are no more.
+
+        Raises RpcError for a line that is too long or ends too early. The line is used up then and
+        reading may go on. A connection that was reset has no more lines.
+        """
+        searched = 0
+        overlong = False
+        while True:
+            end = self._buffer.find(b"\n", searched)
+            if end >= 0:
+                line = bytes(self._buffer[:end])
+                del self._buffer[: end + 1]
+                if overlong or len(line) > self._limit:
+                    raise RpcError(f"the line is longer than {self._limit} bytes")
+                return line
+            if len(self._buffer) > self._limit:
+                overlong = True
+                self._buffer.clear()
+            searched = len(self._buffer)
+            try:
+                chunk = await self._stream.read(_CHUNK)
+            except OSError:
+                return None
+            if not chunk:
+                break
+            self._buffer += chunk
+        if self._buffer or overlong:
+            self._buffer.clear()
+            raise RpcError("the line ends before its newline")
+        return None

@@ -1,0 +1,209 @@
+"""One connection to the server: greet, then answer requests and pass events on until it ends.
+
+Several requests may be under way at once; an answer waits for the client to read the one before,
+so that a client which never reads costs a bounded amount of memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+import msgspec
+
+from core.domain.errors import ErrorCode, ErrorInfo, RpcError, WinchError
+from core.domain.events import Event
+from core.domain.service import DownloadService
+from core.rpc import codec
+
+_log = logging.getLogger(__name__)
+
+_IN_FLIGHT = 64
+
+
+class Session:
+    """What the server knows of one connection. `client` is empty until it has said hello."""
+
+    def __init__(
+        self,
+        service: DownloadService,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        name: str,
+        number: int,
+        max_line: int,
+        on_hello: Callable[[], None],
+    ) -> None:
+        self.client = ""
+        self._service = service
+        self._lines = codec.LineReader(reader, max_line)
+        self._writer = writer
+        self._name = name
+        self._number = number
+        self._on_hello = on_hello
+        self._write_lock = asyncio.Lock()
+        self._slots = asyncio.Semaphore(_IN_FLIGHT)
+        self._requests: set[asyncio.Task[None]] = set()
+        self._events: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Speak with the client until it leaves or `end` is called."""
+        self._reading = asyncio.create_task(self._read())
+        try:
+            await asyncio.wait([self._reading])
+            await self._stop_events()
+            # The client may have closed its half only, and still wait for its answers.
+            if self._requests:
+                await asyncio.wait(self._requests)
+            self._writer.close()
+            with contextlib.suppress(OSError):
+                await self._writer.wait_closed()
+        finally:
+            self._writer.transport.abort()
+            tasks = [self._reading, *self._requests]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._stop_events()
+
+    def end(self) -> None:
+        """Read nothing more; what is being answered is still answered."""
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def _read(self) -> None:
+        if not await self._greet():
+            return
+        while True:
+            try:
+                line = await self._lines.line()
+            except RpcError as error:
+                await self._send(codec.encode_error(None, error.info()))
+                continue
+            if line is None:
+                return
+            if line.strip():
+                await self._slots.acquire()
+                task = asyncio.create_task(self._serve(line))
+                self._requests.add(task)
+                task.add_done_callback(self._served)
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        self._requests.discard(task)
+        self._slots.release()
+
+    async def _greet(self) -> bool:
+        try:
+            line = await self._lines.line()
+            if line is None:
+                return False
+            hello = codec.decode(line, codec.Hello).hello
+            if hello.protocol != codec.PROTOCOL:
+                raise RpcError(
+                    f"{hello.client or 'the client'} speaks protocol {hello.protocol},"
+                    f" {self._name} speaks {codec.PROTOCOL}",
+                    hint="stop the daemon with `winch daemon stop` and try again",
+                )
+        except RpcError as error:
+            await self._hello(error.info())
+            return False
+        self.client = hello.session or f"connection {self._number}"
+        self._on_hello()
+        await self._hello(None)
+        return True
+
+    async def _hello(self, error: ErrorInfo | None) -> None:
+        greeting = codec.Greeting(protocol=codec.PROTOCOL, server=self._name)
+        await self._send(codec.encode(codec.Hello(hello=greeting, error=error)))
+
+    async def _serve(self, line: bytes) -> None:
+        request_id: int | str | None = None
+        try:
+            try:
+                request: codec.Request = codec.decode(line, codec.Request)
+            except RpcError:
+                request_id = _id_of(line)
+                raise
+            request_id = request.id
+            if request.method == codec.SUBSCRIBE:
+                await self._subscribe(request)
+            else:
+                result = await self._call(request)
+                await self._answer(request.id, result)
+        except WinchError as error:
+            await self._send(codec.encode_error(request_id, error.info()))
+        except Exception:
+            _log.exception("a request failed in a way that was not foreseen")
+            info = ErrorInfo(
+                code=ErrorCode.INTERNAL,
+                message="winch failed at this request, which is a fault of winch itself",
+                hint="winch.log has the details",
+            )
+            await self._send(codec.encode_error(request_id, info))
+
+    async def _call(self, request: codec.Request) -> object:
+        if request.method == codec.UNSUBSCRIBE:
+            codec.decode(request.params, codec.NoParams)
+            await self._stop_events()
+            return None
+        method = codec.METHODS.get(request.method)
+        if method is None:
+            raise RpcError(f"there is no method '{request.method}'")
+        params = codec.decode(request.params, method.params)
+        result: object = await getattr(self._service, method.name)(**msgspec.structs.asdict(params))
+        return result
+
+    async def _subscribe(self, request: codec.Request) -> None:
+        codec.decode(request.params, codec.NoParams)
+        if self._events is not None and not self._events.done():
+            raise RpcError("this connection has a subscription already")
+        async with AsyncExitStack() as stack:
+            events = await stack.enter_async_context(self._service.subscribe())
+            await self._answer(request.id, None)
+            self._events = asyncio.create_task(self._pass_on(events, stack.pop_all()))
+
+    async def _pass_on(self, events: AsyncIterator[Event], stack: AsyncExitStack) -> None:
+        try:
+            async with stack:
+                # While the client does not read, this does not either: the subscription coalesces.
+                async for event in events:
+                    await self._send(codec.encode_event(event))
+            await self._send(codec.encode({"event": codec.END}))
+        except Exception:
+            # A follower that hears nothing more must notice, so it loses the connection.
+            _log.exception("a subscription failed in a way that was not foreseen")
+            self.end()
+
+    async def _stop_events(self) -> None:
+        if self._events is not None:
+            self._events.cancel()
+            await asyncio.gather(self._events, return_exceptions=True)
+
+    async def _answer(self, request_id: int | str, result: object) -> None:
+        # Encoded only once it is its turn: many long answers never exist side by side.
+        async with self._write_lock:
+            await self._write(codec.encode_result(request_id, result))
+
+    async def _send(self, line: bytes) -> None:
+        async with self._write_lock:
+            await self._write(line)
+
+    async def _write(self, line: bytes) -> None:
+        # A client that is gone is no failure; the reader sees the end of the connection.
+        with contextlib.suppress(OSError):
+            self._writer.write(line)
+            await self._writer.drain()
+
+
+def _id_of(line: bytes) -> int | str | None:
+    """Return the id of a request that is otherwise wrong, so that its sender learns of it."""
+    try:
+        found: int | str | None = codec.decode(line, codec.Reply).id
+    except RpcError:
+        return None
+    return found

@@ -1,0 +1,91 @@
+"""A real engine on real files, beside a server that misbehaves on demand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from core.adapters.catalog import Catalog
+from core.adapters.clock import Clock
+from core.adapters.http import HttpClient
+from core.adapters.resume_data import ResumeStore
+from core.domain.models import Checksum, Download, DownloadRequest, DownloadView
+from core.domain.settings import DaemonSettings, LimitSettings, RetrySettings, Settings
+from core.engine.engine import Engine
+
+SETTINGS = Settings(
+    limits=LimitSettings(active=4),
+    retry=RetrySettings(attempts=5, base=0.0, cap=0.0),
+    daemon=DaemonSettings(linger=0.0),
+)
+
+
+class House:
+    """A state directory, a destination, and engines that come and go on them."""
+
+    def __init__(self, root: Path, stack: AsyncExitStack) -> None:
+        self.state = root / "state"
+        self.files = root / "files"
+        self.state.mkdir()
+        self.files.mkdir()
+        self._stack = stack
+
+    async def engine(self, settings: Settings = SETTINGS, *, embedded: bool = False) -> Engine:
+        """Start an engine, which is closed at the end of the test."""
+        engine = Engine(
+            settings,
+            catalog=Catalog(self.state),
+            resume_data=ResumeStore(self.state / "resume_data"),
+            http=HttpClient(settings.network),
+            clock=Clock(),
+            embedded=embedded,
+        )
+        self._stack.push_async_callback(engine.close)
+        await engine.start()
+        return engine
+
+    def request(
+        self, url: str, *, name: str | None = None, checksum: Checksum | None = None
+    ) -> DownloadRequest:
+        """Ask for a URL into the destination."""
+        return DownloadRequest(url=url, directory=str(self.files), name=name, checksum=checksum)
+
+    def names(self) -> list[str]:
+        """Return what lies in the destination."""
+        return sorted(path.name for path in self.files.iterdir())
+
+    def content(self, name: str) -> bytes:
+        """Return the bytes of a file in the destination."""
+        return (self.files / name).read_bytes()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with AsyncExitStack() as stack:
+        yield House(tmp_path, stack)
+
+
+async def until(
+    engine: Engine, download: Download, condition: Callable[[DownloadView], bool]
+) -> DownloadView:
+    """Return the download once a condition holds, looking whenever an event comes."""
+    async with engine.subscribe() as events:
+        async for _ in events:
+            view = await engine.find(download.id)
+            if condition(view):
+                return view
+    raise AssertionError("the engine ended")
+
+
+async def settled(engine: Engine, download: Download) -> Download:
+    """Return the download once nothing more happens to it."""
+    return (await until(engine, download, lambda view: view.download.status.is_settled)).download
+
+
+async def fetch(engine: Engine, request: DownloadRequest) -> Download:
+    """Add a download and return it once it is settled."""
+    (download,) = await engine.add([request])
+    return await settled(engine, download)

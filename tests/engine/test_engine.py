@@ -1,0 +1,417 @@
+"""What happens to a download from the request to the file, on real sockets and a real disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+import pytest
+
+from core.domain.errors import (
+    DestinationError,
+    ErrorCode,
+    UnknownIdError,
+    UsageError,
+)
+from core.domain.models import Checksum, Status, WaitReason
+from core.policy.ranges import OVERLAP
+from tests.engine.conftest import House, fetch, settled, until
+from tests.faults.model import content
+from tests.faults.server import FaultServer
+
+SIZE = 3_000_000
+DATA = content(SIZE)
+OTHER = content(SIZE, seed=1)
+
+
+async def test_a_file_arrives_whole_and_alone(house: House, fault_server: FaultServer) -> None:
+    engine = await house.engine()
+    done = await fetch(engine, house.request(fault_server.file("a.bin", DATA)))
+    assert done.status is Status.COMPLETED
+    assert (done.name, done.total_bytes) == ("a.bin", SIZE)
+    assert house.content("a.bin") == DATA
+    assert house.names() == ["a.bin"]
+    assert (await engine.find(done.id)).progress.bytes_downloaded == SIZE
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"ranges": False}, {"chunked": True, "ranges": False}, {"until_close": True, "ranges": False}],
+)
+async def test_every_framing_is_understood(
+    house: House, fault_server: FaultServer, options: dict[str, bool]
+) -> None:
+    engine = await house.engine()
+    done = await fetch(engine, house.request(fault_server.file("a.bin", DATA, **options)))
+    assert done.status is Status.COMPLETED
+    assert done.total_bytes == SIZE
+    assert house.content("a.bin") == DATA
+
+
+async def test_a_length_that_nobody_announced_is_called_unverified(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a.bin", DATA, until_close=True, ranges=False)
+    done = await fetch(engine, house.request(url))
+    assert done.resume_verdict is not None
+    assert done.resume_verdict.startswith("unverified")
+
+
+async def test_an_empty_file_is_a_file(house: House, fault_server: FaultServer) -> None:
+    engine = await house.engine()
+    done = await fetch(engine, house.request(fault_server.file("empty", b"")))
+    assert done.status is Status.COMPLETED
+    assert house.content("empty") == b""
+
+
+async def test_a_server_that_fails_once_is_asked_again(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    done = await fetch(engine, house.request(fault_server.file("a", DATA, statuses=[503])))
+    assert done.status is Status.COMPLETED
+    assert done.retry_count == 1
+    assert house.content("a") == DATA
+
+
+async def test_after_a_cut_only_the_tail_is_fetched(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, fail_after=2_000_000, fail_times=1)
+    done = await fetch(engine, house.request(url))
+    assert done.status is Status.COMPLETED
+    assert house.content("a") == DATA
+    second = fault_server.requests_to("a")[1]
+    assert second.range == f"bytes={2_000_000 - OVERLAP}-{SIZE - 1}"
+    assert second.headers["if-range"] == '"v1"'
+    assert fault_server.bytes_served("a") == SIZE + OVERLAP
+    assert done.resume_verdict == "verified: same validator, same bytes at the seam"
+
+
+async def test_retries_without_progress_come_to_an_end(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    failed = await fetch(engine, house.request(fault_server.file("a", DATA, statuses=[500] * 9)))
+    assert failed.status is Status.FAILED
+    assert failed.error is not None
+    assert failed.error.code is ErrorCode.HTTP_STATUS
+    assert len(fault_server.requests) == 6
+    assert house.names() == []
+
+
+async def test_every_byte_that_arrives_renews_the_patience(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, fail_after=OVERLAP + 200_000, fail_times=12)
+    done = await fetch(engine, house.request(url))
+    assert done.status is Status.COMPLETED
+    assert house.content("a") == DATA
+    assert len(fault_server.requests) > 6
+
+
+async def test_a_missing_file_fails_and_leaves_nothing(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    failed = await fetch(engine, house.request(fault_server.url_of("nowhere")))
+    assert failed.status is Status.FAILED
+    assert failed.error is not None
+    assert failed.error.code is ErrorCode.NOT_FOUND
+    assert house.names() == []
+
+
+async def test_a_pause_keeps_what_is_there_and_a_resume_goes_on(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1_500_000)
+    (download,) = await engine.add([house.request(url)])
+    await fault_server.held("a")
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > 1_000_000)
+    outcome = await engine.pause([download.id])
+    assert [d.status for d in outcome.changed] == [Status.PAUSED]
+    have = (await engine.find(download.id)).progress.bytes_downloaded
+    assert have > 1_000_000
+    fault_server.release("a")
+    await engine.resume([download.id])
+    done = await settled(engine, download)
+    assert done.status is Status.COMPLETED
+    assert house.content("a") == DATA
+    assert fault_server.requests_to("a")[1].range == f"bytes={have - OVERLAP}-{SIZE - 1}"
+
+
+async def test_a_new_engine_goes_on_where_the_last_one_stopped(
+    house: House, fault_server: FaultServer
+) -> None:
+    first = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=2_000_000)
+    (download,) = await first.add([house.request(url)])
+    await until(first, download, lambda view: view.progress.bytes_downloaded > 1_000_000)
+    await first.close()
+    fault_server.release("a")
+    second = await house.engine()
+    done = await settled(second, download)
+    assert done.status is Status.COMPLETED
+    assert house.content("a") == DATA
+    assert fault_server.requests_to("a")[1].range != "bytes=0-"
+
+
+async def test_what_was_paused_or_finished_stays_so(
+    house: House, fault_server: FaultServer
+) -> None:
+    first = await house.engine()
+    done = await fetch(first, house.request(fault_server.file("a", DATA)))
+    paused = dataclasses.replace(house.request(fault_server.file("b", DATA)), paused=True)
+    (waiting,) = await first.add([paused])
+    assert waiting.status is Status.PAUSED
+    await first.close()
+    second = await house.engine()
+    assert [view.download for view in await second.downloads()] == [done, waiting]
+    assert not second.has_work
+
+
+@pytest.mark.parametrize("etag", ['"v2"', None])
+async def test_a_file_that_changed_is_fetched_anew_and_never_mixed(
+    house: House, fault_server: FaultServer, etag: str | None
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, etag=etag and '"v1"', hold_after=1_500_000)
+    (download,) = await engine.add([house.request(url)])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > 1_000_000)
+    await engine.pause([download.id])
+    fault_server.replace("a", OTHER, etag=etag, hold_after=None)
+    await engine.resume([download.id])
+    done = await settled(engine, download)
+    assert done.status is Status.COMPLETED
+    assert house.content("a") == OTHER
+    assert done.resume_verdict is not None
+    assert done.resume_verdict.startswith("restarted")
+
+
+async def test_a_login_page_on_resume_touches_nothing(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1_500_000)
+    (download,) = await engine.add([house.request(url)])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > 1_000_000)
+    await engine.pause([download.id])
+    kept = house.content("a.part")
+    fault_server.replace("a", b"<html>log in", etag=None, content_type="text/html", ranges=False)
+    await engine.resume([download.id])
+    failed = await settled(engine, download)
+    assert failed.error is not None
+    assert failed.error.code is ErrorCode.FILE_CHANGED
+    assert house.content("a.part") == kept
+
+
+async def test_a_right_checksum_completes_and_a_wrong_one_sets_aside(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA)
+    right = Checksum("sha256", hashlib.sha256(DATA).hexdigest())
+    done = await fetch(engine, house.request(url, checksum=right))
+    assert done.status is Status.COMPLETED
+    wrong = Checksum("sha256", hashlib.sha256(OTHER).hexdigest())
+    failed = await fetch(engine, house.request(url, name="b", checksum=wrong))
+    assert failed.error is not None
+    assert failed.error.code is ErrorCode.CHECKSUM
+    assert house.names() == ["a", "b.mismatch"]
+
+
+async def test_nothing_that_exists_is_overwritten(house: House, fault_server: FaultServer) -> None:
+    (house.files / "a.bin").write_bytes(b"mine")
+    engine = await house.engine()
+    done = await fetch(engine, house.request(fault_server.file("a.bin", DATA)))
+    assert done.name == "a (1).bin"
+    assert house.content("a.bin") == b"mine"
+    assert house.content("a (1).bin") == DATA
+
+
+async def test_a_name_that_is_taken_meanwhile_is_respected(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1_000_000)
+    (download,) = await engine.add([house.request(url)])
+    await fault_server.held("a")
+    await until(engine, download, lambda view: view.download.name_settled)
+    (house.files / "a").write_bytes(b"mine")
+    fault_server.release("a")
+    done = await settled(engine, download)
+    assert done.name == "a (1)"
+    assert house.content("a") == b"mine"
+    assert house.content("a (1)") == DATA
+
+
+async def test_two_urls_with_one_name_make_two_files(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    urls = [fault_server.file("x/a", DATA), fault_server.file("y/a", OTHER)]
+    for download in await engine.add([house.request(url) for url in urls]):
+        await settled(engine, download)
+    assert house.names() == ["a", "a (1)"]
+    assert {house.content("a"), house.content("a (1)")} == {DATA, OTHER}
+
+
+async def test_asking_again_for_what_is_unfinished_continues_it(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1_000_000)
+    (first,) = await engine.add([house.request(url)])
+    (again,) = await engine.add([house.request(url)])
+    assert again.id == first.id
+    await engine.pause([first.id])
+    fault_server.release("a")
+    (third,) = await engine.add([house.request(url)])
+    assert third.id == first.id
+    assert (await settled(engine, first)).status is Status.COMPLETED
+    (fresh,) = await engine.add([house.request(url)])
+    assert fresh.id != first.id
+    assert (await settled(engine, fresh)).name == "a (1)"
+
+
+async def test_a_removal_keeps_files_unless_told_otherwise(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA)
+    done = await fetch(engine, house.request(url))
+    removal = await engine.remove([done.id])
+    assert removal.kept_files == (str(house.files / "a"),)
+    assert await engine.downloads() == []
+    part = fault_server.file("b", DATA, hold_after=1_000_000)
+    (active,) = await engine.add([house.request(part)])
+    await until(engine, active, lambda view: view.download.name_settled)
+    removal = await engine.remove([active.id], files=True)
+    assert removal.deleted_files == (str(house.files / "b.part"),)
+    assert house.names() == ["a"]
+    assert list((house.state / "resume_data").iterdir()) == []
+
+
+async def test_the_file_is_found_whole_when_a_crash_came_before_the_record(
+    house: House, fault_server: FaultServer
+) -> None:
+    first = await house.engine()
+    url = fault_server.file("a", DATA, fail_after=SIZE - 1, fail_times=None)
+    (download,) = await first.add([house.request(url)])
+    await until(first, download, lambda view: view.progress.bytes_downloaded == SIZE - 1)
+    await first.pause([download.id])
+    record = (house.state / "resume_data" / f"{download.id}.json").read_bytes()
+    await first.close()
+    with (house.files / "a.part").open("ab") as file:
+        file.write(DATA[-1:])
+    (house.files / "a.part").rename(house.files / "a")
+    (house.state / "resume_data" / f"{download.id}.json").write_bytes(record)
+    second = await house.engine()
+    await second.resume([download.id])
+    done = await settled(second, download)
+    assert done.status is Status.COMPLETED
+    assert house.names() == ["a"]
+    assert house.content("a") == DATA
+
+
+async def test_no_more_run_at_once_than_the_limit(house: House, fault_server: FaultServer) -> None:
+    engine = await house.engine()
+    urls = [fault_server.file(f"f{n}", DATA, hold_after=100) for n in range(6)]
+    downloads = await engine.add([house.request(url) for url in urls])
+    for n in range(4):
+        await fault_server.held(f"f{n}")
+    views = await engine.downloads()
+    assert [view.download.status for view in views] == [Status.ACTIVE] * 4 + [Status.PENDING] * 2
+    assert views[5].download.wait_reason is WaitReason.QUEUED
+    for n in range(6):
+        fault_server.release(f"f{n}")
+    for download in downloads:
+        assert (await settled(engine, download)).status is Status.COMPLETED
+
+
+async def test_an_embedded_engine_runs_only_what_it_was_told_to(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(embedded=True)
+    urls = [fault_server.file("mine", DATA), fault_server.file("other", DATA)]
+    mine, other = await engine.add([house.request(url) for url in urls])
+    assert mine.wait_reason is WaitReason.HELD
+    engine.admit([mine.id])
+    assert (await settled(engine, mine)).status is Status.COMPLETED
+    assert (await engine.find(other.id)).download.wait_reason is WaitReason.HELD
+    assert not engine.has_work
+
+
+async def test_secrets_stay_with_their_origin(house: House, fault_server: FaultServer) -> None:
+    async with FaultServer() as elsewhere:
+        target = elsewhere.file("a", DATA)
+        url = fault_server.file("a", redirect_to=target)
+        engine = await house.engine()
+        request = house.request(url.replace("http://", "http://me:hunter2@"))
+        request = dataclasses.replace(request, headers={"X-Api-Key": "s3cret"})
+        done = await fetch(engine, request)
+        assert done.status is Status.COMPLETED
+        own, foreign = fault_server.requests[0].headers, elsewhere.requests[0].headers
+        assert own["authorization"] == "Basic bWU6aHVudGVyMg=="
+        assert own["x-api-key"] == "s3cret"
+        assert not {"authorization", "x-api-key", "cookie", "referer"} & set(foreign)
+
+
+async def test_a_redirect_loop_is_a_clear_failure(house: House, fault_server: FaultServer) -> None:
+    url = fault_server.file("a", redirect_to="/a")
+    engine = await house.engine()
+    failed = await fetch(engine, house.request(url))
+    assert failed.error is not None
+    assert failed.error.code is ErrorCode.REDIRECT
+
+
+async def test_nothing_is_queued_when_one_request_of_many_is_wrong(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    good = house.request(fault_server.file("a", DATA))
+    with pytest.raises(UsageError):
+        await engine.add([good, house.request("ftp://h/a")])
+    with pytest.raises(DestinationError):
+        await engine.add([good, dataclasses.replace(good, directory=str(house.files / "no"))])
+    assert await engine.downloads() == []
+
+
+async def test_an_unknown_id_changes_nothing(house: House, fault_server: FaultServer) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1)
+    (download,) = await engine.add([house.request(url)])
+    await fault_server.held("a")
+    with pytest.raises(UnknownIdError):
+        await engine.pause([download.id, "ffff"])
+    assert (await engine.find(download.id)).download.status is Status.ACTIVE
+
+
+async def test_an_action_that_does_not_apply_is_refused_with_the_reason(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    done = await fetch(engine, house.request(fault_server.file("a", DATA)))
+    outcome = await engine.pause([done.id])
+    assert outcome.changed == ()
+    assert outcome.refused[0].error.code is ErrorCode.NOT_ALLOWED
+    assert "completed" in outcome.refused[0].error.message
+
+
+async def test_a_vanished_directory_fails_with_the_way_out(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, latency=0, statuses=[503])
+    (house.files / "gone").mkdir()
+    request = dataclasses.replace(house.request(url), directory=str(house.files / "gone"))
+    (download,) = await engine.add([request])
+    (house.files / "gone").rmdir()
+    failed = await settled(engine, download)
+    assert failed.error is not None
+    assert failed.error.code is ErrorCode.DESTINATION
+    assert "mkdir" in failed.error.hint

@@ -1,0 +1,130 @@
+"""The answer that RFC 9110 wants for a request to a file, before anything is done to spoil it."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+
+from tests.faults.model import Content, File, Headers, Request
+
+_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.IGNORECASE)
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """Status, headers and the stretch of the content that is the body."""
+
+    status: int
+    headers: dict[str, str]
+    content: Content = b""
+    start: int = 0
+    end: int = 0
+
+    def head(self) -> bytes:
+        """Return the status line and the headers as they are sent."""
+        try:
+            phrase = HTTPStatus(self.status).phrase
+        except ValueError:
+            phrase = "Unknown"
+        lines = [f"HTTP/1.1 {self.status} {phrase}"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+
+
+def answer_to(request: Request, file: File) -> Answer:
+    """Return what to send: the scripted status, the redirect, the whole file or a part of it."""
+    status, headers = file.status_for(request)
+    if request.method not in ("GET", "HEAD"):
+        status, headers = 405, {"Allow": "GET, HEAD"}
+    if status != 200:
+        return error(status, headers)
+    if file.redirect_to is not None:
+        return error(file.redirect_status, {**file.headers, "Location": file.redirect_to})
+    return _content(request, file)
+
+
+def error(status: int, headers: Headers) -> Answer:
+    """Return an answer whose body says nothing but its status."""
+    body = b"" if status < 200 or status in (204, 304) else b"status %d\n" % status
+    fields = {"Date": formatdate(usegmt=True), "Content-Type": "text/plain"}
+    if body:
+        fields["Content-Length"] = str(len(body))
+    return Answer(
+        status=status, headers=_with(fields, headers), content=body, start=0, end=len(body)
+    )
+
+
+def _content(request: Request, file: File) -> Answer:
+    body, etag = file.content, file.etag
+    fields = {"Date": formatdate(usegmt=True), "Content-Type": file.content_type}
+    if file.gzip and "gzip" in request.headers.get("accept-encoding", ""):
+        # Another representation: it has its own bytes to count and its own validator.
+        body = gzip.compress(body[:], mtime=0)
+        etag = None if etag is None else f'{etag[:-1]}-gzip"'
+        fields |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    if etag is not None:
+        fields["ETag"] = etag
+    if file.last_modified is not None:
+        fields["Last-Modified"] = file.last_modified
+    if file.disposition is not None:
+        fields["Content-Disposition"] = file.disposition
+    fields["Accept-Ranges"] = "bytes" if file.ranges else "none"
+
+    status, start, end = 200, 0, len(body)
+    wanted = request.range if file.ranges and request.method == "GET" else None
+    if wanted is not None and _if_range_holds(request, etag, file.last_modified):
+        status, start, end = _select(wanted, len(body))
+    if status == 206:
+        fields["Content-Range"] = f"bytes {start}-{end - 1}/{len(body)}"
+    elif status == 416:
+        size = f"bytes */{len(body)}"
+        validators = {"ETag": etag, "Last-Modified": file.last_modified}
+        return error(416, validators | {"Content-Range": size} | dict(file.headers))
+    if file.chunked:
+        fields["Transfer-Encoding"] = "chunked"
+    elif file.until_close:
+        fields["Connection"] = "close"
+    else:
+        fields["Content-Length"] = str(end - start)
+    return Answer(
+        status=status, headers=_with(fields, file.headers), content=body, start=start, end=end
+    )
+
+
+def _select(wanted: str, total: int) -> tuple[int, int, int]:
+    """Return status, start and end for a Range header (RFC 9110 section 14.1.2).
+
+    Several ranges at once, other units and what does not parse are ignored, as the RFC allows.
+    """
+    match = _RANGE.fullmatch(wanted)
+    if match is None or not (match[1] or match[2]):
+        return 200, 0, total
+    if match[1]:
+        start = int(match[1])
+        last = int(match[2]) if match[2] else max(total - 1, start)
+    else:
+        start, last = max(total - int(match[2]), 0), total - 1
+    if match[1] and last < start:
+        return 200, 0, total
+    end = min(last + 1, total)
+    return (206, start, end) if start < end else (416, 0, 0)
+
+
+def _if_range_holds(request: Request, etag: str | None, last_modified: str | None) -> bool:
+    """Compare If-Range strongly (RFC 9110 section 13.1.5); without one the range stands."""
+    condition = request.headers.get("if-range")
+    if condition is None:
+        return True
+    if condition.startswith('"'):
+        return condition == etag
+    return condition == last_modified
+
+
+def _with(fields: dict[str, str], changes: Headers) -> dict[str, str]:
+    """Return the fields with some replaced or, where the change is None, left out."""
+    changed = {name.lower() for name in changes}
+    kept = {name: value for name, value in fields.items() if name.lower() not in changed}
+    return kept | {name: value for name, value in changes.items() if value is not None}
