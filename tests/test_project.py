@@ -1,0 +1,41 @@
+"""What pyproject.toml says twice agrees, and what is loaded is what is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from core.domain.version import VERSION
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_dev_extra_and_the_dev_group_agree() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extra = project["project"]["optional-dependencies"]["dev"]
+    assert extra == project["dependency-groups"]["dev"]
+
+
+def test_the_changelog_knows_this_version() -> None:
+    assert f"## {VERSION}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("core.daemon", {"textual"}),
+        ("core.launcher", {"textual", "aiohttp", "tinydb", "aiofiles"}),
+        ("tui.cli.main", {"textual", "aiohttp", "tinydb", "aiofiles"}),
+        ("tui.app", {"aiohttp", "tinydb", "aiofiles"}),
+    ],
+)
+def test_a_part_loads_nothing_it_does_not_use(module: str, unwanted: set[str]) -> None:
+    script = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    assert not unwanted & set(loaded.stdout.split())
