@@ -12,6 +12,7 @@ from core.policy.filename import LIMIT, safe_name
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROLS = re.compile("[\x00-\x1f\x7f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _OWN_HEADERS = frozenset(
     {"range", "if-range", "accept-encoding", "host", "content-length", "transfer-encoding"}
 )
@@ -22,8 +23,8 @@ def check_request(request: DownloadRequest) -> None:
     _check_url(request.url)
     if not request.directory.startswith("/"):
         raise DestinationError(f"the directory '{request.directory}' is not absolute")
-    if _CONTROLS.search(request.directory):
-        raise DestinationError("the directory's name holds control characters")
+    if _CONTROLS.search(request.directory) or _SURROGATES.search(request.directory):
+        raise DestinationError("the directory's name holds control characters or is not UTF-8")
     if request.name is not None and safe_name(request.name) != request.name:
         raise UsageError(
             f"'{request.name[:80]}' is no safe file name",

@@ -1,4 +1,4 @@
-"""A client of raw sockets, for proving what the fault server sends: it trusts and repairs nothing."""
+"""A client of raw sockets, to prove what the fault server sends: it repairs nothing."""
 
 from __future__ import annotations
 

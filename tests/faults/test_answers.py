@@ -123,7 +123,10 @@ async def test_a_connection_is_kept_and_numbered(fault_server: FaultServer) -> N
         for _ in range(2):
             await client.send("/f")
             assert (await client.receive()).whole
-    await fetch(fault_server, "/f", Connection="close")
+    async with connect(fault_server) as client:
+        await client.send("/f", Connection="close")
+        assert (await client.receive()).whole
+        assert await client.reader.read() == b""
     assert [request.connection for request in fault_server.requests] == [1, 1, 2]
     await fault_server.until(lambda: fault_server.open_connections == 0)
 

@@ -29,6 +29,7 @@ def test_a_plain_request_passes() -> None:
         ({"url": "http://host/\r\nX: y"}, UsageError, "not a URL"),
         ({"directory": "relative"}, DestinationError, "not absolute"),
         ({"directory": "/tmp/\x1b"}, DestinationError, "control"),
+        ({"directory": "/tmp/\udcff"}, DestinationError, "UTF-8"),
         ({"name": "../x"}, UsageError, "safe"),
         ({"name": ""}, UsageError, "safe"),
         ({"name": "x" * 300}, UsageError, "safe"),

@@ -1,0 +1,159 @@
+"""Settings: what holds, where it came from, and that a slip is not passed over."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from core.adapters.config_file import Configuration, Source, load
+from core.domain.errors import ConfigError
+from core.domain.settings import Settings, sections
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
+
+
+def refused(file: Path, text: str = "", env: dict[str, str] | None = None) -> ConfigError:
+    if text:
+        file.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(file, env or {})
+    return caught.value
+
+
+def source(configuration: Configuration, section: str, key: str) -> Source:
+    (found,) = (
+        item.source for item in configuration.values if (item.section, item.key) == (section, key)
+    )
+    return found
+
+
+def test_without_a_file_the_defaults_hold(file: Path) -> None:
+    configuration = load(file, {})
+    assert configuration.settings == Settings()
+    assert {item.source for item in configuration.values} == {Source.DEFAULT}
+
+
+def test_the_environment_goes_before_the_file_and_the_file_before_the_default(file: Path) -> None:
+    file.write_text("[limits]\nactive = 7\n[retry]\nattempts = 2\n")
+    configuration = load(file, {"WINCH_LIMITS_ACTIVE": "30", "WINCH_HOME": "/w"})
+    assert configuration.settings.limits.active == 30
+    assert configuration.settings.retry.attempts == 2
+    assert source(configuration, "limits", "active") is Source.ENVIRONMENT
+    assert source(configuration, "retry", "attempts") is Source.FILE
+    assert source(configuration, "retry", "cap") is Source.DEFAULT
+
+
+def test_text_from_the_environment_is_read_by_the_type_of_the_setting(file: Path) -> None:
+    env = {
+        "WINCH_RETRY_BASE": "0.5",
+        "WINCH_SCREEN_ASCII": "true",
+        "WINCH_DOWNLOADS_DIRECTORY": "12",
+        "WINCH_RETRY_RETRY_AFTER_CAP": "60",
+    }
+    settings = load(file, env).settings
+    assert settings.retry.base == 0.5
+    assert settings.screen.ascii is True
+    assert settings.downloads.directory == "12"
+    assert settings.retry.retry_after_cap == 60.0
+
+
+def test_a_whole_number_will_do_for_a_number(file: Path) -> None:
+    file.write_text("[daemon]\nlinger = 5\n")
+    assert load(file, {}).settings.daemon.linger == 5.0
+
+
+def test_a_misspelt_section_gets_a_suggestion(file: Path) -> None:
+    error = refused(file, "[limit]\nactive = 1\n")
+    assert "no section [limit]" in error.message
+    assert str(file) in error.message
+    assert error.hint == "did you mean limits?"
+
+
+def test_a_misspelt_key_gets_a_suggestion(file: Path) -> None:
+    error = refused(file, "[limits]\nactiv = 1\n")
+    assert "no setting activ in the section [limits]" in error.message
+    assert error.hint == "did you mean active?"
+
+
+def test_a_misspelt_variable_gets_a_suggestion(file: Path) -> None:
+    error = refused(file, env={"WINCH_LIMITS_ACTIV": "1"})
+    assert "WINCH_LIMITS_ACTIV" in error.message
+    assert error.hint == "did you mean active?"
+
+
+def test_something_far_off_gets_the_names_there_are(file: Path) -> None:
+    assert "connect_timeout" in refused(file, "[network]\nzzz = 1\n").hint
+
+
+@pytest.mark.parametrize("name", ["WINCH_HOME", "WINCH_FOO_BAR", "PATH"])
+def test_variables_that_are_no_settings_are_left_alone(file: Path, name: str) -> None:
+    assert load(file, {name: "x"}).settings == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[limits]\nactive = "4"\n', "a whole number"),
+        ("[limits]\nactive = 4.5\n", "a whole number"),
+        ("[limits]\nactive = true\n", "a whole number"),
+        ('[retry]\nbase = "1"\n', "a number"),
+        ("[screen]\nascii = 1\n", "true or false"),
+        ("[screen]\ntheme = 1\n", "text in quotes"),
+        ("[limits]\nactive = [1]\n", "a whole number"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_told_what_is_expected(
+    file: Path, text: str, expected: str
+) -> None:
+    assert f"must be {expected}" in refused(file, text).message
+
+
+@pytest.mark.parametrize("text", ["many", "", "4.5", "0x10"])
+def test_a_variable_that_does_not_read_as_the_type_is_refused(file: Path, text: str) -> None:
+    error = refused(file, env={"WINCH_LIMITS_ACTIVE": text})
+    assert "limits.active must be a whole number" in error.message
+
+
+@pytest.mark.parametrize("value", ["0", "10001", "-1"])
+def test_a_value_out_of_range_is_refused(file: Path, value: str) -> None:
+    assert "must lie between" in refused(file, f"[limits]\nactive = {value}\n").message
+
+
+def test_a_number_that_is_none_is_refused(file: Path) -> None:
+    assert "must lie between" in refused(file, "[daemon]\nlinger = nan\n").message
+
+
+def test_broken_toml_names_file_and_line(file: Path) -> None:
+    error = refused(file, "[limits]\nactive = \n")
+    assert str(file) in error.message
+    assert "line 2" in error.message
+
+
+def test_a_key_where_a_section_belongs_is_refused(file: Path) -> None:
+    assert refused(file, "limits = 3\n").hint == "write [limits]"
+
+
+def test_a_file_that_is_not_text_is_refused(file: Path) -> None:
+    file.write_bytes(b"\xff\xfe\x00")
+    assert "not UTF-8" in refused(file).message
+
+
+def test_a_file_that_cannot_be_read_is_refused(file: Path) -> None:
+    file.mkdir()
+    assert "cannot be read" in refused(file).message
+
+
+def test_what_is_shown_is_a_file_that_says_the_same(file: Path, tmp_path: Path) -> None:
+    awkward = 'quo"te \\ new\nline \x7f \N{SNOWMAN}'
+    shown = load(file, {"WINCH_DOWNLOADS_DIRECTORY": awkward, "WINCH_SCREEN_ASCII": "1"})
+    text = shown.to_toml()
+    assert set(tomllib.loads(text)) == set(sections())
+    assert "  # environment" in text
+    again = tmp_path / "again.toml"
+    again.write_text(text, "utf-8")
+    assert load(again, {}).settings == shown.settings
