@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import re
 
+from rich.cells import cell_len, split_graphemes
+
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
-# C0, DEL, C1, the bidi controls and marks, line and paragraph separators, lone surrogates.
+# C0, DEL, C1, the bidi controls and marks, line and paragraph separators, lone surrogates, and
+# what is invisible or of a width that terminals disagree on (soft hyphen, zero-width space, tags).
 _UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def clean(text: str) -> str:
@@ -66,3 +72,64 @@ def percent(done: int, total: int | None) -> str:
 def short_id(download_id: str) -> str:
     """Return the part of an id that people type; the engine keeps these eight unique."""
     return download_id[:8]
+
+
+def fit(text: str, width: int, *, right: bool = False, ascii_only: bool = False) -> str:
+    """Return text in exactly `width` cells: padded, or cut at its end with an ellipsis."""
+    excess = width - cell_len(text)
+    if excess < 0:
+        kept = _head(text, width - 1)
+        text = (kept + ("~" if ascii_only else "…"))[: max(width, 0)]
+        excess = width - cell_len(text)
+    padding = " " * excess
+    return padding + text if right else text + padding
+
+
+def cut_middle(name: str, width: int, *, ascii_only: bool = False) -> str:
+    """Return a file name in at most `width` cells, cut in the middle so that its ending stays.
+
+    What tells two files of a dataset apart is mostly the start and the extension.
+    """
+    if cell_len(name) <= width:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    ending = cell_len(dot + extension) if stem and len(extension) <= 8 else 0
+    room = width - 1
+    tail = _tail(name, min(max(ending, room * 2 // 5), room - 1))
+    head = _head(name, room - cell_len(tail))
+    return (head + ("~" if ascii_only else "…") + tail)[: max(width, 0)]
+
+
+def bar(done: int, total: int | None, width: int, *, ascii_only: bool = False) -> str:
+    """Return a progress bar of `width` cells in eighths of a cell; blank when the end is unknown.
+
+    Rounded down like `percent`: a full bar means a whole file.
+    """
+    if total is None or width <= 0:
+        return " " * max(width, 0)
+    ratio_done = min(done, total) if total else 1
+    if ascii_only:
+        return ("#" * (width * ratio_done // (total or 1))).ljust(width, "-")
+    full, eighth = divmod(width * 8 * ratio_done // (total or 1), 8)
+    partial = _EIGHTHS[eighth] if eighth else ""
+    return ("█" * full + partial).ljust(width)
+
+
+def _head(text: str, width: int) -> str:
+    """Return the longest start of text that takes at most `width` cells, by whole graphemes."""
+    used = end = 0
+    for _, stop, cells in split_graphemes(text)[0]:
+        if used + cells > width:
+            break
+        used, end = used + cells, stop
+    return text[:end]
+
+
+def _tail(text: str, width: int) -> str:
+    """Return the longest end of text that takes at most `width` cells, by whole graphemes."""
+    used, begin = 0, len(text)
+    for start, _, cells in reversed(split_graphemes(text)[0]):
+        if used + cells > width:
+            break
+        used, begin = used + cells, start
+    return text[begin:]

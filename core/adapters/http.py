@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import socket
 import ssl
 from base64 import b64encode
@@ -168,8 +169,8 @@ def _translated(url: str) -> Iterator[None]:  # noqa: C901
 
 
 def _os_reason(error: BaseException) -> str:
-    reason = getattr(error, "strerror", None) or type(error).__name__
-    return str(reason)
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else type(error).__name__
 
 
 def _ssl_reason(error: aiohttp.ClientSSLError) -> str:

@@ -100,8 +100,13 @@ class ErrorInfo:
     hint: str = ""
 
     def to_error(self) -> WinchError:
-        """Make the exception again that this was taken from, for the far side of a socket."""
-        error = WinchError(self.message, hint=self.hint)
+        """Make the exception again that this was taken from, for the far side of a socket.
+
+        It is of the class that its code stands for, so that both sides catch the same errors.
+        """
+        kind = _classes().get(self.code, WinchError)
+        error = kind.__new__(kind)
+        WinchError.__init__(error, self.message, hint=self.hint)
         error.code = self.code
         return error
 
@@ -222,6 +227,8 @@ class HttpStatusError(TransferError):
     """
 
     code = ErrorCode.HTTP_STATUS
+    status: int = 0
+    retry_after: float | None = None
 
     def __init__(
         self, message: str, *, status: int, retry_after: float | None = None, hint: str = ""
@@ -308,3 +315,14 @@ class RpcError(WinchError):
     """A message on the socket is malformed, unknown or too long."""
 
     code = ErrorCode.RPC
+
+
+def _classes() -> dict[ErrorCode, type[WinchError]]:
+    """Return the class of each code: the outermost one where a subclass shares it."""
+    found: dict[ErrorCode, type[WinchError]] = {}
+    waiting = WinchError.__subclasses__()
+    while waiting:
+        kind = waiting.pop(0)
+        found.setdefault(kind.code, kind)
+        waiting += kind.__subclasses__()
+    return found

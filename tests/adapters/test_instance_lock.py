@@ -96,14 +96,18 @@ def test_releasing_frees_it_and_keeps_the_file(path: Path) -> None:
 def test_a_child_that_outlives_the_owner_does_not_keep_it(path: Path) -> None:
     with InstanceLock(path):
         child = subprocess.Popen(
-            [sys.executable, "-c", "import sys; sys.stdin.read()"],
+            [sys.executable, "-c", "print('runs', flush=True); input()"],
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             close_fds=False,
         )
+        assert child.stdout is not None
+        assert child.stdout.readline() == "runs\n"
     try:
         assert not InstanceLock(path).is_held()
     finally:
-        child.communicate()
+        child.communicate("\n")
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b'{"pid":"x"}', b"\xff"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def mode(path: Path) -> int:
 
 
 @pytest.fixture
-def long_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def long_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home whose socket path is too long, and a private place for temporary files."""
     with tempfile.TemporaryDirectory(prefix="w", dir="/tmp") as temporary:
         monkeypatch.setattr(tempfile, "tempdir", temporary)

@@ -81,7 +81,8 @@ def test_every_section_and_key_is_listed() -> None:
 
 
 @pytest.mark.parametrize("code", ErrorCode)
-def test_an_error_keeps_its_code_on_the_way_through_a_socket(code: ErrorCode) -> None:
+def test_an_error_keeps_its_code_and_class_on_the_way_through_a_socket(code: ErrorCode) -> None:
     info = ErrorInfo(code=code, message="m", hint="h")
     assert info.to_error().info() == info
     assert info.to_error().exit_code == exit_code(code) != 0
+    assert code is ErrorCode.INTERNAL or type(info.to_error()).code is code

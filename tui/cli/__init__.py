@@ -1,0 +1,1 @@
+"""The headless commands: an interface that others script; nothing here loads textual."""

@@ -1,0 +1,65 @@
+"""The `winch` command as a process, in a home of its own, with its daemon ended afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMAND = (sys.executable, "-P", "-c", "from tui.cli.main import main; main()")
+
+
+class Winch:
+    """Runs commands against one home; `directory` is where they are called from."""
+
+    def __init__(self, home: Path, directory: Path) -> None:
+        clean = {name: value for name, value in os.environ.items() if "WINCH" not in name}
+        self.env = {**clean, "WINCH_HOME": str(home), "WINCH_RETRY_BASE": "0"}
+        self.directory = directory
+
+    def __call__(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [*COMMAND, *words],
+            env=self.env,
+            cwd=self.directory,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command whose stderr can be read while it runs."""
+        return subprocess.Popen(
+            [*COMMAND, *words],
+            env=self.env,
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def json(self, *words: str) -> Any:
+        """Return what a command prints as JSON."""
+        result = self(*words, "--json")
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+
+@pytest.fixture
+def winch(tmp_path: Path) -> Iterator[Winch]:
+    """The command, called from an empty directory."""
+    directory = tmp_path / "cwd"
+    directory.mkdir()
+    command = Winch(tmp_path / "home", directory)
+    yield command
+    assert command("daemon", "stop").returncode == 0

@@ -1,0 +1,196 @@
+"""The commands that change and show the queue, from end to end with a real daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.conftest import COMMAND, Winch
+from tui.demo.files import KIB, DemoFile
+from tui.demo.server import DemoServer
+
+FILE = DemoFile("file.bin", 30 * KIB)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[DemoServer]:
+    with DemoServer([FILE]) as running:
+        yield running
+
+
+@pytest.fixture
+def queued(winch: Winch) -> list[str]:
+    """Return the ids of three downloads that wait."""
+    urls = [f"http://127.0.0.1:1/{name}" for name in "abc"]
+    return winch("add", "--paused", *urls).stdout.split()
+
+
+def names(winch: Winch) -> list[str]:
+    return [record["name"] for record in winch.json("ls")]
+
+
+def test_add_prints_an_id_for_each_and_ls_knows_them(winch: Winch, queued: list[str]) -> None:
+    assert len(set(queued)) == 3
+    records = winch.json("ls")
+    assert [record["id"][:8] for record in records] == queued
+    assert {record["status"] for record in records} == {"paused"}
+    assert [record["position"] for record in records] == [1, 2, 3]
+
+
+def test_what_was_added_outlives_the_daemon(winch: Winch, queued: list[str]) -> None:
+    winch("daemon", "stop")
+    assert [record["id"][:8] for record in winch.json("ls")] == queued
+
+
+def test_add_as_json_with_every_option(winch: Winch) -> None:
+    words = ["--paused", "--priority", "5", "--group", "set", "-o", "mine", "--json"]
+    result = winch("add", "http://127.0.0.1:1/x", *words)
+    record = json.loads(result.stdout)
+    assert record["name"] == "mine"
+    assert (record["priority"], record["group"], record["status"]) == (5, "set", "paused")
+    assert record["download_path"] == f"{winch.directory}/mine"
+
+
+def test_ls_can_be_narrowed_to_a_status(winch: Winch, queued: list[str]) -> None:
+    winch("cancel", queued[1])
+    listed = winch("ls", "--status", "cancelled").stdout.splitlines()
+    assert [line.split()[0] for line in listed[1:]] == [queued[1]]
+    assert winch("ls", "--status", "active").stdout == ""
+
+
+def test_show_takes_the_beginning_of_an_id(winch: Winch, queued: list[str]) -> None:
+    shown = winch("show", queued[0])
+    assert shown.returncode == 0
+    assert "http://127.0.0.1:1/a" in shown.stdout
+    assert winch.json("show", queued[0])["name"] == "a"
+
+
+def test_an_id_that_nobody_has_is_a_usage_error(winch: Winch, queued: list[str]) -> None:
+    for words in (["show", "zzz"], ["pause", queued[0], "zzz"], ["rm", "zzz"], ["wait", "zzz"]):
+        result = winch(*words)
+        assert result.returncode == 2
+        assert "zzz" in result.stderr
+
+
+def test_what_refuses_is_named_and_the_others_are_done(winch: Winch, queued: list[str]) -> None:
+    winch("cancel", queued[0])
+    result = winch("pause", *queued[:2])
+    assert result.returncode == 1
+    assert any(line.startswith(f"winch: {queued[0]}: ") for line in result.stderr.splitlines())
+
+
+def test_resume_and_retry_let_downloads_go_on(winch: Winch, server: DemoServer) -> None:
+    (id_,) = winch("add", "--paused", server.url(FILE)).stdout.split()
+    assert winch("resume", id_).returncode == 0
+    assert winch("wait", id_).returncode == 0
+    failing = winch("add", server.url(DemoFile("missing", 1))).stdout.strip()
+    assert winch("wait", failing).returncode == 3
+    assert winch("retry", failing).returncode == 0
+    assert winch("wait", failing).returncode == 3
+
+
+@pytest.mark.parametrize("command", ["pause", "resume", "retry", "cancel", "rm"])
+def test_a_command_without_ids_and_without_all_is_refused(winch: Winch, command: str) -> None:
+    assert winch(command).returncode == 2
+    assert winch(command, "3f", "--all").returncode == 2
+
+
+def test_move_changes_the_order(winch: Winch, queued: list[str]) -> None:
+    a, b, c = queued
+    for words, order in (
+        ([c, "--top"], "cab"),
+        ([c, "--down"], "acb"),
+        ([a, c, "--bottom"], "bac"),
+        ([c, "--to", "1"], "cba"),
+        ([a, "--up"], "cab"),
+    ):
+        assert winch("move", *words).returncode == 0
+        assert "".join(names(winch)) == order, words
+    assert winch("move", "--top").returncode == 2
+    assert b in winch("ls").stdout
+
+
+def test_rm_keeps_the_data_and_says_so(winch: Winch, server: DemoServer) -> None:
+    (id_,) = winch("add", server.url(FILE)).stdout.split()
+    assert winch("wait", id_).returncode == 0
+    result = winch("rm", id_)
+    assert result.returncode == 0
+    assert f"winch: kept {winch.directory}/file.bin" in result.stderr.splitlines()
+    assert (winch.directory / "file.bin").exists()
+    assert names(winch) == []
+
+
+def test_rm_with_files_names_what_it_deletes(winch: Winch, server: DemoServer) -> None:
+    (id_,) = winch("add", server.url(FILE)).stdout.split()
+    assert winch("wait", id_).returncode == 0
+    result = winch("rm", id_, "--files")
+    assert result.returncode == 0
+    assert result.stderr.splitlines()[0] == f"winch: deletes {winch.directory}/file.bin"
+    assert not (winch.directory / "file.bin").exists()
+
+
+@pytest.mark.parametrize(("answer", "status", "stays"), [(b"n\n", 7, True), (b"y\n", 0, False)])
+def test_rm_with_files_asks_on_a_terminal(
+    winch: Winch, server: DemoServer, answer: bytes, status: int, stays: bool
+) -> None:
+    (id_,) = winch("add", server.url(FILE)).stdout.split()
+    assert winch("wait", id_).returncode == 0
+    controller, terminal = pty.openpty()
+    try:
+        os.write(controller, answer)
+        result = subprocess.run(
+            [*COMMAND, "rm", id_, "--files"],
+            env=winch.env,
+            stdin=terminal,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+    finally:
+        os.close(controller)
+        os.close(terminal)
+    assert result.returncode == status
+    assert "[y/N]" in result.stderr
+    assert (winch.directory / "file.bin").exists() is stays
+    assert bool(names(winch)) is stays
+
+
+def test_rm_all_of_nothing_is_fine(winch: Winch) -> None:
+    assert winch("rm", "--all", "--files", "-y").returncode == 0
+
+
+def test_the_daemon_is_started_asked_and_ended(winch: Winch) -> None:
+    assert winch("daemon", "status").returncode == 1
+    assert json.loads(winch("daemon", "status", "--json").stdout) == {"running": False}
+    assert winch("daemon", "stop").returncode == 0
+    assert winch("daemon", "start").returncode == 0
+    status = winch.json("daemon", "status")
+    assert status["running"]
+    assert not status["embedded"]
+    assert f"process {status['pid']}" in winch("daemon", "status").stdout
+    assert winch("daemon", "stop").returncode == 0
+    assert winch("daemon", "status").returncode == 1
+
+
+def test_the_daemon_in_the_foreground_ends_well_when_told(winch: Winch) -> None:
+    process = winch.start("daemon", "run")
+    assert process.stderr is not None
+    assert "the daemon runs" in process.stderr.readline()
+    assert winch("daemon", "run").returncode == 1
+    assert winch.json("daemon", "status")["pid"] == process.pid
+    process.terminate()
+    process.communicate(timeout=40)
+    assert process.returncode == 0
+
+
+def test_config_tells_where_it_is_and_what_is_in_force(winch: Winch) -> None:
+    path = winch("config", "path").stdout.strip()
+    assert path == f"{winch.env['WINCH_HOME']}/config.toml"
+    winch.env["WINCH_LIMITS_ACTIVE"] = "30"
+    assert "active = 30" in winch("config", "show").stdout

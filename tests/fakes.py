@@ -1,0 +1,368 @@
+"""A `DownloadService` that keeps its queue in memory, for tests of what stands before the engine.
+
+It passes the contract suite, so a screen, a command or a server that works with it works with the
+engine as far as the contract goes. Nothing moves by itself: a test says what happens with `change`
+and `emit_progress`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import posixpath
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from core.domain.errors import (
+    AmbiguousIdError,
+    DestinationError,
+    NotAllowedError,
+    UnknownIdError,
+    UsageError,
+)
+from core.domain.events import Added, Changed, Event, ProgressBatch, Removed, Snapshot
+from core.domain.lifecycle import Action, allowed_actions, is_already, next_status
+from core.domain.models import (
+    Download,
+    DownloadRequest,
+    DownloadView,
+    Progress,
+    Status,
+    TimelineEntry,
+    WaitReason,
+)
+from core.domain.service import MoveTo, Outcome, Refusal, Removal, ServiceStatus
+
+BACKLOG = 256
+
+
+class _Subscription:
+    """Events that one subscriber has not read yet; one that falls behind gets a Snapshot."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        self._snapshot = snapshot
+        self._pending: list[Event] = [snapshot()]
+        self._behind = False
+        self._ended = False
+        self._wake = asyncio.Event()
+
+    def push(self, event: Event) -> None:
+        last = self._pending[-1] if self._pending else None
+        if isinstance(event, ProgressBatch) and isinstance(last, ProgressBatch):
+            merged = {**last.progress, **event.progress}
+            self._pending[-1] = ProgressBatch(revision=event.revision, progress=merged)
+        elif len(self._pending) >= BACKLOG or self._behind:
+            self._pending.clear()
+            self._behind = True
+        else:
+            self._pending.append(event)
+        self._wake.set()
+
+    def end(self) -> None:
+        self._ended = True
+        self._wake.set()
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self
+
+    async def __anext__(self) -> Event:
+        while True:
+            if self._behind:
+                self._behind = False
+                return self._snapshot()
+            if self._pending:
+                return self._pending.pop(0)
+            if self._ended:
+                raise StopAsyncIteration
+            self._wake.clear()
+            await self._wake.wait()
+
+
+class FakeService:
+    """An in-memory queue. Every request is noted in `calls` as (method, ids)."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[str, ...] | None]] = []
+        self.notices: tuple[str, ...] = ()
+        self.client_count: Callable[[], int] = lambda: 0
+        self.stop_requested = asyncio.Event()
+        self._records: dict[str, Download] = {}
+        self._progress: dict[str, Progress] = {}
+        self._revision = 0
+        self._numbers = itertools.count(1)
+        self._subscriptions: set[_Subscription] = set()
+        self._started_at = datetime.now(UTC)
+
+    # What a test makes happen.
+
+    def download(self, id: str) -> Download:  # noqa: A002
+        """Return a record by its whole id."""
+        return self._records[id]
+
+    def change(self, id: str, **changes: object) -> Download:  # noqa: A002
+        """Replace fields of one download (status, phase, error, name, …) and tell everybody."""
+        download = self._records[id].replace(**changes)
+        self._records[id] = download
+        if download.status is not Status.ACTIVE and id in self._progress:
+            done = self._progress[id].bytes_downloaded
+            self._progress[id] = Progress(bytes_downloaded=done)
+        self._publish(lambda revision: Changed(revision=revision, downloads=(download,)))
+        return download
+
+    def emit_progress(self, progress: Mapping[str, Progress]) -> None:
+        """Say how far some downloads are by now."""
+        self._progress.update(progress)
+        batch = dict(progress)
+        self._publish(lambda revision: ProgressBatch(revision=revision, progress=batch))
+
+    @property
+    def subscriber_count(self) -> int:
+        """How many subscriptions are open."""
+        return len(self._subscriptions)
+
+    # DownloadService.
+
+    async def add(self, requests: Sequence[DownloadRequest]) -> list[Download]:
+        self.calls.append(("add", None))
+        for request in requests:
+            if urlsplit(request.url).scheme not in ("http", "https"):
+                raise UsageError(f"'{request.url}' is no http or https URL")
+            if not request.directory.startswith("/"):
+                raise DestinationError(f"'{request.directory}' is not an absolute path")
+        answer, added, changed = [], [], []
+        for request in requests:
+            known = self._unfinished(request)
+            if known is None:
+                download = self._new(request)
+                added.append(download.id)
+            else:
+                download = known
+                if not request.paused and Action.RESUME in allowed_actions(known.status):
+                    download = self._step(known, Action.RESUME)
+                    changed.append(download.id)
+            self._records[download.id] = download
+            answer.append(download.id)
+        self._publish_records(Added, added)
+        self._publish_records(Changed, [id_ for id_ in changed if id_ not in added])
+        return [self._records[id_] for id_ in answer]
+
+    async def downloads(self) -> list[DownloadView]:
+        return [self._view(position, d) for position, d in enumerate(self._queue(), 1)]
+
+    async def find(self, id: str) -> DownloadView:  # noqa: A002
+        (found,) = self._resolve([id])
+        return next(view for view in await self.downloads() if view.download.id == found)
+
+    async def pause(self, ids: Sequence[str] | None) -> Outcome:
+        return self._act("pause", Action.PAUSE, ids, tuple(Status))
+
+    async def resume(self, ids: Sequence[str] | None) -> Outcome:
+        return self._act("resume", Action.RESUME, ids, (Status.PAUSED,))
+
+    async def retry(self, ids: Sequence[str] | None) -> Outcome:
+        return self._act("retry", Action.RETRY, ids, (Status.FAILED,))
+
+    async def cancel(self, ids: Sequence[str] | None) -> Outcome:
+        return self._act("cancel", Action.CANCEL, ids, tuple(Status))
+
+    async def remove(self, ids: Sequence[str] | None, *, files: bool = False) -> Removal:
+        self._note("remove", ids)
+        targets = list(self._records) if ids is None else self._resolve(ids)
+        removed = tuple(self._records.pop(id_) for id_ in targets)
+        for id_ in targets:
+            self._progress.pop(id_, None)
+        if targets:
+            gone = tuple(targets)
+            self._publish(lambda revision: Removed(revision=revision, ids=gone))
+        existing = _files_of(removed)
+        if not files:
+            return Removal(removed=removed, kept_files=existing)
+        _unlink(existing)
+        return Removal(removed=removed, deleted_files=existing)
+
+    async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
+        self._note("move", ids)
+        if isinstance(to, int) and to < 1:
+            raise UsageError("a position in the queue starts at 1")
+        moving = set(self._resolve(ids))
+        before = [d.id for d in self._queue()]
+        after = _moved(before, moving, to)
+        for order, id_ in enumerate(after, 1):
+            self._records[id_] = self._records[id_].replace(order=float(order))
+        self._publish_records(Changed, [id_ for id_ in before if id_ in moving])
+        return Outcome(changed=tuple(self._records[id_] for id_ in before if id_ in moving))
+
+    async def status(self) -> ServiceStatus:
+        counts = {str(status): 0 for status in Status}
+        for download in self._records.values():
+            counts[str(download.status)] += 1
+        return ServiceStatus(
+            version="fake",
+            pid=os.getpid(),
+            started_at=self._started_at,
+            embedded=False,
+            counts=counts,
+            rate=sum(progress.rate or 0.0 for progress in self._progress.values()),
+            clients=self.client_count(),
+            notices=self.notices,
+        )
+
+    async def shutdown(self) -> None:
+        self.calls.append(("shutdown", None))
+        self.stop_requested.set()
+        for subscription in self._subscriptions:
+            subscription.end()
+
+    @asynccontextmanager
+    async def subscribe(self) -> AsyncIterator[AsyncIterator[Event]]:
+        subscription = _Subscription(self._snapshot)
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
+
+    # How it does it.
+
+    def _note(self, method: str, ids: Sequence[str] | None) -> None:
+        self.calls.append((method, None if ids is None else tuple(ids)))
+
+    def _queue(self) -> list[Download]:
+        return sorted(self._records.values(), key=lambda download: download.sort_key)
+
+    def _view(self, position: int, download: Download) -> DownloadView:
+        progress = self._progress.get(download.id, Progress())
+        return DownloadView(download=download, progress=progress, position=position)
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            revision=self._revision,
+            downloads=tuple(self._queue()),
+            progress=dict(self._progress),
+        )
+
+    def _publish(self, make: Callable[[int], Event]) -> None:
+        self._revision += 1
+        event = make(self._revision)
+        for subscription in self._subscriptions:
+            subscription.push(event)
+
+    def _publish_records(self, kind: type[Added] | type[Changed], ids: Sequence[str]) -> None:
+        if ids:
+            records = tuple(self._records[id_] for id_ in dict.fromkeys(ids))
+            self._publish(lambda revision: kind(revision=revision, downloads=records))
+
+    def _resolve(self, ids: Sequence[str]) -> list[str]:
+        found = []
+        for prefix in ids:
+            matches = [id_ for id_ in self._records if id_.startswith(prefix)]
+            if prefix in self._records:
+                matches = [prefix]
+            if not matches or not prefix:
+                raise UnknownIdError(f"no download has the id {prefix!r}")
+            if len(matches) > 1:
+                raise AmbiguousIdError(f"{len(matches)} downloads have ids starting with {prefix}")
+            found.append(matches[0])
+        return list(dict.fromkeys(found))
+
+    def _unfinished(self, request: DownloadRequest) -> Download | None:
+        for download in self._records.values():
+            same = (download.request.url, download.request.directory) == (
+                request.url,
+                request.directory,
+            )
+            named = request.name is None or request.name == download.name
+            if same and named and download.status is not Status.COMPLETED:
+                return download
+        return None
+
+    def _new(self, request: DownloadRequest) -> Download:
+        number = next(self._numbers)
+        name = posixpath.basename(unquote(urlsplit(request.url).path)) or "download"
+        now = datetime.now(UTC)
+        return Download(
+            # The first eight characters tell ids apart, as the engine's do.
+            id=f"{(number * 0x9E3779B1) % 2**32:08x}{number:024x}",
+            request=request,
+            name=request.name or name,
+            order=float(number),
+            created_at=now,
+            status=Status.PAUSED if request.paused else Status.PENDING,
+            wait_reason=None if request.paused else WaitReason.QUEUED,
+            timeline=(TimelineEntry(at=now, text="added"),),
+        )
+
+    def _step(self, download: Download, action: Action) -> Download:
+        status = next_status(download.status, action)
+        return download.replace(
+            status=status,
+            phase=None,
+            error=None if status is Status.PENDING else download.error,
+            wait_reason=WaitReason.QUEUED if status is Status.PENDING else None,
+            timeline=(
+                *download.timeline,
+                TimelineEntry(at=datetime.now(UTC), text=str(action)),
+            ),
+        )
+
+    def _act(
+        self,
+        method: str,
+        action: Action,
+        ids: Sequence[str] | None,
+        default: tuple[Status, ...],
+    ) -> Outcome:
+        self._note(method, ids)
+        if ids is None:
+            targets = [
+                d.id
+                for d in self._queue()
+                if d.status in default and action in allowed_actions(d.status)
+            ]
+        else:
+            targets = self._resolve(ids)
+        changed, refused = [], []
+        for id_ in targets:
+            if is_already(self._records[id_].status, action):
+                changed.append(id_)
+                continue
+            try:
+                self._records[id_] = self._step(self._records[id_], action)
+            except NotAllowedError as error:
+                refused.append(Refusal(id=id_, error=error.info()))
+            else:
+                changed.append(id_)
+        self._publish_records(Changed, changed)
+        return Outcome(changed=tuple(self._records[id_] for id_ in changed), refused=tuple(refused))
+
+
+def _files_of(downloads: Sequence[Download]) -> tuple[str, ...]:
+    paths = (d.path if d.status is Status.COMPLETED else d.part_path for d in downloads)
+    return tuple(path for path in paths if Path(path).exists())
+
+
+def _unlink(paths: Sequence[str]) -> None:
+    for path in paths:
+        Path(path).unlink()
+
+
+def _moved(queue: list[str], moving: set[str], to: MoveTo | int) -> list[str]:
+    """Return a queue with some ids moved; those that move keep their order among themselves."""
+    block = [id_ for id_ in queue if id_ in moving]
+    rest = [id_ for id_ in queue if id_ not in moving]
+    first = next((index for index, id_ in enumerate(queue) if id_ in moving), 0)
+    if to is MoveTo.TOP:
+        at = 0
+    elif to is MoveTo.BOTTOM:
+        at = len(rest)
+    elif to is MoveTo.UP:
+        at = max(0, first - 1)
+    elif to is MoveTo.DOWN:
+        at = min(len(rest), first + 1)
+    else:
+        at = min(len(rest), int(to) - 1)
+    return rest[:at] + block + rest[at:]

@@ -1,0 +1,79 @@
+"""Downloads and connections that the tests of the screen share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from core.domain.models import Download, DownloadRequest, Status
+from core.domain.service import DownloadService
+from core.domain.settings import ScreenSettings, Settings
+from tests.fakes import FakeService
+from tui.app import WinchApp
+
+NOW = datetime(2025, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+# What a server may put into a name or a sentence: markup, escapes, clipboard, C1, bidi, lines.
+HOSTILE = (
+    "[/",
+    "[/b]",
+    "[red]x[/red]",
+    "[@click=app.exit]x[/]",
+    "\x1b]52;c;aGVsbG8=\x07",
+    "\x1b[2J\x1b[31m",
+    "a\x9b31mb\x90",
+    "a\u202egnp.exe\u2066",
+    "line\nline\rline\tline",
+    "\ud800\u200b\U000e0041",
+    "e" + "\u0301" * 40,
+    "",
+)
+FORBIDDEN = ("\x1b", "\x07", "\x9b", "\x90", "\u202e", "\u2066", "\n", "\r", "\t", "\x9c")
+
+
+def sample(number: int = 1, **changes: object) -> Download:
+    """Return a download; `name`, `status` and so on as they are wanted."""
+    download = Download(
+        id=f"{number:08x}",
+        request=DownloadRequest(url=f"https://example.org/{number}", directory="/data"),
+        name=f"file-{number}.iso",
+        order=float(number),
+        created_at=NOW,
+    )
+    return download.replace(**changes)
+
+
+def app_for(service: FakeService, **screen: object) -> WinchApp:
+    """Return the program before a service, with a clock that stands still."""
+    return app_with(_always(service), **screen)
+
+
+def app_with(connect: Callable[[], Awaitable[DownloadService]], **screen: object) -> WinchApp:
+    """Return the program with any way to connect; it repaints as often as it can."""
+    settings = Settings(screen=ScreenSettings(**({"refresh": 60.0} | screen)))  # type: ignore[arg-type]
+    return WinchApp(connect, settings, directory="/data", now=lambda: NOW)
+
+
+async def queue(service: FakeService, *names: str, status: Status = Status.PENDING) -> list[str]:
+    """Put downloads with these names into a service and return their ids."""
+    requests = [
+        DownloadRequest(url=f"https://example.org/{number}", directory="/data", name=name)
+        for number, name in enumerate(names)
+    ]
+    added = await service.add(requests)
+    if status is not Status.PENDING:
+        for download in added:
+            service.change(download.id, status=status, wait_reason=None)
+    return [download.id for download in added]
+
+
+def screen_text(app: WinchApp) -> str:
+    """Return what the terminal shows."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+def _always(service: FakeService) -> Callable[[], Awaitable[DownloadService]]:
+    async def connect() -> DownloadService:
+        return service
+
+    return connect

@@ -1,0 +1,126 @@
+"""What tests of the socket share: a short path, servers good and bad, a client without manners."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.domain.service import DownloadService
+from core.rpc.server import RpcServer
+
+HELLO = b'{"hello":{"protocol":1,"client":"test/1"}}'
+
+
+@contextmanager
+def short_directory() -> Iterator[Path]:
+    """Make a directory whose path leaves room for a Unix socket's name."""
+    directory = Path(tempfile.mkdtemp(prefix="w", dir="/tmp"))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@asynccontextmanager
+async def serving(service: DownloadService, path: Path, **options: Any) -> AsyncIterator[RpcServer]:
+    """Serve a service on a socket while the context lasts."""
+    server = RpcServer(service, path, name="winch/test", **options)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.close()
+
+
+@asynccontextmanager
+async def listening_as(path: Path, answer: bytes) -> AsyncIterator[None]:
+    """Something at the socket that answers every connection's first line with these bytes."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(answer)
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_unix_server(connected, path)
+    try:
+        yield
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def silent_server() -> AsyncIterator[str]:
+    """Take HTTP connections and never answer, so that what is active stays active; yields a URL."""
+    ended = asyncio.Event()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await ended.wait()
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        ended.set()
+        await server.wait_closed()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return once a condition holds that nothing announces; the test's timeout is the limit."""
+    while not condition():  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+
+
+class RawClient:
+    """Sends what it is told to, byte for byte."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path, *, hello: bytes = HELLO) -> AsyncIterator[RawClient]:
+        reader, writer = await asyncio.open_unix_connection(path, limit=2**26)
+        client = cls(reader, writer)
+        try:
+            if hello:
+                assert (await client.ask(hello))["hello"]["protocol"] == 1
+            yield client
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    def send(self, line: bytes) -> None:
+        self.writer.write(line + b"\n")
+
+    async def receive(self) -> dict[str, Any]:
+        """Return the next line, decoded; an empty object at the end."""
+        line = await self.reader.readline()
+        answer: dict[str, Any] = msgspec.json.decode(line) if line else {}
+        return answer
+
+    async def ask(self, line: bytes) -> dict[str, Any]:
+        self.send(line)
+        return await self.receive()
+
+    async def status(self) -> dict[str, Any]:
+        """Return a sane request's result: proof that the server lives and listens."""
+        answer = await self.ask(b'{"id":"alive","method":"status"}')
+        assert answer["id"] == "alive"
+        result: dict[str, Any] = answer["result"]
+        return result

@@ -1,0 +1,66 @@
+"""How the commands reach a service and follow downloads on it until they end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from core import launcher
+from core.domain.errors import StoppedError
+from core.domain.events import Event
+from core.domain.models import Download
+from core.domain.service import DownloadService
+from tui.cli.following import Following
+from tui.cli.progress import REDRAW_INTERVAL, Display
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[DownloadService]:
+    """Reach the daemon, which is started if none runs; raises DaemonError."""
+    async with await launcher.connect() as service:
+        yield service
+
+
+async def follow(
+    service: DownloadService,
+    following: Following,
+    display: Display,
+    on_end: Callable[[Download], Awaitable[None]] | None = None,
+) -> None:
+    """Show downloads until all have ended; `on_end` hears of each that ends.
+
+    Raises StoppedError when the service ends before they do.
+    """
+    try:
+        async with service.subscribe() as events:
+            feeding = asyncio.create_task(_feed(events, following, on_end))
+            try:
+                while not feeding.done():
+                    # In between events too: a rate goes stale, a countdown goes on.
+                    display.update(following)
+                    await asyncio.wait({feeding}, timeout=REDRAW_INTERVAL)
+                await feeding
+            finally:
+                feeding.cancel()
+                await asyncio.gather(feeding, return_exceptions=True)
+    finally:
+        display.close(following)
+    if not following.is_done:
+        raise StoppedError(
+            "the daemon ended before the downloads did",
+            hint="they go on when it runs again: 'winch wait'",
+        )
+
+
+async def _feed(
+    events: AsyncIterator[Event],
+    following: Following,
+    on_end: Callable[[Download], Awaitable[None]] | None,
+) -> None:
+    async for event in events:
+        for download in following.apply(event):
+            if on_end is not None:
+                await on_end(download)
+        if following.is_done:
+            return

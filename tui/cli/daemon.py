@@ -1,0 +1,91 @@
+"""`winch daemon`: run, start, stop and ask the process that does the work.
+
+`stop` and `status` never start one. `status` exits 1 when none runs, so that a script can ask.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from core import launcher
+from core.domain.errors import ExitCode
+from core.domain.service import ServiceStatus
+from core.rpc.client import UnreachableError
+from tui import format as fmt
+from tui.cli.client import connected
+from tui.cli.records import dump, timestamp
+from tui.cli.signals import Signals
+from tui.cli.terminal import out, say
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what `winch daemon ACTION` asks for."""
+    match args.action:
+        case "run":
+            # It has signal handlers of its own: told to stop, it ends well, with 0.
+            asyncio.run(launcher.run_daemon(lambda: say("the daemon runs; Ctrl-C ends it")))
+            return ExitCode.OK
+        case "start":
+            return Signals().run(_start())
+        case "stop":
+            return Signals().run(_stop())
+        case _:
+            return Signals().run(_status(as_json=args.json))
+
+
+async def _start() -> int:
+    async with connected() as service:
+        say(f"the daemon runs, process {(await service.status()).pid}")
+    return ExitCode.OK
+
+
+async def _stop() -> int:
+    was_running = await launcher.stop_daemon()
+    say("the daemon has ended" if was_running else "no daemon was running")
+    return ExitCode.OK
+
+
+async def _status(*, as_json: bool) -> int:
+    try:
+        service = await launcher.connect(start=False)
+    except UnreachableError:
+        out(dump({"running": False}) if as_json else "not running")
+        return ExitCode.OTHER
+    async with service:
+        status = await service.status()
+    if as_json:
+        out(dump(status_record(status), indent=2))
+    else:
+        for line in status_lines(status):
+            out(line)
+    return ExitCode.OK
+
+
+def status_record(status: ServiceStatus) -> dict[str, object]:
+    """Return the daemon's state as the object that scripts read."""
+    return {
+        "running": True,
+        "pid": status.pid,
+        "version": status.version,
+        "started_at": timestamp(status.started_at),
+        "embedded": status.embedded,
+        "counts": status.counts,
+        "rate": round(status.rate) if status.rate else None,
+        "clients": status.clients,
+        "notices": list(status.notices),
+    }
+
+
+def status_lines(status: ServiceStatus) -> list[str]:
+    """Return the daemon's state as lines for a person."""
+    what = "a command" if status.embedded else "the daemon"
+    counts = ", ".join(f"{count} {name}" for name, count in status.counts.items() if count)
+    return [
+        f"running     {what}, process {status.pid}, winch {fmt.clean(status.version)}",
+        f"since       {status.started_at.astimezone().strftime('%Y-%m-%d %H:%M:%S')}",
+        f"downloads   {counts or 'none'}",
+        f"rate        {fmt.rate(status.rate)}",
+        f"clients     {status.clients}",
+        *(f"notice      {fmt.clean(notice)}" for notice in status.notices),
+    ]

@@ -1,0 +1,109 @@
+"""What `get`, `wait` and the demo know about their downloads: the latest of each, and whether all
+have ended.
+
+Pure: fed with the service's events, asked by the progress display and for the exit status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+
+from core.domain.errors import ExitCode, exit_code
+from core.domain.events import Added, Changed, Event, ProgressBatch, Removed, Snapshot
+from core.domain.models import Download, Progress, Status
+
+_NONE_YET = Progress()
+
+
+class Following:
+    """Some downloads, in the order they were asked for, and what became of them."""
+
+    def __init__(self, downloads: Iterable[Download]) -> None:
+        self._downloads = {download.id: download for download in downloads}
+        self._progress: dict[str, Progress] = {}
+        self._removed: set[str] = set()
+        # Kept beside the downloads: with ten thousand, none may be looked at after every event.
+        self._unfinished = {d.id for d in self if not d.status.is_settled}
+
+    def apply(self, event: Event) -> list[Download]:
+        """Take in what the service says and return those that ended by it.
+
+        What is about other downloads is ignored.
+        """
+        match event:
+            case Snapshot(downloads=downloads, progress=progress):
+                self._advance(progress)
+                gone = set(self._downloads) - {download.id for download in downloads}
+                return self._update(downloads) + self._remove(gone)
+            case Added(downloads=downloads) | Changed(downloads=downloads):
+                return self._update(downloads)
+            case Removed(ids=ids):
+                return self._remove(set(ids) & set(self._downloads))
+            case ProgressBatch(progress=progress):
+                self._advance(progress)
+                return []
+
+    def __iter__(self) -> Iterator[Download]:
+        return iter(self._downloads.values())
+
+    def __len__(self) -> int:
+        return len(self._downloads)
+
+    def progress(self, id: str) -> Progress:  # noqa: A002
+        """Return how far a download is."""
+        return self._progress.get(id, _NONE_YET)
+
+    def is_removed(self, id: str) -> bool:  # noqa: A002
+        """Tell whether somebody took a download off the list."""
+        return id in self._removed
+
+    def has_ended(self, id: str) -> bool:  # noqa: A002
+        """Tell whether nothing more will happen to a download of itself."""
+        return id not in self._unfinished
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all have ended."""
+        return not self._unfinished
+
+    @property
+    def unfinished(self) -> list[Download]:
+        """Those that still have something to do."""
+        return [download for download in self if download.id in self._unfinished]
+
+    @property
+    def exit_code(self) -> int:
+        """The status of the first that is not whole, in the order they were asked for."""
+        return next((code for code in map(self._code, self) if code), ExitCode.OK)
+
+    def _code(self, download: Download) -> int:
+        if download.status is Status.COMPLETED:
+            return ExitCode.OK
+        if download.status is Status.FAILED and download.error is not None:
+            return exit_code(download.error.code)
+        return ExitCode.UNFINISHED
+
+    def _update(self, downloads: Iterable[Download]) -> list[Download]:
+        ended = []
+        for download in downloads:
+            if download.id not in self._downloads:
+                continue
+            self._downloads[download.id] = download
+            self._removed.discard(download.id)
+            if not download.status.is_settled:
+                self._unfinished.add(download.id)
+            elif download.id in self._unfinished:
+                self._unfinished.remove(download.id)
+                ended.append(download)
+        return ended
+
+    def _remove(self, ids: Set[str]) -> list[Download]:
+        self._removed |= ids
+        ended = [self._downloads[id_] for id_ in ids & self._unfinished]
+        self._unfinished -= ids
+        return ended
+
+    def _advance(self, progress: Mapping[str, Progress]) -> None:
+        self._progress.update(
+            {id_: value for id_, value in progress.items() if id_ in self._downloads}
+        )

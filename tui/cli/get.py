@@ -1,0 +1,131 @@
+"""`winch get` and `winch wait`: stay in the foreground until downloads end, and end like them.
+
+`get` owns what it asked for: told to stop, it pauses that before it leaves, except when its
+terminal merely went away, because then the daemon is meant to go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from core import launcher
+from core.domain.errors import LockedError, StoppedError, UnknownIdError, WinchError
+from core.domain.models import Download, DownloadRequest
+from core.domain.service import DownloadService
+from tui.cli.client import connected, follow
+from tui.cli.following import Following
+from tui.cli.progress import display
+from tui.cli.records import dump, record
+from tui.cli.requests import from_arguments
+from tui.cli.signals import Signals
+from tui.cli.terminal import out, say, sentence
+from tui.format import short_id
+
+_MOST_IDS = 4
+
+
+def run(args: argparse.Namespace) -> int:
+    """Download and return the exit status of the first that failed."""
+    requests = from_arguments(args, launcher.load_settings().downloads.directory)
+    signals = Signals()
+    return signals.run(_Get(args, signals).run(requests))
+
+
+def wait(args: argparse.Namespace) -> int:
+    """Wait until downloads have ended and return the exit status of the first that failed."""
+    return Signals().run(_wait(args))
+
+
+class _Get:
+    """One call of `winch get`."""
+
+    def __init__(self, args: argparse.Namespace, signals: Signals) -> None:
+        self._args = args
+        self._signals = signals
+        self._following: Following | None = None
+
+    async def run(self, requests: Sequence[DownloadRequest]) -> int:
+        async with AsyncExitStack() as stack:
+            session = await self._embedded(stack) if self._args.embedded else None
+            service = session.service if session else await stack.enter_async_context(connected())
+            # Shielded: once asked for, we have to know the ids to be able to pause them.
+            adding = asyncio.ensure_future(service.add(requests))
+            try:
+                downloads = await asyncio.shield(adding)
+                if session:
+                    session.admit([download.id for download in downloads])
+                    return await _unless(session.stop_requested, self._follow(service, downloads))
+                return await self._follow(service, downloads)
+            except asyncio.CancelledError:
+                if self._signals.received != signal.SIGHUP or session:
+                    await self._pause(service, await adding)
+                raise
+
+    async def _embedded(self, stack: AsyncExitStack) -> launcher.Embedded | None:
+        try:
+            return await stack.enter_async_context(launcher.embedded())
+        except LockedError:
+            say("a daemon runs already and does the downloads")
+            return None
+
+    async def _follow(self, service: DownloadService, downloads: Sequence[Download]) -> int:
+        self._following = following = Following(downloads)
+
+        async def print_json(download: Download) -> None:
+            try:
+                out(dump(record(await service.find(download.id))))
+            except UnknownIdError:
+                return  # taken off the list meanwhile
+
+        shown = display(quiet=self._args.quiet)
+        await follow(service, following, shown, print_json if self._args.json else None)
+        return following.exit_code
+
+    async def _pause(self, service: DownloadService, downloads: Sequence[Download]) -> None:
+        # One that is gone meanwhile would make the service refuse the whole request.
+        unfinished = self._following.unfinished if self._following else downloads
+        try:
+            outcome = await service.pause([download.id for download in unfinished])
+        except WinchError as error:
+            say(f"could not pause: {sentence(error.info())}")
+            return
+        if self._signals.received == signal.SIGHUP or not outcome.changed:
+            return
+        ids = [short_id(download.id) for download in outcome.changed]
+        count = "1 download" if len(ids) == 1 else f"{len(ids)} downloads"
+        how = f", or 'winch resume {' '.join(ids)}'" if len(ids) <= _MOST_IDS else ""
+        say(f"paused {count}; to continue, run the same command again{how}")
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, int]) -> int:
+    """Do the work unless another process ends this one's engine; then raise StoppedError."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise StoppedError(
+            "another process told winch to end", hint="to continue, run the same command again"
+        )
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+async def _wait(args: argparse.Namespace) -> int:
+    async with connected() as service:
+        if args.ids and not args.all:
+            views = [await service.find(id_) for id_ in args.ids]
+        else:
+            every = await service.downloads()
+            views = [view for view in every if not view.download.status.is_settled]
+        following = Following(view.download for view in views)
+        await follow(service, following, display(quiet=True))
+        return following.exit_code

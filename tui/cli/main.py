@@ -1,0 +1,74 @@
+"""The `winch` command: finds the command's code, runs it and turns every end into an exit status.
+
+Nothing but the command that is asked for gets imported, because a shell prompt may run `winch ls`.
+A traceback is shown with --debug only; without it every failure is one line on stderr.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import cast
+
+from core.domain.errors import ExitCode, WinchError
+from tui.cli.parser import parse
+from tui.cli.terminal import say, sentence
+
+
+def main() -> None:
+    """Run winch with the arguments of the process and leave it with the exit status."""
+    _prepare_streams()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command and return its exit status (see core.domain.errors.ExitCode)."""
+    debug = "--debug" in argv
+    try:
+        status = _dispatch(argv)
+        sys.stdout.flush()
+    except WinchError as error:
+        if debug:
+            traceback.print_exc()
+        say(sentence(error.info()))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:  # the last line of defence: no traceback without --debug
+        if debug:
+            traceback.print_exc()
+        say(f"unexpected {type(error).__name__}: {error}; run it again with --debug to see where")
+        return ExitCode.OTHER
+    return status
+
+
+def _prepare_streams() -> None:
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # Closed by the caller (`>&-`): the next file or socket would become our stdout.
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        # A locale that cannot show a name is no reason to fail.
+        cast("TextIOWrapper", stream).reconfigure(errors="replace")
+
+
+def _dispatch(argv: Sequence[str]) -> int:
+    command, args = parse(argv)
+    module, _, function = command.handler.partition(":")
+    handler: Callable[..., int] = getattr(importlib.import_module(module), function)
+    return handler(args)
+
+
+def _reader_left() -> int:
+    """End as a program does that SIGPIPE ends; Python would complain at exit about the rest."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141

@@ -1,0 +1,136 @@
+"""What `get`, `add` and the screen are asked to download: from arguments to DownloadRequests.
+
+Everything that can be known to be wrong without a server is said here, before a daemon is started,
+and for a list of URLs with the line it stands on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from core.domain.errors import UsageError
+from core.domain.models import Checksum, DownloadRequest
+from core.domain.redact import redact_url
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f]")
+
+
+def from_arguments(args: argparse.Namespace, directory: str) -> list[DownloadRequest]:
+    """Return what `get` or `add` was asked for, each URL once, in the order given.
+
+    `directory` is the setting that holds where -d is not given. Raises UsageError.
+    """
+    urls = list(dict.fromkeys(_urls(args.urls, args.input)))
+    if not urls:
+        raise UsageError("there is no URL to download", hint="name one, or -i FILE")
+    for option, value in (("-o", args.output), ("--checksum", args.checksum)):
+        if value is not None and len(urls) > 1:
+            raise UsageError(f"{option} fits one URL, but there are {len(urls)}")
+    shared = DownloadRequest(
+        url="",
+        directory=absolute(args.directory or directory),
+        name=None if args.output is None else _name(args.output),
+        checksum=None if args.checksum is None else Checksum.parse(args.checksum),
+        retries=args.retries,
+        headers=_headers(args.header),
+        priority=getattr(args, "priority", 0),
+        group=getattr(args, "group", None),
+        paused=getattr(args, "paused", False),
+    )
+    return [dataclasses.replace(shared, url=url) for url in urls]
+
+
+def for_urls(urls: Iterable[str], directory: str) -> list[DownloadRequest]:
+    """Return plain requests for URLs, each once; raises UsageError."""
+    where = absolute(directory)
+    return [
+        DownloadRequest(url=url, directory=where) for url in dict.fromkeys(map(check_url, urls))
+    ]
+
+
+def absolute(directory: str) -> str:
+    """Return a directory as the daemon, which runs elsewhere, has to hear it; raises UsageError."""
+    return str(Path(_text(directory, "the directory")).expanduser().absolute())
+
+
+def check_url(url: str) -> str:
+    """Return the URL if winch can fetch such a one; raises UsageError."""
+    url = _text(url.strip(), "the URL")
+    shown = redact_url(url)
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f"'{shown}' is not a URL: {error}") from None
+    if _UNPRINTABLE.search(url):
+        raise UsageError(
+            f"'{shown}' holds a space or a control character", hint="write a space as %20"
+        )
+    if not parts.scheme or "://" not in url:
+        raise UsageError(f"'{shown}' is not a URL", hint="write it in full: https://host/path")
+    if parts.scheme.lower() not in ("http", "https"):
+        raise UsageError(f"'{shown}' is neither http nor https", hint="winch speaks HTTP only")
+    if not host:
+        raise UsageError(f"'{shown}' names no host", hint="write it in full: https://host/path")
+    return url
+
+
+def _urls(words: Iterable[str], source: str | None) -> Iterator[str]:
+    for word in words:
+        yield check_url(word)
+    if source is None:
+        return
+    shown = "stdin" if source == "-" else source
+    for number, raw in enumerate(_read(source).splitlines(), start=1):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+            if line and not line.startswith("#"):
+                yield check_url(line)
+        except UnicodeDecodeError:
+            raise UsageError(f"{shown}, line {number}: this is not UTF-8 text") from None
+        except UsageError as error:
+            raise UsageError(f"{shown}, line {number}: {error.message}", hint=error.hint) from None
+
+
+def _read(source: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {source}: {error.strerror}", hint="see -i FILE") from None
+
+
+def _name(name: str) -> str:
+    if "/" in name:
+        raise UsageError(f"the name '{name}' holds a /", hint="say where it goes with -d DIR")
+    if name in ("", ".", "..") or "\0" in name:
+        raise UsageError(f"'{name}' is no name for a file")
+    return _text(name, "the name")
+
+
+def _headers(lines: Iterable[str]) -> Mapping[str, str]:
+    headers = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        # The value may be a secret, and without a colon the line may be all value: never repeated.
+        if not colon or not _TOKEN.fullmatch(name.strip()):
+            raise UsageError("a --header is no header", hint="write it as 'Name: value'")
+        if re.search(r"[\x00\r\n]", value):
+            raise UsageError(f"the value of the header '{name}' holds a line break")
+        headers[name.strip()] = _text(value.strip(), f"the header '{name}'")
+    return headers
+
+
+def _text(value: str, what: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{what} is not UTF-8 text: {os.fsencode(value)!r}") from None
+    return value

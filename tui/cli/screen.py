@@ -1,0 +1,52 @@
+"""`winch` and `winch URL…`: the screen, with the URLs added before it opens."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from core import launcher
+from core.domain.errors import UsageError
+from core.domain.settings import Settings
+from tui.cli.client import connected
+from tui.cli.requests import absolute, for_urls
+from tui.cli.signals import Signals
+from tui.cli.terminal import has_screen
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open the screen; raises UsageError where there is no terminal to show it on."""
+    settings = launcher.load_settings()
+    requests = for_urls(args.urls, settings.downloads.directory)
+    if not has_screen():
+        raise UsageError(_why_not(), hint=_instead(args.urls))
+
+    async def add() -> int:
+        async with connected() as service:
+            await service.add(requests)
+        return 0
+
+    if requests and (status := Signals().run(add())):
+        return status
+    return open_screen(settings, absolute(settings.downloads.directory))
+
+
+def open_screen(settings: Settings, directory: str) -> int:
+    """Show the screen until the person leaves it and return the exit status."""
+    # Here, not above: textual takes longer to load than all other commands take to run.
+    from tui.app import run_screen  # noqa: PLC0415
+
+    return run_screen(launcher.connect, settings, directory)
+
+
+def _why_not() -> str:
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return f"the screen does not work on a terminal of type '{os.environ.get('TERM', '')}'"
+    return "the screen needs a terminal"
+
+
+def _instead(urls: list[str]) -> str:
+    if urls:
+        return "use 'winch get URL' to download here, or 'winch add URL' to queue it"
+    return "use 'winch ls', 'winch get URL' or another command of 'winch --help'"

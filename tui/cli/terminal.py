@@ -1,0 +1,44 @@
+"""What the commands print, and where: data on stdout, words on stderr, nothing foreign unfiltered.
+
+Also answers what kind of terminal there is, so that every command gives the same answer.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TextIO
+
+from core.domain.errors import ErrorInfo
+from tui.format import clean
+
+
+def out(line: str) -> None:
+    """Print a line of data on stdout; the caller has cleaned what is foreign in it."""
+    print(line)
+
+
+def say(text: str) -> None:
+    """Print a sentence for the person on stderr, every control character in it made harmless."""
+    print(f"winch: {clean(text)}", file=sys.stderr, flush=True)
+
+
+def sentence(error: ErrorInfo) -> str:
+    """Return an error as one line: what happened; what to do."""
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def can_redraw(stream: TextIO) -> bool:
+    """Tell whether a stream is a terminal on which a line can be drawn again in place."""
+    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def columns() -> int | None:
+    """Return how wide a line on stdout may be; None where nothing needs to fit (a pipe, a file)."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def has_screen() -> bool:
+    """Tell whether there is a terminal that the screen can read keys from and draw on."""
+    return sys.stdin.isatty() and can_redraw(sys.stdout)

@@ -1,0 +1,68 @@
+"""How a download is put into words on the command line: its state, its end, what went wrong.
+
+Pure; what comes from outside is cleaned by who prints it, so that no caller can forget a part.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core.domain.models import Download, Status, WaitReason
+from tui import format as fmt
+from tui.cli.terminal import sentence
+
+_WAITS = {
+    WaitReason.QUEUED: "queued",
+    WaitReason.HELD: "held",
+    WaitReason.RETRY: "retry",
+}
+
+
+def state(download: Download) -> str:
+    """Return where a download stands and why: `downloading`, `retry 14:03:11`, `failed: dns`."""
+    match download.status:
+        case Status.PENDING if download.wait_reason is WaitReason.RETRY and download.retry_at:
+            return f"retry {clock(download.retry_at)}"
+        case Status.PENDING:
+            return _WAITS[download.wait_reason] if download.wait_reason else "pending"
+        case Status.ACTIVE:
+            return download.phase.value if download.phase else "active"
+        case Status.FAILED if download.error is not None:
+            return f"failed: {download.error.code}"
+        case status:
+            return status.value
+
+
+def clock(moment: datetime) -> str:
+    """Return a time as a clock on the person's wall shows it."""
+    return moment.astimezone().strftime("%H:%M:%S")
+
+
+def success(download: Download) -> str:
+    """Return the line for a whole file: path, size, mean rate, and the verdict if there is one."""
+    parts = [fmt.size(download.total_bytes)] if download.total_bytes is not None else []
+    if download.started_at and download.completed_at:
+        seconds = (download.completed_at - download.started_at).total_seconds()
+        if download.total_bytes and seconds > 0:
+            parts.append(f"in {fmt.duration(seconds)}")
+            parts.append(f"at {fmt.rate(download.total_bytes / seconds)}")
+    if download.resume_verdict:
+        parts.append(f"({download.resume_verdict})")
+    return f"{download.path}: {' '.join(parts)}" if parts else download.path
+
+
+def ending(download: Download, *, removed: bool) -> str:
+    """Return the line for a download that ended otherwise than whole."""
+    if download.status is Status.FAILED:
+        reason = sentence(download.error) if download.error else "it failed"
+        return f"{download.name}: {reason}"
+    what = "was taken off the list" if removed else f"was {download.status}"
+    return f"{download.name}: {what} before it was whole"
+
+
+def amount(download: Download, done: int) -> str:
+    """Return how much is there of how much: `12% 1.50 MiB of 12.0 MiB`, or only what is there."""
+    if download.total_bytes is None:
+        return fmt.size(done)
+    percent = fmt.percent(done, download.total_bytes)
+    return f"{percent} {fmt.size(done)} of {fmt.size(download.total_bytes)}"

@@ -1,0 +1,249 @@
+"""Which columns the list has at a width, and what stands in them: decided here, for the table.
+
+Pure: a download, its progress and the time go in, cells of exact width come out. A cell names the
+role of its text, never a colour, so that the theme decides how it looks.
+
+The rate and the ETA follow the status because only a moving download has them: where they would be
+empty, the status runs on into their place and has room for the reason to wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+
+from core.domain.models import Download, Phase, Progress, Status, WaitReason
+from tui import format as fmt
+
+
+class Column(StrEnum):
+    """The columns, in the order in which they stand."""
+
+    NAME = "name"
+    SIZE = "size"
+    BAR = "bar"
+    PERCENT = "percent"
+    STATUS = "status"
+    RATE = "rate"
+    ETA = "eta"
+
+
+class Role(StrEnum):
+    """What a piece of a row means; the table has one style for each."""
+
+    PLAIN = "plain"
+    MUTED = "muted"
+    ACTIVE = "active"
+    DONE = "done"
+    WAITING = "waiting"
+    FAILED = "failed"
+    BAR = "bar"
+    BAR_IDLE = "bar-idle"
+    BAR_DONE = "bar-done"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a column stands: its first cell and its width."""
+
+    column: Column
+    x: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Text of exact width at a place in the row."""
+
+    x: int
+    text: str
+    role: Role
+
+
+_TITLES = {
+    Column.NAME: "Name",
+    Column.SIZE: "Size",
+    Column.BAR: "Progress",
+    Column.PERCENT: "",
+    Column.STATUS: "Status",
+    Column.RATE: "Rate",
+    Column.ETA: "ETA",
+}
+_LIVE = {Column.PERCENT, Column.RATE}
+_RIGHT = {Column.SIZE, Column.PERCENT, Column.RATE, Column.ETA}
+
+_WIDTHS = {
+    Column.SIZE: 9,
+    Column.BAR: 8,
+    Column.PERCENT: 4,
+    Column.STATUS: 11,
+    Column.RATE: 10,
+    Column.ETA: 7,
+}
+_WITHOUT_BAR: dict[Column, int] = {
+    c: w for c, w in _WIDTHS.items() if c not in (Column.BAR, Column.ETA)
+}
+_NARROWEST: dict[Column, int] = {
+    c: w for c, w in _WIDTHS.items() if c in (Column.PERCENT, Column.STATUS)
+}
+
+# From which width of the window on a gap and a set of columns hold; the name takes the rest.
+_LAYOUTS: tuple[tuple[int, int, dict[Column, int]], ...] = (
+    (140, 3, _WIDTHS | {Column.BAR: 24, Column.STATUS: 30, Column.ETA: 8}),
+    (100, 2, _WIDTHS | {Column.BAR: 14, Column.STATUS: 12, Column.ETA: 8}),
+    (80, 1, _WIDTHS),
+    (60, 1, _WITHOUT_BAR),
+    (0, 1, _NARROWEST),
+)
+
+# Before the name: the cursor's mark, the sign of the state, a space.
+SIGN_X = 1
+NAME_X = 3
+
+_SIGNS = {
+    Status.PENDING: ("·", "."),
+    Status.ACTIVE: ("▸", ">"),
+    Status.PAUSED: ("‖", "="),
+    Status.COMPLETED: ("✓", "+"),
+    Status.FAILED: ("✗", "x"),
+    Status.CANCELLED: ("-", "-"),
+}
+
+
+@cache
+def layout(width: int) -> tuple[Slot, ...]:
+    """Return the columns for a list of `width` cells; the last one is the scroll bar's."""
+    gap, widths = next((gap, widths) for start, gap, widths in _LAYOUTS if width >= start)
+    rest = sum(widths.values()) + gap * len(widths)
+    name_width = max(width - NAME_X - rest - 1, 1)
+    slots = [Slot(Column.NAME, NAME_X, name_width)]
+    x = NAME_X + name_width + gap
+    for column, cells in widths.items():
+        slots.append(Slot(column, x, cells))
+        x += cells + gap
+    return tuple(slots)
+
+
+def titles(slots: tuple[Slot, ...]) -> tuple[Cell, ...]:
+    """Return the heading of the list."""
+    return tuple(
+        Cell(
+            slot.x,
+            fmt.fit(_TITLES[slot.column], slot.width, right=slot.column in _RIGHT),
+            Role.MUTED,
+        )
+        for slot in slots
+    )
+
+
+def row(
+    slots: tuple[Slot, ...],
+    download: Download,
+    progress: Progress,
+    now: datetime,
+    *,
+    ascii_only: bool = False,
+) -> tuple[Cell, ...]:
+    """Return the cells of one download, without overlap and from left to right."""
+    moving = is_moving(download)
+    cells = [Cell(SIGN_X, _SIGNS[download.status][ascii_only], status_role(download))]
+    for slot in slots:
+        width, is_last = slot.width, slot.column is Column.STATUS and not moving
+        if is_last:
+            width = slots[-1].x + slots[-1].width - slot.x
+        match slot.column:
+            case Column.NAME:
+                text = fmt.cut_middle(fmt.clean(download.name), width, ascii_only=ascii_only)
+                role = Role.MUTED if download.status is Status.CANCELLED else Role.PLAIN
+            case Column.STATUS:
+                text, role = status_text(download, now), status_role(download)
+            case Column.BAR:
+                text, role = _bar(download, progress, width, ascii_only=ascii_only)
+            case _:
+                text = _figure(slot.column, download, progress)
+                role = Role.PLAIN if moving and slot.column in _LIVE else Role.MUTED
+        text = fmt.fit(text, width, right=slot.column in _RIGHT, ascii_only=ascii_only)
+        cells.append(Cell(slot.x, text, role))
+        if is_last:
+            break
+    return tuple(cells)
+
+
+def status_text(download: Download, now: datetime) -> str:
+    """Return the state in words, with the reason where something does not move."""
+    match download.status:
+        case Status.PENDING:
+            return _waiting_text(download, now)
+        case Status.ACTIVE:
+            return str(download.phase or Phase.CONNECTING)
+        case Status.COMPLETED:
+            verdict = download.resume_verdict or ""
+            return "done, unverified" if verdict.startswith("unverified") else "done"
+        case Status.FAILED if download.error is not None:
+            return f"failed: {fmt.clean(download.error.message or download.error.code)}"
+        case _:
+            return str(download.status)
+
+
+def status_role(download: Download) -> Role:
+    """Return how the state is shown."""
+    match download.status:
+        case Status.ACTIVE:
+            return Role.ACTIVE
+        case Status.COMPLETED:
+            return Role.DONE
+        case Status.FAILED:
+            return Role.FAILED
+        case Status.PENDING if download.wait_reason is WaitReason.RETRY:
+            return Role.WAITING
+        case _:
+            return Role.MUTED
+
+
+def is_moving(download: Download) -> bool:
+    """Tell whether a rate and a remaining time can be said of this download."""
+    return download.status is Status.ACTIVE and download.phase is Phase.DOWNLOADING
+
+
+def bytes_done(download: Download, progress: Progress) -> int:
+    """Return how much of the file is here; a completed file is whole whatever was last reported."""
+    if download.status is Status.COMPLETED and download.total_bytes is not None:
+        return download.total_bytes
+    return progress.bytes_downloaded
+
+
+def _waiting_text(download: Download, now: datetime) -> str:
+    if download.wait_reason is not WaitReason.RETRY or download.retry_at is None:
+        return str(download.wait_reason or WaitReason.QUEUED)
+    left = fmt.duration((download.retry_at - now).total_seconds())
+    reason = f" ({fmt.clean(download.error.message)})" if download.error else ""
+    return f"retry in {left}{reason}"
+
+
+def _figure(column: Column, download: Download, progress: Progress) -> str:
+    done = bytes_done(download, progress)
+    match column:
+        case Column.PERCENT:
+            return fmt.percent(done, download.total_bytes)
+        case Column.RATE:
+            return fmt.rate(progress.rate)
+        case Column.ETA:
+            return fmt.duration(progress.eta)
+        case _:
+            so_far = f"{fmt.size(done)}+" if done else "-"
+            return so_far if download.total_bytes is None else fmt.size(download.total_bytes)
+
+
+def _bar(
+    download: Download, progress: Progress, width: int, *, ascii_only: bool
+) -> tuple[str, Role]:
+    done = bytes_done(download, progress)
+    if download.total_bytes is None or (not done and download.status is not Status.ACTIVE):
+        # No track either: a column of empty bars would be the loudest thing on a long queue.
+        return "", Role.PLAIN
+    role = Role.BAR if download.status is Status.ACTIVE else Role.BAR_IDLE
+    if download.status is Status.COMPLETED:
+        role = Role.BAR_DONE
+    return fmt.bar(done, download.total_bytes, width, ascii_only=ascii_only), role
