@@ -21,10 +21,11 @@ from textual.screen import Screen
 
 from core.domain.settings import Settings
 from tui.feed import Connect
+from tui.format import clean
 from tui.screens.main import MainScreen
 from tui.theme import DARK
 
-_URL = re.compile(r"https?://[^\s<>\"'`\x00-\x20\x7f-\xa0]+", re.IGNORECASE)
+_URL = re.compile(r"https?://[^\s<>\"'`\ufffd]+", re.IGNORECASE)
 _GONE = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -44,6 +45,7 @@ class WinchApp(App[int], inherit_bindings=False):
     CSS = """
     .-ascii ModalScreen > * { border: ascii $accent; }
     .-ascii DetailPane, .-ascii DetailPane:focus { border-top: ascii $border; }
+    .-ascii * { scrollbar-size-vertical: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "say_how_to_leave", show=False, system=True),
@@ -83,6 +85,13 @@ class WinchApp(App[int], inherit_bindings=False):
         for number in _GONE:
             with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
                 loop.remove_signal_handler(number)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Clean what is pasted before any field gets to show it."""
+        if isinstance(event, events.Paste):
+            lines = event.text.replace("\t", " ").splitlines()
+            event.text = "\n".join(map(clean, lines))
+        await super().on_event(event)
 
     def on_paste(self, event: events.Paste) -> None:
         """Add the URLs in what was pasted, wherever no field took it."""

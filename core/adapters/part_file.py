@@ -53,7 +53,7 @@ class PartFile:
 
         Raises DestinationError, DiskError.
         """
-        return await wrap(_create)(cls, directory, name)
+        return await _opened(asyncio.ensure_future(wrap(_create)(cls, directory, name)))
 
     @classmethod
     async def reopen(cls, directory: str, name: str, identity: PartIdentity) -> PartFile | None:
@@ -61,7 +61,7 @@ class PartFile:
 
         Raises LockedError where another process writes it, DestinationError, DiskError.
         """
-        return await wrap(_reopen)(cls, directory, name, identity)
+        return await _opened(asyncio.ensure_future(wrap(_reopen)(cls, directory, name, identity)))
 
     async def write(self, offset: int, buffers: Sequence[bytes]) -> None:
         """Write all of `buffers` at `offset`; raises DiskError."""
@@ -137,6 +137,17 @@ class PartFile:
     def _is_own(self, name: str) -> bool:
         found = os.stat(name, dir_fd=self._directory_fd, follow_symlinks=False)
         return PartIdentity(device=found.st_dev, inode=found.st_ino) == self.identity
+
+
+async def _opened(opening: asyncio.Task[PartFile | None]) -> PartFile | None:
+    """Return the file that a thread opens; a cancellation waits for it and closes it again."""
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await asyncio.wait([opening])
+        if opening.exception() is None and (part := opening.result()) is not None:
+            await part.close()
+        raise
 
 
 async def check_directory(directory: str) -> None:

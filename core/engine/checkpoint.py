@@ -39,6 +39,11 @@ class Checkpointer:
         if self._task is None and self._clock.monotonic() >= self._due:
             self._task = asyncio.create_task(self._run())
 
+    async def start(self) -> None:
+        """Record the file before its first byte, so that a crash leaves no part file unknown."""
+        self._dirty = True
+        await self.flush()
+
     async def flush(self) -> None:
         """Return once everything written before is on disk and recorded."""
         if self._task is not None:

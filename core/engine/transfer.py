@@ -213,7 +213,7 @@ class Transfer:
             await part.truncate()
         self._file = file = Partial(resource, part, segments)
         self._report(name=part.name, name_settled=True, total_bytes=resource.total)
-        await self._save()
+        await self._checkpoint.start()
         claim = segments.claim()
         return file, claim if claim is not None else Claim(0, 0)
 
@@ -242,7 +242,7 @@ class Transfer:
         await self._checkpoint.flush()
         self._file = replace(file, segments=SegmentMap.plan(None))
         await file.part.truncate()
-        await self._save()
+        await self._checkpoint.start()
 
     async def _haul(self, file: Partial, claim: Claim, body: Body) -> None:
         self._report(phase=Phase.DOWNLOADING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 from pathlib import Path
@@ -144,3 +145,13 @@ async def test_a_read_only_file_system_is_named(tmp_path: Path) -> None:
     error = disk_error(OSError(errno.EROFS, "x"), str(tmp_path))
     assert isinstance(error, DestinationError)
     assert str(tmp_path) in error.message
+
+
+async def test_a_cancelled_creation_leaves_no_lock_behind(tmp_path: Path) -> None:
+    creating = asyncio.ensure_future(PartFile.create(str(tmp_path), "f"))
+    await asyncio.sleep(0)
+    creating.cancel()
+    await asyncio.wait([creating])
+    assert creating.cancelled()
+    part = await created(tmp_path)
+    await part.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -71,9 +72,16 @@ class AddScreen(ModalScreen[str]):
                 yield Button("Close", id="close", compact=True)
 
     def on_mount(self) -> None:
-        """Keep the cursors from blinking: each blink would be a repaint."""
+        """Take the keys at once, and keep the cursors from blinking: each blink is a repaint."""
+        self.set_focus(self.query_one(TextArea))
         self.query_one(TextArea).cursor_blink = False
         self.query_one(Input).cursor_blink = False
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Keep what is pasted in the dialog; while a button has the focus, it is URLs."""
+        event.stop()
+        if not isinstance(self.focused, TextArea | Input):
+            self.query_one(TextArea).insert(event.text)
 
     def on_input_submitted(self) -> None:
         """Send what was typed."""

@@ -73,7 +73,7 @@ class MainScreen(Screen[None]):
         self._is_ticking = False
         self.store = DownloadStore()
         self.feed = Feed(
-            connect, self.store, self.post_message, interval=_interval(settings), now=now
+            connect, self.store, self.post_message, interval=repaint_interval(settings), now=now
         )
         self.header = HeaderBar(ascii_only=settings.ascii)
         self.banner = Static(id="banner", markup=False)
@@ -237,10 +237,10 @@ class MainScreen(Screen[None]):
     def _complain(self, error: ErrorInfo) -> None:
         hint = f"\n{error.hint}" if error.hint else ""
         lines = f"{error.message}{hint}".split("\n")
-        self.notify("\n".join(map(clean, lines)), severity="error", markup=False)
+        self.notify("\n".join(map(clean, lines)), severity="error", timeout=8, markup=False)
 
 
-def _interval(settings: ScreenSettings) -> float:
+def repaint_interval(settings: ScreenSettings) -> float:
     """Return the seconds between two repaints: what is set, else 1/4, or 1 over SSH."""
     if settings.refresh > 0:
         return 1 / settings.refresh
