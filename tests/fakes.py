@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from core.domain.errors import (
     AmbiguousIdError,
+    DaemonError,
     DestinationError,
     NotAllowedError,
     UnknownIdError,
@@ -48,6 +49,7 @@ class _Subscription:
         self._pending: list[Event] = [snapshot()]
         self._behind = False
         self._ended = False
+        self.lost = False
         self._wake = asyncio.Event()
 
     def push(self, event: Event) -> None:
@@ -71,6 +73,8 @@ class _Subscription:
 
     async def __anext__(self) -> Event:
         while True:
+            if self.lost:
+                raise DaemonError("the connection to the daemon was lost")
             if self._behind:
                 self._behind = False
                 return self._snapshot()
@@ -123,6 +127,12 @@ class FakeService:
     def subscriber_count(self) -> int:
         """How many subscriptions are open."""
         return len(self._subscriptions)
+
+    def lose(self) -> None:
+        """Cut every subscription off, as when the daemon is killed."""
+        for subscription in self._subscriptions:
+            subscription.lost = True
+            subscription.end()
 
     # DownloadService.
 

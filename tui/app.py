@@ -115,12 +115,17 @@ class WinchApp(App[int], inherit_bindings=False):
         return f"{subject} in the background; come back with: winch"
 
 
-def run_screen(connect: Connect, settings: Settings, directory: str) -> int:
-    """Show the screen until the person leaves it, and return the exit status."""
+def run_screen(
+    connect: Connect, settings: Settings, directory: str, *, farewell: bool = True
+) -> int:
+    """Show the screen until the person leaves it, and return the exit status.
+
+    With `farewell` it ends with a line on how to come back, where downloads go on.
+    """
     app = WinchApp(connect, settings, directory=directory)
     status = app.run()
     if status is None:
         return app.return_code or 0
-    if status == 0 and app.goodbye:
+    if status == 0 and farewell and app.goodbye:
         print(app.goodbye)  # noqa: T201 - the terminal is back on its normal screen
     return status

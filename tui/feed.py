@@ -18,7 +18,12 @@ from core.domain.events import Event
 from core.domain.service import DownloadService
 from tui.store import DownloadStore
 
-Connect = Callable[[], Awaitable[DownloadService]]
+
+class Connect(Protocol):
+    """Opens the service; with `start`, where none runs, one is started for it."""
+
+    def __call__(self, *, start: bool = True) -> Awaitable[DownloadService]: ...
+
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 5.0
@@ -33,12 +38,16 @@ class StoreChanged(Message):
 
 
 class ConnectionLost(Message):
-    """Nothing is heard from the daemon any more, or it could not be reached at all."""
+    """Nothing is heard from the daemon any more, or it could not be reached at all.
 
-    def __init__(self, since: datetime, reason: str) -> None:
+    `stopped` tells that it was told to end, and did so in good order.
+    """
+
+    def __init__(self, since: datetime, reason: str, *, stopped: bool) -> None:
         super().__init__()
         self.since = since
         self.reason = reason
+        self.stopped = stopped
 
 
 class Reconnected(Message):
@@ -76,6 +85,7 @@ class Feed:
         self._service: DownloadService | None = None
         # Since when what the store holds may be out of date; None while it is not.
         self.lost_since: datetime | None = None
+        self._was_stopped = False
         self._changed: set[str] = set()
         self._due = 0.0
         self._flush_handle: asyncio.TimerHandle | None = None
@@ -97,14 +107,15 @@ class Feed:
             while True:
                 try:
                     await self._follow()
-                    reason = "it ended"
+                    self._was_stopped = True
+                    reason = "it was stopped"
                 except (WinchError, OSError) as error:
                     reason = str(error)
                 if self._service is not None:
                     wait = FIRST_WAIT
                     await self._close()
                 self.lost_since = self.lost_since or self._now()
-                self._post(ConnectionLost(self.lost_since, reason))
+                self._post(ConnectionLost(self.lost_since, reason, stopped=self._was_stopped))
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
         finally:
@@ -114,10 +125,12 @@ class Feed:
 
     async def _follow(self) -> None:
         """Connect and take in events until they end."""
-        service = await self._connect()
+        # Somebody told the daemon to end: it is theirs to start again, not this screen's.
+        service = await self._connect(start=not self._was_stopped)
         self._service = service
         async with service.subscribe() as events:
             self.lost_since = None
+            self._was_stopped = False
             self._post(Reconnected())
             await self._take_in(events)
 

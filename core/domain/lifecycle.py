@@ -48,9 +48,13 @@ def next_status(status: Status, action: Action) -> Status:
         return TRANSITIONS[status, action]
     except KeyError:
         raise NotAllowedError(
-            f"a {status} download cannot be {_PARTICIPLES[action]}",
+            f"{_article(status)} {status} download cannot be {_PARTICIPLES[action]}",
             hint=_HINTS.get((status, action), ""),
         ) from None
+
+
+def _article(status: Status) -> str:
+    return "an" if status is Status.ACTIVE else "a"
 
 
 def is_already(status: Status, action: Action) -> bool:

@@ -46,7 +46,7 @@ class NetworkSettings:
 class ScreenSettings:
     """`refresh` is repaints per second, 0 lets the screen choose (4 locally, 1 over SSH)."""
 
-    theme: str = "textual-dark"
+    theme: str = "winch-dark"
     refresh: float = 0.0
     ascii: bool = False
 

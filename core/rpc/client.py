@@ -166,7 +166,10 @@ class RemoteService:
 
 
 class _Events:
-    """The events of one subscription, read from its own connection as they are asked for."""
+    """The events of one subscription, read from its own connection as they are asked for.
+
+    They end when the service does; a service that vanished without a word raises DaemonError.
+    """
 
     def __init__(self, wire: _Wire) -> None:
         self._wire = wire
@@ -177,11 +180,11 @@ class _Events:
     async def __anext__(self) -> Event:
         while (reply := await self._wire.receive()) is not None:
             if reply.event == codec.END:
-                break
+                raise StopAsyncIteration
             event = codec.decode_event(reply)
             if event is not None:
                 return event
-        raise StopAsyncIteration
+        raise _connection_lost()
 
 
 class _Wire:

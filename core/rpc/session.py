@@ -50,13 +50,18 @@ class Session:
         self._requests: set[asyncio.Task[None]] = set()
         self._events: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._ending = False
 
     async def run(self) -> None:
         """Speak with the client until it leaves or `end` is called."""
         self._reading = asyncio.create_task(self._read())
         try:
             await asyncio.wait([self._reading])
+            followed = self._events is not None and not self._events.done()
             await self._stop_events()
+            if followed and self._ending:
+                # A service that ends says so: a client that hears nothing was cut off.
+                await self._send(codec.encode({"event": codec.END}))
             # The client may have closed its half only, and still wait for its answers.
             if self._requests:
                 await asyncio.wait(self._requests)
@@ -73,6 +78,10 @@ class Session:
 
     def end(self) -> None:
         """Read nothing more; what is being answered is still answered."""
+        self._ending = True
+        self._stop_reading()
+
+    def _stop_reading(self) -> None:
         if self._reading is not None:
             self._reading.cancel()
 
@@ -177,7 +186,7 @@ class Session:
         except Exception:
             # A follower that hears nothing more must notice, so it loses the connection.
             _log.exception("a subscription failed in a way that was not foreseen")
-            self.end()
+            self._stop_reading()
 
     async def _stop_events(self) -> None:
         if self._events is not None:

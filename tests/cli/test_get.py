@@ -220,6 +220,29 @@ def test_embedded_is_seen_by_others_and_can_be_told_to_end(
     assert "run the same command again" in stderr.splitlines()[-1]
 
 
+def test_what_others_add_to_an_embedded_get_is_handed_to_a_daemon(
+    winch: Winch, server: DemoServer
+) -> None:
+    process = winch.start("get", "--embedded", server.url(SLOW))
+    until_it_starts(process)
+    assert winch("add", server.url(FILE)).returncode == 0
+    status, stderr = ended(process)
+    assert status == 0
+    assert "the daemon does them" in stderr
+    assert winch("wait", "--all").returncode == 0
+    assert is_whole(winch.directory / "file.bin", FILE)
+
+
+def test_a_daemon_that_is_killed_is_followed_by_another(winch: Winch, server: DemoServer) -> None:
+    process = winch.start("get", server.url(SLOW))
+    until_it_has_bytes(process)
+    os.kill(winch.json("daemon", "status")["pid"], signal.SIGKILL)
+    status, stderr = ended(process)
+    assert status == 0
+    assert "another one goes on" in stderr
+    assert is_whole(winch.directory / "slow.bin", SLOW)
+
+
 def test_embedded_pauses_on_ctrl_c_and_goes_on_later(winch: Winch, server: DemoServer) -> None:
     process = winch.start("get", "--embedded", server.url(SLOW))
     until_it_has_bytes(process)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from core.domain.models import Download, DownloadRequest, Status
@@ -10,6 +9,7 @@ from core.domain.service import DownloadService
 from core.domain.settings import ScreenSettings, Settings
 from tests.fakes import FakeService
 from tui.app import WinchApp
+from tui.feed import Connect
 
 NOW = datetime(2025, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -48,7 +48,7 @@ def app_for(service: FakeService, **screen: object) -> WinchApp:
     return app_with(_always(service), **screen)
 
 
-def app_with(connect: Callable[[], Awaitable[DownloadService]], **screen: object) -> WinchApp:
+def app_with(connect: Connect, **screen: object) -> WinchApp:
     """Return the program with any way to connect; it repaints as often as it can."""
     settings = Settings(screen=ScreenSettings(**({"refresh": 60.0} | screen)))  # type: ignore[arg-type]
     return WinchApp(connect, settings, directory="/data", now=lambda: NOW)
@@ -72,8 +72,8 @@ def screen_text(app: WinchApp) -> str:
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
-def _always(service: FakeService) -> Callable[[], Awaitable[DownloadService]]:
-    async def connect() -> DownloadService:
+def _always(service: FakeService) -> Connect:
+    async def connect(*, start: bool = True) -> DownloadService:
         return service
 
     return connect

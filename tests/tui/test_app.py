@@ -351,13 +351,16 @@ class Outage:
         self.repaired = asyncio.Event()
         self.repaired.set()
 
-    async def connect(self) -> DownloadService:
+    async def connect(self, *, start: bool = True) -> DownloadService:
         if not self.repaired.is_set():
             raise DaemonError("[/b]\x1b[31mno daemon")
         return self.services.pop(0)
 
 
-async def test_a_lost_connection_is_said_the_picture_stays_and_a_new_one_replaces_it() -> None:
+@pytest.mark.parametrize("told_to_end", [False, True])
+async def test_a_lost_connection_is_said_the_picture_stays_and_a_new_one_replaces_it(
+    told_to_end: bool,
+) -> None:
     before, after = FakeService(), FakeService()
     await queue(before, "old.iso")
     await queue(after, "old.iso", "new.iso")
@@ -366,16 +369,20 @@ async def test_a_lost_connection_is_said_the_picture_stays_and_a_new_one_replace
     async with app.run_test(notifications=True) as pilot:
         await until(pilot, "old.iso")
         outage.repaired.clear()
-        await before.shutdown()
         since = f"{NOW.astimezone():%H:%M:%S}"
-        await until(pilot, f"connection to the daemon lost since {since}", "old.iso")
+        if told_to_end:
+            await before.shutdown()
+            await until(pilot, f"the daemon was stopped at {since}", "old.iso")
+        else:
+            before.lose()
+            await until(pilot, f"connection to the daemon lost since {since}", "old.iso")
         await pilot.press("p")
         await until(pilot, "there is no connection to the daemon")
         assert ("pause", None) not in before.calls
         assert app.goodbye == ""
         outage.repaired.set()
         await until(pilot, "new.iso")
-        await until_gone(pilot, "lost since")
+        await until_gone(pilot, since)
         assert app.goodbye.startswith("2 downloads")
 
 

@@ -49,11 +49,13 @@ class Harness:
         self.service = service
         self.store = NotingStore()
         self.messages: asyncio.Queue[Message] = asyncio.Queue()
+        self.starts: list[bool] = []
         self.feed = Feed(
             self._connect, self.store, self.messages.put_nowait, interval=interval, now=lambda: NOW
         )
 
-    async def _connect(self) -> DownloadService:
+    async def _connect(self, *, start: bool = True) -> DownloadService:
+        self.starts.append(start)
         return self.service
 
 
@@ -114,9 +116,23 @@ async def test_a_connection_that_ends_is_given_up_and_nothing_is_asked_of_it_any
         message = await harness.messages.get()
         assert isinstance(message, ConnectionLost)
         assert message.since == NOW
+        assert message.stopped
         assert service.closed.is_set()
         with pytest.raises(DaemonError):
             _ = harness.feed.service
+
+
+async def test_a_daemon_that_was_told_to_end_is_not_started_again_by_the_screen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui.feed.FIRST_WAIT", 0.0)
+    service = ClosingService()
+    async with running(service, interval=0) as harness:
+        await harness.messages.get()
+        await service.shutdown()
+        while len(harness.starts) < 2:
+            await harness.messages.get()
+        assert harness.starts[:2] == [True, False]
 
 
 async def test_a_connection_is_closed_when_the_screen_ends() -> None:

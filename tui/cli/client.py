@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from core import launcher
-from core.domain.errors import StoppedError
+from core.domain.errors import DaemonError, StoppedError
 from core.domain.events import Event
 from core.domain.models import Download
 from core.domain.service import DownloadService
 from tui.cli.following import Following
 from tui.cli.progress import REDRAW_INTERVAL, Display
+from tui.cli.terminal import say
+
+OnEnd = Callable[[DownloadService, Download], Awaitable[None]]
+_DAEMONS = 5
 
 
 @asynccontextmanager
@@ -26,7 +30,7 @@ async def follow(
     service: DownloadService,
     following: Following,
     display: Display,
-    on_end: Callable[[Download], Awaitable[None]] | None = None,
+    on_end: OnEnd | None = None,
 ) -> None:
     """Show downloads until all have ended; `on_end` hears of each that ends.
 
@@ -34,7 +38,7 @@ async def follow(
     """
     try:
         async with service.subscribe() as events:
-            feeding = asyncio.create_task(_feed(events, following, on_end))
+            feeding = asyncio.create_task(_feed(service, events, following, on_end))
             try:
                 while not feeding.done():
                     # In between events too: a rate goes stale, a countdown goes on.
@@ -53,14 +57,38 @@ async def follow(
         )
 
 
+async def follow_on(
+    stack: AsyncExitStack,
+    following: Following,
+    make_display: Callable[[], Display],
+    on_end: OnEnd | None = None,
+) -> None:
+    """Follow downloads on the daemon, on the next one too where it was killed.
+
+    A daemon that was told to end is not started again: then StoppedError is raised.
+    """
+    for attempt in range(_DAEMONS):
+        service = await stack.enter_async_context(connected())
+        if attempt:
+            say("the daemon was gone; another one goes on")
+        try:
+            await follow(service, following, make_display(), on_end)
+        except DaemonError:
+            if attempt == _DAEMONS - 1:
+                raise
+        else:
+            return
+
+
 async def _feed(
+    service: DownloadService,
     events: AsyncIterator[Event],
     following: Following,
-    on_end: Callable[[Download], Awaitable[None]] | None,
+    on_end: OnEnd | None,
 ) -> None:
     async for event in events:
         for download in following.apply(event):
             if on_end is not None:
-                await on_end(download)
+                await on_end(service, download)
         if following.is_done:
             return

@@ -45,7 +45,7 @@ def demonstrate(files: Sequence[DemoFile]) -> int:
         follows = not has_screen()
         status = Signals().run(_download(requests, follows=follows))
         if status == ExitCode.OK and not follows:
-            status = open_screen(launcher.load_settings(), str(directory))
+            status = open_screen(launcher.load_settings(), str(directory), farewell=False)
         whole = [_tell(file, directory) for file in files]
         return status or (ExitCode.OK if all(whole) else ExitCode.UNFINISHED)
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from core import launcher
 from core.domain.errors import LockedError, StoppedError, UnknownIdError, WinchError
-from core.domain.models import Download, DownloadRequest
+from core.domain.models import Download, DownloadRequest, WaitReason
 from core.domain.service import DownloadService
-from tui.cli.client import connected, follow
+from tui.cli.client import connected, follow, follow_on
 from tui.cli.following import Following
-from tui.cli.progress import display
+from tui.cli.progress import Display, display
 from tui.cli.records import dump, record
 from tui.cli.requests import from_arguments
 from tui.cli.signals import Signals
@@ -56,14 +56,14 @@ class _Get:
             # Shielded: once asked for, we have to know the ids to be able to pause them.
             adding = asyncio.ensure_future(service.add(requests))
             try:
-                downloads = await asyncio.shield(adding)
+                self._following = following = Following(await asyncio.shield(adding))
                 if session:
-                    session.admit([download.id for download in downloads])
-                    return await _unless(session.stop_requested, self._follow(service, downloads))
-                return await self._follow(service, downloads)
+                    return await self._run_embedded(session, following, stack)
+                await follow_on(stack, following, self._display, self._on_end)
+                return following.exit_code
             except asyncio.CancelledError:
                 if self._signals.received != signal.SIGHUP or session:
-                    await self._pause(service, await adding)
+                    await self._pause(session, await adding)
                 raise
 
     async def _embedded(self, stack: AsyncExitStack) -> launcher.Embedded | None:
@@ -73,24 +73,47 @@ class _Get:
             say("a daemon runs already and does the downloads")
             return None
 
-    async def _follow(self, service: DownloadService, downloads: Sequence[Download]) -> int:
-        self._following = following = Following(downloads)
+    async def _run_embedded(
+        self, session: launcher.Embedded, following: Following, stack: AsyncExitStack
+    ) -> int:
+        """Run the call's own downloads; what others handed over meanwhile goes to a daemon."""
+        before = await _held(session.service)
+        session.admit([download.id for download in following])
+        status = await _unless(session.stop_requested, self._follow(session.service, following))
+        handed_over = await _held(session.service) - before
+        await stack.aclose()
+        if handed_over:
+            async with connected():
+                say(f"{len(handed_over)} added meanwhile by others: the daemon does them")
+        return status
 
-        async def print_json(download: Download) -> None:
-            try:
-                out(dump(record(await service.find(download.id))))
-            except UnknownIdError:
-                return  # taken off the list meanwhile
-
-        shown = display(quiet=self._args.quiet)
-        await follow(service, following, shown, print_json if self._args.json else None)
+    async def _follow(self, service: DownloadService, following: Following) -> int:
+        await follow(service, following, self._display(), self._on_end)
         return following.exit_code
 
-    async def _pause(self, service: DownloadService, downloads: Sequence[Download]) -> None:
+    def _display(self) -> Display:
+        return display(quiet=self._args.quiet)
+
+    async def _on_end(self, service: DownloadService, download: Download) -> None:
+        if not self._args.json:
+            return
+        try:
+            out(dump(record(await service.find(download.id))))
+        except UnknownIdError:
+            return  # taken off the list meanwhile
+
+    async def _pause(
+        self, session: launcher.Embedded | None, downloads: Sequence[Download]
+    ) -> None:
         # One that is gone meanwhile would make the service refuse the whole request.
         unfinished = self._following.unfinished if self._following else downloads
+        ids = [download.id for download in unfinished]
         try:
-            outcome = await service.pause([download.id for download in unfinished])
+            if session:
+                outcome = await session.service.pause(ids)
+            else:
+                async with connected() as service:
+                    outcome = await service.pause(ids)
         except WinchError as error:
             say(f"could not pause: {sentence(error.info())}")
             return
@@ -100,6 +123,14 @@ class _Get:
         count = "1 download" if len(ids) == 1 else f"{len(ids)} downloads"
         how = f", or 'winch resume {' '.join(ids)}'" if len(ids) <= _MOST_IDS else ""
         say(f"paused {count}; to continue, run the same command again{how}")
+
+
+async def _held(service: DownloadService) -> set[str]:
+    return {
+        view.download.id
+        for view in await service.downloads()
+        if view.download.wait_reason is WaitReason.HELD
+    }
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, int]) -> int:
@@ -120,12 +151,13 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, int]) -> int:
 
 
 async def _wait(args: argparse.Namespace) -> int:
-    async with connected() as service:
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(connected())
         if args.ids and not args.all:
             views = [await service.find(id_) for id_ in args.ids]
         else:
             every = await service.downloads()
             views = [view for view in every if not view.download.status.is_settled]
         following = Following(view.download for view in views)
-        await follow(service, following, display(quiet=True))
+        await follow_on(stack, following, lambda: display(quiet=True))
         return following.exit_code

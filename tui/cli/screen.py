@@ -32,12 +32,12 @@ def run(args: argparse.Namespace) -> int:
     return open_screen(settings, absolute(settings.downloads.directory))
 
 
-def open_screen(settings: Settings, directory: str) -> int:
+def open_screen(settings: Settings, directory: str, *, farewell: bool = True) -> int:
     """Show the screen until the person leaves it and return the exit status."""
     # Here, not above: textual takes longer to load than all other commands take to run.
     from tui.app import run_screen  # noqa: PLC0415
 
-    return run_screen(launcher.connect, settings, directory)
+    return run_screen(launcher.connect, settings, directory, farewell=farewell)
 
 
 def _why_not() -> str:

@@ -40,5 +40,8 @@ def columns() -> int | None:
 
 
 def has_screen() -> bool:
-    """Tell whether there is a terminal that the screen can read keys from and draw on."""
-    return sys.stdin.isatty() and can_redraw(sys.stdout)
+    """Tell whether there is a terminal that the screen can read keys from and draw on.
+
+    It draws on stderr.
+    """
+    return sys.stdin.isatty() and can_redraw(sys.stdout) and can_redraw(sys.stderr)

@@ -104,7 +104,9 @@ class MainScreen(Screen[None]):
         """Say since when the picture is old; it stays."""
         since = f"{message.since.astimezone():%H:%M:%S}"
         text = f"connection to the daemon lost since {since} - reconnecting"
-        if not self._was_connected:
+        if message.stopped:
+            text = f"the daemon was stopped at {since} - `winch daemon start` starts it again"
+        elif not self._was_connected:
             text = f"no connection to the daemon ({message.reason}) - trying again"
         self.banner.update(clean(text))
         self.banner.add_class("-shown")

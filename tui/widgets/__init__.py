@@ -1,0 +1,1 @@
+"""The parts of the main screen: each draws one thing and redraws only what changed."""
