@@ -40,18 +40,22 @@ READ_BUFFER: Final = 2 * 1024 * 1024
 
 
 class Response:
-    """An answer whose body is still on its way. Header names are lower case, repeats joined."""
+    """An answer whose body is still on its way. Header names are lower case, repeats joined.
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    `hop` is the request that it answers, after all redirects.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, hop: Hop) -> None:
         self._response = response
+        self.hop = hop
         self.url = str(response.url)
         self.status = response.status
         self.headers: Mapping[str, str] = {
             name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers
         }
 
-    async def read(self) -> bytes:
-        """Return the bytes that have arrived, at least one; `b""` where the body ends.
+    async def read(self, limit: int | None = None) -> bytes:
+        """Return some of the bytes that have arrived, at least one; `b""` where the body ends.
 
         A body that was cut may look like one that ended: callers count. Raises NetworkError and
         its kin.
@@ -59,13 +63,20 @@ class Response:
         content = self._response.content
         with _translated(self.url):
             try:
-                return await content.readany()
+                if limit is not None:
+                    return await content.read(limit)
+                # One piece as it came from the socket: `readany` would copy them together.
+                return (await content.readchunk())[0] or await content.readany()
             except (aiohttp.ClientError, OSError):
                 # After a cut the library hands out nothing more, though bytes lie in its buffer:
                 # a server that cuts often would never get anywhere.
                 if arrived := content._read_nowait(-1):  # noqa: SLF001
                     return arrived
                 raise
+
+    def close(self) -> None:
+        """Close the connection, if the body has not ended."""
+        self._response.close()
 
 
 class HttpClient:
@@ -76,11 +87,14 @@ class HttpClient:
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
-    async def get(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Response]:
+    async def get(
+        self, url: str, headers: Mapping[str, str], *, buffer: int = READ_BUFFER
+    ) -> AsyncIterator[Response]:
         """Send a GET, follow redirects and yield the answer, whatever its status.
 
         `headers` travel as far as the URL's own origin; userinfo in the URL becomes an
-        Authorization header and leaves the address. Leaving early closes the connection.
+        Authorization header and leaves the address. `buffer` is how many bytes may wait to be read
+        before the server is slowed. Leaving early closes the connection.
         """
         hop = _without_userinfo(url, headers)
         for count in itertools.count():
@@ -89,10 +103,11 @@ class HttpClient:
                     URL(hop.url, encoded=hop.url.isascii() and " " not in hop.url),
                     headers=hop.headers,
                     allow_redirects=False,
+                    read_bufsize=buffer,
                 )
             try:
                 if response.status not in STATUSES:
-                    yield Response(response)
+                    yield Response(response, hop)
                     return
                 hop = follow(hop, response.headers.get("Location"), count=count)
             finally:
@@ -111,7 +126,6 @@ class HttpClient:
                 connector=aiohttp.TCPConnector(limit=0),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": f"winch/{VERSION}", "Accept": "*/*"},
-                read_bufsize=READ_BUFFER,
                 timeout=aiohttp.ClientTimeout(
                     total=None,
                     sock_connect=self._settings.connect_timeout,

@@ -89,8 +89,9 @@ class Checksum:
 class DownloadRequest:
     """What a person asked for.
 
-    `directory` is absolute. `name` None lets the server and the URL decide. `retries` None takes
-    the setting. `headers` go to the URL's own origin only.
+    `directory` is absolute. `name` None lets the server and the URL decide. `retries` and
+    `connections` None take the setting; `limit` is bytes/s, None for none. `headers` go to the
+    URL's own origin only, and to those of the `mirrors`, which hold the same file.
     """
 
     url: str
@@ -98,6 +99,9 @@ class DownloadRequest:
     name: str | None = None
     checksum: Checksum | None = None
     retries: int | None = None
+    connections: int | None = None
+    limit: int | None = None
+    mirrors: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     priority: int = 0
     group: str | None = None

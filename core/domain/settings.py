@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
-from core.domain.errors import ConfigError
+from core.domain.errors import ConfigError, UsageError
+from core.domain.units import parse_rate, parse_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +20,27 @@ class DownloadSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
-    """How much may happen at once."""
+    """How much may happen at once.
+
+    `connections` is for one download, `connections_per_host` for all of them together; a file is
+    not split into stretches below `min_split`.
+    """
 
     active: int = 4
+    connections: int = 8
+    connections_per_host: int = 8
+    min_split: str = "1M"
+    rate: str = "off"
+
+    @property
+    def min_split_bytes(self) -> int:
+        """The smallest stretch, in bytes."""
+        return max(1, parse_size(self.min_split))
+
+    @property
+    def rate_bytes(self) -> int | None:
+        """The limit of all downloads together in bytes/s, None for none."""
+        return parse_rate(self.rate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +89,11 @@ class Settings:
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
 
     def __post_init__(self) -> None:
+        for name in ("min_split", "rate"):
+            try:
+                (parse_rate if name == "rate" else parse_size)(getattr(self.limits, name))
+            except UsageError as error:
+                raise ConfigError(f"limits.{name}: {error.message}", hint=error.hint) from None
         for name, (low, high) in _BOUNDS.items():
             section, _, key = name.partition(".")
             value = getattr(getattr(self, section), key)
@@ -83,6 +107,8 @@ class Settings:
 
 _BOUNDS: dict[str, tuple[float, float]] = {
     "limits.active": (1, 10_000),
+    "limits.connections": (1, 32),
+    "limits.connections_per_host": (1, 1000),
     "retry.attempts": (0, 1_000_000),
     "retry.base": (0.0, 3600.0),
     "retry.cap": (0.0, 86_400.0),

@@ -16,3 +16,13 @@ def parse_size(text: str) -> int:
     if match is None:
         raise UsageError(f"'{text}' is not a size", hint="write bytes, or 500k, 2.5M, 1G")
     return int(float(match[1]) * _FACTORS[match[2].lower()])
+
+
+def parse_rate(text: str) -> int | None:
+    """Return the bytes/s a person wrote, None for `off`; raises UsageError when it is none."""
+    if text.strip().lower() in ("off", "none", ""):
+        return None
+    rate = parse_size(text.strip().removesuffix("/s"))
+    if rate < 1:
+        raise UsageError("a limit of 0 would stop everything", hint="write `off` for no limit")
+    return rate

@@ -6,7 +6,8 @@ read and so the server), and a byte counts only once it is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.adapters.clock import Clock
@@ -15,52 +16,12 @@ from core.adapters.part_file import PartFile
 from core.domain.errors import IncompleteBodyError
 from core.domain.models import Resource
 from core.policy.segments import Claim, SegmentMap
+from core.policy.throttle import TokenBucket
 
 BLOCK = 1024 * 1024
-"""Bytes gathered before a write."""
+"""Bytes gathered before a write, where memory allows."""
 PATIENCE = 0.5
 """Seconds after which less is written too, so that a slow file shows and keeps its progress."""
-
-
-class Body:
-    """The body of an accepted answer, cut into what is wanted of it."""
-
-    def __init__(self, response: Response, length: int | None) -> None:
-        self._response = response
-        self._left = length
-        self._pushed_back = b""
-
-    async def read(self) -> bytes:
-        """Return the next bytes, never more than the accepted length; `b""` at the end.
-
-        Raises IncompleteBodyError where it ends before the accepted length: a cut may look like a
-        clean end (RFC 9112 section 8).
-        """
-        if self._left == 0:
-            return b""
-        piece, self._pushed_back = self._pushed_back, b""
-        piece = piece or await self._response.read()
-        if self._left is None:
-            return piece
-        if not piece:
-            raise IncompleteBodyError(
-                f"the server closed the connection {self._left} bytes too early"
-            )
-        piece = piece[: self._left]
-        self._left -= len(piece)
-        return piece
-
-    async def take(self, size: int) -> bytes:
-        """Return exactly `size` bytes, fewer only where the body ends."""
-        pieces: list[bytes] = []
-        while size and (piece := await self.read()):
-            pieces.append(piece[:size])
-            if len(piece) > size:
-                self._pushed_back = piece[size:]
-                if self._left is not None:
-                    self._left += len(self._pushed_back)
-            size -= len(pieces[-1])
-        return b"".join(pieces)
 
 
 @dataclass(slots=True)
@@ -72,49 +33,117 @@ class Partial:
     segments: SegmentMap
 
 
-async def haul(
-    body: Body, claim: Claim, file: Partial, clock: Clock, written: Callable[[int], None]
-) -> None:
-    """Write a body to its claim until the claim or the body ends; `written` hears of each block.
+class Body:
+    """The body of an accepted answer, cut into what is wanted of it.
 
-    What arrived before an error is written all the same. Raises NetworkError and its kin, DiskError
-    and what `written` raises.
+    Every read is charged to the `limits`, and waits for them.
+    """
+
+    def __init__(
+        self, response: Response, length: int | None, clock: Clock, limits: Sequence[TokenBucket]
+    ) -> None:
+        self._response = response
+        self._left = length
+        self._pushed_back = b""
+        self._clock = clock
+        self._limits = limits
+
+    async def read(self) -> bytes:
+        """Return the next bytes, never more than the accepted length; `b""` at the end.
+
+        Raises IncompleteBodyError where it ends before the accepted length: a cut may look like a
+        clean end (RFC 9112 section 8).
+        """
+        if self._left == 0:
+            return b""
+        piece, self._pushed_back = self._pushed_back, b""
+        piece = piece or await self._receive()
+        if self._left is None:
+            return piece
+        if not piece:
+            raise IncompleteBodyError(
+                f"the server closed the connection {self._left} bytes too early"
+            )
+        piece = piece[: self._left]
+        self._left -= len(piece)
+        return piece
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the answer holds more bytes than were read."""
+        return self._left is None or self._left > 0
+
+    async def take(self, size: int) -> bytes:
+        """Return exactly `size` bytes, fewer only where the body ends."""
+        pieces: list[bytes] = []
+        while size and (piece := await self.read()):
+            pieces.append(piece[:size])
+            if len(piece) > size:
+                self.push_back(piece[size:])
+            size -= len(pieces[-1])
+        return b"".join(pieces)
+
+    def push_back(self, piece: bytes) -> None:
+        """Let the next read return these bytes, which the last one returned at its end."""
+        self._pushed_back = piece + self._pushed_back
+        if self._left is not None:
+            self._left += len(piece)
+
+    async def _receive(self) -> bytes:
+        portions = [limit.portion() for limit in self._limits]
+        piece = await self._response.read(min((p for p in portions if p), default=None))
+        wait = 0.0
+        for limit in self._limits:
+            wait = max(wait, limit.charge(len(piece), self._clock.monotonic()))
+        if wait:
+            await asyncio.sleep(wait)
+        return piece
+
+
+async def haul(
+    body: Body,
+    claim: Claim,
+    file: Partial,
+    clock: Clock,
+    *,
+    block: int,
+    received: Callable[[int], None],
+    written: Callable[[int], None],
+) -> None:
+    """Write a body to its claim until the claim or the body ends.
+
+    `received` hears of each piece, `written` of each block of at most about `block` bytes. What
+    arrived before an error or a cancellation is written all the same. Raises NetworkError and its
+    kin, DiskError and what `written` raises.
     """
     gathered: list[bytes] = []
     size = 0
 
     async def store() -> None:
         nonlocal size
-        allowed = file.segments.reserve(claim, size)
-        if allowed < size:
-            _cut(gathered, size - allowed)
-        if allowed:
-            await file.part.write(claim.position, gathered)
-            file.segments.advance(claim, allowed)
+        await file.part.write(claim.position, gathered)
+        file.segments.advance(claim, size)
         gathered.clear()
-        size = 0
-        written(allowed)
+        stored, size = size, 0
+        written(stored)
 
     due = clock.monotonic() + PATIENCE
     try:
-        while claim.remaining is None or size < claim.remaining:
+        while claim.end is None or claim.position + size < claim.end:
             piece = await body.read()
             if not piece:
                 break
+            received(len(piece))
+            # What lies here must not be given to another connection as well.
+            allowed = file.segments.reserve(claim, size + len(piece)) - size
+            if allowed < len(piece):
+                body.push_back(piece[allowed:])
+                piece = piece[:allowed]
             gathered.append(piece)
             size += len(piece)
-            if size >= BLOCK or clock.monotonic() >= due:
+            if size >= block or clock.monotonic() >= due:
                 await store()
                 due = clock.monotonic() + PATIENCE
     finally:
         if size:
             await store()
-
-
-def _cut(gathered: list[bytes], excess: int) -> None:
-    """Drop the last `excess` bytes: another connection has taken over from there."""
-    while excess:
-        last = gathered.pop()
-        if len(last) > excess:
-            gathered.append(last[:-excess])
-        excess -= min(excess, len(last))

@@ -30,9 +30,12 @@ from core.domain.version import VERSION
 from core.engine.ledger import Ledger
 from core.engine.queue import SHORT
 from core.engine.runner import Runner
+from core.engine.swarm import Shared
 from core.engine.transfer import Tools
 from core.policy.filename import suggest
+from core.policy.host_budget import HostBudget
 from core.policy.requests import check_request
+from core.policy.throttle import TokenBucket
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +59,17 @@ class Engine:
         self._embedded = embedded
         self._ledger = Ledger(catalog, clock)
         self._queue = self._ledger.queue
-        tools = Tools(http=http, resume_data=resume_data, clock=clock)
+        shared = Shared(
+            hosts=HostBudget(settings.limits.connections_per_host),
+            limit=TokenBucket(settings.limits.rate_bytes, clock.monotonic()),
+        )
+        tools = Tools(
+            http=http,
+            resume_data=resume_data,
+            clock=clock,
+            shared=shared,
+            limits=settings.limits,
+        )
         self._runner = Runner(settings, self._ledger, tools, embedded=embedded)
         self._started_at = clock.now()
         self._closing = False

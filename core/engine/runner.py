@@ -149,6 +149,8 @@ class Runner:
             note=lambda text: self._ledger.note(id_, text),
         )
         self._transfers[id_] = transfer
+        for host in transfer.hosts:
+            self._tools.shared.hosts.join(host, id_)
         self._tasks[id_] = asyncio.create_task(self._run(id_, transfer), name=f"transfer {id_}")
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.create_task(self._tick(), name="progress")
@@ -170,6 +172,7 @@ class Runner:
             if transfer.knows_progress:
                 self._ledger.settle(id_, transfer.progress().bytes_downloaded)
             del self._transfers[id_], self._tasks[id_]
+            self._tools.shared.hosts.leave(id_)
         self._scheduler.forget(id_)
         if error is None:
             await self._completed(id_, name)

@@ -1,14 +1,14 @@
 """One download, from its URL to its final name.
 
-The first GET is the probe and its body is used. Every continuation is proved before bytes are
-mixed: the answer's headers are judged, then the last bytes before the resume point are fetched
-again and compared. A file gets its final name only when it is whole, verified and synced.
+The first GET is the probe and its body is used; once its answer is accepted, more connections may
+join. Every continuation is proved before bytes are mixed: the answer's headers are judged, then the
+last bytes before the resume point are fetched again and compared. A file gets its final name only
+when it is whole, verified and synced.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from core.adapters.checksum import hexdigest
@@ -18,21 +18,16 @@ from core.adapters.part_file import PartFile, is_published
 from core.adapters.resume_data import ResumeStore
 from core.domain.errors import ChecksumError, FileChangedError
 from core.domain.models import Download, Phase, Progress, ResumeRecord
+from core.domain.settings import LimitSettings
 from core.engine.checkpoint import Checkpointer
-from core.engine.connection import Body, Partial, haul
+from core.engine.connection import Body, Partial
 from core.engine.probe import create_part, publish
-from core.policy.ranges import (
-    OVERLAP,
-    Accept,
-    Judgement,
-    RangeRequest,
-    Reject,
-    RestartWhole,
-    build,
-    judge,
-)
+from core.engine.source import Source
+from core.engine.swarm import Contradicted, Shared, Swarm, proved
+from core.policy.ranges import OVERLAP, Accept, Judgement, Reject, RestartWhole, build
 from core.policy.rate import RateWindow
 from core.policy.segments import Claim, SegmentMap
+from core.policy.throttle import TokenBucket
 
 MAX_RESTARTS = 3
 
@@ -44,6 +39,8 @@ class Tools:
     http: HttpClient
     resume_data: ResumeStore
     clock: Clock
+    shared: Shared
+    limits: LimitSettings
 
 
 class Transfer:
@@ -61,17 +58,30 @@ class Transfer:
         report: Callable[..., object],
         note: Callable[[str], None],
     ) -> None:
+        request = download.request
+        now = tools.clock.monotonic()
         self._download = download
         self._tools = tools
         self._report = report
         self._note = note
         self._file: Partial | None = None
-        self._rate = RateWindow(tools.clock.monotonic())
+        self._swarm: Swarm | None = None
+        self._sources = [
+            Source(url, request.headers, tools.http, tools.clock)
+            for url in (request.url, *request.mirrors)
+        ]
+        self._rate = RateWindow(now)
+        self._limit = TokenBucket(request.limit, now)
+        self._most = request.connections
         self._checkpoint = Checkpointer(self._save, tools.clock)
-        self._connections = 0
-        self._verdict: str | None = None
+        self._trusts_ranges = True
         self.gained = 0
         """Bytes that this attempt has added."""
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts that it may have connections to."""
+        return frozenset(source.host for source in self._sources)
 
     @property
     def knows_progress(self) -> bool:
@@ -81,7 +91,7 @@ class Transfer:
     def progress(self) -> Progress:
         """Return how far the download is right now."""
         if self._file is None:
-            return Progress(connections=self._connections)
+            return Progress()
         now = self._tools.clock.monotonic()
         segments = self._file.segments
         left = None if segments.total is None else segments.total - segments.bytes_done
@@ -89,8 +99,13 @@ class Transfer:
             bytes_downloaded=segments.bytes_done,
             rate=self._rate.rate(now),
             eta=self._rate.eta(now, left),
-            connections=self._connections,
+            connections=self._swarm.connections if self._swarm is not None else 0,
         )
+
+    def set_limits(self, *, rate: float | None, connections: int | None) -> None:
+        """Change how fast (bytes/s) and over how many connections this download may run."""
+        self._limit.set_rate(rate, self._tools.clock.monotonic())
+        self._most = connections
 
     async def run(self) -> str:
         """Fetch the file and return the name it got.
@@ -102,13 +117,14 @@ class Transfer:
                 return name
             restarts = 0
             while self._file is None or not self._file.segments.is_complete:
-                if await self._exchange():
-                    continue
-                restarts += 1
-                if restarts > MAX_RESTARTS:
-                    raise FileChangedError(
-                        "the file keeps changing on the server", hint="try again later"
-                    )
+                if (doubt := await self._fetch()) is not None:
+                    restarts += 1
+                    if restarts > MAX_RESTARTS:
+                        raise FileChangedError(
+                            "the file keeps changing on the server", hint="try again later"
+                        )
+                    self._trusts_ranges = self._trusts_ranges and not doubt.bytes_differ
+                    await self._restart(doubt.reason)
             await self._verify(self._file)
             return await self._finalize(self._file)
         finally:
@@ -138,68 +154,52 @@ class Transfer:
         self._file = Partial(record.resource, part, segments)
         return None
 
-    async def _exchange(self) -> bool:
-        """Send one request and use its answer; False means that the file has to begin anew."""
+    async def _fetch(self) -> Contradicted | None:
+        """Fetch what is missing; returns why the file has to begin anew, if it has to."""
         self._report(phase=Phase.CONNECTING)
         file = self._file
         claim = file.segments.claim() if file is not None else None
-        try:
-            overlap = 0
-            request = build(first=0)
-            if file is not None and claim is not None:
-                overlap = min(OVERLAP, file.segments.done_before(claim.position))
-                known = file.resource if file.segments.bytes_done else None
-                request = build(first=claim.position - overlap, end=claim.end, known=known)
-            async with self._request(request) as (response, judgement):
-                match judgement:
-                    case Reject(error=error):
-                        raise error
-                    case RestartWhole(reason=reason, usable=usable):
-                        await self._restart(reason)
-                        if usable is None:
-                            return False
-                        file, claim = await self._begin(usable)
-                        await self._haul(file, claim, Body(response, usable.length))
-                    case Accept() as accepted:
-                        body = Body(response, accepted.length)
-                        if file is None or claim is None or not file.segments.bytes_done:
-                            file, claim = await self._begin(accepted)
-                        elif not await self._proved(file, claim, body, overlap):
-                            await self._restart("the bytes on the server are other ones")
-                            return False
-                        else:
-                            self._judge_continuation(accepted)
-                        await self._haul(file, claim, body)
-            return True
-        finally:
-            if self._file is not None:
-                for held in self._file.segments.claims:
-                    self._file.segments.release(held)
-
-    @asynccontextmanager
-    async def _request(self, request: RangeRequest) -> AsyncIterator[tuple[Response, Judgement]]:
-        wanted = self._download.request
+        overlap = 0
         known = None
-        if self._file is not None and self._file.segments.bytes_done:
-            known = self._file.resource
-        self._connections = 1
+        request = build(first=0)
+        if file is not None and claim is not None and file.segments.bytes_done:
+            known = file.resource
+            overlap = min(OVERLAP, file.segments.done_before(claim.position))
+            request = build(first=claim.position - overlap, end=claim.end, known=known)
+        source = self._sources[0]
+        buffer = self._tools.shared.buffer()
         try:
-            async with self._tools.http.get(
-                wanted.url, {**wanted.headers, **request.headers()}
-            ) as response:
-                yield (
-                    response,
-                    judge(
-                        request,
-                        response.status,
-                        response.headers,
-                        url=response.url,
-                        now=self._tools.clock.now().timestamp(),
-                        known=known,
-                    ),
-                )
+            async with source.ask(request, known=known, buffer=buffer) as (response, judgement):
+                accepted = await self._accept(judgement)
+                if isinstance(accepted, Contradicted):
+                    return accepted
+                body = self._body(response, accepted)
+                if file is None or claim is None or known is None or accepted.start == 0:
+                    file, claim = await self._begin(accepted)
+                elif not await proved(file, claim, body, overlap):
+                    return Contradicted("the bytes on the server are other ones", True)
+                else:
+                    self._continued(accepted)
+                return await self._haul(file, claim, source, response, body)
         finally:
-            self._connections = 0
+            self._release_claims()
+
+    async def _accept(self, judgement: Judgement) -> Accept | Contradicted:
+        """Return the part of the answer to use; raises what a useless answer stands for."""
+        match judgement:
+            case Accept():
+                return judgement
+            case Reject(error=error):
+                raise error
+            case RestartWhole(reason=reason, usable=usable):
+                if usable is None:
+                    return Contradicted(reason)
+                await self._restart(reason)
+                return usable
+
+    def _body(self, response: Response, accepted: Accept) -> Body:
+        limits = (self._limit, self._tools.shared.limit)
+        return Body(response, accepted.length, self._tools.clock, limits)
 
     async def _begin(self, accepted: Accept) -> tuple[Partial, Claim]:
         """Lay out a file whose first answer was accepted from byte 0."""
@@ -217,41 +217,68 @@ class Transfer:
         claim = segments.claim()
         return file, claim if claim is not None else Claim(0, 0)
 
-    async def _proved(self, file: Partial, claim: Claim, body: Body, overlap: int) -> bool:
-        """Compare the bytes before the resume point with those on disk."""
-        fetched = await body.take(overlap)
-        return fetched == await file.part.read(claim.position - overlap, overlap)
-
-    def _judge_continuation(self, accepted: Accept) -> None:
+    def _continued(self, accepted: Accept) -> None:
         if accepted.same_version:
-            self._verdict = "verified: same validator, same bytes at the seam"
+            verdict = "verified: same validator, same bytes at the seam"
         else:
-            self._verdict = "verified: same bytes at the seam, no strong validator"
-        self._report(resume_verdict=self._verdict)
+            verdict = "verified: same bytes at the seam, no strong validator"
+        self._report(resume_verdict=verdict)
 
     async def _restart(self, reason: str) -> None:
         """Forget what is here: it cannot be continued. The part file stays, its bytes go."""
         file = self._file
         if file is None:
             return
-        self._verdict = f"restarted: {reason}"
-        self._note(self._verdict)
-        self._report(resume_verdict=self._verdict)
-        for claim in file.segments.claims:
-            file.segments.release(claim)
+        self._note(f"restarted: {reason}")
+        self._report(resume_verdict=f"restarted: {reason}")
+        self._release_claims()
         await self._checkpoint.flush()
         self._file = replace(file, segments=SegmentMap.plan(None))
         await file.part.truncate()
         await self._checkpoint.start()
 
-    async def _haul(self, file: Partial, claim: Claim, body: Body) -> None:
+    def _release_claims(self) -> None:
+        if self._file is not None:
+            for claim in self._file.segments.claims:
+                self._file.segments.release(claim)
+
+    async def _haul(
+        self, file: Partial, claim: Claim, source: Source, response: Response, body: Body
+    ) -> Contradicted | None:
         self._report(phase=Phase.DOWNLOADING)
-        await haul(body, claim, file, self._tools.clock, self._written)
-        if file.segments.total is None:
-            file.segments.end_at(claim.position)
-            file.resource = replace(file.resource, total=claim.position)
-            self._verdict = "unverified: the server did not say how long the file is"
-            self._report(total_bytes=claim.position, resume_verdict=self._verdict)
+        if claim.end == claim.position:
+            return None
+        self._swarm = Swarm(
+            self._download.id,
+            file,
+            self._sources,
+            self._tools.shared,
+            self._tools.clock,
+            limit=self._limit,
+            most=self._most_connections,
+            min_split=self._tools.limits.min_split_bytes,
+            written=self._written,
+            note=self._note,
+        )
+        is_open_ended = file.segments.total is None
+        try:
+            ending = await self._swarm.run(source, claim, response, body)
+        finally:
+            self._swarm = None
+        if isinstance(ending, Contradicted):
+            return ending
+        if is_open_ended:
+            file.resource = replace(file.resource, total=file.segments.total)
+            self._report(
+                total_bytes=file.segments.total,
+                resume_verdict="unverified: the server did not say how long the file is",
+            )
+        return None
+
+    def _most_connections(self) -> int:
+        if not self._trusts_ranges:
+            return 1
+        return self._most or self._tools.limits.connections
 
     def _written(self, count: int) -> None:
         self.gained += count

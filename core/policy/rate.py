@@ -14,8 +14,9 @@ WINDOW = 8.0
 class RateWindow:
     """Bytes over the last seconds; `now` is monotonic seconds, given by the caller."""
 
-    def __init__(self, started_at: float) -> None:
+    def __init__(self, started_at: float, *, window: float = WINDOW) -> None:
         self._started_at = started_at
+        self._window = window
         self._slots: deque[tuple[float, int]] = deque()
         self._sum = 0
 
@@ -32,7 +33,7 @@ class RateWindow:
     def rate(self, now: float) -> float:
         """Return bytes/s over the window, or since the start where that is shorter."""
         self._forget(now)
-        elapsed = min(now - self._started_at, WINDOW)
+        elapsed = min(now - self._started_at, self._window)
         return self._sum / max(elapsed, SLOT)
 
     def eta(self, now: float, remaining: int | None) -> float | None:
@@ -43,5 +44,5 @@ class RateWindow:
         return remaining / rate if rate > 0 else None
 
     def _forget(self, now: float) -> None:
-        while self._slots and now - self._slots[0][0] > WINDOW:
+        while self._slots and now - self._slots[0][0] > self._window:
             self._sum -= self._slots.popleft()[1]

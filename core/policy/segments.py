@@ -11,6 +11,9 @@ from collections.abc import Iterable
 
 from core.domain.models import Segment
 
+PATIENCE = 0.2
+"""Seconds that a slow owner must cost before the last of its stretch is taken over."""
+
 
 class Claim:
     """One connection's stretch: `position` is the next byte to write, `end` may move down.
@@ -19,12 +22,16 @@ class Claim:
     taken the second half in the meantime. `end` None runs to an unknown end.
     """
 
-    __slots__ = ("end", "position", "reserved")
+    __slots__ = ("end", "position", "rate", "reserved", "taken_over")
 
     def __init__(self, position: int, end: int | None) -> None:
         self.position = position
         self.end = end
         self.reserved = position
+        self.rate: float | None = None
+        """Bytes/s that its owner gets, None while that is not known."""
+        self.taken_over = False
+        """Whether another connection has taken all that was left of it."""
 
     @property
     def remaining(self) -> int | None:
@@ -93,29 +100,80 @@ class SegmentMap:
             return offset - self._done[index][0]
         return 0
 
-    def claim(self, *, min_split: int | None = None) -> Claim | None:
-        """Take the first free stretch; with `min_split`, half of the largest remainder otherwise.
+    def done_after(self, offset: int) -> int:
+        """Return how many bytes from `offset` on are there."""
+        index = bisect_right(self._done, (offset, float("inf"))) - 1
+        return max(0, self._done[index][1] - offset) if index >= 0 else 0
 
-        Returns None when there is nothing to take, or when no half would hold `min_split` bytes.
+    def divide(self, pieces: int, min_split: int) -> None:
+        """Lay out the claims and the free stretches as `pieces` equal ones, none below `min_split`.
+
+        Connections that take a stretch as it was laid out end with their answer, and can be used
+        again; one whose stretch is split later has to be closed in the middle of its answer.
         """
-        if self._free:
-            claim = Claim(*self._free.pop(0))
-            self._claims.append(claim)
-            return claim
-        return None if min_split is None else self.split(min_split)
-
-    def split(self, min_split: int) -> Claim | None:
-        """Take the second half of the largest remainder away from its owner."""
-        largest: Claim | None = None
-        most = 0
+        left = sum((end or start) - start for start, end in self._free)
+        left += sum(claim.remaining or 0 for claim in self._claims)
+        size = max(min_split, -(-left // pieces))
         for claim in self._claims:
-            if claim.end is not None and claim.end - claim.reserved > most:
-                largest, most = claim, claim.end - claim.reserved
-        if largest is None or most < 2 * min_split:
+            if claim.end is not None and claim.end - claim.reserved > size:
+                cut = claim.reserved + size
+                self._give_back(cut, claim.end)
+                claim.end = cut
+        divided: list[tuple[int, int | None]] = []
+        for start, end in self._free:
+            at = start
+            while end is not None and end - at >= size + min_split:
+                divided.append((at, at + size))
+                at += size
+            divided.append((at, end))
+        self._free = divided
+
+    def claim(self) -> Claim | None:
+        """Take the first free stretch; None when there is none."""
+        if not self._free:
             return None
-        middle = largest.reserved + most // 2
-        taken = Claim(middle, largest.end)
-        largest.end = middle
+        claim = Claim(*self._free.pop(0))
+        self._claims.append(claim)
+        return claim
+
+    def extend(self, claim: Claim) -> bool:
+        """Let a claim run on into the free stretch behind it; False when there is none."""
+        for index, (start, end) in enumerate(self._free):
+            if start == claim.end:
+                claim.end = end
+                del self._free[index]
+                return True
+        return False
+
+    def split(
+        self, min_split: int, *, rate: float | None = None, setup: float = 0.0
+    ) -> Claim | None:
+        """Take over a part of the claim that would last longest, so that both end together.
+
+        `rate` is what the taker gets in bytes/s (None: as much as the owner), `setup` the seconds
+        until its first byte. Halves of equals hold at least `min_split`; from an owner so slow that
+        all else would wait for it, the whole remainder is taken. None when nothing would be gained.
+        """
+        owner: Claim | None = None
+        longest = 0.0
+        for claim in self._claims:
+            if claim.end is not None and claim.end > claim.reserved:
+                seconds = (claim.end - claim.reserved) / max(1.0, claim.rate or rate or 1.0)
+                if seconds > longest:
+                    owner, longest = claim, seconds
+        if owner is None or owner.end is None:
+            return None
+        left = owner.end - owner.reserved
+        pace = max(1.0, owner.rate or rate or 1.0)
+        taker = max(1.0, rate or pace)
+        share = int(taker * (left - pace * setup) / (taker + pace))
+        if share < min_split:
+            if left / pace < 2 * (setup + left / taker) + PATIENCE:
+                return None
+            share = left
+            owner.taken_over = True
+        taken = Claim(owner.end - share, owner.end)
+        owner.end = taken.position
         self._claims.append(taken)
         return taken
 

@@ -22,10 +22,10 @@ class SegmentMapMachine(RuleBasedStateMachine):
         self.map = SegmentMap.plan(total, done)
         self.written = {at for s in done for at in range(s.start, s.end or 0)}
 
-    @rule(min_split=st.none() | st.integers(1, 60))
-    def claim(self, min_split: int | None) -> None:
+    @rule()
+    def claim(self) -> None:
         before = len(self.map.free)
-        claim = self.map.claim(min_split=min_split)
+        claim = self.map.claim()
         if claim is None:
             assert before == 0
         elif claim.end is not None:
@@ -52,6 +52,31 @@ class SegmentMapMachine(RuleBasedStateMachine):
         assert claim.end is None or claim.position + allowed <= claim.end
         self.written |= set(range(claim.position, claim.position + allowed))
         self.map.advance(claim, allowed)
+
+    @rule(
+        min_split=st.integers(1, 60),
+        rate=st.none() | st.floats(1, 1e6),
+        setup=st.floats(0, 3),
+        paces=st.lists(st.none() | st.floats(0, 1e6), min_size=1),
+    )
+    def take_over(
+        self, min_split: int, rate: float | None, setup: float, paces: list[float | None]
+    ) -> None:
+        for index, claim in enumerate(self.map.claims):
+            claim.rate = paces[index % len(paces)]
+        taken = self.map.split(min_split, rate=rate, setup=setup)
+        assert taken is None or taken.end is None or taken.position < taken.end
+
+    @rule(pieces=st.integers(1, 8), min_split=st.integers(1, 60))
+    def divide(self, pieces: int, min_split: int) -> None:
+        self.map.divide(pieces, min_split)
+
+    @precondition(lambda self: self.map.claims)
+    @rule(data=st.data())
+    def extend(self, data: st.DataObject) -> None:
+        claim = data.draw(st.sampled_from(self.map.claims))
+        before = claim.end
+        assert self.map.extend(claim) is (claim.end != before)
 
     @precondition(lambda self: self.map.claims)
     @rule(data=st.data())
@@ -114,23 +139,83 @@ def test_bytes_that_were_not_reserved_do_not_count() -> None:
         segments.advance(claim, 11)
 
 
+def claimed(segments: SegmentMap) -> Claim:
+    claim = segments.claim()
+    assert claim is not None
+    return claim
+
+
+def taken(segments: SegmentMap, min_split: int, **pace: float) -> Claim:
+    claim = segments.split(min_split, **pace)
+    assert claim is not None
+    return claim
+
+
 def test_an_idle_connection_takes_half_of_the_largest_remainder() -> None:
     segments = SegmentMap.plan(1000)
-    first = segments.claim()
-    second = segments.claim(min_split=10)
-    third = segments.claim(min_split=10)
-    assert first is not None
-    assert second is not None
-    assert third is not None
+    first = claimed(segments)
+    second, third = taken(segments, 10), taken(segments, 10)
     assert (first.end, second.position, second.end) == (250, 500, 1000)
     assert (third.position, third.end) == (250, 500)
 
 
 def test_nothing_smaller_than_the_minimum_is_split_off() -> None:
     segments = SegmentMap.plan(100)
-    segments.claim()
-    assert segments.claim(min_split=51) is None
+    claimed(segments)
+    assert segments.split(51) is None
     assert segments.claim() is None
+
+
+def test_a_faster_connection_takes_so_much_that_both_end_together() -> None:
+    segments = SegmentMap.plan(1_000_000)
+    slow = claimed(segments)
+    slow.rate = 100.0
+    fast = taken(segments, 1000, rate=900.0)
+    assert fast.remaining == 900_000
+
+
+def test_the_time_to_the_first_byte_is_taken_into_account() -> None:
+    segments = SegmentMap.plan(1000)
+    claimed(segments).rate = 100.0
+    assert taken(segments, 10, rate=100.0, setup=5.0).remaining == 250
+
+
+def test_the_one_who_would_last_longest_gives_not_the_one_who_has_most() -> None:
+    segments = SegmentMap.plan(1000)
+    segments.divide(2, 10)
+    quick, slow = claimed(segments), claimed(segments)
+    quick.rate, slow.rate = 1000.0, 1.0
+    segments.reserve(slow, 400)
+    segments.advance(slow, 400)
+    assert taken(segments, 50, rate=1000.0).end == 1000
+
+
+def test_the_last_bytes_do_not_wait_for_a_straggler() -> None:
+    segments = SegmentMap.plan(1000)
+    slow = claimed(segments)
+    slow.rate = 10.0
+    fast = taken(segments, 5000, rate=10_000.0)
+    assert (fast.position, fast.end, slow.remaining) == (0, 1000, 0)
+
+
+def test_the_last_bytes_stay_where_a_new_request_would_not_be_sooner() -> None:
+    segments = SegmentMap.plan(1000)
+    claimed(segments).rate = 1000.0
+    assert segments.split(5000, rate=10_000.0, setup=0.5) is None
+
+
+def test_a_file_is_laid_out_in_equal_pieces_and_an_owner_may_run_on() -> None:
+    segments = SegmentMap.plan(1000)
+    first = claimed(segments)
+    segments.divide(4, 10)
+    assert [(first.position, first.end), *((s.start, s.end) for s in segments.free)] == [
+        (0, 250),
+        (250, 500),
+        (500, 750),
+        (750, 1000),
+    ]
+    assert segments.extend(first)
+    assert first.end == 500
 
 
 @given(st.integers(0, 100), st.integers(1, 100))

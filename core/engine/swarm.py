@@ -1,0 +1,436 @@
+"""The connections of one download: how many, who fetches what, and who is replaced.
+
+A failure of one connection is a value here and not an exception: the others go on, and what it had
+not fetched is taken over. Only when nobody is left, or when the file itself is in doubt, does the
+download hear of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from core.adapters.clock import Clock
+from core.adapters.http import READ_BUFFER, Response
+from core.domain.errors import (
+    DiskError,
+    HttpStatusError,
+    StateError,
+    WinchError,
+)
+from core.engine.connection import BLOCK, Body, Partial, haul
+from core.engine.source import Source
+from core.policy.growth import Growth
+from core.policy.host_budget import HostBudget
+from core.policy.ranges import OVERLAP, Accept, Reject, RestartWhole, build
+from core.policy.rate import RateWindow
+from core.policy.segments import Claim
+from core.policy.throttle import TokenBucket
+
+SEAM = 16 * 1024
+"""Bytes behind a stretch that are fetched too and compared with those of the next one."""
+TICK = 0.05
+SLOW_TICK = 0.25
+IDLE_TICK = 2.0
+MEMORY = 64 * 1024 * 1024
+"""Bytes that all connections together may gather before they write."""
+_STRAGGLER = 6.0
+_TRUSTED_AFTER = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """There is nothing left for this connection to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection failed; what it had is kept."""
+
+    error: WinchError
+
+
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """The answer is of another version of the file, or its bytes are other ones."""
+
+    reason: str
+    bytes_differ: bool = False
+
+
+Ending = Done | Lost | Contradicted
+
+
+@dataclass(slots=True)
+class Shared:
+    """What all downloads share: the budget of each host, the limit of all, and the memory."""
+
+    hosts: HostBudget
+    limit: TokenBucket
+    connections: int = 0
+
+    def block(self) -> int:
+        """Return how many bytes a connection may gather before it writes."""
+        return max(64 * 1024, min(BLOCK, MEMORY // max(1, self.connections)))
+
+    def buffer(self) -> int:
+        """Return how many bytes may wait in the buffer of a connection."""
+        return max(64 * 1024, min(READ_BUFFER, 2 * MEMORY // max(1, self.connections)))
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """One connection and what it is on."""
+
+    source: Source
+    claim: Claim
+    asked_at: float
+    meter: RateWindow
+    first_byte_at: float | None = None
+    abandoned: bool = False
+    task: asyncio.Task[Ending] | None = field(default=None, repr=False)
+
+
+class Swarm:
+    """Fetches what is missing of a file over as many connections as help.
+
+    `written` hears of every block that is on disk, `note` gets sentences for the timeline.
+    """
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002
+        file: Partial,
+        sources: Sequence[Source],
+        shared: Shared,
+        clock: Clock,
+        *,
+        limit: TokenBucket,
+        most: Callable[[], int],
+        min_split: int,
+        written: Callable[[int], None],
+        note: Callable[[str], None],
+    ) -> None:
+        self._id = id
+        self._file = file
+        self._sources = sources
+        self._shared = shared
+        self._clock = clock
+        self._limits = (limit, shared.limit)
+        self._most = most
+        self._min_split = min_split
+        self._written = written
+        self._note = note
+        self._workers: set[Worker] = set()
+        self._growth = Growth(clock.monotonic())
+        self._total = RateWindow(clock.monotonic(), window=2.0)
+        self._received = 0
+        self._setup = 0.05
+        self._seams: list[tuple[int, bytes]] = []
+        self._single = not file.resource.ranges or file.resource.total is None
+        self._error: WinchError | None = None
+        self._replaced_at = 0.0
+        self._target = 1
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are."""
+        return len(self._workers)
+
+    async def run(self, source: Source, claim: Claim, response: Response, body: Body) -> Ending:
+        """Fetch everything, beginning with an answer that was accepted.
+
+        Returns Done when the file is complete, Contradicted when it has to begin anew; raises the
+        error of the last connection when none is left, DiskError and StateError at once.
+        """
+        if not self._single:
+            self._file.segments.divide(self._allowed(), self._min_split)
+        self._start(source, claim, (response, body))
+        try:
+            while True:
+                self._balance()
+                if not self._workers:
+                    return self._finish()
+                tasks = [worker.task for worker in self._workers if worker.task is not None]
+                await asyncio.wait(
+                    tasks, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED
+                )
+                for worker in [w for w in self._workers if w.task is not None and w.task.done()]:
+                    self._workers.discard(worker)
+                    if (ending := self._ended(worker)) is not None:
+                        return ending
+                if (doubt := await self._doubtful_seam()) is not None:
+                    return doubt
+        finally:
+            await self._stop()
+
+    # -- how many ---------------------------------------------------------------------------------
+
+    def _allowed(self) -> int:
+        if self._single:
+            return 1
+        now = self._clock.monotonic()
+        hosts = {source.host for source in self._usable()}
+        shares = sum(self._shared.hosts.share(host, self._id, now) for host in hosts)
+        return max(1, min(self._most(), shares))
+
+    def _usable(self) -> list[Source]:
+        return [source for source in self._sources if source.dropped is None]
+
+    def _balance(self) -> None:
+        """Open and close connections, and hand stretches from the slow to the fast."""
+        now = self._clock.monotonic()
+        for worker in self._workers:
+            worker.claim.rate = self._rate_of(worker, now)
+        segments = self._file.segments
+        left = None if segments.total is None else segments.total - segments.bytes_done
+        self._target = self._growth.target(
+            now,
+            cap=self._allowed(),
+            received=self._received,
+            left=left,
+            rate=self._total.rate(now),
+        )
+        self._replace_straggler(now)
+        while len(self._workers) < self._target:
+            source = self._choose_source(now)
+            if source is None or (claim := self._take(now)) is None:
+                break
+            self._start(source, claim, None)
+        latest_first = sorted(self._workers, key=lambda worker: -worker.asked_at)
+        for worker in latest_first[: max(0, len(self._workers) - self._target)]:
+            self._abandon(worker)
+        for worker in self._workers:
+            if worker.claim.taken_over:
+                self._abandon(worker)
+
+    def _patience(self) -> float | None:
+        """Return for how many seconds the balance may be left as it is, None: until a change."""
+        if self._single:
+            return None
+        allowed = self._allowed()
+        if allowed == 1:
+            return IDLE_TICK
+        return TICK if self._target < allowed else SLOW_TICK
+
+    def _take(self, now: float) -> Claim | None:
+        segments = self._file.segments
+        if (claim := segments.claim()) is not None:
+            return claim
+        rates = [w.claim.rate for w in self._workers if w.claim.rate is not None]
+        pace = median(rates) if rates else None
+        return segments.split(self._min_split, rate=pace, setup=self._setup)
+
+    def _choose_source(self, now: float) -> Source | None:
+        """Take the source that has done best for each of its connections, the untried first."""
+        candidates = [
+            source
+            for source in self._usable()
+            if source.not_before <= now
+            and source.connections < self._shared.hosts.share(source.host, self._id, now)
+        ]
+        if not candidates:
+            return None
+        return max(candidates, key=lambda s: (s.connections == 0, s.best_rate or 0.0))
+
+    def _rate_of(self, worker: Worker, now: float) -> float | None:
+        if worker.first_byte_at is None or now - worker.first_byte_at < SLOW_TICK:
+            return None
+        rate = worker.meter.rate(now)
+        worker.source.best_rate = max(worker.source.best_rate or 0.0, rate)
+        return rate
+
+    def _replace_straggler(self, now: float) -> None:
+        """Give up a connection that is far slower than the others: the next may do better."""
+        if now - self._replaced_at < SLOW_TICK or len(self._workers) < 3:
+            return
+        judged = [w for w in self._workers if now - w.asked_at > _TRUSTED_AFTER]
+        rates = {w: w.meter.rate(now) for w in judged}
+        if len(rates) < 3:
+            return
+        slowest = min(judged, key=lambda worker: rates[worker])
+        usual = median(rates.values())
+        left = (slowest.claim.end or 0) - slowest.claim.reserved
+        if rates[slowest] * _STRAGGLER < usual and left > usual * (self._setup + TICK):
+            self._replaced_at = now
+            self._abandon(slowest)
+
+    def _abandon(self, worker: Worker) -> None:
+        if worker.task is not None and not worker.abandoned:
+            worker.abandoned = True
+            worker.task.cancel()
+
+    # -- one connection ---------------------------------------------------------------------------
+
+    def _start(self, source: Source, claim: Claim, opened: tuple[Response, Body] | None) -> None:
+        now = self._clock.monotonic()
+        worker = Worker(source, claim, now, RateWindow(now, window=3.0))
+        self._workers.add(worker)
+        self._shared.connections += 1
+        worker.task = asyncio.create_task(self._work(worker, opened))
+
+    async def _work(self, worker: Worker, opened: tuple[Response, Body] | None) -> Ending:
+        """Fetch stretch after stretch until there is none left, or something is wrong."""
+        try:
+            while True:
+                try:
+                    ending = await (
+                        self._ask(worker) if opened is None else self._receive(worker, *opened)
+                    )
+                except WinchError as error:
+                    ending = Lost(error)
+                finally:
+                    if opened is not None:
+                        opened[0].close()
+                        opened = None
+                    if worker.claim in self._file.segments.claims:
+                        self._file.segments.release(worker.claim)
+                if not isinstance(ending, Done) or len(self._workers) > self._target:
+                    return ending
+                now = self._clock.monotonic()
+                if (claim := self._take(now)) is None:
+                    return ending
+                worker.claim, worker.asked_at, worker.first_byte_at = claim, now, None
+        except asyncio.CancelledError:
+            if not worker.abandoned:
+                raise
+            return Done()
+        finally:
+            self._shared.connections -= 1
+
+    async def _ask(self, worker: Worker) -> Ending:
+        """Send a request for the worker's stretch and use its answer."""
+        file, claim = self._file, worker.claim
+        known = file.resource
+        overlap = min(OVERLAP, file.segments.done_before(claim.position))
+        end = None if claim.end is None else min(claim.end + SEAM, file.segments.total or claim.end)
+        request = build(first=claim.position - overlap, end=end, known=known)
+        buffer = self._shared.buffer()
+        async with worker.source.ask(request, known=known, buffer=buffer) as (response, judgement):
+            match judgement:
+                case Reject(error=error):
+                    return Lost(error)
+                case RestartWhole(reason=reason):
+                    return Contradicted(reason)
+                case Accept(length=length):
+                    body = Body(response, length, self._clock, self._limits)
+                    if not await proved(file, claim, body, overlap):
+                        return Contradicted("the bytes on the server are other ones", True)
+                    return await self._receive(worker, response, body)
+
+    async def _receive(self, worker: Worker, response: Response, body: Body) -> Ending:
+        claim, segments = worker.claim, self._file.segments
+
+        def received(count: int) -> None:
+            now = self._clock.monotonic()
+            if worker.first_byte_at is None:
+                worker.first_byte_at = now
+                self._setup += 0.3 * (now - worker.asked_at - self._setup)
+                worker.meter = RateWindow(now, window=3.0)
+            self._received += count
+            worker.meter.add(now, count)
+            self._total.add(now, count)
+            worker.source.failures = 0
+
+        while True:
+            await haul(
+                body,
+                claim,
+                self._file,
+                self._clock,
+                block=self._shared.block(),
+                received=received,
+                written=self._written,
+            )
+            if claim.end is None:
+                segments.end_at(claim.position)
+                return Done()
+            if claim.position < claim.end:
+                return Done()
+            # An answer that goes on is used on: no other request is as cheap.
+            if not (body.goes_on and segments.extend(claim)):
+                break
+        if claim.end < (segments.total or 0) and body.goes_on:
+            self._seams.append((claim.end, await body.take(SEAM)))
+        return Done()
+
+    # -- how it ends ------------------------------------------------------------------------------
+
+    def _ended(self, worker: Worker) -> Ending | None:
+        """Take in how a connection ended; returns an ending of the whole, if it is one."""
+        assert worker.task is not None
+        now = self._clock.monotonic()
+        ending = worker.task.result()
+        others = len(self._workers)
+        if isinstance(ending, Contradicted):
+            return self._contradicted(worker, ending, others)
+        if not isinstance(ending, Lost):
+            return None
+        error, source = ending.error, worker.source
+        if isinstance(error, DiskError | StateError):
+            raise error
+        self._error = error
+        source.failures += 1
+        source.not_before = now + min(30.0, 0.25 * 2.0**source.failures)
+        if isinstance(error, HttpStatusError) and error.status in (429, 503) and others:
+            # Too many for this server: fewer, for a while, instead of a failure.
+            self._shared.hosts.refused(source.host, now, borne=others)
+            source.not_before = now + (error.retry_after or 1.0)
+        elif not error.retryable or source.failures >= 3:
+            self._drop(source, error.message)
+        return None
+
+    def _contradicted(
+        self, worker: Worker, ending: Contradicted, others: int
+    ) -> Contradicted | None:
+        if worker.source is not self._sources[0]:
+            self._drop(worker.source, ending.reason)
+            return None
+        if ending.bytes_differ or not others:
+            return ending
+        if not self._single:
+            # Different servers behind one name: what the others fetch belongs together.
+            self._single = True
+            self._note(f"one connection only: {ending.reason}")
+        return None
+
+    def _drop(self, source: Source, reason: str) -> None:
+        if len(self._usable()) > 1 and source.dropped is None:
+            source.dropped = reason
+            self._note(f"the mirror {source.host} is not used any more: {reason}")
+
+    def _finish(self) -> Ending:
+        if self._file.segments.is_complete:
+            return Done()
+        if self._error is not None:
+            raise self._error
+        return Done()
+
+    async def _doubtful_seam(self) -> Contradicted | None:
+        """Compare the seams whose other side is on disk by now."""
+        waiting: list[tuple[int, bytes]] = []
+        for offset, expected in self._seams:
+            there = min(len(expected), self._file.segments.done_after(offset))
+            if there < len(expected) and not self._file.segments.is_complete:
+                waiting.append((offset, expected))
+                continue
+            if await self._file.part.read(offset, there) != expected[:there]:
+                return Contradicted("answers to different ranges do not fit together", True)
+        self._seams = waiting
+        return None
+
+    async def _stop(self) -> None:
+        tasks = [worker.task for worker in self._workers if worker.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        self._workers.clear()
+
+
+async def proved(file: Partial, claim: Claim, body: Body, overlap: int) -> bool:
+    """Compare the bytes before a resume point with those on disk."""
+    fetched = await body.take(overlap)
+    return fetched == await file.part.read(claim.position - overlap, overlap)

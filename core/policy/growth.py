@@ -1,0 +1,74 @@
+"""How many connections a download should have at a moment: more while they help, fewer when not.
+
+It doubles quickly at the start, because a server that gives each connection a share gives more
+connections more; later it tries with half, and stays there if the total rate does not suffer.
+"""
+
+from __future__ import annotations
+
+RAMP = 0.05
+"""Seconds between doublings at the start."""
+WORTHWHILE = 0.3
+"""Seconds that must remain for another connection to be worth its handshake."""
+WINDOW = 2.0
+"""Seconds over which rates are compared."""
+LONG = 30.0
+"""Seconds that must remain before a trial with fewer connections is worth its risk."""
+LOSS = 0.95
+"""Fraction of the rate that fewer connections must keep."""
+
+
+class Growth:
+    """The number of connections to have; `now` is monotonic seconds, given by the caller."""
+
+    def __init__(self, now: float) -> None:
+        self._target = 1
+        self._enough: int | None = None
+        self._next_step = now + RAMP
+        self._trial_at = now + WINDOW + 1.0
+        self._mark: tuple[float, int] | None = None
+        self._before: tuple[int, float] | None = None
+
+    def target(self, now: float, *, cap: int, received: int, left: int | None, rate: float) -> int:
+        """Return how many connections to have, `cap` at the most.
+
+        `received` counts all bytes of this download since the start, `left` those that are missing
+        (None: unknown), `rate` is the present total in bytes/s.
+        """
+        if self._enough is not None:
+            cap = min(cap, self._enough)
+        seconds = left / rate if left is not None and rate > 0 else None
+        if self._target < cap and self._before is None and now >= self._next_step:
+            if seconds is None or seconds > WORTHWHILE:
+                self._target = min(cap, self._target * 2)
+                self._trial_at = now + WINDOW
+            self._next_step = now + RAMP
+        elif seconds is not None and seconds > LONG and now >= self._trial_at:
+            self._try_fewer(now, received)
+        self._target = max(1, min(self._target, cap))
+        return self._target
+
+    def _try_fewer(self, now: float, received: int) -> None:
+        """Measure a window, halve, measure again, and keep what is better."""
+        if self._mark is None:
+            if self._before is not None or self._target > 1:
+                self._mark = (now, received)
+                self._trial_at = now + WINDOW
+            return
+        at, count = self._mark
+        rate = (received - count) / (now - at)
+        self._mark = None
+        if self._before is None:
+            self._before = (self._target, rate)
+            self._target //= 2
+            self._trial_at = now + WINDOW / 2
+            return
+        connections, before = self._before
+        self._before = None
+        if rate < LOSS * before:
+            self._target = connections
+            self._trial_at = now + LONG
+        else:
+            # What fewer connections bring as well, more need not be opened for again.
+            self._enough = self._target
+            self._trial_at = now + WINDOW

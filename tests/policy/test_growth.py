@@ -1,0 +1,51 @@
+"""Connections are added where they help and given back where they do not (simulated time)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.policy.growth import RAMP, Growth
+
+GIB = 2**30
+
+
+def simulate(rate_of: Callable[[int], float], seconds: float) -> list[int]:
+    """Return the target at every 50 ms against a server that gives `rate_of(connections)`."""
+    received, targets, now = 0.0, [], 0.0
+    growth = Growth(now)
+    connections = 1
+    while now < seconds:
+        rate = rate_of(connections)
+        received += rate * RAMP
+        now += RAMP
+        connections = growth.target(now, cap=16, received=int(received), left=100 * GIB, rate=rate)
+        targets.append(connections)
+    return targets
+
+
+def test_a_share_for_each_connection_is_used_at_once() -> None:
+    targets = simulate(lambda n: n * 2e6, 60)
+    assert targets[int(0.4 / RAMP)] == 16
+    assert targets[-1] == 16
+    assert sum(targets) / len(targets) > 15
+
+
+def test_connections_that_do_not_help_are_given_back() -> None:
+    targets = simulate(lambda _: 4e6, 60)
+    assert targets[-1] == 1
+
+
+def test_as_many_are_kept_as_help() -> None:
+    targets = simulate(lambda n: min(n, 4) * 1e6, 60)
+    assert targets[-1] == 4
+
+
+def test_a_file_that_is_nearly_there_needs_no_more() -> None:
+    assert Growth(0.0).target(1.0, cap=8, received=10**9, left=10**7, rate=1e9) == 1
+
+
+def test_the_cap_holds_when_it_falls() -> None:
+    growth = Growth(0.0)
+    for step in range(1, 5):
+        growth.target(step * RAMP, cap=8, received=0, left=GIB, rate=1e6)
+    assert growth.target(2.0, cap=3, received=0, left=GIB, rate=1e6) == 3
