@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from core.adapters import config_file
+from core.adapters import config_file, event_loop
 from core.adapters.catalog import Catalog
 from core.adapters.clock import Clock
 from core.adapters.http import HttpClient
@@ -55,6 +55,7 @@ async def running(paths: Paths, settings: Settings, *, embedded: bool) -> AsyncI
     when state or socket cannot be used.
     """
     paths.prepare()
+    _allow_many_files()
     with InstanceLock(paths.lock_file), logging_to(paths.log_file):
         engine = Engine(
             settings,
@@ -85,7 +86,6 @@ async def run(*, linger: bool, on_ready: Callable[[], None]) -> None:
     """
     paths = Paths.discover(os.environ)
     settings = config_file.load(paths.config_file, os.environ).settings
-    _allow_many_files()
     async with running(paths, settings, embedded=False) as parts:
         stop = parts.engine.stop_requested
         loop = asyncio.get_running_loop()
@@ -160,7 +160,7 @@ def main(argv: list[str] | None = None) -> int:
         report(None)
 
     try:
-        asyncio.run(run(linger=True, on_ready=on_ready))
+        event_loop.run(run(linger=True, on_ready=on_ready))
     except Exception as error:
         info = _describe(error)
         if ready:

@@ -11,11 +11,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from core.adapters import config_file
+from core.adapters import config_file, event_loop
 from core.adapters.config_file import Configuration
 from core.adapters.instance_lock import InstanceLock
 from core.adapters.paths import Paths
@@ -36,8 +37,11 @@ __all__ = [
     "load_settings",
     "paths",
     "run_daemon",
+    "run_engine",
     "stop_daemon",
 ]
+
+T = TypeVar("T")
 
 _START_TIMEOUT = 30.0
 _STOP_TIMEOUT = 30.0
@@ -132,6 +136,11 @@ async def embedded() -> AsyncIterator[Embedded]:
 
     async with daemon.running(paths(), load_settings(), embedded=True) as parts:
         yield Embedded(parts.engine, parts.engine.admit, parts.engine.stop_requested)
+
+
+def run_engine(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that holds an engine, on the loop that moves bytes with the least effort."""
+    return event_loop.run(main)
 
 
 async def run_daemon(on_ready: Callable[[], None] = lambda: None) -> None:

@@ -8,6 +8,7 @@ and `emit_progress`.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import os
 import posixpath
@@ -36,7 +37,19 @@ from core.domain.models import (
     TimelineEntry,
     WaitReason,
 )
-from core.domain.service import MoveTo, Outcome, Refusal, Removal, ServiceStatus
+from core.domain.service import (
+    Changes,
+    LimitChanges,
+    Limits,
+    MoveTo,
+    Outcome,
+    RateSource,
+    Refusal,
+    Removal,
+    ServiceStatus,
+)
+from core.domain.settings import LimitSettings, check_limit
+from core.policy.requests import apply_changes
 
 BACKLOG = 256
 
@@ -96,6 +109,7 @@ class FakeService:
         self.stop_requested = asyncio.Event()
         self._records: dict[str, Download] = {}
         self._progress: dict[str, Progress] = {}
+        self._limits: dict[str, int] = {}
         self._revision = 0
         self._numbers = itertools.count(1)
         self._subscriptions: set[_Subscription] = set()
@@ -205,6 +219,42 @@ class FakeService:
             self._records[id_] = self._records[id_].replace(order=float(order))
         self._publish_records(Changed, [id_ for id_ in before if id_ in moving])
         return Outcome(changed=tuple(self._records[id_] for id_ in before if id_ in moving))
+
+    async def start_now(self, ids: Sequence[str]) -> Outcome:
+        return self._act("start_now", Action.RESUME, ids, ())
+
+    async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
+        self._note("set", ids)
+        chosen = self._resolve(ids)
+        requests = [apply_changes(self._records[id_].request, changes) for id_ in chosen]
+        for id_, request in zip(chosen, requests, strict=True):
+            self._records[id_] = self._records[id_].replace(request=request)
+        self._publish_records(Changed, chosen)
+        return Outcome(changed=tuple(self._records[id_] for id_ in chosen))
+
+    async def limit(self, changes: LimitChanges) -> Limits:
+        self._note("limit", None)
+        settings = LimitSettings()
+        if (changes.rate or 0) < 0:
+            raise UsageError("a rate is 1 byte/s or more")
+        for name in ("active", "connections", "connections_per_host"):
+            if (value := getattr(changes, name)) is not None:
+                check_limit(name, value)
+        given = {
+            name: value
+            for name, value in dataclasses.asdict(changes).items()
+            if value is not None and name != "reset"
+        }
+        self._limits = ({} if changes.reset else self._limits) | given
+        counts = {name: value for name, value in self._limits.items() if name != "rate"}
+        in_force = Limits(
+            rate=self._limits.get("rate") or None,
+            rate_source=RateSource.COMMAND if "rate" in self._limits else RateSource.SETTINGS,
+            active=settings.active,
+            connections=settings.connections,
+            connections_per_host=settings.connections_per_host,
+        )
+        return dataclasses.replace(in_force, **counts)
 
     async def status(self) -> ServiceStatus:
         counts = {str(status): 0 for status in Status}

@@ -19,6 +19,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from core.domain.errors import ConfigError
 from core.domain.settings import Settings
 from tui.feed import Connect
 from tui.format import clean
@@ -61,8 +62,12 @@ class WinchApp(App[int], inherit_bindings=False):
     ) -> None:
         super().__init__()
         self.register_theme(DARK)
-        theme = settings.screen.theme
-        self.theme = theme if theme in self.available_themes else DARK.name
+        if settings.screen.theme not in self.available_themes:
+            raise ConfigError(
+                f"there is no theme '{settings.screen.theme}'",
+                hint=f"screen.theme is one of {', '.join(sorted(self.available_themes))}",
+            )
+        self.theme = settings.screen.theme
         self.animation_level = "none"
         self.set_class(settings.screen.ascii, "-ascii")
         self.main = MainScreen(connect, settings.screen, directory=directory, now=now)

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache
 
-from core.domain.models import Download, Phase, Progress, Status, WaitReason
+from core.domain.models import TELLING, Download, Phase, Progress, Status, WaitReason
 from tui import format as fmt
 
 
@@ -158,7 +158,7 @@ def row(
                 text = fmt.cut_middle(fmt.clean(download.name), width, ascii_only=ascii_only)
                 role = Role.MUTED if download.status is Status.CANCELLED else Role.PLAIN
             case Column.STATUS:
-                text, role = status_text(download, now), status_role(download)
+                text, role = status_text(download, progress, now), status_role(download)
             case Column.BAR:
                 text, role = _bar(download, progress, width, ascii_only=ascii_only)
             case _:
@@ -171,16 +171,19 @@ def row(
     return tuple(cells)
 
 
-def status_text(download: Download, now: datetime) -> str:
+def status_text(download: Download, progress: Progress, now: datetime) -> str:
     """Return the state in words, with the reason where something does not move."""
     match download.status:
+        case Status.ACTIVE if progress.verified is not None and download.total_bytes:
+            return f"verifying {fmt.percent(progress.verified, download.total_bytes)}"
         case Status.PENDING:
             return _waiting_text(download, now)
         case Status.ACTIVE:
             return str(download.phase or Phase.CONNECTING)
         case Status.COMPLETED:
             verdict = download.resume_verdict or ""
-            return "done, unverified" if verdict.startswith("unverified") else "done"
+            word = verdict.partition(":")[0]
+            return f"done, {word}" if word in ("unverified", "skipped") else "done"
         case Status.FAILED if download.error is not None:
             return f"failed: {fmt.clean(download.error.message or download.error.code)}"
         case _:
@@ -196,7 +199,7 @@ def status_role(download: Download) -> Role:
             return Role.DONE
         case Status.FAILED:
             return Role.FAILED
-        case Status.PENDING if download.wait_reason is WaitReason.RETRY:
+        case Status.PENDING if download.wait_reason in TELLING:
             return Role.WAITING
         case _:
             return Role.MUTED
@@ -215,10 +218,10 @@ def bytes_done(download: Download, progress: Progress) -> int:
 
 
 def _waiting_text(download: Download, now: datetime) -> str:
-    if download.wait_reason is not WaitReason.RETRY or download.retry_at is None:
-        return str(download.wait_reason or WaitReason.QUEUED)
-    left = fmt.duration((download.retry_at - now).total_seconds())
     reason = f" ({fmt.clean(download.error.message)})" if download.error else ""
+    if download.wait_reason is not WaitReason.RETRY or download.retry_at is None:
+        return (download.wait_reason or WaitReason.QUEUED).replace("_", " ") + reason
+    left = fmt.duration((download.retry_at - now).total_seconds())
     return f"retry in {left}{reason}"
 
 

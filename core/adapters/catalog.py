@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +22,7 @@ from core.adapters.atomic_file import set_aside, state_error, write_atomically
 from core.adapters.threads import run_to_end
 from core.domain.errors import StateError, WinchError
 from core.domain.models import Download
+from core.domain.service import LimitChanges
 
 SCHEMA_VERSION = 1
 RETRY_PAUSE = 5.0
@@ -32,11 +33,13 @@ _DOWNLOADS = "downloads"
 class LoadResult:
     """What was found at the start.
 
-    `notices` are sentences for the person. `verified` is False when the newest generation was not
-    readable: then the list may lack downloads, and nothing that looks orphaned may be removed.
+    `limits` are what a person has changed of the limits in the settings, `notices` sentences for
+    that person. `verified` is False when the newest generation was not readable: then the list may
+    lack downloads, and nothing that looks orphaned may be removed.
     """
 
     downloads: list[Download]
+    limits: LimitChanges = field(default_factory=LimitChanges)
     notices: tuple[str, ...] = ()
     verified: bool = True
 
@@ -92,6 +95,11 @@ class Catalog:
         """Remove a record, if it is there; saved within the debounce time."""
         self._change(id, None)
 
+    def put_limits(self, limits: LimitChanges) -> None:
+        """Replace what was changed of the limits; saved within the debounce time."""
+        self._storage.limits = limits
+        self._changed()
+
     async def flush(self) -> None:
         """Return once everything put or discarded before is on disk.
 
@@ -114,9 +122,12 @@ class Catalog:
             self._cancel_timer()
 
     def _change(self, id_: str, encoded: msgspec.Raw | None) -> None:
+        self._changed()
+        self._unsaved[id_] = encoded
+
+    def _changed(self) -> None:
         if self._closed:
             raise StateError("the list of downloads is closed already")
-        self._unsaved[id_] = encoded
         self._made += 1
         # The retry of a failed save is brought forward; one that is due sooner stays.
         due = asyncio.get_running_loop().time() + self._debounce
@@ -184,6 +195,7 @@ class _Version(msgspec.Struct):
 class _Meta(_Version):
     generation: int
     checksum: str
+    limits: LimitChanges = LimitChanges()
 
 
 M = TypeVar("M")
@@ -223,6 +235,7 @@ class GenerationStorage(Storage):
         self.path = path
         self._backup = path.with_name(f"{path.name}.bak")
         self._generation = 0
+        self.limits = LimitChanges()
         self._tables: dict[str, dict[str, Any]] | None = None
 
     def read(self) -> dict[str, dict[str, Any]]:
@@ -236,7 +249,10 @@ class GenerationStorage(Storage):
         self._generation += 1
         downloads = msgspec.json.encode(data[_DOWNLOADS])
         meta = _Meta(
-            schema=SCHEMA_VERSION, generation=self._generation, checksum=_checksum(downloads)
+            schema=SCHEMA_VERSION,
+            generation=self._generation,
+            checksum=_checksum(downloads),
+            limits=self.limits,
         )
         head = msgspec.json.encode(_MetaTable(first=meta))
         chunks = (b'{"meta":', head, b',"downloads":', downloads, b"}\n")
@@ -271,7 +287,7 @@ class GenerationStorage(Storage):
             f"{missing}The list of downloads was read from {path.name}, the generation before:"
             " the last changes may be missing."
         )
-        return LoadResult(downloads=found.downloads, notices=tuple(notices), verified=False)
+        return replace(found, notices=tuple(notices), verified=False)
 
     def _load_one(self, path: Path) -> LoadResult | None:
         try:
@@ -298,7 +314,8 @@ class GenerationStorage(Storage):
             raise _DamagedError(f"cannot be parsed ({error})") from error
         self._generation = meta.generation
         self._tables = {_DOWNLOADS: fragments}
-        return LoadResult(downloads=list(downloads.values()))
+        self.limits = meta.limits
+        return LoadResult(downloads=list(downloads.values()), limits=meta.limits)
 
 
 def _checksum(encoded: bytes | msgspec.Raw) -> str:

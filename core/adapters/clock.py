@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 
@@ -16,3 +17,7 @@ class Clock:
     def monotonic(self) -> float:
         """Return seconds that only ever grow."""
         return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return once that many seconds have passed."""
+        await asyncio.sleep(seconds)

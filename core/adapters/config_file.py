@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from core.domain.errors import ConfigError
-from core.domain.settings import Settings, sections
+from core.domain.settings import ScheduleEntry, Settings, sections
 
 _PREFIX = "WINCH_"
 
@@ -28,6 +28,10 @@ _EXPECTED: dict[object, str] = {
     float: "a number",
     str: 'text in quotes ("…")',
 }
+
+# The one setting that is no scalar. `from` is no name in Python, so the file's words differ.
+_SCHEDULE = ("limits", "schedule")
+_ENTRY = {"days": "days", "from": "start", "to": "end", "rate": "rate"}
 
 
 class Source(StrEnum):
@@ -61,7 +65,10 @@ class Configuration:
         for item in self.values:
             if f"[{item.section}]" not in lines:
                 lines += ["", f"[{item.section}]"]
-            lines.append(f"{item.key} = {_toml(item.value)}  # {item.source}")
+            if (item.section, item.key) == _SCHEDULE:
+                lines += _schedule_lines(self.settings.limits.schedule, item.source)
+            else:
+                lines.append(f"{item.key} = {_toml(item.value)}  # {item.source}")
         return "\n".join(lines[1:]) + "\n"
 
 
@@ -136,13 +143,47 @@ def _checked(section: str, key: str, value: object, *, where: str, strict: bool)
             f"{where}: there is no setting {key} in the section [{section}]",
             hint=_did_you_mean(key, keys),
         )
+    if (section, key) == _SCHEDULE:
+        return _schedule(value, where)
     wanted = _type_of(section, key)
     try:
         converted: object = msgspec.convert(value, wanted, strict=strict)
     except msgspec.ValidationError as error:
-        expected = _EXPECTED.get(wanted, "something else")
+        names = wanted if issubclass(wanted, StrEnum) else ()
+        expected = _EXPECTED.get(wanted) or f"one of {', '.join(names)}"
         raise ConfigError(f"{where}: {section}.{key} must be {expected}, not {value!r}") from error
     return converted
+
+
+def _schedule(value: object, where: str) -> tuple[ScheduleEntry, ...]:
+    """Return the timetable of the limits; raises ConfigError naming the entry."""
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise ConfigError(
+            f"{where}: limits.schedule is a list of tables",
+            hint="write [[limits.schedule]] with from, to and rate in config.toml",
+        )
+    entries = []
+    for number, entry in enumerate(value, start=1):
+        place = f"{where}: [[limits.schedule]] number {number}"
+        for key, text in entry.items():
+            if key not in _ENTRY:
+                raise ConfigError(f"{place} has no {key}", hint=_did_you_mean(key, _ENTRY))
+            if not isinstance(text, str):
+                raise ConfigError(f"{place}: {key} must be {_EXPECTED[str]}, not {text!r}")
+        if missing := [key for key in _ENTRY if key not in entry and key != "days"]:
+            raise ConfigError(f"{place} lacks {' and '.join(missing)}")
+        entries.append(ScheduleEntry(**{_ENTRY[key]: text for key, text in entry.items()}))
+    return tuple(entries)
+
+
+def _schedule_lines(schedule: tuple[ScheduleEntry, ...], source: Source) -> list[str]:
+    if not schedule:
+        return [f"schedule = []  # {source}"]
+    lines = []
+    for entry in schedule:
+        lines += ["", f"[[limits.schedule]]  # {source}"]
+        lines += [f"{key} = {_toml(getattr(entry, name))}" for key, name in _ENTRY.items()]
+    return lines
 
 
 def _type_of(section: str, key: str) -> type:

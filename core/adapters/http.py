@@ -11,7 +11,6 @@ import itertools
 import os
 import socket
 import ssl
-from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final
@@ -20,7 +19,12 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import aiohttp
 from yarl import URL
 
+from core.adapters.credentials import Cookies, Netrc, basic
+from core.adapters.proxies import proxy_for
+from core.adapters.resolver import addresses
 from core.domain.errors import (
+    AuthRequiredError,
+    ConfigError,
     DnsError,
     IncompleteBodyError,
     NetworkError,
@@ -31,12 +35,13 @@ from core.domain.errors import (
 )
 from core.domain.settings import NetworkSettings
 from core.domain.version import VERSION
-from core.policy.redirects import STATUSES, Hop, follow
+from core.policy.redirects import STATUSES, Hop, check_reach, follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 READ_BUFFER: Final = 2 * 1024 * 1024
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 
 
 class Response:
@@ -53,6 +58,7 @@ class Response:
         self.headers: Mapping[str, str] = {
             name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers
         }
+        self._tls = _tls_of(response)
 
     async def read(self, limit: int | None = None) -> bytes:
         """Return some of the bytes that have arrived, at least one; `b""` where the body ends.
@@ -64,9 +70,13 @@ class Response:
         with _translated(self.url):
             try:
                 if limit is not None:
-                    return await content.read(limit)
-                # One piece as it came from the socket: `readany` would copy them together.
-                return (await content.readchunk())[0] or await content.readany()
+                    piece = await content.read(limit)
+                else:
+                    # One piece as it came from the socket: `readany` would copy them together.
+                    piece = (await content.readchunk())[0] or await content.readany()
+                if not piece and not self._ended_well():
+                    raise aiohttp.ServerDisconnectedError
+                return piece
             except (aiohttp.ClientError, OSError):
                 # After a cut the library hands out nothing more, though bytes lie in its buffer:
                 # a server that cuts often would never get anywhere.
@@ -74,34 +84,60 @@ class Response:
                     return arrived
                 raise
 
+    def _ended_well(self) -> bool:
+        """Tell whether a body that only the connection's end can end was ended by the server.
+
+        Without TLS nobody knows; with TLS only a close_notify says so (RFC 9112 section 9.8).
+        """
+        if self._tls is None or not self.headers.keys().isdisjoint(_FRAMING):
+            return True
+        try:
+            self._tls.read(1)
+        except ssl.SSLZeroReturnError:
+            return True
+        except ssl.SSLError:
+            return False
+        return False
+
     def close(self) -> None:
         """Close the connection, if the body has not ended."""
         self._response.close()
 
 
 class HttpClient:
-    """Connections to servers, shared by all downloads."""
+    """Connections to servers, shared by all downloads; `tls` None trusts what the system does."""
 
-    def __init__(self, settings: NetworkSettings) -> None:
+    def __init__(self, settings: NetworkSettings, *, tls: ssl.SSLContext | None = None) -> None:
         self._settings = settings
+        self._tls = tls
         self._session: aiohttp.ClientSession | None = None
+        self._netrc = Netrc()
+        self._cookies = Cookies()
 
     @asynccontextmanager
     async def get(
-        self, url: str, headers: Mapping[str, str], *, buffer: int = READ_BUFFER
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        cookies: str | None = None,
+        buffer: int = READ_BUFFER,
     ) -> AsyncIterator[Response]:
         """Send a GET, follow redirects and yield the answer, whatever its status.
 
         `headers` travel as far as the URL's own origin; userinfo in the URL becomes an
-        Authorization header and leaves the address. `buffer` is how many bytes may wait to be read
-        before the server is slowed. Leaving early closes the connection.
+        Authorization header and leaves the address. `cookies` is the path of a cookies.txt; its
+        cookies and the logins of netrc go to the hosts that they are for, on every hop. `buffer` is
+        how many bytes may wait to be read before the server is slowed. Leaving early closes the
+        connection.
         """
         hop = _without_userinfo(url, headers)
         for count in itertools.count():
             with _translated(hop.url):
                 response = await self._open().get(
                     URL(hop.url, encoded=hop.url.isascii() and " " not in hop.url),
-                    headers=hop.headers,
+                    headers=self._with_credentials(hop, cookies),
+                    proxy=proxy_for(hop.url),
                     allow_redirects=False,
                     read_bufsize=buffer,
                 )
@@ -109,9 +145,33 @@ class HttpClient:
                 if response.status not in STATUSES:
                     yield Response(response, hop)
                     return
-                hop = follow(hop, response.headers.get("Location"), count=count)
+                following = follow(hop, response.headers.get("Location"), count=count)
             finally:
                 response.release()
+            await _check_reach(hop.url, following.url)
+            hop = following
+
+    def peer_of(self, url: str) -> str:
+        """Return the host that a request for a URL connects to: the URL's own, or its proxy.
+
+        A proxy that cannot be used is passed over: the request itself says so.
+        """
+        try:
+            proxy = proxy_for(url)
+        except ConfigError:
+            proxy = None
+        return urlsplit(proxy or url).hostname or ""
+
+    def _with_credentials(self, hop: Hop, cookies: str | None) -> Mapping[str, str]:
+        """Return a hop's headers with what files hold for its host; what was given goes first."""
+        given = {name.lower() for name in hop.headers}
+        headers = dict(hop.headers)
+        host = urlsplit(hop.url).hostname or ""
+        if "authorization" not in given and (login := self._netrc.authorization(host)):
+            headers["Authorization"] = login
+        if cookies and "cookie" not in given and (held := self._cookies.header(cookies, hop.url)):
+            headers["Cookie"] = held
+        return headers
 
     async def close(self) -> None:
         """Close every connection."""
@@ -123,7 +183,7 @@ class HttpClient:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 auto_decompress=False,
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=aiohttp.TCPConnector(limit=0, ssl=self._tls or True),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": f"winch/{VERSION}", "Accept": "*/*"},
                 timeout=aiohttp.ClientTimeout(
@@ -135,6 +195,22 @@ class HttpClient:
         return self._session
 
 
+async def _check_reach(source: str, target: str) -> None:
+    """Raise RedirectError for a way from the world into a private network."""
+    hosts = [urlsplit(url).hostname or "" for url in (source, target)]
+    # Behind a proxy it is the proxy that resolves, and that reaches what it may.
+    if hosts[0] != hosts[1] and proxy_for(target) is None:
+        there = await addresses(hosts[1])
+        check_reach(await addresses(hosts[0]), there)
+
+
+def _tls_of(response: aiohttp.ClientResponse) -> ssl.SSLObject | None:
+    connection = response.connection
+    transport = None if connection is None else connection.transport
+    found = None if transport is None else transport.get_extra_info("ssl_object")
+    return found if isinstance(found, ssl.SSLObject) else None
+
+
 def _without_userinfo(url: str, headers: Mapping[str, str]) -> Hop:
     parts = urlsplit(url)
     userinfo, at, host = parts.netloc.rpartition("@")
@@ -143,17 +219,17 @@ def _without_userinfo(url: str, headers: Mapping[str, str]) -> Hop:
     bare = urlunsplit(parts._replace(netloc=host))
     if any(name.lower() == "authorization" for name in headers):
         return Hop(bare, headers)
-    credentials = b64encode(unquote(userinfo).encode()).decode()
-    return Hop(bare, {**headers, "Authorization": f"Basic {credentials}"})
+    user, _, password = userinfo.partition(":")
+    return Hop(bare, {**headers, "Authorization": basic(unquote(user), unquote(password))})
 
 
 @contextmanager
-def _translated(url: str) -> Iterator[None]:  # noqa: C901
+def _translated(url: str) -> Iterator[None]:  # noqa: C901, PLR0912
     """Turn the library's exceptions into winch's, most specific first."""
     host = urlsplit(url).hostname or "the server"
     try:
         yield
-    except aiohttp.InvalidURL:
+    except (aiohttp.InvalidURL, UnicodeError):
         raise UsageError("the address cannot be read as a URL") from None
     except aiohttp.ClientSSLError as error:
         raise TlsError(
@@ -162,6 +238,18 @@ def _translated(url: str) -> Iterator[None]:  # noqa: C901
         ) from error
     except (aiohttp.ConnectionTimeoutError, aiohttp.SocketTimeoutError, TimeoutError) as error:
         raise TransferTimeoutError(f"{host} sent nothing for too long") from error
+    except aiohttp.ClientHttpProxyError as error:
+        if error.status == 407:
+            raise AuthRequiredError(
+                "the proxy wants to know who asks",
+                status=407,
+                hint="put name and password into the proxy's address in the environment",
+            ) from None
+        raise NetworkError(f"the proxy answered {error.status} when asked for {host}") from None
+    except aiohttp.ClientProxyConnectionError as error:
+        raise NetworkError(
+            f"cannot connect to the proxy for {host}: {_os_reason(error.os_error)}"
+        ) from None
     except aiohttp.ClientConnectorDNSError as error:
         raise DnsError(f"the name {host} could not be resolved") from error
     except aiohttp.ClientConnectorError as error:

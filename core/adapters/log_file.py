@@ -55,6 +55,12 @@ class _PrivateFileHandler(RotatingFileHandler):
             write_through=True,
         )
 
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802
+        # Where the last line ended says enough; the library formats each line once more for it
+        # and asks the disk twice.
+        del record
+        return self.stream is not None and self.stream.tell() >= self.maxBytes
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         # A full disk must not fill the terminal of a foreground daemon with tracebacks.
         del record

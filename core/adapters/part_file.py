@@ -13,15 +13,18 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from aiofiles.os import wrap
 
+from core.adapters.checksum import RunningDigest
+from core.adapters.preallocate import preallocate
 from core.domain.errors import DestinationError, DiskError, DiskFullError, LockedError, WinchError
-from core.domain.models import PartIdentity
+from core.domain.models import PartIdentity, ResumeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +33,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SUFFIX = ".part"
+MISMATCH = ".mismatch"
+"""Ends the name of a file that was set aside because its digest is another."""
 _DATASYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
+# Hashing has threads of its own: a write never waits behind it, and it leaves a core to the rest.
+_HASHERS = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="digest")
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
@@ -44,16 +51,18 @@ class PartFile:
         self._pending: set[asyncio.Task[object]] = set()
         self.name = name
         found = os.fstat(fd)
-        self.identity = PartIdentity(device=found.st_dev, inode=found.st_ino)
+        self.identity = _identity(found)
         self.size = found.st_size
+        self._unsynced = self.size > 0
 
     @classmethod
-    async def create(cls, directory: str, name: str) -> PartFile | None:
+    async def create(cls, directory: str, name: str, *, replace: bool = False) -> PartFile | None:
         """Make the part file of `name`, or return None where that name is taken.
 
-        Raises DestinationError, DiskError.
+        With `replace`, only its part file counts: the file itself may be there. Raises
+        DestinationError, DiskError.
         """
-        return await _opened(asyncio.ensure_future(wrap(_create)(cls, directory, name)))
+        return await _opened(asyncio.ensure_future(wrap(_create)(cls, directory, name, replace)))
 
     @classmethod
     async def reopen(cls, directory: str, name: str, identity: PartIdentity) -> PartFile | None:
@@ -65,7 +74,10 @@ class PartFile:
 
     async def write(self, offset: int, buffers: Sequence[bytes]) -> None:
         """Write all of `buffers` at `offset`; raises DiskError."""
-        await self._run(_write_all, self._fd, self._directory, offset, buffers)
+        try:
+            await self._run(_write_all, self._fd, self._directory, offset, buffers)
+        finally:
+            self._unsynced = True
 
     async def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from `offset`; raises DiskError."""
@@ -73,28 +85,47 @@ class PartFile:
 
     async def truncate(self) -> None:
         """Drop every byte; raises DiskError."""
+        self._unsynced = True
         await self._run(os.ftruncate, self._fd, 0)
 
     async def sync(self) -> None:
         """Return once what was written survives a power cut; raises DiskError."""
-        await self._run(_DATASYNC, self._fd)
+        if not self._unsynced:
+            return
+        self._unsynced = False
+        try:
+            await self._run(_DATASYNC, self._fd)
+        except BaseException:
+            self._unsynced = True
+            raise
 
-    async def digest(self, algorithm: str, compute: Callable[[int, str], str]) -> str:
-        """Return what `compute(fd, algorithm)` makes of the whole file, in a thread."""
-        return await self._run(compute, self._fd, algorithm)
+    async def preallocate(self, size: int) -> bool:
+        """Reserve room for `size` bytes, False where that cannot be done; raises DiskFullError."""
+        return await self._run(preallocate, self._fd, size)
 
-    async def publish(self, name: str) -> bool:
+    async def digest(self, running: RunningDigest, end: int) -> None:
+        """Let a digest go on to the byte `end`, or to the end of the file; raises DiskError."""
+        await self._finish(wrap(running.advance)(self._fd, end, executor=_HASHERS))
+
+    async def publish(
+        self, name: str, *, replace: bool = False, modified: float | None = None
+    ) -> bool:
         """Give the file its final name, durably; False where that name is taken.
 
-        Raises DiskError. Never replaces a file: the name is linked, not renamed over.
+        Nothing is replaced, the name is linked and not renamed over, unless `replace` asks for
+        it: then the old file is there until the very moment the new one is, and False means that
+        something other than a file has the name. `modified` becomes the time of its last change,
+        in seconds since the epoch. Raises DiskError.
         """
-        return await self._run(self._publish, name)
+        return await self._run(self._publish, name, replace, modified)
 
-    async def set_aside(self, name: str) -> None:
-        """Rename the part file to `name`, replacing an older one set aside; raises DiskError."""
-        fd = self._directory_fd
-        part = self.name + SUFFIX
-        await self._run(lambda: os.replace(part, name, src_dir_fd=fd, dst_dir_fd=fd))
+    async def set_aside(self, name: str) -> bool:
+        """Rename the part file to `name`; False where that name is taken. Raises DiskError."""
+        return await self._run(self._rename, name)
+
+    async def discard(self) -> None:
+        """Delete the part file; raises DiskError."""
+        await self._run(lambda: os.unlink(self.name + SUFFIX, dir_fd=self._directory_fd))
 
     async def close(self) -> None:
         """Wait for the writes under way, then release the lock and the file."""
@@ -106,7 +137,10 @@ class PartFile:
             self._fd = self._directory_fd = -1
 
     async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        task: asyncio.Task[T] = asyncio.ensure_future(wrap(function)(*args, **kwargs))
+        return await self._finish(wrap(function)(*args, **kwargs))
+
+    async def _finish(self, work: Awaitable[T]) -> T:
+        task: asyncio.Task[T] = asyncio.ensure_future(work)
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
         try:
@@ -114,9 +148,24 @@ class PartFile:
         except OSError as error:
             raise disk_error(error, self._directory) from error
 
-    def _publish(self, name: str) -> bool:
-        fd, part = self._directory_fd, self.name + SUFFIX
+    def _publish(self, name: str, replace: bool, modified: float | None) -> bool:
+        if modified is not None:
+            os.utime(self._fd, (modified, modified))
         os.fsync(self._fd)
+        if not replace:
+            return self._rename(name)
+        part, fd = self._own_part(), self._directory_fd
+        if (found := _lstat(fd, name)) is not None and not (
+            stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)
+        ):
+            return False
+        os.rename(part, name, src_dir_fd=fd, dst_dir_fd=fd)
+        os.fsync(fd)
+        return True
+
+    def _rename(self, name: str) -> bool:
+        """Rename the part file durably without replacing anything; False where that would."""
+        part, fd = self._own_part(), self._directory_fd
         try:
             os.link(part, name, src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
         except FileExistsError:
@@ -125,7 +174,7 @@ class PartFile:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            if _exists(fd, name):
+            if _lstat(fd, name) is not None:
                 return False
             os.rename(part, name, src_dir_fd=fd, dst_dir_fd=fd)
             os.fsync(fd)
@@ -134,9 +183,18 @@ class PartFile:
         os.fsync(fd)
         return True
 
+    def _own_part(self) -> str:
+        """Return the part file's name; raises DiskError where another file has it by now."""
+        part = self.name + SUFFIX
+        if not self._is_own(part):
+            raise DiskError(
+                f"somebody removed or replaced {part}", hint="`winch retry` fetches it again"
+            )
+        return part
+
     def _is_own(self, name: str) -> bool:
-        found = os.stat(name, dir_fd=self._directory_fd, follow_symlinks=False)
-        return PartIdentity(device=found.st_dev, inode=found.st_ino) == self.identity
+        found = _lstat(self._directory_fd, name)
+        return found is not None and _identity(found) == self.identity
 
 
 async def _opened(opening: asyncio.Task[PartFile | None]) -> PartFile | None:
@@ -155,18 +213,66 @@ async def check_directory(directory: str) -> None:
     await wrap(_check_directory)(directory)
 
 
-async def is_published(directory: str, name: str, identity: PartIdentity) -> bool:
-    """Tell whether the final name already is the file that a record calls its part file.
+async def is_published(directory: str, record: ResumeRecord) -> bool:
+    """Tell whether the final name already is the file that a record calls its part file, whole.
 
     So it is when a crash came between the rename and the record of it.
     """
+    total = record.resource.total
+    if total is None or sum((s.end or s.start) - s.start for s in record.done) != total:
+        return False
 
     def look() -> bool:
         try:
-            found = Path(directory, name).lstat()
+            found = Path(directory, record.name).lstat()
         except OSError:
             return False
-        return PartIdentity(device=found.st_dev, inode=found.st_ino) == identity
+        return _identity(found) == record.part and found.st_size == total
+
+    return await wrap(look)()
+
+
+async def take_back(directory: str, name: str) -> None:
+    """Make a published file a part file again, to have it verified; raises DiskError."""
+
+    def rename() -> None:
+        os.link(f"{directory}/{name}", f"{directory}/{name}{SUFFIX}", follow_symlinks=False)
+        Path(directory, name).unlink()
+
+    try:
+        await wrap(rename)()
+    except OSError as error:
+        raise disk_error(error, directory) from error
+
+
+async def occupant(directory: str, name: str) -> os.stat_result | None:
+    """Return what has this name: the file behind a link, a dangling link itself, or None."""
+
+    def look() -> os.stat_result | None:
+        path = Path(directory, name)
+        for follow in (True, False):
+            with suppress(OSError):
+                return path.stat(follow_symlinks=follow)
+        return None
+
+    return await wrap(look)()
+
+
+async def find_own(
+    paths: Sequence[str], identity: PartIdentity, *, size: int | None = None
+) -> str | None:
+    """Return the first of these paths that is the file with this identity (and size, in bytes).
+
+    The size tells a finished file from another that got the number of its inode again.
+    """
+
+    def look() -> str | None:
+        for path in paths:
+            with suppress(OSError):
+                found = Path(path).lstat()
+                if _identity(found) == identity and size in (None, found.st_size):
+                    return path
+        return None
 
     return await wrap(look)()
 
@@ -187,19 +293,18 @@ async def delete(path: str) -> bool:
         raise disk_error(error, str(Path(path).parent)) from error
 
 
-async def exists(path: str) -> bool:
-    """Tell whether anything has this name, a dangling link included."""
-    return await wrap(os.path.lexists)(path)
-
-
 def disk_error(error: OSError, directory: str) -> WinchError:
     """Name the cause of a failed file operation in `directory`."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFullError(
-            f"no space is left in {directory}", hint="make room, then `winch resume` it"
+            f"no space is left in {directory}", hint="make room, then `winch retry` it"
         )
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+    if error.errno == errno.ENOTDIR or (error.errno == errno.ENOENT and Path(directory).is_file()):
+        return DestinationError(f"{directory} is not a directory", hint="choose another with -d")
+    if error.errno == errno.ENOENT and Path(directory).is_dir():
+        return DiskError(f"a file in {directory} went away while it was in use", hint="try again")
+    if error.errno == errno.ENOENT:
         return DestinationError(f"{directory} does not exist", hint=f"mkdir -p '{directory}'")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return DestinationError(
@@ -227,11 +332,11 @@ def _directory(directory: str) -> Iterator[int]:
         raise
 
 
-def _create(cls: type[PartFile], directory: str, name: str) -> PartFile | None:
+def _create(cls: type[PartFile], directory: str, name: str, replace: bool) -> PartFile | None:
     part = name + SUFFIX
     with _directory(directory) as directory_fd:
         fd = -1
-        if not _exists(directory_fd, name):
+        if replace or _lstat(directory_fd, name) is None:
             fd = _open_new(directory_fd, part)
         if fd < 0:
             os.close(directory_fd)
@@ -278,7 +383,7 @@ def _reopen(
             os.close(directory_fd)
             return None
         found = os.fstat(fd)
-        if PartIdentity(device=found.st_dev, inode=found.st_ino) != identity:
+        if _identity(found) != identity:
             os.close(fd)
             os.close(directory_fd)
             return None
@@ -290,6 +395,10 @@ def _reopen(
         return cls(directory_fd, fd, directory, name)
 
 
+def _identity(found: os.stat_result) -> PartIdentity:
+    return PartIdentity(device=found.st_dev, inode=found.st_ino)
+
+
 def _lock(fd: int) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -298,12 +407,11 @@ def _lock(fd: int) -> bool:
     return True
 
 
-def _exists(directory_fd: int, name: str) -> bool:
+def _lstat(directory_fd: int, name: str) -> os.stat_result | None:
     try:
-        os.stat(name, dir_fd=directory_fd, follow_symlinks=False)
+        return os.stat(name, dir_fd=directory_fd, follow_symlinks=False)
     except FileNotFoundError:
-        return False
-    return True
+        return None
 
 
 def _write_all(fd: int, directory: str, offset: int, buffers: Sequence[bytes]) -> None:
@@ -328,6 +436,7 @@ def _read(fd: int, directory: str, offset: int, size: int) -> bytes:
 
 def _check_directory(directory: str) -> None:
     with _directory(directory) as fd:
-        os.close(fd)
         if not os.access(directory, os.W_OK | os.X_OK):
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES), directory)
+            number = errno.EROFS if os.fstatvfs(fd).f_flag & os.ST_RDONLY else errno.EACCES
+            raise OSError(number, os.strerror(number), directory)
+    os.close(fd)

@@ -10,6 +10,8 @@ import asyncio
 import hashlib
 import logging
 import re
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -45,6 +47,8 @@ class ResumeStore:
         # A save and a delete of the same download keep their order; different ones run side by
         # side. A lock lives as long as somebody holds or awaits it.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        # Once all were listed: the ids that may have a record. Others need no look at the disk.
+        self._known: set[str] | None = None
 
     async def load(self, id: str) -> ResumeRecord | None:  # noqa: A002
         """Return the record of a download, None if there is none that can be trusted.
@@ -54,13 +58,17 @@ class ResumeStore:
         when the file can be neither read nor set aside.
         """
         path = self._path(id)
+        if self._known is not None and id not in self._known:
+            return None
         async with self._lock(id):
             return await run_to_end(_load, path, id)
 
     async def load_all(self) -> dict[str, ResumeRecord]:
         """Return every record that can be trusted, by id; raises StateError."""
         found = {}
-        for id_ in await run_to_end(self._ids):
+        ids = await run_to_end(self._ids)
+        self._known = {*ids, *self._locks}
+        for id_ in ids:
             record = await self.load(id_)
             if record is not None:
                 found[id_] = record
@@ -73,6 +81,8 @@ class ResumeStore:
         where space is missing; the previous record is then still there.
         """
         path = self._path(record.id)
+        if self._known is not None:
+            self._known.add(record.id)
         encoded = msgspec.json.encode(record)
         content = msgspec.json.encode(
             _Envelope(checksum=_digest(encoded), record=msgspec.Raw(encoded))
@@ -83,14 +93,18 @@ class ResumeStore:
             except OSError as error:
                 raise state_error(error, path) from error
 
-    async def delete(self, id: str) -> None:  # noqa: A002
-        """Forget a download; on return the record will not come back. Raises StateError."""
-        path = self._path(id)
-        async with self._lock(id):
+    async def delete(self, *ids: str) -> None:
+        """Forget downloads; on return their records will not come back. Raises StateError."""
+        paths = [self._path(id_) for id_ in ids]
+        async with AsyncExitStack() as stack:
+            for id_ in sorted(set(ids)):
+                await stack.enter_async_context(self._lock(id_))
             try:
-                await run_to_end(_delete, path)
+                await run_to_end(_delete, paths, self._directory)
             except OSError as error:
-                raise state_error(error, path, verb="deleted") from error
+                raise state_error(error, self._directory, verb="cleaned") from error
+            if self._known is not None:
+                self._known.difference_update(ids)
 
     def _lock(self, id_: str) -> asyncio.Lock:
         return self._locks.setdefault(id_, asyncio.Lock())
@@ -147,9 +161,11 @@ def _digest(encoded: bytes | msgspec.Raw) -> str:
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
 
-def _delete(path: Path) -> None:
-    try:
-        path.unlink()
-    except FileNotFoundError:
-        return
-    sync_directory(path.parent)
+def _delete(paths: Sequence[Path], directory: Path) -> None:
+    deleted = False
+    for path in paths:
+        with suppress(FileNotFoundError):
+            path.unlink()
+            deleted = True
+    if deleted:
+        sync_directory(directory)

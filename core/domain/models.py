@@ -47,8 +47,23 @@ class WaitReason(StrEnum):
 
     QUEUED = "queued"
     RETRY = "retry"
+    HOST_LIMIT = "host_limit"
     HELD = "held"
+    NO_NETWORK = "no_network"
+    DISK_LOW = "disk_low"
 
+
+class Conflict(StrEnum):
+    """What to do where a file of the wanted name exists."""
+
+    RENAME = "rename"
+    SKIP = "skip"
+    OVERWRITE = "overwrite"
+    FAIL = "fail"
+
+
+TELLING = frozenset({WaitReason.RETRY, WaitReason.NO_NETWORK, WaitReason.DISK_LOW})
+"""Reasons that tell of something wrong, unlike a turn that has not come."""
 
 _DIGEST_LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128, "blake2b": 128}
 
@@ -89,23 +104,27 @@ class Checksum:
 class DownloadRequest:
     """What a person asked for.
 
-    `directory` is absolute. `name` None lets the server and the URL decide. `retries` and
-    `connections` None take the setting; `limit` is bytes/s, None for none. `headers` go to the
-    URL's own origin only, and to those of the `mirrors`, which hold the same file.
+    `directory` is absolute. `name` None lets the server and the URL decide. `retries`,
+    `connections` and `conflict` None take the setting; `limit` is bytes/s, None for none.
+    `headers` go to the URL's own origin only, `mirrors` included. `cookies` is the absolute path of
+    a cookies.txt, whose cookies go where their domain, path and `secure` say.
     """
 
     url: str
     directory: str
     name: str | None = None
     checksum: Checksum | None = None
+    conflict: Conflict | None = None
     retries: int | None = None
     connections: int | None = None
     limit: int | None = None
     mirrors: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: str | None = None
     priority: int = 0
     group: str | None = None
     paused: bool = False
+    restart: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +140,8 @@ class Validator:
 class Resource:
     """What the server said it holds, taken from one answer.
 
-    `total` is None where the server does not say; `ranges` tells whether it has answered with one.
+    `total` is None where the server does not say; `ranges` tells whether it has answered with one;
+    `digest` is what it announces the whole file to have.
     """
 
     url: str
@@ -130,6 +150,7 @@ class Resource:
     ranges: bool
     disposition: str | None = None
     media_type: str | None = None
+    digest: Checksum | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +188,15 @@ class ResumeRecord:
 class Progress:
     """How far a download is right now; never written to downloads.json.
 
-    `rate` and `eta` are None where nothing can be said honestly.
+    `rate` and `eta` are None where nothing can be said honestly; `verified` are the bytes that were
+    hashed so far, None outside of the phase that waits for it.
     """
 
     bytes_downloaded: int = 0
     rate: float | None = None
     eta: float | None = None
     connections: int = 0
+    verified: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +212,8 @@ class Download:
     """One file on its way, as it is stored and as it is shown.
 
     `order` sorts the queue (small first within a priority) and is sparse, so that a move rewrites
-    one record. `name` is a guess from the URL until `name_settled`.
+    one record. `name` is a guess from the URL until `name_settled`; from then on `part` tells which
+    file on disk is its own, whatever else has its name.
     """
 
     id: str
@@ -203,6 +227,7 @@ class Download:
     retry_at: datetime | None = None
     retry_count: int = 0
     name_settled: bool = False
+    part: PartIdentity | None = None
     total_bytes: int | None = None
     error: ErrorInfo | None = None
     resume_verdict: str | None = None

@@ -1,29 +1,29 @@
-"""Take secrets out of what is logged or shown: userinfo, signatures, authorization."""
+"""Take secrets out of what is logged or shown: userinfo, signatures, tokens, authorization."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import urlsplit, urlunsplit
 
-_SECRET_PARAMETER = re.compile(
-    r"(?i)(^|[&;])((?:x-amz-|x-goog-)?(?:signature|credential|security-token)|sig|token|access_token"
-    r"|key|api[_-]?key|auth|password|passwd|secret|policy|expires-signature|awsaccesskeyid)=[^&;]*"
-)
-_SECRET_HEADER = re.compile(r"(?i)auth|cookie|token|secret|api-?key|password|credential")
+_TELLTALE = r"token|secret|sig|pass|key|auth|jwt|hmac|md5|credential|session|code|policy"
+_SECRET_PARAMETER = re.compile(rf"(?i)(^|[&;])([^&;=]*(?:{_TELLTALE})[^&;=]*)=[^&;]*")
+_USERINFO = re.compile(r"(?i)((?:[a-z][a-z0-9+.-]*:|%3a)?(?://|%2f%2f))[^/@?#&\\s]*@")
+_SECRET_HEADER = re.compile(r"(?i)auth|cookie|token|secret|key|password|credential|session")
 
 
 def redact_url(url: str) -> str:
-    """Return a URL that may be shown: no userinfo, no signature or token in its query.
+    """Return a URL that may be shown: no userinfo, no fragment, no signature or token in its query.
 
-    Text that does not parse as a URL loses everything up to its last `@`, rather than be trusted.
+    Rather one parameter too many than one too few: what is shown is for the eye, the real address
+    stays where it is needed. Text that does not parse as a URL loses everything up to its last `@`.
     """
     try:
         parts = urlsplit(url)
     except ValueError:
         return url.rpartition("@")[2]
     netloc = parts.netloc.rpartition("@")[2]
-    query = _SECRET_PARAMETER.sub(r"\1\2=…", parts.query)
-    return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))
+    query = _USERINFO.sub(r"\1", _SECRET_PARAMETER.sub(r"\1\2=…", parts.query))
+    return urlunsplit((parts.scheme, netloc, _USERINFO.sub(r"\1", parts.path), query, ""))
 
 
 def is_secret_header(name: str) -> bool:

@@ -66,6 +66,58 @@ class ServiceStatus:
     notices: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What to change of downloads. None leaves a field as it is; 0 and `""` take it away.
+
+    So `limit` 0 (bytes/s) is no limit, `connections` 0 the number from the settings and `group`
+    `""` no group; a priority of 0 is an ordinary one.
+    """
+
+    priority: int | None = None
+    limit: int | None = None
+    connections: int | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitChanges:
+    """What to change of the limits of all downloads together. None leaves a field as it is.
+
+    `rate` is bytes/s, 0 for no limit. `reset` first takes back all that was changed before, so
+    that the settings and their timetable hold again.
+    """
+
+    rate: int | None = None
+    active: int | None = None
+    connections: int | None = None
+    connections_per_host: int | None = None
+    reset: bool = False
+
+
+class RateSource(StrEnum):
+    """Who decided on the rate of all downloads together."""
+
+    SETTINGS = "settings"
+    SCHEDULE = "schedule"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The limits in force: `rate` in bytes/s (None: no limit), the others as in the settings.
+
+    `until` is when the timetable changes the rate next, None where it will not.
+    """
+
+    rate: int | None
+    rate_source: RateSource
+    active: int
+    connections: int
+    connections_per_host: int
+    until: datetime | None = None
+
+
 class DownloadService(Protocol):
     """A queue of downloads that somebody else works off.
 
@@ -112,6 +164,29 @@ class DownloadService(Protocol):
 
     async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
         """Move downloads within the queue, keeping their order; a number is a position from 1."""
+        ...
+
+    async def start_now(self, ids: Sequence[str]) -> Outcome:
+        """Start downloads at once, before all others and whatever limit they wait for.
+
+        Those that were paused, failed or given up go on too. Where more would run than may be
+        active, the last of the running ones make room and wait again.
+        """
+        ...
+
+    async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
+        """Change what was asked for of downloads; it holds at once, also for those that run.
+
+        Raises UsageError for a value that cannot be meant, before anything has changed.
+        """
+        ...
+
+    async def limit(self, changes: LimitChanges) -> Limits:
+        """Change the limits of all downloads together and return those in force.
+
+        They hold at once and outlive the service; without a change this only tells. Raises
+        UsageError for a value that cannot be meant.
+        """
         ...
 
     async def status(self) -> ServiceStatus:

@@ -8,14 +8,51 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 
 from core.domain.errors import ConfigError, UsageError
-from core.domain.units import parse_rate, parse_size
+from core.domain.models import Conflict
+from core.domain.units import parse_days, parse_rate, parse_size, parse_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadSettings:
-    """`directory` is where files go when a command names none; `.` is where it was called from."""
+    """`directory` is where files go when a command names none; `.` is where it was called from.
+
+    `conflict` says what to do where the file exists. With `preallocate` its blocks are reserved
+    before the first byte, where the file system can.
+    """
 
     directory: str = "."
+    conflict: Conflict = Conflict.RENAME
+    preallocate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleEntry:
+    """A stretch of the week with a rate of its own, one `[[limits.schedule]]` of config.toml.
+
+    `start` and `end` are local times `HH:MM`, called `from` and `to` there. An end that is not
+    after the start is on the next day: the stretch belongs to the day on which it begins.
+    """
+
+    start: str
+    end: str
+    rate: str
+    days: str = "mon-sun"
+
+    @property
+    def weekdays(self) -> frozenset[int]:
+        """The days on which it begins, Monday is 0."""
+        return parse_days(self.days)
+
+    @property
+    def minutes(self) -> tuple[int, int]:
+        """When it begins and ends, in minutes after the midnight before its beginning."""
+        start, end = parse_time(self.start), parse_time(self.end)
+        return start, end if end > start else end + 24 * 60
+
+    @property
+    def rate_bytes(self) -> int | None:
+        """The limit of all downloads together in bytes/s, None for none."""
+        return parse_rate(self.rate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +60,8 @@ class LimitSettings:
     """How much may happen at once.
 
     `connections` is for one download, `connections_per_host` for all of them together; a file is
-    not split into stretches below `min_split`.
+    not split into stretches below `min_split`. At the times of the `schedule` its rates hold
+    instead of `rate`.
     """
 
     active: int = 4
@@ -31,6 +69,7 @@ class LimitSettings:
     connections_per_host: int = 8
     min_split: str = "1M"
     rate: str = "off"
+    schedule: tuple[ScheduleEntry, ...] = ()
 
     @property
     def min_split_bytes(self) -> int:
@@ -62,6 +101,28 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiskSettings:
+    """How much of each file system stays free, as sizes.
+
+    Downloads stop where less than `low_water` would be left and go on by themselves once there is
+    `high_water`; empty, that is a quarter more than the low one.
+    """
+
+    low_water: str = "256M"
+    high_water: str = ""
+
+    @property
+    def low_bytes(self) -> int:
+        """The low-water mark in bytes."""
+        return parse_size(self.low_water)
+
+    @property
+    def high_bytes(self) -> int:
+        """The high-water mark in bytes."""
+        return parse_size(self.high_water) if self.high_water else self.low_bytes * 5 // 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScreenSettings:
     """`refresh` is repaints per second, 0 lets the screen choose (4 locally, 1 over SSH)."""
 
@@ -85,6 +146,7 @@ class Settings:
     limits: LimitSettings = field(default_factory=LimitSettings)
     retry: RetrySettings = field(default_factory=RetrySettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    disk: DiskSettings = field(default_factory=DiskSettings)
     screen: ScreenSettings = field(default_factory=ScreenSettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
 
@@ -94,6 +156,23 @@ class Settings:
                 (parse_rate if name == "rate" else parse_size)(getattr(self.limits, name))
             except UsageError as error:
                 raise ConfigError(f"limits.{name}: {error.message}", hint=error.hint) from None
+        for number, entry in enumerate(self.limits.schedule, start=1):
+            try:
+                _ = entry.weekdays, entry.minutes, entry.rate_bytes
+            except UsageError as error:
+                raise ConfigError(
+                    f"[[limits.schedule]] number {number}: {error.message}", hint=error.hint
+                ) from None
+        try:
+            low_water, high_water = self.disk.low_bytes, self.disk.high_bytes
+        except UsageError as error:
+            raise ConfigError(f"[disk]: {error.message}", hint=error.hint) from None
+        if high_water < low_water:
+            raise ConfigError(
+                f"disk.high_water ({self.disk.high_water}) is below disk.low_water"
+                f" ({self.disk.low_water})",
+                hint="leave high_water out to have it follow low_water",
+            )
         for name, (low, high) in _BOUNDS.items():
             section, _, key = name.partition(".")
             value = getattr(getattr(self, section), key)
@@ -118,6 +197,13 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "screen.refresh": (0.0, 60.0),
     "daemon.linger": (0.0, 31_536_000.0),
 }
+
+
+def check_limit(name: str, value: int) -> None:
+    """Raise UsageError where a setting of `[limits]` may not have this value."""
+    low, high = _BOUNDS[f"limits.{name}"]
+    if not low <= value <= high:
+        raise UsageError(f"{name.replace('_', ' ')}: {value} does not lie between {low} and {high}")
 
 
 def sections() -> dict[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Sizes as people write them: `500k`, `2.5M`, `1G` (1024-based), plain bytes."""
+"""Sizes, times and days as people write them: `500k`, `2.5M` (1024-based), `18:30`, `mon-fri`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from core.domain.errors import UsageError
 
 _FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_TIME = re.compile(r"(\d{1,2}):(\d{2})")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 
 
@@ -26,3 +28,28 @@ def parse_rate(text: str) -> int | None:
     if rate < 1:
         raise UsageError("a limit of 0 would stop everything", hint="write `off` for no limit")
     return rate
+
+
+def parse_time(text: str) -> int:
+    """Return the minutes after midnight of an `HH:MM` up to 24:00; raises UsageError."""
+    match = _TIME.fullmatch(text.strip())
+    minutes = int(match[1]) * 60 + int(match[2]) if match and int(match[2]) < 60 else -1
+    if not 0 <= minutes <= 24 * 60:
+        raise UsageError(f"'{text}' is no time of day", hint="write HH:MM, such as 18:30")
+    return minutes
+
+
+def parse_days(text: str) -> frozenset[int]:
+    """Return the days of the week (Monday is 0) of `mon-fri` or `sat,sun`; raises UsageError."""
+    days: set[int] = set()
+    for part in text.lower().split(","):
+        first, dash, last = (word.strip() for word in part.partition("-"))
+        last = last if dash else first
+        if first not in _DAYS or last not in _DAYS:
+            raise UsageError(
+                f"'{text}' are no days", hint=f"write {', '.join(_DAYS)}, or a range: mon-fri"
+            )
+        start = _DAYS.index(first)
+        count = (_DAYS.index(last) - start) % 7 + 1
+        days.update((start + offset) % 7 for offset in range(count))
+    return frozenset(days)

@@ -6,7 +6,6 @@ read and so the server), and a byte counts only once it is written.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +21,11 @@ BLOCK = 1024 * 1024
 """Bytes gathered before a write, where memory allows."""
 PATIENCE = 0.5
 """Seconds after which less is written too, so that a slow file shows and keeps its progress."""
+REVIEW = 0.25
+"""Seconds after which a wait is reckoned anew, because its limit may have changed."""
+
+# Seconds that no timer is worth: what is owed stays owed and is waited off with the next.
+_NO_WAIT = 0.001
 
 
 @dataclass(slots=True)
@@ -44,7 +48,10 @@ class Body:
     ) -> None:
         self._response = response
         self._left = length
+        self.is_part = length is not None
+        """Whether the answer said how many bytes it has."""
         self._pushed_back = b""
+        self._unpaid = b""
         self._clock = clock
         self._limits = limits
 
@@ -90,14 +97,22 @@ class Body:
             self._left += len(piece)
 
     async def _receive(self) -> bytes:
-        portions = [limit.portion() for limit in self._limits]
-        piece = await self._response.read(min((p for p in portions if p), default=None))
-        wait = 0.0
-        for limit in self._limits:
-            wait = max(wait, limit.charge(len(piece), self._clock.monotonic()))
-        if wait:
-            await asyncio.sleep(wait)
+        arrived = self._unpaid or await self._response.read(self._portion())
+        # The limit may have come while the read was on its way: a big piece is paid in portions.
+        portion = self._portion() or len(arrived)
+        piece, self._unpaid = arrived[:portion], arrived[portion:]
+        now = self._clock.monotonic()
+        marks = [(limit, limit.charge(len(piece), now)) for limit in self._limits if limit.rate]
+        while (wait := self._wait(marks)) > _NO_WAIT:
+            await self._clock.sleep(min(wait, REVIEW))
         return piece
+
+    def _wait(self, marks: Sequence[tuple[TokenBucket, float]]) -> float:
+        now = self._clock.monotonic()
+        return max((limit.wait(mark, now) for limit, mark in marks), default=0.0)
+
+    def _portion(self) -> int | None:
+        return min((p for limit in self._limits if (p := limit.portion())), default=None)
 
 
 async def haul(

@@ -17,24 +17,35 @@ from contextlib import AbstractAsyncContextManager
 from core.adapters.catalog import Catalog
 from core.adapters.clock import Clock
 from core.adapters.http import HttpClient
-from core.adapters.part_file import check_directory, delete, exists
+from core.adapters.network import Network
+from core.adapters.part_file import MISMATCH, check_directory, delete, find_own
 from core.adapters.resume_data import ResumeStore
-from core.domain.errors import NotAllowedError, StoppedError
+from core.domain.errors import NotAllowedError, StoppedError, WinchError
 from core.domain.events import Event
 from core.domain.lifecycle import Action, allowed_actions, is_already
 from core.domain.models import Download, DownloadRequest, DownloadView, Status
 from core.domain.redact import redact_url
-from core.domain.service import MoveTo, Outcome, Refusal, Removal, ServiceStatus
+from core.domain.service import (
+    Changes,
+    LimitChanges,
+    Limits,
+    MoveTo,
+    Outcome,
+    Refusal,
+    Removal,
+    ServiceStatus,
+)
 from core.domain.settings import Settings
 from core.domain.version import VERSION
 from core.engine.ledger import Ledger
+from core.engine.limits import LimitKeeper
 from core.engine.queue import SHORT
 from core.engine.runner import Runner
 from core.engine.swarm import Shared
 from core.engine.transfer import Tools
 from core.policy.filename import suggest
 from core.policy.host_budget import HostBudget
-from core.policy.requests import check_request
+from core.policy.requests import apply_changes, check_request
 from core.policy.throttle import TokenBucket
 
 log = logging.getLogger(__name__)
@@ -51,6 +62,7 @@ class Engine:
         resume_data: ResumeStore,
         http: HttpClient,
         clock: Clock,
+        network: Network | None = None,
         embedded: bool = False,
     ) -> None:
         self._clock = clock
@@ -65,12 +77,15 @@ class Engine:
         )
         tools = Tools(
             http=http,
+            network=network or Network(),
             resume_data=resume_data,
             clock=clock,
             shared=shared,
             limits=settings.limits,
+            downloads=settings.downloads,
         )
         self._runner = Runner(settings, self._ledger, tools, embedded=embedded)
+        self._limits = LimitKeeper(settings.limits, tools, clock, self._runner.limits_changed)
         self._started_at = clock.now()
         self._closing = False
         self.stop_requested = asyncio.Event()
@@ -79,6 +94,7 @@ class Engine:
     async def start(self) -> None:
         """Load what was there before and begin to work it off; raises StateError."""
         downloads = await self._ledger.load()
+        self._limits.start(self._ledger.limits)
         for id_, record in (await self._resume_data.load_all()).items():
             if id_ in self._queue:
                 self._ledger.settle(id_, sum((s.end or s.start) - s.start for s in record.done))
@@ -91,6 +107,7 @@ class Engine:
         if self._closing:
             return
         self._closing = True
+        self._limits.close()
         try:
             await self._runner.close()
         finally:
@@ -117,8 +134,14 @@ class Engine:
         for directory in dict.fromkeys(request.directory for request in requests):
             await check_directory(directory)
         self._refuse_if_closing()
+        before = {download.id for download in self._queue}
         asked = [self._continue(request) or self._create(request) for request in requests]
-        await self._ledger.flush()
+        try:
+            await self._ledger.flush()
+        except WinchError:
+            # What could not be stored was not taken on: nothing may haunt the list.
+            self._ledger.remove([d for d in asked if d.id not in before])
+            raise
         added = [self._queue[d.id] for d in asked if d.id in self._queue]
         for download in added:
             self._runner.enqueue(download)
@@ -166,12 +189,16 @@ class Engine:
         deleted, kept = [], []
         for download in removed:
             await self._resume_data.delete(download.id)
-            path = _data_path(download)
-            if path is None:
+            if download.part is None:
                 continue
-            if files and await delete(path):
+            # By identity: another download, or the person, may have a file of this name by now.
+            places = (download.path, download.part_path, download.path + MISMATCH)
+            is_whole = download.status is Status.COMPLETED
+            size = download.total_bytes if is_whole else None
+            path = await find_own(places, download.part, size=size)
+            if path is not None and files and await delete(path):
                 deleted.append(path)
-            elif not files and await exists(path):
+            elif path is not None:
                 kept.append(path)
         return Removal(removed=tuple(removed), deleted_files=tuple(deleted), kept_files=tuple(kept))
 
@@ -182,6 +209,30 @@ class Engine:
             self._runner.reorder(self._ledger.update(download))
         await self._ledger.flush()
         return Outcome(changed=tuple(self._queue[d.id] for d in moved if d.id in self._queue))
+
+    async def start_now(self, ids: Sequence[str]) -> Outcome:
+        """Start downloads at once; see `DownloadService.start_now`."""
+        outcome = await self.resume(ids)
+        for download in outcome.changed:
+            self._runner.start_now(download)
+        return outcome
+
+    async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
+        """Change what was asked for of downloads; see `DownloadService.set`."""
+        self._refuse_if_closing()
+        chosen = self._queue.resolve(ids)
+        for download, request in [(d, apply_changes(d.request, changes)) for d in chosen]:
+            self._runner.adjust(self._ledger.update(download, request=request))
+        await self._ledger.flush()
+        return Outcome(changed=tuple(self._queue[d.id] for d in chosen if d.id in self._queue))
+
+    async def limit(self, changes: LimitChanges) -> Limits:
+        """Change the limits of all downloads together; see `DownloadService.limit`."""
+        if changes != LimitChanges():
+            self._refuse_if_closing()
+            self._ledger.keep_limits(self._limits.change(changes))
+            await self._ledger.flush()
+        return self._limits.in_force
 
     async def status(self) -> ServiceStatus:
         """Return the state of the service as a whole."""
@@ -249,10 +300,18 @@ class Engine:
         merged = dataclasses.replace(
             before,
             checksum=request.checksum or before.checksum,
+            conflict=request.conflict or before.conflict,
+            connections=request.connections or before.connections,
+            limit=request.limit or before.limit,
+            mirrors=tuple(dict.fromkeys((*before.mirrors, *request.mirrors))),
             headers=request.headers or before.headers,
+            cookies=request.cookies or before.cookies,
+            priority=request.priority or before.priority,
+            group=request.group or before.group,
             retries=before.retries if request.retries is None else request.retries,
         )
         found = self._ledger.update(found, request=merged)
+        self._runner.adjust(found)
         if request.paused or Action.RESUME not in allowed_actions(found.status):
             return found
         return self._ledger.step(found, Action.RESUME, "asked for again")
@@ -275,13 +334,6 @@ class Engine:
     def _refuse_if_closing(self) -> None:
         if self._closing:
             raise StoppedError("winch is stopping", hint="try again in a moment")
-
-
-def _data_path(download: Download) -> str | None:
-    """Return the one file that holds what a download has, None before it has a name."""
-    if not download.name_settled:
-        return None
-    return download.path if download.status is Status.COMPLETED else download.part_path
 
 
 _DONE = {

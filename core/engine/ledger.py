@@ -7,7 +7,7 @@ shown is what is so and what is so gets stored.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from core.adapters.catalog import Catalog
 from core.adapters.clock import Clock
@@ -15,6 +15,7 @@ from core.domain.errors import WinchError
 from core.domain.events import Added, Changed, ProgressBatch, Removed, Snapshot
 from core.domain.lifecycle import Action, next_status
 from core.domain.models import Download, Progress, Status, TimelineEntry
+from core.domain.service import LimitChanges
 from core.engine.event_bus import EventBus
 from core.engine.queue import Queue
 
@@ -35,6 +36,7 @@ class Ledger:
         self.queue = Queue()
         self.bus = EventBus(self._snapshot)
         self.notices: list[str] = []
+        self.limits = LimitChanges()
         self.live_progress: Callable[[str], Progress | None] = lambda _: None
         catalog.on_error = self._catalog_failed
 
@@ -42,6 +44,7 @@ class Ledger:
         """Read the list; one that was active when winch ended is pending again. StateError."""
         loaded = await self._catalog.load()
         self.notices += loaded.notices
+        self.limits = loaded.limits
         for download in loaded.downloads:
             self.queue.put(download)
             if download.status is Status.ACTIVE:
@@ -49,6 +52,11 @@ class Ledger:
             if download.status is Status.COMPLETED:
                 self.settle(download.id, download.total_bytes or 0)
         return self.queue.ordered()
+
+    def keep_limits(self, limits: LimitChanges) -> None:
+        """Store what a person changed of the limits, for the next start as well."""
+        self.limits = limits
+        self._catalog.put_limits(limits)
 
     async def flush(self) -> None:
         """Return once every change made before is on disk; raises StateError, DiskFullError."""
@@ -116,11 +124,10 @@ class Ledger:
         """Return how far a download is."""
         return self.live_progress(id) or self._progress.get(id, _NOTHING)
 
-    def publish_progress(self, ids: Iterable[str]) -> None:
+    def publish_progress(self, progress: Mapping[str, Progress]) -> None:
         """Tell the watchers how far these downloads are."""
         if self.bus.has_subscribers:
             self._revision += 1
-            progress = {id_: self.progress_of(id_) for id_ in ids}
             self.bus.publish(ProgressBatch(revision=self._revision, progress=progress))
 
     def _stamped(self, download: Download, text: str) -> Download:

@@ -1,32 +1,119 @@
-"""What the first answer settles: the file's name and the part file that stands for it."""
+"""What the first answer settles: the file's name, its part file, and what to do if it exists.
+
+A conflict is looked for as early as the name is known, and once more when the file gets it: in
+between somebody else may have made one.
+"""
 
 from __future__ import annotations
 
-from core.adapters.part_file import PartFile
-from core.domain.models import DownloadRequest, Resource
+import stat
+
+from core.adapters.part_file import MISMATCH, SUFFIX, PartFile, occupant
+from core.domain.errors import DestinationExistsError
+from core.domain.models import Conflict, DownloadRequest, Resource
 from core.policy.filename import alternatives, suggest
 
 
-async def create_part(request: DownloadRequest, resource: Resource) -> PartFile:
-    """Create the part file under the first free name; raises DestinationError, DiskError.
+class Skipped(Exception):  # noqa: N818 (a way to end, and no error)
+    """The file exists and is to be left as it is. `size` is what it has, in bytes."""
 
-    A name is free when neither the file nor its part file exists, so that nothing is overwritten
-    and two downloads never share a part file.
+    def __init__(self, name: str, size: int) -> None:
+        super().__init__(name)
+        self.name = name
+        self.size = size
+
+
+async def check_conflict(directory: str, name: str, rule: Conflict) -> None:
+    """Raise Skipped or DestinationExistsError where the rule says so about what is there.
+
+    Only a file can be skipped or overwritten: a directory or a device of that name is neither.
     """
-    name = request.name or suggest(disposition=resource.disposition, url=request.url)
-    for candidate in alternatives(name):
-        part = await PartFile.create(request.directory, candidate)
+    if rule is Conflict.RENAME or (found := await occupant(directory, name)) is None:
+        return
+    if not stat.S_ISREG(found.st_mode):
+        raise DestinationExistsError(
+            f"{directory}/{name} exists and is no file", hint="choose another name with -o"
+        )
+    if rule is Conflict.SKIP:
+        raise Skipped(name, found.st_size)
+    if rule is Conflict.FAIL:
+        raise exists_error(directory, name)
+
+
+def exists_error(directory: str, name: str) -> DestinationExistsError:
+    """Return the error for a file that exists and is not to be replaced."""
+    return DestinationExistsError(
+        f"{directory}/{name} exists",
+        hint="take another name with -o, or --conflict rename, skip or overwrite",
+    )
+
+
+async def create_part(request: DownloadRequest, resource: Resource, rule: Conflict) -> PartFile:
+    """Create the part file under the first free name.
+
+    With the rule `rename` a name is free when neither the file nor its part file exists. With the
+    others the file's name stands, and only the part file makes room for somebody else's. Raises
+    Skipped, DestinationExistsError, DestinationError, DiskError.
+    """
+    wanted = _wanted(request, resource)
+    rule = _safe(rule, wanted)
+    await check_conflict(request.directory, wanted, rule)
+    for candidate in alternatives(wanted):
+        part = await PartFile.create(
+            request.directory, candidate, replace=rule is not Conflict.RENAME
+        )
         if part is not None:
             return part
     raise AssertionError("there is always another name")
 
 
-async def publish(part: PartFile) -> str:
-    """Give a whole part file its final name and return it; raises DiskError.
+async def publish(
+    part: PartFile,
+    request: DownloadRequest,
+    resource: Resource,
+    rule: Conflict,
+    modified: float | None,
+) -> str:
+    """Give a whole part file its final name and return it.
 
-    Where somebody has made a file of that name meanwhile, the next free one is taken.
+    `modified` becomes its time, in seconds since the epoch. Raises DiskError; for a file that has
+    come to exist meanwhile Skipped (the new one is deleted) or DestinationExistsError (it is kept
+    as part file, for a retry under another rule).
     """
-    for candidate in alternatives(part.name):
-        if await part.publish(candidate):
+    wanted = _wanted(request, resource)
+    rule = _safe(rule, wanted)
+    if rule is Conflict.RENAME:
+        for candidate in alternatives(part.name):
+            if await part.publish(candidate, modified=modified):
+                return candidate
+    if await part.publish(wanted, replace=rule is Conflict.OVERWRITE, modified=modified):
+        return wanted
+    try:
+        await check_conflict(request.directory, wanted, rule)
+    except Skipped:
+        await part.discard()
+        raise
+    raise exists_error(request.directory, wanted)
+
+
+async def set_aside(part: PartFile) -> str:
+    """Rename a part file that holds the wrong file, and return how; raises DiskError.
+
+    What was set aside before stays: whoever compares the two may find out what is going on.
+    """
+    for candidate in alternatives(part.name + MISMATCH):
+        if await part.set_aside(candidate):
             return candidate
     raise AssertionError("there is always another name")
+
+
+def _wanted(request: DownloadRequest, resource: Resource) -> str:
+    return request.name or suggest(disposition=resource.disposition, url=request.url)
+
+
+def _safe(rule: Conflict, name: str) -> Conflict:
+    """Return the rule to use: the name of a part file is never overwritten.
+
+    A server could otherwise call its file like the unfinished one of another download.
+    """
+    return Conflict.RENAME if rule is Conflict.OVERWRITE and name.endswith(SUFFIX) else rule

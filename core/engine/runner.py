@@ -7,53 +7,68 @@ the download until a person asks.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import random
-from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import timedelta
 
 from core.domain.errors import WinchError
 from core.domain.lifecycle import Action
-from core.domain.models import Download, Progress, Status, WaitReason
+from core.domain.models import Download, DownloadRequest, Progress, Status, WaitReason
+from core.domain.redact import is_secret_header, redact_url
 from core.domain.settings import Settings
+from core.engine.epilogue import Epilogue
+from core.engine.guards import Guards, Wait
 from core.engine.ledger import Ledger
 from core.engine.queue import SHORT
 from core.engine.transfer import Tools, Transfer
-from core.policy.retry import RetryAfter, RetryPolicy
+from core.policy.host_budget import host_of
+from core.policy.retry import RetryAfter, RetryBudget, RetryPolicy
 from core.policy.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
 
 TICK = 0.25
 """Seconds between progress events."""
+AT_ONCE = 20
+"""Downloads that are started or looked at in one turn of the event loop: others wait for it too."""
 
 
 class Runner:
     """Runs pending downloads of the ledger. With `embedded`, only those that were admitted."""
 
     def __init__(self, settings: Settings, ledger: Ledger, tools: Tools, *, embedded: bool) -> None:
-        self._limits = settings.limits
         self._ledger = ledger
         self._tools = tools
         self._retry = RetryPolicy(settings.retry)
         self._scheduler = Scheduler()
+        self._epilogue = Epilogue(ledger, tools.resume_data)
         self._admitted: set[str] | None = set() if embedded else None
-        self._failures: Counter[str] = Counter()
+        self._budgets: dict[str, RetryBudget] = {}
         self._transfers: dict[str, Transfer] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._yielding: set[str] = set()
         self._ticker: asyncio.Task[None] | None = None
         self._wake: asyncio.TimerHandle | None = None
         self._due = False
         self._closed = False
         self.on_work_change: Callable[[], None] = lambda: None
         ledger.live_progress = self._progress_of
+        self._guards = Guards(
+            settings.disk,
+            ledger,
+            tools.http,
+            tools.clock,
+            tools.network,
+            on_stop=self._suspend,
+            on_change=self._release,
+        )
 
     @property
     def has_work(self) -> bool:
         """Whether anything runs, waits for its turn or waits to be tried again."""
-        return len(self._scheduler) > 0
+        return len(self._scheduler) > 0 or self._guards.is_waiting
 
     @property
     def rate(self) -> float:
@@ -72,23 +87,41 @@ class Runner:
         """Let a pending download wait for its turn, with a clean record; others are left alone."""
         if download.status is not Status.PENDING:
             return
-        self._failures.pop(download.id, None)
+        self._budgets.pop(download.id, None)
+        self._guards.forget(download.id)
         held = self._admitted is not None and download.id not in self._admitted
         reason = WaitReason.HELD if held else WaitReason.QUEUED
         self._ledger.update(download, wait_reason=reason, retry_at=None)
         if not held:
-            self._scheduler.wait(download)
+            self._wait(download)
         self._changed()
 
     def reorder(self, download: Download) -> None:
         """Take over a changed place in the queue."""
         self._scheduler.reorder(download)
 
+    def adjust(self, download: Download) -> None:
+        """Take over changed wishes of a download, its limits at once where it runs."""
+        self.reorder(download)
+        if (transfer := self._transfers.get(download.id)) is not None:
+            request = download.request
+            transfer.set_limits(rate=request.limit, connections=request.connections)
+
+    def start_now(self, download: Download) -> None:
+        """Start a waiting download beyond every limit; the last of the running ones gives way."""
+        self._scheduler.force(download.id)
+        self._changed()
+
+    def limits_changed(self) -> None:
+        """Start or stop downloads as the limits say now."""
+        self._changed()
+
     def forget(self, ids: Iterable[str]) -> None:
         """Drop downloads that are not to run any more; their transfers were halted before."""
         for id_ in ids:
             self._scheduler.forget(id_)
-            self._failures.pop(id_, None)
+            self._guards.forget(id_)
+            self._budgets.pop(id_, None)
         self._changed()
 
     async def halt(self, ids: Iterable[str]) -> None:
@@ -102,6 +135,7 @@ class Runner:
     async def close(self) -> None:
         """Stop everything; what was active is pending, for the next start."""
         self._closed = True
+        await self._guards.close()
         if self._wake is not None:
             self._wake.cancel()
         running = list(self._tasks)
@@ -112,10 +146,15 @@ class Runner:
                 self._ledger.step(download, Action.REQUEUE, "winch stopped")
         if self._ticker is not None:
             self._ticker.cancel()
+        await self._epilogue.close()
 
     def _progress_of(self, id_: str) -> Progress | None:
         transfer = self._transfers.get(id_)
         return transfer.progress() if transfer is not None and transfer.knows_progress else None
+
+    def _wait(self, download: Download, *, not_before: float = 0.0) -> None:
+        host = host_of(download.request.url)
+        self._scheduler.wait(download, host=host, not_before=not_before)
 
     def _changed(self) -> None:
         self.on_work_change()
@@ -128,9 +167,27 @@ class Runner:
         if self._closed:
             return
         now = self._tools.clock.monotonic()
-        assignment = self._scheduler.assign(active=self._limits.active, now=now)
+        hosts = self._tools.shared.hosts
+        assignment = self._scheduler.assign(
+            active=min(self._tools.limits.active, len(self._tasks) + AT_ONCE),
+            now=now,
+            per_host=lambda host: hosts.limit(host, now),
+        )
         for id_ in assignment.start:
-            self._start(self._ledger.queue[id_])
+            download = self._ledger.queue[id_]
+            if (wait := self._guards.reason_to_wait(download)) is None:
+                self._start(download)
+            else:
+                self._park(download, wait)
+                self._changed()
+        for id_ in assignment.held:
+            self._ledger.update(self._ledger.queue[id_], wait_reason=WaitReason.HOST_LIMIT)
+        for id_ in assignment.stop:
+            if (task := self._tasks.get(id_)) is not None:
+                self._yielding.add(id_)
+                task.cancel()
+        if len(assignment.start) >= AT_ONCE:
+            self._changed()
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
@@ -141,27 +198,35 @@ class Runner:
     def _start(self, download: Download) -> None:
         id_ = download.id
         started = download.started_at or self._tools.clock.now()
-        download = self._ledger.step(download, Action.START, "started", started_at=started)
+        self._ledger.step(download, Action.START, "started", started_at=started)
         transfer = Transfer(
-            download,
+            lambda: self._ledger.queue[id_],
             self._tools,
             report=lambda **fields: self._ledger.update(self._ledger.queue[id_], **fields),
             note=lambda text: self._ledger.note(id_, text),
+            claim_room=lambda total: self._guards.claim_room(id_, total),
         )
         self._transfers[id_] = transfer
         for host in transfer.hosts:
             self._tools.shared.hosts.join(host, id_)
+        self._guards.started(download)
         self._tasks[id_] = asyncio.create_task(self._run(id_, transfer), name=f"transfer {id_}")
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.create_task(self._tick(), name="progress")
 
     async def _run(self, id_: str, transfer: Transfer) -> None:
         error: WinchError | None = None
-        name = ""
+        wait: Wait | None = None
+        name, yielded = "", False
         try:
             name = await transfer.run()
         except WinchError as raised:
             error = raised
+            wait = await self._guards.on_failure(self._ledger.queue[id_], raised)
+        except asyncio.CancelledError:
+            if id_ not in self._yielding:
+                raise
+            yielded = True
         except Exception as raised:
             log.exception("transfer %s failed", id_[:SHORT])
             error = WinchError(
@@ -172,36 +237,76 @@ class Runner:
             if transfer.knows_progress:
                 self._ledger.settle(id_, transfer.progress().bytes_downloaded)
             del self._transfers[id_], self._tasks[id_]
+            self._yielding.discard(id_)
             self._tools.shared.hosts.leave(id_)
+            self._guards.ended(id_)
         self._scheduler.forget(id_)
-        if error is None:
-            await self._completed(id_, name)
+        if yielded:
+            self._requeue(id_)
+        elif error is None:
+            self._completed(id_, name)
+        elif wait is not None:
+            self._park(self._ledger.queue[id_], wait)
         else:
-            self._failed(id_, error, gained=transfer.gained)
+            self._failed(id_, error)
         self._changed()
 
-    async def _completed(self, id_: str, name: str) -> None:
-        self._failures.pop(id_, None)
-        self._ledger.step(
+    def _requeue(self, id_: str) -> None:
+        waiting = self._ledger.step(
             self._ledger.queue[id_],
+            Action.REQUEUE,
+            "waits again: it made room",
+            wait_reason=WaitReason.QUEUED,
+        )
+        self._wait(waiting)
+
+    def _park(self, download: Download, wait: Wait) -> None:
+        """Let a download wait for the network or for room, which are no failures of its own."""
+        fields = {"wait_reason": wait.reason, "error": wait.error.info()}
+        self._scheduler.forget(download.id)
+        if download.status is Status.ACTIVE:
+            self._ledger.step(download, Action.REQUEUE, wait.error.message, **fields)
+        else:
+            self._ledger.update(download, **fields)
+        self._guards.wait(download, wait)
+
+    async def _suspend(self, ids: list[str], wait: Wait) -> None:
+        """Stop running downloads and let them wait."""
+        await self.halt(ids)
+        for download in [self._ledger.queue[id_] for id_ in ids if id_ in self._ledger.queue]:
+            if download.status is Status.ACTIVE:
+                self._park(download, wait)
+        self._changed()
+
+    def _release(self, ids: list[str]) -> None:
+        """Let downloads run again whose reason to wait is gone."""
+        for id_ in ids:
+            download = self._ledger.queue[id_]
+            self._wait(self._ledger.update(download, wait_reason=WaitReason.QUEUED, error=None))
+        self._changed()
+
+    def _completed(self, id_: str, name: str) -> None:
+        self._budgets.pop(id_, None)
+        download = self._ledger.queue[id_]
+        self._ledger.step(
+            download,
             Action.COMPLETE,
             "completed",
+            request=_without_secrets(download.request),
             name=name,
             name_settled=True,
             completed_at=self._tools.clock.now(),
         )
         log.info("completed %s", id_[:SHORT])
-        # The record may go only once the list knows that the file is whole.
-        with suppress(WinchError):
-            await self._ledger.flush()
-            await self._tools.resume_data.delete(id_)
+        self._epilogue.completed(id_)
 
-    def _failed(self, id_: str, error: WinchError, *, gained: int) -> None:
+    def _failed(self, id_: str, error: WinchError) -> None:
         download = self._ledger.queue[id_]
-        failures = self._failures[id_] = 1 if gained else self._failures[id_] + 1
+        done = self._ledger.progress_of(id_).bytes_downloaded
+        budget = self._budgets.setdefault(id_, RetryBudget())
         decision = self._retry.decide(
             error,
-            failures,
+            budget.failed(done, download.total_bytes),
             retries=download.request.retries,
             jitter=random.random(),  # noqa: S311 (spreads load, keeps no secret)
         )
@@ -219,14 +324,31 @@ class Runner:
             error=error.info(),
         )
         due = self._tools.clock.monotonic() + decision.seconds
-        self._scheduler.wait(waiting, not_before=due)
+        self._wait(waiting, not_before=due)
 
     async def _tick(self) -> None:
         """Publish progress while anything runs."""
         last: dict[str, Progress] = {}
         while self._transfers:
             await asyncio.sleep(TICK)
-            now = {id_: self._ledger.progress_of(id_) for id_ in self._transfers}
-            if moved := [id_ for id_, progress in now.items() if last.get(id_) != progress]:
-                self._ledger.publish_progress(moved)
-            last = now
+            before, last = last, {}
+            ids = list(self._transfers)
+            for start in range(0, len(ids), AT_ONCE):
+                if not self._ledger.bus.has_subscribers:
+                    break
+                chosen = ids[start : start + AT_ONCE]
+                now = {id_: self._ledger.progress_of(id_) for id_ in chosen}
+                last |= now
+                if moved := {id_: now[id_] for id_ in chosen if before.get(id_) != now[id_]}:
+                    self._ledger.publish_progress(moved)
+                await asyncio.sleep(0)
+
+
+def _without_secrets(request: DownloadRequest) -> DownloadRequest:
+    """Forget what only getting on with the download needed."""
+    return dataclasses.replace(
+        request,
+        url=redact_url(request.url),
+        mirrors=tuple(map(redact_url, request.mirrors)),
+        headers={k: v for k, v in request.headers.items() if not is_secret_header(k)},
+    )

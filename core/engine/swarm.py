@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from core.adapters.clock import Clock
@@ -17,6 +17,7 @@ from core.adapters.http import READ_BUFFER, Response
 from core.domain.errors import (
     DiskError,
     HttpStatusError,
+    IncompleteBodyError,
     StateError,
     WinchError,
 )
@@ -36,8 +37,10 @@ SLOW_TICK = 0.25
 IDLE_TICK = 2.0
 MEMORY = 64 * 1024 * 1024
 """Bytes that all connections together may gather before they write."""
+ENOUGH = 64 * 1024
+"""Bytes that a server must send of what it was asked for, if it sends less than that."""
 _STRAGGLER = 6.0
-_TRUSTED_AFTER = 1.0
+_TRUSTED_AFTER = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ class Swarm:
         self._received = 0
         self._setup = 0.05
         self._seams: list[tuple[int, bytes]] = []
+        self._primary = sources[0]
         self._single = not file.resource.ranges or file.resource.total is None
         self._error: WinchError | None = None
         self._replaced_at = 0.0
@@ -147,6 +151,7 @@ class Swarm:
         """
         if not self._single:
             self._file.segments.divide(self._allowed(), self._min_split)
+        self._primary = source
         self._start(source, claim, (response, body))
         try:
             while True:
@@ -219,7 +224,8 @@ class Swarm:
         segments = self._file.segments
         if (claim := segments.claim()) is not None:
             return claim
-        rates = [w.claim.rate for w in self._workers if w.claim.rate is not None]
+        rates = [w.claim.rate for w in self._workers if w.claim.rate]
+        rates = rates or [source.best_rate for source in self._usable() if source.best_rate]
         pace = median(rates) if rates else None
         return segments.split(self._min_split, rate=pace, setup=self._setup)
 
@@ -236,7 +242,10 @@ class Swarm:
         return max(candidates, key=lambda s: (s.connections == 0, s.best_rate or 0.0))
 
     def _rate_of(self, worker: Worker, now: float) -> float | None:
-        if worker.first_byte_at is None or now - worker.first_byte_at < SLOW_TICK:
+        if worker.first_byte_at is None:
+            # Mute for so long: as good as stopped.
+            return 0.0 if now - worker.asked_at > max(_TRUSTED_AFTER, 5 * self._setup) else None
+        if now - worker.first_byte_at < SLOW_TICK:
             return None
         rate = worker.meter.rate(now)
         worker.source.best_rate = max(worker.source.best_rate or 0.0, rate)
@@ -306,7 +315,8 @@ class Swarm:
         known = file.resource
         overlap = min(OVERLAP, file.segments.done_before(claim.position))
         end = None if claim.end is None else min(claim.end + SEAM, file.segments.total or claim.end)
-        request = build(first=claim.position - overlap, end=end, known=known)
+        first = claim.position - overlap
+        request = build(first=first, end=end, known=known, overlap=overlap)
         buffer = self._shared.buffer()
         async with worker.source.ask(request, known=known, buffer=buffer) as (response, judgement):
             match judgement:
@@ -314,16 +324,20 @@ class Swarm:
                     return Lost(error)
                 case RestartWhole(reason=reason):
                     return Contradicted(reason)
-                case Accept(length=length):
-                    body = Body(response, length, self._clock, self._limits)
-                    if not await proved(file, claim, body, overlap):
+                case Accept():
+                    body = Body(response, judgement.length, self._clock, self._limits)
+                    if not await proved(file, claim, body, judgement):
                         return Contradicted("the bytes on the server are other ones", True)
                     return await self._receive(worker, response, body)
 
     async def _receive(self, worker: Worker, response: Response, body: Body) -> Ending:
         claim, segments = worker.claim, self._file.segments
+        begun = claim.position
+        so_far = 0
 
         def received(count: int) -> None:
+            nonlocal so_far
+            so_far += count
             now = self._clock.monotonic()
             if worker.first_byte_at is None:
                 worker.first_byte_at = now
@@ -344,17 +358,27 @@ class Swarm:
                 received=received,
                 written=self._written,
             )
+            self._learn(worker, so_far)
             if claim.end is None:
-                segments.end_at(claim.position)
+                # A part of a file of unknown length ends without the file: what follows is asked
+                # for, until there is nothing more.
+                if not (body.is_part and so_far):
+                    segments.end_at(claim.position)
                 return Done()
             if claim.position < claim.end:
-                return Done()
+                return Done() if claim.position - begun >= ENOUGH else Lost(_too_little())
             # An answer that goes on is used on: no other request is as cheap.
             if not (body.goes_on and segments.extend(claim)):
                 break
         if claim.end < (segments.total or 0) and body.goes_on:
             self._seams.append((claim.end, await body.take(SEAM)))
         return Done()
+
+    def _learn(self, worker: Worker, count: int) -> None:
+        """Remember what a connection to this source is worth, for those that come after it."""
+        if worker.first_byte_at is not None:
+            seconds = max(TICK, self._clock.monotonic() - worker.first_byte_at)
+            worker.source.best_rate = max(worker.source.best_rate or 0.0, count / seconds)
 
     # -- how it ends ------------------------------------------------------------------------------
 
@@ -385,7 +409,7 @@ class Swarm:
     def _contradicted(
         self, worker: Worker, ending: Contradicted, others: int
     ) -> Contradicted | None:
-        if worker.source is not self._sources[0]:
+        if worker.source is not self._primary:
             self._drop(worker.source, ending.reason)
             return None
         if ending.bytes_differ or not others:
@@ -430,7 +454,19 @@ class Swarm:
         self._workers.clear()
 
 
-async def proved(file: Partial, claim: Claim, body: Body, overlap: int) -> bool:
-    """Compare the bytes before a resume point with those on disk."""
-    fetched = await body.take(overlap)
-    return fetched == await file.part.read(claim.position - overlap, overlap)
+def _too_little() -> IncompleteBodyError:
+    return IncompleteBodyError("the server sends less than it is asked for")
+
+
+async def proved(file: Partial, claim: Claim, body: Body, accepted: Accept) -> bool:
+    """Compare the bytes before a resume point with those on disk, and learn the file's length."""
+    overlap = claim.position - accepted.start
+    if await body.take(overlap) != await file.part.read(accepted.start, overlap):
+        return False
+    total = accepted.resource.total
+    if total is not None and file.segments.total is None:
+        if total < claim.position:
+            return False
+        file.segments.end_at(total)
+        file.resource = replace(file.resource, total=total)
+    return True

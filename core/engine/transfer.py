@@ -10,73 +10,98 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
-from core.adapters.checksum import hexdigest
 from core.adapters.clock import Clock
 from core.adapters.http import HttpClient, Response
-from core.adapters.part_file import PartFile, is_published
+from core.adapters.network import Network
+from core.adapters.part_file import PartFile, is_published, take_back
 from core.adapters.resume_data import ResumeStore
-from core.domain.errors import ChecksumError, FileChangedError
-from core.domain.models import Download, Phase, Progress, ResumeRecord
-from core.domain.settings import LimitSettings
+from core.domain.errors import (
+    CannotResumeError,
+    ChecksumError,
+    FileChangedError,
+    IncompleteBodyError,
+    TransferError,
+)
+from core.domain.models import Conflict, Download, Phase, Progress, ResumeRecord
+from core.domain.settings import DownloadSettings, LimitSettings
 from core.engine.checkpoint import Checkpointer
 from core.engine.connection import Body, Partial
-from core.engine.probe import create_part, publish
+from core.engine.probe import Skipped, check_conflict, create_part, publish, set_aside
 from core.engine.source import Source
 from core.engine.swarm import Contradicted, Shared, Swarm, proved
+from core.engine.verify import Verdict, Verifier
+from core.policy.modified import modified_at
 from core.policy.ranges import OVERLAP, Accept, Judgement, Reject, RestartWhole, build
 from core.policy.rate import RateWindow
+from core.policy.redirects import Hop, headers_for
 from core.policy.segments import Claim, SegmentMap
 from core.policy.throttle import TokenBucket
 
 MAX_RESTARTS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tools:
-    """What every transfer works with."""
+    """What every transfer works with; `limits` are replaced when others are in force."""
 
     http: HttpClient
+    network: Network
     resume_data: ResumeStore
     clock: Clock
     shared: Shared
     limits: LimitSettings
+    downloads: DownloadSettings
 
 
 class Transfer:
     """One attempt at one download.
 
-    `report` is called with the fields of the Download that change on the way; `note` with a
-    sentence for its timeline.
+    `look` returns the download as it is now (a checksum may join it under way), `report` is called
+    with the fields of it that change, `note` with a sentence for its timeline,
+    `claim_room` with the length once it is known; it raises DiskFullError where that does not fit.
     """
 
     def __init__(
         self,
-        download: Download,
+        look: Callable[[], Download],
         tools: Tools,
         *,
         report: Callable[..., object],
         note: Callable[[str], None],
+        claim_room: Callable[[int | None], None],
     ) -> None:
-        request = download.request
+        request = look().request
         now = tools.clock.monotonic()
-        self._download = download
+        self._look = look
         self._tools = tools
         self._report = report
         self._note = note
+        self._claim_room = claim_room
         self._file: Partial | None = None
         self._swarm: Swarm | None = None
+        asked = Hop(request.url, request.headers)
         self._sources = [
-            Source(url, request.headers, tools.http, tools.clock)
+            Source(url, headers_for(url, asked), tools.http, tools.clock, cookies=request.cookies)
             for url in (request.url, *request.mirrors)
         ]
         self._rate = RateWindow(now)
         self._limit = TokenBucket(request.limit, now)
         self._most = request.connections
         self._checkpoint = Checkpointer(self._save, tools.clock)
+        self._verifier = Verifier()
         self._trusts_ranges = True
         self.gained = 0
         """Bytes that this attempt has added."""
+
+    @property
+    def _file_is_complete(self) -> bool:
+        return self._file is not None and self._file.segments.is_complete
+
+    @property
+    def _download(self) -> Download:
+        return self._look()
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -100,6 +125,7 @@ class Transfer:
             rate=self._rate.rate(now),
             eta=self._rate.eta(now, left),
             connections=self._swarm.connections if self._swarm is not None else 0,
+            verified=self._verifier.verified,
         )
 
     def set_limits(self, *, rate: float | None, connections: int | None) -> None:
@@ -117,7 +143,16 @@ class Transfer:
                 return name
             restarts = 0
             while self._file is None or not self._file.segments.is_complete:
-                if (doubt := await self._fetch()) is not None:
+                gained = self.gained
+                try:
+                    doubt = await self._fetch()
+                except TransferError as error:
+                    if self.gained > gained or not self._drop_first(error):
+                        raise
+                    continue
+                if doubt is None and self.gained == gained and not self._file_is_complete:
+                    raise IncompleteBodyError("the server sent nothing new")
+                if doubt is not None:
                     restarts += 1
                     if restarts > MAX_RESTARTS:
                         raise FileChangedError(
@@ -127,20 +162,37 @@ class Transfer:
                     await self._restart(doubt.reason)
             await self._verify(self._file)
             return await self._finalize(self._file)
+        except Skipped as existing:
+            self._note("skipped: the file exists")
+            self._report(resume_verdict="skipped: the file exists", total_bytes=existing.size)
+            return existing.name
         finally:
             await self._settle()
+
+    def _drop_first(self, error: TransferError) -> bool:
+        """Go on without an address that fails at once; False where there is no other."""
+        source, *others = [source for source in self._sources if source.dropped is None]
+        if others:
+            source.dropped = error.message
+            self._note(f"{source.host} is not used any more: {error.message}")
+        return bool(others)
 
     async def _restore(self) -> str | None:
         """Pick up what an earlier attempt left; returns the name of a file that is whole."""
         download = self._download
         record = await self._tools.resume_data.load(download.id)
         if record is None:
+            if (name := download.request.name) is not None:
+                await check_conflict(download.request.directory, name, self._conflict)
             return None
         directory = download.request.directory
         part = await PartFile.reopen(directory, record.name, record.part)
-        if part is None:
-            if await is_published(directory, record.name, record.part):
+        if part is None and await is_published(directory, record):
+            if download.request.checksum is None and record.resource.digest is None:
                 return record.name
+            await take_back(directory, record.name)
+            part = await PartFile.reopen(directory, record.name, record.part)
+        if part is None:
             self._note("the part file is gone; starting anew")
             await self._tools.resume_data.delete(download.id)
             return None
@@ -165,8 +217,9 @@ class Transfer:
         if file is not None and claim is not None and file.segments.bytes_done:
             known = file.resource
             overlap = min(OVERLAP, file.segments.done_before(claim.position))
-            request = build(first=claim.position - overlap, end=claim.end, known=known)
-        source = self._sources[0]
+            first = claim.position - overlap
+            request = build(first=first, end=claim.end, known=known, overlap=overlap)
+        source = next(source for source in self._sources if source.dropped is None)
         buffer = self._tools.shared.buffer()
         try:
             async with source.ask(request, known=known, buffer=buffer) as (response, judgement):
@@ -176,7 +229,7 @@ class Transfer:
                 body = self._body(response, accepted)
                 if file is None or claim is None or known is None or accepted.start == 0:
                     file, claim = await self._begin(accepted)
-                elif not await proved(file, claim, body, overlap):
+                elif not await proved(file, claim, body, accepted):
                     return Contradicted("the bytes on the server are other ones", True)
                 else:
                     self._continued(accepted)
@@ -206,14 +259,19 @@ class Transfer:
         resource = accepted.resource
         segments = SegmentMap.plan(resource.total)
         await self._checkpoint.flush()
+        self._claim_room(resource.total)
         if self._file is None:
-            part = await create_part(self._download.request, resource)
+            part = await create_part(self._download.request, resource, self._conflict)
         else:
             part = self._file.part
             await part.truncate()
         self._file = file = Partial(resource, part, segments)
-        self._report(name=part.name, name_settled=True, total_bytes=resource.total)
+        self._report(
+            name=part.name, name_settled=True, part=part.identity, total_bytes=resource.total
+        )
         await self._checkpoint.start()
+        if self._tools.downloads.preallocate and resource.total:
+            await file.part.preallocate(resource.total)
         claim = segments.claim()
         return file, claim if claim is not None else Claim(0, 0)
 
@@ -229,6 +287,11 @@ class Transfer:
         file = self._file
         if file is None:
             return
+        if file.segments.bytes_done and not self._download.request.restart:
+            raise CannotResumeError(
+                f"{reason}, and a restart is not wanted",
+                hint="what is here is kept; `winch retry` tries again",
+            )
         self._note(f"restarted: {reason}")
         self._report(resume_verdict=f"restarted: {reason}")
         self._release_claims()
@@ -284,29 +347,50 @@ class Transfer:
         self.gained += count
         self._rate.add(self._tools.clock.monotonic(), count)
         self._checkpoint.note()
+        if self._file is not None:
+            self._verifier.follow(self._file, self._download.request.checksum)
 
     async def _verify(self, file: Partial) -> None:
-        checksum = self._download.request.checksum
-        if checksum is None:
+        """Check every digest that is known; a file that has another one is set aside."""
+        request = self._download.request
+        if request.checksum is None and file.resource.digest is None:
             return
         self._report(phase=Phase.VERIFYING)
-        found = await file.part.digest(checksum.algorithm, hexdigest)
-        if found == checksum.hexdigest:
-            self._note(f"{checksum.algorithm} is right")
-            return
-        aside = f"{file.part.name}.mismatch"
-        await file.part.set_aside(aside)
+        verdicts = await self._verifier.judge(file, request.checksum)
+        for verdict in verdicts:
+            if not verdict.holds:
+                await self._set_aside(file, verdict)
+            self._note(f"{verdict.expected.algorithm} is right ({verdict.authority})")
+        self._report(resume_verdict=f"verified: {verdicts[0].expected.algorithm} is right")
+
+    async def _set_aside(self, file: Partial, verdict: Verdict) -> NoReturn:
+        await self._checkpoint.flush()
+        aside = await set_aside(file.part)
+        await file.part.close()
+        self._file = None
         await self._tools.resume_data.delete(self._download.id)
+        expected = verdict.expected
         raise ChecksumError(
-            f"{checksum.algorithm} is {found}, not {checksum.hexdigest}; the file was set aside as"
-            f" {aside}",
+            f"{expected.algorithm} is {verdict.found}, not {expected.hexdigest} as"
+            f" {verdict.authority}; the file was set aside as {aside}",
             hint="check the checksum and the address; `winch retry` fetches the file again",
         )
 
     async def _finalize(self, file: Partial) -> str:
         self._report(phase=Phase.FINALIZING)
         await self._checkpoint.flush()
-        return await publish(file.part)
+        now = self._tools.clock.now().timestamp()
+        return await publish(
+            file.part,
+            self._download.request,
+            file.resource,
+            self._conflict,
+            modified_at(file.resource.validator.last_modified, now=now),
+        )
+
+    @property
+    def _conflict(self) -> Conflict:
+        return self._download.request.conflict or self._tools.downloads.conflict
 
     async def _save(self) -> None:
         file = self._file
@@ -326,6 +410,7 @@ class Transfer:
 
     async def _settle(self) -> None:
         """Leave nothing under way: the last bytes recorded, the lock given up."""
+        await self._verifier.stop()
         if self._file is None:
             return
         try:

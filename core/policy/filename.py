@@ -29,7 +29,9 @@ def suggest(*, disposition: str | None, url: str) -> str:
     named = _from_disposition(disposition) if disposition else None
     if named is None or safe_name(named) == FALLBACK:
         named = unquote(urlsplit(url).path)
-    return safe_name(named)
+    name = safe_name(named)
+    # In a home directory `.profile` is a program that runs at the next login.
+    return "_" + name if name.startswith(".") else name
 
 
 def safe_name(text: str) -> str:

@@ -7,9 +7,15 @@ that refuses connections (429, 503) gets fewer for a while, whoever asks.
 from __future__ import annotations
 
 from collections import defaultdict
+from urllib.parse import urlsplit
 
 PENALTY = 60.0
 """Seconds for which a host that refused connections gets no more than it bore."""
+
+
+def host_of(url: str) -> str:
+    """Return the host and port of a URL, without userinfo: what a budget is for."""
+    return urlsplit(url).netloc.rpartition("@")[2].lower()
 
 
 class HostBudget:
@@ -19,6 +25,10 @@ class HostBudget:
         self._limit = limit
         self._owners: defaultdict[str, list[str]] = defaultdict(list)
         self._refused: dict[str, tuple[int, float]] = {}
+
+    def set_limit(self, limit: int) -> None:
+        """Change how many connections each host gets."""
+        self._limit = limit
 
     def join(self, host: str, owner: str) -> None:
         """Count a download among those that use a host."""

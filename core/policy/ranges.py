@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
 from core.domain.errors import (
@@ -20,6 +20,7 @@ from core.domain.errors import (
     TransferError,
 )
 from core.domain.models import Resource, Validator
+from core.policy.digests import announced
 from core.policy.retry import parse_retry_after
 
 OVERLAP = 64 * 1024
@@ -32,11 +33,15 @@ _STRONG_AGE = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeRequest:
-    """A request for the bytes from `first` up to, not including, `end` (None: to the last)."""
+    """A request for the bytes from `first` up to, not including, `end` (None: to the last).
+
+    `position` is the first byte that is missing; those before it are asked for to be compared.
+    """
 
     first: int
     end: int | None = None
     if_range: str | None = None
+    position: int = 0
 
     def headers(self) -> dict[str, str]:
         """Return the header fields that ask for it."""
@@ -78,13 +83,16 @@ class Reject:
 Judgement = Accept | RestartWhole | Reject
 
 
-def build(*, first: int, end: int | None = None, known: Resource | None = None) -> RangeRequest:
+def build(
+    *, first: int, end: int | None = None, known: Resource | None = None, overlap: int = 0
+) -> RangeRequest:
     """Ask for a stretch; of a version already known where a strong validator can say so.
 
-    If-Range takes strong validators only (RFC 9110 section 13.1.5).
+    The first `overlap` bytes of it are here already. If-Range takes strong validators only
+    (RFC 9110 section 13.1.5).
     """
     validator = strong_validator(known.validator) if known is not None else None
-    return RangeRequest(first=first, end=end, if_range=validator)
+    return RangeRequest(first=first, end=end, if_range=validator, position=first + overlap)
 
 
 def strong_validator(validator: Validator) -> str | None:
@@ -181,7 +189,10 @@ def _judge_partial(
     length = last + 1 - start
     if headers.get("content-length", str(length)) != str(length):
         return _reject("the server's Content-Length contradicts its Content-Range")
-    resource = _resource(url, headers, total=total, ranges=True)
+    resource = replace(
+        _resource(url, headers, total=total, ranges=_offers_ranges(headers)),
+        digest=announced(headers, whole=start == 0 and last + 1 == total),
+    )
     if known is not None and (changed := _difference(known, resource)):
         return RestartWhole(reason=changed)
     if request.end is not None:
@@ -194,7 +205,14 @@ def _judge_whole(
     request: RangeRequest, headers: Mapping[str, str], *, url: str, known: Resource | None
 ) -> Judgement:
     total = _content_length(headers)
-    resource = _resource(url, headers, total=total, ranges=False)
+    resource = replace(
+        _resource(url, headers, total=total, ranges=False),
+        digest=announced(headers, whole=True),
+    )
+    if total is None and known is not None and _same_version(known, resource):
+        # The same bytes as before end where they did before, however this answer ends.
+        total = known.total
+        resource = replace(resource, total=total)
     whole = Accept(start=0, length=total, resource=resource)
     if known is None:
         return whole
@@ -222,6 +240,10 @@ def _judge_unsatisfied(
         return Accept(start=0, length=0, resource=resource)
     if known is None:
         return _reject("the server refuses every range of the file (416)")
+    resource = _resource(url, headers, total=total, ranges=True)
+    if known.total is None and total == request.position and _same_version(known, resource):
+        # Nobody knew the length, and all of it is here.
+        return Accept(start=total, length=0, resource=resource, same_version=True)
     return RestartWhole(reason="the server no longer has the missing part")
 
 
@@ -242,6 +264,11 @@ def _resource(url: str, headers: Mapping[str, str], *, total: int | None, ranges
         disposition=headers.get("content-disposition"),
         media_type=headers.get("content-type", "").partition(";")[0].strip().lower() or None,
     )
+
+
+def _offers_ranges(headers: Mapping[str, str]) -> bool:
+    """Tell whether more ranges may be asked for than the one that was just answered."""
+    return headers.get("accept-ranges", "").strip().lower() != "none"
 
 
 def _content_length(headers: Mapping[str, str]) -> int | None:

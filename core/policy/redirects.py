@@ -6,8 +6,9 @@ person configured for one origin stays with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urljoin, urlsplit
 
 from core.domain.errors import RedirectError
@@ -40,18 +41,50 @@ def follow(hop: Hop, location: str | None, *, count: int) -> Hop:
     try:
         url = urljoin(hop.url, location.strip())
         target = urlsplit(url)
-        port = target.port
+        _ = target.port
     except ValueError:
         raise RedirectError("the server redirected to an address that cannot be read") from None
     if target.scheme not in ("http", "https") or not target.hostname:
         raise RedirectError(f"the server redirected to '{target.scheme}:', which is no web address")
-    source = urlsplit(hop.url)
-    if source.scheme == "https" and target.scheme == "http":
+    if urlsplit(hop.url).scheme == "https" and target.scheme == "http":
         raise RedirectError(
             "the server redirected from https to http, where anybody could change the file",
             hint="use the http address itself if you trust that",
         )
-    same = (source.scheme, source.hostname, source.port) == (target.scheme, target.hostname, port)
-    if same:
-        return Hop(url, hop.headers)
-    return Hop(url, {k: v for k, v in hop.headers.items() if k.lower() in _KEPT_ABROAD})
+    return Hop(url, headers_for(url, hop))
+
+
+def headers_for(url: str, hop: Hop) -> Mapping[str, str]:
+    """Return those headers of a request that may go to another URL: abroad, none is a secret."""
+    if is_same_origin(url, hop.url):
+        return hop.headers
+    return {name: value for name, value in hop.headers.items() if name.lower() in _KEPT_ABROAD}
+
+
+def is_same_origin(one: str, other: str) -> bool:
+    """Tell whether two URLs share scheme, host and port (RFC 6454 section 4)."""
+    return _origin(one) == _origin(other)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def check_reach(source: Iterable[str], target: Iterable[str]) -> None:
+    """Raise RedirectError where a public server leads to a machine that the public cannot reach.
+
+    Both are IP addresses. Whoever asks for a file in the world must not be sent into the own
+    network or the own machine; a server in there may lead where it likes.
+    """
+    if all(map(_is_public, source)) and not all(map(_is_public, target)):
+        raise RedirectError(
+            "a public server redirected into a private network",
+            hint="ask for the private address itself if you trust that",
+        )
+
+
+def _is_public(address: str) -> bool:
+    parsed = ip_address(address)
+    inner = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return (inner or parsed).is_global

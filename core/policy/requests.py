@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from urllib.parse import urlsplit
 
 from core.domain.errors import DestinationError, UsageError
 from core.domain.models import DownloadRequest
 from core.domain.redact import redact_url
+from core.domain.service import Changes
+from core.domain.settings import check_limit
 from core.policy.filename import LIMIT, safe_name
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -32,8 +35,31 @@ def check_request(request: DownloadRequest) -> None:
         )
     if request.retries is not None and request.retries < 0:
         raise UsageError("the number of retries is 0 or more")
+    _check_wishes(connections=request.connections, limit=request.limit)
+    for mirror in request.mirrors:
+        _check_url(mirror)
     for name, value in request.headers.items():
         _check_header(name, value)
+
+
+def apply_changes(request: DownloadRequest, changes: Changes) -> DownloadRequest:
+    """Return a request with changes made to it; raises UsageError where one cannot be meant."""
+    changed: dict[str, object] = {}
+    if changes.priority is not None:
+        changed["priority"] = changes.priority
+    for name in ("limit", "connections", "group"):
+        if (value := getattr(changes, name)) is not None:
+            changed[name] = value or None
+    changed_request = dataclasses.replace(request, **changed)  # type: ignore[arg-type]
+    _check_wishes(connections=changed_request.connections, limit=changed_request.limit)
+    return changed_request
+
+
+def _check_wishes(*, connections: int | None, limit: int | None) -> None:
+    if connections is not None:
+        check_limit("connections", connections)
+    if limit is not None and limit < 1:
+        raise UsageError("a limit is 1 byte/s or more", hint="leave it out for no limit")
 
 
 def _check_url(url: str) -> None:

@@ -6,11 +6,15 @@ again; a Retry-After of the server goes before, capped, because a server may ask
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from core.domain.errors import HttpStatusError, WinchError
 from core.domain.settings import RetrySettings
+
+REFILL = 1024 * 1024
+"""Bytes that make good one failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,32 @@ class GiveUp:
     """Do not try again by yourself."""
 
 
+class RetryBudget:
+    """The failures of one download, weighed against what arrived between them.
+
+    Every `REFILL` bytes, or every hundredth of the file where that is less, makes good one failure.
+    So a bad line comes to its end, and a server that cuts after every byte is given up.
+    """
+
+    def __init__(self) -> None:
+        self._spent = 0.0
+        self._most = 0
+
+    def failed(self, done: int, total: int | None) -> int:
+        """Take in a failure and return how many weigh now, at least 1.
+
+        `done` is what is there of `total` bytes. What had been there before and is fetched anew
+        makes nothing good.
+        """
+        each = REFILL if total is None else max(1, min(REFILL, total // 100))
+        gained = max(0, done - self._most)
+        self._most += gained
+        self._spent = max(0.0, self._spent - gained / each) + 1
+        return math.ceil(self._spent)
+
+
 class RetryPolicy:
-    """Decides by the cause of an error and the number of failures in a row."""
+    """Decides by the cause of an error and the failures that weigh in the budget."""
 
     def __init__(self, settings: RetrySettings) -> None:
         self._settings = settings
@@ -34,10 +62,9 @@ class RetryPolicy:
     def decide(
         self, error: WinchError, failures: int, *, retries: int | None, jitter: float
     ) -> RetryAfter | GiveUp:
-        """Return what to do after the `failures`-th failure in a row (1 is the first).
+        """Return what to do after a failure, with `failures` of them weighing (1: the first).
 
-        A failure after bytes had arrived starts the row anew. `retries` None takes the setting;
-        `jitter` is a random number from 0 up to 1.
+        `retries` None takes the setting; `jitter` is a random number from 0 up to 1.
         """
         settings = self._settings
         if not error.retryable or failures > (settings.attempts if retries is None else retries):

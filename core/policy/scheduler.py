@@ -1,88 +1,157 @@
 """Which waiting downloads run now: higher priority first, then the order of the queue.
 
-Kept sorted, so that an assignment looks at the downloads it starts and not at the whole queue.
+A host that has as many downloads as it gets connections holds up its own downloads only: others
+pass by. Kept sorted, so that an assignment looks at what it starts and not at the whole queue.
 """
 
 from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.domain.models import Download
+
+_SHOWN = 100
+"""Downloads of one host that are said to wait for it; what is behind them waits for them."""
 
 _Entry = tuple[tuple[int, float], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """What to start and stop now, and when to ask again (monotonic seconds, None: on a change)."""
+    """What to start and stop now, and when to ask again (monotonic seconds, None: on a change).
+
+    `held` could start if their hosts had connections left: the first of each such host.
+    """
 
     start: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
     wake_at: float | None = None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    entry: _Entry
+    host: str
+    not_before: float
 
 
 class Scheduler:
     """The waiting and the running, as far as starting and stopping goes."""
 
     def __init__(self) -> None:
-        self._ready: list[_Entry] = []
+        self._ready: dict[str, list[_Entry]] = {}
         self._delayed: list[tuple[float, str]] = []
-        self._waiting: dict[str, tuple[_Entry, float]] = {}
-        self._running: dict[str, _Entry] = {}
+        self._waiting: dict[str, _Waiting] = {}
+        self._running: dict[str, tuple[_Entry, str]] = {}
+        self._forced: set[str] = set()
+        self._stopping: set[str] = set()
 
     def __len__(self) -> int:
         """Return how many downloads wait or run."""
         return len(self._waiting) + len(self._running)
 
-    def wait(self, download: Download, *, not_before: float = 0.0) -> None:
+    def wait(self, download: Download, *, host: str = "", not_before: float = 0.0) -> None:
         """Let a download wait for its turn, which does not come before a monotonic time."""
         self.forget(download.id)
-        entry = (download.sort_key, download.id)
-        self._waiting[download.id] = (entry, not_before)
+        waiting = _Waiting((download.sort_key, download.id), host, not_before)
+        self._waiting[download.id] = waiting
         if not_before:
             heapq.heappush(self._delayed, (not_before, download.id))
         else:
-            insort(self._ready, entry)
+            self._make_ready(waiting)
+
+    def force(self, id: str) -> None:  # noqa: A002
+        """Let a waiting download start with the next assignment, beyond every limit."""
+        if id in self._waiting:
+            self._forced.add(id)
 
     def reorder(self, download: Download) -> None:
         """Take over a changed place in the queue."""
         if (waiting := self._waiting.get(download.id)) is not None:
-            self.wait(download, not_before=waiting[1])
-        elif download.id in self._running:
-            self._running[download.id] = (download.sort_key, download.id)
+            forced = download.id in self._forced
+            self.wait(download, host=waiting.host, not_before=waiting.not_before)
+            if forced:
+                self.force(download.id)
+        elif (running := self._running.get(download.id)) is not None:
+            self._running[download.id] = ((download.sort_key, download.id), running[1])
 
     def forget(self, id: str) -> None:  # noqa: A002
         """Drop a download that neither waits nor runs any more."""
         self._running.pop(id, None)
-        if (waiting := self._waiting.pop(id, None)) is not None and not waiting[1]:
-            del self._ready[bisect_left(self._ready, waiting[0])]
+        self._forced.discard(id)
+        self._stopping.discard(id)
+        if (waiting := self._waiting.pop(id, None)) is not None and not waiting.not_before:
+            self._take_out(waiting)
 
-    def assign(self, *, active: int, now: float) -> Assignment:
-        """Fill up to `active` running downloads; over a lowered limit the last ones stop."""
+    def assign(self, *, active: int, now: float, per_host: Callable[[str], int]) -> Assignment:
+        """Fill up to `active` running downloads; over a lowered limit the last ones stop.
+
+        `per_host` returns how many downloads of a host may run. What is to stop is named once and
+        is then as good as gone, though it runs until it is forgotten.
+        """
         self._end_delays(now)
-        start: list[str] = []
-        while len(self._running) < active and self._ready:
-            entry = self._ready.pop(0)
-            del self._waiting[entry[1]]
-            self._running[entry[1]] = entry
-            start.append(entry[1])
-        excess = max(0, len(self._running) - active)
-        stop = [entry[1] for entry in heapq.nlargest(excess, self._running.values())]
+        start = [self._begin(self._waiting[id_]) for id_ in sorted(self._forced)]
+        self._forced.clear()
+        used = Counter(host for _, host in self._running.values())
+        heads = [
+            (entries[0], host)
+            for host, entries in self._ready.items()
+            if used[host] < per_host(host)
+        ]
+        heapq.heapify(heads)
+        while len(self._running) < active and heads:
+            entry, host = heapq.heappop(heads)
+            start.append(self._begin(self._waiting[entry[1]]))
+            used[host] += 1
+            if host in self._ready and used[host] < per_host(host):
+                heapq.heappush(heads, (self._ready[host][0], host))
+        held = [
+            entry[1]
+            for host, entries in self._ready.items()
+            if len(self._running) < active and used[host] >= per_host(host)
+            for entry in entries[:_SHOWN]
+        ]
+        spared = self._stopping.union(start)
+        others = [entry for entry, _ in self._running.values() if entry[1] not in spared]
+        excess = len(self._running) - len(self._stopping) - active
+        stop = heapq.nlargest(min(len(others), excess), others)
+        self._stopping.update(entry[1] for entry in stop)
         return Assignment(
             start=tuple(start),
-            stop=tuple(stop),
+            stop=tuple(entry[1] for entry in stop),
+            held=tuple(held),
             wake_at=self._delayed[0][0] if self._delayed else None,
         )
+
+    def _begin(self, waiting: _Waiting) -> str:
+        id_ = waiting.entry[1]
+        del self._waiting[id_]
+        if not waiting.not_before:
+            self._take_out(waiting)
+        self._running[id_] = (waiting.entry, waiting.host)
+        return id_
+
+    def _make_ready(self, waiting: _Waiting) -> None:
+        insort(self._ready.setdefault(waiting.host, []), waiting.entry)
+
+    def _take_out(self, waiting: _Waiting) -> None:
+        entries = self._ready[waiting.host]
+        del entries[bisect_left(entries, waiting.entry)]
+        if not entries:
+            del self._ready[waiting.host]
 
     def _end_delays(self, now: float) -> None:
         while self._delayed:
             due, id_ = self._delayed[0]
             waiting = self._waiting.get(id_)
-            if waiting is not None and waiting[1] == due:
+            if waiting is not None and waiting.not_before == due:
                 if due > now:
                     return
-                self._waiting[id_] = (waiting[0], 0.0)
-                insort(self._ready, waiting[0])
+                waiting.not_before = 0.0
+                self._make_ready(waiting)
             heapq.heappop(self._delayed)

@@ -158,18 +158,21 @@ class SegmentMap:
         longest = 0.0
         for claim in self._claims:
             if claim.end is not None and claim.end > claim.reserved:
-                seconds = (claim.end - claim.reserved) / max(1.0, claim.rate or rate or 1.0)
+                pace = max(1.0, (rate or 1.0) if claim.rate is None else claim.rate)
+                seconds = (claim.end - claim.reserved) / pace
                 if seconds > longest:
                     owner, longest = claim, seconds
         if owner is None or owner.end is None:
             return None
         left = owner.end - owner.reserved
-        pace = max(1.0, owner.rate or rate or 1.0)
+        pace = max(1.0, (rate or 1.0) if owner.rate is None else owner.rate)
         taker = max(1.0, rate or pace)
         share = int(taker * (left - pace * setup) / (taker + pace))
         if share < min_split:
             if left / pace < 2 * (setup + left / taker) + PATIENCE:
                 return None
+            share = left
+        if left - share < min_split and pace < taker:
             share = left
             owner.taken_over = True
         taken = Claim(owner.end - share, owner.end)

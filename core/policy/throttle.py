@@ -8,18 +8,23 @@ from __future__ import annotations
 
 BURST = 0.1
 """Seconds of unused rate that may be saved up."""
+PORTION = 0.005
+"""Seconds of the rate that are taken at a time: many may share it, and none is to starve."""
 
 
 class TokenBucket:
     """A limit in bytes/s, None for no limit; `now` is monotonic seconds, given by the caller.
 
     Everything that shares the limit shares the bucket: whoever charges waits behind those who
-    charged before, which is fair to each read.
+    charged before, which is fair to each read. What is waited for is a mark in the stream of
+    bytes and not a time, so that a new rate holds for those who wait already.
     """
 
     def __init__(self, rate: float | None, now: float) -> None:
         self._rate = rate
-        self._paid_until = now
+        self._charged = 0.0
+        self._passed = 0.0
+        self._at = now
 
     @property
     def rate(self) -> float | None:
@@ -27,20 +32,34 @@ class TokenBucket:
         return self._rate
 
     def set_rate(self, rate: float | None, now: float) -> None:
-        """Change the limit; what is owed is owed at the new rate."""
-        debt = max(0.0, self._paid_until - now)
-        if self._rate is not None and rate is not None:
-            debt *= self._rate / rate
+        """Change the limit; what is owed is waited off at the new rate."""
+        self._pass(now)
+        # Nothing is saved up under a rate that was not there.
+        self._passed = min(self._passed, self._charged)
         self._rate = rate
-        self._paid_until = now + (debt if rate is not None else 0.0)
 
     def charge(self, count: int, now: float) -> float:
-        """Take `count` bytes and return the seconds to wait before the next are read."""
+        """Take `count` bytes and return the mark to `wait` for before the next are read."""
+        self._pass(now)
+        self._charged += count
+        return self._charged
+
+    def wait(self, mark: float, now: float) -> float:
+        """Return the seconds until the rate has let everything up to a mark through."""
         if self._rate is None:
             return 0.0
-        self._paid_until = max(self._paid_until, now - BURST) + count / self._rate
-        return max(0.0, self._paid_until - now)
+        self._pass(now)
+        return max(0.0, (mark - self._passed) / self._rate)
 
     def portion(self) -> int | None:
         """Return how many bytes to take at a time, so that no wait is long; None: any number."""
-        return None if self._rate is None else max(1024, int(self._rate * BURST))
+        return None if self._rate is None else max(1024, int(self._rate * PORTION))
+
+    def _pass(self, now: float) -> None:
+        """Let through what the rate allows up to now."""
+        elapsed, self._at = max(0.0, now - self._at), max(self._at, now)
+        if self._rate is None:
+            self._passed = self._charged
+        else:
+            most = self._charged + self._rate * BURST
+            self._passed = min(most, self._passed + elapsed * self._rate)

@@ -20,12 +20,24 @@ import msgspec
 from core.domain.errors import DaemonError, RpcError, UsageError, WinchError
 from core.domain.events import Event
 from core.domain.models import Download, DownloadRequest, DownloadView
-from core.domain.service import DownloadService, MoveTo, Outcome, Removal, ServiceStatus
+from core.domain.service import (
+    Changes,
+    DownloadService,
+    LimitChanges,
+    Limits,
+    MoveTo,
+    Outcome,
+    Removal,
+    ServiceStatus,
+)
 from core.domain.version import VERSION
 from core.rpc import codec
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+
+_GREETING_TIMEOUT = 10.0
 
 
 class UnreachableError(DaemonError):
@@ -100,6 +112,15 @@ class RemoteService:
 
     async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
         return await self._call(DownloadService.move, ids=ids, to=to)
+
+    async def start_now(self, ids: Sequence[str]) -> Outcome:
+        return await self._call(DownloadService.start_now, ids=ids)
+
+    async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
+        return await self._call(DownloadService.set, ids=ids, changes=changes)
+
+    async def limit(self, changes: LimitChanges) -> Limits:
+        return await self._call(DownloadService.limit, changes=changes)
 
     async def status(self) -> ServiceStatus:
         return await self._call(DownloadService.status)
@@ -205,9 +226,14 @@ class _Wire:
                 f"the daemon's socket {path} cannot be used: {error.strerror or error}"
             ) from error
         try:
-            await wire._greet(session)
-        except BaseException:
+            async with asyncio.timeout(_GREETING_TIMEOUT):
+                await wire._greet(session)
+        except BaseException as error:
             wire._writer.transport.abort()
+            if isinstance(error, TimeoutError):
+                raise DaemonError(
+                    "the daemon does not answer", hint="`winch daemon stop` ends it, if it hangs"
+                ) from error
             raise
         return wire
 

@@ -204,6 +204,8 @@ class Session:
 
     async def _write(self, line: bytes) -> None:
         # A client that is gone is no failure; the reader sees the end of the connection.
+        if self._writer.transport.is_closing():
+            return
         with contextlib.suppress(OSError):
             self._writer.write(line)
             await self._writer.drain()

@@ -14,6 +14,7 @@ from tinydb import TinyDB
 from core.adapters.catalog import Catalog, LoadResult, RecordTable
 from core.domain.errors import StateError
 from core.domain.models import Download, Status
+from core.domain.service import LimitChanges
 from tests.adapters.records import a_download, downloads, ids, reload, store
 
 
@@ -193,3 +194,27 @@ async def test_a_list_that_cannot_be_read_is_not_taken_for_empty(
     current.mkdir(parents=True)
     with pytest.raises(StateError, match="cannot be read"):
         await reload(state)
+
+
+async def test_limits_that_were_changed_come_back_and_leave_the_list_alone(state: Path) -> None:
+    await store(state, a_download("a1"))
+    catalog = Catalog(state)
+    assert (await catalog.load()).limits == LimitChanges()
+    catalog.put_limits(LimitChanges(rate=500, active=2))
+    await catalog.close()
+
+    await store(state, a_download("b2"))
+
+    result = await reload(state)
+    assert result.limits == LimitChanges(rate=500, active=2)
+    assert ids(result) == {"a1", "b2"}
+
+
+async def test_limits_alone_are_worth_a_list(state: Path) -> None:
+    catalog = Catalog(state)
+    await catalog.load()
+    catalog.put_limits(LimitChanges(rate=0))
+    await catalog.flush()
+    await catalog.close()
+
+    assert await reload(state) == LoadResult(downloads=[], limits=LimitChanges(rate=0))

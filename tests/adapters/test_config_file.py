@@ -157,3 +157,65 @@ def test_what_is_shown_is_a_file_that_says_the_same(file: Path, tmp_path: Path) 
     again = tmp_path / "again.toml"
     again.write_text(text, "utf-8")
     assert load(again, {}).settings == shown.settings
+
+
+SCHEDULE = """
+[limits]
+rate = "5M"
+[[limits.schedule]]
+days = "mon-fri"
+from = "09:00"
+to = "18:00"
+rate = "500k"
+[[limits.schedule]]
+from = "23:00"
+to = "06:00"
+rate = "off"
+"""
+
+
+def test_the_timetable_of_the_limits_is_read_in_its_order(file: Path) -> None:
+    file.write_text(SCHEDULE)
+    office, night = load(file, {}).settings.limits.schedule
+    assert (office.days, office.start, office.end, office.rate) == (
+        "mon-fri",
+        "09:00",
+        "18:00",
+        "500k",
+    )
+    assert (night.days, night.rate_bytes) == ("mon-sun", None)
+
+
+def test_a_timetable_is_shown_as_it_can_be_read_again(file: Path, tmp_path: Path) -> None:
+    file.write_text(SCHEDULE)
+    shown = load(file, {})
+    again = tmp_path / "again.toml"
+    again.write_text(shown.to_toml(), "utf-8")
+    assert load(again, {}).settings == shown.settings
+    assert "[[limits.schedule]]  # config.toml" in shown.to_toml()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('to = "06:00"', "", "number 2 lacks to"),
+        ('to = "06:00"', 'til = "06:00"', "number 2 has no til"),
+        ('to = "06:00"', "to = 6", "number 2: to must be text"),
+        ('to = "06:00"', 'to = "26:00"', "number 2: '26:00' is no time"),
+        ('days = "mon-fri"', 'days = "weekdays"', "number 1: 'weekdays' are no days"),
+        ('rate = "500k"', 'rate = "slow"', "number 1: 'slow' is not a size"),
+    ],
+)
+def test_an_entry_that_is_wrong_is_named(file: Path, old: str, new: str, message: str) -> None:
+    assert message in refused(file, SCHEDULE.replace(old, new)).message
+
+
+@pytest.mark.parametrize("text", ["[limits]\nschedule = 3\n", '[limits]\nschedule = ["x"]\n'])
+def test_a_timetable_that_is_none_is_refused(file: Path, text: str) -> None:
+    assert "list of tables" in refused(file, text).message
+
+
+def test_the_timetable_belongs_in_the_file(file: Path) -> None:
+    error = refused(file, env={"WINCH_LIMITS_SCHEDULE": "09:00"})
+    assert "WINCH_LIMITS_SCHEDULE" in error.message
+    assert "config.toml" in error.hint

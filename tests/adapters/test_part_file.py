@@ -13,9 +13,8 @@ from core.adapters.part_file import (
     PartFile,
     check_directory,
     disk_error,
-    is_published,
 )
-from core.domain.errors import DestinationError, DiskFullError, LockedError
+from core.domain.errors import DestinationError, DiskError, DiskFullError, LockedError
 from core.domain.models import PartIdentity
 
 
@@ -108,7 +107,6 @@ async def test_a_crash_between_link_and_unlink_is_finished(tmp_path: Path) -> No
     part = await created(tmp_path)
     await part.write(0, [b"x"])
     os.link(tmp_path / "f.part", tmp_path / "f")
-    assert await is_published(str(tmp_path), "f", part.identity)
     assert await part.publish("f")
     await part.close()
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
@@ -129,11 +127,19 @@ async def test_a_file_system_without_links_still_replaces_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f", "g"]
 
 
-@pytest.mark.parametrize("kind", ["missing", "file"])
-async def test_a_directory_that_is_none_is_named(tmp_path: Path, kind: str) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(DestinationError, match=kind):
-        await check_directory(str(tmp_path / kind))
+@pytest.mark.parametrize(("name", "words"), [("gone", "does not exist"), ("f", "not a directory")])
+async def test_a_directory_that_is_none_is_named(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "f").touch()
+    with pytest.raises(DestinationError, match=words):
+        await check_directory(str(tmp_path / name))
+
+
+async def test_a_directory_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(DestinationError, match="cannot write"):
+        await check_directory(str(tmp_path))
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -154,4 +160,56 @@ async def test_a_cancelled_creation_leaves_no_lock_behind(tmp_path: Path) -> Non
     await asyncio.wait([creating])
     assert creating.cancelled()
     part = await created(tmp_path)
+    await part.close()
+
+
+async def test_a_replacement_is_whole_or_not_there(tmp_path: Path) -> None:
+    part = await created(tmp_path)
+    await part.write(0, [b"new"])
+    (tmp_path / "f").write_bytes(b"old")
+    (tmp_path / "d").mkdir()
+    assert not await part.publish("d", replace=True)
+    assert await part.publish("f", replace=True)
+    await part.close()
+    assert (tmp_path / "f").read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "f"]
+
+
+async def test_a_part_file_that_somebody_swapped_is_not_published(tmp_path: Path) -> None:
+    part = await created(tmp_path)
+    await part.write(0, [b"mine"])
+    (tmp_path / "f.part").unlink()
+    for replace in (False, True):
+        with pytest.raises(DiskError, match="removed or replaced"):
+            await part.publish("f", replace=replace)
+        (tmp_path / "f.part").write_bytes(b"foreign")
+    await part.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["f.part"]
+
+
+async def test_a_published_file_has_the_time_it_was_given(tmp_path: Path) -> None:
+    part = await created(tmp_path)
+    assert await part.publish("f", modified=784111777.0)
+    await part.close()
+    assert (tmp_path / "f").stat().st_mtime == 784111777.0
+
+
+async def test_what_was_set_aside_is_not_replaced(tmp_path: Path) -> None:
+    part = await created(tmp_path)
+    (tmp_path / "f.mismatch").write_bytes(b"older")
+    assert not await part.set_aside("f.mismatch")
+    assert await part.set_aside("f (1).mismatch")
+    await part.close()
+    assert (tmp_path / "f.mismatch").read_bytes() == b"older"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["f (1).mismatch", "f.mismatch"]
+
+
+async def test_beside_a_file_that_is_to_be_replaced_only_the_part_file_must_be_free(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "f").write_bytes(b"old")
+    assert await PartFile.create(str(tmp_path), "f") is None
+    part = await PartFile.create(str(tmp_path), "f", replace=True)
+    assert part is not None
+    assert await PartFile.create(str(tmp_path), "f", replace=True) is None
     await part.close()

@@ -65,6 +65,20 @@ def test_show_tells_all_there_is_and_no_secret() -> None:
     assert [line.split("  ")[-1] for line in lines[-2:]] == ["added", "failed"]
 
 
+def test_show_tells_what_was_asked_for_of_limits_and_mirrors() -> None:
+    item = active()
+    request = replace(
+        item.request, connections=4, limit=512_000, mirrors=("https://me:hunter2@b.example/a.bin",)
+    )
+    lines = details(view(item.replace(request=request), MOVING))
+    shown = {line[:12].strip(): line[12:] for line in lines}
+    assert shown["connections"] == "1 of at most 4"
+    assert shown["limit"] == "500 KiB/s"
+    assert shown["mirrors"] == "https://b.example/a.bin"
+    waiting = details(view(download().replace(request=request)))
+    assert "connections at most 4" in waiting
+
+
 def test_show_leaves_out_what_is_not_known() -> None:
     labels = [line.split()[0] for line in details(view(download()))]
     assert labels == [

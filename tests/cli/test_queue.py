@@ -165,6 +165,48 @@ def test_rm_all_of_nothing_is_fine(winch: Winch) -> None:
     assert winch("rm", "--all", "--files", "-y").returncode == 0
 
 
+def test_set_changes_what_is_named(winch: Winch, queued: list[str]) -> None:
+    result = winch("set", *queued[1:], "--priority", "2", "--limit", "500k", "-x", "3")
+    assert (result.returncode, result.stderr) == (0, "winch: changed 2 downloads\n")
+    assert names(winch) == ["b", "c", "a"]
+    assert winch.json("show", queued[1])["limit"] == 512_000
+    assert "at most 3" in winch("show", queued[1]).stdout
+    assert winch("set", queued[1], "--limit", "off", "--group", "mine").returncode == 0
+    record = winch.json("show", queued[1])
+    assert (record["limit"], record["group"], record["priority"]) == (None, "mine", 2)
+
+
+def test_set_now_starts_what_stood_still(winch: Winch, server: DemoServer) -> None:
+    (id_,) = winch("add", "--paused", server.url(FILE)).stdout.split()
+    assert winch("set", id_, "--now", "--priority", "1").returncode == 0
+    assert winch("wait", id_).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words", [["--priority", "1"], ["{id}"], ["{id}", "--limit", "fast"], ["{id}", "-x", "99"]]
+)
+def test_a_set_that_cannot_be_meant_is_refused(
+    winch: Winch, queued: list[str], words: list[str]
+) -> None:
+    result = winch("set", *(word.format(id=queued[0]) for word in words))
+    assert result.returncode == 2
+    assert winch.json("show", queued[0])["limit"] is None
+
+
+def test_limits_hold_until_they_are_taken_back_whatever_becomes_of_the_daemon(
+    winch: Winch,
+) -> None:
+    assert winch("limit").stdout.startswith("rate         off (from the settings)\n")
+    assert "500 KiB/s" in winch("limit", "500k", "--active", "9").stdout
+    winch("daemon", "stop")
+    limits = winch.json("limit")
+    assert (limits["rate"], limits["rate_source"], limits["active"]) == (512_000, "command", 9)
+    assert winch.json("limit", "off")["rate"] is None
+    limits = winch.json("limit", "auto")
+    assert (limits["rate_source"], limits["active"]) == ("settings", 4)
+    assert winch("limit", "fast").returncode == 2
+
+
 def test_the_daemon_is_started_asked_and_ended(winch: Winch) -> None:
     assert winch("daemon", "status").returncode == 1
     assert json.loads(winch("daemon", "status", "--json").stdout) == {"running": False}

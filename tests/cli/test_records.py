@@ -27,6 +27,8 @@ FIELDS = [
     "position",
     "connections",
     "group",
+    "limit",
+    "mirrors",
     "retry_count",
     "error_code",
     "error_message",
@@ -45,7 +47,7 @@ def test_what_is_not_known_is_null() -> None:
     shown = record(view(download()))
     unknown = {name for name, value in shown.items() if value is None}
     assert unknown == {
-        "phase", "wait_reason", "total_bytes", "rate", "eta", "group", "error_code",
+        "phase", "wait_reason", "total_bytes", "rate", "eta", "group", "limit", "error_code",
         "error_message", "resume_verdict", "started_at", "completed_at",
     }  # fmt: skip
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import UsageError
-from core.domain.models import Checksum, DownloadRequest
+from core.domain.models import Checksum, Conflict, DownloadRequest
 from tui.cli.parser import parse
 from tui.cli.requests import for_urls, from_arguments
 
@@ -26,6 +26,7 @@ def test_a_url_alone_goes_where_the_setting_says() -> None:
 
 def test_every_option_arrives() -> None:
     words = ["--checksum", f"SHA-1:{SHA1}", "--retries", "3", "--header", "X-A: b: c"]
+    words += ["--conflict", "skip"]
     words += ["--priority", "-2", "--group", "set", "--paused", "-d", "/dir", "-o", "n"]
     assert requests("http://a/x", *words) == [
         DownloadRequest(
@@ -33,6 +34,7 @@ def test_every_option_arrives() -> None:
             directory="/dir",
             name="n",
             checksum=Checksum("sha1", SHA1),
+            conflict=Conflict.SKIP,
             retries=3,
             headers={"X-A": "b: c"},
             priority=-2,
@@ -109,9 +111,58 @@ def test_what_cannot_be_meant_is_refused(words: list[str]) -> None:
         requests(*words)
 
 
+def test_limits_and_mirrors_arrive() -> None:
+    words = ["-x", "4", "--limit", "500k"]
+    words += ["--mirror", "http://b/x", "--mirror", "http://c/x", "--mirror", "http://b/x"]
+    (request,) = requests("http://a/x", *words)
+    assert (request.connections, request.limit) == (4, 512_000)
+    assert request.mirrors == ("http://b/x", "http://c/x")
+    assert requests("http://a/x", "--limit", "off")[0].limit is None
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--user", "me:pa:ss"], "Basic bWU6cGE6c3M="),
+        (["--user", "me"], "Basic bWU6"),
+        (["--bearer", "abc"], "Bearer abc"),
+        (["--header", "authorization: Basic x"], None),
+    ],
+)
+def test_a_login_is_a_header(
+    words: list[str], expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    (request,) = requests("http://a/x", *words)
+    assert request.headers.get("Authorization") == expected
+    assert len(request.headers) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-x", "33"],
+        ["--limit", "fast"],
+        ["--limit", "0"],
+        ["--mirror", "ftp://b/x"],
+        ["http://a/y", "--mirror", "http://b/x"],
+        ["--bearer", "a\nEvil: b"],
+        ["--user", "me:\udcff"],
+        ["--user", "me:x", "--bearer", "y"],
+        ["--user", "me:x", "--header", "Authorization: Basic z"],
+    ],
+)
+def test_limits_mirrors_and_logins_that_cannot_be_meant_are_refused(words: list[str]) -> None:
+    with pytest.raises(UsageError):
+        requests("http://a/x", *words)
+
+
 def test_a_refusal_repeats_no_secret() -> None:
     with pytest.raises(UsageError) as url:
         requests("ftp://user:hunter2@a/x?token=hunter2")
     with pytest.raises(UsageError) as header:
         requests("http://a/x", "--header", "Authorization hunter2")
-    assert "hunter2" not in f"{url.value} {url.value.hint} {header.value} {header.value.hint}"
+    with pytest.raises(UsageError) as login:
+        requests("http://a/x", "--bearer", "hunter2\n")
+    for caught in (url, header, login):
+        assert "hunter2" not in f"{caught.value} {caught.value.hint}"

@@ -18,7 +18,7 @@ from core.domain.errors import (
 )
 from core.domain.events import Added, Changed, Event, Removed, Snapshot
 from core.domain.models import Checksum, Download, Status
-from core.domain.service import MoveTo
+from core.domain.service import Changes, LimitChanges, Limits, MoveTo, RateSource
 
 if TYPE_CHECKING:
     from tests.contract.conftest import Harness
@@ -228,6 +228,100 @@ class TestMove:
     async def test_there_is_no_position_before_the_first(self, harness: Harness) -> None:
         (one,) = await add(harness, "a")
         await raises(UsageError.code, harness.service.move([one.id], 0))
+
+
+class TestStartNow:
+    async def test_what_stands_still_or_waits_runs_or_is_about_to(self, harness: Harness) -> None:
+        one, two, three = await add(harness, "a", "b", "c")
+        await harness.service.cancel([two.id])
+        await harness.service.resume([three.id])
+        outcome = await harness.service.start_now([one.id, two.id, three.id])
+        assert [d.id for d in outcome.changed] == [one.id, two.id, three.id]
+        assert {d.status for d in outcome.changed} <= set(RUNS)
+
+    async def test_an_unknown_one_starts_none(self, harness: Harness) -> None:
+        (one,) = await add(harness, "a")
+        await raises(UnknownIdError.code, harness.service.start_now([one.id, "zzz"]))
+        assert await statuses(harness) == [Status.PAUSED]
+
+
+class TestSet:
+    async def test_what_is_named_changes_and_the_rest_stays(self, harness: Harness) -> None:
+        (one,) = await add(harness, "a")
+        await harness.service.set([one.id], Changes(limit=500, connections=2, group="g"))
+        outcome = await harness.service.set([one.id[:8]], Changes(priority=3))
+        (changed,) = outcome.changed
+        assert changed.request == dataclasses.replace(
+            one.request, limit=500, connections=2, group="g", priority=3
+        )
+        assert (await harness.service.find(one.id)).download == changed
+
+    async def test_nothing_takes_a_wish_back(self, harness: Harness) -> None:
+        (one,) = await add(harness, "a")
+        await harness.service.set([one.id], Changes(limit=500, connections=2, group="g"))
+        outcome = await harness.service.set([one.id], Changes(limit=0, connections=0, group=""))
+        assert outcome.changed[0].request == one.request
+
+    async def test_a_priority_changes_the_order(self, harness: Harness) -> None:
+        _, two = await add(harness, "a", "b")
+        await harness.service.set([two.id], Changes(priority=1))
+        assert await names(harness) == ["b", "a"]
+
+    async def test_what_cannot_be_meant_changes_nothing(self, harness: Harness) -> None:
+        one, two = await add(harness, "a", "b")
+        for changes in (Changes(connections=33), Changes(limit=-1), Changes(connections=-1)):
+            await raises(UsageError.code, harness.service.set([one.id, two.id], changes))
+        await raises(UnknownIdError.code, harness.service.set([one.id, "zzz"], Changes(priority=1)))
+        views = await harness.service.downloads()
+        assert [view.download.request for view in views] == [one.request, two.request]
+
+    async def test_everybody_hears_of_it(self, harness: Harness) -> None:
+        (one,) = await add(harness, "a")
+        async with harness.service.subscribe() as events:
+            await anext(events)
+            (changed,) = (await harness.service.set([one.id], Changes(limit=7))).changed
+            async for event in events:
+                if isinstance(event, Changed):
+                    assert event.downloads == (changed,)
+                    break
+
+
+class TestLimit:
+    async def test_without_a_change_it_tells_what_holds(self, harness: Harness) -> None:
+        limits = await harness.service.limit(LimitChanges())
+        assert limits == Limits(
+            rate=None,
+            rate_source=RateSource.SETTINGS,
+            active=4,
+            connections=8,
+            connections_per_host=8,
+        )
+
+    async def test_what_is_named_changes_and_the_rest_stays(self, harness: Harness) -> None:
+        await harness.service.limit(LimitChanges(rate=5000))
+        limits = await harness.service.limit(LimitChanges(active=9, connections_per_host=3))
+        assert (limits.rate, limits.rate_source) == (5000, RateSource.COMMAND)
+        assert (limits.active, limits.connections, limits.connections_per_host) == (9, 8, 3)
+        assert await harness.service.limit(LimitChanges()) == limits
+
+    async def test_no_limit_is_a_decision_and_a_reset_is_none(self, harness: Harness) -> None:
+        await harness.service.limit(LimitChanges(rate=5000, active=9))
+        limits = await harness.service.limit(LimitChanges(rate=0))
+        assert (limits.rate, limits.rate_source) == (None, RateSource.COMMAND)
+        limits = await harness.service.limit(LimitChanges(connections=2, reset=True))
+        assert (limits.rate_source, limits.active) == (RateSource.SETTINGS, 4)
+        assert limits.connections == 2
+
+    async def test_what_cannot_be_meant_changes_nothing(self, harness: Harness) -> None:
+        before = await harness.service.limit(LimitChanges())
+        for changes in (
+            LimitChanges(rate=-1),
+            LimitChanges(rate=5, active=0),
+            LimitChanges(rate=5, connections=33),
+            LimitChanges(connections_per_host=0, reset=True),
+        ):
+            await raises(UsageError.code, harness.service.limit(changes))
+        assert await harness.service.limit(LimitChanges()) == before
 
 
 class TestStatus:

@@ -9,7 +9,7 @@ import pytest
 from core.domain.errors import ConfigError, ErrorCode, ErrorInfo, UsageError, exit_code
 from core.domain.models import Checksum
 from core.domain.redact import is_secret_header, redact_url
-from core.domain.settings import LimitSettings, Settings, sections
+from core.domain.settings import DiskSettings, LimitSettings, Settings, sections
 from core.domain.units import parse_size
 
 
@@ -52,7 +52,15 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("https://h/f?a=1#x", "https://h/f?a=1#x"),
+        ("https://h/f?a=1&page=2", "https://h/f?a=1&page=2"),
+        (
+            "https://h/f?private_token=t&client_secret=s",
+            "https://h/f?private_token=…&client_secret=…",
+        ),
+        ("https://h/f#access_token=t", "https://h/f"),
+        ("https://h/go?to=http://u:pw@host/x", "https://h/go?to=http://host/x"),
+        ("https://h/http://u:pw@host/x", "https://h/http://host/x"),
+        ("https://h/file@2x.png", "https://h/file@2x.png"),
         ("https://me:pw@h:8080/f", "https://h:8080/f"),
         ("https://h/f?X-Amz-Signature=abc&a=1", "https://h/f?X-Amz-Signature=…&a=1"),
         ("https://h/f?a=1&token=abc", "https://h/f?a=1&token=…"),
@@ -86,3 +94,12 @@ def test_an_error_keeps_its_code_and_class_on_the_way_through_a_socket(code: Err
     assert info.to_error().info() == info
     assert info.to_error().exit_code == exit_code(code) != 0
     assert code is ErrorCode.INTERNAL or type(info.to_error()).code is code
+
+
+def test_the_high_mark_of_the_disk_follows_the_low_one() -> None:
+    assert DiskSettings(low_water="400").high_bytes == 500
+    assert DiskSettings(low_water="400", high_water="400").high_bytes == 400
+    with pytest.raises(ConfigError):
+        Settings(disk=DiskSettings(low_water="400", high_water="399"))
+    with pytest.raises(ConfigError):
+        Settings(disk=DiskSettings(low_water="much"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from core.adapters.catalog import Catalog
 from core.adapters.clock import Clock
 from core.adapters.http import HttpClient
+from core.adapters.network import Network
 from core.adapters.resume_data import ResumeStore
 from core.domain.models import Checksum, Download, DownloadRequest, DownloadView
 from core.domain.settings import DaemonSettings, LimitSettings, RetrySettings, Settings
@@ -33,14 +35,23 @@ class House:
         self.files.mkdir()
         self._stack = stack
 
-    async def engine(self, settings: Settings = SETTINGS, *, embedded: bool = False) -> Engine:
+    async def engine(
+        self,
+        settings: Settings = SETTINGS,
+        *,
+        embedded: bool = False,
+        clock: Clock | None = None,
+        network: Network | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> Engine:
         """Start an engine, which is closed at the end of the test."""
         engine = Engine(
             settings,
             catalog=Catalog(self.state),
             resume_data=ResumeStore(self.state / "resume_data"),
-            http=HttpClient(settings.network),
-            clock=Clock(),
+            http=HttpClient(settings.network, tls=tls),
+            clock=clock or Clock(),
+            network=network,
             embedded=embedded,
         )
         self._stack.push_async_callback(engine.close)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 
 import pytest
 
+from core.adapters.resume_data import ResumeStore
 from core.domain.errors import (
     DestinationError,
+    DiskFullError,
     ErrorCode,
     UnknownIdError,
     UsageError,
 )
-from core.domain.models import Checksum, Status, WaitReason
+from core.domain.models import Checksum, Download, Segment, Status, WaitReason
 from core.policy.ranges import OVERLAP
 from tests.engine.conftest import House, fetch, settled, until
-from tests.faults.model import content
+from tests.faults.model import Request, content
 from tests.faults.server import FaultServer
 
 SIZE = 3_000_000
@@ -192,6 +195,24 @@ async def test_a_file_that_changed_is_fetched_anew_and_never_mixed(
     assert done.resume_verdict.startswith("restarted")
 
 
+async def test_what_may_not_be_fetched_anew_fails_and_is_kept(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1_500_000)
+    request = dataclasses.replace(house.request(url), restart=False)
+    (download,) = await engine.add([request])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > 1_000_000)
+    await engine.pause([download.id])
+    kept = house.content("a.part")
+    fault_server.replace("a", OTHER, etag='"v2"', hold_after=None)
+    await engine.resume([download.id])
+    failed = await settled(engine, download)
+    assert failed.error is not None
+    assert failed.error.code is ErrorCode.CANNOT_RESUME
+    assert house.content("a.part") == kept
+
+
 async def test_a_login_page_on_resume_touches_nothing(
     house: House, fault_server: FaultServer
 ) -> None:
@@ -296,26 +317,148 @@ async def test_a_removal_keeps_files_unless_told_otherwise(
     assert list((house.state / "resume_data").iterdir()) == []
 
 
-async def test_the_file_is_found_whole_when_a_crash_came_before_the_record(
-    house: House, fault_server: FaultServer
-) -> None:
-    first = await house.engine()
-    url = fault_server.file("a", DATA, fail_after=SIZE - 1, fail_times=None)
-    (download,) = await first.add([house.request(url)])
-    await until(first, download, lambda view: view.progress.bytes_downloaded == SIZE - 1)
-    await first.pause([download.id])
-    record = (house.state / "resume_data" / f"{download.id}.json").read_bytes()
-    await first.close()
+async def whole_before_the_crash(house: House, fault_server: FaultServer) -> Download:
+    """Leave a paused download whose part file is whole and whose record says so."""
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, fail_after=SIZE - 1)
+    (download,) = await engine.add([house.request(url)])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded == SIZE - 1)
+    await engine.pause([download.id])
+    await engine.close()
     with (house.files / "a.part").open("ab") as file:
         file.write(DATA[-1:])
+    store = ResumeStore(house.state / "resume_data")
+    record = await store.load(download.id)
+    assert record is not None
+    await store.save(dataclasses.replace(record, done=(Segment(0, SIZE),)))
+    return download
+
+
+async def test_the_file_is_found_whole_when_a_crash_came_before_the_list_knew(
+    house: House, fault_server: FaultServer
+) -> None:
+    download = await whole_before_the_crash(house, fault_server)
     (house.files / "a.part").rename(house.files / "a")
-    (house.state / "resume_data" / f"{download.id}.json").write_bytes(record)
-    second = await house.engine()
-    await second.resume([download.id])
-    done = await settled(second, download)
+    requests = len(fault_server.requests)
+    engine = await house.engine()
+    await engine.resume([download.id])
+    done = await settled(engine, download)
     assert done.status is Status.COMPLETED
     assert house.names() == ["a"]
-    assert house.content("a") == DATA
+    assert len(fault_server.requests) == requests
+
+
+async def test_a_file_that_got_its_name_from_somebody_else_is_verified(
+    house: House, fault_server: FaultServer
+) -> None:
+    download = await whole_before_the_crash(house, fault_server)
+    (house.files / "a.part").rename(house.files / "a")
+    engine = await house.engine()
+    wrong = Checksum("sha256", hashlib.sha256(OTHER).hexdigest())
+    await engine.add([house.request(download.request.url, checksum=wrong)])
+    failed = await settled(engine, download)
+    assert failed.error is not None
+    assert failed.error.code is ErrorCode.CHECKSUM
+    assert house.names() == ["a.mismatch"]
+
+
+async def test_half_a_file_under_its_final_name_is_not_taken_for_the_whole(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1_500_000)
+    (download,) = await engine.add([house.request(url)])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > 1_000_000)
+    await engine.pause([download.id])
+    (house.files / "a.part").rename(house.files / "a")
+    fault_server.release("a")
+    await engine.resume([download.id])
+    done = await settled(engine, download)
+    assert done.name == "a (1)"
+    assert house.content("a (1)") == DATA
+
+
+async def test_a_checksum_that_joins_a_running_download_counts(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1_000_000)
+    (download,) = await engine.add([house.request(url)])
+    await fault_server.held("a")
+    wrong = Checksum("sha256", "0" * 64)
+    await engine.add([house.request(url, checksum=wrong)])
+    fault_server.release("a")
+    failed = await settled(engine, download)
+    assert failed.error is not None
+    assert failed.error.code is ErrorCode.CHECKSUM
+    assert list((house.state / "resume_data").glob("*.json")) == []
+
+
+async def test_a_removal_deletes_only_what_is_its_own(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    wrong = Checksum("sha256", "0" * 64)
+    first = await fetch(
+        engine, house.request(fault_server.file("a", DATA), name="same", checksum=wrong)
+    )
+    url = fault_server.file("b", OTHER, hold_after=1_000_000)
+    (second,) = await engine.add([house.request(url, name="same")])
+    await until(engine, second, lambda view: view.download.name_settled)
+    removal = await engine.remove([first.id], files=True)
+    assert removal.deleted_files == (str(house.files / "same.mismatch"),)
+    fault_server.release("b")
+    assert (await settled(engine, second)).status is Status.COMPLETED
+    (house.files / "same").unlink()
+    (house.files / "same").write_bytes(b"mine")
+    removal = await engine.remove([second.id], files=True)
+    assert removal.deleted_files == ()
+    assert house.content("same") == b"mine"
+
+
+async def test_a_server_that_sends_crumbs_is_not_asked_for_ever(
+    house: House, fault_server: FaultServer
+) -> None:
+    async def crumbs(request: Request, writer: asyncio.StreamWriter) -> bool:
+        start = int((request.range or "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        end = min(start + 4, 19)
+        head = f"HTTP/1.1 206 P\r\nContent-Range: bytes {start}-{end}/20\r\n"
+        writer.write(f"{head}Content-Length: {end + 1 - start}\r\n\r\n".encode())
+        writer.write(b"hello"[: end + 1 - start])
+        return True
+
+    engine = await house.engine()
+    failed = await fetch(engine, house.request(fault_server.script("a", crumbs)))
+    assert failed.error is not None
+    assert failed.error.code is ErrorCode.INCOMPLETE
+    assert len(fault_server.requests) < 20
+
+
+async def test_a_finished_download_keeps_no_secret(house: House, fault_server: FaultServer) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA).replace("http://", "http://me:hunter2@") + "?token=t0ps3cret"
+    request = dataclasses.replace(house.request(url), headers={"X-Api-Key": "s3same", "A": "b"})
+    done = await fetch(engine, request)
+    assert done.request.headers == {"A": "b"}
+    await engine.close()
+    stored = (house.state / "downloads.json").read_text()
+    assert not any(secret in stored for secret in ("hunter2", "t0ps3cret", "s3same"))
+
+
+async def test_what_could_not_be_stored_is_not_in_the_list(
+    house: House, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA)
+
+    async def full() -> None:
+        raise DiskFullError("no space")
+
+    monkeypatch.setattr(engine._ledger, "flush", full)
+    with pytest.raises(DiskFullError):
+        await engine.add([house.request(url)])
+    assert await engine.downloads() == []
+    monkeypatch.undo()
 
 
 async def test_no_more_run_at_once_than_the_limit(house: House, fault_server: FaultServer) -> None:

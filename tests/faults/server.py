@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -44,10 +45,11 @@ class FaultServer:
     """Serves files at http://127.0.0.1:PORT/ and spoils them as told; an async context manager.
 
     `requests` holds every request in the order of arrival. What a script raises is raised again
-    at the end of the context, so that a broken script fails its test.
+    at the end of the context, so that a broken script fails its test. With `tls` it speaks https.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.requests: list[Request] = []
         self.connections = 0
         self.open_connections = 0
@@ -59,7 +61,7 @@ class FaultServer:
         self._port = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls)
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -84,13 +86,13 @@ class FaultServer:
     async def restart(self) -> None:
         """Listen on the same port again after `stop`."""
         self._server = await asyncio.start_server(
-            self._connected, "127.0.0.1", self._port, reuse_address=True
+            self._connected, "127.0.0.1", self._port, reuse_address=True, ssl=self._tls
         )
 
     @property
     def url(self) -> str:
         """The address of the server, without a slash at its end."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}"
 
     def url_of(self, name: str) -> str:
         """Return the address of a file."""
@@ -176,7 +178,8 @@ class FaultServer:
         self.open_connections += 1
         number = self.connections
         # What drain() has let through is with the kernel, so that a cut loses none of it.
-        writer.transport.set_write_buffer_limits(high=0)
+        # (TLS in asyncio would pause for ever at 0.)
+        writer.transport.set_write_buffer_limits(high=1 if self._tls else 0, low=0)
         try:
             while await self._exchange(reader, writer, number):
                 pass

@@ -78,6 +78,11 @@ def test_an_encoded_slash_is_decoded_before_the_last_segment_is_taken() -> None:
     assert suggest(disposition=None, url="http://h/a%2F..%2F..%2Fetc%2Fshadow") == "shadow"
 
 
+def test_a_name_from_outside_does_not_hide() -> None:
+    named = "attachment; filename*=UTF-8''.bash_profile"
+    assert suggest(disposition=named, url="http://h/x") == "_.bash_profile"
+
+
 def test_a_url_without_a_path_gives_the_fallback() -> None:
     assert suggest(disposition=None, url="http://host") == "download"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.domain.errors import RedirectError
-from core.policy.redirects import LIMIT, Hop, follow
+from core.policy.redirects import LIMIT, Hop, check_reach, follow
 
 SECRETS = {
     "Authorization": "Basic x",
@@ -50,3 +50,26 @@ def test_a_chain_of_more_than_ten_is_a_loop() -> None:
     follow(Hop("http://h/a", {}), "/b", count=LIMIT - 1)
     with pytest.raises(RedirectError, match="more than 10"):
         follow(Hop("http://h/a", {}), "/b", count=LIMIT)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "192.168.0.1",
+        "169.254.169.254",
+        "::1",
+        "fe80::1",
+        "::ffff:10.0.0.1",
+    ],
+)
+def test_the_world_leads_nobody_into_a_private_network(target: str) -> None:
+    with pytest.raises(RedirectError, match="private"):
+        check_reach(["93.184.216.34"], ["93.184.216.34", target])
+    check_reach(["192.168.7.7"], [target])
+
+
+def test_the_world_leads_where_it_likes_in_the_world() -> None:
+    check_reach(["93.184.216.34"], ["2606:2800:220:1::1"])
+    check_reach(["93.184.216.34"], [])

@@ -16,7 +16,14 @@ from core.domain.errors import (
     WinchError,
 )
 from core.domain.settings import RetrySettings
-from core.policy.retry import GiveUp, RetryAfter, RetryPolicy, parse_retry_after
+from core.policy.retry import (
+    REFILL,
+    GiveUp,
+    RetryAfter,
+    RetryBudget,
+    RetryPolicy,
+    parse_retry_after,
+)
 
 POLICY = RetryPolicy(RetrySettings(attempts=5, base=1.0, cap=60.0, retry_after_cap=100.0))
 
@@ -70,3 +77,33 @@ def test_the_server_says_how_long_up_to_a_cap(asked: float, waits: float) -> Non
 )
 def test_retry_after_has_two_forms(field: str | None, seconds: float | None) -> None:
     assert parse_retry_after(field, now=40.0) == seconds
+
+
+def test_failures_weigh_more_and_more_while_nothing_arrives() -> None:
+    budget = RetryBudget()
+    assert [budget.failed(0, 10**9) for _ in range(3)] == [1, 2, 3]
+
+
+def test_what_arrives_makes_failures_good() -> None:
+    budget = RetryBudget()
+    for _ in range(5):
+        budget.failed(0, None)
+    assert budget.failed(2 * REFILL, None) == 4
+    assert budget.failed(100 * REFILL, None) == 1
+
+
+def test_of_a_small_file_every_hundredth_counts() -> None:
+    budget = RetryBudget()
+    assert [budget.failed(done, 100_000) for done in (0, 1_000, 2_000, 3_000)] == [1, 1, 1, 1]
+
+
+def test_a_server_that_cuts_after_every_byte_is_given_up() -> None:
+    budget = RetryBudget()
+    weights = [budget.failed(done, 1_000_000) for done in range(10)]
+    assert weights == list(range(1, 11))
+
+
+def test_bytes_that_come_a_second_time_make_nothing_good() -> None:
+    budget = RetryBudget()
+    budget.failed(5 * REFILL, None)
+    assert [budget.failed(done * REFILL, None) for done in (0, 5, 0, 5)] == [2, 3, 4, 5]

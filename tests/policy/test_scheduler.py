@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.models import Download, DownloadRequest
-from core.policy.scheduler import Scheduler
+from core.policy.scheduler import Assignment, Scheduler
 
 
 def download(number: int, *, priority: int = 0, order: float | None = None) -> Download:
@@ -21,29 +21,33 @@ def download(number: int, *, priority: int = 0, order: float | None = None) -> D
     )
 
 
+def assign(scheduler: Scheduler, *, active: int, now: float, per_host: int = 99) -> Assignment:
+    return scheduler.assign(active=active, now=now, per_host=lambda _: per_host)
+
+
 def test_priority_goes_before_the_order_of_the_queue() -> None:
     scheduler = Scheduler()
     for number, priority in ((1, 0), (2, 5), (3, 0), (4, 5)):
         scheduler.wait(download(number, priority=priority))
-    assert scheduler.assign(active=3, now=0.0).start == ("0002", "0004", "0001")
-    assert scheduler.assign(active=3, now=0.0).start == ()
+    assert assign(scheduler, active=3, now=0.0).start == ("0002", "0004", "0001")
+    assert assign(scheduler, active=3, now=0.0).start == ()
 
 
 def test_an_end_makes_room_for_the_next() -> None:
     scheduler = Scheduler()
     for number in (1, 2):
         scheduler.wait(download(number))
-    assert scheduler.assign(active=1, now=0.0).start == ("0001",)
+    assert assign(scheduler, active=1, now=0.0).start == ("0001",)
     scheduler.forget("0001")
-    assert scheduler.assign(active=1, now=0.0).start == ("0002",)
+    assert assign(scheduler, active=1, now=0.0).start == ("0002",)
 
 
 def test_a_delayed_download_waits_and_says_until_when() -> None:
     scheduler = Scheduler()
     scheduler.wait(download(1), not_before=10.0)
-    early = scheduler.assign(active=4, now=9.9)
+    early = assign(scheduler, active=4, now=9.9)
     assert (early.start, early.wake_at) == ((), 10.0)
-    late = scheduler.assign(active=4, now=10.0)
+    late = assign(scheduler, active=4, now=10.0)
     assert (late.start, late.wake_at) == (("0001",), None)
 
 
@@ -51,15 +55,15 @@ def test_a_delay_does_not_hold_up_the_others() -> None:
     scheduler = Scheduler()
     scheduler.wait(download(1), not_before=10.0)
     scheduler.wait(download(2))
-    assert scheduler.assign(active=1, now=0.0).start == ("0002",)
+    assert assign(scheduler, active=1, now=0.0).start == ("0002",)
 
 
 def test_over_a_lowered_limit_the_last_ones_stop() -> None:
     scheduler = Scheduler()
     for number in (1, 2, 3):
         scheduler.wait(download(number))
-    scheduler.assign(active=3, now=0.0)
-    assert scheduler.assign(active=1, now=0.0).stop == ("0003", "0002")
+    assign(scheduler, active=3, now=0.0)
+    assert assign(scheduler, active=1, now=0.0).stop == ("0003", "0002")
 
 
 def test_a_new_place_counts_while_waiting() -> None:
@@ -67,7 +71,7 @@ def test_a_new_place_counts_while_waiting() -> None:
     for number in (1, 2):
         scheduler.wait(download(number))
     scheduler.reorder(download(2, order=0.5))
-    assert scheduler.assign(active=1, now=0.0).start == ("0002",)
+    assert assign(scheduler, active=1, now=0.0).start == ("0002",)
 
 
 def test_what_is_forgotten_does_not_start() -> None:
@@ -76,8 +80,45 @@ def test_what_is_forgotten_does_not_start() -> None:
     scheduler.wait(download(2))
     scheduler.forget("0001")
     scheduler.forget("0002")
-    assert scheduler.assign(active=4, now=9.0).start == ()
+    assert assign(scheduler, active=4, now=9.0).start == ()
     assert len(scheduler) == 0
+
+
+def test_a_busy_host_does_not_hold_up_the_others() -> None:
+    scheduler = Scheduler()
+    for number in (1, 2, 3):
+        scheduler.wait(download(number), host="busy")
+    scheduler.wait(download(4), host="idle")
+    first = assign(scheduler, active=4, now=0.0, per_host=2)
+    assert (first.start, first.held) == (("0001", "0002", "0004"), ("0003",))
+    scheduler.forget("0001")
+    assert assign(scheduler, active=3, now=0.0, per_host=2).start == ("0003",)
+
+
+def test_what_is_to_start_now_starts_beyond_the_limits_and_pushes_the_last_out() -> None:
+    scheduler = Scheduler()
+    for number in (1, 2):
+        scheduler.wait(download(number), host="h")
+    scheduler.wait(download(3), host="h", not_before=100.0)
+    assert assign(scheduler, active=2, now=0.0, per_host=2).start == ("0001", "0002")
+    scheduler.force("0003")
+    assignment = assign(scheduler, active=2, now=0.0, per_host=2)
+    assert (assignment.start, assignment.stop) == (("0003",), ("0002",))
+
+
+def test_nobody_else_stops_while_one_is_stopping() -> None:
+    scheduler = Scheduler()
+    for number in (1, 2):
+        scheduler.wait(download(number), host="h")
+    assign(scheduler, active=2, now=0.0, per_host=9)
+    scheduler.wait(download(3), host="h")
+    scheduler.force("0003")
+    assert assign(scheduler, active=2, now=0.0, per_host=9).stop == ("0002",)
+    assert assign(scheduler, active=2, now=0.0, per_host=9).stop == ()
+    assert assign(scheduler, active=1, now=0.0, per_host=9).stop == ("0003",)
+    scheduler.forget("0002")
+    scheduler.forget("0003")
+    assert assign(scheduler, active=1, now=0.0, per_host=9).stop == ()
 
 
 @given(
@@ -104,7 +145,7 @@ def test_the_limit_holds_and_nothing_starts_twice(steps: list[tuple[str, int, in
             waiting.discard(item.id)
             running.discard(item.id)
         elif step == "assign":
-            start = scheduler.assign(active=2, now=float(now)).start
+            start = assign(scheduler, active=2, now=float(now)).start
             assert set(start) <= waiting
             waiting -= set(start)
             running |= set(start)

@@ -13,7 +13,7 @@ def stream(bucket: TokenBucket, sizes: list[int], *, oversleep: float = 0.0) -> 
     """Return the seconds that these reads take with nothing but the limit to wait for."""
     now = 0.0
     for size in sizes:
-        wait = bucket.charge(size, now)
+        wait = bucket.wait(bucket.charge(size, now), now)
         now += wait + (oversleep if wait else 0.0)
     return now
 
@@ -43,7 +43,8 @@ def test_streams_that_share_a_bucket_share_the_rate() -> None:
     counts = [0] * 4
     for _ in range(4000):
         turn = min(range(4), key=lambda index: clocks[index])
-        clocks[turn] += bucket.charge(10, clocks[turn])
+        now = clocks[turn]
+        clocks[turn] = now + bucket.wait(bucket.charge(10, now), now)
         counts[turn] += 10
     assert max(counts) - min(counts) <= 20
     assert sum(counts) / max(clocks) == pytest.approx(1000, rel=0.03)
@@ -51,16 +52,56 @@ def test_streams_that_share_a_bucket_share_the_rate() -> None:
 
 def test_without_a_limit_nothing_waits() -> None:
     bucket = TokenBucket(None, 0.0)
-    assert bucket.charge(10**12, 0.0) == 0.0
+    assert bucket.wait(bucket.charge(10**12, 0.0), 0.0) == 0.0
     assert bucket.portion() is None
 
 
-def test_a_limit_can_change_while_bytes_flow() -> None:
+def test_a_new_rate_holds_for_those_who_wait_already() -> None:
     bucket = TokenBucket(1000.0, 0.0)
-    assert bucket.charge(1000, 0.0) == pytest.approx(1.0)
-    bucket.set_rate(2000.0, 0.0)
-    assert bucket.charge(0, 0.0) == pytest.approx(0.5)
-    bucket.set_rate(None, 0.0)
-    assert bucket.charge(10**9, 0.0) == 0.0
+    mark = bucket.charge(4000, 0.0)
+    assert bucket.wait(mark, 1.0) == pytest.approx(3.0)
+    bucket.set_rate(2000.0, 1.0)
+    assert bucket.wait(mark, 1.0) == pytest.approx(1.5)
+    bucket.set_rate(None, 2.0)
+    assert bucket.wait(mark, 2.0) == 0.0
+
+
+def test_a_limit_that_comes_finds_neither_debt_nor_savings() -> None:
+    bucket = TokenBucket(None, 0.0)
+    bucket.charge(10**9, 0.0)
     bucket.set_rate(1000.0, 5.0)
-    assert bucket.charge(100, 5.0) == pytest.approx(0.1)
+    assert bucket.wait(bucket.charge(100, 5.0), 5.0) == pytest.approx(0.1)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([50e3, 3e6, 500e6]), st.floats(0.5, 5)), min_size=1),
+    st.integers(1, 8),
+)
+def test_the_rates_hold_however_often_they_change(
+    stretches: list[tuple[float, float]], streams: int
+) -> None:
+    bucket = TokenBucket(stretches[0][0], 0.0)
+    marks = [0.0] * streams
+    now, taken = 0.0, 0
+    for rate, seconds in stretches:
+        bucket.set_rate(rate, now)
+        end = now + seconds
+        while now < end:
+            turn = min(range(streams), key=lambda index: bucket.wait(marks[index], now))
+            now = min(end, now + bucket.wait(marks[turn], now))
+            if bucket.wait(marks[turn], now) <= 1e-9:
+                portion = bucket.portion() or 0
+                marks[turn] = bucket.charge(portion, now)
+                taken += portion
+    allowed = sum(rate * seconds for rate, seconds in stretches)
+    slack = streams * BURST * max(rate for rate, _ in stretches) + 1
+    assert abs(taken - allowed) <= slack
+
+
+@pytest.mark.parametrize("rate", [1_000_000.0, 500_000_000.0])
+def test_of_many_who_share_a_rate_none_waits_long_for_its_turn(rate: float) -> None:
+    bucket = TokenBucket(rate, 0.0)
+    portion = bucket.portion()
+    assert portion is not None
+    waits = [bucket.wait(bucket.charge(portion, 0.0), 0.0) for _ in range(32)]
+    assert max(waits) < 0.25

@@ -87,20 +87,22 @@ def test_a_completed_file_is_whole_whatever_was_reported_last() -> None:
 
 
 def test_a_status_tells_why_a_download_waits() -> None:
-    assert status_text(sample(wait_reason=WaitReason.QUEUED), NOW) == "queued"
+    assert status_text(sample(wait_reason=WaitReason.QUEUED), Progress(), NOW) == "queued"
     waiting = sample(
         wait_reason=WaitReason.RETRY, retry_at=NOW + timedelta(seconds=42), error=STALLED
     )
-    assert status_text(waiting, NOW) == "retry in 0:42 (503 Service Unavailable)"
-    assert status_text(waiting, NOW + timedelta(seconds=50)).startswith("retry in 0:00")
+    assert status_text(waiting, Progress(), NOW) == "retry in 0:42 (503 Service Unavailable)"
+    assert status_text(waiting, Progress(), NOW + timedelta(seconds=50)).startswith("retry in 0:00")
 
 
 def test_a_status_tells_what_an_active_download_does() -> None:
-    assert status_text(sample(status=Status.ACTIVE, phase=Phase.VERIFYING), NOW) == "verifying"
+    verifying = sample(status=Status.ACTIVE, phase=Phase.VERIFYING, total_bytes=4000)
+    assert status_text(verifying, Progress(), NOW) == "verifying"
+    assert status_text(verifying, Progress(verified=1000), NOW) == "verifying 25%"
 
 
 def test_a_status_tells_why_a_download_failed() -> None:
-    assert status_text(sample(status=Status.FAILED, error=STALLED), NOW) == (
+    assert status_text(sample(status=Status.FAILED, error=STALLED), Progress(), NOW) == (
         "failed: 503 Service Unavailable"
     )
 
@@ -108,7 +110,12 @@ def test_a_status_tells_why_a_download_failed() -> None:
 def test_a_file_that_nothing_vouches_for_is_called_unverified() -> None:
     verdict = "unverified: server gives no validator and no ranges"
     done = sample(status=Status.COMPLETED, resume_verdict=verdict)
-    assert status_text(done, NOW) == "done, unverified"
+    assert status_text(done, Progress(), NOW) == "done, unverified"
+
+
+def test_a_file_that_was_there_before_is_called_skipped() -> None:
+    done = sample(status=Status.COMPLETED, resume_verdict="skipped: the file exists")
+    assert status_text(done, Progress(), NOW) == "done, skipped"
 
 
 def test_the_reason_runs_on_where_rate_and_eta_would_be_empty() -> None:
@@ -134,3 +141,10 @@ def test_foreign_text_changes_nothing_but_its_own_cells(text: str, width: int) -
         (cell.x, cell_len(cell.text)) for cell in plain
     ]
     assert not any(mark in text_of(cells) for mark in FORBIDDEN)
+
+
+def test_what_lies_outside_of_a_download_is_told_with_its_reason() -> None:
+    full = ErrorInfo(code=ErrorCode.DISK_FULL, message="1.0 MiB of room are missing in /d")
+    waiting = sample(wait_reason=WaitReason.DISK_LOW, error=full)
+    assert status_text(waiting, Progress(), NOW) == "disk low (1.0 MiB of room are missing in /d)"
+    assert status_text(sample(wait_reason=WaitReason.NO_NETWORK), Progress(), NOW) == "no network"

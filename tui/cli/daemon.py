@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 
 from core import launcher
 from core.domain.errors import ExitCode
@@ -24,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     match args.action:
         case "run":
             # It has signal handlers of its own: told to stop, it ends well, with 0.
-            asyncio.run(launcher.run_daemon(lambda: say("the daemon runs; Ctrl-C ends it")))
+            launcher.run_engine(launcher.run_daemon(lambda: say("the daemon runs; Ctrl-C ends it")))
             return ExitCode.OK
         case "start":
             return Signals().run(_start())

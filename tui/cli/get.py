@@ -33,7 +33,8 @@ def run(args: argparse.Namespace) -> int:
     """Download and return the exit status of the first that failed."""
     requests = from_arguments(args, launcher.load_settings().downloads.directory)
     signals = Signals()
-    return signals.run(_Get(args, signals).run(requests))
+    run_loop = launcher.run_engine if args.embedded else asyncio.run
+    return signals.run(_Get(args, signals).run(requests), run_loop)
 
 
 def wait(args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import datetime
 
-from core.domain.models import DownloadView
+from core.domain.models import DownloadRequest, DownloadView
 from core.domain.redact import redact_url
 from tui import format as fmt
 from tui.cli.client import connected
@@ -26,6 +26,7 @@ def ls(args: argparse.Namespace) -> int:
 
     async def ask() -> int:
         async with connected() as service:
+            notices = (await service.status()).notices
             views = [
                 view
                 for view in await service.downloads()
@@ -38,6 +39,8 @@ def ls(args: argparse.Namespace) -> int:
                 out(line)
         else:
             say("no downloads")
+        for notice in notices:
+            say(fmt.clean(notice))
         return 0
 
     return Signals().run(ask())
@@ -86,11 +89,13 @@ def details(view: DownloadView) -> list[str]:
         ("name", download.name),
         ("url", redact_url(request.url)),
         ("path", download.path),
-        ("status", state(download)),
+        ("status", state(download, progress)),
         ("done", amount(download, bytes_done(download, progress))),
         ("rate", fmt.rate(progress.rate) if moving else None),
         ("time left", fmt.duration(progress.eta) if moving else None),
-        ("connections", str(progress.connections) if moving else None),
+        ("connections", _connections(progress.connections if moving else None, request)),
+        ("limit", fmt.rate(request.limit) if request.limit else None),
+        ("mirrors", "  ".join(redact_url(url) for url in request.mirrors)),
         ("position", str(view.position)),
         ("priority", str(request.priority)),
         ("group", request.group),
@@ -110,12 +115,20 @@ def details(view: DownloadView) -> list[str]:
     return lines
 
 
+def _connections(now: int | None, request: DownloadRequest) -> str | None:
+    """Return `3 of at most 4`, or the part of it that is known."""
+    parts = [] if now is None else [str(now)]
+    if request.connections is not None:
+        parts.append(f"at most {request.connections}")
+    return " of ".join(parts)
+
+
 def _row(view: DownloadView) -> tuple[str, ...]:
     download, progress = view.download, view.progress
     moving = is_moving(download)
     return (
         fmt.short_id(download.id),
-        state(download),
+        state(download, progress),
         fmt.percent(bytes_done(download, progress), download.total_bytes),
         fmt.size(download.total_bytes),
         fmt.rate(progress.rate) if moving else "-",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from core.domain.errors import UsageError
-from core.domain.models import Status
+from core.domain.models import Conflict, Status
 from core.domain.version import VERSION
 
 
@@ -64,7 +64,7 @@ def _count(text: str) -> int:
 
 
 # argparse names the converter in its message: "invalid … value: 'x'".
-_positive.__name__ = "position (1 or more)"
+_positive.__name__ = "number (1 or more)"
 _count.__name__ = "count (0 or more)"
 
 
@@ -79,8 +79,27 @@ def _request(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", metavar="NAME", help="the file's name; with one URL only")
     add("-i", "--input", metavar="FILE", help="read URLs from a file, one per line; - is stdin")
     add("--checksum", metavar="ALG:HEX", help="what the whole file must have; with one URL only")
+    add(
+        "--conflict",
+        metavar="RULE",
+        choices=[rule.value for rule in Conflict],
+        help="if the file exists: rename, skip, overwrite or fail (default: the setting)",
+    )
     add("--retries", metavar="N", type=_count, help="how often to try again (default: the setting)")
+    add("-x", "--connections", metavar="N", type=_positive, help="at most so many at once")
+    add("--limit", metavar="RATE", help="bytes per second, such as 500k; off for none")
+    add(
+        "--mirror",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="where the same file is too; may be given again; with one URL only",
+    )
     add("--header", metavar="'K: V'", action="append", default=[], help="send this header as well")
+    add("--cookies", metavar="FILE", help="send the cookies of a cookies.txt (Netscape format)")
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--user", metavar="USER[:PASSWORD]", help="log in; asks for what is missing")
+    who.add_argument("--bearer", metavar="TOKEN", help="log in with a token")
     _json(parser)
 
 
@@ -131,6 +150,37 @@ def _move(parser: argparse.ArgumentParser) -> None:
     ):
         where.add_argument(f"--{name}", dest="to", action="store_const", const=name, help=text)
     where.add_argument("--to", metavar="N", type=_positive, help="to this place; 1 is the first")
+
+
+def _set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", metavar="ID", help="ids, or how they begin")
+    add = parser.add_argument
+    add("--priority", metavar="N", type=int, help="higher goes first; 0 is ordinary")
+    add("--limit", metavar="RATE", help="bytes per second, such as 500k; off for none")
+    add(
+        "-x",
+        "--connections",
+        metavar="N",
+        type=_count,
+        help="at most so many at once; 0 is what the settings say",
+    )
+    add("--group", metavar="NAME", help="a name for what belongs together; '' for none")
+    add("--now", action="store_true", help="start at once; the last of the running ones makes room")
+
+
+def _limit(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "rate",
+        nargs="?",
+        metavar="RATE",
+        help="bytes per second for all downloads together, such as 2M; off: no limit; auto: take"
+        " back all that was changed here, so that the settings and their timetable hold",
+    )
+    add("--active", metavar="N", type=_positive, help="downloads at once")
+    add("-x", "--connections", metavar="N", type=_positive, help="connections of one download")
+    add("--per-host", metavar="N", type=_positive, help="connections to one host")
+    _json(parser)
 
 
 def _wait(parser: argparse.ArgumentParser) -> None:
@@ -217,6 +267,18 @@ COMMANDS: dict[str, Command] = {
         "tui.cli.queue:move",
         _move,
         ("winch move 3f --top", "winch move 3f a0 --to 2"),
+    ),
+    "set": Command(
+        "change priority and limits of downloads, also while they run",
+        "tui.cli.queue:change",
+        _set,
+        ("winch set 3f --limit 500k", "winch set 3f a0 --priority 5 -x 4", "winch set 3f --now"),
+    ),
+    "limit": Command(
+        "show or change the limits of all downloads together",
+        "tui.cli.limits:run",
+        _limit,
+        ("winch limit 2M", "winch limit off", "winch limit --active 8", "winch limit auto"),
     ),
     "wait": Command(
         "end when downloads are done, with their exit code",

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
-from core.domain.models import Download, Status, WaitReason
+from core.domain.models import TELLING, Download, Status
 from tui import format as fmt
 from tui.cli.following import Following
 from tui.cli.terminal import can_redraw, say
@@ -145,8 +145,8 @@ class Reports:
     def _between(self, download: Download, following: Following, reported: _Reported) -> None:
         progress = following.progress(download.id)
         now = self._now()
-        words = state(download)
-        waits = download.wait_reason is WaitReason.RETRY
+        words = state(download, progress)
+        waits = download.wait_reason in TELLING
         total = download.total_bytes
         percent = 100 * progress.bytes_downloaded // total if total else 0
         moving = words == "downloading"
@@ -177,7 +177,7 @@ def live_lines(following: Following, *, columns: int, rows: int) -> list[str]:
 
 
 def _is_worth_a_line(download: Download) -> bool:
-    return download.status is Status.ACTIVE or download.wait_reason is WaitReason.RETRY
+    return download.status is Status.ACTIVE or download.wait_reason in TELLING
 
 
 def _line(download: Download, following: Following) -> str:
@@ -188,7 +188,7 @@ def _line(download: Download, following: Following) -> str:
         left = f" {fmt.duration(progress.eta)} left" if progress.eta is not None else ""
         return f"{line} {fmt.rate(progress.rate)}{left}"
     reason = f": {fmt.clean(download.error.message)}" if download.error is not None else ""
-    return f"{line} {state(download)}{reason}"
+    return f"{line} {state(download, progress)}{reason}"
 
 
 def _summary(following: Following, unfinished: list[Download]) -> str:

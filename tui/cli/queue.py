@@ -1,4 +1,4 @@
-"""`add`, `pause`, `resume`, `retry`, `cancel`, `rm` and `move`: change the queue and leave.
+"""`add`, `pause`, `resume`, `retry`, `cancel`, `rm`, `move`, `set`: change the queue and leave.
 
 What refuses is named on stderr, one line each, and makes the exit status 1; the others are done.
 """
@@ -13,7 +13,8 @@ from pathlib import Path
 from core import launcher
 from core.domain.errors import ExitCode, StoppedError, UsageError
 from core.domain.models import Download, Status
-from core.domain.service import DownloadService, MoveTo, Outcome
+from core.domain.service import Changes, DownloadService, MoveTo, Outcome
+from core.domain.units import parse_rate
 from tui.cli.client import connected
 from tui.cli.records import dump, record
 from tui.cli.requests import from_arguments
@@ -74,6 +75,28 @@ def move(args: argparse.Namespace) -> int:
         raise UsageError("there is nothing to move", hint="name downloads by their ids")
     to = args.to if isinstance(args.to, int) else MoveTo(args.to)
     return _change("moved", lambda service: service.move(args.ids, to))
+
+
+def change(args: argparse.Namespace) -> int:
+    """Change what was asked for of downloads, which holds at once for those that run too."""
+    if not args.ids:
+        raise UsageError("there is nothing to change", hint="name downloads by their ids")
+    changes = Changes(
+        priority=args.priority,
+        limit=None if args.limit is None else parse_rate(args.limit) or 0,
+        connections=args.connections,
+        group=args.group,
+    )
+    if changes == Changes() and not args.now:
+        raise UsageError("there is no change", hint="see 'winch set --help'")
+
+    async def ask(service: DownloadService) -> Outcome:
+        outcome = Outcome()
+        if changes != Changes():
+            outcome = await service.set(args.ids, changes)
+        return await service.start_now(args.ids) if args.now else outcome
+
+    return _change("changed", ask)
 
 
 def rm(args: argparse.Namespace) -> int:

@@ -33,6 +33,8 @@ def record(view: DownloadView) -> dict[str, object]:
         "position": view.position,
         "connections": progress.connections,
         "group": request.group,
+        "limit": request.limit,
+        "mirrors": [redact_url(url) for url in request.mirrors],
         "retry_count": download.retry_count,
         "error_code": error and error.code.value,
         "error_message": error and error.message,

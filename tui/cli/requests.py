@@ -11,13 +11,18 @@ import dataclasses
 import os
 import re
 import sys
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
+from getpass import getpass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.domain.errors import UsageError
-from core.domain.models import Checksum, DownloadRequest
+from core.domain.models import Checksum, Conflict, DownloadRequest
 from core.domain.redact import redact_url
+from core.domain.settings import check_limit
+from core.domain.units import parse_rate
+from tui.format import clean
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f]")
@@ -31,16 +36,24 @@ def from_arguments(args: argparse.Namespace, directory: str) -> list[DownloadReq
     urls = list(dict.fromkeys(_urls(args.urls, args.input)))
     if not urls:
         raise UsageError("there is no URL to download", hint="name one, or -i FILE")
-    for option, value in (("-o", args.output), ("--checksum", args.checksum)):
-        if value is not None and len(urls) > 1:
+    only_one = (("-o", args.output), ("--checksum", args.checksum), ("--mirror", args.mirror))
+    for option, value in only_one:
+        if value not in (None, []) and len(urls) > 1:
             raise UsageError(f"{option} fits one URL, but there are {len(urls)}")
+    if args.connections is not None:
+        check_limit("connections", args.connections)
     shared = DownloadRequest(
         url="",
         directory=absolute(args.directory or directory),
         name=None if args.output is None else _name(args.output),
         checksum=None if args.checksum is None else Checksum.parse(args.checksum),
+        conflict=None if args.conflict is None else Conflict(args.conflict),
         retries=args.retries,
-        headers=_headers(args.header),
+        connections=args.connections,
+        limit=None if args.limit is None else parse_rate(args.limit),
+        mirrors=tuple(dict.fromkeys(map(check_url, args.mirror))),
+        headers=_headers(args.header, _login(args)),
+        cookies=_cookies(args.cookies),
         priority=getattr(args, "priority", 0),
         group=getattr(args, "group", None),
         paused=getattr(args, "paused", False),
@@ -115,8 +128,23 @@ def _name(name: str) -> str:
     return _text(name, "the name")
 
 
-def _headers(lines: Iterable[str]) -> Mapping[str, str]:
+def _login(args: argparse.Namespace) -> str | None:
+    """Return what proves to the server who asks (RFC 7617, RFC 6750), as an Authorization."""
+    if args.bearer is not None:
+        return f"Bearer {args.bearer}"
+    if args.user is None:
+        return None
+    user, colon, password = args.user.partition(":")
+    if not colon and sys.stdin.isatty():
+        password = getpass(f"winch: password of {clean(user)}: ", sys.stderr)
+    pair = _text(f"{user}:{password}", "the user's name or password")
+    return f"Basic {b64encode(pair.encode()).decode()}"
+
+
+def _headers(lines: Iterable[str], login: str | None) -> Mapping[str, str]:
     headers = {}
+    if login is not None:
+        lines = [*lines, f"Authorization: {login}"]
     for line in lines:
         name, colon, value = line.partition(":")
         # The value may be a secret, and without a colon the line may be all value: never repeated.
@@ -124,8 +152,22 @@ def _headers(lines: Iterable[str]) -> Mapping[str, str]:
             raise UsageError("a --header is no header", hint="write it as 'Name: value'")
         if re.search(r"[\x00\r\n]", value):
             raise UsageError(f"the value of the header '{name}' holds a line break")
+        if name.strip().lower() == "authorization" and login not in (None, value.strip()):
+            raise UsageError(
+                "there are two ways to log in", hint="give --header, --user or --bearer, not two"
+            )
         headers[name.strip()] = _text(value.strip(), f"the header '{name}'")
     return headers
+
+
+def _cookies(file: str | None) -> str | None:
+    """Return where the cookies are, as the daemon has to hear it; raises UsageError."""
+    if file is None:
+        return None
+    path = absolute(file)
+    if not os.access(path, os.R_OK):
+        raise UsageError(f"the cookies in {file} cannot be read", hint="see --cookies FILE")
+    return path
 
 
 def _text(value: str, what: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any
 
@@ -27,15 +27,22 @@ class Signals:
         self._task: asyncio.Task[int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def run(self, main: Coroutine[Any, Any, int]) -> int:
-        """Return the coroutine's exit status, or 128+N when signal N ended it."""
+    def run(
+        self,
+        main: Coroutine[Any, Any, int],
+        run: Callable[[Coroutine[Any, Any, int]], int] = asyncio.run,
+    ) -> int:
+        """Return the coroutine's exit status, or 128+N when signal N ended it.
+
+        `run` is what runs it in an event loop.
+        """
         before = {}
         for number in _SIGNALS:
             # One that is ignored (nohup, a background job of a script) stays ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, self._handle)
         try:
-            return asyncio.run(self._main(main))
+            return run(self._main(main))
         except asyncio.CancelledError:
             if self.received is None:
                 raise

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from core.domain.models import Download, Status, WaitReason
+from core.domain.models import Download, Progress, Status, WaitReason
 from tui import format as fmt
 from tui.cli.terminal import sentence
 
 _WAITS = {
     WaitReason.QUEUED: "queued",
+    WaitReason.HOST_LIMIT: "host limit",
     WaitReason.HELD: "held",
     WaitReason.RETRY: "retry",
+    WaitReason.NO_NETWORK: "no network",
+    WaitReason.DISK_LOW: "disk low",
 }
 
 
-def state(download: Download) -> str:
-    """Return where a download stands and why: `downloading`, `retry 14:03:11`, `failed: dns`."""
+def state(download: Download, progress: Progress) -> str:
+    """Return where a download stands and why: `verifying 40%`, `retry 14:03:11`, `failed: dns`."""
     match download.status:
+        case Status.ACTIVE if progress.verified is not None and download.total_bytes:
+            return f"verifying {fmt.percent(progress.verified, download.total_bytes)}"
         case Status.PENDING if download.wait_reason is WaitReason.RETRY and download.retry_at:
             return f"retry {clock(download.retry_at)}"
         case Status.PENDING:

@@ -74,7 +74,9 @@ class AddScreen(ModalScreen[str]):
     def on_mount(self) -> None:
         """Take the keys at once, and keep the cursors from blinking: each blink is a repaint."""
         self.set_focus(self.query_one(TextArea))
-        self.query_one(TextArea).cursor_blink = False
+        urls = self.query_one(TextArea)
+        urls.cursor_blink = False
+        urls.move_cursor(urls.document.end)
         self.query_one(Input).cursor_blink = False
 
     def on_paste(self, event: events.Paste) -> None:

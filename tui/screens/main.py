@@ -5,6 +5,7 @@ A key only asks the service; what is shown changes when the service says that it
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -70,6 +71,7 @@ class MainScreen(Screen[None]):
         self._now = now
         self._draft = ""
         self._was_connected = False
+        self._noticed: set[str] = set()
         self._is_ticking = False
         self.store = DownloadStore()
         self.feed = Feed(
@@ -116,6 +118,15 @@ class MainScreen(Screen[None]):
         """Take the banner away."""
         self._was_connected = True
         self.banner.remove_class("-shown")
+        self.run_worker(self._show_notices())
+
+    async def _show_notices(self) -> None:
+        """Show what the service wants the person to know; each sentence once."""
+        with contextlib.suppress(WinchError):
+            for notice in (await self.feed.service.status()).notices:
+                if notice not in self._noticed:
+                    self._noticed.add(notice)
+                    self.notify(clean(notice), severity="warning", timeout=15, markup=False)
 
     @on(DownloadTable.CursorMoved)
     def _show_details(self) -> None:

@@ -94,7 +94,7 @@ def _fields(download: Download, progress: Progress, now: datetime) -> list[Field
     request, error = download.request, download.error
     fields = [
         ("Name", fmt.clean(download.name), Role.PLAIN),
-        ("Status", status_text(download, now), status_role(download)),
+        ("Status", status_text(download, progress, now), status_role(download)),
         ("Error", fmt.clean(f"{error.message} [{error.code}]") if error else "", Role.FAILED),
         ("Hint", fmt.clean(error.hint) if error else "", Role.PLAIN),
         ("Size", _amount(download, bytes_done(download, progress)), Role.PLAIN),

@@ -1,0 +1,47 @@
+"""Whether a download still fits on its file system, beside all the others that are under way.
+
+What active downloads have yet to write counts as taken. Two marks keep it calm: a download may
+start where it leaves `low` bytes free, and one that had to wait goes on where it leaves `high`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+
+class DiskGuard:
+    """The bytes that active downloads have yet to write, per device; sizes are bytes."""
+
+    def __init__(self, *, low: int, high: int) -> None:
+        self._low = low
+        self._high = high
+        self._reserved: dict[str, tuple[int, int]] = {}
+        self._sums: Counter[int] = Counter()
+
+    def reserve(self, id: str, device: int, needed: int) -> None:  # noqa: A002
+        """Set what a download has yet to write; a length that nobody knows counts as 0."""
+        self.release(id)
+        self._reserved[id] = (device, needed)
+        self._sums[device] += needed
+
+    def release(self, id: str) -> None:  # noqa: A002
+        """Forget a download that writes no more."""
+        if (reserved := self._reserved.pop(id, None)) is not None:
+            device, needed = reserved
+            self._sums[device] -= needed
+
+    def missing(self, id: str, device: int, *, needed: int, free: int) -> int:  # noqa: A002
+        """Return how many bytes of room a download lacks to start; 0 where it may."""
+        return max(0, self._low + needed - self._room(id, device, free))
+
+    def may_go_on(self, id: str, device: int, *, needed: int, free: int) -> bool:  # noqa: A002
+        """Tell whether a download that waited for room has enough of it."""
+        return self._room(id, device, free) - needed >= self._high
+
+    def is_low(self, free: int) -> bool:
+        """Tell whether a file system has so little left that nothing may be written to it."""
+        return free < self._low
+
+    def _room(self, id_: str, device: int, free: int) -> int:
+        own_device, own = self._reserved.get(id_, (device, 0))
+        return free - self._sums[device] + (own if own_device == device else 0)

@@ -1,0 +1,1 @@
+"""How fast winch is beside others: `python -m tests.bench`. Never collected or timed by pytest."""

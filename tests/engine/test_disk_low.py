@@ -1,0 +1,140 @@
+"""A disk that runs full costs no byte and no retry: downloads wait for room and go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.domain.errors import ErrorCode, exit_code
+from core.domain.models import Status, WaitReason
+from core.domain.settings import DiskSettings, Settings
+from core.engine import guards
+from tests.engine.conftest import SETTINGS, House, fetch, settled, until
+from tests.faults.model import content
+from tests.faults.server import FaultServer
+
+MIB = 1024 * 1024
+DATA = content(4 * MIB)
+NO_MARKS = dataclasses.replace(SETTINGS, disk=DiskSettings(low_water="0"))
+
+
+@pytest.fixture
+def disk(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Make the destination a file system of its own, of 10 MiB."""
+    monkeypatch.setattr(guards, "POLL", 0.02)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", str(house.files)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting a small file system takes root")
+    yield house.files
+    subprocess.run(["umount", "--lazy", str(house.files)], check=True)
+
+
+def marks(low: str, high: str = "") -> Settings:
+    return dataclasses.replace(SETTINGS, disk=DiskSettings(low_water=low, high_water=high))
+
+
+def fill(disk: Path, size: int) -> Path:
+    ballast = disk / "ballast"
+    ballast.write_bytes(b"x" * size)
+    return ballast
+
+
+async def test_a_disk_that_fills_under_way_stops_nothing_for_good(
+    house: House, disk: Path, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(NO_MARKS)
+    url = fault_server.file("a", DATA, hold_after=2 * MIB)
+    (download,) = await engine.add([dataclasses.replace(house.request(url), retries=0)])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded >= MIB)
+    ballast = fill(disk, 7 * MIB)
+    fault_server.release("a")
+    view = await until(engine, download, lambda v: v.download.wait_reason is WaitReason.DISK_LOW)
+    assert view.download.status is Status.PENDING
+    assert view.download.error is not None
+    assert view.download.error.code is ErrorCode.DISK_FULL
+    assert view.progress.bytes_downloaded >= MIB
+    ballast.unlink()
+    done = await settled(engine, download)
+    assert (done.status, done.retry_count) == (Status.COMPLETED, 0)
+    assert house.content("a") == DATA
+    assert fault_server.requests_to("a")[-1].range != "bytes=0-"
+
+
+async def test_without_room_a_download_waits_before_it_takes_any(
+    house: House, disk: Path, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(marks("1M"))
+    ballast = fill(disk, 6 * MIB)
+    (download,) = await engine.add([house.request(fault_server.file("a", DATA))])
+    view = await until(engine, download, lambda v: v.download.wait_reason is WaitReason.DISK_LOW)
+    assert view.download.error is not None
+    assert "1.0 MiB of room are missing" in view.download.error.message
+    assert house.names() == ["ballast"]
+    assert engine.has_work
+    ballast.unlink()
+    assert (await settled(engine, download)).status is Status.COMPLETED
+    assert house.content("a") == DATA
+
+
+async def test_what_is_under_way_has_its_room_reserved(
+    house: House, disk: Path, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(marks("3M"))
+    (first,) = await engine.add([house.request(fault_server.file("a", DATA, hold_after=1))])
+    await until(engine, first, lambda view: view.download.name_settled)
+    (second,) = await engine.add([house.request(fault_server.file("b", DATA))])
+    await until(engine, second, lambda v: v.download.wait_reason is WaitReason.DISK_LOW)
+    fault_server.release("a")
+    assert (await settled(engine, first)).status is Status.COMPLETED
+    assert (await engine.find(second.id)).download.status is Status.PENDING
+    (disk / "a").unlink()
+    assert (await settled(engine, second)).status is Status.COMPLETED
+
+
+async def test_running_downloads_stop_under_the_low_mark_and_go_on_above_the_high_one(
+    house: House, disk: Path, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(marks("2M", "4M"))
+    url = fault_server.file("a", DATA, hold_after=3 * MIB)
+    (download,) = await engine.add([house.request(url)])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded >= 2 * MIB)
+    ballast = fill(disk, 6 * MIB)
+    view = await until(engine, download, lambda v: v.download.wait_reason is WaitReason.DISK_LOW)
+    assert view.progress.bytes_downloaded >= 2 * MIB
+    fault_server.release("a")
+    ballast.unlink()
+    assert (await settled(engine, download)).status is Status.COMPLETED
+    assert house.content("a") == DATA
+
+
+async def test_what_is_larger_than_the_disk_fails_with_the_reason(
+    house: House, disk: Path, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(NO_MARKS)
+    failed = await fetch(engine, house.request(fault_server.file("a", content(11 * MIB))))
+    assert failed.status is Status.FAILED
+    assert failed.error is not None
+    assert "the whole file system" in failed.error.message
+    assert exit_code(failed.error.code) == 9
+    assert house.names() == []
+
+
+async def test_a_queue_goes_on_beside_what_waits_for_room(
+    house: House, disk: Path, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(marks("1M"))
+    fill(disk, 6 * MIB)
+    big, small = await engine.add(
+        [
+            house.request(fault_server.file("big", DATA)),
+            house.request(fault_server.file("small", DATA[:MIB])),
+        ]
+    )
+    assert (await settled(engine, small)).status is Status.COMPLETED
+    assert (await engine.find(big.id)).download.wait_reason is WaitReason.DISK_LOW

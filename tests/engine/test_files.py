@@ -1,0 +1,215 @@
+"""What lies in the destination before, and what the finished file is like."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from core.domain.errors import ErrorCode
+from core.domain.models import Conflict, Download, DownloadRequest, Status
+from core.domain.settings import DownloadSettings
+from tests.engine.conftest import SETTINGS, House, fetch, settled, until
+from tests.faults.model import content
+from tests.faults.server import FaultServer
+
+SIZE = 3_000_000
+DATA = content(SIZE)
+MINE = b"mine"
+
+
+def request(
+    house: House, url: str, rule: Conflict | None, *, name: str | None = None
+) -> DownloadRequest:
+    return dataclasses.replace(house.request(url, name=name), conflict=rule)
+
+
+def code(download: Download) -> ErrorCode | None:
+    return download.error and download.error.code
+
+
+@pytest.mark.parametrize("name", [None, "a"])
+async def test_skip_leaves_the_file_and_fetches_nothing(
+    house: House, fault_server: FaultServer, name: str | None
+) -> None:
+    (house.files / "a").write_bytes(MINE)
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1000)
+    done = await fetch(engine, request(house, url, Conflict.SKIP, name=name))
+    assert (done.status, done.name, done.total_bytes) == (Status.COMPLETED, "a", len(MINE))
+    assert [entry.text for entry in done.timeline][-2] == "skipped: the file exists"
+    assert house.content("a") == MINE
+    assert house.names() == ["a"]
+    assert len(fault_server.requests) == (0 if name else 1)
+    await engine.remove([done.id], files=True)
+    assert house.content("a") == MINE
+
+
+@pytest.mark.parametrize("name", [None, "a"])
+async def test_fail_says_so_before_a_byte_is_fetched(
+    house: House, fault_server: FaultServer, name: str | None
+) -> None:
+    (house.files / "a").write_bytes(MINE)
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1000)
+    failed = await fetch(engine, request(house, url, Conflict.FAIL, name=name))
+    assert code(failed) is ErrorCode.EXISTS
+    assert house.content("a") == MINE
+    assert house.names() == ["a"]
+    assert len(fault_server.requests) == (0 if name else 1)
+
+
+async def test_overwrite_replaces_the_file_only_when_the_new_one_is_whole(
+    house: House, fault_server: FaultServer
+) -> None:
+    (house.files / "a").write_bytes(MINE)
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=2_000_000)
+    (download,) = await engine.add([request(house, url, Conflict.OVERWRITE)])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > 1_000_000)
+    assert house.content("a") == MINE
+    fault_server.release("a")
+    done = await settled(engine, download)
+    assert done.name == "a"
+    assert house.content("a") == DATA
+    assert house.names() == ["a"]
+
+
+@pytest.mark.parametrize("rule", [Conflict.SKIP, Conflict.OVERWRITE, Conflict.FAIL])
+async def test_a_directory_is_no_file_to_skip_or_overwrite(
+    house: House, fault_server: FaultServer, rule: Conflict
+) -> None:
+    (house.files / "a").mkdir()
+    engine = await house.engine()
+    failed = await fetch(engine, request(house, fault_server.file("a", DATA), rule))
+    assert code(failed) is ErrorCode.EXISTS
+    assert house.names() == ["a"]
+
+
+async def test_overwriting_a_link_leaves_what_it_points_to(
+    house: House, fault_server: FaultServer
+) -> None:
+    (house.files / "target").write_bytes(MINE)
+    (house.files / "a").symlink_to("target")
+    engine = await house.engine()
+    await fetch(engine, request(house, fault_server.file("a", DATA), Conflict.OVERWRITE))
+    assert house.content("target") == MINE
+    assert not (house.files / "a").is_symlink()
+    assert house.content("a") == DATA
+
+
+async def test_a_server_cannot_have_the_part_file_of_another_download_overwritten(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=2_000_000)
+    (victim,) = await engine.add([house.request(url)])
+    await until(engine, victim, lambda view: view.progress.bytes_downloaded > 1_000_000)
+    await engine.pause([victim.id])
+    hostile = fault_server.file("a.part", MINE)
+    done = await fetch(engine, request(house, hostile, Conflict.OVERWRITE))
+    assert done.name == "a (1).part"
+    fault_server.release("a")
+    await engine.resume([victim.id])
+    assert (await settled(engine, victim)).status is Status.COMPLETED
+    assert house.content("a") == DATA
+
+
+@pytest.mark.parametrize("rule", [Conflict.SKIP, Conflict.FAIL, Conflict.OVERWRITE])
+async def test_a_file_that_comes_to_exist_meanwhile_is_a_conflict_too(
+    house: House, fault_server: FaultServer, rule: Conflict
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=2_000_000)
+    (download,) = await engine.add([request(house, url, rule)])
+    await until(engine, download, lambda view: view.download.name_settled)
+    (house.files / "a").write_bytes(MINE)
+    fault_server.release("a")
+    ended = await settled(engine, download)
+    if rule is Conflict.OVERWRITE:
+        assert house.content("a") == DATA
+        return
+    assert house.content("a") == MINE
+    if rule is Conflict.SKIP:
+        assert ended.status is Status.COMPLETED
+        assert house.names() == ["a"]
+        return
+    assert code(ended) is ErrorCode.EXISTS
+    assert house.names() == ["a", "a.part"]
+    (house.files / "a").unlink()
+    requests = len(fault_server.requests)
+    await engine.retry([ended.id])
+    assert (await settled(engine, ended)).status is Status.COMPLETED
+    assert house.content("a") == DATA
+    assert len(fault_server.requests) == requests
+
+
+async def test_a_foreign_part_file_is_no_reason_to_change_the_files_name(
+    house: House, fault_server: FaultServer
+) -> None:
+    (house.files / "a.part").write_bytes(MINE)
+    engine = await house.engine()
+    done = await fetch(engine, request(house, fault_server.file("a", DATA), Conflict.FAIL))
+    assert done.name == "a"
+    assert house.content("a") == DATA
+    assert house.content("a.part") == MINE
+
+
+async def test_the_rule_of_the_settings_holds_where_none_is_given(
+    house: House, fault_server: FaultServer
+) -> None:
+    (house.files / "a").write_bytes(MINE)
+    settings = dataclasses.replace(SETTINGS, downloads=DownloadSettings(conflict=Conflict.FAIL))
+    engine = await house.engine(settings)
+    url = fault_server.file("a", DATA)
+    assert code(await fetch(engine, house.request(url))) is ErrorCode.EXISTS
+    done = await fetch(engine, request(house, url, Conflict.RENAME))
+    assert done.name == "a (1)"
+
+
+async def test_one_url_under_two_names_is_two_downloads_and_under_one_name_is_one(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1_000_000)
+    asked = [house.request(url, name=name) for name in ("x", "y", "x")]
+    x, y, again = await engine.add(asked)
+    assert again.id == x.id != y.id
+    (third,) = await engine.add([house.request(url, name="y")])
+    assert third.id == y.id
+    fault_server.release("a")
+    for download in (x, y):
+        assert (await settled(engine, download)).status is Status.COMPLETED
+    assert house.names() == ["x", "y"]
+    assert house.content("x") == house.content("y") == DATA
+
+
+@pytest.mark.parametrize("preallocate", [True, False])
+async def test_a_reserved_file_is_resumed_like_any_other(
+    house: House, fault_server: FaultServer, preallocate: bool
+) -> None:
+    downloads = DownloadSettings(preallocate=preallocate)
+    settings = dataclasses.replace(SETTINGS, downloads=downloads)
+    first = await house.engine(settings)
+    url = fault_server.file("a", DATA, hold_after=1_500_000)
+    (download,) = await first.add([house.request(url)])
+    await until(first, download, lambda view: view.progress.bytes_downloaded > 1_000_000)
+    part = (house.files / "a.part").stat()
+    assert part.st_size < SIZE
+    await first.close()
+    fault_server.release("a")
+    second = await house.engine(settings)
+    done = await settled(second, download)
+    assert done.status is Status.COMPLETED
+    assert house.content("a") == DATA
+    assert fault_server.requests_to("a")[1].range != "bytes=0-"
+
+
+async def test_the_file_has_the_servers_time(house: House, fault_server: FaultServer) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, last_modified="Sun, 06 Nov 1994 08:49:37 GMT")
+    await fetch(engine, house.request(url))
+    assert (house.files / "a").stat().st_mtime == 784111777.0
+    url = fault_server.file("b", DATA, last_modified="Thu, 01 Jan 1970 00:00:00 GMT")
+    await fetch(engine, house.request(url))
+    assert (house.files / "b").stat().st_mtime > 784111777.0

@@ -1,0 +1,129 @@
+"""A network that is down is nobody's failure: downloads wait for it and go on by themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from core.adapters.network import Network
+from core.domain.models import Status, WaitReason
+from core.engine import guards
+from tests.engine.conftest import House, settled, until
+from tests.faults.model import content
+from tests.faults.server import FaultServer
+
+DATA = content(2_000_000)
+
+
+class Cable(Network):
+    """A network that somebody can unplug; the test's own server counts as far away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plugged = True
+
+    def has_way_out(self) -> bool:
+        return self.plugged
+
+    async def reaches(self, host: str) -> bool:
+        return self.plugged
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guards, "POLL", 0.02)
+
+
+async def test_downloads_wait_and_go_on_together_without_using_up_retries(
+    house: House, fault_server: FaultServer
+) -> None:
+    cable = Cable()
+    engine = await house.engine(network=cable)
+    urls = [fault_server.file(name, DATA, hold_after=1_000_000) for name in ("a", "b")]
+    requests = [dataclasses.replace(house.request(url), retries=0) for url in urls]
+    downloads = await engine.add(requests)
+    for download in downloads:
+        await until(engine, download, lambda view: view.progress.bytes_downloaded >= 900_000)
+    cable.plugged = False
+    await fault_server.stop()
+    for download in downloads:
+        view = await until(
+            engine, download, lambda v: v.download.wait_reason is WaitReason.NO_NETWORK
+        )
+        assert view.download.status is Status.PENDING
+        assert view.download.error is not None
+        assert view.progress.bytes_downloaded >= 900_000
+    assert engine.has_work
+    for name in ("a", "b"):
+        fault_server.release(name)
+    await fault_server.restart()
+    cable.plugged = True
+    for download, name in zip(downloads, ("a", "b"), strict=True):
+        done = await settled(engine, download)
+        assert (done.status, done.retry_count) == (Status.COMPLETED, 0)
+        assert house.content(name) == DATA
+
+
+async def test_a_connection_that_hangs_without_a_network_is_given_up(
+    house: House, fault_server: FaultServer
+) -> None:
+    cable = Cable()
+    engine = await house.engine(network=cable)
+    url = fault_server.file("a", DATA, hold_after=1_000_000)
+    (download,) = await engine.add([house.request(url)])
+    await fault_server.held("a")
+    cable.plugged = False
+    await until(engine, download, lambda v: v.download.wait_reason is WaitReason.NO_NETWORK)
+    fault_server.release("a")
+    cable.plugged = True
+    assert (await settled(engine, download)).status is Status.COMPLETED
+    assert house.content("a") == DATA
+
+
+async def test_what_comes_later_to_a_host_that_is_cut_off_waits_at_once(
+    house: House, fault_server: FaultServer
+) -> None:
+    cable = Cable()
+    engine = await house.engine(network=cable)
+    urls = [fault_server.file(name, DATA) for name in ("a", "b")]
+    cable.plugged = False
+    await fault_server.stop()
+    (first,) = await engine.add([house.request(urls[0])])
+    await until(engine, first, lambda v: v.download.wait_reason is WaitReason.NO_NETWORK)
+    (second,) = await engine.add([house.request(urls[1])])
+    view = await until(engine, second, lambda v: v.download.wait_reason is WaitReason.NO_NETWORK)
+    assert view.download.started_at is None
+
+
+async def test_a_person_can_pause_and_cancel_what_waits(
+    house: House, fault_server: FaultServer
+) -> None:
+    cable = Cable()
+    cable.plugged = False
+    engine = await house.engine(network=cable)
+    urls = [fault_server.file(name, DATA) for name in ("a", "b")]
+    await fault_server.stop()
+    downloads = await engine.add([house.request(url) for url in urls])
+    for download in downloads:
+        await until(engine, download, lambda v: v.download.wait_reason is WaitReason.NO_NETWORK)
+    await engine.pause([downloads[0].id])
+    await engine.cancel([downloads[1].id])
+    assert not engine.has_work
+    await fault_server.restart()
+    cable.plugged = True
+    assert [view.download.status for view in await engine.downloads()] == [
+        Status.PAUSED,
+        Status.CANCELLED,
+    ]
+
+
+async def test_a_server_that_is_off_is_a_failure_while_the_network_is_up(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(network=Cable())
+    url = fault_server.file("a", DATA)
+    await fault_server.stop()
+    (download,) = await engine.add([dataclasses.replace(house.request(url), retries=2)])
+    failed = await settled(engine, download)
+    assert (failed.status, failed.retry_count) == (Status.FAILED, 2)

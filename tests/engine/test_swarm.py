@@ -1,0 +1,234 @@
+"""Several connections for one file: they help, they fail, they lie, and the file is right."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+import pytest
+
+from core.domain.models import Download, DownloadView, Status
+from core.domain.settings import LimitSettings
+from tests.engine.conftest import SETTINGS, House, fetch, settled, until
+from tests.faults.model import File, Request, content
+from tests.faults.server import FaultServer
+
+SIZE = 4_000_000
+DATA = content(SIZE)
+OTHER = content(SIZE, seed=1)
+MANY = dataclasses.replace(SETTINGS, limits=LimitSettings(min_split="64k"))
+# Slow enough that connections are worth opening, fast enough for a test.
+STEADY = File(content=DATA, rate=3_000_000)
+
+
+def notes(download: Download) -> str:
+    return "\n".join(entry.text for entry in download.timeline)
+
+
+async def test_connections_join_and_share_the_file(house: House, fault_server: FaultServer) -> None:
+    engine = await house.engine(MANY)
+    done = await fetch(engine, house.request(fault_server.file("a", DATA, rate=3_000_000)))
+    assert done.status is Status.COMPLETED
+    assert house.content("a") == DATA
+    assert fault_server.connections >= 4
+    assert fault_server.bytes_served("a") < 1.4 * SIZE
+
+
+async def test_one_connection_is_enough_for_a_server_without_ranges(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(MANY)
+    url = fault_server.file("a", DATA, ranges=False, rate=6_000_000)
+    assert (await fetch(engine, house.request(url))).status is Status.COMPLETED
+    assert house.content("a") == DATA
+    assert len(fault_server.requests) == 1
+
+
+async def test_the_limit_of_connections_holds(house: House, fault_server: FaultServer) -> None:
+    engine = await house.engine(MANY)
+    url = fault_server.file("a", DATA, rate=1_000_000)
+    (download,) = await engine.add([dataclasses.replace(house.request(url), connections=3)])
+    seen = set()
+
+    def ended(view: DownloadView) -> bool:
+        seen.add(view.progress.connections)
+        return view.download.status.is_settled
+
+    await until(engine, download, ended)
+    assert max(seen) == 3
+
+
+async def test_downloads_from_one_host_share_its_connections(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(MANY)
+    urls = [fault_server.file(f"f{n}", DATA, hold_after=100_000) for n in range(4)]
+    downloads = await engine.add([house.request(url) for url in urls])
+    for n in range(4):
+        await fault_server.held(f"f{n}")
+    assert fault_server.open_connections <= 8
+    for n in range(4):
+        fault_server.release(f"f{n}")
+    for download in downloads:
+        assert (await settled(engine, download)).status is Status.COMPLETED
+
+
+async def test_nobody_waits_for_a_connection_that_sends_nothing(
+    house: House, fault_server: FaultServer
+) -> None:
+    async def second_is_mute(request: Request, writer: asyncio.StreamWriter) -> bool:
+        if request.number == 2:
+            await asyncio.Event().wait()
+        return await fault_server.answer(request, writer, STEADY)
+
+    engine = await house.engine(MANY)
+    done = await fetch(engine, house.request(fault_server.script("a", second_is_mute)))
+    assert done.status is Status.COMPLETED
+    assert house.content("a") == DATA
+
+
+async def test_a_connection_that_breaks_costs_nothing_but_itself(
+    house: House, fault_server: FaultServer
+) -> None:
+    async def second_breaks(request: Request, writer: asyncio.StreamWriter) -> bool:
+        spoiled = dataclasses.replace(STEADY, fail_after=50_000 if request.number == 2 else None)
+        return await fault_server.answer(request, writer, spoiled)
+
+    engine = await house.engine(MANY)
+    done = await fetch(engine, house.request(fault_server.script("a", second_breaks)))
+    assert done.status is Status.COMPLETED
+    assert done.retry_count == 0
+    assert house.content("a") == DATA
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_server_that_refuses_more_connections_gets_fewer(
+    house: House, fault_server: FaultServer, status: int
+) -> None:
+    answering = 0
+
+    async def two_at_once(request: Request, writer: asyncio.StreamWriter) -> bool:
+        nonlocal answering
+        answering += 1
+        try:
+            statuses = [status] if answering > 2 else []
+            file = dataclasses.replace(STEADY, statuses=lambda _: (statuses or [200])[0])
+            return await fault_server.answer(request, writer, file)
+        finally:
+            answering -= 1
+
+    engine = await house.engine(MANY)
+    done = await fetch(engine, house.request(fault_server.script("a", two_at_once)))
+    assert done.status is Status.COMPLETED
+    assert (done.retry_count, done.error) == (0, None)
+    assert house.content("a") == DATA
+
+
+async def test_connections_that_land_on_another_version_are_given_up(
+    house: House, fault_server: FaultServer
+) -> None:
+    async def others_differ(request: Request, writer: asyncio.StreamWriter) -> bool:
+        other = dataclasses.replace(STEADY, content=OTHER, etag='"other"')
+        return await fault_server.answer(request, writer, STEADY if request.number == 1 else other)
+
+    engine = await house.engine(MANY)
+    done = await fetch(engine, house.request(fault_server.script("a", others_differ)))
+    assert done.status is Status.COMPLETED
+    assert house.content("a") == DATA
+    assert "one connection only" in notes(done)
+
+
+async def test_ranges_with_the_wrong_bytes_are_found_at_the_seams(
+    house: House, fault_server: FaultServer
+) -> None:
+    async def always_from_zero(request: Request, writer: asyncio.StreamWriter) -> bool:
+        start = int((request.range or "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        lie = DATA[start:] if start == 0 else DATA[:start] + DATA[: SIZE - start]
+        return await fault_server.answer(
+            request, writer, dataclasses.replace(STEADY, content=lie.ljust(SIZE, b"x")[:SIZE])
+        )
+
+    engine = await house.engine(MANY)
+    done = await fetch(engine, house.request(fault_server.script("a", always_from_zero)))
+    assert done.status is Status.COMPLETED
+    assert house.content("a") == DATA
+    assert "do not fit together" in notes(done)
+
+
+async def test_a_file_interrupted_on_many_connections_is_resumed_without_its_parts(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(MANY)
+    url = fault_server.file("a", DATA, rate=300_000)
+    (download,) = await engine.add([house.request(url)])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > SIZE / 3)
+    await engine.close()
+    record = next((house.state / "resume_data").iterdir()).read_text()
+    assert record.count('"start"') >= 2
+    fault_server.change("a", rate=None)
+    again = await house.engine(MANY)
+    done = await settled(again, download)
+    assert done.status is Status.COMPLETED
+    assert house.content("a") == DATA
+
+
+async def test_mirrors_are_used_together(house: House, fault_server: FaultServer) -> None:
+    async with FaultServer() as mirror:
+        url = fault_server.file("a", DATA, rate=2_000_000)
+        request = dataclasses.replace(
+            house.request(url), mirrors=(mirror.file("b", DATA, rate=2_000_000),)
+        )
+        engine = await house.engine(MANY)
+        done = await fetch(engine, request)
+        assert done.status is Status.COMPLETED
+        assert house.content("a") == DATA
+        assert mirror.bytes_served("b") > SIZE / 8
+        assert fault_server.bytes_served("a") > SIZE / 8
+
+
+@pytest.mark.parametrize("wrong", [DATA[:-1], OTHER])
+async def test_a_mirror_that_disagrees_is_dropped_with_the_reason(
+    house: House, fault_server: FaultServer, wrong: bytes
+) -> None:
+    async with FaultServer() as mirror:
+        etag = '"v1"' if len(wrong) < SIZE else '"other"'
+        url = fault_server.file("a", DATA, rate=2_000_000)
+        request = dataclasses.replace(
+            house.request(url), mirrors=(mirror.file("b", wrong, etag=etag),)
+        )
+        engine = await house.engine(MANY)
+        done = await fetch(engine, request)
+        assert done.status is Status.COMPLETED
+        assert house.content("a") == DATA
+        assert "is not used any more" in notes(done)
+
+
+async def test_a_mirror_takes_over_when_the_first_address_fails_under_way(
+    house: House, fault_server: FaultServer
+) -> None:
+    async with FaultServer() as mirror:
+        url = fault_server.file("a", DATA, rate=2_000_000)
+        request = dataclasses.replace(
+            house.request(url), mirrors=(mirror.file("b", DATA, rate=2_000_000),)
+        )
+        engine = await house.engine(MANY)
+        (download,) = await engine.add([request])
+        await mirror.wait_for_request(1)
+        await until(engine, download, lambda view: view.progress.bytes_downloaded > SIZE / 4)
+        await fault_server.stop()
+        done = await settled(engine, download)
+        assert done.status is Status.COMPLETED
+        assert house.content("a") == DATA
+
+
+async def test_a_mirror_stands_in_where_the_first_address_has_nothing(
+    house: House, fault_server: FaultServer
+) -> None:
+    request = dataclasses.replace(
+        house.request(fault_server.url_of("gone")), mirrors=(fault_server.file("b", DATA),)
+    )
+    engine = await house.engine(MANY)
+    done = await fetch(engine, request)
+    assert done.status is Status.COMPLETED
+    assert done.name == "gone"
+    assert house.content("gone") == DATA

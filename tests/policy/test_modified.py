@@ -1,0 +1,35 @@
+"""A file gets the server's time where that can be one, and keeps its own where it cannot."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.policy.modified import modified_at
+
+NOW = 1_700_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("field", "seconds"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 784111777.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 784111777.0),
+        ("Sun Nov  6 08:49:37 1994", 784111777.0),
+        ("Sun, 06 Nov 1994 08:49:37 -0000", 784111777.0),
+        (None, None),
+        ("", None),
+        ("yesterday", None),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", None),
+        ("Thu, 01 Jan 1970 00:00:01 GMT", None),
+        ("Sun, 06 Nov 2094 08:49:37 GMT", None),
+        ("Sun, 06 Nov 99999 08:49:37 GMT", None),
+        ("Mon, 00 Foo 0000 99:99:99 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", None),
+    ],
+)
+def test_nonsense_is_no_time(field: str | None, seconds: float | None) -> None:
+    assert modified_at(field, now=NOW) == seconds
+
+
+def test_a_server_clock_that_runs_a_little_ahead_is_no_nonsense() -> None:
+    assert modified_at("Tue, 14 Nov 2023 23:00:00 GMT", now=NOW) == NOW + 2800.0
