@@ -15,26 +15,19 @@ import os
 import stat
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from aiofiles.os import wrap
 
 from core.adapters.checksum import RunningDigest
+from core.adapters.destination import SUFFIX, disk_error, identity_of, opened_directory
 from core.adapters.preallocate import preallocate
-from core.domain.errors import DestinationError, DiskError, DiskFullError, LockedError, WinchError
-from core.domain.models import PartIdentity, ResumeRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from core.domain.errors import DiskError, LockedError
+from core.domain.models import PartIdentity
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SUFFIX = ".part"
-MISMATCH = ".mismatch"
-"""Ends the name of a file that was set aside because its digest is another."""
 _DATASYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 # Hashing has threads of its own: a write never waits behind it, and it leaves a core to the rest.
 _HASHERS = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="digest")
@@ -51,7 +44,7 @@ class PartFile:
         self._pending: set[asyncio.Task[object]] = set()
         self.name = name
         found = os.fstat(fd)
-        self.identity = _identity(found)
+        self.identity = identity_of(found)
         self.size = found.st_size
         self._unsynced = self.size > 0
 
@@ -194,7 +187,7 @@ class PartFile:
 
     def _is_own(self, name: str) -> bool:
         found = _lstat(self._directory_fd, name)
-        return found is not None and _identity(found) == self.identity
+        return found is not None and identity_of(found) == self.identity
 
 
 async def _opened(opening: asyncio.Task[PartFile | None]) -> PartFile | None:
@@ -208,133 +201,9 @@ async def _opened(opening: asyncio.Task[PartFile | None]) -> PartFile | None:
         raise
 
 
-async def check_directory(directory: str) -> None:
-    """Raise DestinationError unless files can be made in `directory`."""
-    await wrap(_check_directory)(directory)
-
-
-async def is_published(directory: str, record: ResumeRecord) -> bool:
-    """Tell whether the final name already is the file that a record calls its part file, whole.
-
-    So it is when a crash came between the rename and the record of it.
-    """
-    total = record.resource.total
-    if total is None or sum((s.end or s.start) - s.start for s in record.done) != total:
-        return False
-
-    def look() -> bool:
-        try:
-            found = Path(directory, record.name).lstat()
-        except OSError:
-            return False
-        return _identity(found) == record.part and found.st_size == total
-
-    return await wrap(look)()
-
-
-async def take_back(directory: str, name: str) -> None:
-    """Make a published file a part file again, to have it verified; raises DiskError."""
-
-    def rename() -> None:
-        os.link(f"{directory}/{name}", f"{directory}/{name}{SUFFIX}", follow_symlinks=False)
-        Path(directory, name).unlink()
-
-    try:
-        await wrap(rename)()
-    except OSError as error:
-        raise disk_error(error, directory) from error
-
-
-async def occupant(directory: str, name: str) -> os.stat_result | None:
-    """Return what has this name: the file behind a link, a dangling link itself, or None."""
-
-    def look() -> os.stat_result | None:
-        path = Path(directory, name)
-        for follow in (True, False):
-            with suppress(OSError):
-                return path.stat(follow_symlinks=follow)
-        return None
-
-    return await wrap(look)()
-
-
-async def find_own(
-    paths: Sequence[str], identity: PartIdentity, *, size: int | None = None
-) -> str | None:
-    """Return the first of these paths that is the file with this identity (and size, in bytes).
-
-    The size tells a finished file from another that got the number of its inode again.
-    """
-
-    def look() -> str | None:
-        for path in paths:
-            with suppress(OSError):
-                found = Path(path).lstat()
-                if _identity(found) == identity and size in (None, found.st_size):
-                    return path
-        return None
-
-    return await wrap(look)()
-
-
-async def delete(path: str) -> bool:
-    """Delete a file and tell whether it was there; raises DiskError."""
-
-    def unlink() -> bool:
-        try:
-            Path(path).unlink()
-        except FileNotFoundError:
-            return False
-        return True
-
-    try:
-        return await wrap(unlink)()
-    except OSError as error:
-        raise disk_error(error, str(Path(path).parent)) from error
-
-
-def disk_error(error: OSError, directory: str) -> WinchError:
-    """Name the cause of a failed file operation in `directory`."""
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFullError(
-            f"no space is left in {directory}", hint="make room, then `winch retry` it"
-        )
-    if error.errno == errno.ENOTDIR or (error.errno == errno.ENOENT and Path(directory).is_file()):
-        return DestinationError(f"{directory} is not a directory", hint="choose another with -d")
-    if error.errno == errno.ENOENT and Path(directory).is_dir():
-        return DiskError(f"a file in {directory} went away while it was in use", hint="try again")
-    if error.errno == errno.ENOENT:
-        return DestinationError(f"{directory} does not exist", hint=f"mkdir -p '{directory}'")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return DestinationError(
-            f"cannot write in {directory}: {reason}", hint="choose another directory with -d"
-        )
-    if error.errno == errno.ENAMETOOLONG:
-        return DestinationError(
-            f"the name is too long for {directory}", hint="choose a shorter one with -o"
-        )
-    return DiskError(f"the disk under {directory} failed: {reason}", hint="check the disk")
-
-
-@contextmanager
-def _directory(directory: str) -> Iterator[int]:
-    """Open the directory and close it again only where the block fails."""
-    fd = -1
-    try:
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        yield fd
-    except BaseException as error:
-        if fd >= 0:
-            os.close(fd)
-        if isinstance(error, OSError):
-            raise disk_error(error, directory) from error
-        raise
-
-
 def _create(cls: type[PartFile], directory: str, name: str, replace: bool) -> PartFile | None:
     part = name + SUFFIX
-    with _directory(directory) as directory_fd:
+    with opened_directory(directory) as directory_fd:
         fd = -1
         if replace or _lstat(directory_fd, name) is None:
             fd = _open_new(directory_fd, part)
@@ -372,7 +241,7 @@ def _adopt_empty(directory_fd: int, part: str) -> int:
 def _reopen(
     cls: type[PartFile], directory: str, name: str, identity: PartIdentity
 ) -> PartFile | None:
-    with _directory(directory) as directory_fd:
+    with opened_directory(directory) as directory_fd:
         try:
             fd = os.open(
                 name + SUFFIX, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory_fd
@@ -383,7 +252,7 @@ def _reopen(
             os.close(directory_fd)
             return None
         found = os.fstat(fd)
-        if _identity(found) != identity:
+        if identity_of(found) != identity:
             os.close(fd)
             os.close(directory_fd)
             return None
@@ -393,10 +262,6 @@ def _reopen(
                 f"another process writes {name}{SUFFIX}", hint="wait for it, or stop it"
             )
         return cls(directory_fd, fd, directory, name)
-
-
-def _identity(found: os.stat_result) -> PartIdentity:
-    return PartIdentity(device=found.st_dev, inode=found.st_ino)
 
 
 def _lock(fd: int) -> bool:
@@ -432,11 +297,3 @@ def _read(fd: int, directory: str, offset: int, size: int) -> bytes:
         offset += len(piece)
         size -= len(piece)
     return b"".join(pieces)
-
-
-def _check_directory(directory: str) -> None:
-    with _directory(directory) as fd:
-        if not os.access(directory, os.W_OK | os.X_OK):
-            number = errno.EROFS if os.fstatvfs(fd).f_flag & os.ST_RDONLY else errno.EACCES
-            raise OSError(number, os.strerror(number), directory)
-    os.close(fd)

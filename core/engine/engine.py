@@ -16,9 +16,9 @@ from contextlib import AbstractAsyncContextManager
 
 from core.adapters.catalog import Catalog
 from core.adapters.clock import Clock
+from core.adapters.destination import check_directory, delete, find_own
 from core.adapters.http import HttpClient
 from core.adapters.network import Network
-from core.adapters.part_file import MISMATCH, check_directory, delete, find_own
 from core.adapters.resume_data import ResumeStore
 from core.domain.errors import NotAllowedError, StoppedError, WinchError
 from core.domain.events import Event
@@ -192,10 +192,13 @@ class Engine:
             if download.part is None:
                 continue
             # By identity: another download, or the person, may have a file of this name by now.
-            places = (download.path, download.part_path, download.path + MISMATCH)
             is_whole = download.status is Status.COMPLETED
-            size = download.total_bytes if is_whole else None
-            path = await find_own(places, download.part, size=size)
+            path = await find_own(
+                download.request.directory,
+                download.name,
+                download.part,
+                size=download.total_bytes if is_whole else None,
+            )
             if path is not None and files and await delete(path):
                 deleted.append(path)
             elif path is not None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import stat
 
-from core.adapters.part_file import MISMATCH, SUFFIX, PartFile, occupant
+from core.adapters.destination import MISMATCH, SUFFIX, occupant
+from core.adapters.part_file import PartFile
 from core.domain.errors import DestinationExistsError
 from core.domain.models import Conflict, DownloadRequest, Resource
 from core.policy.filename import alternatives, suggest

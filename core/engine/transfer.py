@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from core.adapters.clock import Clock
+from core.adapters.destination import is_published, take_back
 from core.adapters.http import HttpClient, Response
 from core.adapters.network import Network
-from core.adapters.part_file import PartFile, is_published, take_back
+from core.adapters.part_file import PartFile
 from core.adapters.resume_data import ResumeStore
 from core.domain.errors import (
     CannotResumeError,

@@ -1,0 +1,162 @@
+"""The directory that files go to: whether it can be used, what lies there, and whose it is.
+
+Files are known by their identity and not by their name: somebody may have moved them, or made
+others of the same name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from core.adapters.threads import run_to_end
+from core.domain.errors import DestinationError, DiskError, DiskFullError, WinchError
+from core.domain.models import PartIdentity, ResumeRecord
+
+SUFFIX = ".part"
+MISMATCH = ".mismatch"
+"""Ends the name of a file that was set aside because its digest is another."""
+
+
+async def check_directory(directory: str) -> None:
+    """Raise DestinationError unless files can be made in `directory`."""
+    await run_to_end(_check_directory, directory)
+
+
+async def is_published(directory: str, record: ResumeRecord) -> bool:
+    """Tell whether the final name already is the file that a record calls its part file, whole.
+
+    So it is when a crash came between the rename and the record of it.
+    """
+    total = record.resource.total
+    if total is None or sum((s.end or s.start) - s.start for s in record.done) != total:
+        return False
+
+    def look() -> bool:
+        try:
+            found = Path(directory, record.name).lstat()
+        except OSError:
+            return False
+        return identity_of(found) == record.part and found.st_size == total
+
+    return await run_to_end(look)
+
+
+async def take_back(directory: str, name: str) -> None:
+    """Make a published file a part file again, to have it verified; raises DiskError."""
+
+    def rename() -> None:
+        os.link(f"{directory}/{name}", f"{directory}/{name}{SUFFIX}", follow_symlinks=False)
+        Path(directory, name).unlink()
+
+    try:
+        await run_to_end(rename)
+    except OSError as error:
+        raise disk_error(error, directory) from error
+
+
+async def occupant(directory: str, name: str) -> os.stat_result | None:
+    """Return what has this name: the file behind a link, a dangling link itself, or None."""
+
+    def look() -> os.stat_result | None:
+        path = Path(directory, name)
+        for follow in (True, False):
+            with suppress(OSError):
+                return path.stat(follow_symlinks=follow)
+        return None
+
+    return await run_to_end(look)
+
+
+async def find_own(
+    directory: str, name: str, identity: PartIdentity, *, size: int | None = None
+) -> str | None:
+    """Return where the data of `name` lies: whole, as a part file, or set aside; None if nowhere.
+
+    Only a file with this identity (and size, in bytes, which tells a finished file from another
+    that got the number of its inode) is taken for it.
+    """
+
+    def look() -> str | None:
+        with suppress(OSError):
+            for entry in os.scandir(directory):
+                if entry.inode() != identity.inode:
+                    continue
+                found = entry.stat(follow_symlinks=False)
+                ours = entry.name in (name, name + SUFFIX) or entry.name.endswith(MISMATCH)
+                if ours and identity_of(found) == identity and size in (None, found.st_size):
+                    return entry.path
+        return None
+
+    return await run_to_end(look)
+
+
+async def delete(path: str) -> bool:
+    """Delete a file and tell whether it was there; raises DiskError."""
+
+    def unlink() -> bool:
+        try:
+            Path(path).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    try:
+        return await run_to_end(unlink)
+    except OSError as error:
+        raise disk_error(error, str(Path(path).parent)) from error
+
+
+def identity_of(found: os.stat_result) -> PartIdentity:
+    """Return which file on disk this is."""
+    return PartIdentity(device=found.st_dev, inode=found.st_ino)
+
+
+def disk_error(error: OSError, directory: str) -> WinchError:
+    """Name the cause of a failed file operation in `directory`."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFullError(
+            f"no space is left in {directory}", hint="make room, then `winch retry` it"
+        )
+    if error.errno == errno.ENOTDIR or (error.errno == errno.ENOENT and Path(directory).is_file()):
+        return DestinationError(f"{directory} is not a directory", hint="choose another with -d")
+    if error.errno == errno.ENOENT and Path(directory).is_dir():
+        return DiskError(f"a file in {directory} went away while it was in use", hint="try again")
+    if error.errno == errno.ENOENT:
+        return DestinationError(f"{directory} does not exist", hint=f"mkdir -p '{directory}'")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return DestinationError(
+            f"cannot write in {directory}: {reason}", hint="choose another directory with -d"
+        )
+    if error.errno == errno.ENAMETOOLONG:
+        return DestinationError(
+            f"the name is too long for {directory}", hint="choose a shorter one with -o"
+        )
+    return DiskError(f"the disk under {directory} failed: {reason}", hint="check the disk")
+
+
+@contextmanager
+def opened_directory(directory: str) -> Iterator[int]:
+    """Open the directory and close it again only where the block fails."""
+    fd = -1
+    try:
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        yield fd
+    except BaseException as error:
+        if fd >= 0:
+            os.close(fd)
+        if isinstance(error, OSError):
+            raise disk_error(error, directory) from error
+        raise
+
+
+def _check_directory(directory: str) -> None:
+    with opened_directory(directory) as fd:
+        if not os.access(directory, os.W_OK | os.X_OK):
+            number = errno.EROFS if os.fstatvfs(fd).f_flag & os.ST_RDONLY else errno.EACCES
+            raise OSError(number, os.strerror(number), directory)
+    os.close(fd)
