@@ -81,8 +81,8 @@ async def find_own(
     """
 
     def look() -> str | None:
-        with suppress(OSError):
-            for entry in os.scandir(directory):
+        with suppress(OSError), os.scandir(directory) as entries:
+            for entry in entries:
                 if entry.inode() != identity.inode:
                     continue
                 found = entry.stat(follow_symlinks=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from statistics import median
 
@@ -93,6 +94,8 @@ class Worker:
     meter: RateWindow
     first_byte_at: float | None = None
     abandoned: bool = False
+    answered: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set once its request was accepted, or it ended."""
     task: asyncio.Task[Ending] | None = field(default=None, repr=False)
 
 
@@ -296,6 +299,7 @@ class Swarm:
                         opened = None
                     if worker.claim in self._file.segments.claims:
                         self._file.segments.release(worker.claim)
+                    worker.answered.set()
                 if not isinstance(ending, Done) or len(self._workers) > self._target:
                     return ending
                 now = self._clock.monotonic()
@@ -328,6 +332,7 @@ class Swarm:
                     body = Body(response, judgement.length, self._clock, self._limits)
                     if not await proved(file, claim, body, judgement):
                         return Contradicted("the bytes on the server are other ones", True)
+                    worker.answered.set()
                     return await self._receive(worker, response, body)
 
     async def _receive(self, worker: Worker, response: Response, body: Body) -> Ending:
@@ -368,11 +373,26 @@ class Swarm:
             if claim.position < claim.end:
                 return Done() if claim.position - begun >= ENOUGH else Lost(_too_little())
             # An answer that goes on is used on: no other request is as cheap.
-            if not (body.goes_on and segments.extend(claim)):
+            if not body.goes_on:
+                break
+            await self._neighbour_answered(claim)
+            if not segments.extend(claim):
                 break
         if claim.end < (segments.total or 0) and body.goes_on:
             self._seams.append((claim.end, await body.take(SEAM)))
         return Done()
+
+    async def _neighbour_answered(self, claim: Claim) -> None:
+        """Wait until whoever took the stretch behind a claim knows whether it will get it.
+
+        A server may refuse every connection but the first: then the first answer is all there is.
+        """
+        for other in self._workers:
+            if other.claim.position == claim.end and not other.answered.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_TRUSTED_AFTER):
+                        await other.answered.wait()
+                return
 
     def _learn(self, worker: Worker, count: int) -> None:
         """Remember what a connection to this source is worth, for those that come after it."""

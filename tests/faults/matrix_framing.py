@@ -124,7 +124,14 @@ CASES = (
         serve=replace(GOOD, ranges=False, fail_after=500_000),
         ends=ends((*ALONE, *AGAIN), Failed(code=ErrorCode.INCOMPLETE, kept=DATA[:500_000])),
     ),
-    Case(row=22, title="bytes beyond the end", serve=too_much, ends=ends(EVERY), peers=4),
+    Case(
+        row=22,
+        title="bytes beyond the end",
+        serve=too_much,
+        ends=ends(EVERY),
+        peers=2,
+        settings={"limits": {"min_split": "400k"}},
+    ),
     Case(
         row=23,
         title="chunked and cut",
