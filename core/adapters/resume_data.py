@@ -96,6 +96,8 @@ class ResumeStore:
     async def delete(self, *ids: str) -> None:
         """Forget downloads; on return their records will not come back. Raises StateError."""
         paths = [self._path(id_) for id_ in ids]
+        if not paths:
+            return
         async with AsyncExitStack() as stack:
             for id_ in sorted(set(ids)):
                 await stack.enter_async_context(self._lock(id_))

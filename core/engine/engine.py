@@ -95,9 +95,16 @@ class Engine:
         """Load what was there before and begin to work it off; raises StateError."""
         downloads = await self._ledger.load()
         self._limits.start(self._ledger.limits)
+        whole = []
         for id_, record in (await self._resume_data.load_all()).items():
-            if id_ in self._queue:
+            if id_ not in self._queue:
+                continue
+            if self._queue[id_].status is Status.COMPLETED:
+                # The end came before the epilogue.
+                whole.append(id_)
+            else:
                 self._ledger.settle(id_, sum((s.end or s.start) - s.start for s in record.done))
+        await self._resume_data.delete(*whole)
         for download in downloads:
             self._runner.enqueue(download)
         log.info("loaded %d downloads", len(downloads))

@@ -140,6 +140,7 @@ class Swarm:
         self._error: WinchError | None = None
         self._replaced_at = 0.0
         self._target = 1
+        self._rescued = False
 
     @property
     def connections(self) -> int:
@@ -230,6 +231,10 @@ class Swarm:
         rates = [w.claim.rate for w in self._workers if w.claim.rate]
         rates = rates or [source.best_rate for source in self._usable() if source.best_rate]
         pace = median(rates) if rates else None
+        if pace is not None and len(self._workers) == 1 and not self._rescued:
+            # The last one is no measure of what another could do; one trial tells.
+            pace = max(pace, *(source.best_rate or 0.0 for source in self._usable()))
+            self._rescued = True
         return segments.split(self._min_split, rate=pace, setup=self._setup)
 
     def _choose_source(self, now: float) -> Source | None:
@@ -388,7 +393,8 @@ class Swarm:
         A server may refuse every connection but the first: then the first answer is all there is.
         """
         for other in self._workers:
-            if other.claim.position == claim.end and not other.answered.is_set():
+            is_behind = other.claim is not claim and other.claim.position == claim.end
+            if is_behind and not other.answered.is_set():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_TRUSTED_AFTER):
                         await other.answered.wait()

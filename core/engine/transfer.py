@@ -13,10 +13,8 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from core.adapters.clock import Clock
-from core.adapters.destination import is_published, take_back
 from core.adapters.http import HttpClient, Response
 from core.adapters.network import Network
-from core.adapters.part_file import PartFile
 from core.adapters.resume_data import ResumeStore
 from core.domain.errors import (
     CannotResumeError,
@@ -30,6 +28,7 @@ from core.domain.settings import DownloadSettings, LimitSettings
 from core.engine.checkpoint import Checkpointer
 from core.engine.connection import Body, Partial
 from core.engine.probe import Skipped, check_conflict, create_part, publish, set_aside
+from core.engine.recovery import AlreadyPublishedError, recover
 from core.engine.source import Source
 from core.engine.swarm import Contradicted, Shared, Swarm, proved
 from core.engine.verify import Verdict, Verifier
@@ -140,8 +139,9 @@ class Transfer:
         Raises WinchError; whatever happens, what arrived is on disk and recorded on return.
         """
         try:
-            if (name := await self._restore()) is not None:
-                return name
+            self._file = await recover(self._download, self._tools.resume_data, self._note)
+            if self._file is None and (name := self._download.request.name) is not None:
+                await check_conflict(self._download.request.directory, name, self._conflict)
             restarts = 0
             while self._file is None or not self._file.segments.is_complete:
                 gained = self.gained
@@ -163,6 +163,8 @@ class Transfer:
                     await self._restart(doubt.reason)
             await self._verify(self._file)
             return await self._finalize(self._file)
+        except AlreadyPublishedError as whole:
+            return whole.name
         except Skipped as existing:
             self._note("skipped: the file exists")
             self._report(resume_verdict="skipped: the file exists", total_bytes=existing.size)
@@ -177,35 +179,6 @@ class Transfer:
             source.dropped = error.message
             self._note(f"{source.host} is not used any more: {error.message}")
         return bool(others)
-
-    async def _restore(self) -> str | None:
-        """Pick up what an earlier attempt left; returns the name of a file that is whole."""
-        download = self._download
-        record = await self._tools.resume_data.load(download.id)
-        if record is None:
-            if (name := download.request.name) is not None:
-                await check_conflict(download.request.directory, name, self._conflict)
-            return None
-        directory = download.request.directory
-        part = await PartFile.reopen(directory, record.name, record.part)
-        if part is None and await is_published(directory, record):
-            if download.request.checksum is None and record.resource.digest is None:
-                return record.name
-            await take_back(directory, record.name)
-            part = await PartFile.reopen(directory, record.name, record.part)
-        if part is None:
-            self._note("the part file is gone; starting anew")
-            await self._tools.resume_data.delete(download.id)
-            return None
-        try:
-            segments = SegmentMap.plan(record.resource.total, record.done)
-        except ValueError:
-            segments = SegmentMap.plan(record.resource.total)
-        if record.done and part.size < (record.done[-1].end or 0):
-            self._note("the part file is shorter than its record; starting anew")
-            segments = SegmentMap.plan(record.resource.total)
-        self._file = Partial(record.resource, part, segments)
-        return None
 
     async def _fetch(self) -> Contradicted | None:
         """Fetch what is missing; returns why the file has to begin anew, if it has to."""

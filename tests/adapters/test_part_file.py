@@ -32,6 +32,35 @@ async def test_what_is_written_stands_under_the_final_name(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
+async def test_only_what_is_not_yet_safe_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("core.adapters.part_file._DATASYNC", synced.append)
+    part = await created(tmp_path)
+    await part.sync()
+    assert len(synced) == 0
+    await part.write(0, [b"abc"])
+    await part.sync()
+    await part.sync()
+    assert len(synced) == 1
+    await part.truncate()
+    await part.sync()
+    assert len(synced) == 2
+
+    def fail(fd: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    await part.write(0, [b"abc"])
+    with monkeypatch.context() as patch:
+        patch.setattr("core.adapters.part_file._DATASYNC", fail)
+        with pytest.raises(DiskError):
+            await part.sync()
+    await part.sync()
+    assert len(synced) == 3
+    await part.close()
+
+
 async def test_many_buffers_are_written_whole(tmp_path: Path) -> None:
     part = await created(tmp_path)
     await part.write(0, [bytes([n % 251]) * 100 for n in range(3000)])

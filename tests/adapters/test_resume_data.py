@@ -62,6 +62,22 @@ async def test_a_deleted_record_is_gone_and_the_others_stay(store: ResumeStore) 
     assert await store.load_all() == {"b2": a_record("b2")}
 
 
+async def test_several_are_deleted_at_once(store: ResumeStore, directory: Path) -> None:
+    for name in ("a1", "b2", "c3"):
+        await store.save(a_record(name))
+    await store.delete("a1", "c3", "d4")
+    assert [path.name for path in directory.iterdir()] == ["b2.json"]
+    await store.delete()
+
+
+async def test_what_is_saved_after_all_were_listed_is_found_too(store: ResumeStore) -> None:
+    assert await store.load_all() == {}
+    await store.save(a_record("a1"))
+    assert await store.load("a1") == a_record("a1")
+    await store.delete("a1")
+    assert await store.load("a1") is None
+
+
 async def test_only_the_owner_can_read(store: ResumeStore, directory: Path) -> None:
     await store.save(a_record())
     [file] = directory.iterdir()

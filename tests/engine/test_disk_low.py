@@ -50,7 +50,9 @@ async def test_a_disk_that_fills_under_way_stops_nothing_for_good(
 ) -> None:
     engine = await house.engine(NO_MARKS)
     url = fault_server.file("a", DATA, hold_after=2 * MIB)
-    (download,) = await engine.add([dataclasses.replace(house.request(url), retries=0)])
+    (download,) = await engine.add(
+        [dataclasses.replace(house.request(url), retries=0, connections=1)]
+    )
     await until(engine, download, lambda view: view.progress.bytes_downloaded >= MIB)
     ballast = fill(disk, 7 * MIB)
     fault_server.release("a")

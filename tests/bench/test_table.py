@@ -1,0 +1,40 @@
+"""The table says what was measured, who is missing, and which goals were missed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.__main__ import main
+from tests.bench.cases import CASES
+from tests.bench.measure import Usage
+from tests.bench.table import render
+
+CASE = next(case for case in CASES if case.name == "big")
+
+
+def test_the_table_shows_medians_ratios_and_goals() -> None:
+    runs = {
+        "winch get --embedded": [Usage(1.0, 2.0, 50_000_000), Usage(1.2, 1.0, 50_000_000)] * 2,
+        "aria2c": [Usage(1.0, 1.0, None)],
+    }
+    text = render(CASE, runs, {"axel": "not installed"})
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert lines[0].startswith("big: 1 GiB")
+    assert "winch get --embedded 1.10 s 1.10 1.00 to 1.20 1.50 s 50 MB 4" in lines
+    assert "aria2c 1.00 s 1.00 1.00 to 1.00 1.00 s ? 1" in lines
+    assert "axel not installed" in lines
+    assert "curl not run" in lines
+    goal = next(line for line in lines if line.startswith("goal wall ≤ 1.0 x aria2c"))
+    assert "winch get --embedded: 1.10, MISSED" in goal
+    assert "winch add + wait: not measured" in goal
+
+
+def test_a_case_without_any_run_is_still_a_table() -> None:
+    assert "not run" in render(CASE, {}, {})
+
+
+def test_the_cases_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
+        case.name for case in CASES
+    ]

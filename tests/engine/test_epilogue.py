@@ -1,0 +1,50 @@
+"""Many small files: few saves of the list, and no record outlives its download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from core.adapters.resume_data import ResumeStore
+from core.domain.models import Status
+from tests.engine.conftest import House, fetch, settled
+from tests.faults.server import FaultServer
+
+
+def records(house: House) -> list[Path]:
+    return list((house.state / "resume_data").glob("*.json"))
+
+
+def generation(house: House) -> int:
+    content = (house.state / "downloads.json").read_bytes()
+    return int(msgspec.json.decode(content)["meta"]["1"]["generation"])
+
+
+async def test_downloads_that_end_together_share_a_save(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    urls = [fault_server.file(f"f{number}", b"x" * 100) for number in range(60)]
+    before = generation(house) if (house.state / "downloads.json").exists() else 0
+    for download in await engine.add([house.request(url) for url in urls]):
+        assert (await settled(engine, download)).status is Status.COMPLETED
+    await engine.close()
+    assert len(house.names()) == 60
+    assert records(house) == []
+    assert generation(house) - before < 30
+
+
+async def test_a_record_that_a_crash_left_goes_at_the_next_start(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    done = await fetch(engine, house.request(fault_server.file("f", b"x" * 100)))
+    store = ResumeStore(house.state / "resume_data")
+    record = await store.load(done.id)
+    assert record is not None
+    await engine.close()
+    await store.save(record)
+    engine = await house.engine()
+    assert records(house) == []
+    assert (await engine.find(done.id)).progress.bytes_downloaded == 100
