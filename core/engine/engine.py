@@ -317,6 +317,7 @@ class Engine:
             headers=request.headers or before.headers,
             cookies=request.cookies or before.cookies,
             priority=request.priority or before.priority,
+            restart=request.restart,
             group=request.group or before.group,
             retries=before.retries if request.retries is None else request.retries,
         )

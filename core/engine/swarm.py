@@ -140,7 +140,6 @@ class Swarm:
         self._error: WinchError | None = None
         self._replaced_at = 0.0
         self._target = 1
-        self._rescued = False
 
     @property
     def connections(self) -> int:
@@ -231,10 +230,6 @@ class Swarm:
         rates = [w.claim.rate for w in self._workers if w.claim.rate]
         rates = rates or [source.best_rate for source in self._usable() if source.best_rate]
         pace = median(rates) if rates else None
-        if pace is not None and len(self._workers) == 1 and not self._rescued:
-            # The last one is no measure of what another could do; one trial tells.
-            pace = max(pace, *(source.best_rate or 0.0 for source in self._usable()))
-            self._rescued = True
         return segments.split(self._min_split, rate=pace, setup=self._setup)
 
     def _choose_source(self, now: float) -> Source | None:

@@ -86,6 +86,7 @@ def _request(parser: argparse.ArgumentParser) -> None:
         help="if the file exists: rename, skip, overwrite or fail (default: the setting)",
     )
     add("--retries", metavar="N", type=_count, help="how often to try again (default: the setting)")
+    add("--no-restart", action="store_true", help="fail where a file cannot be continued")
     add("-x", "--connections", metavar="N", type=_positive, help="at most so many at once")
     add("--limit", metavar="RATE", help="bytes per second, such as 500k; off for none")
     add(
@@ -178,6 +179,7 @@ def _limit(parser: argparse.ArgumentParser) -> None:
         " back all that was changed here, so that the settings and their timetable hold",
     )
     add("--active", metavar="N", type=_positive, help="downloads at once")
+    add("--no-restart", action="store_true", help="fail where a file cannot be continued")
     add("-x", "--connections", metavar="N", type=_positive, help="connections of one download")
     add("--per-host", metavar="N", type=_positive, help="connections to one host")
     _json(parser)

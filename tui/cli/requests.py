@@ -57,6 +57,7 @@ def from_arguments(args: argparse.Namespace, directory: str) -> list[DownloadReq
         priority=getattr(args, "priority", 0),
         group=getattr(args, "group", None),
         paused=getattr(args, "paused", False),
+        restart=not args.no_restart,
     )
     return [dataclasses.replace(shared, url=url) for url in urls]
 
