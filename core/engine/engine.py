@@ -41,7 +41,7 @@ from core.engine.ledger import Ledger
 from core.engine.limits import LimitKeeper
 from core.engine.queue import SHORT
 from core.engine.runner import Runner
-from core.engine.swarm import Shared
+from core.engine.shared import Shared
 from core.engine.transfer import Tools
 from core.policy.filename import suggest
 from core.policy.host_budget import HostBudget

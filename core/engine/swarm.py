@@ -8,13 +8,14 @@ download hear of it.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from functools import partial
 from statistics import median
 
 from core.adapters.clock import Clock
-from core.adapters.http import READ_BUFFER, Response
+from core.adapters.http import Response
 from core.domain.errors import (
     DiskError,
     HttpStatusError,
@@ -22,81 +23,24 @@ from core.domain.errors import (
     StateError,
     WinchError,
 )
-from core.engine.connection import BLOCK, Body, Partial, haul
+from core.engine.connection import Body, Partial, haul
+from core.engine.seams import SEAM, Seams
+from core.engine.shared import Shared
 from core.engine.source import Source
+from core.engine.worker import Contradicted, Done, Ending, Lost, Worker, proved
 from core.policy.growth import Growth
-from core.policy.host_budget import HostBudget
 from core.policy.ranges import OVERLAP, Accept, Reject, RestartWhole, build
 from core.policy.rate import RateWindow
 from core.policy.segments import Claim
 from core.policy.throttle import TokenBucket
 
-SEAM = 16 * 1024
-"""Bytes behind a stretch that are fetched too and compared with those of the next one."""
 TICK = 0.05
 SLOW_TICK = 0.25
 IDLE_TICK = 2.0
-MEMORY = 64 * 1024 * 1024
-"""Bytes that all connections together may gather before they write."""
 ENOUGH = 64 * 1024
 """Bytes that a server must send of what it was asked for, if it sends less than that."""
 _STRAGGLER = 6.0
 _TRUSTED_AFTER = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """There is nothing left for this connection to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The connection failed; what it had is kept."""
-
-    error: WinchError
-
-
-@dataclass(frozen=True, slots=True)
-class Contradicted:
-    """The answer is of another version of the file, or its bytes are other ones."""
-
-    reason: str
-    bytes_differ: bool = False
-
-
-Ending = Done | Lost | Contradicted
-
-
-@dataclass(slots=True)
-class Shared:
-    """What all downloads share: the budget of each host, the limit of all, and the memory."""
-
-    hosts: HostBudget
-    limit: TokenBucket
-    connections: int = 0
-
-    def block(self) -> int:
-        """Return how many bytes a connection may gather before it writes."""
-        return max(64 * 1024, min(BLOCK, MEMORY // max(1, self.connections)))
-
-    def buffer(self) -> int:
-        """Return how many bytes may wait in the buffer of a connection."""
-        return max(64 * 1024, min(READ_BUFFER, 2 * MEMORY // max(1, self.connections)))
-
-
-@dataclass(slots=True, eq=False)
-class Worker:
-    """One connection and what it is on."""
-
-    source: Source
-    claim: Claim
-    asked_at: float
-    meter: RateWindow
-    first_byte_at: float | None = None
-    abandoned: bool = False
-    answered: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    """Set once its request was accepted, or it ended."""
-    task: asyncio.Task[Ending] | None = field(default=None, repr=False)
 
 
 class Swarm:
@@ -134,10 +78,11 @@ class Swarm:
         self._total = RateWindow(clock.monotonic(), window=2.0)
         self._received = 0
         self._setup = 0.05
-        self._seams: list[tuple[int, bytes]] = []
+        self._seams = Seams()
         self._primary = sources[0]
         self._single = not file.resource.ranges or file.resource.total is None
         self._error: WinchError | None = None
+        self._paces: deque[float] = deque(maxlen=16)
         self._replaced_at = 0.0
         self._target = 1
 
@@ -169,8 +114,8 @@ class Swarm:
                     self._workers.discard(worker)
                     if (ending := self._ended(worker)) is not None:
                         return ending
-                if (doubt := await self._doubtful_seam()) is not None:
-                    return doubt
+                if not await self._seams.fit(self._file):
+                    return Contradicted("answers to different ranges do not fit together", True)
         finally:
             await self._stop()
 
@@ -208,11 +153,9 @@ class Swarm:
                 break
             self._start(source, claim, None)
         latest_first = sorted(self._workers, key=lambda worker: -worker.asked_at)
-        for worker in latest_first[: max(0, len(self._workers) - self._target)]:
+        excess = latest_first[: max(0, len(self._workers) - self._target)]
+        for worker in [*excess, *(w for w in self._workers if w.claim.taken_over)]:
             self._abandon(worker)
-        for worker in self._workers:
-            if worker.claim.taken_over:
-                self._abandon(worker)
 
     def _patience(self) -> float | None:
         """Return for how many seconds the balance may be left as it is, None: until a change."""
@@ -227,8 +170,8 @@ class Swarm:
         segments = self._file.segments
         if (claim := segments.claim()) is not None:
             return claim
-        rates = [w.claim.rate for w in self._workers if w.claim.rate]
-        rates = rates or [source.best_rate for source in self._usable() if source.best_rate]
+        # Those that have ended count as well: where one straggler is left, it is no measure.
+        rates = [*self._paces, *(w.claim.rate for w in self._workers if w.claim.rate)]
         pace = median(rates) if rates else None
         return segments.split(self._min_split, rate=pace, setup=self._setup)
 
@@ -337,22 +280,7 @@ class Swarm:
 
     async def _receive(self, worker: Worker, response: Response, body: Body) -> Ending:
         claim, segments = worker.claim, self._file.segments
-        begun = claim.position
-        so_far = 0
-
-        def received(count: int) -> None:
-            nonlocal so_far
-            so_far += count
-            now = self._clock.monotonic()
-            if worker.first_byte_at is None:
-                worker.first_byte_at = now
-                self._setup += 0.3 * (now - worker.asked_at - self._setup)
-                worker.meter = RateWindow(now, window=3.0)
-            self._received += count
-            worker.meter.add(now, count)
-            self._total.add(now, count)
-            worker.source.failures = 0
-
+        begun, worker.received = claim.position, 0
         while True:
             await haul(
                 body,
@@ -360,18 +288,20 @@ class Swarm:
                 self._file,
                 self._clock,
                 block=self._shared.block(),
-                received=received,
+                received=partial(self._count, worker),
                 written=self._written,
             )
-            self._learn(worker, so_far)
+            self._learn(worker)
             if claim.end is None:
                 # A part of a file of unknown length ends without the file: what follows is asked
                 # for, until there is nothing more.
-                if not (body.is_part and so_far):
+                if not (body.is_part and worker.received):
                     segments.end_at(claim.position)
                 return Done()
             if claim.position < claim.end:
-                return Done() if claim.position - begun >= ENOUGH else Lost(_too_little())
+                if claim.position - begun >= ENOUGH:
+                    return Done()
+                return Lost(IncompleteBodyError("the server sends less than it is asked for"))
             # An answer that goes on is used on: no other request is as cheap.
             if not body.goes_on:
                 break
@@ -379,7 +309,7 @@ class Swarm:
             if not segments.extend(claim):
                 break
         if claim.end < (segments.total or 0) and body.goes_on:
-            self._seams.append((claim.end, await body.take(SEAM)))
+            self._seams.add(claim.end, await body.take(SEAM))
         return Done()
 
     async def _neighbour_answered(self, claim: Claim) -> None:
@@ -395,11 +325,25 @@ class Swarm:
                         await other.answered.wait()
                 return
 
-    def _learn(self, worker: Worker, count: int) -> None:
+    def _count(self, worker: Worker, count: int) -> None:
+        """Take in that bytes have come."""
+        now = self._clock.monotonic()
+        if worker.first_byte_at is None:
+            worker.first_byte_at = now
+            self._setup += 0.3 * (now - worker.asked_at - self._setup)
+            worker.meter = RateWindow(now, window=3.0)
+        worker.received += count
+        worker.meter.add(now, count)
+        self._received += count
+        self._total.add(now, count)
+        worker.source.failures = 0
+
+    def _learn(self, worker: Worker) -> None:
         """Remember what a connection to this source is worth, for those that come after it."""
         if worker.first_byte_at is not None:
-            seconds = max(TICK, self._clock.monotonic() - worker.first_byte_at)
-            worker.source.best_rate = max(worker.source.best_rate or 0.0, count / seconds)
+            pace = worker.received / max(TICK, self._clock.monotonic() - worker.first_byte_at)
+            self._paces.append(pace)
+            worker.source.best_rate = max(worker.source.best_rate or 0.0, pace)
 
     # -- how it ends ------------------------------------------------------------------------------
 
@@ -453,19 +397,6 @@ class Swarm:
             raise self._error
         return Done()
 
-    async def _doubtful_seam(self) -> Contradicted | None:
-        """Compare the seams whose other side is on disk by now."""
-        waiting: list[tuple[int, bytes]] = []
-        for offset, expected in self._seams:
-            there = min(len(expected), self._file.segments.done_after(offset))
-            if there < len(expected) and not self._file.segments.is_complete:
-                waiting.append((offset, expected))
-                continue
-            if await self._file.part.read(offset, there) != expected[:there]:
-                return Contradicted("answers to different ranges do not fit together", True)
-        self._seams = waiting
-        return None
-
     async def _stop(self) -> None:
         tasks = [worker.task for worker in self._workers if worker.task is not None]
         for task in tasks:
@@ -473,21 +404,3 @@ class Swarm:
         if tasks:
             await asyncio.wait(tasks)
         self._workers.clear()
-
-
-def _too_little() -> IncompleteBodyError:
-    return IncompleteBodyError("the server sends less than it is asked for")
-
-
-async def proved(file: Partial, claim: Claim, body: Body, accepted: Accept) -> bool:
-    """Compare the bytes before a resume point with those on disk, and learn the file's length."""
-    overlap = claim.position - accepted.start
-    if await body.take(overlap) != await file.part.read(accepted.start, overlap):
-        return False
-    total = accepted.resource.total
-    if total is not None and file.segments.total is None:
-        if total < claim.position:
-            return False
-        file.segments.end_at(total)
-        file.resource = replace(file.resource, total=total)
-    return True

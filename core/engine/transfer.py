@@ -29,9 +29,11 @@ from core.engine.checkpoint import Checkpointer
 from core.engine.connection import Body, Partial
 from core.engine.probe import Skipped, check_conflict, create_part, publish, set_aside
 from core.engine.recovery import AlreadyPublishedError, recover
+from core.engine.shared import Shared
 from core.engine.source import Source
-from core.engine.swarm import Contradicted, Shared, Swarm, proved
+from core.engine.swarm import Swarm
 from core.engine.verify import Verdict, Verifier
+from core.engine.worker import Contradicted, proved
 from core.policy.modified import modified_at
 from core.policy.ranges import OVERLAP, Accept, Judgement, Reject, RestartWhole, build
 from core.policy.rate import RateWindow
@@ -94,6 +96,10 @@ class Transfer:
         self._trusts_ranges = True
         self.gained = 0
         """Bytes that this attempt has added."""
+
+    @property
+    def _is_empty(self) -> bool:
+        return self._file is None or not self._file.segments.bytes_done
 
     @property
     def _file_is_complete(self) -> bool:
@@ -201,7 +207,7 @@ class Transfer:
                 if isinstance(accepted, Contradicted):
                     return accepted
                 body = self._body(response, accepted)
-                if file is None or claim is None or known is None or accepted.start == 0:
+                if file is None or claim is None or known is None or self._is_empty:
                     file, claim = await self._begin(accepted)
                 elif not await proved(file, claim, body, accepted):
                     return Contradicted("the bytes on the server are other ones", True)

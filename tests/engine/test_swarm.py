@@ -7,7 +7,8 @@ import dataclasses
 
 import pytest
 
-from core.domain.models import Download, DownloadView, Status
+from core.adapters.resume_data import ResumeStore
+from core.domain.models import Download, DownloadView, Segment, Status
 from core.domain.settings import LimitSettings
 from tests.engine.conftest import SETTINGS, House, fetch, settled, until
 from tests.faults.model import File, Request, content
@@ -232,3 +233,28 @@ async def test_a_mirror_stands_in_where_the_first_address_has_nothing(
     assert done.status is Status.COMPLETED
     assert done.name == "gone"
     assert house.content("gone") == DATA
+
+
+async def test_a_hole_at_the_start_is_filled_without_losing_what_lies_behind(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(MANY)
+    url = fault_server.file("a", DATA, fail_after=SIZE // 2)
+    request = dataclasses.replace(house.request(url), connections=1)
+    (download,) = await engine.add([request])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded == SIZE // 2)
+    await engine.pause([download.id])
+    await engine.close()
+    store = ResumeStore(house.state / "resume_data")
+    record = await store.load(download.id)
+    assert record is not None
+    await store.save(dataclasses.replace(record, done=(Segment(SIZE // 4, SIZE // 2),)))
+    with (house.files / "a.part").open("r+b") as file:
+        file.write(b"?" * (SIZE // 4))
+    fault_server.change("a", fail_after=None)
+    before = fault_server.bytes_served("a")
+    engine = await house.engine(MANY)
+    await engine.resume([download.id])
+    assert (await settled(engine, download)).status is Status.COMPLETED
+    assert house.content("a") == DATA
+    assert fault_server.bytes_served("a") - before < 0.85 * SIZE

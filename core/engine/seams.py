@@ -1,0 +1,35 @@
+"""Where the stretches of two connections meet: both fetched the first bytes behind the seam.
+
+A server that answers ranges with the right header and the wrong bytes is found out here, however
+the header looks.
+"""
+
+from __future__ import annotations
+
+from core.engine.connection import Partial
+
+SEAM = 16 * 1024
+"""Bytes behind a stretch that are fetched too and compared with those of the next one."""
+
+
+class Seams:
+    """The seams of one file whose other side was not on disk yet."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[int, bytes]] = []
+
+    def add(self, offset: int, expected: bytes) -> None:
+        """Remember what a connection saw from `offset` on, behind its own stretch."""
+        self._waiting.append((offset, expected))
+
+    async def fit(self, file: Partial) -> bool:
+        """Compare the seams whose other side is on disk by now; raises DiskError."""
+        waiting: list[tuple[int, bytes]] = []
+        for offset, expected in self._waiting:
+            there = min(len(expected), file.segments.done_after(offset))
+            if there < len(expected) and not file.segments.is_complete:
+                waiting.append((offset, expected))
+            elif await file.part.read(offset, there) != expected[:there]:
+                return False
+        self._waiting = waiting
+        return True
