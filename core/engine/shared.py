@@ -27,4 +27,4 @@ class Shared:
 
     def buffer(self) -> int:
         """Return how many bytes may wait in the buffer of a connection."""
-        return max(64 * 1024, min(READ_BUFFER, 2 * MEMORY // max(1, self.connections)))
+        return max(16 * 1024, min(READ_BUFFER, MEMORY // 4 // max(1, self.connections)))

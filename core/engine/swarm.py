@@ -46,7 +46,8 @@ _TRUSTED_AFTER = 0.6
 class Swarm:
     """Fetches what is missing of a file over as many connections as help.
 
-    `written` hears of every block that is on disk, `note` gets sentences for the timeline.
+    `setup` is how many seconds the first answer took. `written` hears of every block that is on
+    disk, `note` gets sentences for the timeline.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Swarm:
         limit: TokenBucket,
         most: Callable[[], int],
         min_split: int,
+        setup: float,
         written: Callable[[int], None],
         note: Callable[[str], None],
     ) -> None:
@@ -77,7 +79,8 @@ class Swarm:
         self._growth = Growth(clock.monotonic())
         self._total = RateWindow(clock.monotonic(), window=2.0)
         self._received = 0
-        self._setup = 0.05
+        self._setup = setup
+        self._began = clock.monotonic()
         self._seams = Seams()
         self._primary = sources[0]
         self._single = not file.resource.ranges or file.resource.total is None
@@ -144,7 +147,8 @@ class Swarm:
             cap=self._allowed(),
             received=self._received,
             left=left,
-            rate=self._total.rate(now),
+            rate=self._present_rate(now),
+            setup=self._setup,
         )
         self._replace_straggler(now)
         while len(self._workers) < self._target:
@@ -156,6 +160,13 @@ class Swarm:
         excess = latest_first[: max(0, len(self._workers) - self._target)]
         for worker in [*excess, *(w for w in self._workers if w.claim.taken_over)]:
             self._abandon(worker)
+
+    def _present_rate(self, now: float) -> float:
+        """Return the total in bytes/s; in the first moments, from those moments alone."""
+        elapsed = now - self._began
+        if elapsed > SLOW_TICK:
+            return self._total.rate(now)
+        return self._received / max(elapsed, TICK / 2)
 
     def _patience(self) -> float | None:
         """Return for how many seconds the balance may be left as it is, None: until a change."""
@@ -305,25 +316,34 @@ class Swarm:
             # An answer that goes on is used on: no other request is as cheap.
             if not body.goes_on:
                 break
-            await self._neighbour_answered(claim)
-            if not segments.extend(claim):
+            await self._reach_over(worker)
+            if claim.position == claim.end and not segments.extend(claim):
                 break
         if claim.end < (segments.total or 0) and body.goes_on:
             self._seams.add(claim.end, await body.take(SEAM))
         return Done()
 
-    async def _neighbour_answered(self, claim: Claim) -> None:
-        """Wait until whoever took the stretch behind a claim knows whether it will get it.
+    async def _reach_over(self, worker: Worker) -> None:
+        """Deal with a neighbour that has not answered yet, at the end of a worker's stretch.
 
-        A server may refuse every connection but the first: then the first answer is all there is.
+        An answer that goes on may be through the neighbour's stretch before the neighbour's own
+        begins; and a server may refuse every connection but the first: then it is all there is.
         """
-        for other in self._workers:
-            is_behind = other.claim is not claim and other.claim.position == claim.end
-            if is_behind and not other.answered.is_set():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_TRUSTED_AFTER):
-                        await other.answered.wait()
-                return
+        claim = worker.claim
+        behind = [w for w in self._workers if w is not worker and w.claim.position == claim.end]
+        for other in behind:
+            if other.answered.is_set():
+                continue
+            stretch = (other.claim.end or 0) - other.claim.position
+            waited = self._clock.monotonic() - other.asked_at
+            rate = worker.meter.rate(self._clock.monotonic())
+            if rate and stretch / rate < self._setup - waited:
+                if self._file.segments.absorb(claim, other.claim):
+                    self._abandon(other)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TRUSTED_AFTER):
+                    await other.answered.wait()
 
     def _count(self, worker: Worker, count: int) -> None:
         """Take in that bytes have come."""

@@ -94,6 +94,7 @@ class Transfer:
         self._checkpoint = Checkpointer(self._save, tools.clock)
         self._verifier = Verifier()
         self._trusts_ranges = True
+        self._setup = 0.0
         self.gained = 0
         """Bytes that this attempt has added."""
 
@@ -201,8 +202,10 @@ class Transfer:
             request = build(first=first, end=claim.end, known=known, overlap=overlap)
         source = next(source for source in self._sources if source.dropped is None)
         buffer = self._tools.shared.buffer()
+        asked_at = self._tools.clock.monotonic()
         try:
             async with source.ask(request, known=known, buffer=buffer) as (response, judgement):
+                self._setup = self._tools.clock.monotonic() - asked_at
                 accepted = await self._accept(judgement)
                 if isinstance(accepted, Contradicted):
                     return accepted
@@ -300,6 +303,7 @@ class Transfer:
             limit=self._limit,
             most=self._most_connections,
             min_split=self._tools.limits.min_split_bytes,
+            setup=self._setup,
             written=self._written,
             note=self._note,
         )

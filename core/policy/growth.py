@@ -1,15 +1,17 @@
 """How many connections a download should have at a moment: more while they help, fewer when not.
 
-It doubles quickly at the start, because a server that gives each connection a share gives more
+It multiplies quickly at the start, because a server that gives each connection a share gives more
 connections more; later it tries with half, and stays there if the total rate does not suffer.
 """
 
 from __future__ import annotations
 
 RAMP = 0.05
-"""Seconds between doublings at the start."""
+"""Seconds between the steps at the start."""
+STEP = 4
+"""By how much the number grows in a step."""
 WORTHWHILE = 0.3
-"""Seconds that must remain for another connection to be worth its handshake."""
+"""Seconds that must remain, beside the time to a first byte, for others to be worth it."""
 WINDOW = 2.0
 """Seconds over which rates are compared."""
 LONG = 30.0
@@ -29,18 +31,28 @@ class Growth:
         self._mark: tuple[float, int] | None = None
         self._before: tuple[int, float] | None = None
 
-    def target(self, now: float, *, cap: int, received: int, left: int | None, rate: float) -> int:
+    def target(
+        self,
+        now: float,
+        *,
+        cap: int,
+        received: int,
+        left: int | None,
+        rate: float,
+        setup: float = 0.0,
+    ) -> int:
         """Return how many connections to have, `cap` at the most.
 
         `received` counts all bytes of this download since the start, `left` those that are missing
-        (None: unknown), `rate` is the present total in bytes/s.
+        (None: unknown), `rate` is the present total in bytes/s, `setup` the seconds that a new
+        connection takes to its first byte.
         """
         if self._enough is not None:
             cap = min(cap, self._enough)
         seconds = left / rate if left is not None and rate > 0 else None
         if self._target < cap and self._before is None and now >= self._next_step:
-            if seconds is None or seconds > WORTHWHILE:
-                self._target = min(cap, self._target * 2)
+            if seconds is None or seconds > WORTHWHILE + 2 * setup:
+                self._target = min(cap, self._target * STEP)
                 self._trial_at = now + WINDOW
             self._next_step = now + RAMP
         elif seconds is not None and seconds > LONG and now >= self._trial_at:

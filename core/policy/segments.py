@@ -145,6 +145,17 @@ class SegmentMap:
                 return True
         return False
 
+    def absorb(self, claim: Claim, other: Claim) -> bool:
+        """Let a claim run on through the one behind it, whose owner has nothing of it yet.
+
+        False where the other lies elsewhere or has begun.
+        """
+        if other.position != claim.end or other.reserved != other.position:
+            return False
+        claim.end, other.end = other.end, other.position
+        other.taken_over = True
+        return True
+
     def split(
         self, min_split: int, *, rate: float | None = None, setup: float = 0.0
     ) -> Claim | None:

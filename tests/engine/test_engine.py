@@ -318,12 +318,12 @@ async def test_a_removal_keeps_files_unless_told_otherwise(
 
 
 async def whole_before_the_crash(house: House, fault_server: FaultServer) -> Download:
-    """Leave a paused download whose part file is whole and whose record says so."""
+    """Leave a download that failed, whose part file is whole by now and whose record says so."""
     engine = await house.engine()
     url = fault_server.file("a", DATA, fail_after=SIZE - 1)
-    (download,) = await engine.add([house.request(url)])
-    await until(engine, download, lambda view: view.progress.bytes_downloaded == SIZE - 1)
-    await engine.pause([download.id])
+    request = dataclasses.replace(house.request(url), connections=1, retries=0)
+    download = await fetch(engine, request)
+    assert (await engine.find(download.id)).progress.bytes_downloaded == SIZE - 1
     await engine.close()
     with (house.files / "a.part").open("ab") as file:
         file.write(DATA[-1:])

@@ -80,6 +80,14 @@ class SegmentMapMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.map.claims)
     @rule(data=st.data())
+    def absorb(self, data: st.DataObject) -> None:
+        claims = st.sampled_from(self.map.claims)
+        claim, other = data.draw(claims), data.draw(claims)
+        if claim is not other:
+            self.map.absorb(claim, other)
+
+    @precondition(lambda self: self.map.claims)
+    @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         self.map.release(data.draw(st.sampled_from(self.map.claims)))
 
@@ -233,3 +241,19 @@ def test_an_empty_file_is_complete_at_once() -> None:
 def test_a_claim_knows_what_remains() -> None:
     assert Claim(3, 10).remaining == 7
     assert Claim(3, None).remaining is None
+
+
+def test_an_answer_may_run_on_through_a_stretch_that_has_not_begun() -> None:
+    segments = SegmentMap.plan(1000)
+    first = claimed(segments)
+    second = taken(segments, 10)
+    assert segments.absorb(first, second)
+    assert (first.end, second.remaining, second.taken_over) == (1000, 0, True)
+
+
+def test_a_stretch_that_has_begun_is_not_absorbed() -> None:
+    segments = SegmentMap.plan(1000)
+    first = claimed(segments)
+    second = taken(segments, 10)
+    segments.reserve(second, 1)
+    assert not segments.absorb(first, second)
