@@ -6,6 +6,7 @@ A setting exists once something obeys it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import cache
 
 from core.domain.errors import ConfigError, UsageError
 from core.domain.models import Conflict
@@ -206,6 +207,7 @@ def check_limit(name: str, value: int) -> None:
         raise UsageError(f"{name.replace('_', ' ')}: {value} does not lie between {low} and {high}")
 
 
+@cache
 def sections() -> dict[str, tuple[str, ...]]:
     """Return the name of every section with the names of its keys."""
     return {

@@ -41,6 +41,8 @@ class Job:
     def environment(self) -> dict[str, str]:
         """Return what every program gets; no proxy stands between it and the server."""
         env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+        # As it is installed: compiled once, not at every start.
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
         env |= {
             "WINCH_HOME": str(self.scratch / "winch"),
             "WINCH_LIMITS_ACTIVE": str(self.parallel),
