@@ -8,7 +8,6 @@ from urllib.parse import urlsplit, urlunsplit
 _TELLTALE = r"token|secret|sig|pass|key|auth|jwt|hmac|md5|credential|session|code|policy"
 _SECRET_PARAMETER = re.compile(rf"(?i)(^|[&;])([^&;=]*(?:{_TELLTALE})[^&;=]*)=[^&;]*")
 _USERINFO = re.compile(r"(?i)((?:[a-z][a-z0-9+.-]*:|%3a)?(?://|%2f%2f))[^/@?#&\\s]*@")
-_SECRET_HEADER = re.compile(r"(?i)auth|cookie|token|secret|key|password|credential|session")
 
 
 def redact_url(url: str) -> str:
@@ -24,8 +23,3 @@ def redact_url(url: str) -> str:
     netloc = parts.netloc.rpartition("@")[2]
     query = _USERINFO.sub(r"\1", _SECRET_PARAMETER.sub(r"\1\2=…", parts.query))
     return urlunsplit((parts.scheme, netloc, _USERINFO.sub(r"\1", parts.path), query, ""))
-
-
-def is_secret_header(name: str) -> bool:
-    """Tell whether a request header carries something that belongs to one origin only."""
-    return _SECRET_HEADER.search(name) is not None

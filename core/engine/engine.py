@@ -223,9 +223,14 @@ class Engine:
     async def start_now(self, ids: Sequence[str]) -> Outcome:
         """Start downloads at once; see `DownloadService.start_now`."""
         outcome = await self.resume(ids)
+        changed, refused = [], list(outcome.refused)
         for download in outcome.changed:
-            self._runner.start_now(download)
-        return outcome
+            try:
+                self._runner.start_now(self._queue[download.id])
+                changed.append(download)
+            except NotAllowedError as error:
+                refused.append(Refusal(id=download.id, error=error.info()))
+        return Outcome(changed=tuple(changed), refused=tuple(refused))
 
     async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
         """Change what was asked for of downloads; see `DownloadService.set`."""

@@ -220,9 +220,11 @@ class Guards:
         directories = {download.request.directory for download in (*running, *waiting)}
         spaces = await asyncio.to_thread(_spaces, directories)
         low = []
-        for download in running:
+        for id_ in [download.id for download in running if download.id in self._running]:
+            # As it is by now: its length may have become known during the look.
+            download = queue[id_]
             space = spaces.get(download.request.directory)
-            if space is None or download.id not in self._running:
+            if space is None:
                 continue
             needed = self._needed(download)
             self._disk.reserve(download.id, space.device, needed)

@@ -13,10 +13,10 @@ import random
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from core.domain.errors import WinchError
+from core.domain.errors import NotAllowedError, WinchError
 from core.domain.lifecycle import Action
 from core.domain.models import Download, DownloadRequest, Progress, Status, WaitReason
-from core.domain.redact import is_secret_header, redact_url
+from core.domain.redact import redact_url
 from core.domain.settings import Settings
 from core.engine.epilogue import Epilogue
 from core.engine.guards import Guards, Wait
@@ -108,8 +108,16 @@ class Runner:
             transfer.set_limits(rate=request.limit, connections=request.connections)
 
     def start_now(self, download: Download) -> None:
-        """Start a waiting download beyond every limit; the last of the running ones gives way."""
-        self._scheduler.force(download.id)
+        """Start a waiting download beyond every limit; the last of the running ones gives way.
+
+        One that waits for the network, for room or for the daemon is not helped by that: raises
+        NotAllowedError.
+        """
+        if download.status is Status.PENDING and not self._scheduler.force(download.id):
+            raise NotAllowedError(
+                f"it waits for a reason that no order changes: {download.wait_reason}",
+                hint="`winch show` tells what is missing",
+            )
         self._changed()
 
     def limits_changed(self) -> None:
@@ -219,11 +227,13 @@ class Runner:
         wait: Wait | None = None
         name, yielded = "", False
         try:
-            name = await transfer.run()
-        except WinchError as raised:
-            error = raised
-            wait = await self._guards.on_failure(self._ledger.queue[id_], raised)
+            try:
+                name = await transfer.run()
+            except WinchError as raised:
+                error = raised
+                wait = await self._guards.on_failure(self._ledger.queue[id_], raised)
         except asyncio.CancelledError:
+            # It may come at any await above, that of the guards included.
             if id_ not in self._yielding:
                 raise
             yielded = True
@@ -350,5 +360,5 @@ def _without_secrets(request: DownloadRequest) -> DownloadRequest:
         request,
         url=redact_url(request.url),
         mirrors=tuple(map(redact_url, request.mirrors)),
-        headers={k: v for k, v in request.headers.items() if not is_secret_header(k)},
+        headers={},
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from core.adapters.clock import Clock
 from core.adapters.http import HttpClient, Response
+from core.domain.errors import HttpStatusError, WinchError
 from core.domain.models import Resource
-from core.policy.host_budget import host_of
+from core.domain.redact import redact_url
+from core.policy.host_budget import HostBudget, host_of
 from core.policy.ranges import Judgement, RangeRequest, judge
 from core.policy.redirects import Hop
 
@@ -92,3 +95,71 @@ class Source:
             now=self._clock.now().timestamp(),
             known=known,
         )
+
+
+class Sources:
+    """All addresses of one download: which to ask next, and which not any more.
+
+    `note` gets a sentence for the timeline.
+    """
+
+    def __init__(
+        self, owner: str, sources: Sequence[Source], hosts: HostBudget, note: Callable[[str], None]
+    ) -> None:
+        self._owner = owner
+        self._sources = sources
+        self._budget = hosts
+        self._note = note
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts that connections may go to."""
+        return frozenset(source.host for source in self._sources)
+
+    @property
+    def usable(self) -> list[Source]:
+        """Those that were not dropped, in the order given; never none."""
+        return [source for source in self._sources if source.dropped is None]
+
+    def share(self, now: float) -> int:
+        """Return how many connections the hosts' budgets allow altogether."""
+        hosts = {source.host for source in self.usable}
+        return sum(self._budget.share(host, self._owner, now) for host in hosts)
+
+    def choose(self, now: float) -> Source | None:
+        """Take the one that has done best for each of its connections, the untried first.
+
+        None while every host is used up, or all that are left have to be left in peace.
+        """
+        used = Counter[str]()
+        for source in self._sources:
+            used[source.host] += source.connections
+        candidates = [
+            source
+            for source in self.usable
+            if source.not_before <= now
+            and used[source.host] < self._budget.share(source.host, self._owner, now)
+        ]
+        if not candidates:
+            return None
+        return max(candidates, key=lambda s: (s.connections == 0, s.best_rate or 0.0))
+
+    def failed(self, source: Source, error: WinchError, now: float, *, others: int) -> None:
+        """Take in that a connection failed while `others` went on."""
+        source.failures += 1
+        source.not_before = now + min(30.0, 0.25 * 2.0**source.failures)
+        if isinstance(error, HttpStatusError) and error.status in (429, 503) and others:
+            # Too many for this server: fewer, for a while, instead of a failure.
+            self._budget.refused(source.host, now, borne=others)
+            source.not_before = now + (error.retry_after or 1.0)
+        elif not error.retryable or source.failures >= 3:
+            self.drop(source, error.message)
+        elif source is not self._sources[0] and source.failures == 1:
+            self._note(f"{redact_url(source.url)} failed: {error.message}")
+
+    def drop(self, source: Source, reason: str) -> bool:
+        """Ask a source no more; False where it is the last one."""
+        if source.dropped is None and len(self.usable) > 1:
+            source.dropped = reason
+            self._note(f"{redact_url(source.url)} is not used any more: {reason}")
+        return source.dropped is not None

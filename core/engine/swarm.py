@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from statistics import median
@@ -18,7 +18,6 @@ from core.adapters.clock import Clock
 from core.adapters.http import Response
 from core.domain.errors import (
     DiskError,
-    HttpStatusError,
     IncompleteBodyError,
     StateError,
     WinchError,
@@ -26,7 +25,7 @@ from core.domain.errors import (
 from core.engine.connection import Body, Partial, haul
 from core.engine.seams import SEAM, Seams
 from core.engine.shared import Shared
-from core.engine.source import Source
+from core.engine.source import Source, Sources
 from core.engine.worker import Contradicted, Done, Ending, Lost, Worker, proved
 from core.policy.growth import Growth
 from core.policy.ranges import OVERLAP, Accept, Reject, RestartWhole, build
@@ -52,9 +51,8 @@ class Swarm:
 
     def __init__(
         self,
-        id: str,  # noqa: A002
         file: Partial,
-        sources: Sequence[Source],
+        sources: Sources,
         shared: Shared,
         clock: Clock,
         *,
@@ -65,7 +63,6 @@ class Swarm:
         written: Callable[[int], None],
         note: Callable[[str], None],
     ) -> None:
-        self._id = id
         self._file = file
         self._sources = sources
         self._shared = shared
@@ -82,7 +79,7 @@ class Swarm:
         self._setup = setup
         self._began = clock.monotonic()
         self._seams = Seams()
-        self._primary = sources[0]
+        self._primary = sources.usable[0]
         self._single = not file.resource.ranges or file.resource.total is None
         self._error: WinchError | None = None
         self._paces: deque[float] = deque(maxlen=16)
@@ -127,13 +124,7 @@ class Swarm:
     def _allowed(self) -> int:
         if self._single:
             return 1
-        now = self._clock.monotonic()
-        hosts = {source.host for source in self._usable()}
-        shares = sum(self._shared.hosts.share(host, self._id, now) for host in hosts)
-        return max(1, min(self._most(), shares))
-
-    def _usable(self) -> list[Source]:
-        return [source for source in self._sources if source.dropped is None]
+        return max(1, min(self._most(), self._sources.share(self._clock.monotonic())))
 
     def _balance(self) -> None:
         """Open and close connections, and hand stretches from the slow to the fast."""
@@ -149,10 +140,11 @@ class Swarm:
             left=left,
             rate=self._present_rate(now),
             setup=self._setup,
+            limited=any(limit.rate is not None for limit in self._limits),
         )
         self._replace_straggler(now)
         while len(self._workers) < self._target:
-            source = self._choose_source(now)
+            source = self._sources.choose(now)
             if source is None or (claim := self._take(now)) is None:
                 break
             self._start(source, claim, None)
@@ -185,18 +177,6 @@ class Swarm:
         rates = [*self._paces, *(w.claim.rate for w in self._workers if w.claim.rate)]
         pace = median(rates) if rates else None
         return segments.split(self._min_split, rate=pace, setup=self._setup)
-
-    def _choose_source(self, now: float) -> Source | None:
-        """Take the source that has done best for each of its connections, the untried first."""
-        candidates = [
-            source
-            for source in self._usable()
-            if source.not_before <= now
-            and source.connections < self._shared.hosts.share(source.host, self._id, now)
-        ]
-        if not candidates:
-            return None
-        return max(candidates, key=lambda s: (s.connections == 0, s.best_rate or 0.0))
 
     def _rate_of(self, worker: Worker, now: float) -> float | None:
         if worker.first_byte_at is None:
@@ -381,21 +361,14 @@ class Swarm:
         if isinstance(error, DiskError | StateError):
             raise error
         self._error = error
-        source.failures += 1
-        source.not_before = now + min(30.0, 0.25 * 2.0**source.failures)
-        if isinstance(error, HttpStatusError) and error.status in (429, 503) and others:
-            # Too many for this server: fewer, for a while, instead of a failure.
-            self._shared.hosts.refused(source.host, now, borne=others)
-            source.not_before = now + (error.retry_after or 1.0)
-        elif not error.retryable or source.failures >= 3:
-            self._drop(source, error.message)
+        self._sources.failed(source, error, now, others=others)
         return None
 
     def _contradicted(
         self, worker: Worker, ending: Contradicted, others: int
     ) -> Contradicted | None:
         if worker.source is not self._primary:
-            self._drop(worker.source, ending.reason)
+            self._sources.drop(worker.source, ending.reason)
             return None
         if ending.bytes_differ or not others:
             return ending
@@ -404,11 +377,6 @@ class Swarm:
             self._single = True
             self._note(f"one connection only: {ending.reason}")
         return None
-
-    def _drop(self, source: Source, reason: str) -> None:
-        if len(self._usable()) > 1 and source.dropped is None:
-            source.dropped = reason
-            self._note(f"the mirror {source.host} is not used any more: {reason}")
 
     def _finish(self) -> Ending:
         if self._file.segments.is_complete:

@@ -30,7 +30,7 @@ from core.engine.connection import Body, Partial
 from core.engine.probe import Skipped, check_conflict, create_part, publish, set_aside
 from core.engine.recovery import AlreadyPublishedError, recover
 from core.engine.shared import Shared
-from core.engine.source import Source
+from core.engine.source import Source, Sources
 from core.engine.swarm import Swarm
 from core.engine.verify import Verdict, Verifier
 from core.engine.worker import Contradicted, proved
@@ -84,10 +84,11 @@ class Transfer:
         self._file: Partial | None = None
         self._swarm: Swarm | None = None
         asked = Hop(request.url, request.headers)
-        self._sources = [
+        sources = [
             Source(url, headers_for(url, asked), tools.http, tools.clock, cookies=request.cookies)
             for url in (request.url, *request.mirrors)
         ]
+        self._sources = Sources(look().id, sources, tools.shared.hosts, note)
         self._rate = RateWindow(now)
         self._limit = TokenBucket(request.limit, now)
         self._most = request.connections
@@ -113,7 +114,7 @@ class Transfer:
     @property
     def hosts(self) -> frozenset[str]:
         """The hosts that it may have connections to."""
-        return frozenset(source.host for source in self._sources)
+        return self._sources.hosts
 
     @property
     def knows_progress(self) -> bool:
@@ -155,7 +156,8 @@ class Transfer:
                 try:
                     doubt = await self._fetch()
                 except TransferError as error:
-                    if self.gained > gained or not self._drop_first(error):
+                    first = self._sources.usable[0]
+                    if self.gained > gained or not self._sources.drop(first, error.message):
                         raise
                     continue
                 if doubt is None and self.gained == gained and not self._file_is_complete:
@@ -179,14 +181,6 @@ class Transfer:
         finally:
             await self._settle()
 
-    def _drop_first(self, error: TransferError) -> bool:
-        """Go on without an address that fails at once; False where there is no other."""
-        source, *others = [source for source in self._sources if source.dropped is None]
-        if others:
-            source.dropped = error.message
-            self._note(f"{source.host} is not used any more: {error.message}")
-        return bool(others)
-
     async def _fetch(self) -> Contradicted | None:
         """Fetch what is missing; returns why the file has to begin anew, if it has to."""
         self._report(phase=Phase.CONNECTING)
@@ -200,7 +194,7 @@ class Transfer:
             overlap = min(OVERLAP, file.segments.done_before(claim.position))
             first = claim.position - overlap
             request = build(first=first, end=claim.end, known=known, overlap=overlap)
-        source = next(source for source in self._sources if source.dropped is None)
+        source = self._sources.usable[0]
         buffer = self._tools.shared.buffer()
         asked_at = self._tools.clock.monotonic()
         try:
@@ -273,7 +267,7 @@ class Transfer:
         if file.segments.bytes_done and not self._download.request.restart:
             raise CannotResumeError(
                 f"{reason}, and a restart is not wanted",
-                hint="what is here is kept; `winch retry` tries again",
+                hint="what is here is kept; the same command without --no-restart fetches it anew",
             )
         self._note(f"restarted: {reason}")
         self._report(resume_verdict=f"restarted: {reason}")
@@ -295,7 +289,6 @@ class Transfer:
         if claim.end == claim.position:
             return None
         self._swarm = Swarm(
-            self._download.id,
             file,
             self._sources,
             self._tools.shared,

@@ -16,6 +16,8 @@ WINDOW = 2.0
 """Seconds over which rates are compared."""
 LONG = 30.0
 """Seconds that must remain before a trial with fewer connections is worth its risk."""
+LASTING = 60.0
+"""Seconds after which a number that was found to be enough is put to the test again."""
 LOSS = 0.95
 """Fraction of the rate that fewer connections must keep."""
 
@@ -25,7 +27,8 @@ class Growth:
 
     def __init__(self, now: float) -> None:
         self._target = 1
-        self._enough: int | None = None
+        self._enough: tuple[int, float] | None = None
+        self._last_cap = 0
         self._next_step = now + RAMP
         self._trial_at = now + WINDOW + 1.0
         self._mark: tuple[float, int] | None = None
@@ -40,25 +43,41 @@ class Growth:
         left: int | None,
         rate: float,
         setup: float = 0.0,
+        limited: bool = False,
     ) -> int:
         """Return how many connections to have, `cap` at the most.
 
         `received` counts all bytes of this download since the start, `left` those that are missing
         (None: unknown), `rate` is the present total in bytes/s, `setup` the seconds that a new
-        connection takes to its first byte.
+        connection takes to its first byte. While the rate is `limited` here, it says nothing about
+        the server, and nothing is concluded from it.
         """
-        if self._enough is not None:
-            cap = min(cap, self._enough)
+        cap = self._ceiling(cap, now, limited=limited)
         seconds = left / rate if left is not None and rate > 0 else None
         if self._target < cap and self._before is None and now >= self._next_step:
             if seconds is None or seconds > WORTHWHILE + 2 * setup:
                 self._target = min(cap, self._target * STEP)
                 self._trial_at = now + WINDOW
             self._next_step = now + RAMP
+        elif limited:
+            self._end_trial(now)
         elif seconds is not None and seconds > LONG and now >= self._trial_at:
             self._try_fewer(now, received)
         self._target = max(1, min(self._target, cap))
         return self._target
+
+    def _ceiling(self, cap: int, now: float, *, limited: bool) -> int:
+        """Return the cap, or what was found to be enough, until that is to be looked at again."""
+        grew, self._last_cap = cap > self._last_cap, cap
+        if self._enough is not None and (grew or limited or now >= self._enough[1]):
+            self._enough = None
+        return cap if self._enough is None else min(cap, self._enough[0])
+
+    def _end_trial(self, now: float) -> None:
+        if self._before is not None:
+            self._target = self._before[0]
+        self._mark = self._before = None
+        self._trial_at = now + WINDOW
 
     def _try_fewer(self, now: float, received: int) -> None:
         """Measure a window, halve, measure again, and keep what is better."""
@@ -70,6 +89,10 @@ class Growth:
         at, count = self._mark
         rate = (received - count) / (now - at)
         self._mark = None
+        if rate < 1:
+            # Nothing came: that tells nothing of what fewer or more would bring.
+            self._end_trial(now)
+            return
         if self._before is None:
             self._before = (self._target, rate)
             self._target //= 2
@@ -81,6 +104,6 @@ class Growth:
             self._target = connections
             self._trial_at = now + LONG
         else:
-            # What fewer connections bring as well, more need not be opened for again.
-            self._enough = self._target
+            # What fewer connections bring as well, more need not be opened for, for a while.
+            self._enough = (self._target, now + LASTING)
             self._trial_at = now + WINDOW

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from urllib.parse import urlsplit
 
-PENALTY = 60.0
-"""Seconds for which a host that refused connections gets no more than it bore."""
+CLIMB = 15.0
+"""Seconds after which a host that refused connections gets one more."""
+AT_ONCE = 2.0
+"""Seconds within which refusals are taken for one."""
 
 
 def host_of(url: str) -> str:
@@ -51,14 +53,21 @@ class HostBudget:
         return max(1, each + (rank < rest))
 
     def refused(self, host: str, now: float, *, borne: int) -> None:
-        """Learn that a host wants no more than `borne` connections at present."""
-        limit = min(max(1, borne), self.limit(host, now))
-        self._refused[host] = (limit, now + PENALTY)
+        """Learn that a host wants no more than `borne` connections at present.
+
+        Of several refusals at once the first counts: a server still counts for a moment what was
+        closed just now.
+        """
+        refused = self._refused.get(host)
+        if refused is None or now - refused[1] > AT_ONCE:
+            self._refused[host] = (max(1, borne), now)
 
     def limit(self, host: str, now: float) -> int:
-        """Return how many connections a host gets at present."""
+        """Return how many connections a host gets at present: after a refusal slowly more again."""
         refused = self._refused.get(host)
-        if refused is not None and now >= refused[1]:
+        if refused is None:
+            return self._limit
+        climbed = refused[0] + int((now - refused[1]) / CLIMB)
+        if climbed >= self._limit:
             del self._refused[host]
-            refused = None
-        return self._limit if refused is None else min(self._limit, refused[0])
+        return min(self._limit, climbed)

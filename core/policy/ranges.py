@@ -147,9 +147,10 @@ def status_error(status: int, headers: Mapping[str, str], now: float) -> Transfe
     if status in (404, 410):
         return NotFoundError(message, status=status, hint="check the address")
     if status in (401, 407):
-        return AuthRequiredError(
-            message, status=status, hint="give credentials with --header 'Authorization: …'"
-        )
+        hint = "give credentials with --user or --bearer, or put them into ~/.netrc"
+        if status == 407:
+            hint = "put the login into the proxy's address in the environment (http_proxy)"
+        return AuthRequiredError(message, status=status, hint=hint)
     hint = "the address may need credentials or have expired" if status == 403 else ""
     return HttpStatusError(message, status=status, retry_after=wait, hint=hint)
 

@@ -65,10 +65,15 @@ class Scheduler:
         else:
             self._make_ready(waiting)
 
-    def force(self, id: str) -> None:  # noqa: A002
-        """Let a waiting download start with the next assignment, beyond every limit."""
-        if id in self._waiting:
-            self._forced.add(id)
+    def force(self, id: str) -> bool:  # noqa: A002
+        """Let a waiting download start with the next assignment, beyond every limit.
+
+        False where it is not among those that wait for their turn.
+        """
+        if id not in self._waiting:
+            return False
+        self._forced.add(id)
+        return True
 
     def reorder(self, download: Download) -> None:
         """Take over a changed place in the queue."""

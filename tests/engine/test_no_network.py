@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 
 import pytest
 
 from core.adapters.network import Network
+from core.domain.errors import ErrorCode
 from core.domain.models import Status, WaitReason
+from core.domain.service import LimitChanges
 from core.engine import guards
 from tests.engine.conftest import House, settled, until
 from tests.faults.model import content
@@ -127,3 +130,42 @@ async def test_a_server_that_is_off_is_a_failure_while_the_network_is_up(
     (download,) = await engine.add([dataclasses.replace(house.request(url), retries=2)])
     failed = await settled(engine, download)
     assert (failed.status, failed.retry_count) == (Status.FAILED, 2)
+
+
+async def test_a_download_that_has_to_make_room_while_the_network_is_asked_about_waits_again(
+    house: House, fault_server: FaultServer
+) -> None:
+    class Pondering(Cable):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked = asyncio.Event()
+
+        async def reaches(self, host: str) -> bool:
+            self.asked.set()
+            await asyncio.Event().wait()
+            return True
+
+    network = Pondering()
+    engine = await house.engine(network=network)
+    url = fault_server.file("first", DATA, hold_after=1)
+    (first,) = await engine.add([house.request(url)])
+    await fault_server.held("first")
+    (second,) = await engine.add([house.request("http://127.0.0.1:1/second")])
+    await network.asked.wait()
+    await engine.limit(LimitChanges(active=1))
+    view = await until(engine, second, lambda v: v.download.status is Status.PENDING)
+    assert view.download.wait_reason is WaitReason.QUEUED
+    assert (await engine.find(first.id)).download.status is Status.ACTIVE
+
+
+async def test_what_waits_for_the_network_cannot_be_started_by_order(
+    house: House, fault_server: FaultServer
+) -> None:
+    cable = Cable()
+    cable.plugged = False
+    engine = await house.engine(network=cable)
+    (download,) = await engine.add([house.request("http://127.0.0.1:1/a")])
+    await until(engine, download, lambda v: v.download.wait_reason is WaitReason.NO_NETWORK)
+    outcome = await engine.start_now([download.id])
+    assert outcome.changed == ()
+    assert outcome.refused[0].error.code is ErrorCode.NOT_ALLOWED

@@ -49,3 +49,41 @@ def test_the_cap_holds_when_it_falls() -> None:
     for step in range(1, 5):
         growth.target(step * RAMP, cap=8, received=0, left=GIB, rate=1e6)
     assert growth.target(2.0, cap=3, received=0, left=GIB, rate=1e6) == 3
+
+
+def test_what_was_enough_is_put_to_the_test_again() -> None:
+    now, growth, received = 0.0, Growth(0.0), 0.0
+    connections, each = 1, 4e6
+    while now < 200.0:
+        # First the server gives 4 MB/s whatever comes, later 1 MB/s to each connection.
+        rate = each if now < 60.0 else connections * 1e6
+        received += rate * RAMP
+        now += RAMP
+        connections = growth.target(now, cap=8, received=int(received), left=100 * GIB, rate=rate)
+        if now < 60.0 < now + RAMP:
+            assert connections == 1
+    assert connections == 8
+
+
+def test_a_limit_of_our_own_and_a_stall_conclude_nothing() -> None:
+    for limited, rate in ((True, 1e6), (False, 0.001)):
+        growth, now = Growth(0.0), 0.0
+        for _ in range(1200):
+            now += RAMP
+            target = growth.target(
+                now, cap=8, received=int(now * rate), left=GIB, rate=rate, limited=limited
+            )
+        assert target == 8
+
+
+def test_a_raised_cap_counts_at_once() -> None:
+    targets = simulate(lambda _: 4e6, 60)
+    assert targets[-1] == 1
+    growth, now = Growth(0.0), 0.0
+    for _ in range(1200):
+        now += RAMP
+        growth.target(now, cap=8, received=int(now * 4e6), left=100 * GIB, rate=4e6)
+    for _ in range(4):
+        now += RAMP
+        target = growth.target(now, cap=16, received=int(now * 4e6), left=100 * GIB, rate=4e6)
+    assert target == 16

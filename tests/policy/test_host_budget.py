@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.policy.host_budget import PENALTY, HostBudget
+from core.policy.host_budget import AT_ONCE, CLIMB, HostBudget
 
 
 def test_who_is_alone_has_everything() -> None:
@@ -43,11 +43,14 @@ def test_hosts_do_not_share() -> None:
     assert budget.share("h", "a", 0.0) == budget.share("i", "b", 0.0) == 8
 
 
-def test_a_host_that_refuses_gets_fewer_for_a_while() -> None:
+def test_a_host_that_refuses_gets_fewer_and_slowly_more_again() -> None:
     budget = HostBudget(8)
     budget.join("h", "a")
     budget.refused("h", 0.0, borne=3)
-    budget.refused("h", 0.0, borne=5)
+    budget.refused("h", AT_ONCE / 2, borne=1)
     assert budget.share("h", "a", 1.0) == 3
     assert budget.share("i", "a", 1.0) == 8
-    assert budget.share("h", "a", PENALTY) == 8
+    assert budget.share("h", "a", CLIMB) == 4
+    budget.refused("h", CLIMB, borne=2)
+    assert budget.share("h", "a", CLIMB) == 2
+    assert budget.share("h", "a", 8 * CLIMB) == 8
