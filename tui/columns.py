@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache
 
+from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import TELLING, Download, Phase, Progress, Status, WaitReason
 from tui import format as fmt
 
@@ -185,7 +186,7 @@ def status_text(download: Download, progress: Progress, now: datetime) -> str:
             word = verdict.partition(":")[0]
             return f"done, {word}" if word in ("unverified", "skipped") else "done"
         case Status.FAILED if download.error is not None:
-            return f"failed: {fmt.clean(download.error.message or download.error.code)}"
+            return f"failed: {_cause(download.error)}"
         case _:
             return str(download.status)
 
@@ -217,8 +218,15 @@ def bytes_done(download: Download, progress: Progress) -> int:
     return progress.bytes_downloaded
 
 
+def _cause(error: ErrorInfo) -> str:
+    """Return an error so that its telling part comes first: the field is narrow."""
+    if error.code is ErrorCode.CHECKSUM:
+        return "wrong checksum"
+    return fmt.clean((error.message or error.code).removeprefix("the server answered "))
+
+
 def _waiting_text(download: Download, now: datetime) -> str:
-    reason = f" ({fmt.clean(download.error.message)})" if download.error else ""
+    reason = f" ({_cause(download.error)})" if download.error else ""
     if download.wait_reason is not WaitReason.RETRY or download.retry_at is None:
         return (download.wait_reason or WaitReason.QUEUED).replace("_", " ") + reason
     left = fmt.duration((download.retry_at - now).total_seconds())

@@ -116,6 +116,9 @@ class Feed:
                     await self._close()
                 self.lost_since = self.lost_since or self._now()
                 self._post(ConnectionLost(self.lost_since, reason, stopped=self._was_stopped))
+                if still := self._store.stand_still():
+                    self._changed |= still
+                    self._schedule()
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
         finally:

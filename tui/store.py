@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.domain.events import Added, Changed, Event, ProgressBatch, Removed, Snapshot
 from core.domain.models import Download, Progress, Status, WaitReason
@@ -60,6 +60,13 @@ class DownloadStore:
                 return self._drop(ids)
             case ProgressBatch(progress=progress):
                 return {id_ for id_, value in progress.items() if self._advance(id_, value)}
+
+    def stand_still(self) -> set[str]:
+        """Forget every rate, because nobody knows any more whether it is so; returns the ids."""
+        moving = {id_: p for id_, p in self._progress.items() if p.rate or p.eta is not None}
+        for id_, progress in moving.items():
+            self._advance(id_, replace(progress, rate=None, eta=None, connections=0))
+        return set(moving)
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -7,6 +7,7 @@ Nothing is looked at while nothing runs, and the network only once something has
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from core.domain.models import Download, Phase, WaitReason
 from core.domain.settings import DiskSettings
 from core.engine.ledger import Ledger
 from core.policy.disk_guard import DiskGuard
+
+log = logging.getLogger(__name__)
 
 POLL = 1.0
 """Seconds between two looks, at the disks as well as at a network that is down."""
@@ -154,7 +157,7 @@ class Guards:
     def _watch(self, name: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task = self._watches.get(name)
         if task is None or task.done():
-            self._watches[name] = asyncio.create_task(loop(), name=f"watch {name}")
+            self._watches[name] = asyncio.create_task(_persist(loop), name=f"watch {name}")
 
     def _release(self, ids: list[str]) -> None:
         for id_ in ids:
@@ -301,6 +304,18 @@ class Guards:
             turn += 1
             if await self._network.reaches(hosts[turn % len(hosts)]):
                 self._release(list(waits))
+
+
+async def _persist(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a watch to its end, through what was not foreseen: downloads wait for its word."""
+    while True:
+        try:
+            await loop()
+        except Exception:
+            log.exception("a watch failed; it goes on")
+            await asyncio.sleep(POLL)
+        else:
+            return
 
 
 def _spaces(directories: set[str]) -> dict[str, disk.Space]:

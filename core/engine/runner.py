@@ -327,7 +327,7 @@ class Runner:
         waiting = self._ledger.step(
             download,
             Action.REQUEUE,
-            f"{error.message}; trying again in {decision.seconds:.0f} s",
+            f"{error.message}; trying again {_in(decision.seconds)}",
             wait_reason=WaitReason.RETRY,
             retry_at=self._tools.clock.now() + timedelta(seconds=decision.seconds),
             retry_count=download.retry_count + 1,
@@ -362,3 +362,7 @@ def _without_secrets(request: DownloadRequest) -> DownloadRequest:
         mirrors=tuple(map(redact_url, request.mirrors)),
         headers={},
     )
+
+
+def _in(seconds: float) -> str:
+    return f"in {seconds:.0f} s" if seconds >= 1 else "at once"

@@ -154,3 +154,18 @@ def test_sums_and_order_are_those_of_a_store_that_starts_from_here(history: list
     assert ids(store) == ids(fresh)
     assert store.totals == fresh.totals
     assert store.is_counting_down == fresh.is_counting_down
+
+
+def test_what_is_not_heard_of_any_more_does_not_move() -> None:
+    store = DownloadStore()
+    store.apply(
+        Snapshot(
+            revision=1,
+            downloads=(sample(1, status=Status.ACTIVE),),
+            progress={sample(1).id: Progress(bytes_downloaded=5, rate=3.0, eta=9.0)},
+        )
+    )
+    assert store.stand_still() == {sample(1).id}
+    assert store.progress(sample(1).id) == Progress(bytes_downloaded=5)
+    assert store.totals.rate == 0
+    assert store.stand_still() == set()

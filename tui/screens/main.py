@@ -79,7 +79,7 @@ class MainScreen(Screen[None]):
         )
         self.header = HeaderBar(ascii_only=settings.ascii)
         self.banner = Static(id="banner", markup=False)
-        self.table = DownloadTable(self.store, now=now, ascii_only=settings.ascii)
+        self.table = DownloadTable(self.store, now=self._moment, ascii_only=settings.ascii)
         self.details = DetailPane()
 
     def compose(self) -> ComposeResult:
@@ -139,9 +139,13 @@ class MainScreen(Screen[None]):
         self.header.show(self.store.totals)
         self.table.update_rows()
         self._show_details()
-        if self.store.is_counting_down and not self._is_ticking:
+        if self.store.is_counting_down and not self._is_ticking and self.feed.lost_since is None:
             self._is_ticking = True
             self.set_timer(1.0, self._tick)
+
+    def _moment(self) -> datetime:
+        """Return what time it is in the picture: it stands still while nothing is heard."""
+        return self.feed.lost_since or self._now()
 
     def _tick(self) -> None:
         self._is_ticking = False
