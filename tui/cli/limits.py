@@ -60,7 +60,7 @@ def details(limits: Limits) -> list[str]:
         why += limits.until.astimezone().strftime(", changes %a %H:%M")
     return [
         f"rate         {rate} ({why})",
-        f"active       {limits.active} downloads at once",
+        f"active       {limits.active} at once",
         f"connections  {limits.connections} for each download",
         f"per host     {limits.connections_per_host} for all of them together",
     ]
