@@ -121,8 +121,8 @@ CASES = (
         for title, status, after, told in (
             ("seconds", 503, "1", "trying again in 1 s"),
             ("date", 429, formatdate(4_000_000_000, usegmt=True), "trying again in 1 s"),
-            ("past", 503, formatdate(1_000_000_000, usegmt=True), "trying again in 0 s"),
-            ("nonsense", 429, "soon", "trying again in 0 s"),
+            ("past", 503, formatdate(1_000_000_000, usegmt=True), "trying again at once"),
+            ("nonsense", 429, "soon", "trying again at once"),
         )
     ),
     Case(row=39, title="error body", serve=then(BIG_ERROR, GOOD), ends=ends(EVERY), peers=2),
