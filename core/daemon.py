@@ -18,13 +18,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from core.adapters import config_file, event_loop
-from core.adapters.catalog import Catalog
 from core.adapters.clock import Clock
 from core.adapters.http import HttpClient
 from core.adapters.instance_lock import InstanceLock
 from core.adapters.log_file import logging_to
 from core.adapters.paths import Paths
-from core.adapters.resume_data import ResumeStore
+from core.adapters.state import State
 from core.domain.errors import ErrorCode, ErrorInfo, WinchError
 from core.domain.settings import Settings
 from core.domain.version import VERSION
@@ -59,8 +58,7 @@ async def running(paths: Paths, settings: Settings, *, embedded: bool) -> AsyncI
     with InstanceLock(paths.lock_file), logging_to(paths.log_file):
         engine = Engine(
             settings,
-            catalog=Catalog(paths.state_dir),
-            resume_data=ResumeStore(paths.state_dir / "resume_data"),
+            state=State.at(paths.state_dir),
             http=HttpClient(settings.network),
             clock=Clock(),
             embedded=embedded,

@@ -26,7 +26,8 @@ from core.domain.errors import (
     UnknownIdError,
     UsageError,
 )
-from core.domain.events import Added, Changed, Event, ProgressBatch, Removed, Snapshot
+from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
+from core.domain.history import History, HistoryEntry, HistoryQuery, Statistics
 from core.domain.lifecycle import Action, allowed_actions, is_already, next_status
 from core.domain.models import (
     Download,
@@ -49,7 +50,9 @@ from core.domain.service import (
     ServiceStatus,
 )
 from core.domain.settings import LimitSettings, check_limit
+from core.domain.upkeep import Checkup, Cleanup
 from core.policy.requests import apply_changes
+from core.policy.statistics import statistics
 
 BACKLOG = 256
 
@@ -105,6 +108,8 @@ class FakeService:
     def __init__(self) -> None:
         self.calls: list[tuple[str, tuple[str, ...] | None]] = []
         self.notices: tuple[str, ...] = ()
+        self.paused = False
+        self.attempts: list[HistoryEntry] = []
         self.client_count: Callable[[], int] = lambda: 0
         self.stop_requested = asyncio.Event()
         self._records: dict[str, Download] = {}
@@ -131,6 +136,11 @@ class FakeService:
         self._publish(lambda revision: Changed(revision=revision, downloads=(download,)))
         return download
 
+    def notice(self, *notices: str) -> None:
+        """Tell everybody what they ought to read now."""
+        self.notices = notices
+        self._tell()
+
     def emit_progress(self, progress: Mapping[str, Progress]) -> None:
         """Say how far some downloads are by now."""
         self._progress.update(progress)
@@ -150,7 +160,9 @@ class FakeService:
 
     # DownloadService.
 
-    async def add(self, requests: Sequence[DownloadRequest]) -> list[Download]:
+    async def add(
+        self, requests: Sequence[DownloadRequest], *, only_new: bool = False
+    ) -> list[Download]:
         self.calls.append(("add", None))
         for request in requests:
             if urlsplit(request.url).scheme not in ("http", "https"):
@@ -159,6 +171,8 @@ class FakeService:
                 raise DestinationError(f"'{request.directory}' is not an absolute path")
         answer, added, changed = [], [], []
         for request in requests:
+            if only_new and any(self._is_same(d, request) for d in self._records.values()):
+                continue
             known = self._unfinished(request)
             if known is None:
                 download = self._new(request)
@@ -189,6 +203,17 @@ class FakeService:
 
     async def retry(self, ids: Sequence[str] | None) -> Outcome:
         return self._act("retry", Action.RETRY, ids, (Status.FAILED,))
+
+    async def start_fresh(self, ids: Sequence[str]) -> Outcome:
+        outcome = self._act("start_fresh", Action.RESUME, ids, ())
+        for download in outcome.changed:
+            self._progress.pop(download.id, None)
+        return outcome
+
+    async def hold(self, paused: bool) -> None:
+        self._note("hold", None)
+        self.paused = paused
+        self._tell()
 
     async def cancel(self, ids: Sequence[str] | None) -> Outcome:
         return self._act("cancel", Action.CANCEL, ids, tuple(Status))
@@ -268,8 +293,40 @@ class FakeService:
             counts=counts,
             rate=sum(progress.rate or 0.0 for progress in self._progress.values()),
             clients=self.client_count(),
+            paused=self.paused,
             notices=self.notices,
         )
+
+    async def history(self, query: HistoryQuery) -> History:
+        self._note("history", None)
+        entries = [
+            entry
+            for entry in self.attempts
+            if query.text.lower() in f"{entry.name} {entry.url} {entry.host} {entry.group}".lower()
+            and (query.since is None or entry.started_at >= query.since)
+        ]
+        return History(entries=tuple(entries[::-1][: query.limit]))
+
+    async def clear_history(self) -> int:
+        self._note("clear_history", None)
+        count = len(self.attempts)
+        self.attempts.clear()
+        return count
+
+    async def statistics(self, days: int) -> Statistics:
+        self._note("statistics", None)
+        if days < 1:
+            raise UsageError("a period is one day or more")
+        return statistics(self.attempts, {}, now=datetime.now(UTC).astimezone(), days=days)
+
+    async def clean(self, *, dry_run: bool) -> Cleanup:
+        self._note("clean", None)
+        del dry_run
+        return Cleanup()
+
+    async def checkup(self) -> Checkup:
+        self._note("checkup", None)
+        return Checkup()
 
     async def shutdown(self) -> None:
         self.calls.append(("shutdown", None))
@@ -288,6 +345,10 @@ class FakeService:
 
     # How it does it.
 
+    def _tell(self) -> None:
+        notices, paused = self.notices, self.paused
+        self._publish(lambda revision: Noticed(revision=revision, notices=notices, paused=paused))
+
     def _note(self, method: str, ids: Sequence[str] | None) -> None:
         self.calls.append((method, None if ids is None else tuple(ids)))
 
@@ -303,6 +364,8 @@ class FakeService:
             revision=self._revision,
             downloads=tuple(self._queue()),
             progress=dict(self._progress),
+            notices=self.notices,
+            paused=self.paused,
         )
 
     def _publish(self, make: Callable[[int], Event]) -> None:
@@ -331,14 +394,15 @@ class FakeService:
 
     def _unfinished(self, request: DownloadRequest) -> Download | None:
         for download in self._records.values():
-            same = (download.request.url, download.request.directory) == (
-                request.url,
-                request.directory,
-            )
-            named = request.name is None or request.name == download.name
-            if same and named and download.status is not Status.COMPLETED:
+            if self._is_same(download, request) and download.status is not Status.COMPLETED:
                 return download
         return None
+
+    @staticmethod
+    def _is_same(download: Download, request: DownloadRequest) -> bool:
+        target = (download.request.url, download.request.directory)
+        named = request.name is None or request.name == download.name
+        return named and target == (request.url, request.directory)
 
     def _new(self, request: DownloadRequest) -> Download:
         number = next(self._numbers)

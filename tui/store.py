@@ -10,7 +10,7 @@ from bisect import bisect_left, insort
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from core.domain.events import Added, Changed, Event, ProgressBatch, Removed, Snapshot
+from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.models import Download, Progress, Status, WaitReason
 from tui.columns import bytes_done
 
@@ -42,6 +42,10 @@ class DownloadStore:
     """All downloads in the order in which they are shown, with their progress."""
 
     def __init__(self) -> None:
+        self.notices: tuple[str, ...] = ()
+        """What the person ought to read now."""
+        self.paused = False
+        """Whether the queue as a whole is held."""
         self._clear()
 
     def apply(self, event: Event) -> set[str]:
@@ -50,6 +54,7 @@ class DownloadStore:
             case Snapshot(downloads=downloads, progress=progress):
                 before = set(self._downloads)
                 self._clear()
+                self.notices, self.paused = event.notices, event.paused
                 self._progress.update(progress)
                 self._put(downloads)
                 return before | set(self._downloads)
@@ -58,6 +63,9 @@ class DownloadStore:
                 return {download.id for download in downloads}
             case Removed(ids=ids):
                 return self._drop(ids)
+            case Noticed(notices=notices, paused=paused):
+                self.notices, self.paused = notices, paused
+                return set()
             case ProgressBatch(progress=progress):
                 return {id_ for id_, value in progress.items() if self._advance(id_, value)}
 

@@ -40,6 +40,7 @@ class LoadResult:
 
     downloads: list[Download]
     limits: LimitChanges = field(default_factory=LimitChanges)
+    paused: bool = False
     notices: tuple[str, ...] = ()
     verified: bool = True
 
@@ -98,6 +99,11 @@ class Catalog:
     def put_limits(self, limits: LimitChanges) -> None:
         """Replace what was changed of the limits; saved within the debounce time."""
         self._storage.limits = limits
+        self._changed()
+
+    def put_paused(self, paused: bool) -> None:
+        """Store whether the queue as a whole stands still; saved within the debounce time."""
+        self._storage.paused = paused
         self._changed()
 
     async def flush(self) -> None:
@@ -196,6 +202,7 @@ class _Meta(_Version):
     generation: int
     checksum: str
     limits: LimitChanges = LimitChanges()
+    paused: bool = False
 
 
 M = TypeVar("M")
@@ -236,6 +243,7 @@ class GenerationStorage(Storage):
         self._backup = path.with_name(f"{path.name}.bak")
         self._generation = 0
         self.limits = LimitChanges()
+        self.paused = False
         self._tables: dict[str, dict[str, Any]] | None = None
 
     def read(self) -> dict[str, dict[str, Any]]:
@@ -253,6 +261,7 @@ class GenerationStorage(Storage):
             generation=self._generation,
             checksum=_checksum(downloads),
             limits=self.limits,
+            paused=self.paused,
         )
         head = msgspec.json.encode(_MetaTable(first=meta))
         chunks = (b'{"meta":', head, b',"downloads":', downloads, b"}\n")
@@ -315,7 +324,10 @@ class GenerationStorage(Storage):
         self._generation = meta.generation
         self._tables = {_DOWNLOADS: fragments}
         self.limits = meta.limits
-        return LoadResult(downloads=list(downloads.values()), limits=meta.limits)
+        self.paused = meta.paused
+        return LoadResult(
+            downloads=list(downloads.values()), limits=meta.limits, paused=meta.paused
+        )
 
 
 def _checksum(encoded: bytes | msgspec.Raw) -> str:

@@ -24,7 +24,7 @@ from core.domain.models import ResumeRecord
 
 _log = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2
 _ID = re.compile(r"[0-9a-f]{1,64}")
 
 

@@ -14,11 +14,25 @@ from core.domain.models import Download, Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything there is: the first event of a subscription, and the remedy for falling behind."""
+    """Everything there is: the first event of a subscription, and the remedy for falling behind.
+
+    `paused` tells that the queue as a whole is held.
+    """
 
     revision: int
     downloads: tuple[Download, ...]
     progress: Mapping[str, Progress]
+    notices: tuple[str, ...] = ()
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """What the person ought to read now, all of it; empty once there is nothing any more."""
+
+    revision: int
+    notices: tuple[str, ...]
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,4 +67,4 @@ class ProgressBatch:
     progress: Mapping[str, Progress]
 
 
-Event = Snapshot | Added | Changed | Removed | ProgressBatch
+Event = Snapshot | Added | Changed | Removed | Noticed | ProgressBatch

@@ -51,6 +51,8 @@ class WaitReason(StrEnum):
     HELD = "held"
     NO_NETWORK = "no_network"
     DISK_LOW = "disk_low"
+    IN_USE = "in_use"
+    """Another winch, with another state directory, writes the same part file."""
 
 
 class Conflict(StrEnum):
@@ -62,7 +64,9 @@ class Conflict(StrEnum):
     FAIL = "fail"
 
 
-TELLING = frozenset({WaitReason.RETRY, WaitReason.NO_NETWORK, WaitReason.DISK_LOW})
+TELLING = frozenset(
+    {WaitReason.RETRY, WaitReason.NO_NETWORK, WaitReason.DISK_LOW, WaitReason.IN_USE}
+)
 """Reasons that tell of something wrong, unlike a turn that has not come."""
 
 _DIGEST_LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128, "blake2b": 128}
@@ -170,36 +174,6 @@ class PartIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeRecord:
-    """What is proved to be on disk of an unfinished download.
-
-    `done` are disjoint, sorted stretches whose bytes were synced before this record was written.
-    """
-
-    id: str
-    name: str
-    resource: Resource
-    part: PartIdentity
-    done: tuple[Segment, ...]
-    version: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a download is right now; never written to downloads.json.
-
-    `rate` and `eta` are None where nothing can be said honestly; `verified` are the bytes that were
-    hashed so far, None outside of the phase that waits for it.
-    """
-
-    bytes_downloaded: int = 0
-    rate: float | None = None
-    eta: float | None = None
-    connections: int = 0
-    verified: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
     """One thing that happened to a download, in a sentence."""
 
@@ -208,12 +182,64 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRecord:
+    """What is proved to be on disk of an unfinished download, and all it takes to go on with it.
+
+    `done` are disjoint, sorted stretches whose bytes were synced before this record was written.
+    `request`, `timeline` (its end) and `saved_at` are there so that a lost list can be rebuilt;
+    they are None and empty in records of schema 1.
+    """
+
+    id: str
+    name: str
+    resource: Resource
+    part: PartIdentity
+    done: tuple[Segment, ...]
+    request: DownloadRequest | None = None
+    timeline: tuple[TimelineEntry, ...] = ()
+    created_at: datetime | None = None
+    saved_at: datetime | None = None
+    version: int = 2
+
+    @property
+    def bytes_done(self) -> int:
+        """How many bytes it claims."""
+        return sum((segment.end or segment.start) - segment.start for segment in self.done)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a download is right now; never written to downloads.json.
+
+    `rate` and `eta` are None where nothing can be said honestly; `verified` are the bytes that were
+    hashed so far, None outside of the phase that waits for it; `updated_at` is when the last bytes
+    came, None before the first.
+    """
+
+    bytes_downloaded: int = 0
+    rate: float | None = None
+    eta: float | None = None
+    connections: int = 0
+    verified: int | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interruption:
+    """That a download was under way when winch ended: when it last moved, and what it did then."""
+
+    at: datetime
+    phase: Phase | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
     """One file on its way, as it is stored and as it is shown.
 
     `order` sorts the queue (small first within a priority) and is sparse, so that a move rewrites
-    one record. `name` is a guess from the URL until `name_settled`; from then on `part` tells which
-    file on disk is its own, whatever else has its name.
+    one record. `interrupted` is set from a start that found it unfinished until it goes on, or
+    somebody decides otherwise. `name` is a guess from the URL until `name_settled`; from then on
+    `part` tells which file on disk is its own, whatever else has its name.
     """
 
     id: str
@@ -233,6 +259,7 @@ class Download:
     resume_verdict: str | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
+    interrupted: Interruption | None = None
     timeline: tuple[TimelineEntry, ...] = ()
 
     @property

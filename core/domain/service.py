@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from core.domain.errors import ErrorInfo
 from core.domain.events import Event
+from core.domain.history import History, HistoryQuery, Statistics
 from core.domain.models import Download, DownloadRequest, DownloadView
+from core.domain.upkeep import Checkup, Cleanup
 
 
 class MoveTo(StrEnum):
@@ -53,8 +55,27 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """How far all downloads together are that are wanted (all but the cancelled ones).
+
+    `unsized` counts those whose length nobody knows yet: `bytes_total` and `eta` leave them out.
+    """
+
+    files: int = 0
+    files_done: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    unsized: int = 0
+    rate: float = 0.0
+    eta: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
-    """The state of the service as a whole. `notices` are sentences the person ought to read."""
+    """The state of the service as a whole. `notices` are sentences the person ought to read.
+
+    While `paused`, nothing of the queue runs, whatever the downloads' own states.
+    """
 
     version: str
     pid: int
@@ -63,6 +84,8 @@ class ServiceStatus:
     counts: dict[str, int]
     rate: float
     clients: int
+    paused: bool = False
+    totals: Totals = field(default_factory=Totals)
     notices: tuple[str, ...] = ()
 
 
@@ -125,12 +148,15 @@ class DownloadService(Protocol):
     ambiguous ids raise before anything has changed.
     """
 
-    async def add(self, requests: Sequence[DownloadRequest]) -> list[Download]:
+    async def add(
+        self, requests: Sequence[DownloadRequest], *, only_new: bool = False
+    ) -> list[Download]:
         """Queue downloads and return them once they are on disk.
 
         The same URL to the same directory (and name, if given), unfinished, is one download: asking
-        again continues it, so the answer may hold a download that was already there. Raises
-        UsageError and DestinationError before anything is queued.
+        again continues it, so the answer may hold a download that was already there. With
+        `only_new`, what is in the list already, finished or not, is left alone and out of the
+        answer. Raises UsageError and DestinationError before anything is queued.
         """
         ...
 
@@ -152,6 +178,17 @@ class DownloadService(Protocol):
 
     async def retry(self, ids: Sequence[str] | None) -> Outcome:
         """Try failed or cancelled downloads again now; `None` means the failed ones."""
+        ...
+
+    async def start_fresh(self, ids: Sequence[str]) -> Outcome:
+        """Forget what unfinished downloads have and fetch them from their first byte."""
+        ...
+
+    async def hold(self, paused: bool) -> None:
+        """Stop the queue as a whole, or let it go on; the downloads keep their own states.
+
+        It outlives the service.
+        """
         ...
 
     async def cancel(self, ids: Sequence[str] | None) -> Outcome:
@@ -191,6 +228,29 @@ class DownloadService(Protocol):
 
     async def status(self) -> ServiceStatus:
         """Return the state of the service as a whole."""
+        ...
+
+    async def history(self, query: HistoryQuery) -> History:
+        """Return attempts that were made, the newest first."""
+        ...
+
+    async def clear_history(self) -> int:
+        """Forget every attempt, archives included, and return how many there were."""
+        ...
+
+    async def statistics(self, days: int) -> Statistics:
+        """Return the figures of the last days; raises UsageError for less than one."""
+        ...
+
+    async def clean(self, *, dry_run: bool) -> Cleanup:
+        """Remove what nothing needs any more, or with `dry_run` only say what that would be.
+
+        Nothing is removed after a start that could not read the whole list.
+        """
+        ...
+
+    async def checkup(self) -> Checkup:
+        """Tell how the last start went and what lies around."""
         ...
 
     async def shutdown(self) -> None:

@@ -6,25 +6,22 @@ It lives in one event loop and answers requests by changing the ledger; the runn
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import os
-import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from core.adapters.catalog import Catalog
 from core.adapters.clock import Clock
-from core.adapters.destination import check_directory, delete, find_own
+from core.adapters.destination import delete, find_own
 from core.adapters.http import HttpClient
 from core.adapters.network import Network
-from core.adapters.resume_data import ResumeStore
-from core.domain.errors import NotAllowedError, StoppedError, WinchError
+from core.adapters.state import State
+from core.domain.errors import NotAllowedError, StoppedError
 from core.domain.events import Event
+from core.domain.history import History, HistoryQuery, Statistics
 from core.domain.lifecycle import Action, allowed_actions, is_already
 from core.domain.models import Download, DownloadRequest, DownloadView, Status
-from core.domain.redact import redact_url
 from core.domain.service import (
     Changes,
     LimitChanges,
@@ -36,16 +33,18 @@ from core.domain.service import (
     ServiceStatus,
 )
 from core.domain.settings import Settings
+from core.domain.upkeep import Checkup, Cleanup
 from core.domain.version import VERSION
+from core.engine.chronicle import Chronicle
+from core.engine.intake import Intake
 from core.engine.ledger import Ledger
 from core.engine.limits import LimitKeeper
-from core.engine.queue import SHORT
+from core.engine.maintenance import Maintenance
 from core.engine.runner import Runner
 from core.engine.shared import Shared
 from core.engine.transfer import Tools
-from core.policy.filename import suggest
 from core.policy.host_budget import HostBudget
-from core.policy.requests import apply_changes, check_request
+from core.policy.requests import apply_changes
 from core.policy.throttle import TokenBucket
 
 log = logging.getLogger(__name__)
@@ -58,8 +57,7 @@ class Engine:
         self,
         settings: Settings,
         *,
-        catalog: Catalog,
-        resume_data: ResumeStore,
+        state: State,
         http: HttpClient,
         clock: Clock,
         network: Network | None = None,
@@ -67,9 +65,9 @@ class Engine:
     ) -> None:
         self._clock = clock
         self._http = http
-        self._resume_data = resume_data
+        self._resume_data = state.resume_data
         self._embedded = embedded
-        self._ledger = Ledger(catalog, clock)
+        self._ledger = Ledger(state.catalog, clock)
         self._queue = self._ledger.queue
         shared = Shared(
             hosts=HostBudget(settings.limits.connections_per_host),
@@ -78,13 +76,16 @@ class Engine:
         tools = Tools(
             http=http,
             network=network or Network(),
-            resume_data=resume_data,
+            resume_data=state.resume_data,
             clock=clock,
             shared=shared,
             limits=settings.limits,
             downloads=settings.downloads,
         )
         self._runner = Runner(settings, self._ledger, tools, embedded=embedded)
+        self._intake = Intake(self._ledger, self._runner, clock)
+        self._chronicle = Chronicle(state.history, clock)
+        self._maintenance = Maintenance(state, self._ledger, clock)
         self._limits = LimitKeeper(settings.limits, tools, clock, self._runner.limits_changed)
         self._started_at = clock.now()
         self._closing = False
@@ -103,7 +104,7 @@ class Engine:
                 # The end came before the epilogue.
                 whole.append(id_)
             else:
-                self._ledger.settle(id_, sum((s.end or s.start) - s.start for s in record.done))
+                self._ledger.settle(id_, record.bytes_done)
         await self._resume_data.delete(*whole)
         for download in downloads:
             self._runner.enqueue(download)
@@ -134,25 +135,13 @@ class Engine:
         """Have `callback` called whenever `has_work` may have changed."""
         self._runner.on_work_change = callback
 
-    async def add(self, requests: Sequence[DownloadRequest]) -> list[Download]:
+    async def add(
+        self, requests: Sequence[DownloadRequest], *, only_new: bool = False
+    ) -> list[Download]:
         """Queue downloads, durably; see `DownloadService.add`."""
-        for request in requests:
-            check_request(request)
-        for directory in dict.fromkeys(request.directory for request in requests):
-            await check_directory(directory)
-        self._refuse_if_closing()
-        before = {download.id for download in self._queue}
-        asked = [self._continue(request) or self._create(request) for request in requests]
-        try:
-            await self._ledger.flush()
-        except WinchError:
-            # What could not be stored was not taken on: nothing may haunt the list.
-            self._ledger.remove([d for d in asked if d.id not in before])
-            raise
-        added = [self._queue[d.id] for d in asked if d.id in self._queue]
-        for download in added:
-            self._runner.enqueue(download)
-        return [self._queue[d.id] for d in added]
+        return await self._intake.add(
+            requests, only_new=only_new, refuse_if_closing=self._refuse_if_closing
+        )
 
     async def downloads(self) -> list[DownloadView]:
         """Return everything in the list, in the order of the queue."""
@@ -179,6 +168,17 @@ class Engine:
     async def retry(self, ids: Sequence[str] | None) -> Outcome:
         """Try failed or cancelled downloads again now; `None` means the failed ones."""
         return await self._act(Action.RETRY, self._chosen(Action.RETRY, ids, Status.FAILED))
+
+    async def start_fresh(self, ids: Sequence[str]) -> Outcome:
+        """Fetch unfinished downloads from their first byte."""
+        raise NotImplementedError
+
+    async def hold(self, paused: bool) -> None:
+        """Stop the queue as a whole, or let it go on; see `DownloadService.hold`."""
+        self._refuse_if_closing()
+        self._ledger.hold(paused)
+        await self._runner.held_changed()
+        await self._ledger.flush()
 
     async def cancel(self, ids: Sequence[str] | None) -> Outcome:
         """Give downloads up; their record and their part files stay."""
@@ -260,8 +260,29 @@ class Engine:
             counts={status.value: counts[status] for status in Status},
             rate=self._runner.rate,
             clients=self.client_count(),
+            paused=self._ledger.paused,
             notices=tuple(self._ledger.notices),
         )
+
+    async def history(self, query: HistoryQuery) -> History:
+        """Return attempts that were made, the newest first."""
+        return await self._chronicle.history(query)
+
+    async def clear_history(self) -> int:
+        """Forget every attempt and return how many there were."""
+        return await self._chronicle.clear()
+
+    async def statistics(self, days: int) -> Statistics:
+        """Return the figures of the last days; raises UsageError for less than one."""
+        return await self._chronicle.statistics(days)
+
+    async def clean(self, *, dry_run: bool) -> Cleanup:
+        """Remove what nothing needs any more; see `DownloadService.clean`."""
+        return await self._maintenance.clean(dry_run=dry_run)
+
+    async def checkup(self) -> Checkup:
+        """Tell how the last start went and what lies around."""
+        return await self._maintenance.checkup()
 
     async def shutdown(self) -> None:
         """Ask whoever runs the engine to close it."""
@@ -304,48 +325,6 @@ class Engine:
         self._runner.forget([download.id])
         self._runner.enqueue(stepped)
         return self._queue[download.id]
-
-    def _continue(self, request: DownloadRequest) -> Download | None:
-        """Return the unfinished download that a request asks for again, going on."""
-        same = self._queue.same(url=request.url, directory=request.directory, name=request.name)
-        found = next((d for d in same if d.status is not Status.COMPLETED), None)
-        if found is None:
-            return None
-        before = found.request
-        merged = dataclasses.replace(
-            before,
-            checksum=request.checksum or before.checksum,
-            conflict=request.conflict or before.conflict,
-            connections=request.connections or before.connections,
-            limit=request.limit or before.limit,
-            mirrors=tuple(dict.fromkeys((*before.mirrors, *request.mirrors))),
-            headers=request.headers or before.headers,
-            cookies=request.cookies or before.cookies,
-            priority=request.priority or before.priority,
-            restart=request.restart,
-            group=request.group or before.group,
-            retries=before.retries if request.retries is None else request.retries,
-        )
-        found = self._ledger.update(found, request=merged)
-        self._runner.adjust(found)
-        if request.paused or Action.RESUME not in allowed_actions(found.status):
-            return found
-        return self._ledger.step(found, Action.RESUME, "asked for again")
-
-    def _create(self, request: DownloadRequest) -> Download:
-        id_ = secrets.token_hex(8)
-        while not self._queue.is_free(id_):
-            id_ = secrets.token_hex(8)
-        download = Download(
-            id=id_,
-            request=request,
-            name=request.name or suggest(disposition=None, url=request.url),
-            order=self._queue.next_order(),
-            created_at=self._clock.now(),
-            status=Status.PAUSED if request.paused else Status.PENDING,
-        )
-        log.info("added %s %s", id_[:SHORT], redact_url(request.url))
-        return self._ledger.add(download, "added")
 
     def _refuse_if_closing(self) -> None:
         if self._closing:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from core.adapters.catalog import Catalog
 from core.adapters.clock import Clock
 from core.domain.errors import WinchError
-from core.domain.events import Added, Changed, ProgressBatch, Removed, Snapshot
+from core.domain.events import Added, Changed, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.lifecycle import Action, next_status
 from core.domain.models import Download, Progress, Status, TimelineEntry
 from core.domain.service import LimitChanges
@@ -36,6 +36,7 @@ class Ledger:
         self.queue = Queue()
         self.bus = EventBus(self._snapshot)
         self.notices: list[str] = []
+        self.paused = False
         self.limits = LimitChanges()
         self.live_progress: Callable[[str], Progress | None] = lambda _: None
         catalog.on_error = self._catalog_failed
@@ -45,6 +46,7 @@ class Ledger:
         loaded = await self._catalog.load()
         self.notices += loaded.notices
         self.limits = loaded.limits
+        self.paused = loaded.paused
         for download in loaded.downloads:
             self.queue.put(download)
             if download.status is Status.ACTIVE:
@@ -57,6 +59,25 @@ class Ledger:
         """Store what a person changed of the limits, for the next start as well."""
         self.limits = limits
         self._catalog.put_limits(limits)
+
+    def hold(self, paused: bool) -> None:
+        """Store whether the queue as a whole stands still, and tell the watchers."""
+        if paused != self.paused:
+            self.paused = paused
+            self._catalog.put_paused(paused)
+            self._publish_notices()
+
+    def notice(self, text: str) -> None:
+        """Tell the person something until `unnotice` takes it back."""
+        if text not in self.notices:
+            self.notices.append(text)
+            self._publish_notices()
+
+    def unnotice(self, text: str) -> None:
+        """Take back what is no longer so."""
+        if text in self.notices:
+            self.notices.remove(text)
+            self._publish_notices()
 
     async def flush(self) -> None:
         """Return once every change made before is on disk; raises StateError, DiskFullError."""
@@ -101,6 +122,7 @@ class Ledger:
             "wait_reason": None,
             "retry_at": None,
             "error": None,
+            "interrupted": None,
         }
         status = next_status(download.status, action)
         return self.update(self._stamped(download, text), **cleared | fields, status=status)
@@ -139,9 +161,15 @@ class Ledger:
             revision=self._revision,
             downloads=tuple(self.queue.ordered()),
             progress={d.id: self.progress_of(d.id) for d in self.queue},
+            notices=tuple(self.notices),
+            paused=self.paused,
         )
+
+    def _publish_notices(self) -> None:
+        self._revision += 1
+        notices = tuple(self.notices)
+        self.bus.publish(Noticed(revision=self._revision, notices=notices, paused=self.paused))
 
     def _catalog_failed(self, error: WinchError) -> None:
         log.error("the list could not be saved: %s", error.message)
-        if error.message not in self.notices:
-            self.notices.append(error.message)
+        self.notice(error.message)

@@ -68,6 +68,8 @@ class Runner:
     @property
     def has_work(self) -> bool:
         """Whether anything runs, waits for its turn or waits to be tried again."""
+        if self._ledger.paused:
+            return bool(self._tasks)
         return len(self._scheduler) > 0 or self._guards.is_waiting
 
     @property
@@ -124,6 +126,14 @@ class Runner:
         """Start or stop downloads as the limits say now."""
         self._changed()
 
+    async def held_changed(self) -> None:
+        """Obey the ledger's word on the queue as a whole: what runs waits again, or all goes on."""
+        if self._ledger.paused:
+            running = list(self._tasks)
+            self._yielding.update(running)
+            await self.halt(running)
+        self._changed()
+
     def forget(self, ids: Iterable[str]) -> None:
         """Drop downloads that are not to run any more; their transfers were halted before."""
         for id_ in ids:
@@ -172,7 +182,7 @@ class Runner:
 
     def _assign(self) -> None:
         self._due = False
-        if self._closed:
+        if self._closed or self._ledger.paused:
             return
         now = self._tools.clock.monotonic()
         hosts = self._tools.shared.hosts

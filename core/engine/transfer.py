@@ -42,6 +42,8 @@ from core.policy.segments import Claim, SegmentMap
 from core.policy.throttle import TokenBucket
 
 MAX_RESTARTS = 3
+TIMELINE_TAIL = 5
+"""Entries of the timeline that a resume record keeps, for a list that has to be rebuilt."""
 
 
 @dataclass(slots=True)
@@ -375,13 +377,18 @@ class Transfer:
             return
         done = file.segments.done
         await file.part.sync()
+        download = self._download
         await self._tools.resume_data.save(
             ResumeRecord(
-                id=self._download.id,
+                id=download.id,
                 name=file.part.name,
                 resource=file.resource,
                 part=file.part.identity,
                 done=done,
+                request=download.request,
+                timeline=download.timeline[-TIMELINE_TAIL:],
+                created_at=download.created_at,
+                saved_at=self._tools.clock.now(),
             )
         )
 

@@ -19,6 +19,7 @@ import msgspec
 
 from core.domain.errors import DaemonError, RpcError, UsageError, WinchError
 from core.domain.events import Event
+from core.domain.history import History, HistoryQuery, Statistics
 from core.domain.models import Download, DownloadRequest, DownloadView
 from core.domain.service import (
     Changes,
@@ -30,6 +31,7 @@ from core.domain.service import (
     Removal,
     ServiceStatus,
 )
+from core.domain.upkeep import Checkup, Cleanup
 from core.domain.version import VERSION
 from core.rpc import codec
 
@@ -86,8 +88,10 @@ class RemoteService:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def add(self, requests: Sequence[DownloadRequest]) -> list[Download]:
-        return await self._call(DownloadService.add, requests=requests)
+    async def add(
+        self, requests: Sequence[DownloadRequest], *, only_new: bool = False
+    ) -> list[Download]:
+        return await self._call(DownloadService.add, requests=requests, only_new=only_new)
 
     async def downloads(self) -> list[DownloadView]:
         return await self._call(DownloadService.downloads)
@@ -103,6 +107,12 @@ class RemoteService:
 
     async def retry(self, ids: Sequence[str] | None) -> Outcome:
         return await self._call(DownloadService.retry, ids=ids)
+
+    async def start_fresh(self, ids: Sequence[str]) -> Outcome:
+        return await self._call(DownloadService.start_fresh, ids=ids)
+
+    async def hold(self, paused: bool) -> None:
+        return await self._call(DownloadService.hold, paused=paused)
 
     async def cancel(self, ids: Sequence[str] | None) -> Outcome:
         return await self._call(DownloadService.cancel, ids=ids)
@@ -124,6 +134,21 @@ class RemoteService:
 
     async def status(self) -> ServiceStatus:
         return await self._call(DownloadService.status)
+
+    async def history(self, query: HistoryQuery) -> History:
+        return await self._call(DownloadService.history, query=query)
+
+    async def clear_history(self) -> int:
+        return await self._call(DownloadService.clear_history)
+
+    async def statistics(self, days: int) -> Statistics:
+        return await self._call(DownloadService.statistics, days=days)
+
+    async def clean(self, *, dry_run: bool) -> Cleanup:
+        return await self._call(DownloadService.clean, dry_run=dry_run)
+
+    async def checkup(self) -> Checkup:
+        return await self._call(DownloadService.checkup)
 
     async def shutdown(self) -> None:
         return await self._call(DownloadService.shutdown)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.catalog import Catalog
 from core.adapters.clock import Clock
 from core.adapters.http import HttpClient
-from core.adapters.resume_data import ResumeStore
+from core.adapters.state import State
 from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
@@ -60,8 +59,7 @@ async def engine(home: Path) -> AsyncIterator[Implementation]:
     settings = Settings()
     service = Engine(
         settings,
-        catalog=Catalog(home),
-        resume_data=ResumeStore(home / "resume_data"),
+        state=State.at(home),
         http=HttpClient(settings.network),
         clock=Clock(),
     )

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.catalog import Catalog
 from core.adapters.clock import Clock
 from core.adapters.http import HttpClient
 from core.adapters.network import Network
-from core.adapters.resume_data import ResumeStore
+from core.adapters.state import State
 from core.domain.models import Checksum, Download, DownloadRequest, DownloadView
 from core.domain.settings import DaemonSettings, LimitSettings, RetrySettings, Settings
 from core.engine.engine import Engine
@@ -47,8 +46,7 @@ class House:
         """Start an engine, which is closed at the end of the test."""
         engine = Engine(
             settings,
-            catalog=Catalog(self.state),
-            resume_data=ResumeStore(self.state / "resume_data"),
+            state=State.at(self.state),
             http=HttpClient(settings.network, tls=tls),
             clock=clock or Clock(),
             network=network,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 
 from core.domain.errors import ExitCode, exit_code
-from core.domain.events import Added, Changed, Event, ProgressBatch, Removed, Snapshot
+from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.models import Download, Progress, Status
 
 _NONE_YET = Progress()
@@ -41,6 +41,8 @@ class Following:
                 return self._remove(set(ids) & set(self._downloads))
             case ProgressBatch(progress=progress):
                 self._advance(progress)
+                return []
+            case Noticed():
                 return []
 
     def __iter__(self) -> Iterator[Download]:

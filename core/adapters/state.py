@@ -1,0 +1,30 @@
+"""The state directory: the stores that one engine owns together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.adapters.catalog import Catalog
+from core.adapters.history import HistoryStore
+from core.adapters.resume_data import ResumeStore
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that winch remembers, by store."""
+
+    directory: Path
+    catalog: Catalog
+    resume_data: ResumeStore
+    history: HistoryStore
+
+    @classmethod
+    def at(cls, directory: Path) -> State:
+        """Return the stores of a state directory; nothing is read yet."""
+        return cls(
+            directory,
+            Catalog(directory),
+            ResumeStore(directory / "resume_data"),
+            HistoryStore(directory),
+        )

@@ -1,0 +1,171 @@
+"""What was: every attempt at a download, and the figures that many of them add up to.
+
+An attempt begins when a download starts to run and ends when it stops running, however it ends;
+a download that needed two retries has three. Sizes are bytes, rates bytes/s, durations seconds by
+the monotonic clock; times of day are for showing only, the order is that of `number`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from core.domain.errors import ErrorCode
+
+
+class AttemptEnd(StrEnum):
+    """How an attempt ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    RETRIED = "retried"
+    """It failed, and another attempt follows by itself."""
+    STOPPED = "stopped"
+    """Somebody paused or cancelled it, something had to wait, or winch ended in good order."""
+    INTERRUPTED = "interrupted"
+    """winch was killed, or the machine went down, while it ran."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseTimes:
+    """Seconds that an attempt spent in each phase."""
+
+    connecting: float = 0.0
+    downloading: float = 0.0
+    verifying: float = 0.0
+    finalizing: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One attempt. `bytes` are those it brought in, `total_bytes` the size of the file.
+
+    `number` grows with every entry of a state directory and orders them whatever the clock did.
+    `url` has no secrets; `retries` are those that came before this attempt.
+    """
+
+    number: int
+    download: str
+    url: str
+    host: str
+    name: str
+    directory: str
+    group: str | None
+    started_at: datetime
+    ended_at: datetime
+    end: AttemptEnd
+    bytes: int = 0
+    total_bytes: int | None = None
+    phases: PhaseTimes = field(default_factory=PhaseTimes)
+    average_rate: float | None = None
+    peak_rate: float | None = None
+    retries: int = 0
+    verdict: str | None = None
+    error_code: ErrorCode | None = None
+    error_message: str | None = None
+
+    @property
+    def success(self) -> bool:
+        """Whether the file was whole after this attempt."""
+        return self.end is AttemptEnd.COMPLETED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryQuery:
+    """Which attempts to return, the newest first: at most `limit` of those begun after `since`.
+
+    `text` has to be in the name, the URL, the host or the group, whatever the case of its letters.
+    """
+
+    limit: int | None = 100
+    since: datetime | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The answer to a query. `damaged` names archives that could not be read."""
+
+    entries: tuple[HistoryEntry, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """A figure of a period beside the same of the period before; None where there is none."""
+
+    now: float | None
+    before: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseTrends:
+    """Average seconds per completed download in each phase."""
+
+    connecting: Trend
+    downloading: Trend
+    verifying: Trend
+    finalizing: Trend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureCount:
+    """How often attempts at a host failed for one reason."""
+
+    code: ErrorCode
+    host: str
+    count: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFigures:
+    """What one host did in a period."""
+
+    host: str
+    completed: int
+    failed: int
+    bytes: int
+    average_rate: float | None
+    best_rate: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayFigures:
+    """One day: what came in, and what the daemon used for it (`peak_memory` in bytes).
+
+    `day` is `YYYY-MM-DD` in local time. Resource figures are None where no daemon noted any.
+    """
+
+    day: str
+    completed: int = 0
+    failed: int = 0
+    bytes: int = 0
+    cpu_seconds: float | None = None
+    peak_memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """The figures of the last `days` days.
+
+    `success_rate` is completed / (completed + failed); a retry is not a failure, it is counted in
+    `retried`. `hours` are bytes by the local hour of the day in which an attempt ended, 24 of them.
+    """
+
+    days: int
+    attempts: int
+    completed: int
+    failed: int
+    retried: int
+    success_rate: Trend
+    total_bytes: Trend
+    average_rate: Trend
+    best_rate: float | None
+    phases: PhaseTrends
+    failures: tuple[FailureCount, ...]
+    hosts: tuple[HostFigures, ...]
+    hours: tuple[int, ...]
+    daily: tuple[DayFigures, ...]
+    recent: tuple[HistoryEntry, ...]

@@ -1,0 +1,55 @@
+"""What winch keeps for itself: what may go, and how the last start found it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class LeftoverKind(StrEnum):
+    """What a leftover is."""
+
+    RESUME_DATA = "resume data"
+    PART_FILE = "part file"
+    ARCHIVE = "history archive"
+    LOG = "old log"
+    DAMAGED = "set aside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """A file that nothing needs any more: where, how many bytes, and why in a few words."""
+
+    kind: LeftoverKind
+    path: str
+    size: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleanup:
+    """What was removed, or with a dry run would be; `refused` says why nothing may be."""
+
+    removed: tuple[Leftover, ...] = ()
+    kept: tuple[Leftover, ...] = ()
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryStep:
+    """One step of the last start, in a sentence; `level` is `ok`, `notice` or `problem`."""
+
+    at: datetime
+    step: str
+    text: str
+    level: str = "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkup:
+    """How the last start went, what lies around, and what this machine cannot do."""
+
+    steps: tuple[RecoveryStep, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
+    platform: tuple[str, ...] = ()
