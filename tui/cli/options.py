@@ -1,0 +1,169 @@
+"""Which options each command has: one function per command, called when that one is asked for."""
+
+from __future__ import annotations
+
+import argparse
+
+from core.domain.models import Conflict, Status
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+# argparse names the converter in its message: "invalid … value: 'x'".
+positive.__name__ = "number (1 or more)"
+count.__name__ = "count (0 or more)"
+
+
+def json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+
+
+def request(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("urls", nargs="*", metavar="URL", help="what to download (http, https)")
+    add("-d", "--directory", metavar="DIR", help="where the file goes (default: the setting)")
+    add("-o", "--output", metavar="NAME", help="the file's name; with one URL only")
+    add("-i", "--input", metavar="FILE", help="read URLs from a file, one per line; - is stdin")
+    add("--checksum", metavar="ALG:HEX", help="what the whole file must have; with one URL only")
+    add(
+        "--conflict",
+        metavar="RULE",
+        choices=[rule.value for rule in Conflict],
+        help="if the file exists: rename, skip, overwrite or fail (default: the setting)",
+    )
+    add("--retries", metavar="N", type=count, help="how often to try again (default: the setting)")
+    add("--no-restart", action="store_true", help="fail where a file cannot be continued")
+    add("-x", "--connections", metavar="N", type=positive, help="at most so many at once")
+    add("--limit", metavar="RATE", help="bytes per second, such as 500k; off for none")
+    add(
+        "--mirror",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="where the same file is too; may be given again; with one URL only",
+    )
+    add("--header", metavar="'K: V'", action="append", default=[], help="send this header as well")
+    add("--cookies", metavar="FILE", help="send the cookies of a cookies.txt (Netscape format)")
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--user", metavar="USER[:PASSWORD]", help="log in; asks for what is missing")
+    who.add_argument("--bearer", metavar="TOKEN", help="log in with a token")
+    json(parser)
+
+
+def get(parser: argparse.ArgumentParser) -> None:
+    request(parser)
+    parser.add_argument("--embedded", action="store_true", help="do it in this process, no daemon")
+    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    request(parser)
+    parser.add_argument("--paused", action="store_true", help="queue it without starting it")
+    parser.add_argument(
+        "--priority", metavar="N", type=int, default=0, help="higher goes first (default: 0)"
+    )
+    parser.add_argument("--group", metavar="NAME", help="a name for what belongs together")
+
+
+def ls(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--status", choices=[s.value for s in Status], help="only these")
+    json(parser)
+
+
+def show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="a download's id, or how it begins")
+    json(parser)
+
+
+def ids(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", metavar="ID", help="ids, or how they begin")
+    parser.add_argument("--all", action="store_true", help="every download that admits it")
+
+
+def rm(parser: argparse.ArgumentParser) -> None:
+    ids(parser)
+    parser.add_argument("--files", action="store_true", help="delete the data too")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+
+
+def move(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", metavar="ID", help="ids, or how they begin")
+    where = parser.add_mutually_exclusive_group(required=True)
+    for name, text in (
+        ("top", "to the front of the queue"),
+        ("bottom", "to its end"),
+        ("up", "one place forward"),
+        ("down", "one place back"),
+    ):
+        where.add_argument(f"--{name}", dest="to", action="store_const", const=name, help=text)
+    where.add_argument("--to", metavar="N", type=positive, help="to this place; 1 is the first")
+
+
+def change(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", metavar="ID", help="ids, or how they begin")
+    add = parser.add_argument
+    add("--priority", metavar="N", type=int, help="higher goes first; 0 is ordinary")
+    add("--limit", metavar="RATE", help="bytes per second, such as 500k; off for none")
+    add(
+        "-x",
+        "--connections",
+        metavar="N",
+        type=count,
+        help="at most so many at once; 0 is what the settings say",
+    )
+    add("--group", metavar="NAME", help="a name for what belongs together; '' for none")
+    add("--now", action="store_true", help="start at once; the last of the running ones makes room")
+
+
+def limit(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "rate",
+        nargs="?",
+        metavar="RATE",
+        help="bytes per second for all downloads together, such as 2M; off: no limit; auto: take"
+        " back all that was changed here, so that the settings and their timetable hold",
+    )
+    add("--active", metavar="N", type=positive, help="downloads at once")
+    add("-x", "--connections", metavar="N", type=positive, help="connections of one download")
+    add("--per-host", metavar="N", type=positive, help="connections to one host")
+    json(parser)
+
+
+def wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", metavar="ID", help="ids, or how they begin")
+    parser.add_argument("--all", action="store_true", help="all that are unfinished (the default)")
+
+
+def daemon(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        choices=["run", "start", "stop", "status"],
+        help="run: in the foreground; start: in the background; stop: downloads go on when it is"
+        " started again; status: exit 1 when none runs",
+    )
+    json(parser)
+
+
+def config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        choices=["path", "show"],
+        help="path: where config.toml is; show: every setting as it is in force",
+    )
+
+
+def nothing(_: argparse.ArgumentParser) -> None:
+    """The command has no options of its own."""
