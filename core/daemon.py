@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -65,15 +66,20 @@ async def running(paths: Paths, settings: Settings, *, embedded: bool) -> AsyncI
         )
         server = RpcServer(engine, paths.socket, name=f"winch/{VERSION}")
         engine.client_count = lambda: server.client_count
+        engine.load_settings = lambda: config_file.load(paths.config_file, os.environ).settings
         try:
             await engine.start()
             await server.start()
+            # What was loaded stays: looking through it again and again would hold up the loop.
+            gc.freeze()
             _log.info("winch %s serves %s", VERSION, paths.socket)
             yield Running(engine, server)
         finally:
             # The socket goes first: nobody is let in to an engine that stops.
-            await server.close()
-            await engine.close()
+            try:
+                await server.close()
+            finally:
+                await engine.close()
             _log.info("winch ended")
 
 
@@ -93,13 +99,13 @@ async def run(*, linger: bool, on_ready: Callable[[], None]) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         on_ready()
         if linger:
-            await _until_idle(parts, settings.daemon.linger)
+            await _until_idle(parts)
         else:
             await stop.wait()
 
 
-async def _until_idle(parts: Running, linger: float) -> None:
-    """Return when a stop is asked for, or nobody has wanted anything for `linger` seconds."""
+async def _until_idle(parts: Running) -> None:
+    """Return when a stop is asked for, or nobody has wanted anything for so long as is set."""
     engine, server = parts.engine, parts.server
     loop = asyncio.get_running_loop()
     changed = asyncio.Event()
@@ -107,16 +113,18 @@ async def _until_idle(parts: Running, linger: float) -> None:
     server.on_clients_changed = changed.set
     stopping = asyncio.create_task(engine.stop_requested.wait())
     stopping.add_done_callback(lambda _: changed.set())
-    patience = max(linger, _FIRST_CLIENT)
+    patience, at_least = 0.0, _FIRST_CLIENT
     idle_until: float | None = None
     try:
         while not stopping.done():
             changed.clear()
             if server.client_count:
-                patience = linger
+                at_least = 0.0
             if server.client_count or engine.has_work:
                 idle_until = None
             elif idle_until is None:
+                # As it is set by now: a client that was here may have changed it.
+                patience = max(engine.settings.daemon.linger, at_least)
                 idle_until = loop.time() + patience
             async with asyncio.timeout_at(idle_until):
                 await changed.wait()

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.adapters import config_file, event_loop
-from core.adapters.config_file import Configuration
+from core.adapters.config_file import Configuration, SettingValue, Source
 from core.adapters.instance_lock import InstanceLock
 from core.adapters.paths import Paths
-from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError
+from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
+from core.domain.upkeep import Finding
 from core.rpc.client import IncompatibleDaemonError, RemoteService, UnreachableError
 from core.rpc.codec import Readiness, decode
 
@@ -31,13 +32,18 @@ __all__ = [
     "Embedded",
     "Paths",
     "RemoteService",
+    "SettingValue",
+    "Source",
+    "change_setting",
     "connect",
     "embedded",
+    "examine",
     "load_configuration",
     "load_settings",
     "paths",
     "run_daemon",
     "run_engine",
+    "shortcomings",
     "stop_daemon",
 ]
 
@@ -63,6 +69,39 @@ def load_configuration() -> Configuration:
 def load_settings() -> Settings:
     """Return the settings in force; raises ConfigError."""
     return load_configuration().settings
+
+
+def change_setting(section: str, key: str, text: str | None) -> Configuration:
+    """Write a setting into config.toml, or with None take it out, and return what holds then.
+
+    `text` is read by the type of the setting. Raises ConfigError; nothing is written then.
+    """
+    # Only the screen's settings change the file.
+    from core.adapters import config_edit  # noqa: PLC0415
+
+    value = None if text is None else config_file.value_of(section, key, text)
+    return config_edit.write(paths().config_file, os.environ, section, key, value)
+
+
+def examine() -> list[Finding]:
+    """Return what can be seen of settings, places, list and disks without a daemon."""
+    # Only `winch doctor` looks so closely.
+    from core.adapters import examination  # noqa: PLC0415
+
+    try:
+        places = paths()
+    except StateError as error:
+        return [Finding(subject="state", text=error.message, level="problem", hint=error.hint)]
+    return examination.examine(places, os.environ)
+
+
+def shortcomings() -> tuple[str, ...]:
+    """Return what degrades on this machine, where no daemon can be asked."""
+    from core.adapters import machine  # noqa: PLC0415
+
+    with suppress(StateError):
+        return machine.find_shortcomings(paths().state_dir)
+    return ()
 
 
 async def connect(*, start: bool = True) -> RemoteService:

@@ -12,7 +12,7 @@ import dataclasses
 import itertools
 import os
 import posixpath
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +25,11 @@ from core.domain.errors import (
     NotAllowedError,
     UnknownIdError,
     UsageError,
+    WinchError,
 )
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.history import History, HistoryEntry, HistoryQuery, Statistics
+from core.domain.inspection import HostLimit, Inspection, LimitsInForce
 from core.domain.lifecycle import Action, allowed_actions, is_already, next_status
 from core.domain.models import (
     Download,
@@ -39,6 +41,7 @@ from core.domain.models import (
     WaitReason,
 )
 from core.domain.service import (
+    MOST_LOG_LINES,
     Changes,
     LimitChanges,
     Limits,
@@ -49,9 +52,13 @@ from core.domain.service import (
     Removal,
     ServiceStatus,
 )
-from core.domain.settings import LimitSettings, check_limit
-from core.domain.upkeep import Checkup, Cleanup
-from core.policy.requests import apply_changes
+from core.domain.settings import NetworkSettings, Settings, check_limit
+from core.domain.upkeep import Checkup, Cleanup, Leftover
+from core.engine.totals import Tally
+from core.policy.eta import Pace
+from core.policy.host_budget import host_of
+from core.policy.requests import apply_changes, with_url
+from core.policy.slowness import explain_waiting
 from core.policy.statistics import statistics
 
 BACKLOG = 256
@@ -110,6 +117,14 @@ class FakeService:
         self.notices: tuple[str, ...] = ()
         self.paused = False
         self.attempts: list[HistoryEntry] = []
+        self.leftovers: tuple[Leftover, ...] = ()
+        self.inspections: dict[str, Inspection] = {}
+        self.log: list[str] = []
+        self.settings = Settings()
+        self.load_settings: Callable[[], Settings] = Settings
+        self.damage: dict[str, WinchError] = {}
+        self._trash: dict[str, tuple[Download, Progress | None] | None] = {}
+        self.refuses_to_clean: str | None = None
         self.client_count: Callable[[], int] = lambda: 0
         self.stop_requested = asyncio.Event()
         self._records: dict[str, Download] = {}
@@ -195,6 +210,30 @@ class FakeService:
         (found,) = self._resolve([id])
         return next(view for view in await self.downloads() if view.download.id == found)
 
+    async def inspect(self, id: str) -> Inspection:  # noqa: A002
+        (found,) = self._resolve([id])
+        if found in self.inspections:
+            return self.inspections[found]
+        download = self._records[found]
+        settings = self.settings.limits
+        return Inspection(
+            id=found,
+            total=download.total_bytes,
+            limits=LimitsInForce(
+                own=download.request.limit,
+                total=self._limits.get("rate") or None,
+                connections=download.request.connections or settings.connections,
+                hosts=(
+                    HostLimit(
+                        host=host_of(download.request.url),
+                        connections=settings.connections_per_host,
+                        share=settings.connections_per_host,
+                    ),
+                ),
+            ),
+            slowness=explain_waiting(download, held=self.paused, now=datetime.now(UTC)),
+        )
+
     async def pause(self, ids: Sequence[str] | None) -> Outcome:
         return self._act("pause", Action.PAUSE, ids, tuple(Status))
 
@@ -222,8 +261,9 @@ class FakeService:
         self._note("remove", ids)
         targets = list(self._records) if ids is None else self._resolve(ids)
         removed = tuple(self._records.pop(id_) for id_ in targets)
-        for id_ in targets:
-            self._progress.pop(id_, None)
+        for download in removed:
+            progress = self._progress.pop(download.id, None)
+            self._trash[download.id] = None if files else (download, progress)
         if targets:
             gone = tuple(targets)
             self._publish(lambda revision: Removed(revision=revision, ids=gone))
@@ -232,6 +272,26 @@ class FakeService:
             return Removal(removed=removed, kept_files=existing)
         _unlink(existing)
         return Removal(removed=removed, deleted_files=existing)
+
+    async def restore(self, ids: Sequence[str]) -> Outcome:
+        self._note("restore", ids)
+        changed, refused = [], []
+        for id_ in _resolved(self._trash, ids):
+            removed = self._trash[id_]
+            if removed is None:
+                error = NotAllowedError("its files were deleted with it")
+                refused.append(Refusal(id=id_, error=error.info()))
+                continue
+            del self._trash[id_]
+            download, progress = removed
+            if download.status is Status.ACTIVE:
+                download = download.replace(status=Status.PENDING, phase=None)
+            self._records[id_] = download
+            if progress is not None:
+                self._progress[id_] = progress
+            changed.append(id_)
+        self._publish_records(Added, changed)
+        return Outcome(changed=tuple(self._records[id_] for id_ in changed), refused=tuple(refused))
 
     async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
         self._note("move", ids)
@@ -246,6 +306,8 @@ class FakeService:
         return Outcome(changed=tuple(self._records[id_] for id_ in before if id_ in moving))
 
     async def start_now(self, ids: Sequence[str]) -> Outcome:
+        if self.paused:
+            raise NotAllowedError("the queue is held, so nothing can start")
         return self._act("start_now", Action.RESUME, ids, ())
 
     async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
@@ -257,9 +319,43 @@ class FakeService:
         self._publish_records(Changed, chosen)
         return Outcome(changed=tuple(self._records[id_] for id_ in chosen))
 
+    async def replace_url(self, id: str, url: str) -> Outcome:  # noqa: A002
+        self._note("replace_url", [id])
+        (found,) = self._resolve([id])
+        download = self._records[found]
+        request = with_url(download.request, url)
+        if download.status is Status.COMPLETED:
+            error = NotAllowedError("a completed download has nothing left to fetch")
+            return Outcome(refused=(Refusal(id=found, error=error.info()),))
+        if download.status is Status.FAILED:
+            download = self._step(download, Action.RETRY)
+        self._records[found] = download.replace(request=request)
+        self._publish_records(Changed, [found])
+        return Outcome(changed=(self._records[found],))
+
+    async def verify(self, ids: Sequence[str]) -> Outcome:
+        self._note("verify", ids)
+        changed, refused = [], []
+        for id_ in self._resolve(ids):
+            download, damage = self._records[id_], self.damage.get(id_)
+            if download.status is not Status.COMPLETED:
+                error: WinchError = NotAllowedError("only a finished file can be verified again")
+                refused.append(Refusal(id=id_, error=error.info()))
+                continue
+            verdict = "verified again: sha256 is right"
+            if damage is not None:
+                verdict = f"DAMAGED: {damage.message}"
+                refused.append(Refusal(id=id_, error=damage.info()))
+            else:
+                changed.append(id_)
+            info = damage.info() if damage is not None else None
+            self._records[id_] = download.replace(resume_verdict=verdict, error=info)
+            self._publish_records(Changed, [id_])
+        return Outcome(changed=tuple(self._records[id_] for id_ in changed), refused=tuple(refused))
+
     async def limit(self, changes: LimitChanges) -> Limits:
         self._note("limit", None)
-        settings = LimitSettings()
+        settings = self.settings.limits
         if (changes.rate or 0) < 0:
             raise UsageError("a rate is 1 byte/s or more")
         for name in ("active", "connections", "connections_per_host"):
@@ -281,10 +377,21 @@ class FakeService:
         )
         return dataclasses.replace(in_force, **counts)
 
+    async def reload(self) -> list[str]:
+        self._note("reload", None)
+        self.settings = self.load_settings()
+        in_force, new = NetworkSettings(), dataclasses.asdict(self.settings.network)
+        return [
+            f"network.{name}" for name, value in new.items() if value != getattr(in_force, name)
+        ]
+
     async def status(self) -> ServiceStatus:
         counts = {str(status): 0 for status in Status}
+        tally = Tally()
         for download in self._records.values():
             counts[str(download.status)] += 1
+            progress = self._progress.get(download.id, Progress())
+            tally.enter(download, progress.bytes_downloaded)
         return ServiceStatus(
             version="fake",
             pid=os.getpid(),
@@ -294,17 +401,13 @@ class FakeService:
             rate=sum(progress.rate or 0.0 for progress in self._progress.values()),
             clients=self.client_count(),
             paused=self.paused,
+            totals=tally.totals([], pace=Pace(0.0), now=0.0),
             notices=self.notices,
         )
 
     async def history(self, query: HistoryQuery) -> History:
         self._note("history", None)
-        entries = [
-            entry
-            for entry in self.attempts
-            if query.text.lower() in f"{entry.name} {entry.url} {entry.host} {entry.group}".lower()
-            and (query.since is None or entry.started_at >= query.since)
-        ]
+        entries = [entry for entry in self.attempts if query.admits(entry)]
         return History(entries=tuple(entries[::-1][: query.limit]))
 
     async def clear_history(self) -> int:
@@ -315,18 +418,26 @@ class FakeService:
 
     async def statistics(self, days: int) -> Statistics:
         self._note("statistics", None)
-        if days < 1:
-            raise UsageError("a period is one day or more")
         return statistics(self.attempts, {}, now=datetime.now(UTC).astimezone(), days=days)
 
     async def clean(self, *, dry_run: bool) -> Cleanup:
         self._note("clean", None)
-        del dry_run
-        return Cleanup()
+        found = self.leftovers
+        if self.refuses_to_clean is not None:
+            return Cleanup(kept=found, refused=self.refuses_to_clean)
+        if not dry_run:
+            _unlink([leftover.path for leftover in found])
+            self.leftovers = ()
+        return Cleanup(removed=found)
 
     async def checkup(self) -> Checkup:
         self._note("checkup", None)
-        return Checkup()
+        return Checkup(leftovers=self.leftovers)
+
+    async def tail_log(self, lines: int) -> list[str]:
+        if lines < 1:
+            raise UsageError("the end of the log has a line at least")
+        return self.log[-min(lines, MOST_LOG_LINES) :]
 
     async def shutdown(self) -> None:
         self.calls.append(("shutdown", None))
@@ -380,17 +491,7 @@ class FakeService:
             self._publish(lambda revision: kind(revision=revision, downloads=records))
 
     def _resolve(self, ids: Sequence[str]) -> list[str]:
-        found = []
-        for prefix in ids:
-            matches = [id_ for id_ in self._records if id_.startswith(prefix)]
-            if prefix in self._records:
-                matches = [prefix]
-            if not matches or not prefix:
-                raise UnknownIdError(f"no download has the id {prefix!r}")
-            if len(matches) > 1:
-                raise AmbiguousIdError(f"{len(matches)} downloads have ids starting with {prefix}")
-            found.append(matches[0])
-        return list(dict.fromkeys(found))
+        return _resolved(self._records, ids)
 
     def _unfinished(self, request: DownloadRequest) -> Download | None:
         for download in self._records.values():
@@ -425,6 +526,7 @@ class FakeService:
         return download.replace(
             status=status,
             phase=None,
+            interrupted=None,
             error=None if status is Status.PENDING else download.error,
             wait_reason=WaitReason.QUEUED if status is Status.PENDING else None,
             timeline=(
@@ -462,6 +564,20 @@ class FakeService:
                 changed.append(id_)
         self._publish_records(Changed, changed)
         return Outcome(changed=tuple(self._records[id_] for id_ in changed), refused=tuple(refused))
+
+
+def _resolved(known: Collection[str], ids: Sequence[str]) -> list[str]:
+    found = []
+    for prefix in ids:
+        matches = [id_ for id_ in known if id_.startswith(prefix)]
+        if prefix in known:
+            matches = [prefix]
+        if not matches or not prefix:
+            raise UnknownIdError(f"no download has the id {prefix!r}")
+        if len(matches) > 1:
+            raise AmbiguousIdError(f"{len(matches)} downloads have ids starting with {prefix}")
+        found.append(matches[0])
+    return list(dict.fromkeys(found))
 
 
 def _files_of(downloads: Sequence[Download]) -> tuple[str, ...]:

@@ -16,12 +16,16 @@ class Hourglass(Clock):
         self._sleepers: set[tuple[float, asyncio.Future[None]]] = set()
         self._changed = asyncio.Event()
         self.passed = 0.0
+        self.slept = 0.0
 
     def now(self) -> datetime:
-        return self._start + timedelta(seconds=self.passed)
+        return self._start + timedelta(seconds=self.passed + self.slept)
 
     def monotonic(self) -> float:
         return self.passed
+
+    def boottime(self) -> float:
+        return self.passed + self.slept
 
     async def sleep(self, seconds: float) -> None:
         entry = (self.passed + seconds, asyncio.get_running_loop().create_future())
@@ -35,6 +39,10 @@ class Hourglass(Clock):
     def jump(self, by: timedelta) -> None:
         """Set the wall clock; what is measured in durations does not notice."""
         self._start += by
+
+    def suspend(self, seconds: float) -> None:
+        """Let the machine sleep: the wall clock goes on, what runs does not notice."""
+        self.slept += seconds
 
     async def asleep(self, count: int) -> None:
         """Return once that many sleep."""

@@ -20,6 +20,7 @@ from core.adapters.instance_lock import InstanceLock
 from core.domain.errors import ConfigError, DaemonError, ErrorCode, LockedError, WinchError
 from core.domain.events import Changed, Snapshot
 from core.domain.models import DownloadRequest, Status, WaitReason
+from core.domain.settings import DaemonSettings, Settings
 from tests.unix import listening_as, short_directory, silent_server, until
 
 ROOT = Path(__file__).parents[1]
@@ -83,7 +84,9 @@ class TestConnect:
         assert caught.value.hint == "did you mean active?"
 
     async def test_a_state_that_cannot_be_used_is_told_as_such(self, home: Path) -> None:
-        (home / "state" / "downloads.json").mkdir(parents=True)
+        (home / "state").mkdir(parents=True, mode=0o700)
+        newer = '{"meta":{"1":{"schema":99}},"downloads":{}}'
+        (home / "state" / "downloads.json").write_text(newer)
         with pytest.raises(WinchError) as caught:
             await launcher.connect()
         assert caught.value.code is ErrorCode.STATE
@@ -211,13 +214,22 @@ class TestLinger:
         return SimpleNamespace(engine=engine, server=server)
 
     async def begin(self, parts: SimpleNamespace, linger: float = 0.0) -> asyncio.Task[None]:
-        task = asyncio.create_task(daemon._until_idle(parts, linger))  # type: ignore[arg-type]
+        parts.engine.settings = Settings(daemon=DaemonSettings(linger=linger))
+        task = asyncio.create_task(daemon._until_idle(parts))  # type: ignore[arg-type]
         await self.turns()
         return task
 
     async def turns(self) -> None:
         for _ in range(20):
             await asyncio.sleep(0)
+
+    async def test_how_long_it_lingers_is_what_is_set_when_the_last_client_leaves(self) -> None:
+        parts = self.parts(clients=1, work=False)
+        task = await self.begin(parts, linger=3600.0)
+        parts.engine.settings = Settings(daemon=DaemonSettings(linger=0.0))
+        parts.server.client_count = 0
+        parts.server.on_clients_changed()
+        await asyncio.wait_for(task, 10)
 
     async def test_work_keeps_it_after_the_last_client_has_left(self) -> None:
         parts = self.parts(clients=1, work=True)

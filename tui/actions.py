@@ -1,4 +1,4 @@
-"""Every key of the main screen, once: bindings, key hints and help are made from this one table.
+"""Every key of the screens, once: bindings, key hints and help are made from this one table.
 
 An action's id is the stable name by which it can be configured; its keys may change.
 """
@@ -7,26 +7,47 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 
 class Group(StrEnum):
     """Under which heading the help lists an action."""
 
     DOWNLOADS = "Downloads"
+    QUEUE = "The queue"
+    VIEW = "What is shown"
+    MARKS = "Marks"
     MOVE = "Move around"
     SCREEN = "Screen"
+    STATISTICS = "Statistics"
+    HISTORY = "History"
+    LOG = "Log"
+    SETTINGS = "Settings"
 
 
 class Target(StrEnum):
-    """Which part of the screen carries an action out, and so where its keys are bound."""
+    """What carries an action out, and so where its keys are bound."""
 
     SCREEN = "screen"
+    QUEUE = "queue"
+    VIEW = "view"
     TABLE = "table"
+    STATISTICS = "statistics"
+    HISTORY = "history"
+    LOG = "log"
+    SETTINGS = "settings"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+MAIN = (Target.SCREEN, Target.QUEUE, Target.VIEW)
+"""What the main screen binds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
-    """Something a key does; `hint` puts it on the line of keys at the bottom."""
+    """Something a key does; `hint` puts it on the line of keys at the bottom.
+
+    `refusal` is said where it cannot apply to what is chosen.
+    """
 
     id: str
     keys: tuple[str, ...]
@@ -35,92 +56,215 @@ class Action:
     group: Group
     target: Target = Target.SCREEN
     hint: bool = False
+    refusal: str = ""
 
 
-def _move(id: str, keys: tuple[str, ...], label: str, help: str) -> Action:  # noqa: A002
-    return Action(id=id, keys=keys, label=label, help=help, group=Group.MOVE, target=Target.TABLE)
+_screen = partial(Action, group=Group.SCREEN)
+_queue = partial(
+    Action, group=Group.DOWNLOADS, target=Target.QUEUE, refusal="No download is chosen."
+)
+_view = partial(Action, group=Group.VIEW, target=Target.VIEW)
+_table = partial(Action, group=Group.MOVE, target=Target.TABLE)
+_statistics = partial(Action, group=Group.STATISTICS, target=Target.STATISTICS, hint=True)
 
+
+def _within(target: Target, id: str, keys: tuple[str, ...], label: str, help: str) -> Action:  # noqa: A002
+    group = Group[target.name]
+    return Action(f"{target}_{id}", keys, label, help, group, target, hint=True)
+
+
+_UNSORTED = "Moves are made in the order of the queue; \\ takes the sort away."
 
 ACTIONS: tuple[Action, ...] = (
-    Action(
-        id="add",
-        keys=("a",),
-        label="Add",
-        help="Add downloads; URLs pasted anywhere are added at once",
+    _screen(
+        "add",
+        ("a",),
+        "Add",
+        "Add downloads; pasted URLs are added at once",
         group=Group.DOWNLOADS,
         hint=True,
     ),
-    Action(
-        id="toggle_pause",
-        keys=("p",),
-        label="Pause",
-        help="Pause the download, or let it go on; what it has is kept",
+    _screen(
+        "add_paused",
+        ("A",),
+        "Add paused",
+        "Add downloads that wait until you start them",
         group=Group.DOWNLOADS,
+    ),
+    _queue(
+        "toggle_pause",
+        ("p",),
+        "Pause",
+        "Pause what is chosen, or let it go on",
+        hint=True,
+        refusal="What is done can be neither paused nor resumed.",
+    ),
+    _queue(
+        "retry",
+        ("r",),
+        "Retry",
+        "Try again now what failed, waits or was given up",
+        hint=True,
+        refusal="Nothing that is chosen has failed or waits.",
+    ),
+    _queue(
+        "remove",
+        ("x",),
+        "Remove",
+        "Take what is chosen off the list; files stay",
         hint=True,
     ),
-    Action(
-        id="retry",
-        keys=("r",),
-        label="Retry",
-        help="Try a failed or waiting download again now",
-        group=Group.DOWNLOADS,
+    _view("filter", ("slash",), "Filter", "Show only what matches, as you type", hint=True),
+    _screen(
+        "toggle_details",
+        ("enter", "l"),
+        "Details",
+        "Show or hide the details; fold a group",
         hint=True,
     ),
-    Action(
-        id="remove",
-        keys=("x",),
-        label="Remove",
-        help="Take the download off the list; its files stay on disk",
-        group=Group.DOWNLOADS,
+    _table(
+        "mark",
+        ("space",),
+        "Mark",
+        "Mark and go on; keys are then for all that is marked",
+        group=Group.MARKS,
         hint=True,
     ),
-    Action(
-        id="toggle_details",
-        keys=("enter",),
-        label="Details",
-        help="Show or hide everything about the download",
-        group=Group.SCREEN,
+    _queue("remove_files", ("X",), "Delete", "Remove what is chosen and delete its files"),
+    _queue(
+        "retry_all",
+        ("R",),
+        "Retry all",
+        "Try again all that failed",
+        refusal="Nothing has failed.",
+        group=Group.QUEUE,
+    ),
+    _queue(
+        "undo",
+        ("z",),
+        "Undo",
+        "Undo a removal, a move, a change of priority",
+        hint=True,
+        refusal="There is nothing to undo.",
+    ),
+    _queue(
+        "start_now",
+        ("N",),
+        "Start now",
+        "Start at once, before all others",
+        refusal="What is done or runs already cannot be started.",
+    ),
+    _queue(
+        "replace_url",
+        ("u",),
+        "New URL",
+        "Fetch a download from another URL and keep its bytes",
+        refusal="Another URL is for one download that is not done.",
+    ),
+    _queue(
+        "verify",
+        ("V",),
+        "Verify",
+        "Read finished files again and compare",
+        refusal="Only a finished file can be verified.",
+    ),
+    _queue("limit", ("t",), "Limit", "Set the rate limit of what is chosen"),
+    _queue("copy", ("y",), "Copy", "Copy, with u the URL, p the path, c a curl command"),
+    _queue(
+        "open_folder",
+        ("o",),
+        "Folder",
+        "Open the folder, or say where it is",
+        refusal="No download is under the cursor.",
+    ),
+    _queue(
+        "hold",
+        ("P",),
+        "Hold",
+        "Hold the whole queue, or let it go on",
+        group=Group.QUEUE,
+    ),
+    _queue(
+        "limit_all",
+        ("T",),
+        "Total limit",
+        "Set the rate limit of all downloads together",
+        group=Group.QUEUE,
+    ),
+    _queue("move_up", ("K",), "Up", "Move up the queue", group=Group.QUEUE, refusal=_UNSORTED),
+    _queue("move_down", ("J",), "Down", "Move down", group=Group.QUEUE, refusal=_UNSORTED),
+    _queue("move_front", ("less_than_sign",), "Front", "Move to the front", group=Group.QUEUE),
+    _queue("move_back", ("greater_than_sign",), "Back", "Move to the end", group=Group.QUEUE),
+    _queue("raise_priority", ("plus",), "Priority", "Raise the priority", group=Group.QUEUE),
+    _queue("lower_priority", ("minus",), "Priority", "Lower the priority", group=Group.QUEUE),
+    _view("show_all", ("1",), "All", "All downloads"),
+    _view("show_active", ("2",), "Active", "Those that run"),
+    _view("show_queued", ("3",), "Queued", "Those that wait"),
+    _view("show_paused", ("4",), "Paused", "Those that are paused"),
+    _view("show_done", ("5",), "Done", "Those that are done"),
+    _view("show_failed", ("6",), "Failed", "Those that failed"),
+    _view("sort", ("s",), "Sort", "Sort by a letter; the same again turns it round", hint=True),
+    _view("clear", ("backslash",), "Clear", "Take filter and sort away"),
+    _table("next_match", ("n",), "Next match", "In a filter: next match", group=Group.VIEW),
+    _table(
+        "previous_match", ("N",), "Previous match", "In a filter: previous match", group=Group.VIEW
+    ),
+    _table("range", ("v",), "Range", "Mark all that the cursor passes", group=Group.MARKS),
+    _table("mark_all", ("asterisk",), "All", "Mark everything that is shown", group=Group.MARKS),
+    _table("invert", ("i",), "Invert", "Mark what is not marked", group=Group.MARKS),
+    _view("back_out", ("escape",), "Back", "Take the marks away, then the filter"),
+    _screen(
+        "statistics",
+        ("S",),
+        "Stats",
+        "Show what was downloaded, how fast and what failed",
         hint=True,
     ),
-    _move("cursor_down", ("j", "down"), "Down", "Next download"),
-    _move("cursor_up", ("k", "up"), "Up", "Previous download"),
-    _move("page_down", ("pagedown",), "Page down", "One screen down"),
-    _move("page_up", ("pageup",), "Page up", "One screen up"),
-    _move("cursor_first", ("g", "home"), "First", "First download"),
-    _move("cursor_last", ("G", "end"), "Last", "Last download"),
-    Action(
-        id="help",
-        keys=("question_mark",),
-        label="Help",
-        help="Show this list of keys",
-        group=Group.SCREEN,
-        hint=True,
+    _screen("history", ("H",), "History", "Show what was tried and how it went"),
+    _screen("log", ("L",), "Log", "Read what the daemon writes down"),
+    _screen("settings", ("comma",), "Settings", "Look at the settings and change them"),
+    _screen(
+        "command_line",
+        ("colon",),
+        "Command",
+        "Type a command as on the command line; without ids it is for the chosen downloads",
     ),
-    Action(
-        id="detach",
-        keys=("q",),
-        label="Detach",
-        help="Leave the screen; downloads go on",
-        group=Group.SCREEN,
-        hint=True,
+    _screen("palette", ("ctrl+p",), "Palette", "Find an action by its name"),
+    _screen("notices", ("exclamation_mark",), "Notices", "Read in full what winch has to say"),
+    _table("cursor_down", ("j", "down"), "Down", "Next row"),
+    _table("cursor_up", ("k", "up"), "Up", "Previous row"),
+    _table("half_down", ("ctrl+d",), "Half down", "Half a screen down"),
+    _table("half_up", ("ctrl+u",), "Half up", "Half a screen up"),
+    _table("page_down", ("pagedown",), "Page down", "One screen down"),
+    _table("page_up", ("pageup",), "Page up", "One screen up"),
+    _table("cursor_first", ("g", "home"), "First", "First row"),
+    _table("cursor_last", ("G", "end"), "Last", "Last row"),
+    _table("fold", ("h",), "Fold", "Fold the group that the cursor is in"),
+    _screen(
+        "switch_pane", ("tab",), "Switch", "Go between the list and the details", group=Group.MOVE
     ),
+    _screen("help", ("question_mark",), "Help", "Show this list of keys", hint=True),
+    _screen("detach", ("q",), "Detach", "Leave the screen; downloads go on", hint=True),
+    _statistics("shorter", ("left_square_bracket", "left"), "Shorter", "Shorter period"),
+    _statistics("longer", ("right_square_bracket", "right"), "Longer", "Longer period"),
+    _statistics("refresh", ("R",), "Reload", "Read the figures again now"),
+    _statistics("back", ("escape", "q"), "Back", "Back to the downloads"),
+    _within(Target.HISTORY, "add", ("a",), "Add again", "Fetch it again into the same directory"),
+    _within(Target.HISTORY, "filter", ("slash",), "Filter", "Only with this in name, URL or host"),
+    _within(Target.HISTORY, "failed", ("f",), "Failed only", "Only what failed, or all again"),
+    _within(Target.HISTORY, "export", ("e",), "Export", "Write what is shown into a file"),
+    _within(Target.HISTORY, "reload", ("r",), "Reload", "Read the history again now"),
+    _within(Target.HISTORY, "details", ("enter",), "Details", "Show or hide the details"),
+    _within(Target.HISTORY, "back", ("escape", "q"), "Back", "Back to the downloads"),
+    _within(Target.LOG, "filter", ("slash",), "Filter", "Only lines with this in them"),
+    _within(Target.LOG, "follow", ("f",), "Follow", "Go to the end and stay there"),
+    _within(Target.LOG, "back", ("escape", "q"), "Back", "Back to the downloads"),
+    _within(Target.SETTINGS, "edit", ("enter", "e"), "Change", "Change the setting"),
+    _within(Target.SETTINGS, "next", ("right", "l"), "Next", "Take the next of its choices"),
+    _within(Target.SETTINGS, "previous", ("left", "h"), "Previous", "Take the choice before"),
+    _within(Target.SETTINGS, "default", ("d",), "Default", "Go back to the default"),
+    _within(Target.SETTINGS, "back", ("escape", "q"), "Back", "Back to the downloads"),
 )
-
-_KEY_NAMES = {
-    "question_mark": "?",
-    "enter": "Enter",
-    "down": "Down",
-    "up": "Up",
-    "pagedown": "PgDn",
-    "pageup": "PgUp",
-    "home": "Home",
-    "end": "End",
-}
-
-
-def key_names(action: Action) -> tuple[str, ...]:
-    """Return an action's keys as they are printed on a keyboard."""
-    return tuple(_KEY_NAMES.get(key, key) for key in action.keys)
 
 
 def by_group() -> dict[Group, list[Action]]:
@@ -128,6 +272,6 @@ def by_group() -> dict[Group, list[Action]]:
     return {group: [a for a in ACTIONS if a.group is group] for group in Group}
 
 
-def by_target(target: Target) -> list[Action]:
-    """Return the actions whose keys one part of the screen binds."""
-    return [action for action in ACTIONS if action.target is target]
+def by_target(*targets: Target) -> list[Action]:
+    """Return the actions whose keys some parts of the screens bind."""
+    return [action for action in ACTIONS if action.target in targets]

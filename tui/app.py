@@ -1,4 +1,4 @@
-"""The screen as a program: wires connection, main screen, theme and signals together.
+"""The screen as a program: wires connection, main screen, look and terminal together.
 
 It is only a viewer. However it ends, by key, by signal or because the terminal is gone, the daemon
 and its downloads go on.
@@ -6,48 +6,48 @@ and its downloads go on.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import os
+import platform
 import re
-import signal
+import sys
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from textual import events
-from textual.app import App
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from core.domain.errors import ConfigError
 from core.domain.settings import Settings
-from tui.feed import Connect
+from tui.curl import is_curl
+from tui.feed import Connect, StoreChanged
 from tui.format import clean
+from tui.keymap import Keymap
 from tui.screens.main import MainScreen
-from tui.theme import DARK
+from tui.terminal_app import TerminalApp
+from tui.terminal_features import Terminal, detect
+from tui.theme import ANSI, ANSI_CSS, ASCII_CSS, THEMES, Attributes, variables
+from tui.window import Window
 
 _URL = re.compile(r"https?://[^\s<>\"'`\ufffd]+", re.IGNORECASE)
-_GONE = (signal.SIGTERM, signal.SIGHUP)
+_WINDOW_EVERY = 1.0
+"""The least number of seconds between two changes of the terminal's title."""
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class WinchApp(App[int], inherit_bindings=False):
-    """The full-screen program; `connect` opens the service, again after every loss.
-
-    Textual's own keys are not inherited: Ctrl-Q would be the terminal's flow control.
-    """
+class WinchApp(TerminalApp):
+    """The full-screen program; `connect` opens the service, again after every loss."""
 
     TITLE = "winch"
     ENABLE_COMMAND_PALETTE = False
     NOTIFICATION_TIMEOUT = 3
-    CSS = """
-    .-ascii ModalScreen > * { border: ascii $accent; }
-    .-ascii DetailPane, .-ascii DetailPane:focus { border-top: ascii $border; }
-    .-ascii * { scrollbar-size-vertical: 0; }
-    """
+    CSS = ANSI_CSS + ASCII_CSS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "say_how_to_leave", show=False, system=True),
     ]
@@ -58,38 +58,80 @@ class WinchApp(App[int], inherit_bindings=False):
         settings: Settings,
         *,
         directory: str,
+        terminal: Terminal | None = None,
+        host: str = "",
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
-        super().__init__()
-        self.register_theme(DARK)
-        if settings.screen.theme not in self.available_themes:
+        terminal = terminal or Terminal()
+        super().__init__(ansi_color=True if terminal.is_plain else None)
+        for theme in THEMES:
+            self.register_theme(theme)
+        screen = settings.screen
+        if screen.theme not in self.available_themes:
             raise ConfigError(
-                f"there is no theme '{settings.screen.theme}'",
+                f"there is no theme '{screen.theme}'",
                 hint=f"screen.theme is one of {', '.join(sorted(self.available_themes))}",
             )
-        self.theme = settings.screen.theme
+        self.keys = Keymap(screen.keys)
+        self.set_keymap(self.keys.changed)
+        # Before Textual's own filters, one of which drops all colours.
+        self._attributes = Attributes()
+        self._filters.insert(0, self._attributes)
+        self.theme = ANSI.name if terminal.is_plain else screen.theme
         self.animation_level = "none"
-        self.set_class(settings.screen.ascii, "-ascii")
-        self.main = MainScreen(connect, settings.screen, directory=directory, now=now)
+        screen = replace(screen, ascii=screen.ascii or terminal.is_ascii)
+        self.set_class(screen.ascii, "-ascii")
+        self.window = Window(self.write, terminal, screen)
+        self._is_window_resting = self._is_window_due = False
+        self.main = MainScreen(
+            connect,
+            screen,
+            directory=directory,
+            now=now,
+            host=host,
+            is_behind=lambda: self.is_behind,
+        )
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Return the theme's variables and winch's own."""
+        return variables(super().get_css_variables(), ansi=self.native_ansi_color)
 
     def get_default_screen(self) -> Screen[None]:
         """Open with the main screen."""
         return self.main
 
-    def on_mount(self) -> None:
-        """Leave in good order when told to, or when the terminal is gone."""
-        loop = asyncio.get_running_loop()
-        for number in _GONE:
-            # Not the main thread (tests), or no signals at all: then nobody sends them either.
-            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-                loop.add_signal_handler(number, self.exit, 128 + number)
+    def watch_theme(self) -> None:
+        """Show shades in the way of the theme."""
+        self._attributes.enabled = self.native_ansi_color
 
-    def on_unmount(self) -> None:
-        """Give the signals back."""
-        loop = asyncio.get_running_loop()
-        for number in _GONE:
-            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-                loop.remove_signal_handler(number)
+    def arrive(self) -> None:
+        """Put winch's title on the terminal."""
+        self.window.open()
+        self._update_window()
+
+    def leave(self) -> None:
+        """Put the terminal's own title back."""
+        self.window.close()
+
+    @on(StoreChanged)
+    def _watch_totals(self) -> None:
+        self.window.announce_end(self.main.store.totals)
+        self._update_window()
+
+    def _update_window(self) -> None:
+        """Bring title and progress up to date, now or as soon as they have stood long enough."""
+        if self._is_window_resting:
+            self._is_window_due = True
+            return
+        self.window.show(self.main.store.totals, time.monotonic())
+        self._is_window_resting = True
+        self.set_timer(_WINDOW_EVERY, self._wake_window)
+
+    def _wake_window(self) -> None:
+        self._is_window_resting = False
+        if self._is_window_due:
+            self._is_window_due = False
+            self._update_window()
 
     async def on_event(self, event: events.Event) -> None:
         """Clean what is pasted before any field gets to show it."""
@@ -98,11 +140,14 @@ class WinchApp(App[int], inherit_bindings=False):
             event.text = "\n".join(map(clean, lines))
         await super().on_event(event)
 
-    def on_paste(self, event: events.Paste) -> None:
-        """Add the URLs in what was pasted, wherever no field took it."""
+    async def on_paste(self, event: events.Paste) -> None:
+        """Add the URLs in what was pasted, wherever no field took it; show a curl command first."""
+        if is_curl(event.text.lstrip()):
+            await self.main.adding.add_later(event.text)
+            return
         urls = [match.rstrip(".,;:!?)]}") for match in _URL.findall(event.text)]
         if urls:
-            self.main.add_pasted(urls)
+            self.main.adding.add_pasted(urls)
         else:
             self.main.notify("There is no http or https URL in what was pasted.", markup=False)
 
@@ -125,12 +170,18 @@ def run_screen(
 ) -> int:
     """Show the screen until the person leaves it, and return the exit status.
 
-    With `farewell` it ends with a line on how to come back, where downloads go on.
+    With `farewell` it ends with a line on how to come back, where downloads go on. An error that
+    ended it is raised again, once the terminal is as it was.
     """
-    app = WinchApp(connect, settings, directory=directory)
-    status = app.run()
-    if status is None:
-        return app.return_code or 0
+    if not os.environ.get("NO_COLOR"):
+        # By its convention an empty one says nothing; Textual would obey it.
+        os.environ.pop("NO_COLOR", None)
+    terminal = detect(os.environ, sys.stderr.encoding)
+    host = platform.node().partition(".")[0]
+    app = WinchApp(connect, settings, directory=directory, terminal=terminal, host=host)
+    status = app.run(mouse=settings.screen.mouse)
+    if app.crash is not None:
+        raise app.crash
     if status == 0 and farewell and app.goodbye:
         print(app.goodbye)  # noqa: T201 - the terminal is back on its normal screen
-    return status
+    return app.return_code or 0 if status is None else status

@@ -35,6 +35,7 @@ class Role(StrEnum):
     """What a piece of a row means; the table has one style for each."""
 
     PLAIN = "plain"
+    TITLE = "title"
     MUTED = "muted"
     ACTIVE = "active"
     DONE = "done"
@@ -73,7 +74,7 @@ _TITLES = {
     Column.ETA: "ETA",
 }
 _LIVE = {Column.PERCENT, Column.RATE}
-_RIGHT = {Column.SIZE, Column.PERCENT, Column.RATE, Column.ETA}
+RIGHT = {Column.SIZE, Column.PERCENT, Column.RATE, Column.ETA}
 
 _WIDTHS = {
     Column.SIZE: 9,
@@ -99,9 +100,12 @@ _LAYOUTS: tuple[tuple[int, int, dict[Column, int]], ...] = (
     (0, 1, _NARROWEST),
 )
 
-# Before the name: the cursor's mark, the sign of the state, a space.
-SIGN_X = 1
-NAME_X = 3
+# Before the name: the cursor, the mark, the sign of the state, a space.
+MARK_X = 1
+SIGN_X = 2
+NAME_X = 4
+INDENT = 2
+"""By how much the members of a group stand to the right of its name."""
 
 _SIGNS = {
     Status.PENDING: ("·", "."),
@@ -132,7 +136,7 @@ def titles(slots: tuple[Slot, ...]) -> tuple[Cell, ...]:
     return tuple(
         Cell(
             slot.x,
-            fmt.fit(_TITLES[slot.column], slot.width, right=slot.column in _RIGHT),
+            fmt.fit(_TITLES[slot.column], slot.width, right=slot.column in RIGHT),
             Role.MUTED,
         )
         for slot in slots
@@ -145,17 +149,20 @@ def row(
     progress: Progress,
     now: datetime,
     *,
+    indent: int = 0,
     ascii_only: bool = False,
 ) -> tuple[Cell, ...]:
     """Return the cells of one download, without overlap and from left to right."""
     moving = is_moving(download)
-    cells = [Cell(SIGN_X, _SIGNS[download.status][ascii_only], status_role(download))]
+    indent = min(indent, slots[0].width - 1)
+    cells = [Cell(SIGN_X + indent, _SIGNS[download.status][ascii_only], status_role(download))]
     for slot in slots:
-        width, is_last = slot.width, slot.column is Column.STATUS and not moving
+        x, width, is_last = slot.x, slot.width, slot.column is Column.STATUS and not moving
         if is_last:
             width = slots[-1].x + slots[-1].width - slot.x
         match slot.column:
             case Column.NAME:
+                x, width = x + indent, width - indent
                 text = fmt.cut_middle(fmt.clean(download.name), width, ascii_only=ascii_only)
                 role = Role.MUTED if download.status is Status.CANCELLED else Role.PLAIN
             case Column.STATUS:
@@ -165,8 +172,8 @@ def row(
             case _:
                 text = _figure(slot.column, download, progress)
                 role = Role.PLAIN if moving and slot.column in _LIVE else Role.MUTED
-        text = fmt.fit(text, width, right=slot.column in _RIGHT, ascii_only=ascii_only)
-        cells.append(Cell(slot.x, text, role))
+        text = fmt.fit(text, width, right=slot.column in RIGHT, ascii_only=ascii_only)
+        cells.append(Cell(x, text, role))
         if is_last:
             break
     return tuple(cells)
@@ -226,6 +233,8 @@ def _cause(error: ErrorInfo) -> str:
 
 
 def _waiting_text(download: Download, now: datetime) -> str:
+    if download.wait_reason is WaitReason.IN_USE:
+        return "in use by another winch"
     reason = f" ({_cause(download.error)})" if download.error else ""
     if download.wait_reason is not WaitReason.RETRY or download.retry_at is None:
         return (download.wait_reason or WaitReason.QUEUED).replace("_", " ") + reason

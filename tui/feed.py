@@ -30,7 +30,10 @@ LONGEST_WAIT = 5.0
 
 
 class StoreChanged(Message):
-    """Downloads look different now; `ids` are all that changed since the last of these."""
+    """The store looks different now; `ids` are all downloads that changed since the last of these.
+
+    There may be none: the notices, or the queue as a whole, change too.
+    """
 
     def __init__(self, ids: frozenset[str]) -> None:
         super().__init__()
@@ -51,7 +54,7 @@ class ConnectionLost(Message):
 
 
 class Reconnected(Message):
-    """The daemon answers; a Snapshot follows."""
+    """The daemon answers, and the store holds what it says."""
 
 
 @runtime_checkable
@@ -65,7 +68,7 @@ class Feed:
     """Keeps a store up to date for as long as it runs.
 
     `post` receives the messages; `interval` is the shortest time in seconds between two of them
-    that report changes.
+    that report changes. None does while the terminal `is_behind`: what it gets next is the present.
     """
 
     def __init__(
@@ -76,12 +79,14 @@ class Feed:
         *,
         interval: float,
         now: Callable[[], datetime],
+        is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
         self._connect = connect
         self._store = store
         self._post = post
-        self._interval = interval
+        self.interval = interval
         self._now = now
+        self._is_behind = is_behind
         self._service: DownloadService | None = None
         # Since when what the store holds may be out of date; None while it is not.
         self.lost_since: datetime | None = None
@@ -118,7 +123,7 @@ class Feed:
                 self._post(ConnectionLost(self.lost_since, reason, stopped=self._was_stopped))
                 if still := self._store.stand_still():
                     self._changed |= still
-                    self._schedule()
+                    self.schedule()
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
         finally:
@@ -132,18 +137,21 @@ class Feed:
         service = await self._connect(start=not self._was_stopped)
         self._service = service
         async with service.subscribe() as events:
-            self.lost_since = None
-            self._was_stopped = False
-            self._post(Reconnected())
             await self._take_in(events)
 
     async def _take_in(self, events: AsyncIterator[Event]) -> None:
+        is_first = True
         async for event in events:
             self._changed |= self._store.apply(event)
+            if is_first:
+                is_first = False
+                self.lost_since = None
+                self._was_stopped = False
+                self._post(Reconnected())
             # An empty first Snapshot changes nothing and is still news: the queue is known now.
-            self._schedule()
+            self.schedule()
 
-    def _schedule(self) -> None:
+    def schedule(self) -> None:
         """Report changes now, or as soon as the interval since the last report is over."""
         if self._flush_handle is None:
             loop = asyncio.get_running_loop()
@@ -151,7 +159,10 @@ class Feed:
 
     def _flush(self) -> None:
         self._flush_handle = None
-        self._due = asyncio.get_running_loop().time() + self._interval
+        self._due = asyncio.get_running_loop().time() + self.interval
+        if self._is_behind():
+            self.schedule()
+            return
         self._post(StoreChanged(frozenset(self._changed)))
         self._changed.clear()
 

@@ -62,6 +62,17 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
 
 
+def ago(seconds: float) -> str:
+    """Return how long something is past: `just now`, `12 min ago`, `5 h ago`, `3 d ago`."""
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min ago"
+    # Up to two days in hours: "1 d ago" would be anything between.
+    hours = int(seconds // 3600)
+    return f"{hours} h ago" if hours < 48 else f"{hours // 24} d ago"
+
+
 def percent(done: int, total: int | None) -> str:
     """Return how much is there, cut and never rounded up: 100% means whole. `-` when unknown."""
     if total is None:

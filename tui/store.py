@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.models import Download, Progress, Status, WaitReason
-from tui.columns import bytes_done
+from tui.tally import Tally, Totals
+
+__all__ = ["DownloadStore", "Place", "Totals", "was_interrupted"]
 
 # A row's place: the queue's order, and the id where that leaves a tie.
 Place = tuple[tuple[int, float], str]
@@ -22,20 +25,9 @@ _NOTHING = Progress()
 _BULK = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """Sums over the list. `known` is false while the size of some download is not known."""
-
-    counts: dict[Status, int]
-    rate: float
-    bytes_done: int
-    bytes_total: int
-    known: bool
-
-    @property
-    def unfinished(self) -> int:
-        """How many downloads go on without anybody asking."""
-        return self.counts.get(Status.PENDING, 0) + self.counts.get(Status.ACTIVE, 0)
+def was_interrupted(download: Download) -> bool:
+    """Tell whether a download was under way when winch ended and has to be asked about."""
+    return download.status is Status.PAUSED and download.interrupted is not None
 
 
 class DownloadStore:
@@ -82,17 +74,36 @@ class DownloadStore:
     def __contains__(self, id_: object) -> bool:
         return id_ in self._downloads
 
+    def downloads(self) -> list[Download]:
+        """Return all of them, in no order."""
+        return list(self._downloads.values())
+
     def download(self, id_: str) -> Download:
         """Return a download that is in the list."""
         return self._downloads[id_]
+
+    @property
+    def by_id(self) -> Mapping[str, Download]:
+        """All downloads by their ids, in no order."""
+        return self._downloads
 
     def progress(self, id_: str) -> Progress:
         """Return how far a download is; nothing is known of most."""
         return self._progress.get(id_, _NOTHING)
 
+    @property
+    def known_progress(self) -> Mapping[str, Progress]:
+        """The progress of all downloads of which something is known."""
+        return self._progress
+
     def id_at(self, index: int) -> str:
         """Return which download stands in a row."""
         return self._rows[index][1]
+
+    @property
+    def places(self) -> Sequence[Place]:
+        """All rows' places in their order; only to be read, and only until the next event."""
+        return self._rows
 
     def place_of(self, id_: str) -> Place:
         """Return what `index_at` takes; it stays meaningful after the download is gone."""
@@ -105,30 +116,32 @@ class DownloadStore:
     @property
     def is_counting_down(self) -> bool:
         """Whether something is shown that changes with the time alone."""
-        return bool(self._retrying)
+        return bool(self._reasons[WaitReason.RETRY])
+
+    @property
+    def trouble(self) -> WaitReason | None:
+        """What keeps downloads waiting that is none of theirs: no network, or a full disk."""
+        waits = (WaitReason.NO_NETWORK, WaitReason.DISK_LOW)
+        return next((reason for reason in waits if self._reasons[reason]), None)
+
+    @property
+    def interrupted(self) -> list[str]:
+        """The downloads that wait for somebody to decide on them, in the order of the rows."""
+        members = self._interrupted
+        return [id_ for _, id_ in self._rows if id_ in members] if members else []
 
     @property
     def totals(self) -> Totals:
         """The sums; costs a step per active download."""
-        rates = (self.progress(id_).rate for id_ in self._active)
-        return Totals(
-            counts={status: count for status, count in self._counts.items() if count},
-            rate=sum(rate for rate in rates if rate),
-            bytes_done=self._bytes_done,
-            bytes_total=self._bytes_total,
-            known=not self._unknown,
-        )
+        return self._tally.totals(self.progress)
 
     def _clear(self) -> None:
         self._downloads: dict[str, Download] = {}
         self._progress: dict[str, Progress] = {}
         self._rows: list[Place] = []
-        self._active: set[str] = set()
-        self._retrying: set[str] = set()
-        self._counts: Counter[Status] = Counter()
-        self._bytes_done = 0
-        self._bytes_total = 0
-        self._unknown = 0
+        self._reasons: Counter[WaitReason | None] = Counter()
+        self._interrupted: set[str] = set()
+        self._tally = Tally()
 
     def _put(self, downloads: tuple[Download, ...]) -> None:
         """Insert or replace downloads, and keep the rows in order."""
@@ -163,33 +176,16 @@ class DownloadStore:
         download = self._downloads.get(id_)
         if download is None or self._progress.get(id_) == progress:
             return False
-        if self._is_summed(download):
-            self._bytes_done += bytes_done(download, progress)
-            self._bytes_done -= bytes_done(download, self.progress(id_))
+        self._tally.advance(download, self.progress(id_), progress)
         self._progress[id_] = progress
         return True
 
     def _count(self, download: Download, sign: int) -> None:
         """Put a download into the sums (1) or take it out (-1)."""
-        self._counts[download.status] += sign
-        for members, belongs in (
-            (self._active, download.status is Status.ACTIVE),
-            (
-                self._retrying,
-                download.status is Status.PENDING and download.wait_reason is WaitReason.RETRY,
-            ),
-        ):
-            if belongs and sign > 0:
-                members.add(download.id)
-            else:
-                members.discard(download.id)
-        if self._is_summed(download):
-            self._bytes_done += sign * bytes_done(download, self.progress(download.id))
-            self._bytes_total += sign * (download.total_bytes or 0)
-        elif download.total_bytes is None and download.status is not Status.CANCELLED:
-            self._unknown += sign
-
-    @staticmethod
-    def _is_summed(download: Download) -> bool:
-        """Only what has an end counts towards the whole, and only while it is wanted."""
-        return download.total_bytes is not None and download.status is not Status.CANCELLED
+        self._tally.add(download, self.progress(download.id), sign)
+        if download.status is Status.PENDING:
+            self._reasons[download.wait_reason] += sign
+        if was_interrupted(download) and sign > 0:
+            self._interrupted.add(download.id)
+        else:
+            self._interrupted.discard(download.id)

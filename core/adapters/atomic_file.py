@@ -11,31 +11,54 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from core.domain.errors import DiskFullError, StateError, WinchError
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_BUSY = frozenset({errno.EBUSY, errno.EAGAIN, errno.ETXTBSY})
+
+BUSY_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""Seconds to wait, one after the other, for a file that another program (a backup) holds."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def write_atomically(path: Path, chunks: Iterable[bytes], *, backup: Path | None = None) -> None:
+class NotAFileError(Exception):
+    """A directory, a pipe or a device has the name of a file: waiting for its bytes may be vain."""
+
+
+def read_file(path: Path) -> bytes:
+    """Return what a file holds; blocks while it is busy, up to BUSY_PAUSES.
+
+    Raises OSError, and NotAFileError where the name is that of something else.
+    """
+    return _patiently(_read, path)
+
+
+def write_atomically(path: Path, chunks: Sequence[bytes], *, backup: Path | None = None) -> None:
     """Replace `path` by the chunks; on return they survive a power cut.
 
     The new file has mode 0600; missing directories are made with 0700. With `backup`, the previous
-    content is kept there, and at every instant `path` or `backup` is whole. Raises OSError; `path`
-    then holds the old content, or the new one where only its durability is in doubt.
+    content is kept there, and at every instant `path` or `backup` is whole. Blocks while a file is
+    busy, up to BUSY_PAUSES for each step. Raises OSError; `path` then holds the old content, or the
+    new one where only its durability is in doubt.
     """
     make_private_directory(path.parent)
     temporary = path.with_name(f"{path.name}.tmp")
     try:
-        _write_new(temporary, chunks)
+        _patiently(_write_new, temporary, chunks)
         if backup is not None:
-            _keep(path, backup)
-        temporary.replace(path)
+            _patiently(_keep, path, backup)
+        _patiently(temporary.replace, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -67,7 +90,7 @@ def set_aside(path: Path) -> Path:
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     target = path.with_name(f"{path.name}.damaged-{stamp}")
-    path.rename(target)
+    _patiently(path.rename, target)
     sync_directory(path.parent)
     return target
 
@@ -102,13 +125,42 @@ def state_error(error: OSError, path: Path, *, verb: str = "written") -> WinchEr
             f"{path} cannot be {verb}: {reason}",
             hint=f"free some space on the disk that holds {path.parent}",
         )
+    if error.errno in _BUSY:
+        return StateError(
+            f"{path} cannot be {verb}: another program holds it ({reason})",
+            hint="let that program (a backup perhaps) come to its end, and try again",
+        )
     return StateError(
         f"{path} cannot be {verb}: {reason}",
         hint=f"check the disk and the permissions of {path.parent}",
     )
 
 
-def _write_new(path: Path, chunks: Iterable[bytes]) -> None:
+def _read(path: Path) -> bytes:
+    # Opening a pipe would wait for somebody to write.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise NotAFileError("is not a file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
+
+
+def _patiently(step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Take a step that may be repeated from its beginning until the file is no longer busy."""
+    for pause in BUSY_PAUSES:
+        try:
+            return step(*args, **kwargs)
+        except OSError as error:
+            if error.errno not in _BUSY:
+                raise
+        time.sleep(pause)
+    return step(*args, **kwargs)
+
+
+def _write_new(path: Path, chunks: Sequence[bytes]) -> None:
     path.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o600)

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from datetime import UTC, datetime
+
+# Python's monotonic clock stands still while the machine sleeps, on Linux and on macOS.
+_AWAKE_AND_ASLEEP: int | None = (
+    time.CLOCK_MONOTONIC if sys.platform == "darwin" else getattr(time, "CLOCK_BOOTTIME", None)
+)
+KNOWS_SLEEP = _AWAKE_AND_ASLEEP is not None
+"""Whether this system can tell that it slept from that somebody set its clock."""
 
 
 class Clock:
@@ -17,6 +25,15 @@ class Clock:
     def monotonic(self) -> float:
         """Return seconds that only ever grow."""
         return time.monotonic()
+
+    def boottime(self) -> float:
+        """Return seconds that only ever grow, also while the machine sleeps.
+
+        Where the system has no such clock they stand still then.
+        """
+        if _AWAKE_AND_ASLEEP is None:
+            return self.monotonic()
+        return time.clock_gettime(_AWAKE_AND_ASLEEP)
 
     async def sleep(self, seconds: float) -> None:
         """Return once that many seconds have passed."""

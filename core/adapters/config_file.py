@@ -29,7 +29,8 @@ _EXPECTED: dict[object, str] = {
     str: 'text in quotes ("…")',
 }
 
-# The one setting that is no scalar. `from` is no name in Python, so the file's words differ.
+# The two settings that are no scalars. `from` is no name in Python, so the file's words differ.
+_KEYS = ("screen", "keys")
 _SCHEDULE = ("limits", "schedule")
 _ENTRY = {"days": "days", "from": "start", "to": "end", "rate": "rate"}
 
@@ -77,8 +78,13 @@ def load(path: Path, env: Mapping[str, str]) -> Configuration:
 
     Raises ConfigError naming the place and, for a misspelling, the nearest name that exists.
     """
+    return parse(read(path), path, env)
+
+
+def parse(text: str, path: Path, env: Mapping[str, str]) -> Configuration:
+    """Return what `load` would if this were the text of the file; raises ConfigError."""
     found: dict[tuple[str, str], tuple[object, Source]] = {
-        name: (value, Source.FILE) for name, value in _from_file(path).items()
+        name: (value, Source.FILE) for name, value in _from_text(text, path).items()
     }
     found |= {name: (value, Source.ENVIRONMENT) for name, value in _from_env(env).items()}
     chosen: dict[str, dict[str, object]] = {section: {} for section in sections()}
@@ -98,15 +104,26 @@ def load(path: Path, env: Mapping[str, str]) -> Configuration:
     return Configuration(settings=settings, values=values)
 
 
-def _from_file(path: Path) -> dict[tuple[str, str], object]:
+def read(path: Path) -> str:
+    """Return the text of the file, "" where there is none; raises ConfigError."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
-        return {}
+        return ""
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text", hint="save it as UTF-8") from error
+
+
+def value_of(section: str, key: str, text: str) -> object:
+    """Return what a person wrote in the type of its setting; raises ConfigError."""
+    return _checked(section, key, text, where="this", strict=False)
+
+
+def _from_text(text: str, path: Path) -> dict[tuple[str, str], object]:
+    try:
+        document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(
             f"{path} is not valid TOML: {error}", hint="text values need quotes"
@@ -145,6 +162,8 @@ def _checked(section: str, key: str, value: object, *, where: str, strict: bool)
         )
     if (section, key) == _SCHEDULE:
         return _schedule(value, where)
+    if (section, key) == _KEYS:
+        return _key_table(value, where)
     wanted = _type_of(section, key)
     try:
         converted: object = msgspec.convert(value, wanted, strict=strict)
@@ -176,6 +195,18 @@ def _schedule(value: object, where: str) -> tuple[ScheduleEntry, ...]:
     return tuple(entries)
 
 
+def _key_table(value: object, where: str) -> dict[str, str]:
+    """Return the keys of the screen's actions; which there are is for the screen to say."""
+    if not isinstance(value, dict):
+        raise ConfigError(
+            f"{where}: screen.keys is a table", hint='write [screen.keys] and move_up = "K"'
+        )
+    for id_, key in value.items():
+        if not isinstance(key, str):
+            raise ConfigError(f"{where}: screen.keys.{id_} must be {_EXPECTED[str]}, not {key!r}")
+    return value
+
+
 def _schedule_lines(schedule: tuple[ScheduleEntry, ...], source: Source) -> list[str]:
     if not schedule:
         return [f"schedule = []  # {source}"]
@@ -199,5 +230,8 @@ def _did_you_mean(name: str, known: typing.Iterable[str]) -> str:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        pairs = ", ".join(f"{_toml(key)} = {_toml(each)}" for key, each in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
     # A JSON scalar is a TOML value, but for the one control character that JSON leaves bare.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -6,19 +6,23 @@ others of the same name.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
-from collections.abc import Iterator
+import threading
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.adapters.threads import run_to_end
 from core.domain.errors import DestinationError, DiskError, DiskFullError, WinchError
-from core.domain.models import PartIdentity, ResumeRecord
+from core.domain.models import PartIdentity
 
 SUFFIX = ".part"
 MISMATCH = ".mismatch"
 """Ends the name of a file that was set aside because its digest is another."""
+_LOOKERS = 8
 
 
 async def check_directory(directory: str) -> None:
@@ -26,23 +30,49 @@ async def check_directory(directory: str) -> None:
     await run_to_end(_check_directory, directory)
 
 
-async def is_published(directory: str, record: ResumeRecord) -> bool:
-    """Tell whether the final name already is the file that a record calls its part file, whole.
+async def survey(
+    names: Mapping[str, Collection[str]], *, patience: float
+) -> dict[str, dict[str, os.stat_result | None]]:
+    """Look at files, given by directory, and return what has each name, None for nothing.
 
-    So it is when a crash came between the rename and the record of it.
+    A directory that cannot be looked at is left out, and so are those that are still to come once
+    none has answered for `patience` seconds: a mount that hangs keeps its thread for ever, but
+    nobody else.
     """
-    total = record.resource.total
-    if total is None or sum((s.end or s.start) - s.start for s in record.done) != total:
-        return False
+    loop = asyncio.get_running_loop()
+    answers: asyncio.Queue[tuple[str, dict[str, os.stat_result | None]]] = asyncio.Queue()
+    left = deque(names)
 
-    def look() -> bool:
-        try:
-            found = Path(directory, record.name).lstat()
-        except OSError:
-            return False
-        return identity_of(found) == record.part and found.st_size == total
+    def work() -> None:
+        # The loop may be gone by the time that a mount answers.
+        with suppress(IndexError, RuntimeError):
+            while True:
+                directory = left.popleft()
+                answer = directory, _look(directory, names[directory])
+                loop.call_soon_threadsafe(answers.put_nowait, answer)
 
-    return await run_to_end(look)
+    for _ in range(min(_LOOKERS, len(names))):
+        # No executor: its threads are waited for at the end of the process.
+        threading.Thread(target=work, name="survey", daemon=True).start()
+    found = {}
+    try:
+        for _ in names:
+            async with asyncio.timeout(patience):
+                directory, answer = await answers.get()
+            found[directory] = answer
+    except TimeoutError:
+        left.clear()
+    return {directory: answer for directory, answer in found.items() if answer}
+
+
+async def look(directory: str, name: str) -> os.stat_result | None:
+    """Return what has this name, a link itself; None for nothing or where it cannot be told."""
+    return (await run_to_end(_look, directory, [name])).get(name)
+
+
+async def is_within(directory: str, parent: Path) -> bool:
+    """Tell whether a directory is `parent` or lies below it, whatever links lead there."""
+    return await run_to_end(lambda: Path(directory).resolve().is_relative_to(parent.resolve()))
 
 
 async def take_back(directory: str, name: str) -> None:
@@ -160,3 +190,15 @@ def _check_directory(directory: str) -> None:
             number = errno.EROFS if os.fstatvfs(fd).f_flag & os.ST_RDONLY else errno.EACCES
             raise OSError(number, os.strerror(number), directory)
     os.close(fd)
+
+
+def _look(directory: str, names: Collection[str]) -> dict[str, os.stat_result | None]:
+    found: dict[str, os.stat_result | None] = {}
+    try:
+        for name in names:
+            found[name] = None
+            with suppress(FileNotFoundError, NotADirectoryError):
+                found[name] = Path(directory, name).lstat()
+    except OSError:
+        return {}
+    return found

@@ -55,10 +55,19 @@ class Response:
         self.hop = hop
         self.url = str(response.url)
         self.status = response.status
+        self.reason = response.reason or ""
         self.headers: Mapping[str, str] = {
             name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers
         }
         self._tls = _tls_of(response)
+
+    @property
+    def peer(self) -> str | None:
+        """The IP address at the other end, a proxy's where there is one; None once it is gone."""
+        connection = self._response.connection
+        transport = None if connection is None else connection.transport
+        found = None if transport is None else transport.get_extra_info("peername")
+        return found[0] if isinstance(found, tuple) else None
 
     async def read(self, limit: int | None = None) -> bytes:
         """Return some of the bytes that have arrived, at least one; `b""` where the body ends.

@@ -41,8 +41,24 @@ def logging_to(path: Path) -> Iterator[None]:
         handler.close()
 
 
+def old_logs(directory: Path) -> list[Path]:
+    """Return the older parts of the logs in a directory, the oldest first."""
+    return sorted(directory.glob(f"*.log.[1-{_OLDER_FILES}]"), reverse=True)
+
+
 class _PrivateFileHandler(RotatingFileHandler):
-    """Makes its files with mode 0600 from the first byte on."""
+    """Makes its files with mode 0600 from the first byte on.
+
+    A file that somebody deleted or moved away is made anew: what is written to it afterwards would
+    be found by nobody.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.stream is not None and not _is_at(self.baseFilename, self.stream):
+            self.stream.close()
+            # The library opens it again.
+            self.stream = None
+        super().emit(record)
 
     def _open(self) -> io.TextIOWrapper:
         descriptor = os.open(
@@ -64,6 +80,14 @@ class _PrivateFileHandler(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         # A full disk must not fill the terminal of a foreground daemon with tracebacks.
         del record
+
+
+def _is_at(path: str, stream: io.TextIOWrapper) -> bool:
+    try:
+        found = os.stat(path)  # noqa: PTH116 (for every line that is logged)
+    except OSError:
+        return False
+    return os.path.samestat(found, os.fstat(stream.fileno()))
 
 
 class _RedactingFormatter(logging.Formatter):

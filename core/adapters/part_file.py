@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,10 +18,11 @@ from typing import ParamSpec, TypeVar
 
 from aiofiles.os import wrap
 
+from core.adapters import part_lock
 from core.adapters.checksum import RunningDigest
 from core.adapters.destination import SUFFIX, disk_error, identity_of, opened_directory
 from core.adapters.preallocate import preallocate
-from core.domain.errors import DiskError, LockedError
+from core.domain.errors import DiskError
 from core.domain.models import PartIdentity
 
 P = ParamSpec("P")
@@ -31,6 +31,7 @@ T = TypeVar("T")
 _DATASYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 # Hashing has threads of its own: a write never waits behind it, and it leaves a core to the rest.
 _HASHERS = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="digest")
+_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
@@ -53,7 +54,8 @@ class PartFile:
         """Make the part file of `name`, or return None where that name is taken.
 
         With `replace`, only its part file counts: the file itself may be there. Raises
-        DestinationError, DiskError.
+        PartInUseError where another process writes that part file (what becomes of the name is
+        seen once it has ended), DestinationError, DiskError.
         """
         return await _opened(asyncio.ensure_future(wrap(_create)(cls, directory, name, replace)))
 
@@ -61,7 +63,7 @@ class PartFile:
     async def reopen(cls, directory: str, name: str, identity: PartIdentity) -> PartFile | None:
         """Open the part file that a record speaks of; None where it is gone or another file.
 
-        Raises LockedError where another process writes it, DestinationError, DiskError.
+        Raises PartInUseError where somebody writes it, DestinationError, DiskError.
         """
         return await _opened(asyncio.ensure_future(wrap(_reopen)(cls, directory, name, identity)))
 
@@ -125,7 +127,7 @@ class PartFile:
         while self._pending:
             await asyncio.wait(self._pending)
         if self._fd >= 0:
-            os.close(self._fd)
+            part_lock.close(self._fd)
             os.close(self._directory_fd)
             self._fd = self._directory_fd = -1
 
@@ -202,39 +204,40 @@ async def _opened(opening: asyncio.Task[PartFile | None]) -> PartFile | None:
 
 
 def _create(cls: type[PartFile], directory: str, name: str, replace: bool) -> PartFile | None:
-    part = name + SUFFIX
     with opened_directory(directory) as directory_fd:
         fd = -1
         if replace or _lstat(directory_fd, name) is None:
-            fd = _open_new(directory_fd, part)
+            fd = _open_new(directory_fd, directory, name)
         if fd < 0:
             os.close(directory_fd)
             return None
         return cls(directory_fd, fd, directory, name)
 
 
-def _open_new(directory_fd: int, part: str) -> int:
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+def _open_new(directory_fd: int, directory: str, name: str) -> int:
+    flags = _FLAGS | os.O_CREAT | os.O_EXCL
     try:
-        fd = os.open(part, flags | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=directory_fd)
+        fd = os.open(name + SUFFIX, flags, 0o666, dir_fd=directory_fd)
     except FileExistsError:
-        return _adopt_empty(directory_fd, part)
-    if _lock(fd):
-        return fd
-    os.close(fd)
-    return -1
+        return _adopt_empty(directory_fd, directory, name)
+    return fd if _lock(fd, directory, name) else -1
 
 
-def _adopt_empty(directory_fd: int, part: str) -> int:
+def _adopt_empty(directory_fd: int, directory: str, name: str) -> int:
     """Take over a part file that a crash left before its first byte: it holds nothing to lose."""
     try:
-        fd = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory_fd)
+        fd = os.open(name + SUFFIX, _FLAGS | os.O_NONBLOCK, dir_fd=directory_fd)
     except OSError:
         return -1
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        return -1
+    if not _lock(fd, directory, name):
+        return -1
     found = os.fstat(fd)
-    if stat.S_ISREG(found.st_mode) and not found.st_size and found.st_nlink == 1 and _lock(fd):
+    if not found.st_size and found.st_nlink == 1:
         return fd
-    os.close(fd)
+    part_lock.close(fd)
     return -1
 
 
@@ -243,33 +246,34 @@ def _reopen(
 ) -> PartFile | None:
     with opened_directory(directory) as directory_fd:
         try:
-            fd = os.open(
-                name + SUFFIX, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory_fd
-            )
+            fd = os.open(name + SUFFIX, _FLAGS, dir_fd=directory_fd)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ELOOP):
                 raise
             os.close(directory_fd)
             return None
-        found = os.fstat(fd)
-        if identity_of(found) != identity:
+        if identity_of(os.fstat(fd)) != identity:
             os.close(fd)
             os.close(directory_fd)
             return None
-        if not _lock(fd):
-            os.close(fd)
-            raise LockedError(
-                f"another process writes {name}{SUFFIX}", hint="wait for it, or stop it"
-            )
+        if not _lock(fd, directory, name):
+            raise part_lock.PartInUseError(_path(directory, name), os.getpid())
         return cls(directory_fd, fd, directory, name)
 
 
-def _lock(fd: int) -> bool:
+def _lock(fd: int, directory: str, name: str) -> bool:
+    """Lock an open file; where that cannot be, it is closed. Raises PartInUseError."""
+    locked = False
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        locked = part_lock.lock(fd, _path(directory, name))
+    finally:
+        if not locked:
+            os.close(fd)
+    return locked
+
+
+def _path(directory: str, name: str) -> str:
+    return f"{directory.rstrip('/')}/{name}{SUFFIX}"
 
 
 def _lstat(directory_fd: int, name: str) -> os.stat_result | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import platformdirs
 
 from core.adapters.atomic_file import make_private_directory, state_error
+from core.adapters.log_tail import LOG_NAME
 from core.domain.errors import StateError
 
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing NUL included.
@@ -58,7 +59,7 @@ class Paths:
     @property
     def log_file(self) -> Path:
         """What the daemon notes for people."""
-        return self.state_dir / "winch.log"
+        return self.state_dir / LOG_NAME
 
     @property
     def lock_file(self) -> Path:

@@ -13,6 +13,9 @@ from enum import StrEnum
 
 from core.domain.errors import ErrorCode
 
+LIVE_FILE = "history.json"
+"""Where the newest attempts are; see `History.damaged`."""
+
 
 class AttemptEnd(StrEnum):
     """How an attempt ended."""
@@ -25,6 +28,10 @@ class AttemptEnd(StrEnum):
     """Somebody paused or cancelled it, something had to wait, or winch ended in good order."""
     INTERRUPTED = "interrupted"
     """winch was killed, or the machine went down, while it ran."""
+
+
+FAILURES = frozenset({AttemptEnd.FAILED, AttemptEnd.RETRIED})
+"""Ends with a reason of their own, whether or not another attempt follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +49,9 @@ class HistoryEntry:
     """One attempt. `bytes` are those it brought in, `total_bytes` the size of the file.
 
     `number` grows with every entry of a state directory and orders them whatever the clock did.
-    `url` has no secrets; `retries` are those that came before this attempt.
+    `url` has no secrets; `retries` are those that came before this attempt. The rates leave out
+    the time before the first byte; what comes in less than a quarter of a second counts as if it
+    had taken that long, because so little says nothing about the link.
     """
 
     number: int
@@ -76,16 +85,28 @@ class HistoryQuery:
     """Which attempts to return, the newest first: at most `limit` of those begun after `since`.
 
     `text` has to be in the name, the URL, the host or the group, whatever the case of its letters.
+    With `failed`, only those that failed, also where another attempt followed.
     """
 
     limit: int | None = 100
     since: datetime | None = None
     text: str = ""
+    failed: bool = False
+
+    def admits(self, entry: HistoryEntry) -> bool:
+        """Tell whether an attempt is one of those that are asked for."""
+        if self.since is not None and entry.started_at < self.since:
+            return False
+        if self.failed and entry.end not in FAILURES:
+            return False
+        places = (entry.name, entry.url, entry.host, entry.group or "")
+        text = self.text.casefold()
+        return not text or any(text in place.casefold() for place in places)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The answer to a query. `damaged` names archives that could not be read."""
+    """The answer to a query. `damaged` names the files that could not be read whole."""
 
     entries: tuple[HistoryEntry, ...] = ()
     damaged: tuple[str, ...] = ()
@@ -111,7 +132,10 @@ class PhaseTrends:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureCount:
-    """How often attempts at a host failed for one reason."""
+    """How often attempts at a host failed for one reason, and the last of their messages.
+
+    Attempts that were followed by a retry count too.
+    """
 
     code: ErrorCode
     host: str
@@ -148,10 +172,11 @@ class DayFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """The figures of the last `days` days.
+    """The figures of the last `days` days: of today and the local days before it.
 
-    `success_rate` is completed / (completed + failed); a retry is not a failure, it is counted in
-    `retried`. `hours` are bytes by the local hour of the day in which an attempt ended, 24 of them.
+    Trends compare them with as many days before those. `success_rate` is completed / (completed +
+    failed); a retry is not a failure, it is counted in `retried`. `hours` are bytes by the local
+    hour of the day in which an attempt ended, 24 of them; `recent` are the newest attempts.
     """
 
     days: int

@@ -64,9 +64,10 @@ class Conflict(StrEnum):
     FAIL = "fail"
 
 
-TELLING = frozenset(
-    {WaitReason.RETRY, WaitReason.NO_NETWORK, WaitReason.DISK_LOW, WaitReason.IN_USE}
-)
+STUCK = frozenset({WaitReason.NO_NETWORK, WaitReason.DISK_LOW, WaitReason.IN_USE})
+"""Reasons that somebody may have to do something about."""
+
+TELLING = STUCK | {WaitReason.RETRY}
 """Reasons that tell of something wrong, unlike a turn that has not come."""
 
 _DIGEST_LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128, "blake2b": 128}

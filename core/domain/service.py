@@ -16,8 +16,12 @@ from typing import Protocol
 from core.domain.errors import ErrorInfo
 from core.domain.events import Event
 from core.domain.history import History, HistoryQuery, Statistics
+from core.domain.inspection import Inspection
 from core.domain.models import Download, DownloadRequest, DownloadView
 from core.domain.upkeep import Checkup, Cleanup
+
+MOST_LOG_LINES = 2000
+"""Lines of the log that one request can have."""
 
 
 class MoveTo(StrEnum):
@@ -58,7 +62,8 @@ class Removal:
 class Totals:
     """How far all downloads together are that are wanted (all but the cancelled ones).
 
-    `unsized` counts those whose length nobody knows yet: `bytes_total` and `eta` leave them out.
+    `unsized` counts those whose length nobody knows yet: the bytes and the ETA leave them out. The
+    ETA is for what goes on by itself, None while nothing moves.
     """
 
     files: int = 0
@@ -168,6 +173,14 @@ class DownloadService(Protocol):
         """Return one download; raises UnknownIdError or AmbiguousIdError."""
         ...
 
+    async def inspect(self, id: str) -> Inspection:  # noqa: A002
+        """Look at one download closely, as often as once a second: what it does, what slows it.
+
+        What it says of the time that went by is of the last seconds where somebody looks again, and
+        of the whole attempt at the first look. Raises UnknownIdError or AmbiguousIdError.
+        """
+        ...
+
     async def pause(self, ids: Sequence[str] | None) -> Outcome:
         """Stop downloads and keep what they have."""
         ...
@@ -187,6 +200,9 @@ class DownloadService(Protocol):
     async def hold(self, paused: bool) -> None:
         """Stop the queue as a whole, or let it go on; the downloads keep their own states.
 
+        What runs waits again, queued, and nothing starts meanwhile; only a foreground command that
+        does its own downloads (`embedded`) goes on with them.
+
         It outlives the service.
         """
         ...
@@ -199,6 +215,15 @@ class DownloadService(Protocol):
         """Take downloads off the list; with `files`, delete their data too."""
         ...
 
+    async def restore(self, ids: Sequence[str]) -> Outcome:
+        """Bring removed downloads back to where they were in the list, with what they had.
+
+        Those that ran wait for their turn; the others are as they were. The last thousand are
+        remembered while the service lives; one whose files were deleted refuses. Raises
+        UnknownIdError for one that is not remembered, before anything has changed.
+        """
+        ...
+
     async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
         """Move downloads within the queue, keeping their order; a number is a position from 1."""
         ...
@@ -207,7 +232,8 @@ class DownloadService(Protocol):
         """Start downloads at once, before all others and whatever limit they wait for.
 
         Those that were paused, failed or given up go on too. Where more would run than may be
-        active, the last of the running ones make room and wait again.
+        active, the last of the running ones make room and wait again. Raises NotAllowedError while
+        the queue is held, before anything has changed.
         """
         ...
 
@@ -218,11 +244,40 @@ class DownloadService(Protocol):
         """
         ...
 
+    async def replace_url(self, id: str, url: str) -> Outcome:  # noqa: A002
+        """Have an unfinished download fetched from another URL, and keep its bytes.
+
+        They are kept if the length is the same and the bytes before the resume point and at the
+        seams are: what the old address said of the version counts no more. Headers and cookies go
+        along within the same origin only. What runs is restarted, what failed is tried again, what
+        is paused or cancelled stays so; a completed one refuses. Raises UsageError, UnknownIdError.
+        """
+        ...
+
+    async def verify(self, ids: Sequence[str]) -> Outcome:
+        """Read finished files again and return once all were compared, beside everything else.
+
+        With the checksum that was given, else with the length only, and the verdict tells the
+        SHA-256. The verdict becomes the `resume_verdict`; a file that is damaged or missing is
+        among those that refuse, and its download has the error. Meanwhile `Progress.verified`
+        tells how far it is.
+        """
+        ...
+
     async def limit(self, changes: LimitChanges) -> Limits:
         """Change the limits of all downloads together and return those in force.
 
         They hold at once and outlive the service; without a change this only tells. Raises
         UsageError for a value that cannot be meant.
+        """
+        ...
+
+    async def reload(self) -> list[str]:
+        """Read config.toml again and let it hold, also for what runs.
+
+        Returns the settings (`network.read_timeout`) that differ from those in force and hold only
+        when the service is started again. What a person changed with `limit` goes on before the
+        settings. Raises ConfigError; then nothing has changed.
         """
         ...
 
@@ -251,6 +306,13 @@ class DownloadService(Protocol):
 
     async def checkup(self) -> Checkup:
         """Tell how the last start went and what lies around."""
+        ...
+
+    async def tail_log(self, lines: int) -> list[str]:
+        """Return the last lines of the log, without secrets, at most 2,000.
+
+        Raises UsageError for less than one, StateError where the log cannot be read.
+        """
         ...
 
     async def shutdown(self) -> None:

@@ -5,12 +5,30 @@ A setting exists once something obeys it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from functools import cache
 
 from core.domain.errors import ConfigError, UsageError
 from core.domain.models import Conflict
-from core.domain.units import parse_days, parse_rate, parse_size, parse_time
+from core.domain.units import parse_days, parse_duration, parse_rate, parse_size, parse_time
+
+
+class Recovery(StrEnum):
+    """What becomes of downloads that were under way when winch ended."""
+
+    RESUME = "resume"
+    ASK = "ask"
+    PAUSE = "pause"
+
+
+class Finished(StrEnum):
+    """How the screen calls for the person when the last download has ended."""
+
+    BELL = "bell"
+    NOTIFY = "notify"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +36,21 @@ class DownloadSettings:
     """`directory` is where files go when a command names none; `.` is where it was called from.
 
     `conflict` says what to do where the file exists. With `preallocate` its blocks are reserved
-    before the first byte, where the file system can.
+    before the first byte, where the file system can. `recovery` says what becomes of downloads
+    that were under way when winch ended; after more than `ask_after` (`off`: never) they are not
+    resumed without a word.
     """
 
     directory: str = "."
     conflict: Conflict = Conflict.RENAME
     preallocate: bool = False
+    recovery: Recovery = Recovery.RESUME
+    ask_after: str = "24h"
+
+    @property
+    def ask_after_seconds(self) -> float | None:
+        """The age of an interruption from which on a person is asked, None for never."""
+        return None if self.ask_after.strip().lower() == "off" else parse_duration(self.ask_after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +152,20 @@ class DiskSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScreenSettings:
-    """`refresh` is repaints per second, 0 lets the screen choose (4 locally, 1 over SSH)."""
+    """`refresh` is repaints per second, 0 lets the screen choose (4 locally, 1 over SSH).
+
+    `ascii` draws with plain characters only, which a terminal without UTF-8 gets in any case. With
+    `title` the terminal's title says what moves; `finished` is how it calls when all has ended.
+    `keys` gives actions of the screen other keys, by their ids.
+    """
 
     theme: str = "winch-dark"
     refresh: float = 0.0
     ascii: bool = False
+    mouse: bool = True
+    title: bool = True
+    finished: Finished = Finished.BELL
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +193,12 @@ class Settings:
                 (parse_rate if name == "rate" else parse_size)(getattr(self.limits, name))
             except UsageError as error:
                 raise ConfigError(f"limits.{name}: {error.message}", hint=error.hint) from None
+        try:
+            _ = self.downloads.ask_after_seconds
+        except UsageError as error:
+            raise ConfigError(
+                f"downloads.ask_after: {error.message}", hint=f"{error.hint}, or off"
+            ) from None
         for number, entry in enumerate(self.limits.schedule, start=1):
             try:
                 _ = entry.weekdays, entry.minutes, entry.rate_bytes

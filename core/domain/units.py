@@ -1,4 +1,4 @@
-"""Sizes, times and days as people write them: `500k`, `2.5M` (1024-based), `18:30`, `mon-fri`."""
+"""Sizes, times and days as people write them: `500k` (1024-based), `18:30`, `mon-fri`, `90m`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from core.domain.errors import UsageError
 _FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 
 
@@ -53,3 +55,20 @@ def parse_days(text: str) -> frozenset[int]:
         count = (_DAYS.index(last) - start) % 7 + 1
         days.update((start + offset) % 7 for offset in range(count))
     return frozenset(days)
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of `90m`, `24h` or `3d`; raises UsageError when it is none."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"'{text}' is no length of time", hint="write 90m, 24h, 3d or 2w")
+    return float(match[1]) * _SECONDS[match[2].lower()]
+
+
+def rough_duration(seconds: float) -> str:
+    """Return seconds as a person would put them in a sentence: `40 s`, `12 min`, `5 h`, `3 d`."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        # Up to two of a unit the next smaller one says more: 36 h, not 1 d.
+        if seconds >= 2 * length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{max(0, int(seconds))} s"

@@ -12,14 +12,16 @@ class LeftoverKind(StrEnum):
 
     RESUME_DATA = "resume data"
     PART_FILE = "part file"
-    ARCHIVE = "history archive"
-    LOG = "old log"
     DAMAGED = "set aside"
+    TEMPORARY = "temporary file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftover:
-    """A file that nothing needs any more: where, how many bytes, and why in a few words."""
+    """A file that nothing needs any more: where, how many bytes, and why in a few words.
+
+    Of one that is kept, `reason` says why that is so.
+    """
 
     kind: LeftoverKind
     path: str
@@ -48,8 +50,18 @@ class RecoveryStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
-    """How the last start went, what lies around, and what this machine cannot do."""
+    """How the last start went, what lies around, and what this machine cannot do, in sentences."""
 
     steps: tuple[RecoveryStep, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     platform: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at; `level` is `ok`, `notice` or `problem`, `hint` what to do."""
+
+    subject: str
+    text: str
+    level: str = "ok"
+    hint: str = ""

@@ -1,10 +1,39 @@
-"""What is written down of every attempt, and what the figures of many of them say."""
+"""What is written down of every attempt, and what the figures of many of them say.
+
+Nothing here may get in the way of a download: what cannot be written down is logged.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import resource
+import sys
+from collections import Counter
+from contextlib import suppress
+from datetime import datetime
+
 from core.adapters.clock import Clock
 from core.adapters.history import HistoryStore
-from core.domain.history import History, HistoryQuery, Statistics
+from core.adapters.threads import run_to_end
+from core.domain.errors import WinchError
+from core.domain.history import AttemptEnd, History, HistoryEntry, HistoryQuery, Statistics
+from core.domain.models import Download
+from core.engine.attempt import Attempt, Moving, entry_of
+from core.policy.statistics import period_start, statistics
+
+log = logging.getLogger(__name__)
+
+ROUND = 60.0
+"""Seconds between looks at what the process uses, and at what of the history is too old."""
+
+WORTH_NOTING = 1.0
+"""CPU seconds below which a round writes nothing down."""
+
+STARTED = "started"
+"""What the timeline of a download says when an attempt begins."""
+
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Chronicle:
@@ -13,6 +42,92 @@ class Chronicle:
     def __init__(self, store: HistoryStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._attempts: dict[str, Attempt] = {}
+        self._cpu = _cpu_seconds()
+        self._rounds: asyncio.Task[None] | None = None
+        self._brought: Counter[str] = Counter()
+        self._completed: frozenset[str] = frozenset()
+
+    async def start(self) -> tuple[str, ...]:
+        """Load what was there before and return sentences for the person."""
+        notices = await self._store.load()
+        self._brought = self._store.bytes_by_download()
+        self._completed = self._store.completed()
+        self._rounds = asyncio.create_task(self._make_rounds(), name="chronicle")
+        return notices
+
+    async def close(self) -> None:
+        """Write what is not yet written; a failure is logged."""
+        if self._rounds is None:
+            return
+        self._rounds.cancel()
+        await asyncio.gather(self._rounds, return_exceptions=True)
+        self._note_usage()
+        try:
+            await self._store.close()
+        except WinchError as error:
+            log.error("the newest history is lost: %s", error.message)
+
+    async def flush(self) -> None:
+        """Return once every attempt that has ended is written down; a failure is logged."""
+        try:
+            await self._store.flush()
+        except WinchError as error:
+            log.error("the newest history is not saved yet: %s", error.message)
+
+    def begin(self, download: Download, transfer: Moving) -> None:
+        """Follow an attempt that starts now."""
+        self._attempts[download.id] = Attempt(download, transfer, self._clock)
+
+    def observe(self, id: str, changes: dict[str, object]) -> None:  # noqa: A002
+        """Learn which fields of a download its transfer has changed."""
+        self._attempts[id].observe(changes)
+
+    def sample(self, id: str) -> None:  # noqa: A002
+        """Look how fast a download is, if it runs."""
+        if (attempt := self._attempts.get(id)) is not None:
+            attempt.sample()
+
+    def stop(self, id: str) -> None:  # noqa: A002
+        """Stop the clocks of an attempt; how it ended is said later, by `end`."""
+        self._attempts[id].stop()
+
+    def end(self, download: Download, end: AttemptEnd, error: WinchError | None = None) -> None:
+        """Write down an attempt that has ended."""
+        info = None if error is None else error.info()
+        self._write(self._attempts.pop(download.id).entry(download, end, info))
+
+    def interrupted(self, download: Download, ended_at: datetime, *, bytes_done: int = 0) -> None:
+        """Write down the attempt that a kill or a power cut ended at about that time.
+
+        `bytes_done` is what of the file is on disk; what earlier attempts brought of it is not
+        this one's. How long its phases took nobody knows.
+        """
+        self._write_unseen(download, ended_at, AttemptEnd.INTERRUPTED, bytes_done)
+
+    def completed(self, download: Download) -> None:
+        """Write down the attempt that made a file whole, unless that was done before a kill."""
+        if download.completed_at is not None and download.id not in self._completed:
+            size = download.total_bytes or 0
+            self._write_unseen(download, download.completed_at, AttemptEnd.COMPLETED, size)
+
+    def _write_unseen(
+        self, download: Download, ended_at: datetime, end: AttemptEnd, bytes_done: int
+    ) -> None:
+        began = [entry.at for entry in download.timeline if entry.text == STARTED]
+        started_at = began[-1] if began else download.started_at or ended_at
+        gained = max(0, bytes_done - self._brought[download.id])
+        self._brought[download.id] += gained
+        self._write(
+            entry_of(
+                download,
+                started_at=min(started_at, ended_at),
+                ended_at=ended_at,
+                end=end,
+                bytes=gained,
+                retries=download.retry_count,
+            )
+        )
 
     async def history(self, query: HistoryQuery) -> History:
         """Return attempts; see `DownloadService.history`."""
@@ -24,4 +139,36 @@ class Chronicle:
 
     async def statistics(self, days: int) -> Statistics:
         """Return the figures of the last days; see `DownloadService.statistics`."""
-        raise NotImplementedError
+        now = self._clock.now().astimezone()
+        since = period_start(now, days)
+        self._note_usage()
+        entries = await self._store.ended_since(since)
+        usage = dict(self._store.usage)
+        return await run_to_end(statistics, entries, usage, now=now, days=days)
+
+    def _write(self, entry: HistoryEntry) -> None:
+        try:
+            self._store.append(entry)
+        except WinchError as error:
+            log.error("an attempt is missing in the history: %s", error.message)
+
+    async def _make_rounds(self) -> None:
+        while True:
+            await self._store.tidy(self._clock.now())
+            await asyncio.sleep(ROUND)
+            # An idle daemon writes nothing: what little it uses is counted at the next occasion.
+            if _cpu_seconds() - self._cpu >= WORTH_NOTING:
+                self._note_usage()
+
+    def _note_usage(self) -> None:
+        """Count what the process has used since the last time for today."""
+        before, self._cpu = self._cpu, _cpu_seconds()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
+        today = self._clock.now().astimezone().date().isoformat()
+        with suppress(WinchError):
+            self._store.note_usage(today, self._cpu - before, peak)
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime

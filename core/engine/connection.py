@@ -13,6 +13,7 @@ from core.adapters.clock import Clock
 from core.adapters.http import Response
 from core.adapters.part_file import PartFile
 from core.domain.errors import IncompleteBodyError
+from core.domain.inspection import ConnectionState
 from core.domain.models import Resource
 from core.policy.segments import Claim, SegmentMap
 from core.policy.throttle import TokenBucket
@@ -37,10 +38,31 @@ class Partial:
     segments: SegmentMap
 
 
+class Stopwatch:
+    """What a connection does, and since when. The seconds of each state go into `spent`.
+
+    It is told of changes only, so that a block costs no more for it.
+    """
+
+    __slots__ = ("_clock", "_spent", "since", "state")
+
+    def __init__(self, clock: Clock, spent: dict[ConnectionState, float]) -> None:
+        self._clock = clock
+        self._spent = spent
+        self.state = ConnectionState.CONNECTING
+        self.since = clock.monotonic()
+
+    def enter(self, state: ConnectionState) -> None:
+        """Take in that it does something else now."""
+        now = self._clock.monotonic()
+        self._spent[self.state] = self._spent.get(self.state, 0.0) + now - self.since
+        self.state, self.since = state, now
+
+
 class Body:
     """The body of an accepted answer, cut into what is wanted of it.
 
-    Every read is charged to the `limits`, and waits for them.
+    Every read is charged to the `limits`, and waits for them. `watch` hears of that.
     """
 
     def __init__(
@@ -54,6 +76,7 @@ class Body:
         self._unpaid = b""
         self._clock = clock
         self._limits = limits
+        self.watch = Stopwatch(clock, {})
 
     async def read(self) -> bytes:
         """Return the next bytes, never more than the accepted length; `b""` at the end.
@@ -103,8 +126,11 @@ class Body:
         piece, self._unpaid = arrived[:portion], arrived[portion:]
         now = self._clock.monotonic()
         marks = [(limit, limit.charge(len(piece), now)) for limit in self._limits if limit.rate]
-        while (wait := self._wait(marks)) > _NO_WAIT:
-            await self._clock.sleep(min(wait, REVIEW))
+        if self._wait(marks) > _NO_WAIT:
+            self.watch.enter(ConnectionState.LIMITED)
+            while (wait := self._wait(marks)) > _NO_WAIT:
+                await self._clock.sleep(min(wait, REVIEW))
+            self.watch.enter(ConnectionState.RECEIVING)
         return piece
 
     def _wait(self, marks: Sequence[tuple[TokenBucket, float]]) -> float:
@@ -136,7 +162,9 @@ async def haul(
 
     async def store() -> None:
         nonlocal size
+        body.watch.enter(ConnectionState.WRITING)
         await file.part.write(claim.position, gathered)
+        body.watch.enter(ConnectionState.RECEIVING)
         file.segments.advance(claim, size)
         gathered.clear()
         stored, size = size, 0

@@ -6,43 +6,52 @@ It lives in one event loop and answers requests by changing the ledger; the runn
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 
 from core.adapters.clock import Clock
-from core.adapters.destination import delete, find_own
 from core.adapters.http import HttpClient
+from core.adapters.log_tail import LOG_NAME, tail
 from core.adapters.network import Network
 from core.adapters.state import State
-from core.domain.errors import NotAllowedError, StoppedError
+from core.adapters.threads import run_to_end
+from core.domain.errors import StoppedError, UsageError, WinchError
 from core.domain.events import Event
 from core.domain.history import History, HistoryQuery, Statistics
-from core.domain.lifecycle import Action, allowed_actions, is_already
+from core.domain.inspection import Inspection
+from core.domain.lifecycle import Action
 from core.domain.models import Download, DownloadRequest, DownloadView, Status
 from core.domain.service import (
+    MOST_LOG_LINES,
     Changes,
     LimitChanges,
     Limits,
     MoveTo,
     Outcome,
-    Refusal,
     Removal,
     ServiceStatus,
 )
 from core.domain.settings import Settings
 from core.domain.upkeep import Checkup, Cleanup
 from core.domain.version import VERSION
+from core.engine.actions import Actions
+from core.engine.auditor import Auditor
 from core.engine.chronicle import Chronicle
+from core.engine.inspection import Inspector
 from core.engine.intake import Intake
 from core.engine.ledger import Ledger
 from core.engine.limits import LimitKeeper
 from core.engine.maintenance import Maintenance
 from core.engine.runner import Runner
 from core.engine.shared import Shared
+from core.engine.startup import Startup
 from core.engine.transfer import Tools
+from core.engine.trash import Trash
+from core.engine.wall_clock import WallClock
+from core.policy.eta import Pace
 from core.policy.host_budget import HostBudget
 from core.policy.requests import apply_changes
 from core.policy.throttle import TokenBucket
@@ -63,30 +72,44 @@ class Engine:
         network: Network | None = None,
         embedded: bool = False,
     ) -> None:
+        self.settings = settings
+        self.load_settings: Callable[[], Settings] = lambda: settings
         self._clock = clock
         self._http = http
-        self._resume_data = state.resume_data
+        self._log_file = state.directory / LOG_NAME
         self._embedded = embedded
+        self._resume_data = state.resume_data
+        # The connections are made with these, until the end.
+        self._network = settings.network
         self._ledger = Ledger(state.catalog, clock)
         self._queue = self._ledger.queue
-        shared = Shared(
+        self._shared = Shared(
             hosts=HostBudget(settings.limits.connections_per_host),
             limit=TokenBucket(settings.limits.rate_bytes, clock.monotonic()),
+            pace=Pace(clock.monotonic()),
         )
-        tools = Tools(
+        self._tools = tools = Tools(
             http=http,
             network=network or Network(),
             resume_data=state.resume_data,
             clock=clock,
-            shared=shared,
+            shared=self._shared,
             limits=settings.limits,
             downloads=settings.downloads,
         )
-        self._runner = Runner(settings, self._ledger, tools, embedded=embedded)
-        self._intake = Intake(self._ledger, self._runner, clock)
         self._chronicle = Chronicle(state.history, clock)
+        self._runner = Runner(settings, self._ledger, tools, self._chronicle, embedded=embedded)
+        self._intake = Intake(self._ledger, self._runner, clock, state.directory)
+        self._actions = Actions(self._ledger, self._runner, state.resume_data)
+        self._trash = Trash(self._ledger, self._runner, state.resume_data)
+        self._inspector = Inspector(self._ledger, self._runner, tools)
+        self._auditor = Auditor(self._ledger, self._runner, clock)
         self._maintenance = Maintenance(state, self._ledger, clock)
+        self._startup = Startup(
+            self._ledger, self._runner, self._chronicle, tools, embedded=embedded
+        )
         self._limits = LimitKeeper(settings.limits, tools, clock, self._runner.limits_changed)
+        self._wall_clock = WallClock(clock, self._clock_jumped)
         self._started_at = clock.now()
         self._closing = False
         self.stop_requested = asyncio.Event()
@@ -94,31 +117,34 @@ class Engine:
 
     async def start(self) -> None:
         """Load what was there before and begin to work it off; raises StateError."""
-        downloads = await self._ledger.load()
+        self._ledger.notices += await self._chronicle.start()
+        await self._startup.run()
+        self._maintenance.verified = self._startup.verified
+        if not self._startup.verified:
+            # A sound generation at once, whatever comes next; what cannot be saved is told.
+            with suppress(WinchError):
+                await self._ledger.flush()
+        self._maintenance.steps = tuple(self._startup.steps)
         self._limits.start(self._ledger.limits)
-        whole = []
-        for id_, record in (await self._resume_data.load_all()).items():
-            if id_ not in self._queue:
-                continue
-            if self._queue[id_].status is Status.COMPLETED:
-                # The end came before the epilogue.
-                whole.append(id_)
-            else:
-                self._ledger.settle(id_, record.bytes_done)
-        await self._resume_data.delete(*whole)
-        for download in downloads:
+        for download in self._queue.ordered():
             self._runner.enqueue(download)
-        log.info("loaded %d downloads", len(downloads))
+        self._maintenance.start()
+        self._wall_clock.start()
 
     async def close(self) -> None:
         """Stop all transfers, with what they have recorded, and write the state; idempotent."""
         if self._closing:
             return
         self._closing = True
+        await self._wall_clock.close()
+        await self._maintenance.close()
         self._limits.close()
         try:
+            await self._auditor.close()
             await self._runner.close()
         finally:
+            await self._resume_data.close()
+            await self._chronicle.close()
             await self._http.close()
             await self._ledger.close()
 
@@ -129,7 +155,7 @@ class Engine:
     @property
     def has_work(self) -> bool:
         """Whether anything runs, waits for its turn or waits to be tried again."""
-        return self._runner.has_work
+        return self._runner.has_work or self._auditor.is_busy
 
     def on_work_change(self, callback: Callable[[], None]) -> None:
         """Have `callback` called whenever `has_work` may have changed."""
@@ -157,21 +183,27 @@ class Engine:
         progress = self._ledger.progress_of(found.id)
         return DownloadView(download=found, progress=progress, position=position)
 
+    async def inspect(self, id: str) -> Inspection:  # noqa: A002
+        """Look at one download closely; see `DownloadService.inspect`."""
+        (found,) = self._queue.resolve([id])
+        return await self._inspector.inspect(found)
+
     async def pause(self, ids: Sequence[str] | None) -> Outcome:
         """Stop downloads and keep what they have."""
-        return await self._act(Action.PAUSE, self._chosen(Action.PAUSE, ids))
+        return await self._act(Action.PAUSE, ids)
 
     async def resume(self, ids: Sequence[str] | None) -> Outcome:
         """Let paused, failed or cancelled downloads go on; `None` means the paused ones."""
-        return await self._act(Action.RESUME, self._chosen(Action.RESUME, ids, Status.PAUSED))
+        return await self._act(Action.RESUME, ids, Status.PAUSED)
 
     async def retry(self, ids: Sequence[str] | None) -> Outcome:
         """Try failed or cancelled downloads again now; `None` means the failed ones."""
-        return await self._act(Action.RETRY, self._chosen(Action.RETRY, ids, Status.FAILED))
+        return await self._act(Action.RETRY, ids, Status.FAILED)
 
     async def start_fresh(self, ids: Sequence[str]) -> Outcome:
-        """Fetch unfinished downloads from their first byte."""
-        raise NotImplementedError
+        """Forget what unfinished downloads have and fetch them from their first byte."""
+        self._refuse_if_closing()
+        return await self._actions.start_fresh(self._queue.resolve(ids))
 
     async def hold(self, paused: bool) -> None:
         """Stop the queue as a whole, or let it go on; see `DownloadService.hold`."""
@@ -182,35 +214,18 @@ class Engine:
 
     async def cancel(self, ids: Sequence[str] | None) -> Outcome:
         """Give downloads up; their record and their part files stay."""
-        return await self._act(Action.CANCEL, self._chosen(Action.CANCEL, ids))
+        return await self._act(Action.CANCEL, ids)
 
     async def remove(self, ids: Sequence[str] | None, *, files: bool = False) -> Removal:
         """Take downloads off the list; with `files`, delete their data too."""
         self._refuse_if_closing()
         chosen = self._queue.ordered() if ids is None else self._queue.resolve(ids)
-        await self._runner.halt(d.id for d in chosen)
-        removed = [self._queue[d.id] for d in chosen if d.id in self._queue]
-        self._runner.forget(d.id for d in removed)
-        self._ledger.remove(removed)
-        await self._ledger.flush()
-        deleted, kept = [], []
-        for download in removed:
-            await self._resume_data.delete(download.id)
-            if download.part is None:
-                continue
-            # By identity: another download, or the person, may have a file of this name by now.
-            is_whole = download.status is Status.COMPLETED
-            path = await find_own(
-                download.request.directory,
-                download.name,
-                download.part,
-                size=download.total_bytes if is_whole else None,
-            )
-            if path is not None and files and await delete(path):
-                deleted.append(path)
-            elif path is not None:
-                kept.append(path)
-        return Removal(removed=tuple(removed), deleted_files=tuple(deleted), kept_files=tuple(kept))
+        return await self._trash.remove(chosen, files=files)
+
+    async def restore(self, ids: Sequence[str]) -> Outcome:
+        """Bring back what was removed; see `DownloadService.restore`."""
+        self._refuse_if_closing()
+        return await self._trash.restore(ids)
 
     async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
         """Move downloads within the queue, keeping their order; a number is a position from 1."""
@@ -222,15 +237,8 @@ class Engine:
 
     async def start_now(self, ids: Sequence[str]) -> Outcome:
         """Start downloads at once; see `DownloadService.start_now`."""
-        outcome = await self.resume(ids)
-        changed, refused = [], list(outcome.refused)
-        for download in outcome.changed:
-            try:
-                self._runner.start_now(self._queue[download.id])
-                changed.append(download)
-            except NotAllowedError as error:
-                refused.append(Refusal(id=download.id, error=error.info()))
-        return Outcome(changed=tuple(changed), refused=tuple(refused))
+        self._refuse_if_closing()
+        return await self._actions.start_now(self._queue.resolve(ids))
 
     async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
         """Change what was asked for of downloads; see `DownloadService.set`."""
@@ -241,6 +249,17 @@ class Engine:
         await self._ledger.flush()
         return Outcome(changed=tuple(self._queue[d.id] for d in chosen if d.id in self._queue))
 
+    async def replace_url(self, id: str, url: str) -> Outcome:  # noqa: A002
+        """Fetch an unfinished download from elsewhere; see `DownloadService.replace_url`."""
+        self._refuse_if_closing()
+        (found,) = self._queue.resolve([id])
+        return await self._actions.replace_url(found, url)
+
+    async def verify(self, ids: Sequence[str]) -> Outcome:
+        """Read finished files again and compare them; see `DownloadService.verify`."""
+        self._refuse_if_closing()
+        return await self._auditor.verify(self._queue.resolve(ids))
+
     async def limit(self, changes: LimitChanges) -> Limits:
         """Change the limits of all downloads together; see `DownloadService.limit`."""
         if changes != LimitChanges():
@@ -249,18 +268,35 @@ class Engine:
             await self._ledger.flush()
         return self._limits.in_force
 
+    async def reload(self) -> list[str]:
+        """Read the settings again and let them hold; see `DownloadService.reload`."""
+        self._refuse_if_closing()
+        settings = await run_to_end(self.load_settings)
+        self.settings = settings
+        self._tools.downloads = settings.downloads
+        self._runner.configure(settings)
+        self._limits.configure(settings.limits)
+        return [
+            f"network.{field.name}"
+            for field in dataclasses.fields(settings.network)
+            if getattr(settings.network, field.name) != getattr(self._network, field.name)
+        ]
+
     async def status(self) -> ServiceStatus:
         """Return the state of the service as a whole."""
-        counts = Counter(download.status for download in self._queue)
+        counts = self._ledger.counts
+        pace, now = self._shared.pace, self._clock.monotonic()
+        totals = self._ledger.totals(self._runner.running, pace, now)
         return ServiceStatus(
             version=VERSION,
             pid=os.getpid(),
             started_at=self._started_at,
             embedded=self._embedded,
-            counts={status.value: counts[status] for status in Status},
-            rate=self._runner.rate,
+            counts={status.value: counts.get(status, 0) for status in Status},
+            rate=totals.rate,
             clients=self.client_count(),
             paused=self._ledger.paused,
+            totals=totals,
             notices=tuple(self._ledger.notices),
         )
 
@@ -284,6 +320,12 @@ class Engine:
         """Tell how the last start went and what lies around."""
         return await self._maintenance.checkup()
 
+    async def tail_log(self, lines: int) -> list[str]:
+        """Return the last lines of the log; see `DownloadService.tail_log`."""
+        if lines < 1:
+            raise UsageError("the end of the log has a line at least")
+        return await run_to_end(tail, self._log_file, min(lines, MOST_LOG_LINES))
+
     async def shutdown(self) -> None:
         """Ask whoever runs the engine to close it."""
         self.stop_requested.set()
@@ -292,48 +334,16 @@ class Engine:
         """Follow what happens; see `DownloadService.subscribe`."""
         return self._ledger.bus.subscribe()
 
-    def _chosen(
+    async def _act(
         self, action: Action, ids: Sequence[str] | None, meant: Status | None = None
-    ) -> list[Download]:
-        if ids is not None:
-            return self._queue.resolve(ids)
-        return [
-            download
-            for download in self._queue.ordered()
-            if action in allowed_actions(download.status) and meant in (None, download.status)
-        ]
-
-    async def _act(self, action: Action, chosen: list[Download]) -> Outcome:
+    ) -> Outcome:
         self._refuse_if_closing()
-        if action in (Action.PAUSE, Action.CANCEL):
-            await self._runner.halt(d.id for d in chosen)
-        changed: list[Download] = []
-        refused: list[Refusal] = []
-        for download in [self._queue[d.id] for d in chosen if d.id in self._queue]:
-            try:
-                changed.append(self._take(action, download))
-            except NotAllowedError as error:
-                refused.append(Refusal(id=download.id, error=error.info()))
-        await self._ledger.flush()
-        return Outcome(changed=tuple(changed), refused=tuple(refused))
+        return await self._actions.take(action, self._actions.chosen(action, ids, meant))
 
-    def _take(self, action: Action, download: Download) -> Download:
-        """Take a step that a person asked for; raises NotAllowedError."""
-        if is_already(download.status, action):
-            return download
-        stepped = self._ledger.step(download, action, _DONE[action])
-        self._runner.forget([download.id])
-        self._runner.enqueue(stepped)
-        return self._queue[download.id]
+    def _clock_jumped(self, slept: float) -> None:
+        self._runner.clock_jumped(slept)
+        self._limits.review()
 
     def _refuse_if_closing(self) -> None:
         if self._closing:
             raise StoppedError("winch is stopping", hint="try again in a moment")
-
-
-_DONE = {
-    Action.PAUSE: "paused",
-    Action.RESUME: "resumed",
-    Action.RETRY: "asked to try again",
-    Action.CANCEL: "cancelled",
-}

@@ -1,4 +1,4 @@
-"""What follows when a file is whole: its resume record goes, but only once the list knows.
+"""What follows when a file is whole: its resume record goes, once list and history know.
 
 Small files end by the hundred in a second. They share a save of the list and a way to the disk.
 """
@@ -10,17 +10,19 @@ from contextlib import suppress
 
 from core.adapters.resume_data import ResumeStore
 from core.domain.errors import WinchError
+from core.engine.chronicle import Chronicle
 from core.engine.ledger import Ledger
 
-PAUSE = 0.5
-"""Seconds in which others that end may join."""
+PAUSE = 2.0
+"""Seconds in which others that end may join; as long as the history gathers attempts."""
 
 
 class Epilogue:
     """Deletes the records of completed downloads, beside everything else."""
 
-    def __init__(self, ledger: Ledger, resume_data: ResumeStore) -> None:
+    def __init__(self, ledger: Ledger, chronicle: Chronicle, resume_data: ResumeStore) -> None:
         self._ledger = ledger
+        self._chronicle = chronicle
         self._resume_data = resume_data
         self._ids: list[str] = []
         self._hurry = asyncio.Event()
@@ -47,4 +49,5 @@ class Epilogue:
             # A record that stays is harmless: the next start finds the file whole.
             with suppress(WinchError):
                 await self._ledger.flush()
+                await self._chronicle.flush()
                 await self._resume_data.delete(*ids)

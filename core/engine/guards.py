@@ -1,6 +1,6 @@
-"""What keeps downloads from running though it is their turn: no network, or no room on the disk.
+"""What keeps downloads from running though it is their turn: no network, no room, or another winch.
 
-Neither is a failure of the download: it waits without using up its retries and goes on by itself.
+None is a failure of the download: it waits without using up its retries and goes on by itself.
 Nothing is looked at while nothing runs, and the network only once something has gone wrong.
 """
 
@@ -14,19 +14,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.adapters import disk
-from core.adapters.clock import Clock
-from core.adapters.http import HttpClient
-from core.adapters.network import Network
+from core.adapters.part_lock import PartInUseError, is_locked
 from core.domain.errors import DiskFullError, NetworkError, WinchError
 from core.domain.models import Download, Phase, WaitReason
 from core.domain.settings import DiskSettings
 from core.engine.ledger import Ledger
+from core.engine.transfer import Tools
 from core.policy.disk_guard import DiskGuard
 
 log = logging.getLogger(__name__)
 
 POLL = 1.0
 """Seconds between two looks, at the disks as well as at a network that is down."""
+LOCK_POLL = 2.0
+"""Seconds between two looks at part files that another process writes: no event tells of it."""
 QUOTA_PAUSE = 30.0
 """Seconds to wait where a write failed though there seems to be room: quotas cannot be seen."""
 _STALLED = 3
@@ -61,17 +62,15 @@ class Guards:
         self,
         settings: DiskSettings,
         ledger: Ledger,
-        http: HttpClient,
-        clock: Clock,
-        network: Network,
+        tools: Tools,
         *,
         on_stop: Callable[[list[str], Wait], Awaitable[None]],
         on_change: Callable[[list[str]], None],
     ) -> None:
         self._ledger = ledger
-        self._http = http
-        self._clock = clock
-        self._network = network
+        self._http = tools.http
+        self._clock = tools.clock
+        self._network = tools.network
         self._low = settings.low_bytes
         self._disk = DiskGuard(low=settings.low_bytes, high=settings.high_bytes)
         self._on_stop = on_stop
@@ -80,14 +79,20 @@ class Guards:
         self._waits: dict[WaitReason, dict[str, Wait]] = {
             WaitReason.NO_NETWORK: {},
             WaitReason.DISK_LOW: {},
+            WaitReason.IN_USE: {},
         }
         self._hosts: dict[str, frozenset[str]] = {}
         self._unreachable: Counter[str] = Counter()
         self._watches: dict[str, asyncio.Task[None]] = {}
 
+    def configure(self, settings: DiskSettings) -> None:
+        """Let other marks hold, from the next look at the disks on."""
+        self._low = settings.low_bytes
+        self._disk.set_marks(low=settings.low_bytes, high=settings.high_bytes)
+
     @property
     def is_waiting(self) -> bool:
-        """Whether any download waits for the network or a disk."""
+        """Whether any download waits for the network, a disk or another process."""
         return any(self._waits.values())
 
     def reason_to_wait(self, download: Download) -> Wait | None:
@@ -110,6 +115,8 @@ class Guards:
         """Return what a download that failed has to wait for; None where the cause is its own."""
         if isinstance(error, DiskFullError):
             return self._after_full_disk(download, error)
+        if isinstance(error, PartInUseError):
+            return Wait(WaitReason.IN_USE, error)
         if isinstance(error, NetworkError):
             hosts = self._hosts_of(download)
             if not await self._reaches_any(hosts):
@@ -134,6 +141,8 @@ class Guards:
             self._hosts[download.id] = hosts = self._hosts_of(download)
             self._unreachable.update(hosts)
             self._watch("network", self._watch_network)
+        elif wait.reason is WaitReason.IN_USE:
+            self._watch("locks", self._watch_locks)
         else:
             self._watch("disks", self._watch_running)
 
@@ -305,6 +314,20 @@ class Guards:
             if await self._network.reaches(hosts[turn % len(hosts)]):
                 self._release(list(waits))
 
+    # -- other processes --------------------------------------------------------------------------
+
+    async def _watch_locks(self) -> None:
+        waits = self._waits[WaitReason.IN_USE]
+        while waits:
+            await asyncio.sleep(LOCK_POLL)
+            paths = {
+                id_: wait.error.path
+                for id_, wait in waits.items()
+                if isinstance(wait.error, PartInUseError)
+            }
+            free = await asyncio.to_thread(_unlocked, paths)
+            self._release([id_ for id_ in free if id_ in waits])
+
 
 async def _persist(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a watch to its end, through what was not foreseen: downloads wait for its word."""
@@ -321,6 +344,10 @@ async def _persist(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def _spaces(directories: set[str]) -> dict[str, disk.Space]:
     found = {directory: disk.space(directory) for directory in directories}
     return {directory: space for directory, space in found.items() if space is not None}
+
+
+def _unlocked(paths: dict[str, str]) -> list[str]:
+    return [id_ for id_, path in paths.items() if not is_locked(path)]
 
 
 def _no_network(hosts: frozenset[str]) -> NetworkError:

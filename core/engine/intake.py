@@ -6,10 +6,11 @@ import dataclasses
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from core.adapters.clock import Clock
-from core.adapters.destination import check_directory
-from core.domain.errors import WinchError
+from core.adapters.destination import check_directory, is_within
+from core.domain.errors import DestinationError, WinchError
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import Download, DownloadRequest, Status
 from core.domain.redact import redact_url
@@ -25,8 +26,9 @@ log = logging.getLogger(__name__)
 class Intake:
     """Takes requests into the ledger and hands what may run to the runner."""
 
-    def __init__(self, ledger: Ledger, runner: Runner, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, runner: Runner, clock: Clock, state_directory: Path) -> None:
         self._ledger = ledger
+        self._state_directory = state_directory
         self._queue = ledger.queue
         self._runner = runner
         self._clock = clock
@@ -43,6 +45,11 @@ class Intake:
             check_request(request)
         for directory in dict.fromkeys(request.directory for request in requests):
             await check_directory(directory)
+            if await is_within(directory, self._state_directory):
+                raise DestinationError(
+                    f"{directory} is where winch keeps its own state",
+                    hint="choose another directory",
+                )
         refuse_if_closing()
         before = {download.id for download in self._queue}
         if only_new:

@@ -7,17 +7,21 @@ shown is what is so and what is so gets stored.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
-from core.adapters.catalog import Catalog
+from core.adapters.catalog import Catalog, LoadResult
 from core.adapters.clock import Clock
 from core.domain.errors import WinchError
 from core.domain.events import Added, Changed, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.lifecycle import Action, next_status
 from core.domain.models import Download, Progress, Status, TimelineEntry
-from core.domain.service import LimitChanges
+from core.domain.service import LimitChanges, Totals
 from core.engine.event_bus import EventBus
 from core.engine.queue import Queue
+from core.engine.totals import Moving, Tally
+from core.policy.eta import Pace
 
 log = logging.getLogger(__name__)
 
@@ -33,27 +37,35 @@ class Ledger:
         self._clock = clock
         self._revision = 0
         self._progress: dict[str, Progress] = {}
+        self._tally = Tally()
         self.queue = Queue()
         self.bus = EventBus(self._snapshot)
         self.notices: list[str] = []
         self.paused = False
         self.limits = LimitChanges()
+        self._asked: set[str] = set()
+        self._question = ""
         self.live_progress: Callable[[str], Progress | None] = lambda _: None
-        catalog.on_error = self._catalog_failed
+        self._unsaved: str | None = None
+        catalog.clock = clock
+        catalog.document.on_error = self._saving_failed
+        catalog.document.on_recovered = self._saving_works_again
 
-    async def load(self) -> list[Download]:
-        """Read the list; one that was active when winch ended is pending again. StateError."""
+    async def load(self) -> LoadResult:
+        """Read the list as it was when winch ended; raises StateError."""
         loaded = await self._catalog.load()
         self.notices += loaded.notices
         self.limits = loaded.limits
         self.paused = loaded.paused
         for download in loaded.downloads:
             self.queue.put(download)
-            if download.status is Status.ACTIVE:
-                self.step(download, Action.REQUEUE, "interrupted")
+            self._tally.enter(download, 0)
             if download.status is Status.COMPLETED:
-                self.settle(download.id, download.total_bytes or 0)
-        return self.queue.ordered()
+                self.settle(download.id, download.total_bytes or 0, download.completed_at)
+        if not loaded.verified:
+            # Saved once, it is a sound generation again for the next start.
+            self._catalog.put_paused(self.paused)
+        return loaded
 
     def keep_limits(self, limits: LimitChanges) -> None:
         """Store what a person changed of the limits, for the next start as well."""
@@ -79,6 +91,12 @@ class Ledger:
             self.notices.remove(text)
             self._publish_notices()
 
+    def ask(self, ids: Collection[str], question: str) -> None:
+        """Have a notice stand until the last of these downloads is interrupted no more."""
+        self._asked, self._question = set(ids), question
+        if ids:
+            self.notice(question)
+
     async def flush(self) -> None:
         """Return once every change made before is on disk; raises StateError, DiskFullError."""
         await self._catalog.flush()
@@ -92,6 +110,7 @@ class Ledger:
         """Take a new download into the list."""
         download = self._stamped(download, text)
         self.queue.put(download)
+        self._tally.enter(download, 0)
         self._catalog.put(download)
         self._revision += 1
         self.bus.publish(Added(revision=self._revision, downloads=(download,)))
@@ -100,10 +119,16 @@ class Ledger:
     def update(self, download: Download, **fields: object) -> Download:
         """Replace fields of a download; nothing happens where they are so already."""
         changed = download.replace(**fields)
-        if changed == self.queue[download.id]:
+        before = self.queue[download.id]
+        if changed == before:
             return changed
         self.queue.put(changed)
+        done = self._settled(before.id).bytes_downloaded
+        self._tally.leave(before, done)
+        self._tally.enter(changed, done)
         self._catalog.put(changed)
+        if changed.interrupted is None:
+            self._answered(changed.id)
         self._revision += 1
         self.bus.publish(Changed(revision=self._revision, downloads=(changed,)))
         return changed
@@ -130,27 +155,65 @@ class Ledger:
     def remove(self, downloads: Sequence[Download]) -> None:
         """Take downloads off the list."""
         for download in downloads:
+            done = self._settled(download.id).bytes_downloaded
+            self._tally.leave(self.queue[download.id], done)
             self.queue.discard(download.id)
             self._catalog.discard(download.id)
+            self._answered(download.id)
             self._progress.pop(download.id, None)
         if downloads:
             self._revision += 1
             ids = tuple(download.id for download in downloads)
             self.bus.publish(Removed(revision=self._revision, ids=ids))
 
-    def settle(self, id: str, bytes_downloaded: int) -> None:  # noqa: A002
-        """Remember how far a download is that does not move."""
-        self._progress[id] = Progress(bytes_downloaded=bytes_downloaded)
+    def settle(
+        self,
+        id: str,  # noqa: A002
+        bytes_downloaded: int,
+        updated_at: datetime | None = None,
+    ) -> None:
+        """Remember how far a download is that does not move, and when its last bytes came."""
+        before = self._settled(id)
+        self._tally.leave(self.queue[id], before.bytes_downloaded)
+        self._tally.enter(self.queue[id], bytes_downloaded)
+        self._progress[id] = Progress(
+            bytes_downloaded=bytes_downloaded, updated_at=updated_at or before.updated_at
+        )
 
     def progress_of(self, id: str) -> Progress:  # noqa: A002
         """Return how far a download is."""
-        return self.live_progress(id) or self._progress.get(id, _NOTHING)
+        live, settled = self.live_progress(id), self._settled(id)
+        if live is None or live.updated_at is not None:
+            return live or settled
+        return replace(live, updated_at=settled.updated_at)
+
+    def totals(self, running: Iterable[str], pace: Pace, now: float) -> Totals:
+        """Return the sums over the list at a monotonic time; costs a step for each that runs."""
+        moving = [
+            Moving(self.queue[id_], self._settled(id_).bytes_downloaded, self.progress_of(id_))
+            for id_ in running
+        ]
+        return self._tally.totals(moving, pace=pace, now=now)
+
+    @property
+    def counts(self) -> Mapping[Status, int]:
+        """How many downloads there are in each state."""
+        return self._tally.counts
+
+    def _settled(self, id_: str) -> Progress:
+        return self._progress.get(id_, _NOTHING)
 
     def publish_progress(self, progress: Mapping[str, Progress]) -> None:
         """Tell the watchers how far these downloads are."""
         if self.bus.has_subscribers:
             self._revision += 1
             self.bus.publish(ProgressBatch(revision=self._revision, progress=progress))
+
+    def _answered(self, id_: str) -> None:
+        if id_ in self._asked:
+            self._asked.discard(id_)
+            if not self._asked:
+                self.unnotice(self._question)
 
     def _stamped(self, download: Download, text: str) -> Download:
         entry = TimelineEntry(at=self._clock.now(), text=text)
@@ -170,6 +233,15 @@ class Ledger:
         notices = tuple(self.notices)
         self.bus.publish(Noticed(revision=self._revision, notices=notices, paused=self.paused))
 
-    def _catalog_failed(self, error: WinchError) -> None:
+    def _saving_failed(self, error: WinchError) -> None:
         log.error("the list could not be saved: %s", error.message)
+        before, self._unsaved = self._unsaved, error.message
+        if before is not None:
+            self.unnotice(before)
         self.notice(error.message)
+
+    def _saving_works_again(self) -> None:
+        log.info("the list could be saved again")
+        if self._unsaved is not None:
+            self.unnotice(self._unsaved)
+            self._unsaved = None

@@ -43,14 +43,26 @@ class LimitKeeper:
     def start(self, changes: LimitChanges) -> None:
         """Take up what was changed before the last end, and follow the timetable."""
         self._changes = changes
+        self.configure(self._settings)
+
+    def configure(self, settings: LimitSettings) -> None:
+        """Let other settings hold; what a person changed since goes on before them."""
+        self._settings = settings
+        self.close()
         self._apply()
-        if self._settings.schedule:
+        if settings.schedule:
             self._following = asyncio.create_task(self._follow(), name="timetable")
 
     def close(self) -> None:
         """Follow the timetable no longer."""
         if self._following is not None:
             self._following.cancel()
+            self._following = None
+
+    def review(self) -> None:
+        """Read the wall clock again: it was set, or the machine slept."""
+        if self._settings.schedule:
+            self._apply()
 
     def change(self, changes: LimitChanges) -> LimitChanges:
         """Put a change into force and return all that differs from the settings, to be kept.

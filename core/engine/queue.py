@@ -39,10 +39,13 @@ class Queue:
 
     def put(self, download: Download) -> None:
         """Add or replace a download."""
-        if download.id not in self._downloads:
+        before = self._downloads.get(download.id)
+        if before is None:
             self._prefixes[download.id[:SHORT]] = download.id
-            key = (download.request.url, download.request.directory)
-            self._by_target.setdefault(key, []).append(download.id)
+        if before is None or _target(before) != _target(download):
+            if before is not None:
+                self._drop_target(before)
+            self._by_target.setdefault(_target(download), []).append(download.id)
         self._downloads[download.id] = download
         self._last = max(self._last, download.order)
 
@@ -50,7 +53,7 @@ class Queue:
         """Drop a download."""
         download = self._downloads.pop(id)
         del self._prefixes[id[:SHORT]]
-        self._by_target[download.request.url, download.request.directory].remove(id)
+        self._drop_target(download)
 
     def is_free(self, id: str) -> bool:  # noqa: A002
         """Tell whether a new download may have this id and its short form."""
@@ -99,6 +102,12 @@ class Queue:
             ]
         return changed
 
+    def _drop_target(self, download: Download) -> None:
+        ids = self._by_target[_target(download)]
+        ids.remove(download.id)
+        if not ids:
+            del self._by_target[_target(download)]
+
     def _find(self, prefix: str) -> Download:
         if (download := self._downloads.get(prefix)) is not None:
             return download
@@ -115,6 +124,10 @@ class Queue:
                 hint="give more of its characters",
             )
         return self._downloads[matches[0]]
+
+
+def _target(download: Download) -> tuple[str, str]:
+    return download.request.url, download.request.directory
 
 
 def _arrange(peers: list[Download], ids: set[str], to: MoveTo | int) -> list[Download]:

@@ -6,14 +6,21 @@ of, and hold what it claims.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from datetime import datetime
 
-from core.adapters.destination import is_published, take_back
+from core.adapters.destination import identity_of, look, take_back
 from core.adapters.part_file import PartFile
 from core.adapters.resume_data import ResumeStore
-from core.domain.models import Download, ResumeRecord
+from core.domain.errors import CannotResumeError
+from core.domain.models import Download, Resource, ResumeRecord, Segment, Validator
 from core.engine.connection import Partial
+from core.policy.recovery import Finding, Sight, compare, is_published
 from core.policy.segments import SegmentMap
+
+TIMELINE_TAIL = 5
+"""Entries of the timeline that a resume record keeps, for a list that has to be rebuilt."""
 
 
 class AlreadyPublishedError(Exception):
@@ -29,15 +36,16 @@ async def recover(
 ) -> Partial | None:
     """Return the unfinished file to go on with, open and locked, or None to begin anew.
 
-    Raises AlreadyPublishedError; LockedError where another process writes the part file; DiskError.
+    Raises AlreadyPublishedError; PartInUseError where another process writes the part file;
+    CannotResumeError where it has to begin anew and that is not wanted; DiskError.
     """
     record = await resume_data.load(download.id)
     if record is None:
-        return None
+        return await _without_record(download, note)
     directory = download.request.directory
     part = await PartFile.reopen(directory, record.name, record.part)
-    if part is None and await is_published(directory, record):
-        if download.request.checksum is None and record.resource.digest is None:
+    if part is None and is_whole(record, await look(directory, record.name)):
+        if nothing_to_verify(download, record):
             raise AlreadyPublishedError(record.name)
         # Who gave it that name, and whether it was verified before, is not known.
         await take_back(directory, record.name)
@@ -46,10 +54,75 @@ async def recover(
         note("the part file is gone; starting anew")
         await resume_data.delete(download.id)
         return None
-    if record.done and part.size < (record.done[-1].end or 0):
-        note("the part file is shorter than its record; starting anew")
-        return Partial(record.resource, part, SegmentMap.plan(record.resource.total))
-    return Partial(record.resource, part, _plan(record))
+    finding = compare(record, Sight(part.identity, part.size), None)
+    if finding is Finding.AS_RECORDED:
+        return Partial(record.resource, part, _plan(record))
+    return await _anew(download, record.resource, part, f"the part file is {finding}", note)
+
+
+def nothing_to_verify(download: Download, record: ResumeRecord) -> bool:
+    """Tell whether no digest is known that the whole file has to have."""
+    return download.request.checksum is None and record.resource.digest is None
+
+
+def sight(found: os.stat_result | None) -> Sight | None:
+    """Return what was found on disk as the policy wants it."""
+    return None if found is None else Sight(identity_of(found), found.st_size)
+
+
+def is_whole(record: ResumeRecord, found: os.stat_result | None) -> bool:
+    """Tell whether what has the final name is the finished part file of a record."""
+    final = sight(found)
+    return final is not None and is_published(record, final)
+
+
+async def forget(download: Download, resume_data: ResumeStore) -> None:
+    """Drop the record and the bytes of a download; its part file stays, empty.
+
+    The record goes first: bytes that no record claims are fetched anew, the other way round a
+    record would claim bytes that are gone. Raises, before anything has changed, PartInUseError and
+    DestinationError; StateError, DiskError.
+    """
+    part = None
+    if download.part is not None:
+        part = await PartFile.reopen(download.request.directory, download.name, download.part)
+    try:
+        await resume_data.delete(download.id)
+        if part is not None:
+            await part.truncate()
+    finally:
+        if part is not None:
+            await part.close()
+
+
+async def _without_record(download: Download, note: Callable[[str], None]) -> Partial | None:
+    """Return the download's own part file, emptied: without a record its bytes prove nothing."""
+    if download.part is None:
+        return None
+    part = await PartFile.reopen(download.request.directory, download.name, download.part)
+    if part is None:
+        return None
+    unknown = Resource(url=download.request.url, total=None, validator=Validator(), ranges=False)
+    return await _anew(download, unknown, part, "its resume data is lost", note)
+
+
+async def _anew(
+    download: Download, resource: Resource, part: PartFile, reason: str, note: Callable[[str], None]
+) -> Partial:
+    """Empty a part file whose bytes cannot be trusted; raises CannotResumeError."""
+    try:
+        if part.size and not download.request.restart:
+            raise CannotResumeError(
+                f"{reason}, and a restart is not wanted",
+                hint="what is here is kept; the same command without --no-restart fetches it anew",
+            )
+        if part.size:
+            note(f"{reason}; starting anew")
+            await part.truncate()
+    except BaseException:
+        await part.close()
+        raise
+    return Partial(resource, part, SegmentMap.plan(resource.total))
 
 
 def _plan(record: ResumeRecord) -> SegmentMap:
@@ -57,3 +130,20 @@ def _plan(record: ResumeRecord) -> SegmentMap:
         return SegmentMap.plan(record.resource.total, record.done)
     except ValueError:
         return SegmentMap.plan(record.resource.total)
+
+
+def record_of(
+    download: Download, file: Partial, done: tuple[Segment, ...], *, saved_at: datetime
+) -> ResumeRecord:
+    """Return the record to save once the bytes in `done` are synced."""
+    return ResumeRecord(
+        id=download.id,
+        name=file.part.name,
+        resource=file.resource,
+        part=file.part.identity,
+        done=done,
+        request=download.request,
+        timeline=download.timeline[-TIMELINE_TAIL:],
+        created_at=download.created_at,
+        saved_at=saved_at,
+    )

@@ -7,75 +7,90 @@ the download until a person asks.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import random
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from core.domain.errors import NotAllowedError, WinchError
+from core.domain.history import AttemptEnd
 from core.domain.lifecycle import Action
-from core.domain.models import Download, DownloadRequest, Progress, Status, WaitReason
-from core.domain.redact import redact_url
+from core.domain.models import Download, Progress, Status, WaitReason
 from core.domain.settings import Settings
+from core.engine.chronicle import STARTED, Chronicle
 from core.engine.epilogue import Epilogue
 from core.engine.guards import Guards, Wait
 from core.engine.ledger import Ledger
 from core.engine.queue import SHORT
+from core.engine.ticker import AT_ONCE, Ticker
 from core.engine.transfer import Tools, Transfer
 from core.policy.host_budget import host_of
+from core.policy.requests import without_secrets
 from core.policy.retry import RetryAfter, RetryBudget, RetryPolicy
 from core.policy.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
 
-TICK = 0.25
-"""Seconds between progress events."""
-AT_ONCE = 20
-"""Downloads that are started or looked at in one turn of the event loop: others wait for it too."""
-
 
 class Runner:
     """Runs pending downloads of the ledger. With `embedded`, only those that were admitted."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, tools: Tools, *, embedded: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        tools: Tools,
+        chronicle: Chronicle,
+        *,
+        embedded: bool,
+    ) -> None:
         self._ledger = ledger
+        self._chronicle = chronicle
         self._tools = tools
         self._retry = RetryPolicy(settings.retry)
         self._scheduler = Scheduler()
-        self._epilogue = Epilogue(ledger, tools.resume_data)
+        self._epilogue = Epilogue(ledger, chronicle, tools.resume_data)
         self._admitted: set[str] | None = set() if embedded else None
         self._budgets: dict[str, RetryBudget] = {}
         self._transfers: dict[str, Transfer] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._begun: set[str] = set()
         self._yielding: set[str] = set()
-        self._ticker: asyncio.Task[None] | None = None
+        self._ticker = Ticker(ledger, chronicle, self._transfers)
         self._wake: asyncio.TimerHandle | None = None
         self._due = False
         self._closed = False
         self.on_work_change: Callable[[], None] = lambda: None
         ledger.live_progress = self._progress_of
         self._guards = Guards(
-            settings.disk,
-            ledger,
-            tools.http,
-            tools.clock,
-            tools.network,
-            on_stop=self._suspend,
-            on_change=self._release,
+            settings.disk, ledger, tools, on_stop=self._suspend, on_change=self._release
         )
+
+    def configure(self, settings: Settings) -> None:
+        """Let other rules hold for what fails, and for how much of a disk stays free."""
+        self._retry = RetryPolicy(settings.retry)
+        self._guards.configure(settings.disk)
 
     @property
     def has_work(self) -> bool:
         """Whether anything runs, waits for its turn or waits to be tried again."""
-        if self._ledger.paused:
+        if self.is_held:
             return bool(self._tasks)
         return len(self._scheduler) > 0 or self._guards.is_waiting
 
     @property
-    def rate(self) -> float:
-        """What all transfers together bring in, in bytes/s."""
-        return sum(transfer.progress().rate or 0.0 for transfer in self._transfers.values())
+    def is_held(self) -> bool:
+        """Whether the queue as a whole stands still; what was asked for in a foreground goes on."""
+        return self._ledger.paused and self._admitted is None
+
+    @property
+    def running(self) -> list[str]:
+        """The ids of those that run."""
+        return list(self._transfers)
+
+    def transfer(self, id: str) -> Transfer | None:  # noqa: A002
+        """Return the transfer of a download, None where it does not run."""
+        return self._transfers.get(id)
 
     def admit(self, ids: Iterable[str]) -> None:
         """Let these downloads run in an embedded engine, which holds all others."""
@@ -97,6 +112,10 @@ class Runner:
         if not held:
             self._wait(download)
         self._changed()
+
+    def complete(self, id: str, name: str) -> None:  # noqa: A002
+        """Take an active download as completed whose file was found whole under its final name."""
+        self._completed(id, name)
 
     def reorder(self, download: Download) -> None:
         """Take over a changed place in the queue."""
@@ -126,16 +145,25 @@ class Runner:
         """Start or stop downloads as the limits say now."""
         self._changed()
 
+    def clock_jumped(self, slept: float) -> None:
+        """Say anew when waiting retries come due; what they slept through (seconds) is over."""
+        now, wall = self._tools.clock.monotonic(), self._tools.clock.now()
+        for id_, due in self._scheduler.hasten(slept).items():
+            if (download := self._ledger.queue[id_]).retry_at is not None:
+                left = timedelta(seconds=max(0.0, due - now))
+                self._ledger.update(download, retry_at=wall + left)
+        self._changed()
+
     async def held_changed(self) -> None:
         """Obey the ledger's word on the queue as a whole: what runs waits again, or all goes on."""
-        if self._ledger.paused:
+        if self.is_held:
             running = list(self._tasks)
             self._yielding.update(running)
             await self.halt(running)
         self._changed()
 
     def forget(self, ids: Iterable[str]) -> None:
-        """Drop downloads that are not to run any more; their transfers were halted before."""
+        """Drop downloads that are not to start any more; what runs is stopped by `halt`."""
         for id_ in ids:
             self._scheduler.forget(id_)
             self._guards.forget(id_)
@@ -144,11 +172,17 @@ class Runner:
 
     async def halt(self, ids: Iterable[str]) -> None:
         """Stop transfers and return once what they have is recorded."""
-        tasks = [self._tasks[id_] for id_ in ids if id_ in self._tasks]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        chosen = list(ids)
+        # One of them may have got its turn while the others were being stopped.
+        while running := [id_ for id_ in chosen if id_ in self._tasks]:
+            if any(id_ not in self._begun for id_ in running):
+                # One that is cancelled before its first step would not clear up behind itself.
+                await asyncio.sleep(0)
+            tasks = [self._tasks[id_] for id_ in running if id_ in self._tasks]
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
 
     async def close(self) -> None:
         """Stop everything; what was active is pending, for the next start."""
@@ -162,8 +196,7 @@ class Runner:
             download = self._ledger.queue[id_]
             if download.status is Status.ACTIVE:
                 self._ledger.step(download, Action.REQUEUE, "winch stopped")
-        if self._ticker is not None:
-            self._ticker.cancel()
+        self._ticker.close()
         await self._epilogue.close()
 
     def _progress_of(self, id_: str) -> Progress | None:
@@ -182,7 +215,7 @@ class Runner:
 
     def _assign(self) -> None:
         self._due = False
-        if self._closed or self._ledger.paused:
+        if self._closed or self.is_held:
             return
         now = self._tools.clock.monotonic()
         hosts = self._tools.shared.hosts
@@ -216,23 +249,28 @@ class Runner:
     def _start(self, download: Download) -> None:
         id_ = download.id
         started = download.started_at or self._tools.clock.now()
-        self._ledger.step(download, Action.START, "started", started_at=started)
+        self._ledger.step(download, Action.START, STARTED, started_at=started)
         transfer = Transfer(
             lambda: self._ledger.queue[id_],
             self._tools,
-            report=lambda **fields: self._ledger.update(self._ledger.queue[id_], **fields),
+            report=lambda **fields: self._report(id_, fields),
             note=lambda text: self._ledger.note(id_, text),
             claim_room=lambda total: self._guards.claim_room(id_, total),
         )
         self._transfers[id_] = transfer
+        self._chronicle.begin(download, transfer)
         for host in transfer.hosts:
             self._tools.shared.hosts.join(host, id_)
         self._guards.started(download)
         self._tasks[id_] = asyncio.create_task(self._run(id_, transfer), name=f"transfer {id_}")
-        if self._ticker is None or self._ticker.done():
-            self._ticker = asyncio.create_task(self._tick(), name="progress")
+        self._ticker.start()
+
+    def _report(self, id_: str, fields: dict[str, object]) -> None:
+        self._chronicle.observe(id_, fields)
+        self._ledger.update(self._ledger.queue[id_], **fields)
 
     async def _run(self, id_: str, transfer: Transfer) -> None:
+        self._begun.add(id_)
         error: WinchError | None = None
         wait: Wait | None = None
         name, yielded = "", False
@@ -241,10 +279,12 @@ class Runner:
                 name = await transfer.run()
             except WinchError as raised:
                 error = raised
+                self._chronicle.stop(id_)
                 wait = await self._guards.on_failure(self._ledger.queue[id_], raised)
         except asyncio.CancelledError:
             # It may come at any await above, that of the guards included.
             if id_ not in self._yielding:
+                self._chronicle.end(self._ledger.queue[id_], AttemptEnd.STOPPED)
                 raise
             yielded = True
         except Exception as raised:
@@ -255,27 +295,33 @@ class Runner:
             )
         finally:
             if transfer.knows_progress:
-                self._ledger.settle(id_, transfer.progress().bytes_downloaded)
+                progress = transfer.progress()
+                self._ledger.settle(id_, progress.bytes_downloaded, progress.updated_at)
             del self._transfers[id_], self._tasks[id_]
+            self._begun.discard(id_)
             self._yielding.discard(id_)
             self._tools.shared.hosts.leave(id_)
             self._guards.ended(id_)
         self._scheduler.forget(id_)
+        end = AttemptEnd.STOPPED
         if yielded:
             self._requeue(id_)
         elif error is None:
             self._completed(id_, name)
+            end = AttemptEnd.COMPLETED
         elif wait is not None:
+            error = wait.error
             self._park(self._ledger.queue[id_], wait)
         else:
-            self._failed(id_, error)
+            end = self._failed(id_, error)
         self._changed()
+        self._chronicle.end(self._ledger.queue[id_], end, error)
 
     def _requeue(self, id_: str) -> None:
         waiting = self._ledger.step(
             self._ledger.queue[id_],
             Action.REQUEUE,
-            "waits again: it made room",
+            "waits again: the queue is held" if self.is_held else "waits again: it made room",
             wait_reason=WaitReason.QUEUED,
         )
         self._wait(waiting)
@@ -312,7 +358,7 @@ class Runner:
             download,
             Action.COMPLETE,
             "completed",
-            request=_without_secrets(download.request),
+            request=without_secrets(download.request),
             name=name,
             name_settled=True,
             completed_at=self._tools.clock.now(),
@@ -320,7 +366,7 @@ class Runner:
         log.info("completed %s", id_[:SHORT])
         self._epilogue.completed(id_)
 
-    def _failed(self, id_: str, error: WinchError) -> None:
+    def _failed(self, id_: str, error: WinchError) -> AttemptEnd:
         download = self._ledger.queue[id_]
         done = self._ledger.progress_of(id_).bytes_downloaded
         budget = self._budgets.setdefault(id_, RetryBudget())
@@ -333,7 +379,7 @@ class Runner:
         log.info("%s: %s (%s)", id_[:SHORT], error.message, error.code)
         if not isinstance(decision, RetryAfter):
             self._ledger.step(download, Action.FAIL, error.message, error=error.info())
-            return
+            return AttemptEnd.FAILED
         waiting = self._ledger.step(
             download,
             Action.REQUEUE,
@@ -345,33 +391,7 @@ class Runner:
         )
         due = self._tools.clock.monotonic() + decision.seconds
         self._wait(waiting, not_before=due)
-
-    async def _tick(self) -> None:
-        """Publish progress while anything runs."""
-        last: dict[str, Progress] = {}
-        while self._transfers:
-            await asyncio.sleep(TICK)
-            before, last = last, {}
-            ids = list(self._transfers)
-            for start in range(0, len(ids), AT_ONCE):
-                if not self._ledger.bus.has_subscribers:
-                    break
-                chosen = ids[start : start + AT_ONCE]
-                now = {id_: self._ledger.progress_of(id_) for id_ in chosen}
-                last |= now
-                if moved := {id_: now[id_] for id_ in chosen if before.get(id_) != now[id_]}:
-                    self._ledger.publish_progress(moved)
-                await asyncio.sleep(0)
-
-
-def _without_secrets(request: DownloadRequest) -> DownloadRequest:
-    """Forget what only getting on with the download needed."""
-    return dataclasses.replace(
-        request,
-        url=redact_url(request.url),
-        mirrors=tuple(map(redact_url, request.mirrors)),
-        headers={},
-    )
+        return AttemptEnd.RETRIED
 
 
 def _in(seconds: float) -> str:

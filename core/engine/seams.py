@@ -7,9 +7,15 @@ the header looks.
 from __future__ import annotations
 
 from core.engine.connection import Partial
+from core.policy.segments import Claim
 
 SEAM = 16 * 1024
 """Bytes behind a stretch that are fetched too and compared with those of the next one."""
+
+
+def reach(claim: Claim, total: int | None) -> int | None:
+    """Return up to where to ask for a stretch: a seam behind it, None where it has no end."""
+    return None if claim.end is None else min(claim.end + SEAM, total or claim.end)
 
 
 class Seams:
@@ -31,5 +37,7 @@ class Seams:
                 waiting.append((offset, expected))
             elif await file.part.read(offset, there) != expected[:there]:
                 return False
+            elif there:
+                file.segments.trust(offset)
         self._waiting = waiting
         return True

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.adapters.http import READ_BUFFER
 from core.engine.connection import BLOCK
+from core.engine.heads import Heads
+from core.policy.eta import Pace
 from core.policy.host_budget import HostBudget
+from core.policy.slowness import Ceiling
 from core.policy.throttle import TokenBucket
 
 MEMORY = 64 * 1024 * 1024
@@ -15,11 +18,18 @@ MEMORY = 64 * 1024 * 1024
 
 @dataclass(slots=True)
 class Shared:
-    """Handed to every transfer; `connections` counts those that are open."""
+    """Handed to every transfer; `connections` counts those that are open.
+
+    `pace` follows the bytes of all downloads together, `best` is their best rate lately, `heads`
+    are the last answers.
+    """
 
     hosts: HostBudget
     limit: TokenBucket
+    pace: Pace
     connections: int = 0
+    best: Ceiling = field(default_factory=Ceiling)
+    heads: Heads = field(default_factory=Heads)
 
     def block(self) -> int:
         """Return how many bytes a connection may gather before it writes."""

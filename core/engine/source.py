@@ -6,21 +6,27 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from core.adapters.clock import Clock
 from core.adapters.http import HttpClient, Response
 from core.domain.errors import HttpStatusError, WinchError
-from core.domain.models import Resource
+from core.domain.models import Download, Resource
 from core.domain.redact import redact_url
+from core.engine.heads import Head
+from core.engine.shared import Shared
 from core.policy.host_budget import HostBudget, host_of
 from core.policy.ranges import Judgement, RangeRequest, judge
-from core.policy.redirects import Hop
+from core.policy.redirects import Hop, headers_for
 
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
 
 
 class Source:
-    """One URL of a download. `dropped` says why it is not asked any more."""
+    """One URL of a download. `dropped` says why it is not asked any more.
+
+    `answered` hears of the head of every answer.
+    """
 
     def __init__(
         self,
@@ -30,6 +36,7 @@ class Source:
         clock: Clock,
         *,
         cookies: str | None = None,
+        answered: Callable[[Head], None] = lambda _: None,
     ) -> None:
         self.url = url
         self.host = host_of(url)
@@ -40,6 +47,7 @@ class Source:
         self.best_rate: float | None = None
         self._headers = headers
         self._cookies = cookies
+        self._answered = answered
         self._http = http
         self._clock = clock
         self._resolved: Hop | None = None
@@ -80,6 +88,9 @@ class Source:
             async with self._http.get(
                 hop.url, headers, cookies=self._cookies, buffer=buffer
             ) as response:
+                now = self._clock.now()
+                head = Head(now, response.url, response.status, response.reason, response.headers)
+                self._answered(head)
                 yield response
         finally:
             self.connections -= 1
@@ -110,6 +121,31 @@ class Sources:
         self._sources = sources
         self._budget = hosts
         self._note = note
+
+    @classmethod
+    def of(
+        cls,
+        download: Download,
+        http: HttpClient,
+        clock: Clock,
+        shared: Shared,
+        note: Callable[[str], None],
+    ) -> Sources:
+        """Return the addresses that a download asks for."""
+        request = download.request
+        asked = Hop(request.url, request.headers)
+        sources = [
+            Source(
+                url,
+                headers_for(url, asked),
+                http,
+                clock,
+                cookies=request.cookies,
+                answered=partial(shared.heads.put, download.id),
+            )
+            for url in (request.url, *request.mirrors)
+        ]
+        return cls(download.id, sources, shared.hosts, note)
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -22,15 +22,27 @@ from core.domain.errors import (
     StateError,
     WinchError,
 )
-from core.engine.connection import Body, Partial, haul
-from core.engine.seams import SEAM, Seams
+from core.domain.inspection import ConnectionState
+from core.engine.connection import Body, Partial, Stopwatch, haul
+from core.engine.seams import SEAM, Seams, reach
 from core.engine.shared import Shared
 from core.engine.source import Source, Sources
-from core.engine.worker import Contradicted, Done, Ending, Lost, Worker, proved
+from core.engine.worker import (
+    TRUSTED_AFTER,
+    Contradicted,
+    Done,
+    Ending,
+    Glimpse,
+    Lost,
+    Worker,
+    proved,
+    straggler,
+)
 from core.policy.growth import Growth
 from core.policy.ranges import OVERLAP, Accept, Reject, RestartWhole, build
 from core.policy.rate import RateWindow
 from core.policy.segments import Claim
+from core.policy.slowness import Ceiling
 from core.policy.throttle import TokenBucket
 
 TICK = 0.05
@@ -38,8 +50,7 @@ SLOW_TICK = 0.25
 IDLE_TICK = 2.0
 ENOUGH = 64 * 1024
 """Bytes that a server must send of what it was asked for, if it sends less than that."""
-_STRAGGLER = 6.0
-_TRUSTED_AFTER = 0.6
+_REVIEW = 1.0
 
 
 class Swarm:
@@ -85,11 +96,22 @@ class Swarm:
         self._paces: deque[float] = deque(maxlen=16)
         self._replaced_at = 0.0
         self._target = 1
+        self._spent: dict[ConnectionState, float] = {}
+        self._reviewed = self._began
+        self._best = Ceiling()
 
     @property
     def connections(self) -> int:
         """How many connections there are."""
         return len(self._workers)
+
+    def glimpse(self, now: float) -> Glimpse:
+        """Return what its connections do right now."""
+        spent = dict(self._spent)
+        for watch in (worker.watch for worker in self._workers):
+            spent[watch.state] = spent.get(watch.state, 0.0) + now - watch.since
+        best, share = self._best.rate(now), self._sources.share(now)
+        return Glimpse(tuple(self._workers), spent, self._single, self._growth.enough, best, share)
 
     async def run(self, source: Source, claim: Claim, response: Response, body: Body) -> Ending:
         """Fetch everything, beginning with an answer that was accepted.
@@ -105,6 +127,8 @@ class Swarm:
             while True:
                 self._balance()
                 if not self._workers:
+                    if self._file.segments.is_complete and self._file.segments.reopen():
+                        continue
                     return self._finish()
                 tasks = [worker.task for worker in self._workers if worker.task is not None]
                 await asyncio.wait(
@@ -130,7 +154,7 @@ class Swarm:
         """Open and close connections, and hand stretches from the slow to the fast."""
         now = self._clock.monotonic()
         for worker in self._workers:
-            worker.claim.rate = self._rate_of(worker, now)
+            worker.claim.rate = worker.rate(now, self._setup)
         segments = self._file.segments
         left = None if segments.total is None else segments.total - segments.bytes_done
         self._target = self._growth.target(
@@ -142,7 +166,11 @@ class Swarm:
             setup=self._setup,
             limited=any(limit.rate is not None for limit in self._limits),
         )
-        self._replace_straggler(now)
+        if now - self._replaced_at >= SLOW_TICK:
+            slow = straggler(self._workers, now, self._setup)
+            if slow is not None:
+                self._replaced_at = now
+                slow.abandon()
         while len(self._workers) < self._target:
             source = self._sources.choose(now)
             if source is None or (claim := self._take(now)) is None:
@@ -151,7 +179,11 @@ class Swarm:
         latest_first = sorted(self._workers, key=lambda worker: -worker.asked_at)
         excess = latest_first[: max(0, len(self._workers) - self._target)]
         for worker in [*excess, *(w for w in self._workers if w.claim.taken_over)]:
-            self._abandon(worker)
+            worker.abandon()
+        if now - self._reviewed >= _REVIEW:
+            self._reviewed = now
+            self._best.note(self._total.rate(now), now)
+            self._shared.best.note(self._shared.pace.rate(now), now)
 
     def _present_rate(self, now: float) -> float:
         """Return the total in bytes/s; in the first moments, from those moments alone."""
@@ -178,41 +210,11 @@ class Swarm:
         pace = median(rates) if rates else None
         return segments.split(self._min_split, rate=pace, setup=self._setup)
 
-    def _rate_of(self, worker: Worker, now: float) -> float | None:
-        if worker.first_byte_at is None:
-            # Mute for so long: as good as stopped.
-            return 0.0 if now - worker.asked_at > max(_TRUSTED_AFTER, 5 * self._setup) else None
-        if now - worker.first_byte_at < SLOW_TICK:
-            return None
-        rate = worker.meter.rate(now)
-        worker.source.best_rate = max(worker.source.best_rate or 0.0, rate)
-        return rate
-
-    def _replace_straggler(self, now: float) -> None:
-        """Give up a connection that is far slower than the others: the next may do better."""
-        if now - self._replaced_at < SLOW_TICK or len(self._workers) < 3:
-            return
-        judged = [w for w in self._workers if now - w.asked_at > _TRUSTED_AFTER]
-        rates = {w: w.meter.rate(now) for w in judged}
-        if len(rates) < 3:
-            return
-        slowest = min(judged, key=lambda worker: rates[worker])
-        usual = median(rates.values())
-        left = (slowest.claim.end or 0) - slowest.claim.reserved
-        if rates[slowest] * _STRAGGLER < usual and left > usual * (self._setup + TICK):
-            self._replaced_at = now
-            self._abandon(slowest)
-
-    def _abandon(self, worker: Worker) -> None:
-        if worker.task is not None and not worker.abandoned:
-            worker.abandoned = True
-            worker.task.cancel()
-
     # -- one connection ---------------------------------------------------------------------------
 
     def _start(self, source: Source, claim: Claim, opened: tuple[Response, Body] | None) -> None:
         now = self._clock.monotonic()
-        worker = Worker(source, claim, now, RateWindow(now, window=3.0))
+        worker = Worker(source, claim, now, Stopwatch(self._clock, self._spent))
         self._workers.add(worker)
         self._shared.connections += 1
         worker.task = asyncio.create_task(self._work(worker, opened))
@@ -239,12 +241,13 @@ class Swarm:
                 now = self._clock.monotonic()
                 if (claim := self._take(now)) is None:
                     return ending
-                worker.claim, worker.asked_at, worker.first_byte_at = claim, now, None
+                worker.take_on(claim, now)
         except asyncio.CancelledError:
             if not worker.abandoned:
                 raise
             return Done()
         finally:
+            worker.watch.enter(ConnectionState.CONNECTING)
             self._shared.connections -= 1
 
     async def _ask(self, worker: Worker) -> Ending:
@@ -252,8 +255,8 @@ class Swarm:
         file, claim = self._file, worker.claim
         known = file.resource
         overlap = min(OVERLAP, file.segments.done_before(claim.position))
-        end = None if claim.end is None else min(claim.end + SEAM, file.segments.total or claim.end)
         first = claim.position - overlap
+        end = reach(claim, file.segments.total)
         request = build(first=first, end=end, known=known, overlap=overlap)
         buffer = self._shared.buffer()
         async with worker.source.ask(request, known=known, buffer=buffer) as (response, judgement):
@@ -272,6 +275,8 @@ class Swarm:
     async def _receive(self, worker: Worker, response: Response, body: Body) -> Ending:
         claim, segments = worker.claim, self._file.segments
         begun, worker.received = claim.position, 0
+        body.watch, worker.peer = worker.watch, response.peer
+        body.watch.enter(ConnectionState.RECEIVING)
         while True:
             await haul(
                 body,
@@ -319,31 +324,25 @@ class Swarm:
             rate = worker.meter.rate(self._clock.monotonic())
             if rate and stretch / rate < self._setup - waited:
                 if self._file.segments.absorb(claim, other.claim):
-                    self._abandon(other)
+                    other.abandon()
                 continue
             with suppress(TimeoutError):
-                async with asyncio.timeout(_TRUSTED_AFTER):
+                async with asyncio.timeout(TRUSTED_AFTER):
                     await other.answered.wait()
 
     def _count(self, worker: Worker, count: int) -> None:
         """Take in that bytes have come."""
         now = self._clock.monotonic()
         if worker.first_byte_at is None:
-            worker.first_byte_at = now
             self._setup += 0.3 * (now - worker.asked_at - self._setup)
-            worker.meter = RateWindow(now, window=3.0)
-        worker.received += count
-        worker.meter.add(now, count)
+        worker.took(count, now)
         self._received += count
         self._total.add(now, count)
-        worker.source.failures = 0
 
     def _learn(self, worker: Worker) -> None:
-        """Remember what a connection to this source is worth, for those that come after it."""
-        if worker.first_byte_at is not None:
-            pace = worker.received / max(TICK, self._clock.monotonic() - worker.first_byte_at)
+        """Remember what a connection is worth, for those that come after it."""
+        if (pace := worker.pace(self._clock.monotonic())) is not None:
             self._paces.append(pace)
-            worker.source.best_rate = max(worker.source.best_rate or 0.0, pace)
 
     # -- how it ends ------------------------------------------------------------------------------
 
@@ -379,9 +378,10 @@ class Swarm:
         return None
 
     def _finish(self) -> Ending:
-        if self._file.segments.is_complete:
-            return Done()
-        if self._error is not None:
+        segments = self._file.segments
+        if segments.is_complete and segments.doubts:
+            return Contradicted("answers to different ranges cannot be compared", True)
+        if self._error is not None and not segments.is_complete:
             raise self._error
         return Done()
 

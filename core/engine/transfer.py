@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import NoReturn
 
 from core.adapters.clock import Clock
@@ -18,32 +19,29 @@ from core.adapters.network import Network
 from core.adapters.resume_data import ResumeStore
 from core.domain.errors import (
     CannotResumeError,
-    ChecksumError,
     FileChangedError,
     IncompleteBodyError,
     TransferError,
 )
-from core.domain.models import Conflict, Download, Phase, Progress, ResumeRecord
+from core.domain.models import Conflict, Download, Phase, Progress
 from core.domain.settings import DownloadSettings, LimitSettings
 from core.engine.checkpoint import Checkpointer
 from core.engine.connection import Body, Partial
-from core.engine.probe import Skipped, check_conflict, create_part, publish, set_aside
-from core.engine.recovery import AlreadyPublishedError, recover
+from core.engine.probe import Skipped, check_conflict, create_part, publish
+from core.engine.recovery import AlreadyPublishedError, record_of, recover
+from core.engine.seams import reach
 from core.engine.shared import Shared
 from core.engine.source import Source, Sources
 from core.engine.swarm import Swarm
-from core.engine.verify import Verdict, Verifier
-from core.engine.worker import Contradicted, proved
+from core.engine.verify import Verdict, Verifier, reject
+from core.engine.worker import Contradicted, Glimpse, proved, verdict_on
+from core.policy.eta import Pace
 from core.policy.modified import modified_at
 from core.policy.ranges import OVERLAP, Accept, Judgement, Reject, RestartWhole, build
-from core.policy.rate import RateWindow
-from core.policy.redirects import Hop, headers_for
 from core.policy.segments import Claim, SegmentMap
 from core.policy.throttle import TokenBucket
 
 MAX_RESTARTS = 3
-TIMELINE_TAIL = 5
-"""Entries of the timeline that a resume record keeps, for a list that has to be rebuilt."""
 
 
 @dataclass(slots=True)
@@ -85,13 +83,9 @@ class Transfer:
         self._claim_room = claim_room
         self._file: Partial | None = None
         self._swarm: Swarm | None = None
-        asked = Hop(request.url, request.headers)
-        sources = [
-            Source(url, headers_for(url, asked), tools.http, tools.clock, cookies=request.cookies)
-            for url in (request.url, *request.mirrors)
-        ]
-        self._sources = Sources(look().id, sources, tools.shared.hosts, note)
-        self._rate = RateWindow(now)
+        self._sources = Sources.of(look(), tools.http, tools.clock, tools.shared, note)
+        self._pace = Pace(now)
+        self._moved_at: datetime | None = None
         self._limit = TokenBucket(request.limit, now)
         self._most = request.connections
         self._checkpoint = Checkpointer(self._save, tools.clock)
@@ -123,6 +117,11 @@ class Transfer:
         """Whether it has looked yet at what is there."""
         return self._file is not None
 
+    @property
+    def rate(self) -> float:
+        """Bytes/s at present."""
+        return self._pace.rate(self._tools.clock.monotonic())
+
     def progress(self) -> Progress:
         """Return how far the download is right now."""
         if self._file is None:
@@ -132,11 +131,21 @@ class Transfer:
         left = None if segments.total is None else segments.total - segments.bytes_done
         return Progress(
             bytes_downloaded=segments.bytes_done,
-            rate=self._rate.rate(now),
-            eta=self._rate.eta(now, left),
+            rate=self._pace.rate(now),
+            eta=self._pace.eta(now, left),
             connections=self._swarm.connections if self._swarm is not None else 0,
             verified=self._verifier.verified,
+            updated_at=self._moved_at,
         )
+
+    @property
+    def segments(self) -> SegmentMap | None:
+        """The file's stretches, None before they are known."""
+        return None if self._file is None else self._file.segments
+
+    def glimpse(self) -> Glimpse | None:
+        """Return what its connections do right now, None while there are none."""
+        return self._swarm.glimpse(self._tools.clock.monotonic()) if self._swarm else None
 
     def set_limits(self, *, rate: float | None, connections: int | None) -> None:
         """Change how fast (bytes/s) and over how many connections this download may run."""
@@ -195,7 +204,8 @@ class Transfer:
             known = file.resource
             overlap = min(OVERLAP, file.segments.done_before(claim.position))
             first = claim.position - overlap
-            request = build(first=first, end=claim.end, known=known, overlap=overlap)
+            end = reach(claim, file.segments.total)
+            request = build(first=first, end=end, known=known, overlap=overlap)
         source = self._sources.usable[0]
         buffer = self._tools.shared.buffer()
         asked_at = self._tools.clock.monotonic()
@@ -211,7 +221,7 @@ class Transfer:
                 elif not await proved(file, claim, body, accepted):
                     return Contradicted("the bytes on the server are other ones", True)
                 else:
-                    self._continued(accepted)
+                    self._report(resume_verdict=verdict_on(file, accepted))
                 return await self._haul(file, claim, source, response, body)
         finally:
             self._release_claims()
@@ -253,13 +263,6 @@ class Transfer:
             await file.part.preallocate(resource.total)
         claim = segments.claim()
         return file, claim if claim is not None else Claim(0, 0)
-
-    def _continued(self, accepted: Accept) -> None:
-        if accepted.same_version:
-            verdict = "verified: same validator, same bytes at the seam"
-        else:
-            verdict = "verified: same bytes at the seam, no strong validator"
-        self._report(resume_verdict=verdict)
 
     async def _restart(self, reason: str) -> None:
         """Forget what is here: it cannot be continued. The part file stays, its bytes go."""
@@ -324,7 +327,9 @@ class Transfer:
 
     def _written(self, count: int) -> None:
         self.gained += count
-        self._rate.add(self._tools.clock.monotonic(), count)
+        self._moved_at, now = self._tools.clock.now(), self._tools.clock.monotonic()
+        self._pace.add(now, count)
+        self._tools.shared.pace.add(now, count)
         self._checkpoint.note()
         if self._file is not None:
             self._verifier.follow(self._file, self._download.request.checksum)
@@ -344,16 +349,10 @@ class Transfer:
 
     async def _set_aside(self, file: Partial, verdict: Verdict) -> NoReturn:
         await self._checkpoint.flush()
-        aside = await set_aside(file.part)
-        await file.part.close()
+        error = await reject(file, verdict)
         self._file = None
         await self._tools.resume_data.delete(self._download.id)
-        expected = verdict.expected
-        raise ChecksumError(
-            f"{expected.algorithm} is {verdict.found}, not {expected.hexdigest} as"
-            f" {verdict.authority}; the file was set aside as {aside}",
-            hint="check the checksum and the address; `winch retry` fetches the file again",
-        )
+        raise error
 
     async def _finalize(self, file: Partial) -> str:
         self._report(phase=Phase.FINALIZING)
@@ -375,22 +374,10 @@ class Transfer:
         file = self._file
         if file is None:
             return
-        done = file.segments.done
+        done = file.segments.proved
         await file.part.sync()
-        download = self._download
-        await self._tools.resume_data.save(
-            ResumeRecord(
-                id=download.id,
-                name=file.part.name,
-                resource=file.resource,
-                part=file.part.identity,
-                done=done,
-                request=download.request,
-                timeline=download.timeline[-TIMELINE_TAIL:],
-                created_at=download.created_at,
-                saved_at=self._tools.clock.now(),
-            )
-        )
+        record = record_of(self._download, file, done, saved_at=self._tools.clock.now())
+        await self._tools.resume_data.save(record)
 
     async def _settle(self) -> None:
         """Leave nothing under way: the last bytes recorded, the lock given up."""

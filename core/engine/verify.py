@@ -12,9 +12,10 @@ import asyncio
 from dataclasses import dataclass
 
 from core.adapters.checksum import RunningDigest
-from core.domain.errors import WinchError
+from core.domain.errors import ChecksumError, WinchError
 from core.domain.models import Checksum
 from core.engine.connection import Partial
+from core.engine.probe import set_aside
 from core.policy.segments import SegmentMap
 
 STEP = 1024 * 1024
@@ -117,6 +118,21 @@ class Verifier:
         if before < end:
             await file.part.digest(running, min(end, before + STRETCH))
         return running.position > before
+
+
+async def reject(file: Partial, verdict: Verdict) -> ChecksumError:
+    """Set a file aside that has another digest, and return the error that says so.
+
+    Raises DiskError.
+    """
+    aside = await set_aside(file.part)
+    await file.part.close()
+    expected = verdict.expected
+    return ChecksumError(
+        f"{expected.algorithm} is {verdict.found}, not {expected.hexdigest} as"
+        f" {verdict.authority}; the file was set aside as {aside}",
+        hint="check the checksum and the address; `winch retry` fetches the file again",
+    )
 
 
 def _expected(file: Partial, asked: Checksum | None) -> list[tuple[Checksum, str]]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 from core.domain.errors import WinchError
-from core.engine.connection import Body, Partial
+from core.domain.inspection import ConnectionState
+from core.domain.models import Validator
+from core.engine.connection import Body, Partial, Stopwatch
 from core.engine.source import Source
 from core.policy.ranges import Accept
 from core.policy.rate import RateWindow
@@ -35,6 +39,17 @@ class Contradicted:
 
 Ending = Done | Lost | Contradicted
 
+SETTLING = 0.25
+"""Seconds after the first byte before which a rate says nothing."""
+SHORTEST = 0.05
+"""Seconds that an answer counts for at the least."""
+STRAGGLER = 6.0
+"""How many times slower than usual a connection is before it is replaced."""
+WINDOW = 3.0
+"""Seconds over which the rate of a connection is measured."""
+TRUSTED_AFTER = 0.6
+"""Seconds without a byte after which a connection counts as stopped, at the least."""
+
 
 @dataclass(slots=True, eq=False)
 class Worker:
@@ -43,13 +58,95 @@ class Worker:
     source: Source
     claim: Claim
     asked_at: float
-    meter: RateWindow
+    watch: Stopwatch
+    meter: RateWindow = field(init=False)
     first_byte_at: float | None = None
     received: int = 0
     abandoned: bool = False
+    peer: str | None = None
+    start: int = field(init=False)
+    """Where its stretch begins."""
     answered: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set once its request was accepted, or it ended."""
     task: asyncio.Task[Ending] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.start = self.claim.position
+        self.meter = RateWindow(self.asked_at, window=WINDOW)
+
+    def take_on(self, claim: Claim, now: float) -> None:
+        """Ask for another stretch next."""
+        self.claim, self.start = claim, claim.position
+        self.asked_at, self.first_byte_at = now, None
+        self.watch.enter(ConnectionState.CONNECTING)
+
+    def rate(self, now: float, setup: float) -> float | None:
+        """Return its bytes/s, None where they cannot be known yet.
+
+        `setup` is how many seconds a first byte takes.
+        """
+        if self.first_byte_at is None:
+            # Mute for so long: as good as stopped.
+            return 0.0 if now - self.asked_at > max(TRUSTED_AFTER, 5 * setup) else None
+        if now - self.first_byte_at < SETTLING:
+            return None
+        rate = self.meter.rate(now)
+        self.source.best_rate = max(self.source.best_rate or 0.0, rate)
+        return rate
+
+    def took(self, count: int, now: float) -> None:
+        """Take in that bytes have come."""
+        if self.first_byte_at is None:
+            self.first_byte_at, self.meter = now, RateWindow(now, window=WINDOW)
+        self.received += count
+        self.meter.add(now, count)
+        self.source.failures = 0
+
+    def pace(self, now: float) -> float | None:
+        """Return what its answer brought on average, in bytes/s; None where none has come."""
+        if self.first_byte_at is None:
+            return None
+        pace = self.received / max(SHORTEST, now - self.first_byte_at)
+        self.source.best_rate = max(self.source.best_rate or 0.0, pace)
+        return pace
+
+    def abandon(self) -> None:
+        """Give it up; what it has fetched is kept."""
+        if self.task is not None and not self.abandoned:
+            self.abandoned = True
+            self.task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What the connections of a download do at a moment.
+
+    `spent` are their seconds by state since it began to run, those that have ended included;
+    `single`, `enough`, `best` and `share` are as in `policy.slowness.Situation`.
+    """
+
+    workers: tuple[Worker, ...]
+    spent: Mapping[ConnectionState, float]
+    single: bool
+    enough: int | None
+    best: float
+    share: int
+
+
+def straggler(workers: Collection[Worker], now: float, setup: float) -> Worker | None:
+    """Return a connection that is far slower than the others, if one is: the next may do better.
+
+    `setup` is how many seconds that takes to its first byte.
+    """
+    judged = [w for w in workers if now - w.asked_at > TRUSTED_AFTER]
+    if len(judged) < 3:
+        return None
+    rates = {w: w.meter.rate(now) for w in judged}
+    slowest = min(judged, key=lambda worker: rates[worker])
+    usual = median(rates.values())
+    left = (slowest.claim.end or 0) - slowest.claim.reserved
+    is_slow = rates[slowest] * STRAGGLER < usual
+    return slowest if is_slow and left > usual * (setup + SHORTEST) else None
 
 
 async def proved(file: Partial, claim: Claim, body: Body, accepted: Accept) -> bool:
@@ -57,6 +154,8 @@ async def proved(file: Partial, claim: Claim, body: Body, accepted: Accept) -> b
     overlap = claim.position - accepted.start
     if await body.take(overlap) != await file.part.read(accepted.start, overlap):
         return False
+    if overlap:
+        claim.begins = None
     total = accepted.resource.total
     if total is not None and file.segments.total is None:
         if total < claim.position:
@@ -64,3 +163,18 @@ async def proved(file: Partial, claim: Claim, body: Body, accepted: Accept) -> b
         file.segments.end_at(total)
         file.resource = replace(file.resource, total=total)
     return True
+
+
+def verdict_on(file: Partial, accepted: Accept) -> str:
+    """Return what proves the answer that a file goes on with.
+
+    Nothing told versions apart where the address is another one: from here on its validator does.
+    """
+    if accepted.same_version:
+        return "verified: same validator, same bytes at the seam"
+    known = file.resource
+    if known.validator != Validator() or known.url == accepted.resource.url:
+        return "verified: same bytes at the seam, no strong validator"
+    file.resource = replace(known, validator=accepted.resource.validator)
+    length = "same length, " if accepted.resource.total == known.total else ""
+    return f"verified: {length}same bytes at the seam, from another address"

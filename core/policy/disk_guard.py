@@ -13,10 +13,14 @@ class DiskGuard:
     """The bytes that active downloads have yet to write, per device; sizes are bytes."""
 
     def __init__(self, *, low: int, high: int) -> None:
-        self._low = low
-        self._high = high
+        self.set_marks(low=low, high=high)
         self._reserved: dict[str, tuple[int, int]] = {}
         self._sums: Counter[int] = Counter()
+
+    def set_marks(self, *, low: int, high: int) -> None:
+        """Let other marks hold from now on."""
+        self._low = low
+        self._high = high
 
     def reserve(self, id: str, device: int, needed: int) -> None:  # noqa: A002
         """Set what a download has yet to write; a length that nobody knows counts as 0."""

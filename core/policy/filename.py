@@ -1,8 +1,4 @@
-"""What to call a file: the server's or the URL's suggestion made safe, and a free name beside it.
-
-A name from outside is hostile until shown otherwise: it may climb out of the directory, hide its
-extension, start an option or be too long to store.
-"""
+"""What to call a file: the server's or the URL's suggestion made safe, and a free one beside it."""
 
 from __future__ import annotations
 
@@ -10,15 +6,10 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
-FALLBACK = "download"
-LIMIT = 240
-"""Bytes of a name, so that ` (999)` and `.part` still fit into the usual 255."""
+from core.domain.names import EXTENSION, FALLBACK, safe_name
 
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?")
 _EXTENDED = re.compile(r"""(?i)(?:^|;)\s*filename\*\s*=\s*"?([\w-]+)'[^']*'([^;"]+)""")
 _PLAIN = re.compile(r"""(?i)(?:^|;)\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))""")
-_EXTENSION = re.compile(r"(?:\.tar)?\.[A-Za-z0-9_+-]{1,16}$")
 
 
 def suggest(*, disposition: str | None, url: str) -> str:
@@ -34,22 +25,10 @@ def suggest(*, disposition: str | None, url: str) -> str:
     return "_" + name if name.startswith(".") else name
 
 
-def safe_name(text: str) -> str:
-    """Return the last path segment of `text` as a name that is safe to create and to type."""
-    name = text.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    name = name.encode("utf-8", "replace").decode("utf-8", "replace")
-    name = _UNSAFE.sub("", name).strip().rstrip(". ")
-    if name[:1] in ("-", "~"):
-        name = "_" + name
-    if _RESERVED.fullmatch(name):
-        name = "_" + name
-    return _shorten(name) or FALLBACK
-
-
 def alternatives(name: str) -> Iterator[str]:
     """Yield `name`, then `name (1)`, `name (2)`, …, each before its extension."""
     yield name
-    match = _EXTENSION.search(name)
+    match = EXTENSION.search(name)
     stem, extension = (name[: match.start()], match[0]) if match and match.start() else (name, "")
     number = 0
     while True:
@@ -68,13 +47,3 @@ def _from_disposition(field: str) -> str | None:
     if match[1] is not None:
         return re.sub(r"\\(.)", r"\1", match[1])
     return match[2]
-
-
-def _shorten(name: str) -> str:
-    if len(name.encode()) <= LIMIT:
-        return name
-    match = _EXTENSION.search(name)
-    extension = match[0] if match else ""
-    room = LIMIT - len(extension.encode())
-    stem = name[: len(name) - len(extension)].encode()[:room].decode("utf-8", "ignore")
-    return stem.rstrip(". ") + extension

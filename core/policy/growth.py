@@ -34,6 +34,11 @@ class Growth:
         self._mark: tuple[float, int] | None = None
         self._before: tuple[int, float] | None = None
 
+    @property
+    def enough(self) -> int | None:
+        """The number that was found to bring as much as more, None where that is not known."""
+        return None if self._enough is None else self._enough[0]
+
     def target(
         self,
         now: float,

@@ -71,3 +71,9 @@ class HostBudget:
         if climbed >= self._limit:
             del self._refused[host]
         return min(self._limit, climbed)
+
+    def more_in(self, host: str, now: float) -> float | None:
+        """Return in how many seconds a host that refused gets one more; None where none did."""
+        if self.limit(host, now) >= self._limit or host not in self._refused:
+            return None
+        return CLIMB - (now - self._refused[host][1]) % CLIMB

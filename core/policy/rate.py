@@ -1,4 +1,4 @@
-"""How fast bytes come and how long the rest will take, from a window of the recent past.
+"""How fast bytes come, from a window of the recent past.
 
 Samples fall into short slots, so that a gigabyte a second costs no more to follow than a trickle.
 """
@@ -35,13 +35,6 @@ class RateWindow:
         self._forget(now)
         elapsed = min(now - self._started_at, self._window)
         return self._sum / max(elapsed, SLOT)
-
-    def eta(self, now: float, remaining: int | None) -> float | None:
-        """Return seconds until `remaining` bytes have come, None while nothing can be said."""
-        if remaining is None:
-            return None
-        rate = self.rate(now)
-        return remaining / rate if rate > 0 else None
 
     def _forget(self, now: float) -> None:
         while self._slots and now - self._slots[0][0] > self._window:

@@ -75,6 +75,17 @@ class Scheduler:
         self._forced.add(id)
         return True
 
+    def hasten(self, seconds: float) -> dict[str, float]:
+        """Bring every delay forward and return when each ends, as monotonic times, by id."""
+        for waiting in self._waiting.values():
+            if waiting.not_before:
+                # 0 would say that there is no delay.
+                waiting.not_before = (waiting.not_before - seconds) or -1.0
+        delays = {id_: w.not_before for id_, w in self._waiting.items() if w.not_before}
+        self._delayed = [(due, id_) for id_, due in delays.items()]
+        heapq.heapify(self._delayed)
+        return delays
+
     def reorder(self, download: Download) -> None:
         """Take over a changed place in the queue."""
         if (waiting := self._waiting.get(download.id)) is not None:

@@ -22,7 +22,7 @@ class Claim:
     taken the second half in the meantime. `end` None runs to an unknown end.
     """
 
-    __slots__ = ("end", "position", "rate", "reserved", "taken_over")
+    __slots__ = ("begins", "end", "position", "rate", "reserved", "taken_over")
 
     def __init__(self, position: int, end: int | None) -> None:
         self.position = position
@@ -32,6 +32,8 @@ class Claim:
         """Bytes/s that its owner gets, None while that is not known."""
         self.taken_over = False
         """Whether another connection has taken all that was left of it."""
+        self.begins: int | None = position or None
+        """Where it begins, as long as nothing was compared there: see `SegmentMap.doubts`."""
 
     @property
     def remaining(self) -> int | None:
@@ -48,6 +50,8 @@ class SegmentMap:
         self._done: list[tuple[int, int]] = []
         self._free: list[tuple[int, int | None]] = [] if total == 0 else [(0, total)]
         self._claims: list[Claim] = []
+        self._doubts: set[int] = set()
+        self._reopened: set[int] = set()
 
     @classmethod
     def plan(cls, total: int | None, done: Iterable[Segment] = ()) -> SegmentMap:
@@ -65,6 +69,8 @@ class SegmentMap:
             if segment.start > at:
                 free.append((at, segment.start))
             plan._mark_done(segment.start, segment.end)
+            if segment.start:
+                plan._doubts.add(segment.start)
             at = segment.end
         if total is not None and at > total:
             raise ValueError(f"byte {at} lies behind the end at {total}")
@@ -82,6 +88,34 @@ class SegmentMap:
     def done(self) -> tuple[Segment, ...]:
         """The stretches that are on disk, sorted and merged."""
         return tuple(Segment(start, end) for start, end in self._done)
+
+    @property
+    def doubts(self) -> frozenset[int]:
+        """Where bytes of one answer follow those of another, and nobody has compared the two.
+
+        An answer that begins behind a gap has nothing to compare: the one that closes the gap must
+        be seen to fit, or both may be of different files.
+        """
+        return frozenset(self._doubts)
+
+    @property
+    def proved(self) -> tuple[Segment, ...]:
+        """What may be claimed of `done`: a gap of one byte stays before every doubt.
+
+        Whoever goes on with it has to close the gap, and so to compare both sides.
+        """
+        proved = []
+        doubts = sorted(self._doubts)
+        for start, end in self._done:
+            at = start
+            for doubt in doubts:
+                if at < doubt <= end and doubt > start:
+                    if at < doubt - 1:
+                        proved.append(Segment(at, doubt - 1))
+                    at = doubt
+            if at < end:
+                proved.append(Segment(at, end))
+        return tuple(proved)
 
     @property
     def free(self) -> tuple[Segment, ...]:
@@ -145,6 +179,22 @@ class SegmentMap:
                 return True
         return False
 
+    def trust(self, offset: int) -> None:
+        """Note that the bytes on both sides of `offset` were seen to fit together."""
+        self._doubts.discard(offset)
+
+    def reopen(self) -> bool:
+        """Give back one byte before every doubt, so that closing the gap compares both sides.
+
+        Each of them once: False where there is none, or the answers leave no way to compare.
+        """
+        gaps = self._doubts - self._reopened
+        for offset in gaps:
+            self._unmark_done(offset - 1)
+            self._give_back(offset - 1, offset)
+        self._reopened |= gaps
+        return bool(gaps)
+
     def absorb(self, claim: Claim, other: Claim) -> bool:
         """Let a claim run on through the one behind it, whose owner has nothing of it yet.
 
@@ -204,6 +254,11 @@ class SegmentMap:
         """Count `size` reserved bytes as written; raises ValueError for bytes not reserved."""
         if size < 0 or claim.position + size > claim.reserved:
             raise ValueError(f"{size} bytes at {claim.position} were not reserved")
+        # One answer on both sides: whatever was there before, it is in no doubt any more.
+        self._doubts = {d for d in self._doubts if not claim.position < d < claim.position + size}
+        if size and claim.begins is not None:
+            self._doubts.add(claim.begins)
+            claim.begins = None
         self._mark_done(claim.position, claim.position + size)
         claim.position += size
 
@@ -238,6 +293,14 @@ class SegmentMap:
             index -= 1
             start = self._done.pop(index)[0]
         self._done.insert(index, (start, end))
+
+    def _unmark_done(self, offset: int) -> None:
+        index = bisect_right(self._done, (offset, float("inf"))) - 1
+        start, end = self._done[index]
+        self._done[index : index + 1] = [
+            (a, b) for a, b in ((start, offset), (offset + 1, end)) if a < b
+        ]
+        self.bytes_done -= 1
 
     def _give_back(self, start: int, end: int | None) -> None:
         index = bisect_right(self._free, (start,), key=lambda gap: (gap[0],))

@@ -1,11 +1,47 @@
-"""What many attempts add up to: the figures of a period beside those of the period before."""
+"""What many attempts add up to: the figures of a period beside those of the period before.
+
+An attempt belongs to the local day on which it ended. One that ended in the future, by a clock that
+was set back since, belongs to today: it did happen.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TypeVar
 
-from core.domain.history import HistoryEntry, Statistics
+from core.domain.errors import ErrorCode, UsageError
+from core.domain.history import (
+    FAILURES,
+    AttemptEnd,
+    DayFigures,
+    FailureCount,
+    HistoryEntry,
+    HostFigures,
+    PhaseTimes,
+    PhaseTrends,
+    Statistics,
+    Trend,
+)
+
+MOST_DAYS = 3660
+RECENT = 10
+"""Attempts that are shown one by one."""
+
+K = TypeVar("K", bound=Hashable)
+
+
+def period_start(now: datetime, days: int) -> datetime:
+    """Return the local midnight at which the period before the last `days` days begins.
+
+    No older attempt changes any figure. Raises UsageError for a number of days that no one means.
+    """
+    if not 1 <= days <= MOST_DAYS:
+        raise UsageError(f"a period has 1 to {MOST_DAYS} days, not {days}")
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - timedelta(days=2 * days - 1)
 
 
 def statistics(
@@ -17,6 +53,151 @@ def statistics(
 ) -> Statistics:
     """Return the figures of the `days` days up to `now`, an aware local time.
 
-    `usage` is CPU seconds and peak memory (bytes) by day, `YYYY-MM-DD`.
+    `usage` is CPU seconds and peak memory (bytes) by day, `YYYY-MM-DD`. Raises UsageError.
     """
-    raise NotImplementedError
+    first = period_start(now, days).date()
+    begin = first + timedelta(days=days)
+    today = now.date()
+    before: list[HistoryEntry] = []
+    placed: list[_Placed] = []
+    # In the order of the numbers, so that the sums of floats do not depend on any other.
+    for entry in sorted(entries, key=lambda entry: entry.number):
+        ended = entry.ended_at.astimezone(now.tzinfo)
+        day = min(ended.date(), today)
+        if day >= begin:
+            placed.append(_Placed(entry, day, ended.hour))
+        elif day >= first:
+            before.append(entry)
+    current = [item.entry for item in placed]
+    counts = Counter(entry.end for entry in current)
+    by_day = _grouped(placed, lambda item: item.day)
+    return Statistics(
+        days=days,
+        attempts=len(current),
+        completed=counts[AttemptEnd.COMPLETED],
+        failed=counts[AttemptEnd.FAILED],
+        retried=counts[AttemptEnd.RETRIED],
+        success_rate=_trend(_success_rate, current, before),
+        total_bytes=_trend(_total, current, before),
+        average_rate=_trend(_average_rate, current, before),
+        best_rate=_best_rate(current),
+        phases=PhaseTrends(
+            connecting=_phase(current, before, lambda phases: phases.connecting),
+            downloading=_phase(current, before, lambda phases: phases.downloading),
+            verifying=_phase(current, before, lambda phases: phases.verifying),
+            finalizing=_phase(current, before, lambda phases: phases.finalizing),
+        ),
+        failures=_failures(current),
+        hosts=_hosts(current),
+        hours=tuple(
+            sum(item.entry.bytes for item in placed if item.hour == hour) for hour in range(24)
+        ),
+        daily=tuple(
+            _day(day, [item.entry for item in by_day.get(day, ())], usage.get(day.isoformat()))
+            for day in (begin + timedelta(days=number) for number in range(days))
+        ),
+        recent=tuple(current[: -RECENT - 1 : -1]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """An attempt with the local day and hour that it counts for."""
+
+    entry: HistoryEntry
+    day: date
+    hour: int
+
+
+def _trend(
+    figure: Callable[[Sequence[HistoryEntry]], float | None],
+    current: Sequence[HistoryEntry],
+    before: Sequence[HistoryEntry],
+) -> Trend:
+    return Trend(now=figure(current), before=figure(before) if before else None)
+
+
+def _count(entries: Iterable[HistoryEntry], end: AttemptEnd) -> int:
+    return sum(entry.end is end for entry in entries)
+
+
+def _success_rate(entries: Sequence[HistoryEntry]) -> float | None:
+    completed = _count(entries, AttemptEnd.COMPLETED)
+    settled = completed + _count(entries, AttemptEnd.FAILED)
+    return completed / settled if settled else None
+
+
+def _total(entries: Sequence[HistoryEntry]) -> float:
+    return float(sum(entry.bytes for entry in entries))
+
+
+def _average_rate(entries: Sequence[HistoryEntry]) -> float | None:
+    """Return the bytes of all attempts over the seconds of all, as their own rates have them."""
+    rated = [(entry.bytes, entry.average_rate) for entry in entries if entry.average_rate]
+    seconds = sum(count / rate for count, rate in rated)
+    return sum(count for count, _ in rated) / seconds if seconds > 0 else None
+
+
+def _best_rate(entries: Sequence[HistoryEntry]) -> float | None:
+    return max((entry.peak_rate for entry in entries if entry.peak_rate), default=None)
+
+
+def _phase(
+    current: Sequence[HistoryEntry],
+    before: Sequence[HistoryEntry],
+    seconds: Callable[[PhaseTimes], float],
+) -> Trend:
+    def average(entries: Sequence[HistoryEntry]) -> float | None:
+        times = [seconds(entry.phases) for entry in entries if entry.success]
+        return sum(times) / len(times) if times else None
+
+    return _trend(average, current, before)
+
+
+def _failures(entries: Sequence[HistoryEntry]) -> tuple[FailureCount, ...]:
+    failed = [entry for entry in entries if entry.end in FAILURES]
+    groups = _grouped(failed, lambda entry: (entry.error_code or ErrorCode.INTERNAL, entry.host))
+    found = [
+        FailureCount(
+            code=code, host=host, count=len(group), message=group[-1].error_message or "it failed"
+        )
+        for (code, host), group in groups.items()
+    ]
+    return tuple(sorted(found, key=lambda failure: (-failure.count, failure.host, failure.code)))
+
+
+def _hosts(entries: Sequence[HistoryEntry]) -> tuple[HostFigures, ...]:
+    found = [
+        HostFigures(
+            host=host,
+            completed=_count(group, AttemptEnd.COMPLETED),
+            failed=_count(group, AttemptEnd.FAILED),
+            bytes=sum(entry.bytes for entry in group),
+            average_rate=_average_rate(group),
+            best_rate=_best_rate(group),
+        )
+        for host, group in _grouped(entries, lambda entry: entry.host).items()
+    ]
+    return tuple(sorted(found, key=lambda figures: (-figures.bytes, figures.host)))
+
+
+def _day(day: date, entries: Sequence[HistoryEntry], used: tuple[float, int] | None) -> DayFigures:
+    cpu_seconds, peak_memory = used or (None, None)
+    return DayFigures(
+        day=day.isoformat(),
+        completed=_count(entries, AttemptEnd.COMPLETED),
+        failed=_count(entries, AttemptEnd.FAILED),
+        bytes=sum(entry.bytes for entry in entries),
+        cpu_seconds=cpu_seconds,
+        peak_memory=peak_memory,
+    )
+
+
+T = TypeVar("T")
+
+
+def _grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    groups: defaultdict[K, list[T]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return groups

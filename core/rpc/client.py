@@ -20,6 +20,7 @@ import msgspec
 from core.domain.errors import DaemonError, RpcError, UsageError, WinchError
 from core.domain.events import Event
 from core.domain.history import History, HistoryQuery, Statistics
+from core.domain.inspection import Inspection
 from core.domain.models import Download, DownloadRequest, DownloadView
 from core.domain.service import (
     Changes,
@@ -99,6 +100,9 @@ class RemoteService:
     async def find(self, id: str) -> DownloadView:  # noqa: A002
         return await self._call(DownloadService.find, id=id)
 
+    async def inspect(self, id: str) -> Inspection:  # noqa: A002
+        return await self._call(DownloadService.inspect, id=id)
+
     async def pause(self, ids: Sequence[str] | None) -> Outcome:
         return await self._call(DownloadService.pause, ids=ids)
 
@@ -120,6 +124,9 @@ class RemoteService:
     async def remove(self, ids: Sequence[str] | None, *, files: bool = False) -> Removal:
         return await self._call(DownloadService.remove, ids=ids, files=files)
 
+    async def restore(self, ids: Sequence[str]) -> Outcome:
+        return await self._call(DownloadService.restore, ids=ids)
+
     async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
         return await self._call(DownloadService.move, ids=ids, to=to)
 
@@ -129,8 +136,17 @@ class RemoteService:
     async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
         return await self._call(DownloadService.set, ids=ids, changes=changes)
 
+    async def replace_url(self, id: str, url: str) -> Outcome:  # noqa: A002
+        return await self._call(DownloadService.replace_url, id=id, url=url)
+
+    async def verify(self, ids: Sequence[str]) -> Outcome:
+        return await self._call(DownloadService.verify, ids=ids)
+
     async def limit(self, changes: LimitChanges) -> Limits:
         return await self._call(DownloadService.limit, changes=changes)
+
+    async def reload(self) -> list[str]:
+        return await self._call(DownloadService.reload)
 
     async def status(self) -> ServiceStatus:
         return await self._call(DownloadService.status)
@@ -149,6 +165,9 @@ class RemoteService:
 
     async def checkup(self) -> Checkup:
         return await self._call(DownloadService.checkup)
+
+    async def tail_log(self, lines: int) -> list[str]:
+        return await self._call(DownloadService.tail_log, lines=lines)
 
     async def shutdown(self) -> None:
         return await self._call(DownloadService.shutdown)

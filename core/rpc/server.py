@@ -97,7 +97,9 @@ class RpcServer:
             self._server.close()
             self._server = None
         if self._socket_is_ours():
-            self._path.unlink(missing_ok=True)
+            # A name that stays is in nobody's way, and what is closed after this must be closed.
+            with contextlib.suppress(OSError):
+                self._path.unlink()
 
     def _socket_is_ours(self) -> bool:
         try:

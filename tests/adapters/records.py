@@ -34,7 +34,7 @@ def a_download(id: str = "a1", **changes: object) -> Download:  # noqa: A002
     return download.replace(**changes)
 
 
-def a_record(id: str = "a1", *, done: int = 1000, version: int = 1) -> ResumeRecord:  # noqa: A002
+def a_record(id: str = "a1", *, done: int = 1000, version: int = 2) -> ResumeRecord:  # noqa: A002
     """Return the record of a download whose first `done` bytes are on disk."""
     return ResumeRecord(
         id=id,
@@ -112,4 +112,4 @@ def instances(kind: Any, **fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[A
 
 hex_ids = st.text("0123456789abcdef", min_size=1, max_size=32)
 downloads: st.SearchStrategy[Download] = instances(Download, id=hex_ids)
-records: st.SearchStrategy[ResumeRecord] = instances(ResumeRecord, id=hex_ids, version=st.just(1))
+records: st.SearchStrategy[ResumeRecord] = instances(ResumeRecord, id=hex_ids, version=st.just(2))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tinydb import TinyDB
+from tinydb.table import Table
 
-from core.adapters.catalog import Catalog, LoadResult, RecordTable
+from core.adapters.catalog import Catalog, LoadResult
 from core.domain.errors import StateError
 from core.domain.models import Download, Status
 from core.domain.service import LimitChanges
-from tests.adapters.records import a_download, downloads, ids, reload, store
+from tests.adapters.records import NOW, a_download, downloads, ids, reload, store
+from tests.hourglass import Hourglass
 
 
 async def test_no_file_is_a_fresh_start(state: Path) -> None:
@@ -59,12 +62,16 @@ async def test_every_record_comes_back_as_it_was_put(
     assert (await reload(state)).downloads == records
 
 
+class RecordTable(Table):
+    document_id_class = str  # type: ignore[assignment]
+
+
 async def test_plain_tinydb_reads_the_document(state: Path, current: Path) -> None:
     await store(state, a_download("a1"))
 
     with TinyDB(current, access_mode="r") as document:
-        assert document.tables() == {"meta", "downloads"}
-        assert document.table("meta").all()[0]["schema"] == 1
+        assert document.tables() == {"meta", "downloads", "queue"}
+        assert document.table("meta").all()[0]["schema"] == 2
         records = RecordTable(document.storage, "downloads").all()
     assert [record["name"] for record in records] == ["a1.bin"]
 
@@ -170,7 +177,7 @@ async def test_a_missing_list_is_read_from_the_backup(two_generations: Path, cur
 async def test_a_newer_list_is_refused_and_untouched(
     two_generations: Path, current: Path, main_is_damaged: bool
 ) -> None:
-    newer = b'{"meta":{"1":{"schema":2},"2":{"new":true}},"downloads":[]}'
+    newer = b'{"meta":{"1":{"schema":3},"2":{"new":true}},"downloads":[]}'
     if main_is_damaged:
         current.write_bytes(b"{")
         (two_generations / "downloads.json.bak").write_bytes(newer)
@@ -196,6 +203,17 @@ async def test_a_list_that_cannot_be_read_is_not_taken_for_empty(
         await reload(state)
 
 
+async def test_the_queue_comes_back_standing_still(state: Path) -> None:
+    catalog = Catalog(state)
+    await catalog.load()
+    catalog.put_paused(True)
+    catalog.put_limits(LimitChanges(rate=0))
+    await catalog.close()
+    await store(state, a_download("b2"))
+
+    assert (await reload(state)).paused
+
+
 async def test_limits_that_were_changed_come_back_and_leave_the_list_alone(state: Path) -> None:
     await store(state, a_download("a1"))
     catalog = Catalog(state)
@@ -217,4 +235,17 @@ async def test_limits_alone_are_worth_a_list(state: Path) -> None:
     await catalog.flush()
     await catalog.close()
 
-    assert await reload(state) == LoadResult(downloads=[], limits=LimitChanges(rate=0))
+    result = await reload(state)
+    assert (result.downloads, result.limits) == ([], LimitChanges(rate=0))
+
+
+async def test_when_the_list_last_changed_is_remembered(state: Path) -> None:
+    catalog = Catalog(state)
+    assert (await catalog.load()).saved_at is None
+    catalog.clock = hourglass = Hourglass(NOW)
+    catalog.put(a_download("a1"))
+    hourglass.jump(timedelta(minutes=1))
+    catalog.discard("a1")
+    await catalog.close()
+
+    assert (await reload(state)).saved_at == hourglass.now()

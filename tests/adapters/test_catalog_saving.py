@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters import catalog as catalog_module
+from core.adapters import document
 from core.adapters.catalog import Catalog
 from core.domain.errors import DiskFullError, StateError, WinchError
 from tests.adapters.records import a_download, generation, ids, reload, store
@@ -142,21 +142,89 @@ async def test_a_failed_save_keeps_the_last_generation_and_what_was_put(
     assert ids(await reload(two_generations)) == {"a1", "b2", "c3"}
 
 
-async def test_a_failed_background_save_is_reported_and_tried_again(
+async def test_a_failed_save_is_told_once_tried_again_and_taken_back(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog_module, "RETRY_PAUSE", 0.01)
-    errors: asyncio.Queue[WinchError] = asyncio.Queue()
-    saved = watch_replace(monkeypatch)
+    monkeypatch.setattr(document, "RETRY_PAUSE", 0.01)
+    told: list[WinchError] = []
+    recovered = asyncio.Event()
     free = fill_disk(monkeypatch)
     catalog = Catalog(state, debounce=0.0)
-    catalog.on_error = errors.put_nowait
+    catalog.document.on_error = told.append
+    catalog.document.on_recovered = recovered.set
     catalog.put(a_download("a1"))
+    for _ in range(3):
+        with pytest.raises(DiskFullError):
+            await catalog.flush()
+    assert [type(error) for error in told] == [DiskFullError]
+    assert not recovered.is_set()
 
-    assert isinstance(await errors.get(), DiskFullError)
-    assert isinstance(await errors.get(), DiskFullError)
     free()
-    await saved.wait()
+    await recovered.wait()
+    assert ids(await reload(state)) == {"a1"}
+    fill_disk(monkeypatch, errno.EIO)
+    catalog.put(a_download("b2"))
+    with pytest.raises(StateError):
+        await catalog.close()
+    assert [type(error) for error in told] == [DiskFullError, StateError]
+
+
+async def test_another_reason_is_told_too(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[WinchError] = []
+    catalog = Catalog(state)
+    catalog.document.on_error = told.append
+    catalog.put(a_download("a1"))
+    for error in (errno.ENOSPC, errno.ENOSPC, errno.EIO):
+        free = fill_disk(monkeypatch, error)
+        with pytest.raises(WinchError):
+            await catalog.flush()
+        free()
+    assert [type(error) for error in told] == [DiskFullError, StateError]
+    await catalog.close()
+
+
+async def test_room_is_made_and_the_save_tried_again_before_it_fails(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = fill_disk(monkeypatch)
+    told: list[WinchError] = []
+
+    async def make_room() -> int:
+        free()
+        return 1000
+
+    catalog = Catalog(state)
+    catalog.document.on_error = told.append
+    catalog.document.make_room = make_room
+    catalog.put(a_download("a1"))
+    await catalog.flush()
+
+    assert told == []
+    assert ids(await reload(state)) == {"a1"}
+    await catalog.close()
+
+
+@pytest.mark.parametrize("made", [0, 1000, StateError("no")])
+async def test_where_no_room_can_be_made_the_disk_is_still_full(
+    state: Path, monkeypatch: pytest.MonkeyPatch, made: int | StateError
+) -> None:
+    free = fill_disk(monkeypatch)
+    asked: list[bool] = []
+
+    async def make_room() -> int:
+        asked.append(True)
+        if isinstance(made, StateError):
+            raise made
+        return made
+
+    catalog = Catalog(state)
+    catalog.document.make_room = make_room
+    catalog.put(a_download("a1"))
+    with pytest.raises(DiskFullError):
+        await catalog.flush()
+
+    assert asked == [True]
+    free()
     await catalog.close()
     assert ids(await reload(state)) == {"a1"}
 
@@ -164,7 +232,7 @@ async def test_a_failed_background_save_is_reported_and_tried_again(
 async def test_a_change_brings_the_retry_forward(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog_module, "RETRY_PAUSE", 1e6)
+    monkeypatch.setattr(document, "RETRY_PAUSE", 1e6)
     saved = watch_replace(monkeypatch)
     free = fill_disk(monkeypatch)
     catalog = Catalog(state, debounce=0.0)

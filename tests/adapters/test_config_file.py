@@ -219,3 +219,21 @@ def test_the_timetable_belongs_in_the_file(file: Path) -> None:
     error = refused(file, env={"WINCH_LIMITS_SCHEDULE": "09:00"})
     assert "WINCH_LIMITS_SCHEDULE" in error.message
     assert "config.toml" in error.hint
+
+
+def test_keys_of_the_screen_are_read_and_written(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[screen.keys]\nmove_up = "ctrl+k"\nhelp = "?, \\\\"\n', "utf-8")
+    shown = load(file, {})
+    assert shown.settings.screen.keys == {"move_up": "ctrl+k", "help": "?, \\"}
+    again = tmp_path / "again.toml"
+    again.write_text(shown.to_toml(), "utf-8")
+    assert load(again, {}).settings == shown.settings
+
+
+@pytest.mark.parametrize("text", ["[screen]\nkeys = 3\n", "[screen.keys]\nhelp = 3\n"])
+def test_keys_that_are_none_name_their_place(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ConfigError, match=r"screen\.keys"):
+        load(file, {})

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from core.adapters.instance_lock import InstanceLock
+from core.adapters.instance_lock import InstanceLock, LockOwner
 from core.domain.errors import LockedError, StateError
 
 _HOLD = """
@@ -108,6 +111,19 @@ def test_a_child_that_outlives_the_owner_does_not_keep_it(path: Path) -> None:
         assert not InstanceLock(path).is_held()
     finally:
         child.communicate("\n")
+
+
+@pytest.mark.parametrize("pid", [2**22 + 1, 1, os.getpid()])
+def test_a_file_that_names_somebody_blocks_nobody(path: Path, pid: int) -> None:
+    """Neither a process that is dead, nor one that got its number or lives on another machine."""
+    owner = LockOwner(pid=pid, host="elsewhere", started_at=datetime.now(UTC))
+    path.write_bytes(msgspec.json.encode(owner) + b"\n" * 500)
+    assert not InstanceLock(path).is_held()
+    with InstanceLock(path) as lock:
+        found = lock.owner()
+        assert found is not None
+        assert (found.pid, found.host) == (os.getpid(), socket.gethostname())
+        assert path.read_bytes().count(b"\n") == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b'{"pid":"x"}', b"\xff"])

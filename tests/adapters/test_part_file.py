@@ -5,14 +5,50 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import subprocess
+import sys
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from core.adapters.destination import check_directory, disk_error, find_own
+from core.adapters import destination
+from core.adapters.destination import check_directory, disk_error, find_own, survey
 from core.adapters.part_file import PartFile
+from core.adapters.part_lock import PartInUseError, is_locked
 from core.domain.errors import DestinationError, DiskError, DiskFullError, LockedError
 from core.domain.models import PartIdentity
+
+_HOLD = """
+import asyncio, sys
+from core.adapters.part_file import PartFile
+async def hold():
+    part = await PartFile.create(sys.argv[1], sys.argv[2])
+    await part.write(0, [sys.argv[3].encode()])
+    print("writes", flush=True)
+    sys.stdin.read()
+asyncio.run(hold())
+"""
+
+
+@contextmanager
+def another_process(directory: Path, name: str, content: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that writes the part file of `name`, until it is killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(directory), name, content],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writes\n"
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 async def created(directory: Path, name: str = "f") -> PartFile:
@@ -251,3 +287,108 @@ async def test_a_file_is_found_under_every_name_it_may_have_and_no_other(tmp_pat
     (tmp_path / "f").rename(tmp_path / "mine")
     assert await find_own(str(tmp_path), "f", part.identity) is None
     assert await find_own(str(tmp_path / "gone"), "f", part.identity) is None
+
+
+@pytest.mark.parametrize("content", ["", "bytes"])
+async def test_a_part_file_that_another_process_writes_is_said_to_be_in_use(
+    tmp_path: Path, content: str
+) -> None:
+    part = tmp_path / "f.part"
+    with another_process(tmp_path, "f", content) as process:
+        for replace in (False, True):
+            with pytest.raises(PartInUseError) as caught:
+                await PartFile.create(str(tmp_path), "f", replace=replace)
+            assert caught.value.path == str(part)
+            if Path("/proc/locks").exists():
+                assert f"(process {process.pid})" in caught.value.message
+        identity = destination.identity_of(part.stat())
+        with pytest.raises(PartInUseError):
+            await PartFile.reopen(str(tmp_path), "f", identity)
+        assert is_locked(str(part))
+        assert part.read_text() == content
+    assert not is_locked(str(part))
+    again = await PartFile.reopen(str(tmp_path), "f", identity)
+    assert again is not None
+    await again.close()
+
+
+async def test_what_this_process_writes_is_a_taken_name_and_no_stranger(tmp_path: Path) -> None:
+    part = await created(tmp_path)
+    for written in ([], [b"x"]):
+        await part.write(0, written)
+        assert await PartFile.create(str(tmp_path), "f") is None
+        assert await PartFile.create(str(tmp_path), "f", replace=True) is None
+    await part.close()
+    assert not is_locked(str(tmp_path / "f.part"))
+
+
+async def test_what_this_process_has_closed_is_its_own_no_more(tmp_path: Path) -> None:
+    part = await created(tmp_path)
+    await part.close()
+    with another_process(tmp_path, "f", "x"):
+        assert destination.identity_of((tmp_path / "f.part").stat()) == part.identity
+        with pytest.raises(PartInUseError):
+            await PartFile.create(str(tmp_path), "f")
+
+
+async def test_many_at_once_get_one_name_and_no_lock_is_left(tmp_path: Path) -> None:
+    creating = [PartFile.create(str(tmp_path), "f") for _ in range(40)]
+    parts = [part for part in await asyncio.gather(*creating) if part is not None]
+    assert len(parts) == 1
+    await parts[0].close()
+    assert not is_locked(str(tmp_path / "f.part"))
+
+
+def test_nothing_is_locked_where_nothing_is(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "fifo")
+    for name in ("gone", "link", "fifo", "no/directory"):
+        assert not is_locked(str(tmp_path / name))
+
+
+async def test_a_survey_tells_what_has_each_name(tmp_path: Path) -> None:
+    (tmp_path / "here").write_bytes(b"abc")
+    (tmp_path / "link").symlink_to("here")
+    names = {
+        str(tmp_path): ["here", "link", "gone"],
+        str(tmp_path / "no"): ["x"],
+        str(tmp_path / "here"): ["x"],
+    }
+    found = await survey(names, patience=30)
+    there = found[str(tmp_path)]
+    assert there["here"] is not None
+    assert there["here"].st_size == 3
+    assert there["link"] is not None
+    assert there["link"].st_ino == (tmp_path / "link").lstat().st_ino
+    assert there["gone"] is None
+    # No directory, and a file in its place: there is nothing, which is an answer.
+    assert found[str(tmp_path / "no")] == found[str(tmp_path / "here")] == {"x": None}
+    assert await survey({}, patience=30) == {}
+
+
+async def test_a_survey_does_without_those_that_do_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+    look = destination._look
+
+    def sometimes(directory: str, names: Collection[str]) -> dict[str, os.stat_result | None]:
+        if "hung" in directory:
+            released.wait()
+        return look(directory, names)
+
+    monkeypatch.setattr(destination, "_look", sometimes)
+    hung = [str(tmp_path / f"hung{number}") for number in range(20)]
+    found = await survey({str(tmp_path): ["x"], **{name: ["x"] for name in hung}}, patience=0.1)
+    assert found == {str(tmp_path): {"x": None}}
+    released.set()
+
+
+async def test_a_directory_that_may_not_be_looked_at_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Path) -> os.stat_result:
+        raise PermissionError(errno.EACCES, "no")
+
+    monkeypatch.setattr(Path, "lstat", refused)
+    assert await survey({str(tmp_path): ["x"]}, patience=30) == {}

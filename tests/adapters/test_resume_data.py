@@ -14,10 +14,11 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from core.adapters.resume_data import ResumeStore
+from core.adapters import resume_data
+from core.adapters.resume_data import Orphan, ResumeStore
 from core.domain.errors import DiskFullError, StateError
 from core.domain.models import ResumeRecord
-from tests.adapters.records import a_record, records
+from tests.adapters.records import NOW, a_record, records
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ async def test_only_the_owner_can_read(store: ResumeStore, directory: Path) -> N
 async def test_an_id_that_is_no_id_names_no_file(
     store: ResumeStore, tmp_path: Path, bad: str
 ) -> None:
-    for call in (store.load(bad), store.delete(bad), store.save(a_record(bad))):
+    for call in (store.load(bad), store.has(bad), store.delete(bad), store.save(a_record(bad))):
         with pytest.raises(StateError):
             await call
     assert list(tmp_path.iterdir()) == []
@@ -158,13 +159,71 @@ async def test_the_record_of_another_download_is_set_aside(
     assert "another download" in caplog.text
 
 
-async def test_a_record_of_another_version_is_set_aside(
-    store: ResumeStore, caplog: pytest.LogCaptureFixture
+async def test_a_record_of_a_newer_version_is_not_believed_and_left_alone(
+    store: ResumeStore, directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await store.save(a_record(version=2))
+    await store.save(a_record(version=3))
+    before = (directory / "a1.json").read_bytes()
 
     assert await store.load("a1") is None
-    assert "version 2" in caplog.text
+    assert await store.load_all() == {}
+    assert "version 3" in caplog.text
+    assert [file.read_bytes() for file in directory.iterdir()] == [before]
+
+
+@pytest.mark.parametrize("version", [0, -1])
+async def test_a_version_that_never_was_is_damage(
+    store: ResumeStore, directory: Path, version: int
+) -> None:
+    await store.save(a_record(version=version))
+
+    assert await store.load("a1") is None
+    [aside] = directory.iterdir()
+    assert "damaged" in aside.name
+
+
+async def test_a_download_has_a_record_from_its_first_save_to_its_delete(
+    store: ResumeStore, directory: Path
+) -> None:
+    for _ in range(2):
+        assert not await store.has("a1")
+        await store.save(a_record("a1"))
+        assert await store.has("a1")
+        await store.delete("a1")
+        assert not await store.has("a1")
+        await store.load_all()
+
+
+async def test_the_total_size_is_that_of_all_records(store: ResumeStore, directory: Path) -> None:
+    assert await store.total_size() == 0
+    await store.save(a_record("a1"))
+    await store.save(a_record("b2"))
+    (directory / "notes.txt").write_text("not ours")
+
+    sizes = [(directory / name).stat().st_size for name in ("a1.json", "b2.json")]
+    assert await store.total_size() == sum(sizes)
+
+
+async def test_records_of_no_download_are_listed_and_left_alone(
+    store: ResumeStore, directory: Path
+) -> None:
+    assert await store.orphans(set()) == []
+    for name in ("a1", "b2", "c3"):
+        await store.save(a_record(name))
+    (directory / "c3.json").write_bytes(b"{")
+    os.utime(directory / "b2.json", (NOW.timestamp(), NOW.timestamp()))
+
+    b2, c3 = await store.orphans({"a1"})
+
+    size = (directory / "b2.json").stat().st_size
+    path = directory / "b2.json"
+    assert b2 == Orphan(id="b2", record=a_record("b2"), path=path, size=size, mtime=NOW)
+    assert (c3.id, c3.record, c3.size) == ("c3", None, 1)
+    assert sorted(file.name for file in directory.iterdir()) == ["a1.json", "b2.json", "c3.json"]
+
+    await store.delete(*(orphan.id for orphan in (b2, c3)))
+    assert await store.orphans({"a1"}) == []
+    assert await store.load_all() == {"a1": a_record("a1")}
 
 
 async def test_one_damaged_record_does_not_hide_the_others(
@@ -192,7 +251,39 @@ async def test_a_full_disk_keeps_the_record_before(
             await store.save(a_record(done=2000))
 
     assert [path.name for path in directory.iterdir()] == ["a1.json"]
-    assert await store.load("a1") == a_record(done=1000)
+    assert await ResumeStore(directory).load("a1") == a_record(done=1000)
+    # What is newer is as true; it is there for whoever goes on, and on disk once there is room.
+    assert await store.load("a1") == a_record(done=2000)
+    await store.close()
+    assert await ResumeStore(directory).load("a1") == a_record(done=2000)
+
+
+async def test_what_could_not_be_saved_is_saved_once_there_is_room(
+    store: ResumeStore, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resume_data, "RETRY_PAUSE", 0.01)
+    tries: list[int] = []
+    saved = asyncio.Event()
+    real = resume_data.write_atomically
+
+    def full_at_first(path: Path, chunks: list[bytes]) -> None:
+        tries.append(1)
+        if len(tries) < 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(path, chunks)
+        loop.call_soon_threadsafe(saved.set)
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(resume_data, "write_atomically", full_at_first)
+    with pytest.raises(DiskFullError):
+        await store.save(a_record(done=1000))
+    with pytest.raises(DiskFullError):
+        await store.save(a_record("b2", done=1000))
+    await store.delete("b2")
+    await saved.wait()
+    assert await ResumeStore(directory).load("a1") == a_record(done=1000)
+    await store.close()
+    assert [path.name for path in directory.iterdir()] == ["a1.json"]
 
 
 async def test_saves_and_a_delete_of_one_download_keep_their_order(

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.bench import screen, state
 from tests.bench.cases import CASES, Case
 from tests.bench.measure import FailedError, Usage
 from tests.bench.servers import Nginx
@@ -29,7 +30,7 @@ _PIECE = 1024 * 1024
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the cases that were asked for and print a table for each."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    names = [case.name for case in CASES]
+    names = [*(case.name for case in CASES), state.NAME, screen.NAME]
     parser.add_argument("--case", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--tool", nargs="+", default=[""], help="only tools that are called so")
     parser.add_argument("--runs", type=int, default=5)
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.list:
         for case in CASES:
             print(f"{case.name:12}{case.title}")
+        print(f"{state.NAME:12}{state.TITLE}")
+        print(f"{screen.NAME:12}{screen.TITLE}")
         return 0
     print(
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors,"
@@ -47,6 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if case.name in args.case:
             with tempfile.TemporaryDirectory(prefix="wb", dir=_place(on_disk=False)) as temp:
                 print(f"\n{_measure(case, args.runs, args.tool, Path(temp))}", flush=True)
+    if state.NAME in args.case:
+        print(f"\n{state.measure(args.runs, _place(on_disk=True))}", flush=True)
+    if screen.NAME in args.case:
+        print(f"\n{screen.measure(args.runs, _place(on_disk=True))}", flush=True)
     return 0
 
 

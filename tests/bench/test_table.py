@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.bench import screen, state
 from tests.bench.__main__ import main
 from tests.bench.cases import CASES
 from tests.bench.measure import Usage
@@ -36,5 +37,17 @@ def test_a_case_without_any_run_is_still_a_table() -> None:
 def test_the_cases_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
-        case.name for case in CASES
+        *(case.name for case in CASES),
+        state.NAME,
+        screen.NAME,
     ]
+
+
+def test_a_goal_of_nothing_is_met_by_what_rounds_to_nothing() -> None:
+    goal = screen.Goal("processor", "%", 0.0)
+    assert screen._row(goal, [0.0, 0.04, 0.3]).endswith("goal ≤ 0 %: met")
+    assert screen._row(goal, [0.0, 0.06, 0.3]).endswith("goal ≤ 0 %: MISSED")
+
+
+def test_a_figure_without_a_goal_is_only_told() -> None:
+    assert "goal" not in screen._row(screen.Goal("memory, peak", "MB"), [1.0])

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from rich.cells import cell_len
 
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import Progress, Status, TimelineEntry, WaitReason
+from tests.cli.conftest import Winch
 from tests.cli.samples import START, active, completed, download, view
-from tui.cli.listing import details, table
+from tui.cli.listing import details, pointed_out, table
+from tui.cli.parser import parse as parse_command
+from tui.filter import FilterError, parse
+from tui.ordering import SortKey
 
 MOVING = Progress(bytes_downloaded=500, rate=250.0, eta=2.0, connections=1)
 
@@ -92,3 +97,47 @@ def test_show_leaves_out_what_is_not_known() -> None:
         "priority",
         "created",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "carets"),
+    [
+        ("iso size:>", "           ^"),
+        ("漢\x1b size:5x", "           ^^"),
+        ('a "b', "    ^^"),
+    ],
+)
+def test_a_mistake_in_a_filter_is_pointed_out_in_place(text: str, carets: str) -> None:
+    with pytest.raises(FilterError) as caught:
+        parse(text)
+    shown, below = pointed_out(text, caught.value)
+    assert shown.strip().isprintable()
+    assert below == carets
+
+
+def test_ls_finds_sorts_and_says_what_cannot_be_meant(winch: Winch) -> None:
+    for name in ("b.iso", "a.iso", "c.zip"):
+        assert winch("add", "--paused", f"http://127.0.0.1:1/{name}").returncode == 0
+
+    def names(*words: str) -> list[str]:
+        return [record["name"] for record in winch.json("ls", *words)]
+
+    assert names("iso", "!b", "status:paused") == ["a.iso"]
+    assert names("--sort", "name", "iso") == ["a.iso", "b.iso"]
+    assert names("host:127.0.0.1 age:<1h", "--reverse") == ["c.zip", "a.iso", "b.iso"]
+    nothing = winch("ls", "status:failed")
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+    assert "no downloads match" in nothing.stderr
+    wrong = winch("ls", "iso", "stat:failed")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    shown, carets, sentence = wrong.stderr.splitlines()
+    assert shown[carets.index("^") : carets.rindex("^") + 1] == "stat:"
+    assert "there is no filter 'stat:'" in sentence
+    assert winch("ls", "--sort", "mood").returncode == 2
+
+
+def test_the_help_of_ls_names_everything_to_sort_by(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_command(["ls", "--help"])
+    shown = capsys.readouterr().out
+    assert all(key in shown for key in SortKey)

@@ -48,7 +48,7 @@ def test_a_url_without_its_scheme_is_told_how_to_write_it() -> None:
         ["add", "--embedded", "http://a/"],
         ["add", "--priority", "high", "http://a/"],
         ["ls", "--status", "sleeping"],
-        ["ls", "extra"],
+        ["ls", "--extra"],
         ["show"],
         ["move", "3f"],
         ["move", "3f", "--top", "--bottom"],

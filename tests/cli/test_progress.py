@@ -10,11 +10,12 @@ import pytest
 from rich.cells import cell_len
 
 from core.domain.errors import ErrorCode, ErrorInfo
-from core.domain.events import Changed, ProgressBatch, Removed
+from core.domain.events import Changed, Noticed, ProgressBatch, Removed
 from core.domain.models import Download, Progress, Status, WaitReason
 from tests.cli.samples import START, active, completed, download
 from tui.cli.following import Following
 from tui.cli.progress import LiveLines, Reports, live_lines
+from tui.cli.wording import HELD
 
 
 class Log:
@@ -107,6 +108,19 @@ def test_the_live_lines_show_each_that_moves_and_a_sum() -> None:
         "one.iso                      25% 250 B of 1000 B 100 B/s 0:08 left",
         "1 of 3 whole, 1 active, 1 waiting, 100 B/s",
     ]
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_a_held_queue_is_told_while_it_holds_these(embedded: bool) -> None:
+    log = Log(Following([download()], embedded=embedded))
+    told = [] if embedded else [HELD]
+    for paused in (True, False, True):
+        log.following.apply(Noticed(revision=1, notices=(), paused=paused))
+        assert live_lines(log.following, columns=80, rows=24) == (told if paused else [])
+        assert log.after() == (told if paused else [])
+        assert log.after() == []
+    log.following.apply(Changed(revision=2, downloads=(completed(),)))
+    assert live_lines(log.following, columns=80, rows=24) == []
 
 
 def test_a_single_download_needs_no_sum() -> None:

@@ -35,6 +35,8 @@ FIELDS = [
     "resume_verdict",
     "created_at",
     "started_at",
+    "updated_at",
+    "interrupted_at",
     "completed_at",
 ]
 
@@ -48,7 +50,8 @@ def test_what_is_not_known_is_null() -> None:
     unknown = {name for name, value in shown.items() if value is None}
     assert unknown == {
         "phase", "wait_reason", "total_bytes", "rate", "eta", "group", "limit", "error_code",
-        "error_message", "resume_verdict", "started_at", "completed_at",
+        "error_message", "resume_verdict", "started_at", "updated_at",
+    "interrupted_at", "completed_at",
     }  # fmt: skip
 
 

@@ -5,31 +5,46 @@ A new one is one more async context manager in `IMPLEMENTATIONS`.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from core.adapters.clock import Clock
+from core.adapters.destination import identity_of
 from core.adapters.http import HttpClient
+from core.adapters.resume_data import ResumeStore
 from core.adapters.state import State
+from core.domain.history import HistoryEntry
 from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
+from core.domain.upkeep import Leftover, LeftoverKind
 from core.engine.engine import Engine
 from core.rpc.client import RemoteService
+from tests.adapters.records import a_record
 from tests.fakes import FakeService
 from tests.unix import serving, short_directory, silent_server
 
 
 @dataclass(frozen=True, slots=True)
 class Implementation:
-    """A service, and what its owner does once it was asked to stop."""
+    """A service, what its owner does once it was asked to stop, and how it remembers an attempt.
+
+    `litter` tells it of files that lie around, `log` of lines that were logged; `configure` says
+    what it reads as its settings from then on.
+    """
 
     service: DownloadService
     stop: Callable[[], Awaitable[None]]
+    remember: Callable[[HistoryEntry], object]
+    log: Callable[[list[str]], object]
+    configure: Callable[[Callable[[], Settings]], None]
+    litter: Callable[[list[Leftover]], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +53,10 @@ class Harness:
 
     service: DownloadService
     stop: Callable[[], Awaitable[None]]
+    remember: Callable[[HistoryEntry], object]
+    log: Callable[[list[str]], object]
+    configure: Callable[[Callable[[], Settings]], None]
+    litter: Callable[[], Awaitable[list[Leftover]]]
     directory: str
     base_url: str
 
@@ -51,21 +70,40 @@ class Harness:
 @asynccontextmanager
 async def fake(home: Path) -> AsyncIterator[Implementation]:
     service = FakeService()
-    yield Implementation(service, service.shutdown)
+
+    def litter(leftovers: list[Leftover]) -> None:
+        service.leftovers = tuple(leftovers)
+
+    yield Implementation(
+        service,
+        service.shutdown,
+        service.attempts.append,
+        service.log.extend,
+        partial(setattr, service, "load_settings"),
+        litter,
+    )
 
 
 @asynccontextmanager
 async def engine(home: Path) -> AsyncIterator[Implementation]:
     settings = Settings()
+    state = State.at(home)
     service = Engine(
         settings,
-        state=State.at(home),
+        state=state,
         http=HttpClient(settings.network),
         clock=Clock(),
     )
     await service.start()
     try:
-        yield Implementation(service, service.close)
+        log = home / "winch.log"
+        yield Implementation(
+            service,
+            service.close,
+            state.history.append,
+            lambda lines: log.write_text("".join(f"{line}\n" for line in lines)),
+            partial(setattr, service, "load_settings"),
+        )
     finally:
         await service.close()
 
@@ -84,7 +122,7 @@ def remote(
                 serving(local.service, path),
                 await RemoteService.open(path) as service,
             ):
-                yield Implementation(service, local.stop)
+                yield dataclasses.replace(local, service=service)
 
     return over_socket
 
@@ -103,4 +141,36 @@ async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     for path in (home, directory):
         path.mkdir(mode=0o700)
     async with silent_server() as base_url, IMPLEMENTATIONS[request.param](home) as made:
-        yield Harness(made.service, made.stop, str(directory), base_url)
+
+        async def litter() -> list[Leftover]:
+            leftovers = await an_orphan(home, directory)
+            made.litter(leftovers)
+            return leftovers
+
+        yield Harness(
+            made.service,
+            made.stop,
+            made.remember,
+            made.log,
+            made.configure,
+            litter,
+            str(directory),
+            base_url,
+        )
+
+
+async def an_orphan(home: Path, directory: Path) -> list[Leftover]:
+    """Leave a part file and the record of it whose download is in no list."""
+    part = directory / "a1.bin.part"
+    part.write_bytes(b"x" * 1000)
+    request = DownloadRequest(url="https://example.org/a1.bin", directory=str(directory))
+    record = dataclasses.replace(a_record(), part=identity_of(part.stat()), request=request)
+    store = ResumeStore(home / "resume_data")
+    await store.save(record)
+    (orphan,) = await store.orphans(set())
+    reason = "no download of the list continues it"
+    found = {LeftoverKind.PART_FILE: part, LeftoverKind.RESUME_DATA: orphan.path}
+    return [
+        Leftover(kind=kind, path=str(path), size=path.stat().st_size, reason=reason)
+        for kind, path in found.items()
+    ]

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from core.domain.errors import (
     AmbiguousIdError,
+    ConfigError,
     DestinationError,
     ErrorCode,
     UnknownIdError,
     UsageError,
     WinchError,
 )
-from core.domain.events import Added, Changed, Event, Removed, Snapshot
+from core.domain.events import Added, Changed, Event, Noticed, Removed, Snapshot
+from core.domain.history import AttemptEnd, History, HistoryQuery, Trend
+from core.domain.inspection import Cause
 from core.domain.models import Checksum, Download, Status
-from core.domain.service import Changes, LimitChanges, Limits, MoveTo, RateSource
+from core.domain.service import Changes, LimitChanges, Limits, MoveTo, RateSource, Totals
+from core.domain.settings import LimitSettings, NetworkSettings, Settings
+from core.domain.upkeep import Cleanup
+from tests.attempts import NOON, a_failure, an_attempt
 
 if TYPE_CHECKING:
     from tests.contract.conftest import Harness
@@ -157,6 +165,17 @@ class TestActions:
         outcome = await harness.service.retry([download.id])
         assert outcome.changed[0].status in RUNS
 
+    async def test_whatever_is_not_whole_can_be_started_afresh(self, harness: Harness) -> None:
+        paused, cancelled = await add(harness, "a", "b")
+        (running,) = await harness.service.add([harness.request("c", paused=False)])
+        await harness.service.cancel([cancelled.id])
+        ids = [paused.id[:8], cancelled.id, running.id]
+        outcome = await harness.service.start_fresh(ids)
+        assert outcome.refused == ()
+        assert [d.id for d in outcome.changed] == [paused.id, cancelled.id, running.id]
+        assert all(d.status in RUNS for d in outcome.changed)
+        await raises(UnknownIdError.code, harness.service.start_fresh([paused.id, "zzz"]))
+
     async def test_one_that_refuses_does_not_keep_the_others(self, harness: Harness) -> None:
         one, two = await add(harness, "a", "b")
         await harness.service.cancel([two.id])
@@ -204,6 +223,127 @@ class TestRemove:
         assert await harness.service.downloads() == []
 
 
+class TestRestore:
+    async def test_what_was_removed_comes_back_to_its_place(self, harness: Harness) -> None:
+        _, two, three, _ = await add(harness, *"abcd")
+        await harness.service.cancel([three.id])
+        await harness.service.remove([three.id, two.id])
+        assert await names(harness) == ["a", "d"]
+        async with harness.service.subscribe() as events:
+            await anext(events)
+            outcome = await harness.service.restore([three.id, two.id[:8]])
+            added = await anext(events)
+            assert isinstance(added, Added)
+        assert [d.id for d in outcome.changed] == [three.id, two.id]
+        assert outcome.refused == ()
+        assert await names(harness) == ["a", "b", "c", "d"]
+        assert await statuses(harness) == [
+            Status.PAUSED,
+            Status.PAUSED,
+            Status.CANCELLED,
+            Status.PAUSED,
+        ]
+
+    async def test_what_ran_or_waited_waits_again(self, harness: Harness) -> None:
+        (one,) = await harness.service.add([harness.request("a", paused=False)])
+        await harness.service.remove([one.id])
+        (back,) = (await harness.service.restore([one.id])).changed
+        assert back.status in RUNS
+        assert back.request == one.request
+
+    async def test_without_its_files_it_does_not_come_back(self, harness: Harness) -> None:
+        one, two = await add(harness, "a", "b")
+        await harness.service.remove([one.id], files=True)
+        await harness.service.remove([two.id])
+        outcome = await harness.service.restore([one.id, two.id])
+        assert [d.id for d in outcome.changed] == [two.id]
+        (refusal,) = outcome.refused
+        assert (refusal.id, refusal.error.code) == (one.id, ErrorCode.NOT_ALLOWED)
+
+    async def test_only_what_was_removed_can_come_back_and_only_once(
+        self, harness: Harness
+    ) -> None:
+        one, two = await add(harness, "a", "b")
+        await harness.service.remove([one.id])
+        await raises(UnknownIdError.code, harness.service.restore([one.id, two.id]))
+        assert await names(harness) == ["b"]
+        await harness.service.restore([one.id])
+        await raises(UnknownIdError.code, harness.service.restore([one.id]))
+        assert await names(harness) == ["a", "b"]
+
+
+class TestInspect:
+    async def test_one_that_stands_still_has_its_limits_and_nothing_slows_it(
+        self, harness: Harness
+    ) -> None:
+        request = dataclasses.replace(harness.request("a"), limit=500, connections=2)
+        (one,) = await harness.service.add([request])
+        await harness.service.limit(LimitChanges(rate=9000))
+        seen = await harness.service.inspect(one.id[:8])
+        assert (seen.id, seen.total, seen.done, seen.claimed) == (one.id, None, (), ())
+        assert (seen.connections, seen.answer, seen.slowness) == ((), None, None)
+        assert (seen.limits.own, seen.limits.total, seen.limits.connections) == (500, 9000, 2)
+        (host,) = seen.limits.hosts
+        assert f"//{host.host}" in harness.base_url
+        assert (host.connections, host.share, host.refused) == (8, 8, False)
+
+    async def test_one_that_waits_says_for_what(self, harness: Harness) -> None:
+        await harness.service.hold(True)
+        (one,) = await harness.service.add([harness.request("a", paused=False)])
+        slowness = (await harness.service.inspect(one.id)).slowness
+        assert slowness is not None
+        assert slowness.cause is Cause.HELD
+        assert slowness.sentence == "the queue is held"
+
+    async def test_an_unknown_one_cannot_be_looked_at(self, harness: Harness) -> None:
+        await raises(UnknownIdError.code, harness.service.inspect("zzz"))
+
+
+class TestReplaceUrl:
+    async def test_the_address_is_another_and_secrets_stay_at_the_old_one(
+        self, harness: Harness
+    ) -> None:
+        request = dataclasses.replace(
+            harness.request("a"), headers={"X-Token": "abc"}, cookies="/c.txt", limit=7
+        )
+        (one,) = await harness.service.add([request])
+        (moved,) = (await harness.service.replace_url(one.id, f"{harness.base_url}/b")).changed
+        assert moved.request == dataclasses.replace(request, url=f"{harness.base_url}/b")
+        assert moved.status is Status.PAUSED
+        (moved,) = (
+            await harness.service.replace_url(one.id[:8], "http://elsewhere.example/b")
+        ).changed
+        assert (moved.request.headers, moved.request.cookies) == ({}, None)
+        assert (moved.request.url, moved.request.limit) == ("http://elsewhere.example/b", 7)
+        assert (await harness.service.find(one.id)).download == moved
+
+    async def test_what_cannot_be_meant_changes_nothing(self, harness: Harness) -> None:
+        (one,) = await add(harness, "a")
+        await raises(UsageError.code, harness.service.replace_url(one.id, "gopher://host/1"))
+        await raises(UnknownIdError.code, harness.service.replace_url("zzz", "http://h/1"))
+        assert (await harness.service.find(one.id)).download == one
+
+
+class TestVerify:
+    async def test_what_is_not_whole_refuses(self, harness: Harness) -> None:
+        (one,) = await add(harness, "a")
+        outcome = await harness.service.verify([one.id])
+        assert outcome.changed == ()
+        (refusal,) = outcome.refused
+        assert (refusal.id, refusal.error.code) == (one.id, ErrorCode.NOT_ALLOWED)
+        await raises(UnknownIdError.code, harness.service.verify([one.id, "zzz"]))
+
+
+class TestLog:
+    async def test_its_end_comes_in_lines(self, harness: Harness) -> None:
+        assert await harness.service.tail_log(5) == []
+        lines = [f"line {number} \N{SNOWMAN}" for number in range(5000)]
+        harness.log(lines)
+        assert await harness.service.tail_log(3) == lines[-3:]
+        assert await harness.service.tail_log(1_000_000) == lines[-2000:]
+        await raises(UsageError.code, harness.service.tail_log(0))
+
+
 class TestMove:
     @pytest.mark.parametrize(
         ("to", "expected"),
@@ -242,6 +382,37 @@ class TestStartNow:
     async def test_an_unknown_one_starts_none(self, harness: Harness) -> None:
         (one,) = await add(harness, "a")
         await raises(UnknownIdError.code, harness.service.start_now([one.id, "zzz"]))
+        assert await statuses(harness) == [Status.PAUSED]
+
+
+class TestHold:
+    async def test_a_held_queue_tells_so_and_starts_nothing(self, harness: Harness) -> None:
+        service = harness.service
+        async with service.subscribe() as events:
+            first = await anext(events)
+            assert isinstance(first, Snapshot)
+            assert not first.paused
+            await service.hold(True)
+            told = await anext(events)
+            assert isinstance(told, Noticed)
+            assert told.paused
+        assert (await service.status()).paused
+        (one,) = await service.add([harness.request("a", paused=False)])
+        (two,) = await add(harness, "b")
+        await service.resume([two.id])
+        for id_ in (one.id, two.id):
+            assert (await service.find(id_)).download.status is Status.PENDING
+        async with service.subscribe() as events:
+            snapshot = await anext(events)
+            assert isinstance(snapshot, Snapshot)
+            assert snapshot.paused
+        await service.hold(False)
+        assert not (await service.status()).paused
+
+    async def test_what_waits_in_it_cannot_be_started_now(self, harness: Harness) -> None:
+        (one,) = await add(harness, "a")
+        await harness.service.hold(True)
+        await raises(ErrorCode.NOT_ALLOWED, harness.service.start_now([one.id]))
         assert await statuses(harness) == [Status.PAUSED]
 
 
@@ -339,6 +510,117 @@ class TestStatus:
         }
         assert status.started_at.tzinfo is not None
         assert status.pid > 0
+
+    async def test_the_totals_are_of_all_that_is_wanted(self, harness: Harness) -> None:
+        _, two, _ = await add(harness, "a", "b", "c")
+        await harness.service.cancel([two.id])
+        totals = (await harness.service.status()).totals
+        assert totals == Totals(files=2, unsized=2)
+
+
+class TestHistory:
+    async def test_it_begins_empty(self, harness: Harness) -> None:
+        assert await harness.service.history(HistoryQuery()) == History()
+        assert await harness.service.clear_history() == 0
+
+    async def test_attempts_come_whole_and_the_newest_first(self, harness: Harness) -> None:
+        attempts = [
+            an_attempt(1, group="set", verdict="verified", retries=2),
+            a_failure(2, total_bytes=None),
+        ]
+        for attempt in attempts:
+            harness.remember(attempt)
+        found = await harness.service.history(HistoryQuery(limit=None))
+        assert found == History(entries=tuple(reversed(attempts)))
+        found = await harness.service.history(HistoryQuery(limit=1))
+        assert found.entries == (attempts[1],)
+
+    async def test_a_query_narrows_it(self, harness: Harness) -> None:
+        harness.remember(an_attempt(1, name="Disk.ISO", started_at=NOON - timedelta(days=2)))
+        harness.remember(a_failure(2, host="disk.example"))
+        harness.remember(an_attempt(3, end=AttemptEnd.STOPPED))
+
+        async def numbers(query: HistoryQuery) -> list[int]:
+            return [entry.number for entry in (await harness.service.history(query)).entries]
+
+        assert await numbers(HistoryQuery(text="DISK")) == [2, 1]
+        assert await numbers(HistoryQuery(since=NOON - timedelta(days=1))) == [3, 2]
+        assert await numbers(HistoryQuery(failed=True)) == [2]
+        assert await numbers(HistoryQuery(text="disk", limit=1)) == [2]
+        assert await numbers(HistoryQuery(text="none")) == []
+
+    async def test_what_was_forgotten_is_gone_and_counted(self, harness: Harness) -> None:
+        for number in (1, 2, 3):
+            harness.remember(an_attempt(number))
+        assert await harness.service.clear_history() == 3
+        assert await harness.service.history(HistoryQuery()) == History()
+        assert (await harness.service.statistics(7)).attempts == 0
+
+
+class TestUpkeep:
+    async def test_where_nothing_lies_around_nothing_goes(self, harness: Harness) -> None:
+        assert await harness.service.clean(dry_run=False) == Cleanup()
+        assert (await harness.service.checkup()).leftovers == ()
+
+    async def test_a_dry_run_and_a_checkup_name_what_lies_around_and_leave_it(
+        self, harness: Harness
+    ) -> None:
+        leftovers = tuple(await harness.litter())
+        assert await harness.service.clean(dry_run=True) == Cleanup(removed=leftovers)
+        assert (await harness.service.checkup()).leftovers == leftovers
+        assert all(Path(leftover.path).exists() for leftover in leftovers)
+
+    async def test_a_cleaning_names_what_it_removed(self, harness: Harness) -> None:
+        leftovers = tuple(await harness.litter())
+        assert await harness.service.clean(dry_run=False) == Cleanup(removed=leftovers)
+        assert not any(Path(leftover.path).exists() for leftover in leftovers)
+        assert await harness.service.clean(dry_run=False) == Cleanup()
+
+
+class TestStatistics:
+    async def test_they_are_of_the_last_days(self, harness: Harness) -> None:
+        now = datetime.now(UTC)
+        harness.remember(an_attempt(1, ended_at=now - timedelta(days=40)))
+        harness.remember(an_attempt(2, ended_at=now))
+        harness.remember(a_failure(3, ended_at=now))
+        found = await harness.service.statistics(7)
+        assert (found.days, found.attempts, found.completed, found.failed) == (7, 2, 1, 1)
+        assert found.success_rate == Trend(now=0.5, before=None)
+        assert len(found.daily) == 7
+        assert sum(found.hours) == found.total_bytes.now == 1000
+        assert [entry.number for entry in found.recent] == [3, 2]
+
+    async def test_a_period_has_a_day_at_least(self, harness: Harness) -> None:
+        await raises(UsageError.code, harness.service.statistics(0))
+        assert (await harness.service.statistics(1)).days == 1
+
+
+class TestReload:
+    async def test_other_settings_hold_and_what_a_person_limited_goes_before(
+        self, harness: Harness
+    ) -> None:
+        limits = LimitSettings(active=7, connections=3)
+        harness.configure(lambda: Settings(limits=limits))
+        await harness.service.limit(LimitChanges(connections=5))
+        assert await harness.service.reload() == []
+        in_force = await harness.service.limit(LimitChanges())
+        assert (in_force.active, in_force.connections) == (7, 5)
+
+    async def test_what_holds_only_from_the_next_start_is_named_until_then(
+        self, harness: Harness
+    ) -> None:
+        harness.configure(lambda: Settings(network=NetworkSettings(read_timeout=5.0)))
+        for _ in range(2):
+            assert await harness.service.reload() == ["network.read_timeout"]
+
+    async def test_settings_that_cannot_be_read_change_nothing(self, harness: Harness) -> None:
+        def broken() -> Settings:
+            raise ConfigError("config.toml is not valid TOML")
+
+        harness.configure(broken)
+        before = await harness.service.limit(LimitChanges())
+        await raises(ErrorCode.CONFIG, harness.service.reload())
+        assert await harness.service.limit(LimitChanges()) == before
 
 
 class TestEvents:

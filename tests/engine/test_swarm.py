@@ -156,6 +156,49 @@ async def test_ranges_with_the_wrong_bytes_are_found_at_the_seams(
     assert "do not fit together" in notes(done)
 
 
+async def test_a_stretch_that_was_taken_over_is_compared_with_what_lies_before_it(
+    house: House, fault_server: FaultServer
+) -> None:
+    # The first connection is slow and of one version, what takes over its rest of another: the
+    # slow one never gets to compare the seam, because it is given up there.
+    async def two_versions(request: Request, writer: asyncio.StreamWriter) -> bool:
+        start = int((request.range or "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        if start == 0:
+            slow = File(content=DATA[: 1 << 20], rate=600_000, fail_after=1 << 19)
+            return await fault_server.answer(request, writer, slow)
+        return await fault_server.answer(request, writer, File(content=OTHER[: 1 << 20]))
+
+    limits = LimitSettings(connections=2, min_split="512k")
+    engine = await house.engine(dataclasses.replace(SETTINGS, limits=limits))
+    done = await fetch(engine, house.request(fault_server.script("a", two_versions)))
+    assert done.status is Status.FAILED
+    assert house.names() == ["a.part"]
+
+
+async def test_what_was_not_compared_before_a_pause_is_compared_after_it(
+    house: House, fault_server: FaultServer
+) -> None:
+    versions = {"first": DATA, "others": OTHER}
+
+    async def two_versions(request: Request, writer: asyncio.StreamWriter) -> bool:
+        start = int((request.range or "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        content_ = versions["others" if start else "first"][: 1 << 20]
+        rate = 300_000 if start == 0 else None
+        return await fault_server.answer(request, writer, File(content=content_, rate=rate))
+
+    limits = LimitSettings(connections=2, min_split="512k")
+    engine = await house.engine(dataclasses.replace(SETTINGS, limits=limits))
+    url = fault_server.script("a", two_versions)
+    (download,) = await engine.add([house.request(url)])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > (1 << 19))
+    await engine.pause([download.id])
+    versions["others"] = DATA
+    await engine.resume([download.id])
+    done = await settled(engine, download)
+    assert done.status is Status.COMPLETED
+    assert house.content("a") == DATA[: 1 << 20]
+
+
 async def test_a_file_interrupted_on_many_connections_is_resumed_without_its_parts(
     house: House, fault_server: FaultServer
 ) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.policy.filename import LIMIT, alternatives, safe_name, suggest
+from core.domain.names import LIMIT, safe_name
+from core.policy.filename import alternatives, suggest
 
 
 @pytest.mark.parametrize(

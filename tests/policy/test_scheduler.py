@@ -51,6 +51,19 @@ def test_a_delayed_download_waits_and_says_until_when() -> None:
     assert (late.start, late.wake_at) == (("0001",), None)
 
 
+def test_delays_that_are_brought_forward_end_that_much_earlier() -> None:
+    scheduler = Scheduler()
+    scheduler.wait(download(1), not_before=100.0)
+    scheduler.wait(download(2), not_before=40.0)
+    scheduler.wait(download(3))
+    assert scheduler.hasten(60.0) == {"0001": 40.0, "0002": -20.0}
+    due = assign(scheduler, active=4, now=0.0)
+    assert (due.start, due.wake_at) == (("0002", "0003"), 40.0)
+    assert scheduler.hasten(0.0) == {"0001": 40.0}
+    assert scheduler.hasten(40.0)["0001"] < 0
+    assert assign(scheduler, active=4, now=0.0).start == ("0001",)
+
+
 def test_a_delay_does_not_hold_up_the_others() -> None:
     scheduler = Scheduler()
     scheduler.wait(download(1), not_before=10.0)

@@ -20,7 +20,23 @@ class SegmentMapMachine(RuleBasedStateMachine):
         cuts = sorted(data.draw(st.sets(st.integers(0, limit), max_size=8)))
         done = [Segment(a, b) for a, b in zip(cuts[::2], cuts[1::2], strict=False)]
         self.map = SegmentMap.plan(total, done)
-        self.written = {at for s in done for at in range(s.start, s.end or 0)}
+        self.claimed: list[Claim] = []
+        self.compared: set[int] = set()
+        self.reopened: set[int] = set()
+        # Which answer every byte came from; of what a record says nobody knows.
+        self.author: dict[int, object] = {}
+        for segment in done:
+            self.author |= dict.fromkeys(range(segment.start, segment.end or 0), segment.start)
+
+    @property
+    def written(self) -> set[int]:
+        return set(self.author)
+
+    def wrote(self, claim: Claim, count: int) -> None:
+        if not any(claim is other for other in self.claimed):
+            self.claimed.append(claim)  # alive, so that its id stays its own
+        for at in range(claim.position, claim.position + count):
+            self.author[at] = ("claim", id(claim))
 
     @rule()
     def claim(self) -> None:
@@ -40,8 +56,8 @@ class SegmentMapMachine(RuleBasedStateMachine):
         wrote = int(allowed * part)
         fresh = set(range(claim.position, claim.position + wrote))
         assert not fresh & self.written
+        self.wrote(claim, wrote)
         self.map.advance(claim, wrote)
-        self.written |= fresh
 
     @precondition(lambda self: self.map.claims)
     @rule(data=st.data(), size=st.integers(1, 80))
@@ -50,7 +66,7 @@ class SegmentMapMachine(RuleBasedStateMachine):
         allowed = self.map.reserve(claim, size)
         self.map.split(1)
         assert claim.end is None or claim.position + allowed <= claim.end
-        self.written |= set(range(claim.position, claim.position + allowed))
+        self.wrote(claim, allowed)
         self.map.advance(claim, allowed)
 
     @rule(
@@ -91,6 +107,32 @@ class SegmentMapMachine(RuleBasedStateMachine):
     def release(self, data: st.DataObject) -> None:
         self.map.release(data.draw(st.sampled_from(self.map.claims)))
 
+    @precondition(lambda self: self.map.claims)
+    @rule(data=st.data())
+    def compare_what_lies_before(self, data: st.DataObject) -> None:
+        claim = data.draw(st.sampled_from(self.map.claims))
+        if claim.begins is not None and self.map.done_before(claim.position):
+            self.compared.add(claim.position)
+            claim.begins = None
+
+    @precondition(lambda self: self.map.doubts)
+    @rule(data=st.data())
+    def compare_a_seam(self, data: st.DataObject) -> None:
+        offset = data.draw(st.sampled_from(sorted(self.map.doubts)))
+        if offset - 1 in self.author:
+            self.map.trust(offset)
+            self.compared.add(offset)
+
+    @precondition(lambda self: self.map.is_complete)
+    @rule()
+    def reopen(self) -> None:
+        gaps = self.map.doubts - self.reopened
+        assert self.map.reopen() is bool(gaps)
+        self.reopened |= gaps
+        for offset in gaps:
+            del self.author[offset - 1]
+            self.compared -= {offset - 1, offset}
+
     @precondition(lambda self: self.map.total is None)
     @rule(extra=st.integers(0, 50))
     def end(self, extra: int) -> None:
@@ -123,6 +165,26 @@ class SegmentMapMachine(RuleBasedStateMachine):
         assert covered == self.written
         assert self.map.bytes_done == len(self.written)
         assert self.map.is_complete == (self.map.total == len(self.written))
+
+    @invariant()
+    def no_two_answers_meet_unseen(self) -> None:
+        if not hasattr(self, "map"):
+            return
+        meeting = {
+            at
+            for at, author in self.author.items()
+            if at - 1 in self.author and self.author[at - 1] != author
+        }
+        assert meeting - self.compared <= self.map.doubts
+
+    @invariant()
+    def a_record_leaves_a_gap_before_every_doubt(self) -> None:
+        if not hasattr(self, "map"):
+            return
+        proved = {at for s in self.map.proved for at in range(s.start, s.end or 0)}
+        assert proved == self.written - {doubt - 1 for doubt in self.map.doubts}
+        again = SegmentMap.plan(self.map.total, self.map.proved)
+        assert self.map.doubts & proved <= again.doubts
 
 
 TestSegmentMap = SegmentMapMachine.TestCase

@@ -10,6 +10,7 @@ from core.domain.settings import ScreenSettings, Settings
 from tests.fakes import FakeService
 from tui.app import WinchApp
 from tui.feed import Connect
+from tui.terminal_features import Terminal
 
 NOW = datetime(2025, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -43,15 +44,17 @@ def sample(number: int = 1, **changes: object) -> Download:
     return download.replace(**changes)
 
 
-def app_for(service: FakeService, **screen: object) -> WinchApp:
+def app_for(
+    service: FakeService, *, terminal: Terminal | None = None, **screen: object
+) -> WinchApp:
     """Return the program before a service, with a clock that stands still."""
-    return app_with(_always(service), **screen)
+    return app_with(_always(service), terminal=terminal, **screen)
 
 
-def app_with(connect: Connect, **screen: object) -> WinchApp:
+def app_with(connect: Connect, *, terminal: Terminal | None = None, **screen: object) -> WinchApp:
     """Return the program with any way to connect; it repaints as often as it can."""
     settings = Settings(screen=ScreenSettings(**({"refresh": 60.0} | screen)))  # type: ignore[arg-type]
-    return WinchApp(connect, settings, directory="/data", now=lambda: NOW)
+    return WinchApp(connect, settings, directory="/data", terminal=terminal, now=lambda: NOW)
 
 
 async def queue(service: FakeService, *names: str, status: Status = Status.PENDING) -> list[str]:
@@ -65,6 +68,11 @@ async def queue(service: FakeService, *names: str, status: Status = Status.PENDI
         for download in added:
             service.change(download.id, status=status, wait_reason=None)
     return [download.id for download in added]
+
+
+def asked(service: FakeService) -> list[tuple[str, tuple[str, ...] | None]]:
+    """Return what was asked of a service, but for the limits: the screen looks by itself."""
+    return [call for call in service.calls if call != ("limit", None)]
 
 
 def screen_text(app: WinchApp) -> str:

@@ -9,11 +9,12 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from core.domain.errors import ErrorCode, ErrorInfo
-from core.domain.events import Added, Changed, ProgressBatch, Removed, Snapshot
+from core.domain.events import Added, Changed, Event, ProgressBatch, Removed, Snapshot
 from core.domain.models import Download, Phase, Progress, Status, WaitReason
 from tests.tui.samples import FORBIDDEN, HOSTILE, NOW, sample
-from tui.screens.main import MainScreen
+from tui.selection import Selection
 from tui.store import DownloadStore
+from tui.view import View
 from tui.widgets.download_table import DownloadTable
 
 MOVING = {"status": Status.ACTIVE, "phase": Phase.DOWNLOADING, "total_bytes": 4096}
@@ -24,7 +25,9 @@ class RecordingTable(DownloadTable):
 
     def __init__(self, store: DownloadStore) -> None:
         self.time = NOW
-        super().__init__(store, now=self._time)
+        self.view = View(store, now=self._time)
+        self.selection = Selection(self.view, store)
+        super().__init__(store, self.view, self.selection, now=self._time)
         self.is_loaded = True
         self.drawn: list[int] = []
         self.refreshed: list[Region] = []
@@ -53,6 +56,10 @@ class TableApp(App[None]):
     def compose(self) -> ComposeResult:
         yield self.table
 
+    def apply(self, event: Event) -> None:
+        """Let something happen."""
+        self.table.follow(self.store.apply(event))
+
     async def settle(self, pilot: Pilot[None]) -> None:
         """Bring the table up to date and forget what was drawn until then."""
         self.table.update_rows()
@@ -76,7 +83,7 @@ async def test_only_what_is_in_sight_is_drawn() -> None:
         await pilot.pause()
         assert sorted(set(app.table.drawn)) == list(range(24))
         await pilot.press("G")
-        assert app.line(23).startswith("▌· file-49999.iso")
+        assert app.line(23).startswith("▌ · file-49999.iso")
 
 
 async def test_progress_refreshes_the_cells_that_differ_and_no_others() -> None:
@@ -84,11 +91,10 @@ async def test_progress_refreshes_the_cells_that_differ_and_no_others() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await app.settle(pilot)
         progress = {sample(3).id: Progress(bytes_downloaded=1024, rate=10.0, eta=9)}
-        app.store.apply(ProgressBatch(revision=2, progress=progress))
-        app.table.update_rows()
-        columns = {slot.x: slot.column for slot in app.table.slots}
+        app.apply(ProgressBatch(revision=2, progress=progress))
+        names = {s.x + offset: s.column for s in app.table.slots for offset in range(s.width)}
         assert {region.y for region in app.table.refreshed} == {4}
-        assert [columns[region.x] for region in app.table.refreshed] == [
+        assert [names[region.x] for region in app.table.refreshed] == [
             "bar",
             "percent",
             "rate",
@@ -101,10 +107,7 @@ async def test_what_looks_the_same_is_not_drawn_again() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await app.settle(pilot)
         # One byte more: another report, the same picture.
-        app.store.apply(
-            ProgressBatch(revision=2, progress={sample(1).id: Progress(bytes_downloaded=1)})
-        )
-        app.table.update_rows()
+        app.apply(ProgressBatch(revision=2, progress={sample(1).id: Progress(bytes_downloaded=1)}))
         app.table.update_rows()
         await pilot.pause()
         assert app.table.refreshed == []
@@ -115,7 +118,7 @@ async def test_what_is_out_of_sight_costs_no_drawing() -> None:
     app = TableApp(downloads(100))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.settle(pilot)
-        app.store.apply(Changed(revision=2, downloads=(sample(90, name="renamed.iso"),)))
+        app.apply(Changed(revision=2, downloads=(sample(90, name="renamed.iso"),)))
         app.table.update_rows()
         await pilot.pause()
         assert app.table.drawn == []
@@ -163,11 +166,11 @@ async def test_the_cursor_stays_with_its_download_when_rows_come_and_go_above_it
         await app.settle(pilot)
         await pilot.press(*["j"] * 30)
         chosen, top = app.table.cursor_id, app.table.scroll_offset.y
-        app.store.apply(Added(revision=2, downloads=tuple(downloads(5))))
+        app.apply(Added(revision=2, downloads=tuple(downloads(5))))
         await app.settle(pilot)
         assert app.table.cursor_id == chosen
         assert app.table.scroll_offset.y == top + 5
-        app.store.apply(Removed(revision=3, ids=tuple(d.id for d in downloads(3))))
+        app.apply(Removed(revision=3, ids=tuple(d.id for d in downloads(3))))
         await app.settle(pilot)
         assert app.table.cursor_id == chosen
         assert app.table.scroll_offset.y == top + 2
@@ -178,13 +181,13 @@ async def test_the_cursor_goes_to_the_neighbour_of_a_removed_download() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await app.settle(pilot)
         await pilot.press("j", "j")
-        app.store.apply(Removed(revision=2, ids=(sample(0).id, sample(2).id)))
+        app.apply(Removed(revision=2, ids=(sample(0).id, sample(2).id)))
         await app.settle(pilot)
         assert app.table.cursor_id == sample(3).id
-        app.store.apply(Removed(revision=3, ids=(sample(3).id, sample(4).id)))
+        app.apply(Removed(revision=3, ids=(sample(3).id, sample(4).id)))
         await app.settle(pilot)
         assert app.table.cursor_id == sample(1).id
-        app.store.apply(Removed(revision=4, ids=(sample(1).id,)))
+        app.apply(Removed(revision=4, ids=(sample(1).id,)))
         await app.settle(pilot)
         assert app.table.cursor_id is None
         await pilot.press("j", "G", "pagedown")
@@ -196,7 +199,7 @@ async def test_a_list_that_shrinks_below_the_window_is_shown_from_its_start() ->
     async with app.run_test(size=(80, 24)) as pilot:
         await app.settle(pilot)
         await pilot.press("G")
-        app.store.apply(Removed(revision=2, ids=tuple(d.id for d in downloads(97))))
+        app.apply(Removed(revision=2, ids=tuple(d.id for d in downloads(97))))
         await app.settle(pilot)
         assert app.table.scroll_offset.y == 0
         assert app.table.cursor_id == sample(99).id
@@ -229,9 +232,3 @@ async def test_every_line_has_the_width_of_the_window_whatever_it_holds(width: i
             strip = app.table.render_line(y)
             assert strip.cell_length == width
             assert not any(mark in strip.text for mark in FORBIDDEN)
-
-
-def test_the_main_screen_has_an_action_for_every_key_of_the_table() -> None:
-    for owner in (MainScreen, DownloadTable):
-        for binding in owner.BINDINGS:
-            assert hasattr(owner, f"action_{binding.action}")  # type: ignore[union-attr]

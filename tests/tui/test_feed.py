@@ -100,6 +100,15 @@ async def test_the_store_does_not_wait_for_the_repaint() -> None:
         assert harness.messages.empty()
 
 
+async def test_the_store_holds_what_the_daemon_says_once_it_answers() -> None:
+    service = FakeService()
+    (id_,) = await queue(service, "a")
+    service.notice("The disk is full.")
+    async with running(service, interval=3600) as harness:
+        assert id_ in harness.store
+        assert harness.store.notices == ("The disk is full.",)
+
+
 async def test_an_empty_queue_is_news_too() -> None:
     async with running(FakeService(), interval=0) as harness:
         message = await harness.messages.get()

@@ -41,6 +41,22 @@ def test_a_duration_is_written_as_a_clock_would(seconds: float | None, text: str
     assert fmt.duration(seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "just now"),
+        (59, "just now"),
+        (60, "1 min ago"),
+        (3599, "59 min ago"),
+        (3600, "1 h ago"),
+        (47.9 * 3600, "47 h ago"),
+        (3.5 * 86400, "3 d ago"),
+    ],
+)
+def test_the_past_is_told_in_one_unit(seconds: float, text: str) -> None:
+    assert fmt.ago(seconds) == text
+
+
 def test_a_hundred_percent_is_said_of_whole_files_only() -> None:
     assert fmt.percent(999_999_999, 1_000_000_000) == "99%"
     assert fmt.percent(10, 10) == "100%"

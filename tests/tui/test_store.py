@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.events import Added, Changed, Event, ProgressBatch, Removed, Snapshot
-from core.domain.models import Download, DownloadRequest, Progress, Status, WaitReason
-from tests.tui.samples import sample
+from core.domain.models import (
+    Download,
+    DownloadRequest,
+    Interruption,
+    Progress,
+    Status,
+    WaitReason,
+)
+from tests.tui.samples import NOW, sample
 from tui.store import DownloadStore
 
 
@@ -47,6 +54,18 @@ def test_a_download_that_moves_in_the_queue_moves_its_row() -> None:
     assert store.apply(Changed(revision=2, downloads=(moved,))) == {moved.id}
     assert ids(store) == [sample(2).id, moved.id, sample(3).id]
     assert store.download(moved.id) is moved
+
+
+def test_interrupted_are_those_that_wait_for_a_decision_in_the_order_of_the_rows() -> None:
+    was = {"interrupted": Interruption(at=NOW)}
+    late, early = sample(3, status=Status.PAUSED, **was), sample(1, status=Status.PAUSED, **was)
+    goes_on, by_hand = sample(2, **was), sample(4, status=Status.PAUSED)
+    store = filled(late, early, goes_on, by_hand)
+    assert store.interrupted == [early.id, late.id]
+    store.apply(Changed(revision=2, downloads=(early.replace(status=Status.PENDING),)))
+    assert store.interrupted == [late.id]
+    store.apply(Removed(revision=3, ids=(late.id,)))
+    assert store.interrupted == []
 
 
 def test_progress_names_only_those_that_look_different() -> None:

@@ -42,7 +42,11 @@ COMMANDS: dict[str, Command] = {
         "list the downloads",
         "tui.cli.listing:ls",
         options.ls,
-        ("winch ls --status failed", "winch ls --json | jq -r '.[].name'"),
+        (
+            "winch ls --status failed",
+            "winch ls 'iso size:>1G !status:done' --sort size",
+            "winch ls --json | jq -r '.[].name'",
+        ),
     ),
     "show": Command(
         "show one download in full", "tui.cli.listing:show", options.show, ("winch show 3f",)
@@ -50,11 +54,18 @@ COMMANDS: dict[str, Command] = {
     "pause": Command(
         "stop downloads and keep what they have",
         "tui.cli.queue:pause",
-        options.ids,
-        ("winch pause 3f a0", "winch pause --all"),
+        options.pause,
+        ("winch pause 3f a0", "winch pause --all", "winch pause --queue"),
     ),
     "resume": Command(
-        "let paused downloads go on", "tui.cli.queue:resume", options.ids, ("winch resume --all",)
+        "let paused downloads go on",
+        "tui.cli.queue:resume",
+        options.resume,
+        (
+            "winch resume --all",
+            "winch resume --all --older-than 24h --limit 5",
+            "winch resume --queue",
+        ),
     ),
     "retry": Command(
         "try failed downloads again now", "tui.cli.queue:retry", options.ids, ("winch retry --all",)
@@ -78,10 +89,21 @@ COMMANDS: dict[str, Command] = {
         ("winch move 3f --top", "winch move 3f a0 --to 2"),
     ),
     "set": Command(
-        "change priority and limits of downloads, also while they run",
+        "change priority, limits and URL of downloads, also while they run",
         "tui.cli.queue:change",
         options.change,
-        ("winch set 3f --limit 500k", "winch set 3f a0 --priority 5 -x 4", "winch set 3f --now"),
+        (
+            "winch set 3f --limit 500k",
+            "winch set 3f a0 --priority 5 -x 4",
+            "winch set 3f --now",
+            "winch set 3f --url https://mirror.example.org/disk.iso",
+        ),
+    ),
+    "verify": Command(
+        "read finished files again and compare them with their checksums",
+        "tui.cli.verify:run",
+        options.verify,
+        ("winch verify 3f a0",),
     ),
     "limit": Command(
         "show or change the limits of all downloads together",
@@ -94,6 +116,45 @@ COMMANDS: dict[str, Command] = {
         "tui.cli.get:wait",
         options.wait,
         ("winch add https://example.org/a.zip && winch wait",),
+    ),
+    "export": Command(
+        "write the queue as JSON",
+        "tui.cli.transport:export",
+        options.export,
+        ("winch export queue.json", "winch export | ssh host winch import -"),
+    ),
+    "import": Command(
+        "queue what was exported; what is in the list already is left alone",
+        "tui.cli.transport:import_",
+        options.import_,
+        ("winch import queue.json -d /data",),
+    ),
+    "history": Command(
+        "what was downloaded, or tried, and how it went",
+        "tui.cli.history:run",
+        options.history,
+        (
+            "winch history --failed --since 7d",
+            "winch history export attempts.jsonl",
+            "winch history clear",
+        ),
+    ),
+    "stats": Command(
+        "figures of the last days: how much, how fast, what failed",
+        "tui.cli.stats:run",
+        options.stats,
+        ("winch stats --days 30",),
+    ),
+    "clean": Command(
+        "remove what nothing needs any more: part files and records of no download",
+        "tui.cli.clean:run",
+        options.clean,
+        ("winch clean --dry-run",),
+    ),
+    "doctor": Command(
+        "look whether all is well: places, list, disks, daemon, machine, terminal",
+        "tui.cli.doctor:run",
+        options.doctor,
     ),
     "daemon": Command(
         "run, start, stop or ask the daemon",

@@ -16,6 +16,7 @@ from tui.cli.client import connected
 from tui.cli.records import dump, timestamp
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
+from tui.cli.wording import HELD, overall
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,6 +64,7 @@ async def _status(*, as_json: bool) -> int:
 
 def status_record(status: ServiceStatus) -> dict[str, object]:
     """Return the daemon's state as the object that scripts read."""
+    totals = status.totals
     return {
         "running": True,
         "pid": status.pid,
@@ -72,6 +74,16 @@ def status_record(status: ServiceStatus) -> dict[str, object]:
         "counts": status.counts,
         "rate": round(status.rate) if status.rate else None,
         "clients": status.clients,
+        "paused": status.paused,
+        "totals": {
+            "files": totals.files,
+            "files_done": totals.files_done,
+            "bytes_done": totals.bytes_done,
+            "bytes_total": totals.bytes_total,
+            "unsized": totals.unsized,
+            "rate": round(totals.rate) if totals.rate else None,
+            "eta": None if totals.eta is None else round(totals.eta),
+        },
         "notices": list(status.notices),
     }
 
@@ -84,6 +96,8 @@ def status_lines(status: ServiceStatus) -> list[str]:
         f"running     {what}, process {status.pid}, winch {fmt.clean(status.version)}",
         f"since       {status.started_at.astimezone().strftime('%Y-%m-%d %H:%M:%S')}",
         f"downloads   {counts or 'none'}",
+        *([f"overall     {overall(status.totals)}"] if status.totals.files else []),
+        *([f"queue       {HELD.removeprefix('the queue is ')}"] if status.paused else []),
         f"rate        {fmt.rate(status.rate)}",
         f"clients     {status.clients}",
         *(f"notice      {fmt.clean(notice)}" for notice in status.notices),

@@ -18,7 +18,9 @@ _NONE_YET = Progress()
 class Following:
     """Some downloads, in the order they were asked for, and what became of them."""
 
-    def __init__(self, downloads: Iterable[Download]) -> None:
+    def __init__(self, downloads: Iterable[Download], *, embedded: bool = False) -> None:
+        self._embedded = embedded
+        self._paused = False
         self._downloads = {download.id: download for download in downloads}
         self._progress: dict[str, Progress] = {}
         self._removed: set[str] = set()
@@ -31,7 +33,8 @@ class Following:
         What is about other downloads is ignored.
         """
         match event:
-            case Snapshot(downloads=downloads, progress=progress):
+            case Snapshot(downloads=downloads, progress=progress, paused=paused):
+                self._paused = paused
                 self._advance(progress)
                 gone = set(self._downloads) - {download.id for download in downloads}
                 return self._update(downloads) + self._remove(gone)
@@ -42,7 +45,8 @@ class Following:
             case ProgressBatch(progress=progress):
                 self._advance(progress)
                 return []
-            case Noticed():
+            case Noticed(paused=paused):
+                self._paused = paused
                 return []
 
     def __iter__(self) -> Iterator[Download]:
@@ -62,6 +66,11 @@ class Following:
     def has_ended(self, id: str) -> bool:  # noqa: A002
         """Tell whether nothing more will happen to a download of itself."""
         return id not in self._unfinished
+
+    @property
+    def is_held(self) -> bool:
+        """Whether they wait for the queue as a whole; a command's own downloads never do."""
+        return self._paused and not self._embedded
 
     @property
     def is_done(self) -> bool:

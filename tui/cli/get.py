@@ -24,6 +24,7 @@ from tui.cli.records import dump, record
 from tui.cli.requests import from_arguments
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say, sentence
+from tui.cli.wording import HELD
 from tui.format import short_id
 
 _MOST_IDS = 4
@@ -57,7 +58,8 @@ class _Get:
             # Shielded: once asked for, we have to know the ids to be able to pause them.
             adding = asyncio.ensure_future(service.add(requests))
             try:
-                self._following = following = Following(await asyncio.shield(adding))
+                downloads = await asyncio.shield(adding)
+                self._following = following = Following(downloads, embedded=session is not None)
                 if session:
                     return await self._run_embedded(session, following, stack)
                 await follow_on(stack, following, self._display, self._on_end)
@@ -160,5 +162,7 @@ async def _wait(args: argparse.Namespace) -> int:
             every = await service.downloads()
             views = [view for view in every if not view.download.status.is_settled]
         following = Following(view.download for view in views)
+        if following.unfinished and (await service.status()).paused:
+            say(HELD)
         await follow_on(stack, following, lambda: display(quiet=True))
         return following.exit_code

@@ -21,14 +21,7 @@ _SOURCES = {
 
 def run(args: argparse.Namespace) -> int:
     """Change what was named and print the limits in force."""
-    reset = args.rate == "auto"
-    changes = LimitChanges(
-        rate=None if args.rate is None or reset else parse_rate(args.rate) or 0,
-        active=args.active,
-        connections=args.connections,
-        connections_per_host=args.per_host,
-        reset=reset,
-    )
+    changes = changes_of(args)
 
     async def ask() -> int:
         async with connected() as service:
@@ -38,6 +31,18 @@ def run(args: argparse.Namespace) -> int:
         return 0
 
     return Signals().run(ask())
+
+
+def changes_of(args: argparse.Namespace) -> LimitChanges:
+    """Return what is to be changed; raises UsageError."""
+    reset = args.rate == "auto"
+    return LimitChanges(
+        rate=None if args.rate is None or reset else parse_rate(args.rate) or 0,
+        active=args.active,
+        connections=args.connections,
+        connections_per_host=args.per_host,
+        reset=reset,
+    )
 
 
 def record(limits: Limits) -> dict[str, object]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
+from rich.cells import cell_len
+
+from core.domain.errors import UsageError
 from core.domain.models import DownloadRequest, DownloadView
 from core.domain.redact import redact_url
 from tui import format as fmt
@@ -13,8 +17,10 @@ from tui.cli.client import connected
 from tui.cli.records import dump, record
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say
-from tui.cli.wording import amount, state
+from tui.cli.wording import HELD, amount, overall, state
 from tui.columns import bytes_done, is_moving
+from tui.filter import Filter, FilterError, parse
+from tui.ordering import Order, SortKey
 
 _TITLES = ("ID", "STATUS", "DONE", "SIZE", "RATE", "ETA", "NAME")
 _RIGHT = {"DONE", "SIZE", "RATE", "ETA"}
@@ -22,24 +28,33 @@ _GAP = "  "
 
 
 def ls(args: argparse.Namespace) -> int:
-    """List the downloads in the order of the queue."""
+    """List the downloads, or those that are asked for, in the order of the queue or another."""
+    wanted, order = _filter(args.filter), _order(args.sort, is_reversed=args.reverse)
 
     async def ask() -> int:
         async with connected() as service:
-            notices = (await service.status()).notices
+            status = await service.status()
+            now = datetime.now(UTC)
             views = [
                 view
                 for view in await service.downloads()
                 if args.status is None or view.download.status == args.status
+                if wanted.matches(view.download, view.progress, now)
             ]
+        views.sort(key=lambda view: order.place(view.download, view.progress))
+        is_part = args.status is not None or not wanted.is_empty
         if args.json:
             out(dump([record(view) for view in views]))
         elif views:
             for line in table(views, columns()):
                 out(line)
         else:
-            say("no downloads")
-        for notice in notices:
+            say("no downloads match" if is_part else "no downloads")
+        if views and not is_part and not args.json and columns() is not None:
+            say(overall(status.totals))
+        if status.paused:
+            say(HELD)
+        for notice in status.notices:
             say(fmt.clean(notice))
         return 0
 
@@ -60,6 +75,13 @@ def show(args: argparse.Namespace) -> int:
         return 0
 
     return Signals().run(ask())
+
+
+def pointed_out(text: str, error: FilterError) -> list[str]:
+    """Return a filter and below it a line with carets under the mistake."""
+    shown = fmt.clean(text)
+    before, wrong = cell_len(shown[: error.start]), cell_len(shown[error.start : error.end])
+    return [f"  {shown}", f"  {' ' * before}{'^' * max(wrong, 1)}"]
 
 
 def table(views: Sequence[DownloadView], width: int | None) -> list[str]:
@@ -106,6 +128,7 @@ def details(view: DownloadView) -> list[str]:
         ("hint", download.error.hint if download.error else None),
         ("created", _moment(download.created_at)),
         ("started", _moment(download.started_at)),
+        ("interrupted", _moment(download.interrupted.at) if download.interrupted else None),
         ("completed", _moment(download.completed_at)),
     ]
     lines = [f"{label:<12}{fmt.clean(value)}" for label, value in fields if value]
@@ -113,6 +136,27 @@ def details(view: DownloadView) -> list[str]:
         lines.append("timeline")
         lines += [f"  {_moment(e.at)}  {fmt.clean(e.text)}" for e in download.timeline]
     return lines
+
+
+def _filter(words: Sequence[str]) -> Filter:
+    """Return what the words ask for; a mistake is shown in place before it is raised."""
+    text = " ".join(words)
+    try:
+        return parse(text)
+    except FilterError as error:
+        for line in pointed_out(text, error):
+            print(line, file=sys.stderr)
+        raise
+
+
+def _order(name: str, *, is_reversed: bool) -> Order:
+    try:
+        order = Order.natural(SortKey(name.lower()))
+    except ValueError:
+        raise UsageError(
+            f"'{name}' is nothing to sort by", hint=f"there are {', '.join(SortKey)}"
+        ) from None
+    return order.reversed if is_reversed else order
 
 
 def _connections(now: int | None, request: DownloadRequest) -> str | None:

@@ -7,6 +7,7 @@ A traceback is shown with --debug only; without it every failure is one line on 
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -42,12 +43,22 @@ def run(argv: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         return _reader_left()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return _unforeseen(error, debug=debug)
+        say("there is no room for the output; make some, and run it again")
+        _reader_left()
+        return ExitCode.DISK
     except Exception as error:  # the last line of defence: no traceback without --debug
-        if debug:
-            traceback.print_exc()
-        say(f"unexpected {type(error).__name__}: {error}; run it again with --debug to see where")
-        return ExitCode.OTHER
+        return _unforeseen(error, debug=debug)
     return status
+
+
+def _unforeseen(error: Exception, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    say(f"unexpected {type(error).__name__}: {error}; run it again with --debug to see where")
+    return ExitCode.OTHER
 
 
 def _prepare_streams() -> None:

@@ -78,7 +78,22 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def ls(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--status", choices=[s.value for s in Status], help="only these")
+    add = parser.add_argument
+    add(
+        "filter",
+        nargs="*",
+        metavar="FILTER",
+        help="words in name, host or group, and status: size: rate: eta: done: host: group: name:"
+        " age: error: priority: with a value; ! before any of them negates. Quote it for the shell",
+    )
+    add("--status", choices=[s.value for s in Status], help="only these")
+    add(
+        "--sort",
+        metavar="KEY",
+        default="queue",
+        help="queue (the default), name, size, progress, rate, eta, status, age, priority or host",
+    )
+    add("--reverse", action="store_true", help="the last one first")
     json(parser)
 
 
@@ -90,6 +105,25 @@ def show(parser: argparse.ArgumentParser) -> None:
 def ids(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ids", nargs="*", metavar="ID", help="ids, or how they begin")
     parser.add_argument("--all", action="store_true", help="every download that admits it")
+
+
+def pause(parser: argparse.ArgumentParser) -> None:
+    ids(parser)
+    parser.add_argument(
+        "--queue", action="store_true", help="the queue as a whole; each download keeps its state"
+    )
+
+
+def resume(parser: argparse.ArgumentParser) -> None:
+    pause(parser)
+    add = parser.add_argument
+    add(
+        "--older-than",
+        metavar="TIME",
+        help="with --all: only those interrupted so long ago, such as 90m, 24h or 3d",
+    )
+    add("--limit", metavar="N", type=positive, help="with --all: at most so many interrupted ones")
+    add("--fresh", action="store_true", help="forget what is here and fetch them from byte 0")
 
 
 def rm(parser: argparse.ArgumentParser) -> None:
@@ -124,7 +158,12 @@ def change(parser: argparse.ArgumentParser) -> None:
         help="at most so many at once; 0 is what the settings say",
     )
     add("--group", metavar="NAME", help="a name for what belongs together; '' for none")
+    add("--url", metavar="URL", help="fetch it from there and keep what is here; with one ID only")
     add("--now", action="store_true", help="start at once; the last of the running ones makes room")
+
+
+def verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="+", metavar="ID", help="ids, or how they begin")
 
 
 def limit(parser: argparse.ArgumentParser) -> None:
@@ -145,6 +184,57 @@ def limit(parser: argparse.ArgumentParser) -> None:
 def wait(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ids", nargs="*", metavar="ID", help="ids, or how they begin")
     parser.add_argument("--all", action="store_true", help="all that are unfinished (the default)")
+
+
+def export(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", nargs="?", default="-", metavar="FILE", help="where to; - is stdout (the default)")
+    add("--all", action="store_true", help="completed and cancelled ones too, for the record")
+    add("--no-secrets", action="store_true", help="leave out headers, logins and tokens")
+    add("--force", action="store_true", help="overwrite FILE whatever it is")
+
+
+def import_(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", metavar="FILE", help="what 'winch export' wrote; - is stdin")
+    add("-d", "--directory", metavar="DIR", help="where all files go, instead of where they went")
+    add("--overwrite", action="store_true", help="let those that say so overwrite what exists")
+
+
+def history(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "words",
+        nargs="*",
+        metavar="TEXT",
+        help="only attempts with this in their name, URL, host or group. Or one of: 'export FILE':"
+        " write them all, the oldest first, as a JSON array to FILE (- is stdout); 'clear': forget"
+        " them all",
+    )
+    add("--limit", metavar="N", type=count, help="the newest N (default: 20); 0 is all of them")
+    add("--since", metavar="TIME", help="only what began so long ago or later: 7d, 2026-03-01")
+    add("--failed", action="store_true", help="only what failed, also where a retry followed")
+    add("--jsonl", action="store_true", help="export as JSON Lines, as for a FILE named *.jsonl")
+    add("--force", action="store_true", help="export over a FILE that exists")
+    add("-y", "--yes", action="store_true", help="clear without asking")
+    json(parser)
+
+
+def stats(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--days", metavar="N", type=positive, default=7, help="how many, with today (default: 7)"
+    )
+    json(parser)
+
+
+def clean(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask before data goes")
+    json(parser)
+
+
+def doctor(parser: argparse.ArgumentParser) -> None:
+    json(parser)
 
 
 def daemon(parser: argparse.ArgumentParser) -> None:

@@ -37,6 +37,7 @@ class _Version(argparse.Action):
 
 def _screen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("urls", nargs="*", metavar="URL", help="added before the screen opens")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     parser.add_argument("--version", action=_Version)
 
 
@@ -84,7 +85,7 @@ def _build(name: str | None, command: Command) -> argparse.ArgumentParser:
     examples = "\n".join(["examples:", *(f"  {line}" for line in command.examples)])
     parser = _Parser(
         prog=f"winch {name}" if name else "winch",
-        usage=None if name else "winch [URL ...]\n       winch COMMAND ...",
+        usage=None if name else "winch [--no-mouse] [URL ...]\n       winch COMMAND ...",
         description=f"{command.summary[0].upper()}{command.summary[1:]}."
         if name
         else "A keyboard-driven download manager for the terminal.",

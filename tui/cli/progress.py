@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
-from core.domain.models import TELLING, Download, Status
+from core.domain.models import STUCK, TELLING, Download, Status
 from tui import format as fmt
 from tui.cli.following import Following
 from tui.cli.terminal import can_redraw, say
-from tui.cli.wording import amount, ending, state, success
+from tui.cli.wording import HELD, amount, ending, state, success
 
 REDRAW_INTERVAL = 0.25  # seconds
 _REPORT_INTERVAL = 10.0  # seconds between plain lines about one download, or …
@@ -119,9 +119,13 @@ class Reports:
         self._only_ends = only_ends or quiet
         self._now = now
         self._reported: dict[str, _Reported] = {}
+        self._was_held = False
 
     def update(self, following: Following) -> None:
         """Write the lines that are due."""
+        was_held, self._was_held = self._was_held, following.is_held
+        if following.is_held and not was_held and not self._only_ends:
+            self._write(HELD)
         for download in following:
             reported = self._reported.setdefault(download.id, _Reported())
             was_ended, reported.ended = reported.ended, following.has_ended(download.id)
@@ -131,6 +135,8 @@ class Reports:
                 self._end(download, removed=following.is_removed(download.id))
             elif not self._only_ends:
                 self._between(download, following, reported)
+            elif self._quiet:
+                self._stuck(download, following, reported)
 
     def close(self, following: Following) -> None:
         """Write what is still to be said; there is nothing to tidy up."""
@@ -141,6 +147,14 @@ class Reports:
             self._write(ending(download, removed=removed))
         elif not self._quiet:
             self._write(success(download))
+
+    def _stuck(self, download: Download, following: Following, reported: _Reported) -> None:
+        """Say even to those who want to hear errors only what may never end by itself."""
+        words = state(download, following.progress(download.id))
+        if download.wait_reason in STUCK and words != reported.state:
+            why = f": {download.error.message}" if download.error is not None else ""
+            self._write(f"{download.name}: waits, {words}{why}")
+        reported.state = words
 
     def _between(self, download: Download, following: Following, reported: _Reported) -> None:
         progress = following.progress(download.id)
@@ -169,10 +183,12 @@ def live_lines(following: Following, *, columns: int, rows: int) -> list[str]:
     """
     unfinished = following.unfinished
     shown = [download for download in unfinished if _is_worth_a_line(download)]
-    most = max(1, min(_MOST_LINES, rows - 2))
+    most = max(1, min(_MOST_LINES, rows - 2 - following.is_held))
     lines = [_line(download, following) for download in shown[:most]]
     if len(following) > 1:
         lines.append(_summary(following, unfinished))
+    if following.is_held and unfinished:
+        lines.append(HELD)
     return [fmt.fit(line, max(1, columns - 1)).rstrip() for line in lines]
 
 

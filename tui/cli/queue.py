@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from core import launcher
 from core.domain.errors import ExitCode, StoppedError, UsageError
-from core.domain.models import Download, Status
+from core.domain.models import Download, DownloadView, Status
 from core.domain.service import Changes, DownloadService, MoveTo, Outcome
-from core.domain.units import parse_rate
+from core.domain.units import parse_duration, parse_rate
 from tui.cli.client import connected
 from tui.cli.records import dump, record
-from tui.cli.requests import from_arguments
+from tui.cli.requests import check_url, from_arguments
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say, sentence
+from tui.cli.wording import HELD, counted
 from tui.format import short_id
 
 _Change = Callable[[DownloadService], Awaitable[Outcome]]
+_Changing = tuple[str, _Change]
+"""A change, and the word for what was done to the downloads."""
 
 
 def add(args: argparse.Namespace) -> int:
@@ -32,6 +36,7 @@ def add(args: argparse.Namespace) -> int:
     async def ask() -> int:
         async with connected() as service:
             added = {download.id: download for download in await service.add(requests)}
+            await _tell_if_held(service, added.values())
             if not args.json:
                 for id_ in added:
                     out(short_id(id_))
@@ -46,39 +51,98 @@ def add(args: argparse.Namespace) -> int:
 
 
 def pause(args: argparse.Namespace) -> int:
-    """Stop downloads and keep what they have."""
+    """Stop downloads, or the queue as a whole, and keep what they have."""
+    if args.queue:
+        return _hold(args, paused=True)
+    return _change(*pausing(args))
+
+
+def pausing(args: argparse.Namespace) -> _Changing:
+    """Return the change that `pause` is for downloads; raises UsageError."""
     ids = _chosen(args)
-    return _change("paused", lambda service: service.pause(ids))
+    return "paused", lambda service: service.pause(ids)
 
 
 def resume(args: argparse.Namespace) -> int:
-    """Let paused downloads go on."""
+    """Let paused downloads or the queue go on, or with --fresh any not whole begin anew."""
+    return _hold(args, paused=False) if args.queue else _change(*resuming(args))
+
+
+def resuming(args: argparse.Namespace) -> _Changing:
+    """Return the change that `resume` is for downloads; raises UsageError."""
     ids = _chosen(args)
-    return _change("resumed", lambda service: service.resume(ids))
+    age = 0.0 if args.older_than is None else parse_duration(args.older_than)
+    is_narrowed = args.older_than is not None or args.limit is not None
+    if is_narrowed and not args.all:
+        raise UsageError("--older-than and --limit narrow --all", hint="name ids, or --all")
+
+    async def ask(service: DownloadService) -> Outcome:
+        chosen = ids
+        if is_narrowed:
+            chosen = interrupted(await service.downloads(), age, datetime.now(UTC))[: args.limit]
+        elif ids is None and args.fresh:
+            every = [view.download for view in await service.downloads()]
+            chosen = [d.id for d in every if d.status is Status.PAUSED]
+        if args.fresh and chosen is not None:
+            return await service.start_fresh(chosen)
+        return await service.resume(chosen)
+
+    return "started afresh" if args.fresh else "resumed", ask
+
+
+def interrupted(views: Iterable[DownloadView], age: float, now: datetime) -> list[str]:
+    """Return the ids of those that wait since an interruption `age` seconds ago or earlier."""
+    return [
+        view.download.id
+        for view in views
+        if view.download.status is Status.PAUSED
+        and view.download.interrupted is not None
+        and (now - view.download.interrupted.at).total_seconds() >= age
+    ]
 
 
 def retry(args: argparse.Namespace) -> int:
     """Try failed downloads again now."""
+    return _change(*retrying(args))
+
+
+def retrying(args: argparse.Namespace) -> _Changing:
+    """Return the change that `retry` is; raises UsageError."""
     ids = _chosen(args)
-    return _change("retried", lambda service: service.retry(ids))
+    return "retried", lambda service: service.retry(ids)
 
 
 def cancel(args: argparse.Namespace) -> int:
     """Give downloads up and keep their part files."""
+    return _change(*cancelling(args))
+
+
+def cancelling(args: argparse.Namespace) -> _Changing:
+    """Return the change that `cancel` is; raises UsageError."""
     ids = _chosen(args)
-    return _change("cancelled", lambda service: service.cancel(ids))
+    return "cancelled", lambda service: service.cancel(ids)
 
 
 def move(args: argparse.Namespace) -> int:
     """Move downloads within the queue."""
+    return _change(*moving(args))
+
+
+def moving(args: argparse.Namespace) -> _Changing:
+    """Return the change that `move` is; raises UsageError."""
     if not args.ids:
         raise UsageError("there is nothing to move", hint="name downloads by their ids")
     to = args.to if isinstance(args.to, int) else MoveTo(args.to)
-    return _change("moved", lambda service: service.move(args.ids, to))
+    return "moved", lambda service: service.move(args.ids, to)
 
 
 def change(args: argparse.Namespace) -> int:
     """Change what was asked for of downloads, which holds at once for those that run too."""
+    return _change(*changing(args))
+
+
+def changing(args: argparse.Namespace) -> _Changing:
+    """Return the change that `set` is; raises UsageError."""
     if not args.ids:
         raise UsageError("there is nothing to change", hint="name downloads by their ids")
     changes = Changes(
@@ -87,16 +151,21 @@ def change(args: argparse.Namespace) -> int:
         connections=args.connections,
         group=args.group,
     )
-    if changes == Changes() and not args.now:
+    if changes == Changes() and not args.now and args.url is None:
         raise UsageError("there is no change", hint="see 'winch set --help'")
+    if args.url is not None and len(args.ids) > 1:
+        raise UsageError(f"--url fits one download, but {len(args.ids)} were named")
+    url = None if args.url is None else check_url(args.url)
 
     async def ask(service: DownloadService) -> Outcome:
         outcome = Outcome()
         if changes != Changes():
             outcome = await service.set(args.ids, changes)
-        return await service.start_now(args.ids) if args.now else outcome
+        if url is not None:
+            outcome = await service.replace_url(args.ids[0], url)
+        return await service.start_now(args.ids) if args.now and not outcome.refused else outcome
 
-    return _change("changed", ask)
+    return "changed", ask
 
 
 def rm(args: argparse.Namespace) -> int:
@@ -115,7 +184,7 @@ def rm(args: argparse.Namespace) -> int:
             removal = await service.remove([d.id for d in chosen], files=args.files)
         for path in removal.kept_files:
             say(f"kept {path}")
-        say(_counted("removed", len(removal.removed)))
+        say(f"removed {counted(len(removal.removed))}")
         return ExitCode.OK
 
     return Signals().run(ask())
@@ -132,17 +201,34 @@ def _change(participle: str, change: _Change) -> int:
     async def ask() -> int:
         async with connected() as service:
             outcome = await change(service)
+            await _tell_if_held(service, outcome.changed)
         for refusal in outcome.refused:
             say(f"{short_id(refusal.id)}: {sentence(refusal.error)}")
         if outcome.changed or not outcome.refused:
-            say(_counted(participle, len(outcome.changed)))
+            say(f"{participle} {counted(len(outcome.changed))}")
         return ExitCode.OTHER if outcome.refused else ExitCode.OK
 
     return Signals().run(ask())
 
 
-def _counted(participle: str, count: int) -> str:
-    return f"{participle} {count} download{'' if count == 1 else 's'}"
+def _hold(args: argparse.Namespace, *, paused: bool) -> int:
+    others = (getattr(args, name, None) for name in ("ids", "all", "older_than", "limit", "fresh"))
+    if any(others):
+        raise UsageError("--queue is for the queue as a whole", hint="it stands alone")
+
+    async def ask() -> int:
+        async with connected() as service:
+            await service.hold(paused)
+        say(HELD if paused else "the queue goes on")
+        return ExitCode.OK
+
+    return Signals().run(ask())
+
+
+async def _tell_if_held(service: DownloadService, downloads: Iterable[Download]) -> None:
+    """Say why downloads that could run do not."""
+    if any(d.status is Status.PENDING for d in downloads) and (await service.status()).paused:
+        say(HELD)
 
 
 async def _find(service: DownloadService, ids: Sequence[str] | None) -> list[Download]:

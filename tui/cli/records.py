@@ -1,4 +1,4 @@
-"""The JSON object that stands for a download in `ls`, `show`, `add` and `get`: one shape for all.
+"""The JSON objects that stand for a download, an attempt and the statistics: one shape for all.
 
 The names are a contract with scripts: fields are added, never renamed. Sizes are bytes, rates bytes
 per second, durations seconds, times RFC 3339 in UTC; what is not known is null.
@@ -7,10 +7,13 @@ per second, durations seconds, times RFC 3339 in UTC; what is not known is null.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 
+from core.domain.history import HistoryEntry, Statistics, Trend
 from core.domain.models import DownloadView
 from core.domain.redact import redact_url
+from core.domain.upkeep import Leftover
 
 
 def record(view: DownloadView) -> dict[str, object]:
@@ -41,7 +44,114 @@ def record(view: DownloadView) -> dict[str, object]:
         "resume_verdict": download.resume_verdict,
         "created_at": timestamp(download.created_at),
         "started_at": timestamp(download.started_at),
+        "updated_at": timestamp(progress.updated_at),
+        "interrupted_at": timestamp(download.interrupted.at if download.interrupted else None),
         "completed_at": timestamp(download.completed_at),
+    }
+
+
+def attempt_record(entry: HistoryEntry) -> dict[str, object]:
+    """Return an attempt as the object that scripts read."""
+    return {
+        "number": entry.number,
+        "id": entry.download,
+        "url": entry.url,
+        "host": entry.host,
+        "name": entry.name,
+        "directory": entry.directory,
+        "group": entry.group,
+        "started_at": timestamp(entry.started_at),
+        "ended_at": timestamp(entry.ended_at),
+        "outcome": entry.end.value,
+        "success": entry.success,
+        "bytes": entry.bytes,
+        "total_bytes": entry.total_bytes,
+        "phases": {phase: round(seconds, 3) for phase, seconds in asdict(entry.phases).items()},
+        "average_rate": _whole(entry.average_rate),
+        "peak_rate": _whole(entry.peak_rate),
+        "retries": entry.retries,
+        "resume_verdict": entry.verdict,
+        "error_code": entry.error_code and entry.error_code.value,
+        "error_message": entry.error_message,
+    }
+
+
+def statistics_record(statistics: Statistics) -> dict[str, object]:
+    """Return the figures of a period as the object that scripts read.
+
+    A figure with a trend is an object with what it is `now` and what it was `before`.
+    """
+    phases = statistics.phases
+    return {
+        "days": statistics.days,
+        "attempts": statistics.attempts,
+        "completed": statistics.completed,
+        "failed": statistics.failed,
+        "retried": statistics.retried,
+        "success_rate": _trend(statistics.success_rate, digits=4),
+        "total_bytes": _trend(statistics.total_bytes),
+        "average_rate": _trend(statistics.average_rate),
+        "best_rate": _whole(statistics.best_rate),
+        "phases": {
+            "connecting": _trend(phases.connecting, digits=3),
+            "downloading": _trend(phases.downloading, digits=3),
+            "verifying": _trend(phases.verifying, digits=3),
+            "finalizing": _trend(phases.finalizing, digits=3),
+        },
+        "failures": [
+            {
+                "error_code": failure.code.value,
+                "host": failure.host,
+                "count": failure.count,
+                "error_message": failure.message,
+            }
+            for failure in statistics.failures
+        ],
+        "hosts": [
+            {
+                "host": host.host,
+                "completed": host.completed,
+                "failed": host.failed,
+                "bytes": host.bytes,
+                "average_rate": _whole(host.average_rate),
+                "best_rate": _whole(host.best_rate),
+            }
+            for host in statistics.hosts
+        ],
+        "bytes_by_hour": list(statistics.hours),
+        "daily": [
+            {
+                "day": day.day,
+                "completed": day.completed,
+                "failed": day.failed,
+                "bytes": day.bytes,
+                "cpu_seconds": None if day.cpu_seconds is None else round(day.cpu_seconds, 3),
+                "peak_memory": day.peak_memory,
+            }
+            for day in statistics.daily
+        ],
+        "recent": [attempt_record(entry) for entry in statistics.recent],
+    }
+
+
+def _trend(trend: Trend, *, digits: int | None = None) -> dict[str, float | None]:
+    return {
+        "now": None if trend.now is None else round(trend.now, digits),
+        "before": None if trend.before is None else round(trend.before, digits),
+    }
+
+
+def _whole(figure: float | None) -> int | None:
+    return None if figure is None else round(figure)
+
+
+def leftover_record(leftover: Leftover) -> dict[str, object]:
+    """Return a file that nothing needs as the object that scripts read."""
+    return {
+        "kind": leftover.kind.value,
+        "path": leftover.path,
+        "size": leftover.size,
+        "reason": leftover.reason,
     }
 
 

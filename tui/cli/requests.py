@@ -9,23 +9,18 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import re
 import sys
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from getpass import getpass
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from core.domain import checks
 from core.domain.errors import UsageError
 from core.domain.models import Checksum, Conflict, DownloadRequest
-from core.domain.redact import redact_url
 from core.domain.settings import check_limit
 from core.domain.units import parse_rate
 from tui.format import clean
-
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
-_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f]")
 
 
 def from_arguments(args: argparse.Namespace, directory: str) -> list[DownloadRequest]:
@@ -42,10 +37,12 @@ def from_arguments(args: argparse.Namespace, directory: str) -> list[DownloadReq
             raise UsageError(f"{option} fits one URL, but there are {len(urls)}")
     if args.connections is not None:
         check_limit("connections", args.connections)
+    if args.output is not None:
+        checks.check_name(args.output)
     shared = DownloadRequest(
         url="",
         directory=absolute(args.directory or directory),
-        name=None if args.output is None else _name(args.output),
+        name=args.output,
         checksum=None if args.checksum is None else Checksum.parse(args.checksum),
         conflict=None if args.conflict is None else Conflict(args.conflict),
         retries=args.retries,
@@ -76,24 +73,8 @@ def absolute(directory: str) -> str:
 
 
 def check_url(url: str) -> str:
-    """Return the URL if winch can fetch such a one; raises UsageError."""
-    url = _text(url.strip(), "the URL")
-    shown = redact_url(url)
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise UsageError(f"'{shown}' is not a URL: {error}") from None
-    if _UNPRINTABLE.search(url):
-        raise UsageError(
-            f"'{shown}' holds a space or a control character", hint="write a space as %20"
-        )
-    if not parts.scheme or "://" not in url:
-        raise UsageError(f"'{shown}' is not a URL", hint="write it in full: https://host/path")
-    if parts.scheme.lower() not in ("http", "https"):
-        raise UsageError(f"'{shown}' is neither http nor https", hint="winch speaks HTTP only")
-    if not host:
-        raise UsageError(f"'{shown}' names no host", hint="write it in full: https://host/path")
+    """Return the URL without what stands around it; raises UsageError for no such address."""
+    checks.check_url(url := url.strip())
     return url
 
 
@@ -121,14 +102,6 @@ def _read(source: str) -> bytes:
         raise UsageError(f"cannot read {source}: {error.strerror}", hint="see -i FILE") from None
 
 
-def _name(name: str) -> str:
-    if "/" in name:
-        raise UsageError(f"the name '{name}' holds a /", hint="say where it goes with -d DIR")
-    if name in ("", ".", "..") or "\0" in name:
-        raise UsageError(f"'{name}' is no name for a file")
-    return _text(name, "the name")
-
-
 def _login(args: argparse.Namespace) -> str | None:
     """Return what proves to the server who asks (RFC 7617, RFC 6750), as an Authorization."""
     if args.bearer is not None:
@@ -149,10 +122,9 @@ def _headers(lines: Iterable[str], login: str | None) -> Mapping[str, str]:
     for line in lines:
         name, colon, value = line.partition(":")
         # The value may be a secret, and without a colon the line may be all value: never repeated.
-        if not colon or not _TOKEN.fullmatch(name.strip()):
+        if not colon:
             raise UsageError("a --header is no header", hint="write it as 'Name: value'")
-        if re.search(r"[\x00\r\n]", value):
-            raise UsageError(f"the value of the header '{name}' holds a line break")
+        checks.check_header(name.strip(), value.strip())
         if name.strip().lower() == "authorization" and login not in (None, value.strip()):
             raise UsageError(
                 "there are two ways to log in", hint="give --header, --user or --bearer, not two"

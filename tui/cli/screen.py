@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 
 from core import launcher
 from core.domain.errors import UsageError
@@ -18,6 +19,8 @@ from tui.cli.terminal import has_screen
 def run(args: argparse.Namespace) -> int:
     """Open the screen; raises UsageError where there is no terminal to show it on."""
     settings = launcher.load_settings()
+    if args.no_mouse:
+        settings = replace(settings, screen=replace(settings.screen, mouse=False))
     requests = for_urls(args.urls, settings.downloads.directory)
     if not has_screen():
         raise UsageError(_why_not(), hint=_instead(args.urls))

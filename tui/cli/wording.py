@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.domain.models import Download, Progress, Status, WaitReason
+from core.domain.service import Totals
 from tui import format as fmt
 from tui.cli.terminal import sentence
 
@@ -18,7 +19,33 @@ _WAITS = {
     WaitReason.RETRY: "retry",
     WaitReason.NO_NETWORK: "no network",
     WaitReason.DISK_LOW: "disk low",
+    WaitReason.IN_USE: "in use by another winch",
 }
+
+
+HELD = "the queue is held; `winch resume --queue` lets it go on"
+
+
+def counted(count: int) -> str:
+    """Return `1 download`, `2 downloads`."""
+    return f"{count} download{'' if count == 1 else 's'}"
+
+
+def overall(totals: Totals) -> str:
+    """Return how far all together are: `1 of 3 whole, 40% of 3.00 GiB, 1.00 MiB/s, 12:30 left`."""
+    parts = [f"{totals.files_done} of {totals.files} whole"]
+    if totals.bytes_total:
+        parts.append(
+            f"{fmt.percent(totals.bytes_done, totals.bytes_total)} of"
+            f" {fmt.size(totals.bytes_total)}"
+        )
+    if totals.unsized:
+        parts.append(f"{totals.unsized} of unknown size")
+    if totals.rate:
+        parts.append(fmt.rate(totals.rate))
+    if totals.eta is not None:
+        parts.append(f"{fmt.duration(totals.eta)} left")
+    return ", ".join(parts)
 
 
 def state(download: Download, progress: Progress) -> str:

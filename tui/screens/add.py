@@ -1,96 +1,222 @@
-"""The dialog for new downloads: URLs, one per line, and the directory for them.
+"""The dialog for new downloads: URLs, one per line, where they go, and how.
 
-What the service refuses is said in place, and what was typed stays until it is accepted.
+What is wrong is said in place while it is typed, and nothing is sent before it is right. Reading
+the lines happens in steps and looking at disks in threads, so that neither 10,000 lines nor a mount
+that hangs holds up a key. What was typed stays until it is accepted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
+from textual.suggester import Suggester, SuggestFromList
 from textual.widgets import Button, Input, Label, Static, TextArea
 
-from core.domain.errors import WinchError
-from tui.format import clean
+from core.domain.errors import DestinationError, DiskError, WinchError
+from core.domain.models import DownloadRequest
+from tui.disk import Disk
+from tui.draft import Draft
+from tui.examination import Examination, Finding
+from tui.feed import StoreChanged
+from tui.format import clean, size
+from tui.intake import list_names
+from tui.store import DownloadStore
+from tui.widgets.field import Field, Toggle
+from tui.widgets.remarks import Remarks
 
-Submit = Callable[[list[str], str], Awaitable[None]]
+Submit = Callable[[Sequence[DownloadRequest]], Awaitable[None]]
+
+_PAUSE = 0.15
+"""Seconds without a key before what was typed is looked at."""
+_EVERY = 5.0
+"""Seconds between two looks at the free space."""
+_ROOMY = 36
+"""From which height of the window on every field is shown from the start."""
+_NAME = "as the server says"
+_EXTRAS = ("checksum", "connections", "limit", "priority", "group")
+_FIELDS = ("directory", "name", *_EXTRAS)
 
 
-class AddScreen(ModalScreen[str]):
-    """Asks for URLs and a directory; closes with what is left unsent, "" once it is queued."""
+class AddScreen(ModalScreen[Draft | None]):
+    """Asks what to add; closes with the draft where it was not sent, with None once it is queued.
+
+    `base` is the directory to which relative ones belong.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # With priority: the key after Tab must find the next field, however fast it comes.
         Binding("escape", "close", show=False, priority=True),
         Binding("tab", "app.focus_next", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+        Binding("down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
     ]
     DEFAULT_CSS = """
     AddScreen {
         align: center middle;
         background: $background 60%;
-        & > Vertical {
-            width: 90%; max-width: 100; height: auto; max-height: 95%;
-            background: $surface; border: round $accent; padding: 1 2 0 2;
+        & > VerticalScroll {
+            width: 95%; max-width: 100; height: auto; max-height: 100%;
+            background: $surface; border: round $accent; padding: 0 1;
             border-title-color: $accent; border-subtitle-color: $foreground-muted;
+            scrollbar-size-vertical: 1;
         }
         & Label { color: $foreground-muted; }
+        & #heading { height: 1; }
+        & #count { width: 1fr; text-align: right; color: $foreground-muted; }
         & TextArea {
-            height: 7; margin-bottom: 1; padding: 0 1; border: none; background: $panel;
+            height: 7; padding: 0; border: none; background: $panel; scrollbar-size-vertical: 1;
         }
-        & Input { margin-bottom: 1; padding: 0 1; border: none; height: 1; background: $panel; }
-        & TextArea:focus, & Input:focus { background: $foreground 14%; }
-        & .-error { color: $error; height: auto; margin-bottom: 1; display: none; }
-        & .-error.-shown { display: block; }
-        & Horizontal { height: 1; margin-bottom: 1; align-horizontal: right; }
-        & Button { margin-left: 2; }
+        & TextArea:focus { background: $foreground 14%; }
+        & #extras { height: auto; }
+        & #extras.-folded { display: none; }
+        & #directory-field { margin-top: 1; }
+        & #last { height: auto; min-height: 1; margin-top: 1; }
+        & #last > Static { width: 1fr; height: auto; color: $foreground-muted; }
+        & #last > Static.-wrong { color: $error; }
+        & Button { margin-left: 2; min-width: 9; }
     }
+    AddScreen.-tight { & #directory-field, & #last { margin-top: 0; } }
     """
 
-    def __init__(self, submit: Submit, *, directory: str, draft: str = "") -> None:
+    def __init__(
+        self, submit: Submit, store: DownloadStore, *, base: str, draft: Draft, ascii_only: bool
+    ) -> None:
         super().__init__()
         self._submit = submit
-        self._directory = directory
-        self._draft = draft
+        self._store = store
+        self._base = base
+        self._disk = Disk(base)
+        self._finding: Finding | None = None
+        self._is_sending = False
+        self._was_unfolded = False
+        groups = {download.request.group for download in store.downloads()}
+        known_groups = sorted(group for group in groups if group and clean(group) == group)
+        self._urls = TextArea(draft.urls, id="urls", highlight_cursor_line=False, compact=True)
+        self._remarks = Remarks(ascii_only=ascii_only)
+        self._fields = {
+            "directory": Field(
+                "directory",
+                "Directory",
+                draft.directory,
+                suggester=_Directories(self._disk),
+                longest=4096,
+            ),
+            "name": Field("name", "Name", draft.name, placeholder=_NAME, longest=255),
+            "checksum": Field(
+                "checksum", "Checksum", draft.checksum, placeholder="sha256:HEX", longest=160
+            ),
+            "connections": Field(
+                "connections",
+                "Connections",
+                draft.connections,
+                placeholder="as many as help",
+                longest=6,
+            ),
+            "limit": Field("limit", "Limit", draft.limit, placeholder="500k, 2.5M", longest=16),
+            "priority": Field("priority", "Priority", draft.priority, placeholder="0", longest=7),
+            "group": Field(
+                "group",
+                "Group",
+                draft.group,
+                suggester=SuggestFromList(known_groups, case_sensitive=True),
+                longest=200,
+            ),
+        }
+        self._more = Toggle("more", "More", bool(draft.extras), marks="+-")
+        self._paused = Toggle("paused", "Start paused", draft.paused)
 
     def compose(self) -> ComposeResult:
-        with Vertical() as box:
+        with VerticalScroll(can_focus=False) as box:
             box.border_title = "Add downloads"
-            box.border_subtitle = "Tab: next field   Enter in the directory: add   Esc: close"
-            yield Label("URLs, one per line")
-            yield TextArea(self._draft, id="urls", highlight_cursor_line=False, compact=True)
-            yield Label("Directory")
-            yield Input(self._directory, id="directory", select_on_focus=False, compact=True)
-            yield Static(markup=False, classes="-error")
-            with Horizontal():
+            with Horizontal(id="heading"):
+                yield Label("URLs, one per line")
+                yield Static(id="count", markup=False)
+            yield self._urls
+            yield self._remarks
+            yield self._fields["directory"]
+            yield self._fields["name"]
+            yield self._more
+            with Vertical(id="extras"):
+                for name in _EXTRAS:
+                    yield self._fields[name]
+                yield self._paused
+            with Horizontal(id="last"):
+                yield Static(id="outlook", markup=False)
                 yield Button("Add", id="add", compact=True, variant="primary")
                 yield Button("Close", id="close", compact=True)
 
     def on_mount(self) -> None:
-        """Take the keys at once, and keep the cursors from blinking: each blink is a repaint."""
-        self.set_focus(self.query_one(TextArea))
-        urls = self.query_one(TextArea)
-        urls.cursor_blink = False
-        urls.move_cursor(urls.document.end)
-        self.query_one(Input).cursor_blink = False
+        """Take the keys at once, and keep the cursor from blinking: each blink is a repaint."""
+        self.set_focus(self._urls)
+        self._urls.cursor_blink = False
+        self._urls.move_cursor(self._urls.document.end)
+        self._look_again()
+        self.set_interval(_EVERY, self._look_at_place)
+
+    def on_resize(self) -> None:
+        """Use the room there is."""
+        width, height = self.app.size
+        if height >= _ROOMY and not self._was_unfolded:
+            self._more.value = self._was_unfolded = True
+        self._fold()
+        self.set_class(height < 20, "-tight")
+        self._urls.styles.height = min(max(height // 4, 3), 12)
+        self._remarks.most = min(max(height // 6, 2), 10)
+        self._remarks.refresh(layout=True)
+        self.query_one(VerticalScroll).border_subtitle = (
+            "Tab: next field   Enter below the URLs: add   Esc: close"
+            if width >= 70
+            else "Tab next  Enter add  Esc close"
+            if width >= 40
+            else ""
+        )
 
     def on_paste(self, event: events.Paste) -> None:
-        """Keep what is pasted in the dialog; while a button has the focus, it is URLs."""
+        """Keep what is pasted in the dialog; while no line has the focus, it is URLs."""
         event.stop()
         if not isinstance(self.focused, TextArea | Input):
-            self.query_one(TextArea).insert(event.text)
+            self._urls.insert(event.text, self._urls.document.end)
 
-    def on_input_submitted(self) -> None:
-        """Send what was typed."""
-        self._send()
+    @on(TextArea.Changed)
+    @on(Input.Changed)
+    def _look_again(self) -> None:
+        self._start(self._look, "look")
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Send, or close."""
+    @on(Input.Changed, "#directory")
+    def _look_at_place(self) -> None:
+        self._start(self._tell_place, "place")
+
+    @on(StoreChanged)
+    def _follow(self, message: StoreChanged) -> None:
+        if self._finding is not None and not self._finding.known.isdisjoint(message.ids):
+            self._look_again()
+
+    @on(Toggle.Turned, "#more")
+    def _fold(self) -> None:
+        self.query_one("#extras").set_class(not self._more.value, "-folded")
+        self._more.note(self._summary())
+
+    @on(Toggle.Turned, "#paused")
+    def _turn(self) -> None:
+        self._look_again()
+
+    @on(Input.Submitted)
+    def _send(self) -> None:
+        if not self._is_sending:
+            self._is_sending = True
+            self._start(self._add, "send")
+
+    @on(Button.Pressed)
+    def _press(self, event: Button.Pressed) -> None:
         if event.button.id == "add":
             self._send()
         else:
@@ -98,28 +224,114 @@ class AddScreen(ModalScreen[str]):
 
     def action_close(self) -> None:
         """Close, and hand back what was not sent."""
-        self.dismiss(self.query_one(TextArea).text)
+        self.dismiss(self._draft)
 
-    def _send(self) -> None:
-        urls = self.query_one(TextArea).text.split()
-        directory = self.query_one(Input).value.strip()
-        if not urls:
-            self._complain("Write at least one URL.")
-        elif not directory:
-            self._complain("Say in which directory the files shall go.")
+    def _start(self, work: Callable[[], Awaitable[None]], group: str) -> None:
+        """Let something be done in place of what is under way for the same purpose.
+
+        As a function, so that one that is replaced before it began leaves no coroutine behind.
+        """
+        self.run_worker(work, group=group, exclusive=True)
+
+    @property
+    def _draft(self) -> Draft:
+        texts = {name: field.input.value for name, field in self._fields.items()}
+        return Draft(urls=self._urls.text, paused=self._paused.value, **texts)
+
+    async def _look(self) -> None:
+        await asyncio.sleep(_PAUSE)
+        self._show(await self._examine())
+
+    async def _examine(self) -> Finding:
+        draft = self._draft
+        lists = await self._disk.lists(list_names(draft.urls), str(Path.cwd()))
+        examination = Examination(draft, lists, self._store.downloads(), self._base)
+        for _ in examination.steps():
+            await asyncio.sleep(0)
+        return examination.finding
+
+    def _show(self, finding: Finding) -> None:
+        self._finding = finding
+        self._remarks.show(finding.remarks)
+        self.query_one("#count", Static).update(finding.count)
+        for name, field in self._fields.items():
+            if name != "directory":
+                field.note(finding.wrong.get(name, ""), wrong=True)
+        self._fields["name"].input.placeholder = clean(finding.name) or _NAME
+        self._look_at_place()
+        self._more.note(self._summary())
+        self._say(finding.outlook)
+
+    def _summary(self) -> str:
+        """Return what is behind the fold."""
+        if self._more.value:
+            return ""
+        return self._draft.extras or "(checksum, connections, limit, priority, group, paused)"
+
+    async def _tell_place(self) -> None:
+        field = self._fields["directory"]
+        text = field.input.value
+        if self._finding is not None and "directory" in self._finding.wrong:
+            field.note(self._finding.wrong["directory"], wrong=True)
+            return
+        place = await self._disk.place(text)
+        if place.trouble:
+            likely = await self._disk.completions(text)
+            names = ", ".join(path.rstrip("/").rpartition("/")[2] for path in likely[:8])
+            more = f"; Right completes: {names}" if names else ""
+            field.note(f"{place.trouble}{more}", wrong=True)
         else:
-            self.run_worker(self._add(urls, directory), exclusive=True)
+            field.note(f"{size(place.free)} free")
 
-    async def _add(self, urls: list[str], directory: str) -> None:
+    async def _add(self) -> None:
         try:
-            await self._submit(urls, directory)
+            # What comes of an earlier key must not wipe out what is said now.
+            self.workers.cancel_group(self, "look")
+            finding = await self._examine()
+            self._show(finding)
+            if finding.is_right:
+                await self._submit(finding.requests())
+                self.dismiss(None)
+            else:
+                self._point_at(finding)
+        except (DestinationError, DiskError) as error:
+            self._complain(error)
+            self._fields["directory"].input.focus()
         except WinchError as error:
-            hint = f" ({error.hint})" if error.hint else ""
-            self._complain(f"{error.message}{hint}")
-        else:
-            self.dismiss("")
+            self._complain(error)
+        finally:
+            self._is_sending = False
 
-    def _complain(self, sentence: str) -> None:
-        message = self.query_one(".-error", Static)
-        message.update(clean(sentence))
-        message.add_class("-shown")
+    def _point_at(self, finding: Finding) -> None:
+        """Go to the first mistake, and say what is missing as a mistake too."""
+        self._say(finding.outlook, wrong=True)
+        if finding.has_wrong_lines or not finding.wrong:
+            self._urls.focus()
+            return
+        name = next(name for name in _FIELDS if name in finding.wrong)
+        if name in _EXTRAS:
+            self._more.value = True
+            self._fold()
+        self._fields[name].input.focus()
+
+    def _complain(self, error: WinchError) -> None:
+        hint = f" ({error.hint})" if error.hint else ""
+        self._say(f"{error.message}{hint}", wrong=True)
+
+    def _say(self, text: str, *, wrong: bool = False) -> None:
+        outlook = self.query_one("#outlook", Static)
+        outlook.update(clean(text))
+        outlook.set_class(wrong, "-wrong")
+
+
+class _Directories(Suggester):
+    """Completes the name of a directory; `->` at its end takes the suggestion."""
+
+    def __init__(self, disk: Disk) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._disk = disk
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """Return the first directory whose name begins so."""
+        found = await self._disk.completions(value) if value else []
+        return found[0] if found else None

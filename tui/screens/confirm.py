@@ -12,7 +12,10 @@ from textual.widgets import Button, Static
 
 
 class ConfirmScreen(ModalScreen[bool]):
-    """Asks; answers True for yes. The texts are shown as they are, without markup."""
+    """Asks; answers True for yes. The texts are shown as they are, without markup.
+
+    With `careful` Enter means no until somebody chooses otherwise.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", show=False),
@@ -32,17 +35,21 @@ class ConfirmScreen(ModalScreen[bool]):
         & Static { height: auto; margin-bottom: 1; }
         & .-note { color: $foreground-muted; }
         & Horizontal { height: 1; margin-bottom: 1; align-horizontal: right; }
-        & Button { margin-left: 2; }
+        & Button { margin-left: 2; min-width: 10; text-style: none; }
+        & Button:focus { background: $accent; color: $background; text-style: bold; }
     }
     """
 
-    def __init__(self, *, title: str, question: str, note: str, yes: str, no: str) -> None:
+    def __init__(
+        self, *, title: str, question: str, note: str, yes: str, no: str, careful: bool = False
+    ) -> None:
         super().__init__()
         self._title = title
         self._question = question
         self._note = note
         self._yes = yes
         self._no = no
+        self._is_careful = careful
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -50,8 +57,12 @@ class ConfirmScreen(ModalScreen[bool]):
             yield Static(self._question, markup=False)
             yield Static(self._note, markup=False, classes="-note")
             with Horizontal():
-                yield Button(f"y  {self._yes}", id="yes", compact=True, variant="primary")
+                yield Button(f"y  {self._yes}", id="yes", compact=True)
                 yield Button(f"n  {self._no}", id="no", compact=True)
+
+    def on_mount(self) -> None:
+        """Choose what Enter means."""
+        self.set_focus(self.query_one("#no" if self._is_careful else "#yes"))
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Answer with the button."""

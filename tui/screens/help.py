@@ -12,8 +12,9 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.actions import by_group, key_names
+from tui.actions import by_group
 from tui.theme import component_style
+from tui.widgets.key_bar import keymap_of
 
 
 class HelpScreen(ModalScreen[None]):
@@ -23,6 +24,8 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,q,enter", "dismiss", show=False),
         Binding("j", "scroll(1)", show=False),
         Binding("k", "scroll(-1)", show=False),
+        Binding("space,pagedown,ctrl+d", "page(1)", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"help--key", "help--group", "help--text"}
     DEFAULT_CSS = """
@@ -55,10 +58,16 @@ class HelpScreen(ModalScreen[None]):
         """Scroll the list of keys."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
+    def action_page(self, pages: int) -> None:
+        """Scroll by what is in sight."""
+        box = self.query_one(VerticalScroll)
+        box.scroll_relative(y=pages * max(box.size.height - 1, 1), animate=False)
+
     def _table(self) -> Table:
         key, group, text = (
             component_style(self, f"help--{part}") for part in ("key", "group", "text")
         )
+        keymap = keymap_of(self)
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column()
@@ -67,7 +76,5 @@ class HelpScreen(ModalScreen[None]):
                 table.add_row()
             table.add_row(Text(heading, group))
             for action in actions:
-                table.add_row(Text("  ".join(key_names(action)), key), Text(action.help, text))
-        table.add_row()
-        table.add_row(Text("Tab", key), Text("Go between the list and the details", text))
+                table.add_row(Text("  ".join(keymap.names(action)), key), Text(action.help, text))
         return table

@@ -5,36 +5,51 @@ A key only asks the service; what is shown changes when the service says that it
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Callable, Set
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
-from core.domain.errors import DestinationError, ErrorInfo, WinchError
-from core.domain.lifecycle import Action, allowed_actions
-from core.domain.models import Download, DownloadRequest, Progress, Status
-from core.domain.service import DownloadService, Outcome
-from core.domain.settings import ScreenSettings
+from core.domain.models import Download, Progress
+from core.domain.service import Limits
+from core.domain.settings import ScreenSettings, Settings
 from tui import actions
+from tui.commands import Commands
+from tui.disk import Disk
 from tui.feed import Connect, ConnectionLost, Feed, Reconnected, StoreChanged
-from tui.format import clean, cut_middle
-from tui.screens.add import AddScreen
-from tui.screens.confirm import ConfirmScreen
+from tui.format import clean
+from tui.lookout import Lookout
+from tui.screens.adding import Adding
+from tui.screens.asking import Asking
+from tui.screens.doors import Doors
 from tui.screens.help import HelpScreen
+from tui.screens.notices import NoticesScreen
+from tui.screens.recovery import RecoveryScreen, Way
+from tui.screens.requests import Requests
+from tui.screens.sights import Sights
+from tui.selection import Selection
 from tui.store import DownloadStore
+from tui.view import View
 from tui.widgets.detail_pane import DetailPane
 from tui.widgets.download_table import DownloadTable
-from tui.widgets.header_bar import HeaderBar
-from tui.widgets.key_bar import KeyBar
+from tui.widgets.header_bar import HeaderBar, Surroundings
+from tui.widgets.inquiry import Inquiry
+from tui.widgets.key_bar import KeyBar, keymap_of
+from tui.widgets.letter_bar import LetterBar
+from tui.widgets.notices import NoticeBar
 from tui.widgets.spans import SpanCompositor
+from tui.widgets.split import Split
+from tui.widgets.tabs_bar import TabsBar
+
+_COMMANDS = frozenset(action.id for action in actions.by_target(actions.Target.QUEUE))
 
 
 class MainScreen(Screen[None]):
@@ -44,7 +59,7 @@ class MainScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         # With priority: keys that were typed ahead act in their order, also across a dialog.
         Binding(",".join(action.keys), action.id, action.label, id=action.id, priority=True)
-        for action in actions.by_target(actions.Target.SCREEN)
+        for action in actions.by_target(*actions.MAIN)
     ]
     DEFAULT_CSS = """
     MainScreen {
@@ -54,6 +69,7 @@ class MainScreen(Screen[None]):
             background: $warning 20%; color: $warning; text-style: bold;
         }
         & > #banner.-shown { display: block; }
+        &.-asking > KeyBar { display: none; }
     }
     """
 
@@ -64,30 +80,104 @@ class MainScreen(Screen[None]):
         *,
         directory: str,
         now: Callable[[], datetime],
+        host: str = "",
+        is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
         self._compositor = SpanCompositor()
-        self._directory = directory
         self._now = now
-        self._draft = ""
         self._was_connected = False
-        self._noticed: set[str] = set()
+        # Interrupted downloads are asked about once, as soon as nothing else is being asked.
+        self._has_to_ask = False
+        self._has_asked = False
         self._is_ticking = False
         self.store = DownloadStore()
         self.feed = Feed(
-            connect, self.store, self.post_message, interval=repaint_interval(settings), now=now
+            connect,
+            self.store,
+            self.post_message,
+            interval=repaint_interval(settings),
+            now=now,
+            is_behind=is_behind,
         )
-        self.header = HeaderBar(ascii_only=settings.ascii)
+        self.requests = Requests(self, lambda: self.feed.service)
+        self.adding = Adding(
+            self,
+            self.store,
+            self.requests,
+            lambda: self.feed.service,
+            directory=directory,
+            ascii_only=settings.ascii,
+        )
+        self._ascii = settings.ascii
+        self._theme = settings.theme
+        self.header = HeaderBar(host, ascii_only=settings.ascii)
         self.banner = Static(id="banner", markup=False)
-        self.table = DownloadTable(self.store, now=self._moment, ascii_only=settings.ascii)
-        self.details = DetailPane()
+        self.notices = NoticeBar(ascii_only=settings.ascii)
+        self.view = View(self.store, now=self._moment)
+        self.selection = Selection(self.view, self.store)
+        self.tabs = TabsBar(ascii_only=settings.ascii)
+        self.table = DownloadTable(
+            self.store, self.view, self.selection, now=self._moment, ascii_only=settings.ascii
+        )
+        self.details = DetailPane(
+            lambda: self.feed.service,
+            is_resting=lambda: is_behind() or not self.is_active,
+            ascii_only=settings.ascii,
+        )
+        self.inquiry = Inquiry()
+        self.letters = LetterBar()
+        self.keys = KeyBar(*actions.MAIN, actions.Target.TABLE)
+        self._lookout = Lookout(lambda: self.feed.service, Disk(directory))
+        self.sights = Sights(
+            self.view,
+            self.selection,
+            table=self.table,
+            tabs=self.tabs,
+            inquiry=self.inquiry,
+            letters=self.letters,
+        )
+        self.commands = Commands(
+            self.store, self.view, self.selection, self.requests.send, self._take_limits
+        )
+        asking = Asking(
+            self,
+            self.commands,
+            self.selection,
+            self.inquiry,
+            self.letters,
+            total_limit=lambda: self._lookout.limit,
+        )
+        doors = Doors(
+            self,
+            store=self.store,
+            selection=self.selection,
+            table=self.table,
+            sights=self.sights,
+            commands=self.commands,
+            service=lambda: self.feed.service,
+            directory=lambda: self.adding.directory,
+            now=now,
+            add=self.adding.add,
+            apply=self._apply,
+            ascii_only=settings.ascii,
+        )
+        # Where Textual looks for them.
+        for part in (self.sights, self.commands, self.adding, asking, doors):
+            for id_, handler in part.handlers.items():
+                setattr(self, f"action_{id_}", handler)
 
     def compose(self) -> ComposeResult:
         yield self.header
         yield self.banner
-        yield self.table
-        yield self.details
-        yield KeyBar()
+        yield self.notices
+        yield self.tabs
+        with Split():
+            yield self.table
+            yield self.details
+        yield self.inquiry
+        yield self.letters
+        yield self.keys
 
     def on_mount(self) -> None:
         """Start to follow the service."""
@@ -96,10 +186,13 @@ class MainScreen(Screen[None]):
     # What the service says.
 
     @on(StoreChanged)
-    def show_changes(self) -> None:
-        """Bring everything in sight up to date."""
+    def show_changes(self, message: StoreChanged) -> None:
+        """Bring everything in sight up to date, dialogs included."""
         self.table.is_loaded = True
-        self._show()
+        self._show(message.ids)
+        for screen in self.app.screen_stack:
+            if screen is not self:
+                screen.post_message(StoreChanged(message.ids))
 
     @on(ConnectionLost)
     def show_loss(self, message: ConnectionLost) -> None:
@@ -118,30 +211,73 @@ class MainScreen(Screen[None]):
         """Take the banner away."""
         self._was_connected = True
         self.banner.remove_class("-shown")
-        self.run_worker(self._show_notices())
+        self._has_to_ask = not self._has_asked
+        self._ask_about_interrupted()
 
-    async def _show_notices(self) -> None:
-        """Show what the service wants the person to know; each sentence once."""
-        with contextlib.suppress(WinchError):
-            for notice in (await self.feed.service.status()).notices:
-                if notice not in self._noticed:
-                    self._noticed.add(notice)
-                    self.notify(clean(notice), severity="warning", timeout=15, markup=False)
+    def on_screen_resume(self) -> None:
+        """Ask what had to wait for another dialog."""
+        self._ask_about_interrupted()
+
+    def _ask_about_interrupted(self) -> None:
+        if not self._has_to_ask or not self.is_active:
+            return
+        self._has_to_ask = False
+        if not self.store.interrupted:
+            return
+        self._has_asked = True
+        prompt = RecoveryScreen(
+            self.store, lambda: self.feed.service, now=self._moment, ascii_only=self._ascii
+        )
+
+        def decide(way: Way | None) -> None:
+            # Those that somebody else has decided on meanwhile are out of it.
+            ids = self.store.interrupted
+            if way is Way.RESUME and ids:
+                self.requests.send(lambda service: service.resume(ids))
+            elif way is Way.FRESH and ids:
+                self.requests.send(lambda service: service.start_fresh(ids))
+
+        self.app.push_screen(prompt, decide)
 
     @on(DownloadTable.CursorMoved)
     def _show_details(self) -> None:
-        if self.details.display:
-            download = self._current
-            progress = self.store.progress(download.id) if download else Progress()
-            self.details.show(download, progress, self._now())
+        download = self._current
+        progress = self.store.progress(download.id) if download else Progress()
+        self.details.show(download, progress, self._now())
 
-    def _show(self) -> None:
-        self.header.show(self.store.totals)
-        self.table.update_rows()
+    def _show(self, changed: Set[str]) -> None:
+        self._show_header()
+        self.notices.show(self.store.notices)
+        self.table.follow(changed)
+        self.details.note(changed, lambda id_: self.store.progress(id_).rate)
+        self._show_state()
         self._show_details()
-        if self.store.is_counting_down and not self._is_ticking and self.feed.lost_since is None:
+        if self._lookout.is_due(time.monotonic()) and self.feed.lost_since is None:
+            self.run_worker(self._look())
+        wait = 1.0 if self.store.is_counting_down else self.view.due_in
+        if wait is not None and not self._is_ticking and self.feed.lost_since is None:
             self._is_ticking = True
-            self.set_timer(1.0, self._tick)
+            self.set_timer(max(wait, 0.1), self._tick)
+
+    def _show_header(self) -> None:
+        around = Surroundings(self._lookout.limit, self._lookout.free, self.store.trouble)
+        now = time.monotonic()
+        self.header.show(self.store.totals, around, now, is_held=self.store.paused)
+
+    @on(DownloadTable.CursorMoved)
+    @on(DownloadTable.MarksChanged)
+    def _show_state(self) -> None:
+        """Say what is shown and marked, and which keys apply to it."""
+        self.sights.refresh()
+        self.keys.follow()
+
+    def _take_limits(self, limits: Limits) -> None:
+        self._lookout.take(limits)
+        self._show_header()
+
+    async def _look(self) -> None:
+        await self._lookout.look(self.adding.directory)
+        self._show_header()
 
     def _moment(self) -> datetime:
         """Return what time it is in the picture: it stands still while nothing is heard."""
@@ -149,61 +285,71 @@ class MainScreen(Screen[None]):
 
     def _tick(self) -> None:
         self._is_ticking = False
-        self._show()
+        self.feed.schedule()
 
     # What the person asks for.
 
-    async def action_add(self) -> None:
-        """Open the dialog for new downloads, with what was left in it the last time."""
-        dialog = AddScreen(self.add, directory=self._directory, draft=self._draft)
-        await self.app.push_screen(dialog, self._keep_draft)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Tell whether a key means anything now: None where it cannot apply to what is chosen."""
+        if self.is_asking:
+            return False
+        if action == "start_now" and not self.view.filter.is_empty:
+            # The same key goes through what a filter found.
+            return False
+        if action == "back_out":
+            # Elsewhere Esc is the way back to the list.
+            return self.table.has_focus
+        if action in _COMMANDS:
+            return self.commands.can(action) or None
+        return True
 
-    def action_toggle_pause(self) -> None:
-        """Pause the download, or let it go on."""
-        if (download := self._current) is None:
-            return
-        id_ = download.id
-        if Action.RESUME in allowed_actions(download.status):
-            self._request(lambda service: service.resume([id_]))
-        else:
-            self._request(lambda service: service.pause([id_]))
+    @property
+    def is_asking(self) -> bool:
+        """Whether keys are letters now, for a line to type in or the second half of a command."""
+        return self.inquiry.is_open or self.letters.is_open
 
-    def action_retry(self) -> None:
-        """Try the download again now."""
-        if (download := self._current) is not None:
-            id_ = download.id
-            self._request(lambda service: service.retry([id_]))
+    def watch_focused(self) -> None:
+        """Hide the keys while they are letters."""
+        self.set_class(self.is_asking, "-asking")
 
-    async def action_remove(self) -> None:
-        """Take the download off the list, once that is confirmed."""
-        if (download := self._current) is None:
-            return
-        id_ = download.id
-        if download.status is Status.COMPLETED:
-            note = f"The file stays on disk: {clean(download.path)}"
-        else:
-            note = f"What there is of it stays on disk: {clean(download.part_path)}"
-        question = ConfirmScreen(
-            title="Remove",
-            question=f"Remove {cut_middle(clean(download.name), 200)} from the list?",
-            note=note,
-            yes="Remove",
-            no="Keep",
-        )
+    def on_key(self, event: events.Key) -> None:
+        """Say why a key does nothing."""
+        action = keymap_of(self).action_of(event.key, actions.MAIN)
+        if action is not None and self.check_action(action.id, ()) is None:
+            self.notify(action.refusal, severity="warning", markup=False)
 
-        def remove(confirmed: bool | None) -> None:
-            if confirmed:
-                self._request(lambda service: service.remove([id_]))
+    @on(TabsBar.Chosen)
+    def _open_tab(self, message: TabsBar.Chosen) -> None:
+        self.sights.show_tab(message.tab)
 
-        await self.app.push_screen(question, remove)
+    @on(DownloadTable.HeadingClicked)
+    def _sort(self, message: DownloadTable.HeadingClicked) -> None:
+        self.sights.sort_by_column(message.column)
+
+    @on(DownloadTable.Opened)
+    def _open_details(self) -> None:
+        if not self.details.has_class("-shown"):
+            self.action_toggle_details()
 
     def action_toggle_details(self) -> None:
-        """Show the details, or hide them."""
+        """Show the details, or hide them; of a group, show its members or hide them."""
+        if self.table.has_focus and self.table.toggle_fold():
+            return
         self.details.toggle_class("-shown")
         if self.details.has_class("-shown"):
             self.call_after_refresh(self._show_details)
         else:
             self.table.focus()
+
+    def action_switch_pane(self) -> None:
+        """Go to the details and back; show them where they are hidden."""
+        if not self.details.has_class("-shown"):
+            self.action_toggle_details()
+        self.set_focus(self.details if self.table.has_focus else self.table)
+
+    async def action_notices(self) -> None:
+        """Show every notice in full."""
+        await self.app.push_screen(NoticesScreen(self.store))
 
     async def action_help(self) -> None:
         """Show every key."""
@@ -213,48 +359,18 @@ class MainScreen(Screen[None]):
         """Leave the screen; the daemon goes on."""
         self.app.exit(0)
 
-    async def add(self, urls: Sequence[str], directory: str) -> None:
-        """Queue URLs; raises WinchError when the service refuses, and then nothing is queued."""
-        target = _absolute(directory, self._directory)
-        requests = [DownloadRequest(url=url, directory=target) for url in urls]
-        added = await self.feed.service.add(requests)
-        noun = "download is" if len(added) == 1 else "downloads are"
-        self.notify(f"{len(added)} {noun} in the queue.", markup=False)
-
-    def add_pasted(self, urls: Sequence[str]) -> None:
-        """Queue URLs that were pasted, to the directory that is set."""
-
-        async def add(_: DownloadService) -> None:
-            await self.add(urls, self._directory)
-
-        self._request(add)
-
     @property
     def _current(self) -> Download | None:
         id_ = self.table.cursor_id
         return self.store.download(id_) if id_ is not None and id_ in self.store else None
 
-    def _keep_draft(self, draft: str | None) -> None:
-        self._draft = draft or ""
-
-    def _request(self, call: Callable[[DownloadService], Awaitable[object]]) -> None:
-        """Ask the service for something, and say it when that is refused."""
-
-        async def ask() -> None:
-            try:
-                outcome = await call(self.feed.service)
-            except WinchError as error:
-                self._complain(error.info())
-            else:
-                for refusal in outcome.refused if isinstance(outcome, Outcome) else ():
-                    self._complain(refusal.error)
-
-        self.run_worker(ask())
-
-    def _complain(self, error: ErrorInfo) -> None:
-        hint = f"\n{error.hint}" if error.hint else ""
-        lines = f"{error.message}{hint}".split("\n")
-        self.notify("\n".join(map(clean, lines)), severity="error", timeout=8, markup=False)
+    def _apply(self, settings: Settings) -> None:
+        """Let other settings hold, as far as the screen can change while it is open."""
+        # A theme that is not the one set was chosen for the terminal, which has no other.
+        if self.app.theme == self._theme:
+            self.app.theme = self._theme = settings.screen.theme
+        self.feed.interval = repaint_interval(settings.screen)
+        self.adding.use_directory(str(Path(settings.downloads.directory).expanduser().absolute()))
 
 
 def repaint_interval(settings: ScreenSettings) -> float:
@@ -262,11 +378,3 @@ def repaint_interval(settings: ScreenSettings) -> float:
     if settings.refresh > 0:
         return 1 / settings.refresh
     return 1.0 if os.environ.get("SSH_CONNECTION") else 0.25
-
-
-def _absolute(directory: str, base: str) -> str:
-    """Return the directory a person means; raises DestinationError for an unknown `~name`."""
-    try:
-        return str(Path(base) / Path(directory).expanduser())
-    except RuntimeError as error:
-        raise DestinationError(f"'{directory}' names no home directory") from error

@@ -1,139 +1,227 @@
-"""Everything that is known about one download, in words, for the person who asks about it."""
+"""Everything that is known about one download, for as long as somebody looks at it.
+
+While it is shown it asks once a second for a close look at what runs or waits. On the way to
+another download it shows the one before for a moment rather than half of the next.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
-from rich.style import Style
-from rich.table import Table
 from rich.text import Text
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.widgets import Static
+from textual.geometry import Region, Size
+from textual.timer import Timer
 
-from core.domain.models import Download, Progress
-from core.domain.redact import redact_url
-from tui import format as fmt
-from tui.columns import Role, bytes_done, is_moving, status_role, status_text
-from tui.theme import component_style
+from core.domain.errors import WinchError
+from core.domain.inspection import Inspection
+from core.domain.models import Download, Progress, Status
+from core.domain.service import DownloadService
+from tui.details import Subject, report
+from tui.format import clean, cut_middle
+from tui.tables import Line
+from tui.throughput import Throughput
+from tui.widgets.cell_line import differences
+from tui.widgets.page import Lines, Page
 
-Field = tuple[str, str, Role]
+EVERY = 1.0
+"""Seconds between two looks."""
+PATIENCE = 0.1
+"""Seconds for which the first look at another download is waited for before it is shown without."""
+
+_MARGIN = 1
+_TITLE_ROOM = 6
+"""Cells of the border around the name."""
 
 
-class DetailPane(VerticalScroll):
-    """The fields of one download; scrolls when they are more than fit."""
+class DetailPane(Page):
+    """Shows a download as the list knows it, and as the service sees it at a close look.
+
+    `is_resting` tells that nobody sees what would be asked for. `clock` is monotonic seconds.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", show=False),
-        Binding("k", "scroll_up", show=False),
-        Binding("g", "scroll_home", show=False),
-        Binding("G", "scroll_end", show=False),
+        Binding("ctrl+d", "page_down", show=False),
+        Binding("ctrl+u", "page_up", show=False),
+        Binding("escape", "leave", show=False, priority=True),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"details--{role}" for role in Role}
     DEFAULT_CSS = """
     DetailPane {
-        height: 40%;
+        height: 50%;
         min-height: 6;
         display: none;
         background: $background;
         border-top: solid $border;
         border-title-color: $accent;
         border-title-style: bold;
-        padding: 0 1;
-        scrollbar-size-vertical: 1;
         &.-shown { display: block; }
-        &:focus { border-top: solid $accent; }
-        & > .details--plain { color: $foreground; }
-        & > .details--muted { color: $foreground-muted; }
-        & > .details--active { color: $accent; }
-        & > .details--done { color: $success; }
-        & > .details--waiting { color: $warning; }
-        & > .details--failed { color: $error; }
+        &:focus { border-top: heavy $accent; }
+        & > .page--title { color: $accent; }
     }
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._body = Static(markup=False)
-        self._fields: list[Field] = []
+    def __init__(
+        self,
+        service: Callable[[], DownloadService],
+        *,
+        is_resting: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+        ascii_only: bool = False,
+    ) -> None:
+        super().__init__(self._report)
+        self._service = service
+        self._throughput = Throughput()
+        self._is_resting = is_resting
+        self._clock = clock
+        self._ascii = ascii_only
+        self._subject: Subject | None = None
+        self._now: datetime | None = None
+        self._name = ""
+        self._poll: Timer | None = None
+        # Until when the picture of the download before is kept.
+        self._grace: Timer | None = None
+        self._is_asking = False
+        self._has_to_ask = False
         self.border_title = "Details"
 
-    def compose(self) -> ComposeResult:
-        yield self._body
+    def on_mount(self) -> None:
+        """Get ready to ask."""
+        self._poll = self.set_interval(EVERY, self._look_again, pause=not self.display)
 
-    @property
-    def fields(self) -> list[Field]:
-        """What is shown: label, text and role of each line."""
-        return list(self._fields)
+    def on_show(self) -> None:
+        """Begin to ask."""
+        if self._poll is not None:
+            self._poll.resume()
+
+    def on_hide(self) -> None:
+        """Cease to ask, and forget what was shown."""
+        if self._poll is not None and not self.display:
+            self._poll.pause()
+            self._subject = None
+            self._settle()
+
+    def note(self, ids: Iterable[str], rate: Callable[[str], float | None]) -> None:
+        """Take in how fast downloads are now that changed, also while nothing is shown."""
+        self._throughput.note(ids, rate, self._clock())
 
     def show(self, download: Download | None, progress: Progress, now: datetime) -> None:
-        """Show a download; what looks the same is not drawn again."""
-        fields = [] if download is None else _fields(download, progress, now)
-        if fields == self._fields:
+        """Show a download, if anything; what looks the same is not drawn again."""
+        if download is not None:
+            self._throughput.watch(download.id, progress.rate, self._clock())
+        if not self.display:
             return
-        self._fields = fields
-        self._body.update(self._grid(fields) if fields else Text(""))
+        before, self._now = self._subject, now
+        if download is None:
+            self._subject = None
+            self._settle()
+            return
+        if before is not None and before.download.id == download.id:
+            self._subject = replace(before, download=download, progress=progress)
+            if before.download != download:
+                self._ask()
+            if self._grace is None:
+                self.rewrite()
+            return
+        self._subject = Subject(download=download, progress=progress)
+        if self._grace is None:
+            self._grace = self.set_timer(PATIENCE, self._settle)
+        self._ask()
 
-    def _grid(self, fields: list[Field]) -> Table:
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold")
-        muted = self._style(Role.MUTED)
-        for label, text, role in fields:
-            grid.add_row(Text(label, muted), Text(text, self._style(role)))
-        return grid
+    def rewrite(self) -> None:
+        """Bring the pane up to date, and draw the cells that look different."""
+        before, self._lines = self._lines, self._report(self._room)
+        self.virtual_size = Size(self.size.width, len(self._lines))
+        self._entitle()
+        top, regions = self.scroll_offset.y, []
+        for y in range(self.size.height):
+            old, new = _line(before, top + y), _line(self._lines, top + y)
+            regions += [Region(x, y, width, 1) for x, width in differences(old, new)]
+        if regions:
+            self.refresh(*regions)
 
-    def _style(self, role: Role) -> Style:
-        return component_style(self, f"details--{role}")
+    def on_resize(self) -> None:
+        """Write anew for the new width."""
+        if self._grace is None:
+            self.rewrite()
+
+    def action_leave(self) -> None:
+        """Go back to the list."""
+        self.screen.focus_previous("DownloadTable")
+
+    # What is asked.
+
+    def _look_again(self) -> None:
+        subject = self._subject
+        # What has come to an end changes only when somebody says so, and then `show` asks.
+        is_unsettled = subject is not None and not subject.download.status.is_settled
+        if is_unsettled and not self._is_resting():
+            self._ask()
+
+    def _ask(self) -> None:
+        """Ask for a close look; one question at a time, the last of many."""
+        self._has_to_ask = True
+        if not self._is_asking:
+            self._is_asking = True
+            self.run_worker(self._answer())
+
+    async def _answer(self) -> None:
+        try:
+            while self._has_to_ask and self._subject is not None:
+                self._has_to_ask = False
+                id_ = self._subject.download.id
+                try:
+                    seen = await self._service().inspect(id_)
+                except WinchError:
+                    # The list says what is wrong; what was seen stays.
+                    continue
+                self._take(seen, id_)
+        finally:
+            self._is_asking = False
+
+    def _take(self, seen: Inspection, id_: str) -> None:
+        """Show an answer, unless it came too late: another download is shown by then."""
+        if self._subject is not None and self._subject.download.id == id_:
+            self._subject = replace(self._subject, inspection=seen)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Show what there is now, without waiting for more."""
+        if self._grace is not None:
+            self._grace.stop()
+            self._grace = None
+            self.scroll_home(animate=False)
+        self.rewrite()
+
+    # What is shown.
+
+    @property
+    def _room(self) -> int:
+        return self.size.width - self.styles.scrollbar_size_vertical
+
+    def _report(self, width: int) -> list[Line]:
+        subject, now = self._subject, self._now
+        if subject is None or now is None or width <= 0:
+            return []
+        is_running = subject.download.status is Status.ACTIVE
+        at = self._clock() if is_running else None
+        subject = replace(subject, rates=self._throughput.recent(subject.download.id, at))
+        room = max(width - 2 * _MARGIN, 1)
+        lines = report(subject, room, self.size.height, now, ascii_only=self._ascii)
+        return [tuple(replace(cell, x=cell.x + _MARGIN) for cell in line) for line in lines]
+
+    def _entitle(self) -> None:
+        """Put the name on the border."""
+        name = clean(self._subject.download.name) if self._subject is not None else ""
+        room = max(self.size.width - _TITLE_ROOM, 1)
+        name = cut_middle(name.strip() or "Details", room, ascii_only=self._ascii)
+        if name != self._name:
+            self._name = name
+            self.border_title = Text(name)
 
 
-def _fields(download: Download, progress: Progress, now: datetime) -> list[Field]:
-    """Return every field that has something to say; all text from outside goes through `clean`."""
-    request, error = download.request, download.error
-    fields = [
-        ("Name", fmt.clean(download.name), Role.PLAIN),
-        ("Status", status_text(download, progress, now), status_role(download)),
-        ("Error", fmt.clean(f"{error.message} [{error.code}]") if error else "", Role.FAILED),
-        ("Hint", fmt.clean(error.hint) if error else "", Role.PLAIN),
-        ("Size", _amount(download, bytes_done(download, progress)), Role.PLAIN),
-        ("Rate", _motion(progress) if is_moving(download) else "", Role.PLAIN),
-        ("URL", fmt.clean(redact_url(request.url)), Role.PLAIN),
-        ("File", fmt.clean(download.path), Role.PLAIN),
-        ("Resume", fmt.clean(download.resume_verdict or ""), Role.PLAIN),
-        ("Checksum", fmt.clean(str(request.checksum or "")), Role.PLAIN),
-        ("Retries", str(download.retry_count or ""), Role.PLAIN),
-        ("Priority", str(request.priority or ""), Role.PLAIN),
-        ("Group", fmt.clean(request.group or ""), Role.PLAIN),
-        ("Added", _time(download.created_at, now), Role.PLAIN),
-        ("Started", _time(download.started_at, now), Role.PLAIN),
-        ("Completed", _time(download.completed_at, now), Role.PLAIN),
-        ("ID", fmt.short_id(fmt.clean(download.id)), Role.PLAIN),
-    ]
-    for number, entry in enumerate(reversed(download.timeline)):
-        text = f"{_time(entry.at, now)}  {fmt.clean(entry.text)}"
-        fields.append(("" if number else "Timeline", text, Role.MUTED))
-    return [field for field in fields if field[1]]
-
-
-def _motion(progress: Progress) -> str:
-    noun = "connection" if progress.connections == 1 else "connections"
-    left = "" if progress.eta is None else f", {fmt.duration(progress.eta)} left"
-    return f"{fmt.rate(progress.rate)}{left}, {progress.connections} {noun}"
-
-
-def _amount(download: Download, done: int) -> str:
-    if download.total_bytes is None:
-        return f"{fmt.size(done)} so far, the whole is not known"
-    percent = fmt.percent(done, download.total_bytes)
-    return f"{fmt.size(done)} of {fmt.size(download.total_bytes)} ({percent})"
-
-
-def _time(at: datetime | None, now: datetime) -> str:
-    """Return the local time, with the date unless it is today's."""
-    if at is None:
-        return ""
-    local = at.astimezone()
-    same_day = local.date() == now.astimezone().date()
-    return local.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S")
+def _line(lines: Lines, index: int) -> Line:
+    return lines[index] if index < len(lines) else ()

@@ -1,16 +1,16 @@
 """The list of downloads: draws the rows in sight and repaints only what differs from the picture.
 
-The cursor belongs to a download, not to a row: it stays with it through every change of the list
-and goes to the neighbour when the download is removed.
+The cursor and the marks belong to downloads and groups, not to rows: they stay with them through
+every change of the list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -21,22 +21,31 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui import actions
-from tui.columns import Cell, Role, Slot, layout, row, titles
-from tui.format import fit
-from tui.store import DownloadStore, Place
+from tui.columns import Column, Role, Slot, layout, titles
+from tui.rows import DownloadRow, GroupRow
+from tui.selection import Selection
+from tui.store import DownloadStore
+from tui.table_lines import TableLines
+from tui.tables import Line
 from tui.theme import component_style
+from tui.view import View
+from tui.widgets.cell_line import differences, strip_of
 
 _HEADING = 1
-_EMPTY = (
-    "Nothing to haul yet.",
-    "",
-    "Paste URLs anywhere, or press a to add some.",
-    "Press ? for all keys.",
-)
+_DOUBLE = 2
+"""Clicks that open something."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A line as it was drawn."""
+
+    cells: Line
+    is_cursor: bool = False
 
 
 class DownloadTable(ScrollView, can_focus=True):
-    """A virtual table over a store; costs what is visible, however long the queue is."""
+    """A virtual table over a view of a store; costs what is visible, however long the queue is."""
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,7 +63,8 @@ class DownloadTable(ScrollView, can_focus=True):
         scrollbar-size-vertical: 1;
         overflow-x: hidden;
         & > .table--plain { color: $foreground; }
-        & > .table--muted { color: $foreground 55%; }
+        & > .table--title { color: $foreground; text-style: bold; }
+        & > .table--muted { color: $foreground-muted; }
         & > .table--active { color: $accent; }
         & > .table--done { color: $success; }
         & > .table--waiting { color: $warning; }
@@ -62,7 +72,7 @@ class DownloadTable(ScrollView, can_focus=True):
         & > .table--bar { color: $accent; background: $foreground 12%; }
         & > .table--bar-idle { color: $foreground 45%; background: $foreground 12%; }
         & > .table--bar-done { color: $success 40%; background: $foreground 12%; }
-        & > .table--cursor { background: $foreground 9%; }
+        & > .table--cursor { background: $block-hover-background; }
         & > .table--mark { color: $accent; }
     }
     """
@@ -70,84 +80,212 @@ class DownloadTable(ScrollView, can_focus=True):
     class CursorMoved(Message):
         """The cursor is on another download now, or on none."""
 
+    class MarksChanged(Message):
+        """Other downloads are marked now, or a range has begun or ended."""
+
+    class HeadingClicked(Message):
+        """The title of a column was clicked."""
+
+        def __init__(self, column: Column) -> None:
+            super().__init__()
+            self.column = column
+
+    class Opened(Message):
+        """More is wanted of the download under the cursor."""
+
     def __init__(
-        self, store: DownloadStore, *, now: Callable[[], datetime], ascii_only: bool = False
+        self,
+        store: DownloadStore,
+        view: View,
+        selection: Selection,
+        *,
+        now: Callable[[], datetime],
+        ascii_only: bool = False,
     ) -> None:
         super().__init__()
-        self._store = store
-        self._now = now
+        self._view = view
+        self._selection = selection
         self._ascii = ascii_only
-        self._picture: dict[int, tuple[Cell, ...]] = {}
-        self._place: Place | None = None
-        self._index = 0
+        self._lines = TableLines(store, view, selection, now=now, ascii_only=ascii_only)
+        self._picture: dict[int, _Drawn] = {}
         self._styles: dict[tuple[str, bool], Style] = {}
         # Before the first Snapshot nobody knows whether the list is empty.
         self.is_loaded = False
 
     @property
     def cursor_id(self) -> str | None:
-        """The download under the cursor; None in an empty list."""
-        return None if self._place is None else self._place[1]
+        """The download under the cursor; None on a group and in an empty list."""
+        at = self._selection.row
+        return at.id if isinstance(at, DownloadRow) else None
 
     @property
     def slots(self) -> tuple[Slot, ...]:
         """The columns as they stand now."""
         return layout(self.size.width)
 
+    def follow(self, changed: Set[str]) -> None:
+        """Bring view, cursor and marks up to date after these ids changed, and then the picture."""
+        before = len(self._selection.marks)
+        self._view.update(changed)
+        self._selection.forget(changed)
+        self.update_rows()
+        if len(self._selection.marks) != before:
+            self.post_message(self.MarksChanged())
+
     def update_rows(self) -> None:
-        """Bring the picture up to date with the store and the time.
+        """Bring the picture up to date with the view and the time.
 
         What is visible is compared cell by cell with what was drawn, so that a cell which looks the
         same is not sent again.
         """
-        self.virtual_size = Size(self.size.width, len(self._store) + _HEADING)
-        self._follow_cursor()
-        for y in range(_HEADING, self.size.height):
-            self._repaint(y)
+        old_row, old_index = self._selection.row, self._selection.index
+        self._selection.follow()
+        index = self._selection.index
+        self.virtual_size = Size(self.size.width, len(self._view) + _HEADING)
+        if old_row is not None and index != old_index:
+            # What is being read stays where it is, as far as the ends of the list allow it.
+            self._scroll_to_row(self.scroll_offset.y + index - old_index)
+        self._keep_in_sight()
+        self._repaint()
+        if self._selection.row != old_row:
+            self.post_message(self.CursorMoved())
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of what is in sight; line 0 is the heading."""
-        cells = titles(self.slots) if y < _HEADING else self._cells(y)
-        self._picture[y] = cells
-        is_cursor = y >= _HEADING and self._row_of(y) == self._index and len(self._store) > 0
-        return self._strip(cells, is_cursor=is_cursor)
+        self._picture[y] = drawn = self._draw(y)
+        return self._strip(drawn)
 
     def on_resize(self) -> None:
         """Draw everything anew, in the columns of the new width."""
         self._picture.clear()
         self.update_rows()
         self.refresh()
-        self._keep_in_sight()
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor where the pointer is."""
+        """Put the cursor where the pointer is; a second click opens what is there."""
         index = self._row_of(event.y)
-        if event.y >= _HEADING and index < len(self._store):
+        if event.y < _HEADING:
+            if (column := self._column_at(event.x)) is not None:
+                self.post_message(self.HeadingClicked(column))
+        elif index < len(self._view):
             self._move_to(index)
+            if event.chain == _DOUBLE and not self.toggle_fold():
+                self.post_message(self.Opened())
+
+    # The cursor.
 
     def action_cursor_down(self) -> None:
-        """Go to the next download."""
-        self._move_to(self._index + 1)
+        """Go to the next row."""
+        self._move_to(self._selection.index + 1)
 
     def action_cursor_up(self) -> None:
-        """Go to the previous download."""
-        self._move_to(self._index - 1)
+        """Go to the previous row."""
+        self._move_to(self._selection.index - 1)
+
+    def action_half_down(self) -> None:
+        """Go half a screen down."""
+        self._move_to(self._selection.index + max(self._page // 2, 1))
+
+    def action_half_up(self) -> None:
+        """Go half a screen up."""
+        self._move_to(self._selection.index - max(self._page // 2, 1))
 
     def action_page_down(self) -> None:
         """Go one screen down."""
-        self._move_to(self._index + self._page)
+        self._move_to(self._selection.index + self._page)
 
     def action_page_up(self) -> None:
         """Go one screen up."""
-        self._move_to(self._index - self._page)
+        self._move_to(self._selection.index - self._page)
 
     def action_cursor_first(self) -> None:
-        """Go to the first download."""
+        """Go to the first row."""
         self._move_to(0)
 
     def action_cursor_last(self) -> None:
-        """Go to the last download."""
-        self._move_to(len(self._store) - 1)
+        """Go to the last row."""
+        self._move_to(len(self._view) - 1)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There are matches in a filter only."""
+        if action in ("next_match", "previous_match"):
+            return not self._view.filter.is_empty
+        return True
+
+    def action_next_match(self) -> None:
+        """Go to the next download that the filter found; after the last comes the first."""
+        self._go_to_match(1)
+
+    def action_previous_match(self) -> None:
+        """Go to the download before; before the first comes the last."""
+        self._go_to_match(-1)
+
+    def _go_to_match(self, step: int) -> None:
+        count = len(self._view)
+        for offset in range(1, count + 1):
+            index = (self._selection.index + step * offset) % count
+            if isinstance(self._view.row_at(index), DownloadRow):
+                self._move_to(index)
+                return
+
+    # Marks and groups.
+
+    def action_mark(self) -> None:
+        """Mark the row or take its mark off, and go on to the next."""
+        if (at := self._selection.row) is not None:
+            self._selection.end_range()
+            self._selection.toggle(at)
+            self._tell_marks()
+            self._move_to(self._selection.index + 1)
+
+    def action_range(self) -> None:
+        """Begin to mark all that the cursor passes, or end it."""
+        if self._selection.has_range:
+            self._selection.end_range()
+        else:
+            self._selection.begin_range()
+        self._tell_marks()
+
+    def action_mark_all(self) -> None:
+        """Mark everything that is shown."""
+        self._selection.end_range()
+        self._selection.mark_all()
+        self._tell_marks()
+
+    def action_invert(self) -> None:
+        """Mark what is shown and not marked, and the other way round."""
+        self._selection.end_range()
+        self._selection.invert()
+        self._tell_marks()
+
+    def clear_marks(self) -> None:
+        """Take off all marks."""
+        self._selection.clear()
+        self._tell_marks()
+
+    def toggle_fold(self) -> bool:
+        """Fold the group under the cursor or show it again; tells whether there is one."""
+        at = self._selection.row
+        if isinstance(at, GroupRow):
+            self._fold(at.name, folded=not self._view.is_folded(at.name))
+        return isinstance(at, GroupRow)
+
+    def action_fold(self) -> None:
+        """Fold the group that the cursor is in."""
+        at = self._selection.row
+        group = self._view.group_of(at) if at is not None else None
+        if group is not None:
+            self._fold(group, folded=True)
+
+    def _fold(self, group: str, *, folded: bool) -> None:
+        self._view.fold(group, folded=folded)
+        self.update_rows()
+
+    def _tell_marks(self) -> None:
+        self._repaint()
+        self.post_message(self.MarksChanged())
+
+    # Places.
 
     @property
     def _page(self) -> int:
@@ -156,108 +294,67 @@ class DownloadTable(ScrollView, can_focus=True):
     def _row_of(self, y: int) -> int:
         return self.scroll_offset.y + y - _HEADING
 
+    def _column_at(self, x: int) -> Column | None:
+        return next((s.column for s in self.slots if s.x <= x < s.x + s.width), None)
+
     def _move_to(self, index: int) -> None:
         """Put the cursor on a row, or on the nearest that exists."""
-        if not len(self._store):
+        before = self._selection.row
+        self._selection.move_to(index)
+        if self._selection.row == before:
             return
-        old = self._index
-        self._index = min(max(index, 0), len(self._store) - 1)
-        self._place = self._store.place_of(self._store.id_at(self._index))
-        self._refresh_row(old)
-        self._refresh_row(self._index)
+        if self._selection.has_range:
+            self._selection.stretch_range()
+            self.post_message(self.MarksChanged())
         self._keep_in_sight()
+        self._repaint()
         self.post_message(self.CursorMoved())
-
-    def _follow_cursor(self) -> None:
-        """Find the download under the cursor again, or its neighbour if it is gone."""
-        old_id, old_index = self.cursor_id, self._index
-        last = len(self._store) - 1
-        if last < 0:
-            self._place, self._index = None, 0
-        else:
-            if old_id is not None and old_id in self._store:
-                self._place = self._store.place_of(old_id)
-            self._index = 0 if self._place is None else self._store.index_at(self._place)
-            self._index = min(self._index, last)
-            self._place = self._store.place_of(self._store.id_at(self._index))
-        if self._index != old_index:
-            # What is being read stays where it is, as far as the ends of the list allow it.
-            self._scroll_to_row(self.scroll_offset.y + self._index - old_index)
-            self._refresh_row(old_index)
-            self._refresh_row(self._index)
-        self._keep_in_sight()
-        if self.cursor_id != old_id:
-            self.post_message(self.CursorMoved())
 
     def _keep_in_sight(self) -> None:
         """Scroll as little as it takes to see the cursor."""
+        index = self._selection.index
         top = min(self.scroll_offset.y, self.max_scroll_y)
-        self._scroll_to_row(min(max(top, self._index - self._page + 1), self._index))
+        self._scroll_to_row(min(max(top, index - self._page + 1), index))
 
     def _scroll_to_row(self, index: int) -> None:
         if index != self.scroll_offset.y:
             self.scroll_to(y=index, animate=False)
 
-    def _cells(self, y: int) -> tuple[Cell, ...]:
+    # The picture.
+
+    def _repaint(self) -> None:
+        """Refresh what differs from what was drawn."""
+        regions = []
+        for y in range(_HEADING, self.size.height):
+            if (drawn := self._picture.get(y)) is None:
+                continue
+            new = self._draw(y)
+            if new.is_cursor != drawn.is_cursor:
+                regions.append(Region(0, y, self.size.width, 1))
+            elif new.cells != drawn.cells:
+                spans = differences(drawn.cells, new.cells)
+                regions += [Region(x, y, width, 1) for x, width in spans]
+        if regions:
+            self.refresh(*regions)
+
+    def _draw(self, y: int) -> _Drawn:
         index = self._row_of(y)
-        if not len(self._store):
-            return self._hint(y) if self.is_loaded else ()
-        if index >= len(self._store):
-            return ()
-        id_ = self._store.id_at(index)
-        return row(
-            self.slots,
-            self._store.download(id_),
-            self._store.progress(id_),
-            self._now(),
-            ascii_only=self._ascii,
-        )
+        if y < _HEADING:
+            return _Drawn(titles(self.slots))
+        if len(self._view):
+            is_cursor = index == self._selection.index
+            return _Drawn(self._lines.row(index, self.slots), is_cursor=is_cursor)
+        line = y - self.size.height // 2
+        return _Drawn(self._lines.hint(line, self.size.width) if self.is_loaded else ())
 
-    def _hint(self, y: int) -> tuple[Cell, ...]:
-        """Return a line of what an empty list says."""
-        line = y - self.size.height // 2 + len(_EMPTY) // 2
-        if not 0 <= line < len(_EMPTY):
-            return ()
-        text = fit(_EMPTY[line], self.size.width, ascii_only=self._ascii)
-        block = max(len(text) for text in _EMPTY)
-        x = max((self.size.width - block) // 2, 0)
-        return (Cell(x, text[: self.size.width - x], Role.PLAIN if line == 0 else Role.MUTED),)
-
-    def _repaint(self, y: int) -> None:
-        """Refresh the cells of a line that differ from what was drawn there."""
-        drawn = self._picture.get(y)
-        if drawn is None:
-            return
-        cells = self._cells(y)
-        if cells == drawn:
-            return
-        if tuple(cell.x for cell in cells) != tuple(cell.x for cell in drawn):
-            self.refresh(Region(0, y, self.size.width, 1))
-            return
-        for new, old in zip(cells, drawn, strict=True):
-            if new != old:
-                width = max(cell_len(new.text), cell_len(old.text))
-                self.refresh(Region(new.x, y, width, 1))
-
-    def _refresh_row(self, index: int) -> None:
-        y = index - self.scroll_offset.y + _HEADING
-        if _HEADING <= y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, 1))
-
-    def _strip(self, cells: tuple[Cell, ...], *, is_cursor: bool) -> Strip:
-        """Join cells to a line, with the gaps between them in the colour of the row."""
-        ground = self._style("plain", is_cursor)
-        segments: list[Segment] = []
-        x = 0
-        if is_cursor:
-            segments.append(Segment(">" if self._ascii else "▌", self._style("mark", is_cursor)))
-            x = 1
-        for cell in cells:
-            if cell.x > x:
-                segments.append(Segment(" " * (cell.x - x), ground))
-            segments.append(Segment(cell.text, self._style(cell.role, is_cursor)))
-            x = cell.x + cell_len(cell.text)
-        return Strip(segments, x).adjust_cell_length(self.size.width, ground)
+    def _strip(self, drawn: _Drawn) -> Strip:
+        """Join cells to a line, the cursor's in its colour and with its sign."""
+        width = self.size.width
+        strip = strip_of(drawn.cells, width, lambda role: self._style(role, drawn.is_cursor))
+        if not drawn.is_cursor:
+            return strip
+        sign = Segment(">" if self._ascii else "▌", self._style("mark", True))
+        return Strip.join([Strip([sign], 1), strip.crop(1)])
 
     def notify_style_update(self) -> None:
         """Forget the styles of the theme before."""

@@ -5,108 +5,131 @@ It drops its least important parts first when the window is narrow.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import dataclass
 
 from rich.cells import cell_len
-from rich.style import Style
-from rich.text import Text
-from textual.widget import Widget
 
-from core.domain.models import Status
+from core.domain.models import Status, WaitReason
 from tui import format as fmt
+from tui.columns import Cell, Role
+from tui.rate_trace import RateTrace
 from tui.store import Totals
-from tui.theme import component_style
+from tui.tables import Line
+from tui.widgets.cell_line import CellLine
 
 _COUNTS = (
-    (Status.ACTIVE, "active", "header--active"),
-    (Status.PENDING, "queued", "header--plain"),
-    (Status.PAUSED, "paused", "header--plain"),
-    (Status.COMPLETED, "done", "header--plain"),
-    (Status.FAILED, "failed", "header--failed"),
+    (Status.FAILED, "failed", Role.FAILED, 1),
+    (Status.ACTIVE, "active", Role.ACTIVE, 2),
+    (Status.PENDING, "queued", Role.PLAIN, 3),
 )
+_GAP = 2
+_SPARKS = 24
 
 
-class HeaderBar(Widget):
-    """Totals of the list in one line."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is around the downloads: limit in bytes/s, free bytes, what keeps all of them waiting.
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "header--active",
-        "header--plain",
-        "header--muted",
-        "header--failed",
-        "header--name",
-    }
-    DEFAULT_CSS = """
-    HeaderBar {
-        height: 1;
-        background: $surface;
-        color: $foreground;
-        & > .header--name { color: $accent; text-style: bold; }
-        & > .header--active { color: $accent; }
-        & > .header--plain { color: $foreground; }
-        & > .header--muted { color: $foreground-muted; }
-        & > .header--failed { color: $error; }
-    }
+    What is None or empty is not known, or not so.
     """
 
-    def __init__(self, *, ascii_only: bool = False) -> None:
+    limit: int | None = None
+    free: int | None = None
+    trouble: WaitReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A piece of the line; of two, the one with the greater rank is given up first."""
+
+    rank: int
+    pieces: tuple[tuple[str, Role], ...]
+
+    @property
+    def width(self) -> int:
+        return sum(cell_len(text) for text, _ in self.pieces)
+
+
+class HeaderBar(CellLine):
+    """Totals of the list and what is around it, in one line."""
+
+    def __init__(self, host: str, *, ascii_only: bool = False) -> None:
         super().__init__()
+        self._host = fmt.clean(host)
         self._ascii = ascii_only
         self._totals = Totals(counts={}, rate=0.0, bytes_done=0, bytes_total=0, known=True)
+        self._around = Surroundings()
+        self._is_held = False
+        self._trace = RateTrace(_SPARKS)
 
-    def show(self, totals: Totals) -> None:
-        """Show these totals; what looks the same is not drawn again."""
-        before = self.line()
-        self._totals = totals
-        if self.line() != before:
-            self.refresh()
+    def show(self, totals: Totals, around: Surroundings, now: float, *, is_held: bool) -> None:
+        """Show these at a monotonic time in seconds; the same is not drawn again."""
+        self._totals, self._around, self._is_held = totals, around, is_held
+        if totals.rate or not self._trace.is_flat:
+            self._trace.note(now, totals.rate)
+        self.follow()
 
-    def render(self) -> Text:
-        """Draw the line."""
-        return self.line()
+    def cells(self, width: int) -> Line:
+        """Return as much as fits, what is said of everything at the right edge."""
+        left, right = self._left(), self._right()
+        while _needed(left) + _needed(right) - _GAP + 2 > width:
+            last = max((*left, *right), key=lambda part: part.rank)
+            if last.rank == 0:
+                break
+            (left if last in left else right).remove(last)
+        cells: list[Cell] = []
+        x = 1
+        for part in left:
+            x = _append(cells, part, x) + _GAP
+        x = max(x, width - 1 - _needed(right) + _GAP)
+        for part in right:
+            x = _append(cells, part, x) + _GAP
+        return tuple(cells)
 
-    def line(self) -> Text:
-        """Return the line as it is shown at the present width."""
-        for gap in (3, 2):
-            left = Text(" " * gap).join(self._left())
-            for right in (self._overall(), self._overall_percent()):
-                room = self.size.width - 2 - cell_len(left.plain) - cell_len(right.plain)
-                if room >= gap:
-                    return Text.assemble(" ", left, " " * room, right, no_wrap=True, end="")
-        parts = self._left()
-        # The name of the program and then the last counts but the failures are given up first.
-        while len(parts) > 2 and Text("  ").join(parts).cell_len > self.size.width - 2:
-            del parts[0 if parts[0].plain == "winch" else -2]
-        return Text.assemble(" ", Text("  ").join(parts), no_wrap=True, end="")
-
-    def _left(self) -> list[Text]:
-        totals, muted = self._totals, self._style("header--muted")
+    def _left(self) -> list[_Part]:
+        totals = self._totals
+        parts = [_Part(9, ((self._host, Role.TITLE),))] if self._host else []
         arrow = "" if self._ascii else "↓ "
-        counts = [
-            Text.assemble((str(totals.counts[status]), self._style(role)), (f" {word}", muted))
-            for status, word, role in _COUNTS
-            if status in totals.counts
-        ]
-        rate = Text(f"{arrow}{fmt.rate(totals.rate)}", self._style("header--active"))
-        return [Text("winch", self._style("header--name")), rate, *counts]
+        # Of one width, so that what follows need not be drawn again with each figure.
+        parts.append(
+            _Part(0, ((f"{arrow}{fmt.rate(totals.rate):{10 if totals.rate else 0}}", Role.ACTIVE),))
+        )
+        if not self._trace.is_flat:
+            parts.append(_Part(8, ((self._trace.text(ascii_only=self._ascii), Role.ACTIVE),)))
+        if self._is_held:
+            parts.append(_Part(0, (("queue held", Role.WAITING),)))
+        elif self._around.trouble is not None:
+            trouble = str(self._around.trouble).replace("_", " ")
+            parts.append(_Part(0, ((trouble, Role.WAITING),)))
+        for status, word, role, rank in _COUNTS:
+            if count := totals.counts.get(status):
+                parts.append(_Part(rank, ((f"{count:,}", role), (f" {word}", Role.MUTED))))
+        return parts
 
-    def _overall(self) -> Text:
-        """Return how much of everything is here."""
-        totals = self._totals
-        if not totals.bytes_total:
-            return Text("")
-        more = "" if totals.known else "+"
-        amount = f"{fmt.size(totals.bytes_done)} of {fmt.size(totals.bytes_total)}{more}"
-        text = Text(amount, self._style("header--muted"))
-        return text.append("  ").append_text(self._overall_percent()) if totals.known else text
+    def _right(self) -> list[_Part]:
+        """Return what is said of everything together."""
+        totals, around, parts = self._totals, self._around, []
+        if around.limit is not None:
+            limit = (("limit ", Role.MUTED), (fmt.rate(around.limit), Role.WAITING))
+            parts.append(_Part(5, limit))
+        if around.free is not None:
+            parts.append(_Part(6, ((f"{fmt.size(around.free)} free", Role.MUTED),)))
+        if totals.bytes_total:
+            more = "" if totals.known else "+"
+            amount = f"{fmt.size(totals.bytes_done)} of {fmt.size(totals.bytes_total)}{more}"
+            parts.append(_Part(7, ((amount, Role.MUTED),)))
+            if totals.known:
+                percent = fmt.percent(totals.bytes_done, totals.bytes_total)
+                parts.append(_Part(4, ((percent, Role.PLAIN),)))
+        return parts
 
-    def _overall_percent(self) -> Text:
-        """Return the share that is here; nothing while sizes are unknown."""
-        totals = self._totals
-        if not totals.bytes_total or not totals.known:
-            return Text("")
-        percent = fmt.percent(totals.bytes_done, totals.bytes_total)
-        return Text(percent, self._style("header--plain"))
 
-    def _style(self, name: str) -> Style:
-        return component_style(self, name)
+def _needed(parts: list[_Part]) -> int:
+    return sum(part.width + _GAP for part in parts)
+
+
+def _append(cells: list[Cell], part: _Part, x: int) -> int:
+    for text, role in part.pieces:
+        cells.append(Cell(x, text, role))
+        x += cell_len(text)
+    return x

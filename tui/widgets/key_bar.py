@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Protocol, runtime_checkable
 
-from rich.text import Text
 from textual.widget import Widget
 
-from tui.actions import ACTIONS, key_names
-from tui.theme import component_style
+from tui.actions import Target, by_target
+from tui.columns import Cell, Role
+from tui.keymap import Keymap
+from tui.tables import Line
+from tui.widgets.cell_line import CellLine
 
 
-class KeyBar(Widget):
-    """Key hints; as many as fit, so that none is cut in two."""
+@runtime_checkable
+class _Keyed(Protocol):
+    """A program whose keys can be others than usual."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"key-bar--key", "key-bar--label"}
-    DEFAULT_CSS = """
-    KeyBar {
-        height: 1;
-        background: $surface;
-        & > .key-bar--key { color: $accent; text-style: bold; }
-        & > .key-bar--label { color: $foreground-muted; }
-    }
-    """
+    keys: Keymap
 
-    def render(self) -> Text:
-        """Draw the line."""
-        key_style = component_style(self, "key-bar--key")
-        label_style = component_style(self, "key-bar--label")
-        hints = [
-            Text.assemble((key_names(action)[0], key_style), " ", (action.label, label_style))
-            for action in ACTIONS
-            if action.hint
-        ]
+
+def keymap_of(widget: Widget) -> Keymap:
+    """Return the keys of the program that a widget is in."""
+    app: object = widget.app
+    return app.keys if isinstance(app, _Keyed) else Keymap()
+
+
+class KeyBar(CellLine):
+    """Key hints; as many as fit, so that none is cut in two. What cannot apply now is dimmed."""
+
+    def __init__(self, *targets: Target) -> None:
+        super().__init__()
+        self._hints = [action for action in by_target(*targets) if action.hint]
+
+    def cells(self, width: int) -> Line:
+        """Return the hints that fit."""
+        keymap = keymap_of(self)
+        hints = [(a.id, keymap.names(a)[0], a.label) for a in self._hints]
+        gap = next((gap for gap in (3, 2) if _length(hints, gap) <= width), 2)
         # Help and the way out come last in the table and are the last to be given up.
-        while len(hints) > 2 and self._line(hints).cell_len > self.size.width:
+        while len(hints) > 2 and _length(hints, gap) > width:
             del hints[-3]
-        return self._line(hints)
+        cells, x = [], 1
+        for id_, key, label in hints:
+            can = self.screen.check_action(id_, ())
+            cells.append(Cell(x, key, Role.TITLE if can else Role.MUTED))
+            cells.append(Cell(x + len(key) + 1, label, Role.PLAIN if can else Role.MUTED))
+            x += len(key) + 1 + len(label) + gap
+        return tuple(cells)
 
-    @staticmethod
-    def _line(hints: list[Text]) -> Text:
-        return Text.assemble(" ", Text("   ").join(hints), no_wrap=True, end="")
+
+def _length(hints: list[tuple[str, str, str]], gap: int) -> int:
+    return 1 + sum(len(key) + 1 + len(label) + gap for _, key, label in hints) - gap

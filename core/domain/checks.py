@@ -1,0 +1,79 @@
+"""Whether URLs, names and headers can be meant at all: one set of rules for front ends and engine.
+
+What a front end says while somebody types is then what the engine would say afterwards. Secrets are
+not repeated: of a URL only what may be shown, of a header only its name.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from core.domain.errors import UsageError
+from core.domain.names import LIMIT, safe_name
+from core.domain.redact import redact_url
+
+OWN_HEADERS = frozenset(
+    {"range", "if-range", "accept-encoding", "host", "content-length", "transfer-encoding"}
+)
+"""Headers that winch sets by itself, in lower case."""
+
+_SHOWN = 200
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+
+
+def check_url(url: str) -> None:
+    """Raise UsageError unless this is an address that winch can fetch."""
+    if _SURROGATES.search(url):
+        raise UsageError("the URL is not UTF-8 text")
+    if _UNPRINTABLE.search(url):
+        raise UsageError(
+            f"'{_shown(url)}' is not a URL: it holds a space or a control character",
+            hint="write a space as %20",
+        )
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise UsageError(f"'{_shown(url)}' is not a URL", hint="check its host and port") from None
+    if not parts.scheme or "://" not in url:
+        raise UsageError(
+            f"'{_shown(url)}' is not a URL", hint="write it in full: https://host/path"
+        )
+    if parts.scheme not in ("http", "https"):
+        raise UsageError(
+            f"winch does not fetch {parts.scheme}: addresses", hint="give an http or https address"
+        )
+    if not host:
+        raise UsageError(
+            f"'{_shown(url)}' names no host", hint="write it in full: https://host/path"
+        )
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError unless a file can safely have this name."""
+    if _SURROGATES.search(name):
+        raise UsageError("the name is not UTF-8 text")
+    if safe_name(name) != name:
+        raise UsageError(
+            f"'{name[:80]}' is no safe file name",
+            hint=f"a name has no '/', no control characters and at most {LIMIT} bytes",
+        )
+
+
+def check_header(name: str, value: str) -> None:
+    """Raise UsageError unless this header can be sent and is not winch's own to set."""
+    if not _TOKEN.fullmatch(name):
+        # What stands there for a name may be half of a secret.
+        raise UsageError("a header has no valid name", hint="write 'Name: value'")
+    if _CONTROLS.search(value):
+        raise UsageError(f"the value of the header {name} holds a control character")
+    if name.lower() in OWN_HEADERS:
+        raise UsageError(f"the header {name} is winch's own to set", hint="leave it out")
+
+
+def _shown(url: str) -> str:
+    return redact_url(url)[:_SHOWN]

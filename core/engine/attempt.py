@@ -1,0 +1,129 @@
+"""One attempt at a download as it goes: how long each phase takes and what becomes of it.
+
+All durations are by the monotonic clock, the end included, so that a wall clock that is set under
+way makes no attempt negative or a week long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from core.adapters.clock import Clock
+from core.domain.errors import ErrorInfo
+from core.domain.history import AttemptEnd, HistoryEntry, PhaseTimes
+from core.domain.models import Download, Phase
+from core.domain.redact import redact_url
+from core.policy.host_budget import host_of
+
+SHORTEST = 0.25
+"""Seconds below which a rate says nothing; see `HistoryEntry`."""
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+
+
+class Moving(Protocol):
+    """What an attempt looks at: a transfer."""
+
+    gained: int
+
+    @property
+    def rate(self) -> float:
+        """Bytes/s at present."""
+        ...
+
+
+class Attempt:
+    """Follows a transfer from its start; made when it starts."""
+
+    def __init__(self, download: Download, transfer: Moving, clock: Clock) -> None:
+        self._transfer = transfer
+        self._clock = clock
+        self._retries = download.retry_count
+        self._started_at = clock.now()
+        self._began = self._entered = clock.monotonic()
+        self._ended: float | None = None
+        self._phase = Phase.CONNECTING
+        self._seconds = dict.fromkeys(Phase, 0.0)
+        self._peak = 0.0
+        self._verdict: str | None = None
+
+    def observe(self, changes: Mapping[str, object]) -> None:
+        """Learn which fields of the download the transfer has changed."""
+        phase, verdict = changes.get("phase"), changes.get("resume_verdict")
+        if isinstance(phase, Phase) and phase is not self._phase:
+            self._leave_phase()
+            self._phase = phase
+        if isinstance(verdict, str):
+            self._verdict = verdict
+
+    def sample(self) -> None:
+        """Look how fast it is; called now and then while it runs."""
+        self._peak = max(self._peak, self._transfer.rate)
+
+    def stop(self) -> None:
+        """Stop the clocks: what follows is no part of the attempt; the first call counts."""
+        if self._ended is None:
+            self.sample()
+            self._ended = self._leave_phase()
+
+    def entry(self, download: Download, end: AttemptEnd, error: ErrorInfo | None) -> HistoryEntry:
+        """Return what there is to write down, with a number that is still to be given."""
+        self.stop()
+        gained = self._transfer.gained
+        downloading = self._seconds[Phase.DOWNLOADING]
+        average = gained / max(downloading, SHORTEST) if gained else None
+        seconds = (self._ended or self._began) - self._began
+        return entry_of(
+            download,
+            started_at=self._started_at,
+            ended_at=self._started_at + timedelta(seconds=seconds),
+            end=end,
+            error=error,
+            bytes=gained,
+            phases=PhaseTimes(**{phase.value: s for phase, s in self._seconds.items()}),
+            average_rate=average,
+            peak_rate=None if average is None else max(self._peak, average),
+            retries=self._retries,
+            verdict=self._verdict,
+        )
+
+    def _leave_phase(self) -> float:
+        now = self._clock.monotonic()
+        self._seconds[self._phase] += now - self._entered
+        self._entered = now
+        return now
+
+
+def entry_of(
+    download: Download,
+    *,
+    started_at: datetime,
+    ended_at: datetime,
+    end: AttemptEnd,
+    error: ErrorInfo | None = None,
+    **measured: object,
+) -> HistoryEntry:
+    """Return the entry of an attempt at a download, without secrets."""
+    return HistoryEntry(
+        number=0,
+        download=download.id,
+        url=redact_url(download.request.url),
+        host=host_of(download.request.url),
+        name=download.name,
+        directory=download.request.directory,
+        group=download.request.group,
+        started_at=started_at,
+        ended_at=ended_at,
+        end=end,
+        total_bytes=download.total_bytes,
+        error_code=None if error is None else error.code,
+        error_message=None if error is None else _without_secrets(error.message),
+        **measured,  # type: ignore[arg-type]
+    )
+
+
+def _without_secrets(message: str) -> str:
+    return _URL.sub(lambda url: redact_url(url[0]), message)

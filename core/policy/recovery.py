@@ -1,0 +1,72 @@
+"""What becomes of the downloads that were under way when winch ended, and what to believe of them.
+
+Pure: the record, what was found on disk and the ages go in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.domain.models import PartIdentity, ResumeRecord, Segment
+from core.domain.settings import Recovery
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A file as it was found on disk; `size` in bytes."""
+
+    identity: PartIdentity
+    size: int
+
+
+class Finding(StrEnum):
+    """How the disk bears a record out, as a sentence about the part file has it."""
+
+    AS_RECORDED = "as recorded"
+    MISSING = "missing"
+    SHORTER = "shorter than recorded"
+    LONGER = "longer than the whole file"
+    REPLACED = "another file by now"
+    PUBLISHED = "under its final name already"
+
+
+def decide(mode: Recovery, age: float, ask_after: float | None) -> Recovery:
+    """Return what to do with downloads that were interrupted `age` seconds ago.
+
+    What is older than `ask_after` seconds may not be wanted any more, or not all at once: where
+    the rule is to resume, a person is asked first. None never asks.
+    """
+    if mode is Recovery.RESUME and ask_after is not None and age > ask_after:
+        return Recovery.ASK
+    return mode
+
+
+def compare(record: ResumeRecord, part: Sight | None, final: Sight | None) -> Finding:
+    """Return what is left of an unfinished download, by its part file and its final name."""
+    if part is not None and part.identity == record.part:
+        if part.size < _end(record.done):
+            return Finding.SHORTER
+        total = record.resource.total
+        return Finding.AS_RECORDED if total is None or part.size <= total else Finding.LONGER
+    if final is not None and is_published(record, final):
+        return Finding.PUBLISHED
+    return Finding.MISSING if part is None else Finding.REPLACED
+
+
+def is_published(record: ResumeRecord, final: Sight) -> bool:
+    """Tell whether the final name already is the file that a record calls its part file, whole.
+
+    So it is when a crash came between the rename and the record of it.
+    """
+    total = record.resource.total
+    return (
+        total is not None
+        and record.bytes_done == total
+        and final == Sight(identity=record.part, size=total)
+    )
+
+
+def _end(done: Sequence[Segment]) -> int:
+    return done[-1].end or done[-1].start if done else 0

@@ -1,0 +1,211 @@
+"""Why a download is not faster: the one constraint that binds, from what was measured.
+
+Something always binds. What was set here is looked at first, then this machine, and only what is
+left over is the server or the way to it: the time that the connections wait for bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.domain.inspection import Cause, Figures, Slowness
+from core.domain.models import Download, Phase, Status, WaitReason
+from core.domain.units import rough_duration
+
+AT_THE_LIMIT = 0.9
+"""Fraction of a limit from which on it is what binds."""
+MOST = 0.5
+"""Fraction of the connections' time that tells where it goes."""
+BUSY = 0.9
+"""Fraction of a core from which on the program itself binds."""
+CEILING = 0.85
+"""Fraction of the best total rate from which on the line is full."""
+LESS = 0.7
+"""Fraction of its own best rate below which others have what a download had."""
+HALF_LIFE = 600.0
+"""Seconds after which a best rate counts half: the line may be another one by then."""
+
+
+class Ceiling:
+    """The best rate that was reached lately; `now` is monotonic seconds, given by the caller."""
+
+    def __init__(self) -> None:
+        self._rate = 0.0
+        self._at = 0.0
+
+    def note(self, rate: float, now: float) -> None:
+        """Take in a rate in bytes/s."""
+        if rate >= self.rate(now):
+            self._rate, self._at = rate, now
+
+    def rate(self, now: float) -> float:
+        """Return the best one in bytes/s."""
+        return self._rate * math.exp2(-max(0.0, now - self._at) / HALF_LIFE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What is known of a download that runs.
+
+    `own_limit` and `total_limit` are bytes/s, `wanted` is how many connections it may have as far
+    as its request and the settings go, `share` as far as the hosts' budgets go. `refused` tells
+    that a host wants no more, `single` that the file comes over one connection only, `enough` how
+    many were found to bring as much as more. `best` and `best_total` are the best rates lately,
+    `elsewhere` is how many of the others use other hosts.
+    """
+
+    figures: Figures
+    phase: Phase | None
+    host: str
+    own_limit: float | None = None
+    total_limit: float | None = None
+    wanted: int = 1
+    share: int = 1
+    refused: bool = False
+    single: bool = False
+    enough: int | None = None
+    best: float = 0.0
+    best_total: float = 0.0
+    elsewhere: int = 0
+
+
+def explain(situation: Situation) -> Slowness:
+    """Return what binds a download that runs."""
+    cause, sentence = _explain(situation)
+    return Slowness(cause=cause, sentence=sentence, figures=situation.figures)
+
+
+def explain_waiting(download: Download, *, held: bool, now: datetime) -> Slowness | None:
+    """Return why a download does not run; None where nobody wants it to.
+
+    `held` tells whether the queue as a whole stands still, `now` is the wall time.
+    """
+    if download.status is not Status.PENDING:
+        return None
+    message = download.error.message if download.error is not None else ""
+    if held:
+        return Slowness(cause=Cause.HELD, sentence="the queue is held")
+    if download.wait_reason is WaitReason.RETRY and download.retry_at is not None:
+        left = max(0.0, (download.retry_at - now).total_seconds())
+        after = f" after: {message}" if message else ""
+        sentence = f"it is tried again in {rough_duration(left)}{after}"
+        return Slowness(cause=Cause.RETRY, sentence=sentence)
+    reason = download.wait_reason or WaitReason.QUEUED
+    cause = Cause.HOST_BUDGET if reason is WaitReason.HOST_LIMIT else Cause.WAITING
+    return Slowness(cause=cause, sentence=message or _WAITS[reason])
+
+
+_WAITS = {
+    WaitReason.QUEUED: "its turn has not come: others run before it",
+    WaitReason.RETRY: "it is about to be tried again",
+    WaitReason.HOST_LIMIT: "its host is used up by other downloads",
+    WaitReason.HELD: "this winch does not run it: it belongs to the next daemon",
+    WaitReason.NO_NETWORK: "the network is down",
+    WaitReason.DISK_LOW: "the disk is nearly full",
+    WaitReason.IN_USE: "another winch writes its part file",
+}
+
+
+def _explain(situation: Situation) -> tuple[Cause, str]:
+    if (found := _by_phase(situation)) is not None:
+        return found
+    if (found := _by_limit(situation)) is not None:
+        return found
+    figures = situation.figures
+    if (figures.cpu or 0.0) >= BUSY:
+        return Cause.CPU, f"winch itself is at its limit: it keeps a core {figures.cpu:.0%} busy"
+    if (figures.writing or 0.0) >= MOST:
+        return Cause.DISK, f"the disk takes {figures.writing:.0%} of the time to write"
+    if (figures.connecting or 0.0) >= MOST:
+        return Cause.CONNECTING, (
+            f"{situation.host} takes {figures.connecting:.0%} of the time to answer"
+        )
+    return _by_server(situation)
+
+
+def _by_phase(situation: Situation) -> tuple[Cause, str] | None:
+    match situation.phase:
+        case Phase.DOWNLOADING:
+            return None
+        case Phase.VERIFYING:
+            return Cause.VERIFYING, "all bytes are here; the whole file is being hashed"
+        case Phase.FINALIZING:
+            return Cause.DISK, "all bytes are here; the disk is making them durable"
+        case _:
+            return Cause.CONNECTING, f"{situation.host} has not answered yet"
+
+
+def _by_limit(situation: Situation) -> tuple[Cause, str] | None:
+    figures = situation.figures
+    waits = (figures.limited or 0.0) >= MOST
+    if (own := situation.own_limit) is not None and _is_at(figures.rate, own, waits=waits):
+        return Cause.OWN_LIMIT, f"its own limit of {_rate(own)} holds it up"
+    if (limit := situation.total_limit) is not None and _is_at(figures.total, limit, waits=waits):
+        others = f", which {_others(figures.others)}" if figures.others else ""
+        return Cause.TOTAL_LIMIT, f"the limit of all downloads is {_rate(limit)}{others}"
+    return None
+
+
+def _is_at(rate: float | None, limit: float, *, waits: bool) -> bool:
+    return waits or (rate is not None and rate >= AT_THE_LIMIT * limit)
+
+
+def _by_server(situation: Situation) -> tuple[Cause, str]:
+    figures, host = situation.figures, situation.host
+    if not figures.rate:
+        return Cause.SERVER, f"nothing comes from {host} at present"
+    rate = figures.rate
+    each = f"{_rate(rate / max(1, figures.connections))} on each connection"
+    count = _connections(figures.connections)
+    if _shares_the_line(situation):
+        full = _rate(figures.total or rate)
+        return Cause.NETWORK, f"the line is full with {full}, which {_others(figures.others)}"
+    if situation.single:
+        return Cause.SERVER, f"{host} sends {_rate(rate)} and allows one connection for this file"
+    if situation.refused and situation.share < situation.wanted:
+        return Cause.SERVER, (
+            f"{host} refuses more than {_connections(situation.share)} at present and sends {each}"
+        )
+    if situation.enough is not None and figures.connections >= situation.enough:
+        return Cause.SERVER, (
+            f"{host}, or the way to it, gives no more than {_rate(rate)}:"
+            f" more than {count} brought nothing"
+        )
+    if situation.share < situation.wanted and figures.connections >= situation.share:
+        return Cause.HOST_BUDGET, (
+            f"its share of the connections to {host} is {situation.share}, which brings {each}"
+        )
+    if figures.connections >= situation.wanted:
+        return Cause.SERVER, (
+            f"{host} sends {each}, and {count} {_is(figures.connections)} all that it may have"
+        )
+    return Cause.SERVER, f"{host} sends {_rate(rate)} over {count}"
+
+
+def _shares_the_line(situation: Situation) -> bool:
+    """Tell whether others on other hosts have what this one had, while the sum is what it was."""
+    figures = situation.figures
+    total, rate = figures.total or 0.0, figures.rate or 0.0
+    full = total >= CEILING * situation.best_total
+    return situation.elsewhere > 0 and full and rate < LESS * situation.best
+
+
+def _connections(count: int) -> str:
+    return f"{count} connection{'' if count == 1 else 's'}"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _others(count: int) -> str:
+    return f"it shares with {count} other{'' if count == 1 else 's'}"
+
+
+def _rate(rate: float) -> str:
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if rate >= size:
+            return f"{rate / size:.{0 if rate >= 100 * size else 1}f} {unit}/s"
+    return f"{rate:.0f} B/s"

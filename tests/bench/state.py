@@ -1,0 +1,174 @@
+"""The list of downloads with thousands of them: saving it, what the loop feels of it, loading it.
+
+Every run is a process of its own, on the loop that the daemon uses and with the state on a disk.
+While saves follow one another without a pause (the daemon lets half a second pass), the loop is
+asked every 10 ms to wake up; what it wakes up too late is the stall. The same while nothing is
+done says how much of it is the machine's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median, quantiles
+
+from core.adapters.catalog import Catalog
+from core.domain.models import Download, DownloadRequest, PartIdentity, Status, TimelineEntry
+
+NAME = "state"
+TITLE = "the list of 5,000 and of 100,000 downloads: save, stall of the loop, load"
+
+_EVERY = 0.01
+_SECONDS = 3.0
+_CHANGES = 20  # between two saves
+_TOLD = (
+    "added",
+    "started: 8 connections to data.example.org",
+    "the server closed the connection after 1.2 GiB; another one takes over",
+    "paused",
+    "resumed",
+    "verified: the server still has the same file",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """At most `limit` seconds for a figure of a list of `count` downloads."""
+
+    figure: str
+    count: int
+    limit: float
+
+
+GOALS = (
+    Goal("save", 5_000, 0.05),
+    Goal("stall p99", 5_000, 0.02),
+    Goal("load", 5_000, 0.5),
+    Goal("load", 100_000, 5.0),
+)
+
+
+def measure(runs: int, directory: str) -> str:
+    """Return the table: the median of the runs for each figure, and what became of its goal."""
+    lines = [f"{NAME}: {TITLE}"]
+    for count in dict.fromkeys(goal.count for goal in GOALS):
+        with tempfile.TemporaryDirectory(prefix="wb", dir=directory) as state:
+            asyncio.run(_fill(Path(state), count))
+            size = (Path(state) / "downloads.json").stat().st_size
+            found = [_run(state) for _ in range(runs)]
+        lines.append(f"  {count:,} downloads, {size / 1e6:.1f} MB")
+        for figure in found[0]:
+            values = sorted(run[figure] for run in found)
+            goals = [g.limit for g in GOALS if (g.figure, g.count) == (figure, count)]
+            lines.append(_row(figure, values, goals[0] if goals else None))
+    return "\n".join(lines)
+
+
+def _row(figure: str, values: Sequence[float], limit: float | None) -> str:
+    middle = median(values)
+    row = f"    {figure:10}{middle * 1e3:8.1f} ms   {values[0] * 1e3:.1f} to {values[-1] * 1e3:.1f}"
+    if limit is None:
+        return row
+    verdict = "met" if middle <= limit else "MISSED"
+    return f"{row:45}  goal ≤ {limit * 1e3:.0f} ms: {middle / limit:.2f}, {verdict}"
+
+
+def _run(state: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "tests.bench.state", state]
+    result = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ)
+    figures: dict[str, float] = json.loads(result.stdout)
+    return figures
+
+
+async def _fill(state: Path, count: int) -> None:
+    catalog = Catalog(state)
+    await catalog.load()
+    for number in range(count):
+        catalog.put(_a_download(number))
+    await catalog.close()
+
+
+def _a_download(number: int) -> Download:
+    """Return a download as it is after a few days in the queue."""
+    added = datetime(2026, 3, 1, 12, 0, tzinfo=UTC) + timedelta(seconds=number)
+    name = f"measurements-{number:06}.tar.zst"
+    return Download(
+        id=f"{number:032x}",
+        request=DownloadRequest(
+            url=f"https://data.example.org/sets/2026/{name}",
+            directory="/data/sets/2026",
+            mirrors=(f"https://mirror.example.net/sets/2026/{name}",),
+            group="measurements",
+        ),
+        name=name,
+        order=float(number),
+        created_at=added,
+        status=Status.PAUSED,
+        part=PartIdentity(device=1, inode=number),
+        total_bytes=10**9 + number,
+        resume_verdict="verified",
+        started_at=added,
+        timeline=tuple(
+            TimelineEntry(at=added + timedelta(hours=hours), text=text)
+            for hours, text in enumerate(_TOLD)
+        ),
+    )
+
+
+async def _sample(lags: list[float]) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + _EVERY
+        await asyncio.sleep(_EVERY)
+        lags.append(max(0.0, loop.time() - due))
+
+
+async def _figures(state: Path) -> dict[str, float]:
+    catalog = Catalog(state)
+    began = time.perf_counter()
+    downloads = (await catalog.load()).downloads
+    load = time.perf_counter() - began
+
+    idle: list[float] = []
+    sampler = asyncio.create_task(_sample(idle))
+    await asyncio.sleep(_SECONDS)
+    sampler.cancel()
+    saves: list[float] = []
+    lags: list[float] = []
+    sampler = asyncio.create_task(_sample(lags))
+    changed = cycle(downloads)
+    end = time.perf_counter() + _SECONDS
+    while (began := time.perf_counter()) < end:
+        for download in islice(changed, _CHANGES):
+            catalog.put(download.replace(retry_count=len(saves)))
+        await catalog.flush()
+        saves.append(time.perf_counter() - began)
+    sampler.cancel()
+    await catalog.close()
+    return {
+        "save": median(saves),
+        "stall p99": quantiles(lags, n=100)[98],
+        "idle p99": quantiles(idle, n=100)[98],
+        "load": load,
+    }
+
+
+def main() -> None:
+    """Print the figures of a state directory."""
+    from core import launcher
+
+    print(json.dumps(launcher.run_engine(_figures(Path(sys.argv[1])))))
+
+
+if __name__ == "__main__":
+    main()

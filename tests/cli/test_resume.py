@@ -1,0 +1,140 @@
+"""`winch resume` after an interruption: who is asked, who goes on, and who begins afresh."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.domain.models import DownloadView, Interruption, Status
+from tests.cli.conftest import Winch
+from tests.cli.samples import START, download, view
+from tui.cli.queue import interrupted
+from tui.demo.files import MIB, DemoFile
+from tui.demo.server import DemoServer
+
+FILES = [DemoFile(f"{name}.bin", 3 * MIB, rate=MIB // 2) for name in "abc"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[DemoServer]:
+    with DemoServer(FILES) as running:
+        yield running
+
+
+@pytest.fixture
+def waiting(winch: Winch, server: DemoServer) -> list[str]:
+    """Return the ids of three downloads that were killed and wait for a word."""
+    winch.env["WINCH_DOWNLOADS_RECOVERY"] = "ask"
+    ids = winch("add", "-x", "1", *(server.url(file) for file in FILES)).stdout.split()
+    while not all(record["bytes_downloaded"] for record in winch.json("ls")):
+        pass
+    kill(winch)
+    return ids
+
+
+def kill(winch: Winch) -> None:
+    """Kill the daemon and return once its socket answers nobody."""
+    pid = winch.json("daemon", "status")["pid"]
+    os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        while True:
+            os.kill(pid, 0)
+
+
+def by_status(winch: Winch) -> dict[str, str]:
+    records: list[dict[str, Any]] = winch.json("ls")
+    return {record["id"][:8]: record["status"] for record in records}
+
+
+def test_after_a_kill_they_wait_for_a_word_and_then_go_on(winch: Winch, waiting: list[str]) -> None:
+    listed = winch("ls")
+    assert "3 downloads were interrupted" in listed.stderr
+    assert "`winch resume --all` lets them go on" in listed.stderr
+    assert set(by_status(winch).values()) == {"paused"}
+    shown = winch("show", waiting[0]).stdout
+    assert "\ninterrupted " in shown
+    assert "waits for your word" in shown
+    assert winch("resume", "--all", "--older-than", "1h").stderr == "winch: resumed 0 downloads\n"
+    result = winch("resume", "--all", "--older-than", "0s", "--limit", "2")
+    assert result.stderr == "winch: resumed 2 downloads\n"
+    assert by_status(winch)[waiting[2]] == "paused"
+    assert "were interrupted" in winch("ls").stderr
+    assert winch("resume", "--all").stderr == "winch: resumed 1 download\n"
+    assert winch("ls").stderr == ""
+    assert winch("wait").returncode == 0
+    for file in FILES:
+        assert (winch.directory / file.name).stat().st_size == file.size
+
+
+def test_they_begin_afresh_where_that_is_wanted(winch: Winch, waiting: list[str]) -> None:
+    assert winch("resume", "--fresh", waiting[0]).stderr == "winch: started afresh 1 download\n"
+    assert "started afresh" in winch("show", waiting[0]).stdout
+    assert winch("resume", "--fresh", "--all").stderr == "winch: started afresh 2 downloads\n"
+    assert winch("wait").returncode == 0
+    assert set(by_status(winch).values()) == {"completed"}
+    refused = winch("resume", "--fresh", waiting[0])
+    assert refused.returncode == 1
+    assert "a completed download cannot be started afresh" in refused.stderr
+
+
+def test_a_second_winch_waits_for_the_first_to_end_with_the_file(
+    winch: Winch, server: DemoServer, tmp_path: Path
+) -> None:
+    second = Winch(tmp_path / "second", winch.directory)
+    url = server.url(FILES[0])
+    winch("add", "-x", "1", url)
+    while not winch.json("ls")[0]["bytes_downloaded"]:
+        pass
+    try:
+        second("add", url)
+        while (record := second.json("ls")[0])["wait_reason"] != "in_use":
+            pass
+        assert "in use by another winch" in second("ls").stdout
+        assert "writes a.bin.part" in second("show", record["id"]).stdout
+        assert second("wait").returncode == 0
+        assert winch.json("ls")[0]["status"] == "completed"
+        names = sorted(path.name for path in winch.directory.iterdir())
+        assert names == ["a (1).bin", "a.bin"]
+        first, copy = (winch.directory / name for name in reversed(names))
+        assert hashlib.sha256(first.read_bytes()).hexdigest() == FILES[0].sha256
+        assert first.read_bytes() == copy.read_bytes()
+    finally:
+        assert second("daemon", "stop").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["3f", "--older-than", "1h"],
+        ["3f", "--limit", "1"],
+        ["--all", "--older-than", "soon"],
+        ["--all", "--limit", "0"],
+        ["--fresh"],
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(winch: Winch, words: list[str]) -> None:
+    assert winch("resume", *words).returncode == 2
+
+
+def test_only_those_count_that_wait_since_an_interruption_long_enough_ago() -> None:
+    def item(id_: str, hours: float | None, status: Status = Status.PAUSED) -> DownloadView:
+        at = None if hours is None else Interruption(at=START - timedelta(hours=hours))
+        return view(download(id_, status=status, interrupted=at))
+
+    views = [
+        item("old", 30),
+        item("paused", None),
+        item("new", 2),
+        item("goes-on", 30, Status.PENDING),
+        item("older", 50),
+    ]
+    assert interrupted(views, 24 * 3600, START) == ["old", "older"]
+    assert interrupted(views, 0, START) == ["old", "new", "older"]

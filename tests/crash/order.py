@@ -1,0 +1,159 @@
+"""The order of what goes to the disk, proved from the calls themselves.
+
+A record may claim a byte, and a final name may stand for a file, only once the bytes are on the
+medium: written, then synced by a call that began after the write had ended, and only then named.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.adapters.destination import SUFFIX
+from tests.crash.trace import Call
+
+_SYNCS = ("fsync", "fdatasync")
+_WRITES = ("pwrite64", "pwritev", "pwritev2")
+_NAMES = ("rename", "renameat", "renameat2", "link", "linkat")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFigures:
+    """What was looked at: records with a claim, bytes claimed, final names, answers to `add`."""
+
+    records: int
+    claimed: int
+    names: int
+    answers: int
+
+    def __str__(self) -> str:
+        return (
+            f"order: {self.records} records claim {self.claimed} bytes, {self.names} final names,"
+            f" {self.answers} acknowledgements; each after the sync of what it stands for"
+        )
+
+
+class OrderProof:
+    """Checks the calls of one scenario; what is out of order fails."""
+
+    def __init__(self, calls: Sequence[Call], root: Path) -> None:
+        self._calls = calls
+        self._files = root / "files"
+        self._state = root / "home/state"
+
+    def check(self) -> OrderFigures:
+        """Look at every record, every final name and every answer."""
+        records = claimed = names = 0
+        for call in self._calls:
+            if call.name not in _NAMES or not call.worked:
+                continue
+            target = call.paths[-1]
+            if target.parent == self._state / "resume_data":
+                done = self._check_record(call)
+                records += bool(done)
+                claimed += sum(end - start for start, end in done)
+            elif target.parent == self._files and target.suffix != SUFFIX:
+                self._check_name(call)
+                names += 1
+        return OrderFigures(records, claimed, names, self._check_answers())
+
+    def _check_record(self, rename: Call) -> list[tuple[int, int]]:
+        """Check one resume record, and return the stretches that it claims."""
+        written = self._content(rename)
+        self._assert_synced(written, rename)
+        record = json.loads(b"".join(call.data for call in written))["record"]
+        done = [(stretch["start"], stretch["end"]) for stretch in record["done"]]
+        part = self._files / f"{record['name']}{SUFFIX}"
+        writes = self._writes(part, rename)
+        claimed = [call for call in writes if _touches(call, done)]
+        self._assert_synced(claimed, rename)
+        assert not _missing(done, claimed), f"{rename.paths[-1]} claims bytes nobody wrote"
+        return done
+
+    def _check_name(self, naming: Call) -> None:
+        """Check that a file which gets its final name is on the medium, all of it."""
+        writes = self._writes(naming.paths[0], naming)
+        assert writes, f"{naming.paths[-1]} got its name without a byte"
+        self._assert_synced(writes, naming)
+
+    def _check_answers(self) -> int:
+        """Check that what `add` has answered was in a list that survives, and count that."""
+        answers = 0
+        for call in self._calls:
+            if call.name != "write" or call.descriptors[:1] != [1]:
+                continue
+            said = json.loads(call.data)
+            if said["event"] != "added":
+                continue
+            answers += 1
+            assert any(
+                self._is_durable(rename, call)
+                and said["id"].encode() in b"".join(w.data for w in self._content(rename))
+                for rename in self._calls
+                if rename.name in _NAMES and rename.paths[-1] == self._state / "downloads.json"
+            ), f"{said['id']} was acknowledged before it was on the medium"
+        return answers
+
+    def _is_durable(self, rename: Call, before: Call) -> bool:
+        if rename.ended >= before.begun:
+            return False
+        self._assert_synced(self._content(rename), rename)
+        return self._synced(rename, rename.paths[-1].parent, before)
+
+    def _content(self, rename: Call) -> list[Call]:
+        """Return the writes of a small file that was made anew and now gets its name."""
+        writes: list[Call] = []
+        for call in self._calls:
+            if call.begun >= rename.begun:
+                break
+            if call.name == "openat" and call.worked and call.paths == [rename.paths[0]]:
+                writes.clear()
+            if call.name == "write" and call.path == rename.paths[0]:
+                writes.append(call)
+        assert writes, f"{rename.paths[-1]} got its name without a byte"
+        return writes
+
+    def _writes(self, part: Path, before: Call) -> list[Call]:
+        return [
+            call
+            for call in self._calls
+            if call.name in _WRITES and call.path == part and call.begun < before.begun
+        ]
+
+    def _assert_synced(self, writes: Iterable[Call], naming: Call) -> None:
+        for write in writes:
+            assert self._synced(write, write.path, naming), (
+                f"line {naming.begun + 1} of the trace names {naming.paths[-1]} before what"
+                f" line {write.begun + 1} wrote to {write.path} was synced"
+            )
+
+    def _synced(self, change: Call, path: Path, before: Call) -> bool:
+        """Tell whether a sync of `path` began after a change had ended, and ended in time."""
+        return any(
+            call.name in _SYNCS
+            and call.worked
+            and call.path == path
+            and change.ended < call.begun
+            and call.ended < before.begun
+            for call in self._calls
+        )
+
+
+def _touches(write: Call, stretches: Iterable[tuple[int, int]]) -> bool:
+    start, end = write.offset, write.offset + len(write.data)
+    return any(start < stop and begin < end for begin, stop in stretches)
+
+
+def _missing(stretches: Iterable[tuple[int, int]], writes: Iterable[Call]) -> int:
+    """Return how many bytes of the stretches no write has covered."""
+    written = sorted((call.offset, call.offset + len(call.data)) for call in writes)
+    missing = 0
+    for begin, stop in stretches:
+        at = begin
+        for start, end in written:
+            if start <= at < end:
+                at = end
+        missing += max(0, stop - at)
+    return missing

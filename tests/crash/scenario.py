@@ -1,0 +1,125 @@
+"""A life of winch in half a second, in a process of its own: everything that changes files happens.
+
+One download arrives over several connections, is paused, goes on and becomes whole; another one is
+removed with its files. What was acknowledged goes to stdout, a JSON object a line. The process
+waits for a line on stdin, so that a tracer can come to it first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import random
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from core import daemon
+from core.adapters.paths import Paths
+from core.domain.errors import WinchError
+from core.domain.models import Download, DownloadRequest, DownloadView, Status, WaitReason
+from core.domain.settings import (
+    DownloadSettings,
+    LimitSettings,
+    RetrySettings,
+    Settings,
+)
+from core.engine import checkpoint, connection
+from core.engine.engine import Engine
+
+T = TypeVar("T")
+
+SETTINGS = Settings(
+    downloads=DownloadSettings(preallocate=True),
+    limits=LimitSettings(connections=4, min_split="64K"),
+    retry=RetrySettings(base=0.0, cap=0.0),
+)
+IDS = tuple(f"{number:08x}" * 2 for number in range(1, 9))
+"""The ids that its downloads get: whoever picks calls by their files has to know them."""
+
+
+_PR_SET_PTRACER = 0x59616D61
+
+
+class _FailedError(Exception):
+    """A download stopped and said why; the next start is to bring it to its end."""
+
+
+def say(event: str, **details: object) -> None:
+    """Tell whoever started this, in one call."""
+    os.write(1, json.dumps({"event": event, **details}).encode() + b"\n")
+
+
+async def main(threads: int, directory: str, urls: Sequence[str]) -> None:
+    """Live; raises WinchError or _FailedError where something failed for good.
+
+    With one thread for the files, the number of a call means the same in every run.
+    """
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads))
+    async with daemon.running(Paths.discover(os.environ), SETTINGS, embedded=False) as parts:
+        engine = parts.engine
+        whole, other = [await _twice(partial(_add, engine, url, directory)) for url in urls]
+        await _until(engine, whole, lambda view: view.progress.bytes_downloaded > 0)
+        await _twice(lambda: engine.pause([whole.id]))
+        say("paused", id=whole.id)
+        await _twice(lambda: engine.resume([whole.id]))
+        say("resumed", id=whole.id)
+        await _until(engine, other, lambda view: view.progress.bytes_downloaded > 0)
+        say("removing", id=other.id)
+        await _twice(lambda: engine.remove([other.id], files=True))
+        say("removed", id=other.id)
+        await _until(engine, whole, lambda view: view.download.status is Status.COMPLETED)
+        say("completed", id=whole.id)
+    say("stopped")
+
+
+async def _add(engine: Engine, url: str, directory: str) -> Download:
+    (download,) = await engine.add([DownloadRequest(url=url, directory=directory)])
+    say("added", id=download.id, url=url)
+    return download
+
+
+async def _twice(ask: Callable[[], Awaitable[T]]) -> T:
+    """Return what was asked for; what fails is tried again once, as a person would."""
+    try:
+        return await ask()
+    except WinchError as error:
+        say("refused", message=error.message)
+        return await ask()
+
+
+async def _until(
+    engine: Engine, download: Download, condition: Callable[[DownloadView], bool]
+) -> None:
+    async with engine.subscribe() as events:
+        async for _ in events:
+            view = await engine.find(download.id)
+            if condition(view) or view.download.status is Status.COMPLETED:
+                return
+            waits = view.download.wait_reason in (WaitReason.DISK_LOW, WaitReason.NO_NETWORK)
+            if view.download.error is not None and (view.download.status.is_settled or waits):
+                raise _FailedError(view.download.error.message)
+
+
+if __name__ == "__main__":
+    # All that a second of an ordinary life does, in a tenth of it.
+    checkpoint.INTERVAL = 0.05
+    connection.PATIENCE = 0.02
+    ids = iter(IDS)
+    secrets.token_hex = lambda nbytes=None: next(ids)
+    random.seed(0)
+    # Where a process may only be traced by its parents: anybody may trace this one.
+    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)
+    say("ready")
+    if not sys.stdin.readline():
+        sys.exit("nobody is left to look at this")
+    try:
+        asyncio.run(main(int(sys.argv[1]), sys.argv[2], sys.argv[3:]))
+    except (WinchError, _FailedError) as failure:
+        say("failed", message=getattr(failure, "message", str(failure)))
+        sys.exit(1)

@@ -1,0 +1,151 @@
+"""The server of the crash tests: throttled for each connection, and it counts every byte it sends.
+
+It runs in the loop of the test, so that its figures need no way back, and sends no digest: a wrong
+byte must not be caught by luck.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from tests.crash.served import Served
+from tui.demo.files import KIB, DemoFile
+from tui.demo.http import Request, UnsatisfiableRangeError, read_request, requested_range
+
+_PIECE = 32 * KIB
+# Little may lie between the server's count and the client's disk.
+_BUFFER = 64 * KIB
+
+
+class CountingServer:
+    """Serves files under `/<name>` from entering to leaving the context.
+
+    `life` is raised at every kill; `again` tells for each life how many of the bytes that were
+    sent last in it had to be sent once more.
+    """
+
+    def __init__(self) -> None:
+        self.life = 0
+        self.is_throttled = True
+        self.again: Counter[int] = Counter()
+        self.sent = 0
+        self.peaks: Counter[int] = Counter()
+        """The most connections at a time that sent a body, for each life."""
+        self.most_of_one = 0
+        """The most connections that one file had at a time."""
+        self._files: dict[str, DemoFile] = {}
+        self._served: dict[str, Served] = {}
+        self._open: Counter[str] = Counter()
+        self._moved = asyncio.Condition()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._port = 0
+
+    async def __aenter__(self) -> Self:
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+        self._port = listening.getsockname()[1]
+        self._server = await asyncio.start_server(self._connected, sock=listening)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def serve(self, file: DemoFile) -> str:
+        """Serve a file from now on and return its URL."""
+        self._files[file.name] = file
+        self._served.setdefault(file.name, Served())
+        return f"http://127.0.0.1:{self._port}/{file.name}"
+
+    def drop(self, name: str) -> None:
+        """Serve a file no more."""
+        self._files.pop(name, None)
+        self._served.pop(name, None)
+
+    async def until_sent(self, name: str) -> None:
+        """Return once every byte of a file has been sent at least once."""
+        size = self._files[name].size
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._served[name].covered >= size)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        writer.transport.set_write_buffer_limits(high=_PIECE)
+        life = self.life  # that of the client: what is on its way to a dead one is lost with it
+        try:
+            while (request := await read_request(reader)) is not None:
+                await self._answer(request, writer, life)
+        except (ConnectionError, asyncio.CancelledError):
+            writer.transport.abort()
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def _answer(self, request: Request, writer: asyncio.StreamWriter, life: int) -> None:
+        file = self._files.get(request.path[1:])
+        if file is None:
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            return
+        head = {"ETag": file.etag, "Accept-Ranges": "bytes"}
+        try:
+            asked = requested_range(request, file.size, file.etag)
+        except UnsatisfiableRangeError:
+            head |= {"Content-Range": f"bytes */{file.size}", "Content-Length": "0"}
+            _write_head(writer, "416 Range Not Satisfiable", head)
+            return
+        start, end = asked or (0, file.size)
+        head["Content-Length"] = str(end - start)
+        if asked is not None:
+            head["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
+        _write_head(writer, "200 OK" if asked is None else "206 Partial Content", head)
+        self._open[file.name] += 1
+        self.most_of_one = max(self.most_of_one, self._open[file.name])
+        self.peaks[life] = max(self.peaks[life], self._open.total())
+        try:
+            await self._send(file, start, end, writer, life)
+        finally:
+            self._open[file.name] -= 1
+
+    async def _send(
+        self, file: DemoFile, start: int, end: int, writer: asyncio.StreamWriter, life: int
+    ) -> None:
+        clock = asyncio.get_running_loop().time
+        begun, sent = clock(), 0
+        while start < end:
+            stop = min(end, start + _PIECE)
+            writer.write(b"".join(file.pieces(start, stop)))
+            await writer.drain()
+            await self._count(file.name, start, stop, life)
+            sent += stop - start
+            start = stop
+            if self.is_throttled and file.rate is not None:
+                await asyncio.sleep(begun + sent / file.rate - clock())
+
+    async def _count(self, name: str, start: int, end: int, life: int) -> None:
+        if (served := self._served.get(name)) is None:
+            return
+        self.again.update(served.send(start, end, life))
+        self.sent += end - start
+        async with self._moved:
+            self._moved.notify_all()
+
+
+def _write_head(writer: asyncio.StreamWriter, status: str, head: dict[str, str]) -> None:
+    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in head.items())]
+    writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))

@@ -1,0 +1,175 @@
+"""Another process writes the part file: the download waits for it, and says for whom."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from core.domain.models import Conflict, Download, Status, WaitReason
+from core.engine import guards
+from core.engine.engine import Engine
+from tests.engine.conftest import House, fetch, settled, until
+from tests.faults.model import content
+from tests.faults.server import FaultServer
+
+SIZE = 3_000_000
+DATA = content(SIZE)
+OTHERS = b"what the other one has so far"
+
+_WRITE = """
+import fcntl, sys
+part = open(sys.argv[1], "ab")
+fcntl.flock(part, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guards, "LOCK_POLL", 0.02)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that writes a part file, until its stdin is closed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _WRITE, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+async def waits(engine: Engine, download: Download) -> Download:
+    view = await until(engine, download, lambda v: v.download.wait_reason is WaitReason.IN_USE)
+    return view.download
+
+
+def complete(house: House) -> None:
+    """The other one ends in good order."""
+    (house.files / "a.part").write_bytes(DATA)
+    (house.files / "a.part").rename(house.files / "a")
+
+
+def give_up(house: House) -> None:
+    (house.files / "a.part").unlink()
+
+
+def stop(house: House) -> None:
+    """The other one leaves its part file, to go on with it one day."""
+
+
+@pytest.mark.parametrize(
+    ("rule", "ends", "name"),
+    [
+        (Conflict.RENAME, complete, "a (1)"),
+        (Conflict.SKIP, complete, "a"),
+        (Conflict.OVERWRITE, complete, "a"),
+        (Conflict.RENAME, give_up, "a"),
+        (Conflict.RENAME, stop, "a (1)"),
+    ],
+)
+async def test_it_waits_with_a_reason_and_then_the_conflict_rule_decides(
+    house: House,
+    fault_server: FaultServer,
+    rule: Conflict,
+    ends: Callable[[House], None],
+    name: str,
+) -> None:
+    (house.files / "a.part").write_bytes(OTHERS)
+    engine = await house.engine()
+    request = dataclasses.replace(house.request(fault_server.file("a", DATA)), conflict=rule)
+    with writing(house.files / "a.part") as other:
+        (download,) = await engine.add([request])
+        waiting = await waits(engine, download)
+        assert waiting.status is Status.PENDING
+        assert waiting.retry_count == 0
+        assert waiting.error is not None
+        who = f" (process {other.pid})" if Path("/proc/locks").exists() else ""
+        assert waiting.error.message == f"another winch{who} writes a.part"
+        assert engine.has_work
+        assert house.content("a.part") == OTHERS
+        assert house.names() == ["a.part"]
+        ends(house)
+    done = await settled(engine, download)
+    assert (done.status, done.name) == (Status.COMPLETED, name)
+    assert house.content(name) == DATA
+    if ends is stop:
+        assert house.content("a.part") == OTHERS
+
+
+async def test_while_it_waits_the_server_is_left_alone_and_the_others_go_on(
+    house: House, fault_server: FaultServer
+) -> None:
+    (house.files / "a.part").write_bytes(OTHERS)
+    engine = await house.engine()
+    url = fault_server.file("a", DATA)
+    with writing(house.files / "a.part"):
+        (download,) = await engine.add([house.request(url)])
+        await waits(engine, download)
+        asked = len(fault_server.requests_to("a"))
+        assert (await fetch(engine, house.request(fault_server.file("b", DATA)))).name == "b"
+        for _ in range(5):
+            await asyncio.sleep(guards.LOCK_POLL)
+        assert len(fault_server.requests_to("a")) == asked
+        await engine.pause([download.id])
+        assert not engine.has_work
+    await engine.resume([download.id])
+    assert (await settled(engine, download)).name == "a (1)"
+
+
+async def test_its_own_part_file_in_the_hands_of_another_is_waited_for_too(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=SIZE // 2)
+    (download,) = await engine.add([dataclasses.replace(house.request(url), connections=1)])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > 0)
+    await engine.pause([download.id])
+    fault_server.release("a")
+    with writing(house.files / "a.part"):
+        await engine.resume([download.id])
+        await waits(engine, download)
+        refused = (await engine.start_fresh([download.id])).refused
+        assert "writes a.part" in refused[0].error.message
+        await waits(engine, download)
+    assert (await settled(engine, download)).name == "a"
+    assert house.content("a") == DATA
+    assert fault_server.requests_to("a")[-1].range not in (None, "bytes=0-")
+
+
+async def test_a_part_file_that_nobody_writes_is_passed_by(
+    house: House, fault_server: FaultServer
+) -> None:
+    (house.files / "a.part").write_bytes(OTHERS)
+    engine = await house.engine()
+    done = await fetch(engine, house.request(fault_server.file("a", DATA)))
+    assert done.name == "a (1)"
+    assert house.content("a.part") == OTHERS
+
+
+async def test_two_files_of_one_name_in_one_engine_do_not_wait_for_each_other(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("x/same", DATA, hold_after=SIZE // 2)
+    (first,) = await engine.add([house.request(url)])
+    await fault_server.held("x/same")
+    second = await fetch(engine, house.request(fault_server.file("y/same", DATA)))
+    assert (second.status, second.name) == (Status.COMPLETED, "same (1)")
+    fault_server.release("x/same")
+    assert (await settled(engine, first)).name == "same"

@@ -1,0 +1,149 @@
+"""Undo of a removal: the list is as it was, and what was on disk goes on from there."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from core.adapters.resume_data import ResumeStore
+from core.domain.errors import ErrorCode, StateError, UnknownIdError
+from core.domain.models import Status
+from core.domain.settings import LimitSettings
+from core.engine import trash
+from tests.engine.conftest import SETTINGS, House, fetch, settled, until
+from tests.faults.model import content
+from tests.faults.server import FaultServer
+
+SIZE = 3_000_000
+DATA = content(SIZE)
+HALF = 1_500_000
+ONE = dataclasses.replace(SETTINGS, limits=LimitSettings(connections=1))
+
+
+async def test_one_that_ran_goes_on_with_the_bytes_it_has(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(ONE)
+    url = fault_server.file("a", DATA, hold_after=HALF)
+    (download,) = await engine.add([house.request(url)])
+    await fault_server.held("a")
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > 500_000)
+    removal = await engine.remove([download.id])
+    assert removal.kept_files == (download.part_path,)
+    assert await ResumeStore(house.state / "resume_data").load(download.id) is None
+    fault_server.release("a")
+    (back,) = (await engine.restore([download.id])).changed
+    assert back.status in (Status.PENDING, Status.ACTIVE)
+    assert (await engine.find(download.id)).progress.bytes_downloaded > 500_000
+    done = await settled(engine, back)
+    assert done.status is Status.COMPLETED
+    assert done.resume_verdict == "verified: same validator, same bytes at the seam"
+    assert house.content("a") == DATA
+    assert fault_server.requests_to("a")[-1].range != "bytes=0-"
+    assert "brought back" in [entry.text for entry in done.timeline]
+
+
+async def test_states_and_places_come_back_and_are_stored(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(ONE)
+    done = await fetch(engine, house.request(fault_server.file("done", DATA)))
+    paused = [
+        dataclasses.replace(house.request(fault_server.url_of(name)), paused=True)
+        for name in ("b", "c", "d")
+    ]
+    ids = [download.id for download in await engine.add(paused)]
+    await engine.cancel([ids[1]])
+    await engine.move([ids[2]], 1)
+    before = await engine.downloads()
+    totals = (await engine.status()).totals
+    await engine.remove(None)
+    assert await engine.downloads() == []
+    await engine.restore([view.download.id for view in reversed(before)])
+    after = await engine.downloads()
+    shown = [(v.download.id, v.download.status, v.position, v.progress) for v in before]
+    assert [(v.download.id, v.download.status, v.position, v.progress) for v in after] == shown
+    assert (await engine.status()).totals == totals
+    await engine.close()
+    second = await house.engine(ONE)
+    assert [v.download.id for v in await second.downloads()] == [v.download.id for v in before]
+    assert (await second.find(done.id)).download.status is Status.COMPLETED
+
+
+async def test_the_same_url_added_meanwhile_is_a_download_of_its_own(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(ONE)
+    url = fault_server.file("a", DATA, hold_after=HALF)
+    (first,) = await engine.add([house.request(url)])
+    await fault_server.held("a")
+    await until(engine, first, lambda view: view.progress.bytes_downloaded > 0)
+    await engine.remove([first.id])
+    fault_server.release("a")
+    second = await fetch(engine, house.request(url))
+    await engine.restore([first.id])
+    assert (await settled(engine, first)).status is Status.COMPLETED
+    assert second.id != first.id
+    assert house.names() == ["a", "a (1)"]
+    assert house.content("a") == house.content("a (1)") == DATA
+
+
+async def test_what_went_with_its_files_says_so(house: House, fault_server: FaultServer) -> None:
+    engine = await house.engine(ONE)
+    done = await fetch(engine, house.request(fault_server.file("a", DATA)))
+    await engine.remove([done.id], files=True)
+    (refusal,) = (await engine.restore([done.id])).refused
+    assert refusal.error.code is ErrorCode.NOT_ALLOWED
+    assert refusal.error.message == "its files were deleted with it"
+
+
+async def test_only_the_latest_are_remembered(
+    house: House, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trash, "KEPT", 2)
+    engine = await house.engine(ONE)
+    requests = [
+        dataclasses.replace(house.request(fault_server.url_of(name)), paused=True) for name in "abc"
+    ]
+    one, two, three = await engine.add(requests)
+    await engine.remove(None)
+    with pytest.raises(UnknownIdError):
+        await engine.restore([two.id, one.id])
+    assert await engine.downloads() == []
+    assert len((await engine.restore([two.id, three.id])).changed) == 2
+
+
+async def test_what_cannot_be_stored_can_be_tried_again(
+    house: House, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await house.engine(ONE)
+    url = fault_server.file("a", DATA, hold_after=HALF)
+    (download,) = await engine.add([house.request(url)])
+    await fault_server.held("a")
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > 0)
+    await engine.remove([download.id])
+    fault_server.release("a")
+
+    async def fail(*_: object) -> None:
+        raise StateError("the disk is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ResumeStore, "save", fail)
+        (refusal,) = (await engine.restore([download.id])).refused
+        assert refusal.error.message == "the disk is gone"
+        assert await engine.downloads() == []
+    await engine.restore([download.id])
+    assert (await settled(engine, download)).status is Status.COMPLETED
+
+
+async def test_a_finished_one_whose_address_had_a_secret_can_be_removed_and_comes_back(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(ONE)
+    url = fault_server.file("a", DATA)
+    done = await fetch(engine, house.request(f"{url}?token=secret"))
+    await engine.remove([done.id])
+    (back,) = (await engine.restore([done.id])).changed
+    assert back.status is Status.COMPLETED
+    assert "secret" not in back.request.url

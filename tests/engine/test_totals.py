@@ -1,0 +1,167 @@
+"""How far all downloads together are: the sums that are kept up with every change are the sums that
+counting everything gives.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain.models import Download, Progress, Status, WaitReason
+from core.engine.totals import Moving, Tally
+from core.policy.eta import Pace
+from tests.cli.samples import download
+from tests.engine.conftest import House, fetch, settled, until
+from tests.faults.model import content
+from tests.faults.server import FaultServer
+
+SIZE = 2_000_000
+HALF = 1_000_000
+DATA = content(SIZE)
+
+_downloads = st.builds(
+    lambda status, total, held: download(
+        status=status, total_bytes=total, wait_reason=WaitReason.HELD if held else None
+    ),
+    st.sampled_from(Status),
+    st.none() | st.integers(0, 1000),
+    st.booleans(),
+)
+_entries = st.lists(st.tuples(_downloads, st.integers(0, 1200)), max_size=12)
+
+
+def still(tally: Tally) -> tuple[int, ...]:
+    totals = tally.totals([], pace=Pace(0.0), now=0.0)
+    assert totals.rate == 0
+    assert totals.eta is None
+    return (
+        totals.files, totals.files_done, totals.bytes_done, totals.bytes_total, totals.unsized
+    )  # fmt: skip
+
+
+def counted(entries: list[tuple[Download, int]]) -> tuple[int, ...]:
+    wanted = [(d, done) for d, done in entries if d.status is not Status.CANCELLED]
+    sized = [(d, done, d.total_bytes) for d, done in wanted if d.total_bytes is not None]
+    return (
+        len(wanted),
+        sum(d.status is Status.COMPLETED for d, _ in wanted),
+        sum(t if d.status is Status.COMPLETED else min(done, t) for d, done, t in sized),
+        sum(total for _, _, total in sized),
+        len(wanted) - len(sized),
+    )
+
+
+@given(_entries, st.data())
+def test_the_sums_are_those_of_what_is_there(
+    entries: list[tuple[Download, int]], data: st.DataObject
+) -> None:
+    tally = Tally()
+    for item, done in entries:
+        tally.enter(item, done)
+    assert still(tally) == counted(entries)
+    kept = [pair for pair in entries if data.draw(st.booleans())]
+    for item, done in entries:
+        if not any(item is other for other, _ in kept):
+            tally.leave(item, done)
+    assert still(tally) == counted(kept)
+    for item, done in kept:
+        tally.leave(item, done)
+    assert still(tally) == (0, 0, 0, 0, 0)
+
+
+def moving(item: Download, settled: int, now: int, eta: float | None) -> Moving:
+    return Moving(item, settled, Progress(bytes_downloaded=now, rate=100.0, eta=eta))
+
+
+def steady() -> Pace:
+    """100 bytes a second, for ten seconds."""
+    pace = Pace(0.0)
+    for tick in range(41):
+        pace.add(tick / 4, 25)
+    return pace
+
+
+def test_the_time_left_is_for_all_that_goes_on_by_itself() -> None:
+    tally = Tally()
+    running = download(status=Status.ACTIVE, total_bytes=1000)
+    for item, done in (
+        (running, 100),
+        (download(status=Status.PENDING, total_bytes=500), 200),
+        (download(status=Status.PENDING), 0),
+        (download(status=Status.PAUSED, total_bytes=9000), 10),
+        (download(status=Status.FAILED, total_bytes=9000), 20),
+        (download(status=Status.COMPLETED, total_bytes=9000), 9000),
+        (download(status=Status.CANCELLED, total_bytes=9000), 0),
+    ):
+        tally.enter(item, done)
+    totals = tally.totals([moving(running, 100, 400, 6.0)], pace=steady(), now=10.0)
+    assert totals.eta == pytest.approx((600 + 300) / 100, rel=0.02)
+    assert totals.rate == 100.0
+    assert (totals.bytes_done, totals.bytes_total) == (400 + 200 + 30 + 9000, 28_500)
+    assert (totals.files, totals.files_done, totals.unsized) == (6, 1, 1)
+
+
+def test_all_is_not_done_sooner_than_the_slowest() -> None:
+    tally = Tally()
+    items = [download(id_, status=Status.ACTIVE, total_bytes=100) for id_ in ("a" * 8, "b" * 8)]
+    for item in items:
+        tally.enter(item, 0)
+    running = [moving(items[0], 0, 90, 0.1), moving(items[1], 0, 0, 5000.0)]
+    assert tally.totals(running, pace=steady(), now=10.0).eta == 5000.0
+
+
+async def test_the_engine_tells_them(house: House, fault_server: FaultServer) -> None:
+    engine = await house.engine()
+    await fetch(engine, house.request(fault_server.file("whole", DATA)))
+    (running, _) = await engine.add(
+        [
+            house.request(fault_server.file("half", DATA, hold_after=HALF)),
+            dataclasses.replace(house.request(fault_server.file("later", DATA)), paused=True),
+        ]
+    )
+    view = await until(engine, running, lambda v: v.progress.bytes_downloaded > 0)
+    totals = (await engine.status()).totals
+    assert (totals.files, totals.files_done, totals.unsized) == (3, 1, 1)
+    assert totals.bytes_total == 2 * SIZE
+    assert SIZE + view.progress.bytes_downloaded <= totals.bytes_done < 2 * SIZE
+    assert totals.rate > 0
+    await engine.pause([running.id])
+    paused = (await engine.find(running.id)).progress
+    totals = (await engine.status()).totals
+    assert totals.bytes_done == SIZE + paused.bytes_downloaded
+    assert (totals.rate, totals.eta) == (0, None)
+    await engine.close()
+    engine = await house.engine()
+    assert (await engine.status()).totals == totals
+    fault_server.release("half")
+    await engine.resume([running.id])
+    await settled(engine, running)
+    totals = (await engine.status()).totals
+    assert (totals.files_done, totals.bytes_done, totals.bytes_total) == (2, 2 * SIZE, 2 * SIZE)
+    await engine.remove(None)
+    assert (await engine.status()).totals.files == 0
+
+
+async def test_when_the_last_bytes_came_is_known_and_stays(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    request = house.request(fault_server.file("a", DATA, hold_after=HALF))
+    (download_,) = await engine.add([request])
+    view = await until(engine, download_, lambda v: v.progress.bytes_downloaded > 0)
+    await fault_server.held("a")
+    moved = view.progress.updated_at
+    assert moved is not None
+    assert moved >= view.download.created_at
+    await engine.pause([download_.id])
+    paused = (await engine.find(download_.id)).progress.updated_at
+    assert paused is not None
+    assert paused >= moved
+    await engine.close()
+    engine = await house.engine()
+    kept = (await engine.find(download_.id)).progress.updated_at
+    assert kept is not None
+    assert kept >= moved

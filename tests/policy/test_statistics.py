@@ -1,0 +1,178 @@
+"""The figures of a period: sums agree, nothing is counted twice, and no order matters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain.errors import ErrorCode, UsageError
+from core.domain.history import AttemptEnd, HistoryEntry, PhaseTimes, Statistics, Trend
+from core.policy.statistics import MOST_DAYS, RECENT, period_start, statistics
+from tests.attempts import NOON, a_failure, an_attempt, histories
+
+DAY = timedelta(days=1)
+periods = st.integers(1, 40)
+
+
+def figures(*entries: HistoryEntry, days: int = 7, now: datetime = NOON) -> Statistics:
+    return statistics(entries, {}, now=now, days=days)
+
+
+@given(histories, periods)
+def test_days_hosts_and_hours_add_up_to_the_whole(entries: list[HistoryEntry], days: int) -> None:
+    found = figures(*entries, days=days)
+    total = found.total_bytes.now
+    assert total == sum(day.bytes for day in found.daily)
+    assert total == sum(host.bytes for host in found.hosts)
+    assert total == sum(found.hours)
+    for parts in (found.daily, found.hosts):
+        assert sum(part.completed for part in parts) == found.completed
+        assert sum(part.failed for part in parts) == found.failed
+    assert sum(failure.count for failure in found.failures) == found.failed + found.retried
+    assert len(found.daily) == days
+    assert len(found.hours) == 24
+    assert len(found.recent) == min(RECENT, found.attempts)
+
+
+@given(histories, periods, st.randoms(use_true_random=False))
+def test_the_order_in_which_attempts_are_read_does_not_matter(
+    entries: list[HistoryEntry], days: int, random: object
+) -> None:
+    shuffled = list(entries)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert figures(*shuffled, days=days) == figures(*entries, days=days)
+
+
+@given(histories, periods)
+def test_a_mean_lies_within_what_it_is_the_mean_of(entries: list[HistoryEntry], days: int) -> None:
+    found = figures(*entries, days=days)
+    rates = [entry.average_rate for entry in entries if entry.average_rate]
+    for average, best in (
+        (found.average_rate.now, found.best_rate),
+        *((host.average_rate, host.best_rate) for host in found.hosts),
+    ):
+        assert (average is None) == (best is None)
+        if average is not None and best is not None:
+            assert min(rates) <= average * 1.000001
+            assert average <= best * 1.000001
+    for share in (found.success_rate.now, found.success_rate.before):
+        assert share is None or 0 <= share <= 1
+
+
+@given(histories, periods)
+def test_what_counted_last_time_is_what_was_before_next_time(
+    entries: list[HistoryEntry], days: int
+) -> None:
+    past = [entry for entry in entries if entry.ended_at < NOON]
+    then = figures(*past, days=days)
+    later = figures(*past, days=days, now=NOON + days * DAY)
+    if then.attempts:
+        assert later.total_bytes.before == then.total_bytes.now
+        assert later.success_rate.before == then.success_rate.now
+        assert later.phases.connecting.before == then.phases.connecting.now
+    else:
+        assert later.total_bytes.before is None
+
+
+@given(histories, periods)
+def test_what_is_older_than_the_period_before_changes_nothing(
+    entries: list[HistoryEntry], days: int
+) -> None:
+    start = period_start(NOON, days)
+    recent = [entry for entry in entries if entry.ended_at >= start]
+    assert figures(*recent, days=days) == figures(*entries, days=days)
+
+
+def test_trends_set_the_period_beside_the_one_before() -> None:
+    found = figures(
+        an_attempt(1, ended_at=NOON - 2 * DAY, bytes=100, phases=PhaseTimes(connecting=3.0)),
+        a_failure(2, ended_at=NOON - 2 * DAY),
+        an_attempt(3, bytes=300, phases=PhaseTimes(connecting=1.0)),
+        days=2,
+    )
+    assert found.total_bytes == Trend(now=300, before=100)
+    assert found.success_rate == Trend(now=1.0, before=0.5)
+    assert found.phases.connecting == Trend(now=1.0, before=3.0)
+    assert found.phases.verifying == Trend(now=0.0, before=0.0)
+
+
+def test_without_attempts_there_is_no_rate_and_no_trend() -> None:
+    found = figures()
+    assert found.total_bytes == Trend(now=0, before=None)
+    assert found.success_rate == found.average_rate == Trend(now=None, before=None)
+    assert (found.best_rate, found.failures, found.hosts, found.recent) == (None, (), (), ())
+
+
+def test_the_average_rate_is_that_of_all_bytes_not_that_of_all_files() -> None:
+    slow = an_attempt(1, bytes=1000, average_rate=10.0, peak_rate=10.0)
+    fast = an_attempt(2, bytes=1000, average_rate=1000.0, peak_rate=2000.0)
+    found = figures(slow, fast)
+    assert found.average_rate.now == pytest.approx(2000 / 101)
+    assert found.best_rate == 2000.0
+
+
+def test_a_retry_is_no_failure_but_its_reason_counts() -> None:
+    retried = a_failure(1, end=AttemptEnd.RETRIED, error_code=ErrorCode.TIMEOUT)
+    found = figures(retried, an_attempt(2))
+    assert (found.completed, found.failed, found.retried) == (1, 0, 1)
+    assert found.success_rate.now == 1.0
+    assert [(f.code, f.count) for f in found.failures] == [(ErrorCode.TIMEOUT, 1)]
+
+
+def test_failures_are_grouped_by_cause_and_host_with_their_last_words() -> None:
+    found = figures(
+        a_failure(1, host="b.example", error_message="first"),
+        a_failure(2, host="b.example", error_message="last"),
+        a_failure(3, host="a.example"),
+        a_failure(4, host="a.example", error_code=ErrorCode.DNS),
+    )
+    assert [(f.count, f.host, f.code, f.message) for f in found.failures] == [
+        (2, "b.example", ErrorCode.NOT_FOUND, "last"),
+        (1, "a.example", ErrorCode.DNS, "nothing is here (404)"),
+        (1, "a.example", ErrorCode.NOT_FOUND, "nothing is here (404)"),
+    ]
+
+
+def test_hosts_come_by_what_they_sent() -> None:
+    found = figures(
+        an_attempt(1, host="small.example"), an_attempt(2, host="large.example", bytes=5000)
+    )
+    assert [host.host for host in found.hosts] == ["large.example", "small.example"]
+
+
+def test_a_day_begins_at_local_midnight() -> None:
+    here = timezone(timedelta(hours=9))
+    now = datetime(2026, 3, 10, 9, 0, tzinfo=here)
+    yesterday = an_attempt(1, ended_at=datetime(2026, 3, 9, 14, 59, tzinfo=UTC))
+    today = an_attempt(2, ended_at=datetime(2026, 3, 9, 15, 1, tzinfo=UTC))
+    found = figures(yesterday, today, days=2, now=now)
+    assert [(day.day, day.completed) for day in found.daily] == [
+        ("2026-03-09", 1),
+        ("2026-03-10", 1),
+    ]
+    assert (found.hours[23], found.hours[0]) == (1000, 1000)
+
+
+def test_an_attempt_from_the_future_counts_for_today() -> None:
+    found = figures(an_attempt(ended_at=NOON + 400 * DAY), days=3)
+    assert [day.completed for day in found.daily] == [0, 0, 1]
+
+
+def test_usage_stands_beside_its_day_and_is_unknown_elsewhere() -> None:
+    found = statistics([], {"2026-03-09": (1.5, 2**20), "2020-01-01": (9, 9)}, now=NOON, days=2)
+    shown = [(day.day, day.cpu_seconds, day.peak_memory) for day in found.daily]
+    assert shown == [("2026-03-09", 1.5, 2**20), ("2026-03-10", None, None)]
+
+
+def test_the_newest_attempts_come_first() -> None:
+    found = figures(*(an_attempt(number) for number in range(1, 15)))
+    assert [entry.number for entry in found.recent] == list(range(14, 4, -1))
+
+
+@pytest.mark.parametrize("days", [0, -1, MOST_DAYS + 1])
+def test_a_period_that_cannot_be_meant_is_refused(days: int) -> None:
+    with pytest.raises(UsageError):
+        figures(days=days)

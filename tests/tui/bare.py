@@ -1,0 +1,55 @@
+"""A program with winch's look and nothing in it, to show one screen on."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from tests.tui.samples import screen_text
+from tui.terminal_app import TerminalApp
+from tui.theme import ANSI_CSS, ASCII_CSS, DARK, THEMES, variables
+
+
+class Bare(TerminalApp):
+    """Opens with an empty screen and the one to be looked at above it."""
+
+    CSS = ANSI_CSS + ASCII_CSS
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, screen: Screen[object], *, ascii_only: bool = False) -> None:
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK.name
+        self.animation_level = "none"
+        self.set_class(ascii_only, "-ascii")
+        self._above = screen
+        self.answers: list[object] = []
+
+    def get_css_variables(self) -> dict[str, str]:
+        return variables(super().get_css_variables(), ansi=self.native_ansi_color)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.push_screen(self._above, self.answers.append)
+
+    @property
+    def said(self) -> list[str]:
+        """What was said in passing."""
+        return [notification.message for notification in self._notifications]
+
+
+async def until(pilot: Pilot[int], *texts: str, gone: str = "\0") -> str:
+    """Wait until the terminal shows all texts, and one no longer; return what it shows."""
+    shown = ""
+    try:
+        async with asyncio.timeout(20):
+            while not all(text in shown for text in texts) or gone in shown or not shown:
+                await pilot.pause()
+                shown = screen_text(pilot.app)  # type: ignore[arg-type]
+    except TimeoutError:
+        pytest.fail(f"not shown: {texts}, or still shown: {gone!r}, in\n{shown}")
+    return shown

@@ -1,0 +1,43 @@
+"""Bars and histograms as text of exact width: eighth blocks, or plain characters.
+
+Pure. What is not nothing is never drawn as nothing: the smallest value still shows a sliver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_RIGHTWARDS = " ▏▎▍▌▋▊▉█"
+_UPWARDS = " ▁▂▃▄▅▆▇█"
+_PLAIN = " ..::::##"
+
+
+def bar(value: float, largest: float, width: int, *, ascii_only: bool = False) -> str:
+    """Return a bar of `width` cells that is full for the largest value."""
+    if ascii_only:
+        return ("#" * _steps(value, largest, width)).ljust(width)
+    full, eighth = divmod(_steps(value, largest, width * 8), 8)
+    return ("█" * full + _RIGHTWARDS[eighth].strip()).ljust(width)
+
+
+def histogram(
+    values: Sequence[float], height: int, *, width: int = 1, gap: int = 0, ascii_only: bool = False
+) -> list[str]:
+    """Return `height` lines, the top first, with a column of `width` cells for each value.
+
+    Every line is `len(values) * (width + gap)` cells long: a gap follows each column.
+    """
+    blocks = _PLAIN if ascii_only else _UPWARDS
+    largest = max(values, default=0)
+    steps = [_steps(value, largest, height * 8) for value in values]
+    return [
+        "".join(blocks[min(max(step - floor * 8, 0), 8)] * width + " " * gap for step in steps)
+        for floor in reversed(range(height))
+    ]
+
+
+def _steps(value: float, largest: float, count: int) -> int:
+    """Return how many of `count` steps a value takes: at least one for more than nothing."""
+    if value <= 0 or largest <= 0 or count <= 0:
+        return 0
+    return min(max(round(count * (min(value, largest) / largest)), 1), count)

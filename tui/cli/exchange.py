@@ -1,0 +1,273 @@
+"""The queue as a JSON document: what `winch export` writes and `winch import` reads.
+
+Pure. A document holds all it takes to ask for the same downloads again, in the order of the queue,
+and nothing that is bound to this machine but their directories. Fields that no version of the
+format knows are refused rather than ignored: a misspelt `limit` would be no limit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, TypeVar
+from urllib.parse import urldefrag
+
+import msgspec
+
+from core.domain.errors import UsageError
+from core.domain.models import Checksum, Conflict, DownloadRequest, DownloadView, Status
+from core.domain.redact import redact_url
+from core.domain.settings import check_limit
+from tui.cli.records import dump
+from tui.cli.requests import check_url
+
+FORMAT = 1
+MOST_BYTES = 64 * 1024 * 1024
+"""Bytes that a document may have."""
+PORTION = 4 * 1024 * 1024
+"""Bytes of requests that are handed over at once: few saves, and the daemon has time for others."""
+
+ENDED = frozenset({Status.COMPLETED, Status.CANCELLED})
+"""Those that are in a document for the record only."""
+_STOPPED = frozenset({Status.PAUSED, Status.FAILED})
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+_AT = re.compile(r" - at `\$(?:\.downloads\[(?P<index>\d+)\])?\.?(?P<field>.*)`$")
+
+_Amount = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+_Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+
+
+class Entry(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """One download; what is as usual is left out. `name` is there only if a person gave it.
+
+    The last three fields are for the reader and are not taken in.
+    """
+
+    url: str
+    directory: str
+    status: Status
+    name: str | None = None
+    checksum: str | None = None
+    conflict: Conflict | None = None
+    connections: _Positive | None = None
+    limit: _Positive | None = None
+    retries: _Amount | None = None
+    restart: bool = True
+    priority: _Integer = 0
+    group: str | None = None
+    mirrors: tuple[str, ...] = ()
+    headers: Mapping[str, str] = {}
+    cookies: str | None = None
+    total_bytes: _Amount | None = None
+    bytes_downloaded: _Amount = 0
+    created_at: datetime | None = None
+
+
+class Export(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The document; `paused` tells that the queue as a whole was held."""
+
+    winch_export: int = FORMAT
+    exported_at: datetime
+    paused: bool = False
+    downloads: tuple[Entry, ...]
+
+
+class _Header(msgspec.Struct):
+    winch_export: int
+
+
+def entry(view: DownloadView) -> Entry:
+    """Return a download as it stands in a document."""
+    download, request = view.download, view.download.request
+    return Entry(
+        url=request.url,
+        directory=request.directory,
+        status=download.status,
+        name=request.name,
+        checksum=str(request.checksum) if request.checksum is not None else None,
+        conflict=request.conflict,
+        connections=request.connections,
+        limit=request.limit,
+        retries=request.retries,
+        restart=request.restart,
+        priority=request.priority,
+        group=request.group,
+        mirrors=request.mirrors,
+        headers=request.headers,
+        cookies=request.cookies,
+        total_bytes=download.total_bytes,
+        bytes_downloaded=view.progress.bytes_downloaded,
+        created_at=download.created_at,
+    )
+
+
+def holds_secrets(item: Entry) -> bool:
+    """Tell whether a download has headers, or userinfo or tokens in an address."""
+    return bool(item.headers) or any(_is_secret(url) for url in (item.url, *item.mirrors))
+
+
+def without_secrets(item: Entry) -> Entry:
+    """Return a download without them; an address that needs its token works no longer."""
+    return msgspec.structs.replace(
+        item,
+        url=_bare(item.url),
+        mirrors=tuple(map(_bare, item.mirrors)),
+        headers={},
+    )
+
+
+def to_text(export: Export) -> str:
+    """Return the document, in ASCII, with a line break at its end."""
+    return dump(msgspec.to_builtins(export), indent=2) + "\n"
+
+
+def is_export(data: bytes) -> bool:
+    """Tell whether these bytes are a document of this or another version."""
+    try:
+        msgspec.json.decode(data, type=_Header)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def from_bytes(data: bytes, shown: str) -> Export:
+    """Return the document in `data`, which came from `shown`.
+
+    Raises UsageError that says where and what is wrong.
+    """
+    if len(data) > MOST_BYTES:
+        raise UsageError(
+            f"{shown} is larger than {MOST_BYTES >> 20} MiB", hint="import it in parts"
+        )
+    try:
+        version = msgspec.json.decode(data, type=_Header).winch_export
+        if version > FORMAT:
+            raise UsageError(
+                f"{shown} was written by a newer winch (format {version}, this one reads {FORMAT})",
+                hint="import it with a winch of that version",
+            )
+        if version == FORMAT:
+            return msgspec.json.decode(data, type=Export)
+    except msgspec.ValidationError as error:
+        if is_export(data):
+            raise UsageError(f"{shown}{_where(str(error))}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{shown} is not JSON: {error}", hint="see 'winch export'") from None
+    raise UsageError(f"{shown} is no export of winch", hint="'winch export' writes one")
+
+
+def to_requests(export: Export, shown: str, *, directory: str | None) -> list[DownloadRequest]:
+    """Return what to ask for, without those that ended; `directory` replaces all of theirs.
+
+    Raises UsageError that names the download (from 1) and the field.
+    """
+    requests = []
+    for number, item in enumerate(export.downloads, start=1):
+        try:
+            # Those that ended are looked at as well: a document is right as a whole or not at all.
+            request = _request(item, directory)
+        except UsageError as error:
+            raise UsageError(
+                f"{shown}, download {number}, {error.message}", hint=error.hint
+            ) from None
+        if item.status not in ENDED:
+            requests.append(request)
+    return requests
+
+
+def portions(
+    requests: Iterable[DownloadRequest], most: int = PORTION
+) -> Iterator[list[DownloadRequest]]:
+    """Yield the requests in order, in lists of at most about `most` bytes."""
+    portion: list[DownloadRequest] = []
+    size = 0
+    for request in requests:
+        length = len(msgspec.json.encode(request))
+        if portion and size + length > most:
+            yield portion
+            portion, size = [], 0
+        portion.append(request)
+        size += length
+    if portion:
+        yield portion
+
+
+def _request(item: Entry, directory: str | None) -> DownloadRequest:
+    request = DownloadRequest(
+        url=_checked("url", check_url, item.url),
+        directory=directory or _checked("directory", _absolute, item.directory),
+        conflict=item.conflict,
+        connections=item.connections,
+        limit=item.limit,
+        retries=item.retries,
+        restart=item.restart,
+        priority=item.priority,
+        group=item.group,
+        mirrors=tuple(_checked("mirrors", check_url, url) for url in item.mirrors),
+        headers=_checked("headers", _headers, item.headers),
+        paused=item.status in _STOPPED,
+    )
+    if item.connections is not None:
+        _checked("connections", lambda number: check_limit("connections", number), item.connections)
+    if item.name is not None:
+        request = replace(request, name=_checked("name", _name, item.name))
+    if item.checksum is not None:
+        request = replace(request, checksum=_checked("checksum", Checksum.parse, item.checksum))
+    if item.cookies is not None:
+        request = replace(request, cookies=_checked("cookies", _absolute, item.cookies))
+    return request
+
+
+def _checked(field: str, check: Callable[[_A], _B], value: _A) -> _B:
+    try:
+        return check(value)
+    except UsageError as error:
+        raise UsageError(f"{field}: {error.message}", hint=error.hint) from None
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/") or _UNPRINTABLE.search(path):
+        raise UsageError(f"'{path}' is no absolute path", hint="it begins with / and is printable")
+    return path
+
+
+def _name(name: str) -> str:
+    if "/" in name or _UNPRINTABLE.search(name) or name in ("", ".", ".."):
+        raise UsageError(f"'{name}' is no name for a file", hint="a name has no / and is printable")
+    return name
+
+
+def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in headers.items():
+        # The value may be a secret: it is not repeated.
+        if not _HEADER_NAME.fullmatch(name) or _UNPRINTABLE.search(value):
+            raise UsageError(f"'{name}' is no valid header", hint="a name, and text without breaks")
+    return headers
+
+
+def _where(message: str) -> str:
+    """Return msgspec's words with the place before them: `, download 3, limit: expected int`."""
+    words = message
+    place = ""
+    if (at := _AT.search(message)) is not None:
+        words = message[: at.start()]
+        place = f", download {int(at['index']) + 1}" if at["index"] is not None else ""
+        place += f", {at['field']}" if at["field"] else ""
+    words = words.replace("`", "'")
+    return f"{place}: {words[:1].lower()}{words[1:]}"
+
+
+def _is_secret(url: str) -> bool:
+    return redact_url(url) != urldefrag(url).url
+
+
+def _bare(url: str) -> str:
+    return redact_url(url) if _is_secret(url) else url

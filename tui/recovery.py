@@ -1,0 +1,192 @@
+"""What a person has to know about interrupted downloads to decide on them, in a few lines.
+
+Pure: the store, the time and past attempts go in, lines come out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from core.domain.history import AttemptEnd, HistoryEntry
+from core.domain.models import Download, Phase, Status
+from tui import format as fmt
+from tui.columns import Cell, Role
+from tui.store import DownloadStore
+from tui.tables import Column, Content, Line, table
+
+_NAMES = 3
+_LABEL = 8
+_COLUMNS = (
+    Column("name", 0, right=False),
+    Column("here", 9),
+    Column("of", 9, start=50),
+    Column("", 4),
+    Column("was", 11, right=False, start=64),
+    Column("last moved", 10, start=64),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted:
+    """The interrupted downloads together; `unsized` are those whose length nobody knows yet.
+
+    `at` is when the last of them moved, `names` are the first few.
+    """
+
+    files: int
+    bytes_done: int
+    bytes_total: int
+    unsized: int
+    phases: Counter[Phase]
+    at: datetime
+    names: tuple[str, ...]
+    list_done: int
+    list_total: int
+
+    @classmethod
+    def of(cls, store: DownloadStore, ids: Sequence[str]) -> Interrupted:
+        """Sum up some downloads of a list; there has to be one."""
+        downloads = [store.download(id_) for id_ in ids]
+        found = [download.interrupted for download in downloads if download.interrupted]
+        counts = store.totals.counts
+        return cls(
+            files=len(ids),
+            bytes_done=sum(store.progress(id_).bytes_downloaded for id_ in ids),
+            bytes_total=sum(download.total_bytes or 0 for download in downloads),
+            unsized=sum(download.total_bytes is None for download in downloads),
+            phases=Counter(interruption.phase for interruption in found if interruption.phase),
+            at=max(interruption.at for interruption in found),
+            names=tuple(download.name for download in downloads[:_NAMES]),
+            list_done=counts.get(Status.COMPLETED, 0),
+            list_total=sum(counts.values()) - counts.get(Status.CANCELLED, 0),
+        )
+
+    @property
+    def given_up(self) -> str:
+        """What a fresh start throws away."""
+        return fmt.size(self.bytes_done) if self.bytes_done else "nothing"
+
+
+def throughput(attempts: Iterable[HistoryEntry], downloads: Iterable[Download]) -> float | None:
+    """Return the bytes/s that came in while anything did, from the servers of some downloads.
+
+    None where that was too short to tell. Attempts that ran side by side share their time.
+    """
+    servers = {_server(download.request.url) for download in downloads}
+    seconds = 0.0
+    received = 0
+    until = float("-inf")
+    for begin, end, count in sorted(
+        (e.started_at.timestamp(), e.started_at.timestamp() + _seconds(e), e.bytes)
+        for e in attempts
+        if _seconds(e) > 0 and _server(e.url) in servers
+    ):
+        seconds += max(end - max(begin, until), 0.0)
+        until = max(end, until)
+        received += count
+    return received / seconds if seconds >= 1 and received else None
+
+
+def _seconds(attempt: HistoryEntry) -> float:
+    """Return for how long bytes came; of one that a kill ended only the whole time is known."""
+    measured = attempt.phases.downloading
+    if measured or attempt.end is not AttemptEnd.INTERRUPTED or not attempt.bytes:
+        return measured
+    return (attempt.ended_at - attempt.started_at).total_seconds()
+
+
+def summary(
+    interrupted: Interrupted,
+    rate: float | None,
+    now: datetime,
+    width: int,
+    *,
+    compact: bool = False,
+    ascii_only: bool = False,
+) -> list[Line]:
+    """Return what the prompt says; `compact` leaves out the names and what is only air."""
+    of = interrupted
+    noun = "download" if of.files == 1 else "downloads"
+    past = fmt.ago((now - of.at).total_seconds())
+    lines: list[Line] = [(Cell(0, f"{of.files} {noun}, interrupted {past}", Role.TITLE),)]
+    air: list[Line] = [] if compact else [()]
+    lines += air
+    if not of.unsized:
+        percent = fmt.percent(of.bytes_done, of.bytes_total).rjust(5)
+        room = max(width - len(percent), 0)
+        bar = fmt.bar(of.bytes_done, of.bytes_total, room, ascii_only=ascii_only)
+        lines += [(Cell(0, bar, Role.BAR), Cell(room, percent, Role.PLAIN)), *air]
+    for label, text in _facts(of, rate):
+        lines.append((Cell(0, label, Role.MUTED), Cell(_LABEL, text, Role.PLAIN)))
+    if not compact:
+        lines.append(())
+        for name in of.names:
+            shown = fmt.cut_middle(fmt.clean(name), width, ascii_only=ascii_only)
+            lines.append((Cell(0, shown, Role.MUTED),))
+        if of.files > len(of.names):
+            lines.append((Cell(0, f"and {of.files - len(of.names)} more", Role.MUTED),))
+        lines.append(())
+    return [_cut(line, width, ascii_only=ascii_only) for line in lines]
+
+
+def file_row(
+    download: Download, done: int, now: datetime, width: int, *, ascii_only: bool = False
+) -> Line:
+    """Return how far one file is and when it stopped, below `file_heading`."""
+    was = download.interrupted
+    phase = str(was.phase) if was and was.phase else "-"
+    row: list[Content] = [
+        (
+            lambda room: fmt.cut_middle(fmt.clean(download.name), room, ascii_only=ascii_only),
+            Role.PLAIN,
+        ),
+        (fmt.size(done), Role.PLAIN),
+        (fmt.size(download.total_bytes), Role.MUTED),
+        (fmt.percent(done, download.total_bytes), Role.PLAIN),
+        (phase, Role.MUTED),
+        (fmt.ago((now - was.at).total_seconds()) if was else "", Role.MUTED),
+    ]
+    return table(_COLUMNS, [row], width, ascii_only=ascii_only)[1]
+
+
+def file_heading(width: int) -> Line:
+    """Return the heading over the files."""
+    return table(_COLUMNS, [], width)[0]
+
+
+def _server(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _facts(of: Interrupted, rate: float | None) -> list[tuple[str, str]]:
+    whole = fmt.size(of.bytes_total)
+    here = f"{fmt.size(of.bytes_done)} of {whole}{'+' if of.unsized else ''}"
+    facts = [("Here", here if of.bytes_total else fmt.size(of.bytes_done))]
+    facts.append(("Done", f"{of.list_done} of {of.list_total} files in the list"))
+    phases = ", ".join(f"{count} {phase}" for phase, count in of.phases.most_common())
+    if phases:
+        facts.append(("Were", phases))
+    if rate and not of.unsized:
+        left = fmt.duration((of.bytes_total - of.bytes_done) / rate)
+        facts.append(("Needs", f"about {left}, at {fmt.rate(rate)} as lately"))
+    return facts
+
+
+def _cut(line: Line, width: int, *, ascii_only: bool) -> Line:
+    return tuple(
+        Cell(
+            cell.x,
+            fmt.fit(cell.text, max(width - cell.x, 0), ascii_only=ascii_only).rstrip()
+            if cell.role is not Role.BAR
+            else cell.text,
+            cell.role,
+        )
+        for cell in line
+    )

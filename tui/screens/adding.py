@@ -1,0 +1,87 @@
+"""The ways by which downloads come in: the dialog, and what is pasted anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from textual.screen import Screen
+
+from core.domain.models import DownloadRequest
+from core.domain.service import DownloadService
+from tui.draft import Draft
+from tui.screens.add import AddScreen
+from tui.screens.requests import Requests
+from tui.store import DownloadStore
+
+
+class Adding:
+    """Queues downloads; what was typed into the dialog and not sent is there the next time."""
+
+    def __init__(
+        self,
+        screen: Screen[None],
+        store: DownloadStore,
+        requests: Requests,
+        service: Callable[[], DownloadService],
+        *,
+        directory: str,
+        ascii_only: bool,
+    ) -> None:
+        self._screen = screen
+        self._store = store
+        self._requests = requests
+        self._service = service
+        self._ascii = ascii_only
+        self.directory = directory
+        self._draft = self._blank
+        self.handlers: Mapping[str, Callable[[], object]] = MappingProxyType(
+            {"add": self.open, "add_paused": self.open_paused}
+        )
+
+    def use_directory(self, directory: str) -> None:
+        """From now on let downloads go to another directory, where nothing else is said."""
+        self.directory = directory
+        self._draft = self._blank
+
+    async def open(self) -> None:
+        """Open the dialog for new downloads, with what was left in it the last time."""
+        await self._open(self._draft)
+
+    async def open_paused(self) -> None:
+        """Open that dialog for downloads that wait until somebody starts them."""
+        await self._open(replace(self._draft, paused=True))
+
+    async def add(self, requests: Sequence[DownloadRequest]) -> None:
+        """Queue downloads; raises WinchError when the service refuses, and then none is queued."""
+        added = await self._service().add(requests)
+        noun = "download is" if len(added) == 1 else "downloads are"
+        self._screen.notify(f"{len(added)} {noun} in the queue.", markup=False)
+
+    def add_pasted(self, urls: Sequence[str]) -> None:
+        """Queue URLs that were pasted, to the directory that is set."""
+        requests = [DownloadRequest(url=url, directory=self.directory) for url in urls]
+
+        async def add(_: DownloadService) -> None:
+            await self.add(requests)
+
+        self._requests.send(add)
+
+    async def add_later(self, text: str) -> None:
+        """Put text that was pasted into the dialog, where it can be looked at before it is sent."""
+        before = self._draft.urls.rstrip()
+        await self._open(replace(self._draft, urls=f"{before}\n{text}".lstrip("\n")))
+
+    async def _open(self, draft: Draft) -> None:
+        def keep(unsent: Draft | None) -> None:
+            self._draft = unsent or self._blank
+
+        dialog = AddScreen(
+            self.add, self._store, base=self.directory, draft=draft, ascii_only=self._ascii
+        )
+        await self._screen.app.push_screen(dialog, keep)
+
+    @property
+    def _blank(self) -> Draft:
+        return Draft(directory=self.directory)

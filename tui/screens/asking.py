@@ -1,0 +1,257 @@
+"""What has to be asked before the service is: how much, from where, and whether really.
+
+And what goes elsewhere: to the clipboard, to the program that shows folders.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from textual.screen import Screen
+
+from core.domain.checks import check_url
+from core.domain.errors import UsageError
+from core.domain.models import Download, Status
+from core.domain.redact import redact_url
+from core.domain.units import parse_rate
+from tui.commands import Commands
+from tui.format import clean, cut_middle
+from tui.screens.confirm import ConfirmScreen
+from tui.selection import Selection
+from tui.sharing import curl_command
+from tui.widgets.inquiry import Inquiry, Question
+from tui.widgets.letter_bar import Letter, LetterBar
+
+Handler = Callable[[], object]
+
+_MOST_NAMES = 6
+"""How many downloads a question names."""
+_RATES = "bytes per second: 500k, 2.5M, 1G, or off"
+
+
+class Asking:
+    """Carries out the keys that need a word more, on the screen they belong to."""
+
+    def __init__(
+        self,
+        screen: Screen[None],
+        commands: Commands,
+        selection: Selection,
+        inquiry: Inquiry,
+        letters: LetterBar,
+        *,
+        total_limit: Callable[[], int | None],
+    ) -> None:
+        self._screen = screen
+        self._commands = commands
+        self._selection = selection
+        self._inquiry = inquiry
+        self._letters = letters
+        self._total_limit = total_limit
+        self.handlers: Mapping[str, Handler] = MappingProxyType(
+            {
+                "remove": self.remove,
+                "remove_files": self.remove_files,
+                "limit": self.limit,
+                "limit_all": self.limit_all,
+                "replace_url": self.replace_url,
+                "verify": self.verify,
+                "undo": self.undo,
+                "copy": self.copy,
+                "open_folder": self.open_folder,
+            }
+        )
+
+    async def remove(self) -> None:
+        """Take downloads off the list, once that is confirmed."""
+        downloads = self._commands.chosen
+        done = [d for d in downloads if d.status is Status.COMPLETED]
+        if len(downloads) == 1:
+            what = "The file stays" if done else "What there is of it stays"
+            note = f"{what} on disk: {clean(_file_of(downloads[0]))}"
+        else:
+            note = f"Their files stay on disk.\n\n{_names(downloads)}"
+        await self._confirm(
+            "Remove", f"Remove {_called(downloads)} from the list?", note, downloads, files=False
+        )
+
+    async def remove_files(self) -> None:
+        """Take downloads off the list and delete their files, once that is confirmed."""
+        downloads = self._commands.chosen
+        files = "\n".join(clean(_file_of(download)) for download in downloads[:_MOST_NAMES])
+        note = f"This is not undone by a key. Deleted for good:\n\n{files}{_more(downloads)}"
+        await self._confirm(
+            "Delete", f"Remove {_called(downloads)} and delete the files?", note, downloads
+        )
+
+    async def _confirm(
+        self,
+        verb: str,
+        question: str,
+        note: str,
+        downloads: Sequence[Download],
+        *,
+        files: bool = True,
+    ) -> None:
+        if hidden := self._selection.hidden:
+            are = "1 of them is" if hidden == 1 else f"{hidden:,} of them are"
+            note = f"{are} marked and not shown now.\n{note}"
+        ids = [download.id for download in downloads]
+
+        def act(confirmed: bool | None) -> None:
+            if confirmed:
+                self._commands.remove(ids, files=files)
+
+        await self._screen.app.push_screen(
+            ConfirmScreen(
+                title=verb, question=question, note=note, yes=verb, no="Keep", careful=files
+            ),
+            act,
+        )
+
+    def limit(self) -> None:
+        """Ask for the limit of the chosen downloads."""
+        downloads = self._commands.chosen
+        ids = [download.id for download in downloads]
+        limits = {download.request.limit for download in downloads}
+        self._ask_rate(
+            f"Limit of {_called(downloads, 24)}",
+            limits.pop() if len(limits) == 1 else None,
+            lambda rate: self._commands.set_limit(ids, rate),
+        )
+
+    def limit_all(self) -> None:
+        """Ask for the limit of all downloads together."""
+        self._ask_rate("Limit of all", self._total_limit(), self._commands.set_total_limit)
+
+    def _ask_rate(self, label: str, now: int | None, use: Callable[[int | None], None]) -> None:
+        self._inquiry.ask(
+            Question(
+                label=label,
+                value=_rate_text(now),
+                note=_RATES,
+                replaces=True,
+                typed=lambda text: None if not text.strip() else _discard(parse_rate(text)),
+                accept=lambda text: use(_rate_of(text)),
+            )
+        )
+
+    def replace_url(self) -> None:
+        """Ask for another URL of the chosen download."""
+        (download,) = self._commands.chosen
+        self._inquiry.ask(
+            Question(
+                label=f"URL for {_called([download], 24)}",
+                note=f"now {redact_url(download.request.url)}; its bytes are kept",
+                typed=lambda text: check_url(text.strip()) if "://" in text else None,
+                accept=lambda text: self._replace_url(download.id, text.strip()),
+            )
+        )
+
+    def _replace_url(self, id: str, url: str) -> None:  # noqa: A002
+        check_url(url)
+        self._commands.replace_url(id, url)
+
+    def verify(self) -> None:
+        """Have the chosen files read again, and say how they are."""
+        self._commands.verify(self._say)
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        self._commands.undo(self._say)
+
+    # What goes elsewhere.
+
+    def copy(self) -> None:
+        """Ask what to copy of the chosen downloads."""
+        downloads = self._commands.chosen
+        self._letters.ask(
+            "Copy",
+            (
+                Letter("u", "URL", lambda: self._copy("URL", [d.request.url for d in downloads])),
+                Letter("p", "path", lambda: self._copy("path", [d.path for d in downloads])),
+                Letter(
+                    "c", "curl command", lambda: self._copy("command", map(curl_command, downloads))
+                ),
+            ),
+        )
+
+    def _copy(self, what: str, texts: Sequence[str] | map[str]) -> None:
+        # Without controls: what is pasted into a terminal must not end the paste.
+        lines = [clean(text) for text in texts]
+        self._screen.app.copy_to_clipboard("\n".join(lines))
+        subject = f"The {what} is" if len(lines) == 1 else f"{len(lines):,} {what}s are"
+        self._say(f"{subject} in the clipboard, if the terminal allows that, with all secrets.")
+
+    def open_folder(self) -> None:
+        """Show the folder of the download in another program, or say where it is."""
+        directory = self._commands.chosen[0].request.directory
+        if (opener := _opener()) is None:
+            self._say(clean(directory))
+            return
+        try:
+            subprocess.Popen(  # noqa: S603 - a program and a directory, no shell
+                [opener, directory],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            self._say(clean(directory))
+
+    def _say(self, text: str) -> None:
+        self._screen.notify(text, markup=False)
+
+
+def _opener() -> str | None:
+    """Return the program that opens folders, where there is a display to show them on."""
+    if sys.platform == "darwin":
+        return None if os.environ.get("SSH_CONNECTION") else shutil.which("open")
+    has_display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return shutil.which("xdg-open") if has_display else None
+
+
+def _rate_of(text: str) -> int | None:
+    if not text.strip():
+        raise UsageError("nothing is said", hint=f"write {_RATES}")
+    return parse_rate(text)
+
+
+def _discard(_: object) -> None:
+    """Take a value of which only the mistake matters."""
+
+
+def _rate_text(rate: int | None) -> str:
+    """Return a rate as a person would write it."""
+    if rate is None:
+        return ""
+    for sign, factor in (("G", 1024**3), ("M", 1024**2), ("k", 1024)):
+        if rate % factor == 0:
+            return f"{rate // factor}{sign}"
+    return str(rate)
+
+
+def _file_of(download: Download) -> str:
+    return download.path if download.status is Status.COMPLETED else download.part_path
+
+
+def _called(downloads: Sequence[Download], width: int = 200) -> str:
+    if len(downloads) == 1:
+        return cut_middle(clean(downloads[0].name), width)
+    return f"{len(downloads):,} downloads"
+
+
+def _names(downloads: Sequence[Download]) -> str:
+    shown = downloads[:_MOST_NAMES]
+    return "\n".join(cut_middle(clean(d.name), 56) for d in shown) + _more(downloads)
+
+
+def _more(downloads: Sequence[Download]) -> str:
+    rest = len(downloads) - _MOST_NAMES
+    return f"\nand {rest:,} more" if rest > 0 else ""

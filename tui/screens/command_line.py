@@ -1,0 +1,210 @@
+"""The line after `:`, with the verbs of the command line; what is wrong is said in place."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Static
+
+from core.domain.errors import WinchError
+from tui.format import clean, fit
+from tui.verbs import Command, completions, parse
+from tui.widgets.prompt import Line
+
+_MOST = 5
+"""Completions that are shown at a time."""
+_KEPT = 100
+"""Lines that are remembered."""
+
+
+class CommandLine(ModalScreen[str]):
+    """Takes lines until one could be carried out, and answers with what is to be read then.
+
+    `past` are the lines before, the newest last; `names` those of the downloads by id.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # With priority: the field would use some of them for itself.
+        Binding("escape", "cancel", show=False, priority=True),
+        Binding("tab", "complete(1)", show=False, priority=True),
+        Binding("shift+tab", "complete(-1)", show=False, priority=True),
+        Binding("up", "recall(-1)", show=False, priority=True),
+        Binding("down", "recall(1)", show=False, priority=True),
+    ]
+    DEFAULT_CSS = """
+    CommandLine {
+        align: left bottom;
+        background: $background 0%;
+        & > Vertical {
+            height: auto; background: $surface; border-top: solid $accent;
+            & Horizontal { height: 1; }
+            & Label { width: 2; padding-left: 1; color: $accent; text-style: bold; }
+            & Input { width: 1fr; padding: 0; border: none; height: 1; background: $panel; }
+            & .-note { height: auto; padding: 0 2; color: $foreground-muted; display: none; }
+            & .-note.-shown { display: block; }
+            & .-note.-wrong { color: $error; }
+        }
+    }
+    """
+
+    def __init__(
+        self,
+        carry_out: Callable[[Command], Awaitable[str]],
+        names: Callable[[], Mapping[str, str]],
+        past: list[str],
+        *,
+        ascii_only: bool,
+    ) -> None:
+        super().__init__()
+        self._carry_out = carry_out
+        self._names = names
+        self._past = past
+        self._ascii = ascii_only
+        self._at = len(past)
+        self._typed = ""
+        # What Tab goes through: the line before the word, the words, and where it is.
+        self._cycle: tuple[str, list[tuple[str, str]], int] | None = None
+        self._is_busy = False
+        self._input = Line(compact=True, select_on_focus=False)
+        self._note = Static(markup=False, classes="-note")
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield self._note
+            with Horizontal():
+                yield Label(":", markup=False)
+                yield self._input
+
+    def on_mount(self) -> None:
+        """Keep the cursor from blinking: each blink is a repaint."""
+        self._input.cursor_blink = False
+
+    def action_cancel(self) -> None:
+        """Leave it."""
+        self.dismiss("")
+
+    def action_recall(self, step: int) -> None:
+        """Go through the lines before."""
+        if self._at == len(self._past):
+            self._typed = self._input.value
+        self._at = min(max(self._at + step, 0), len(self._past))
+        self._put((*self._past, self._typed)[self._at])
+        self._say("")
+
+    def action_complete(self, step: int) -> None:
+        """Put in the next word that fits."""
+        if self._cycle is None:
+            line = self._input.value[: self._input.cursor_position]
+            found = completions(line, self._names())
+            if not found:
+                self._say("nothing fits here")
+                return
+            before = line[: len(line) - len(line.rpartition(" ")[2])]
+            self._cycle = (before, found, -1 if step > 0 else 0)
+        before, found, index = self._cycle
+        index = (index + step) % len(found)
+        is_only = len(found) == 1
+        self._put(before + found[index][0] + (" " if is_only else ""))
+        self._cycle = None if is_only else (before, found, index)
+        self._say("" if is_only else self._listed(found, index))
+
+    @on(Input.Changed)
+    def _type(self) -> None:
+        self._cycle = None
+        self._say("")
+
+    @on(Input.Submitted)
+    def _submit(self, event: Input.Submitted) -> None:
+        if self._is_busy:
+            return
+        line = event.value.strip()
+        if line and line not in self._past[-1:]:
+            self._past.append(line)
+            del self._past[:-_KEPT]
+        self._at = len(self._past)
+        try:
+            command = parse(line)
+        except WinchError as error:
+            self._complain(error)
+            return
+        if command is None:
+            self.dismiss("")
+            return
+        self._is_busy = True
+        self.run_worker(self._do(command))
+
+    async def _do(self, command: Command) -> None:
+        try:
+            answer = await self._carry_out(command)
+        except WinchError as error:
+            self._complain(error)
+        else:
+            if self.is_attached:
+                self.dismiss(answer)
+        finally:
+            self._is_busy = False
+
+    def _put(self, text: str) -> None:
+        with self._input.prevent(Input.Changed):
+            self._input.value = text
+        self._input.cursor_position = len(text)
+
+    def _listed(self, found: list[tuple[str, str]], index: int) -> str:
+        first = index - index % _MOST
+        lines = []
+        for number, (word, text) in enumerate(found[first : first + _MOST], first):
+            mark = (">" if self._ascii else "▌") if number == index else " "
+            line = f"{mark} {word:<10} {text}"
+            lines.append(fit(clean(line), max(self.size.width - 4, 1), ascii_only=self._ascii))
+        if len(found) > _MOST:
+            lines.append(f"  {index + 1} of {len(found):,}")
+        return "\n".join(lines)
+
+    def _complain(self, error: WinchError) -> None:
+        hint = f" ({error.hint})" if error.hint else ""
+        self._say(clean(f"{error.message}{hint}"), wrong=True)
+
+    def _say(self, text: str, *, wrong: bool = False) -> None:
+        self._note.update(text)
+        self._note.set_class(bool(text), "-shown")
+        self._note.set_class(wrong, "-wrong")
+
+
+class AnswerScreen(ModalScreen[None]):
+    """What a command has to say, to be read."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter", "dismiss", show=False),
+        Binding("j", "scroll(1)", show=False),
+        Binding("k", "scroll(-1)", show=False),
+    ]
+    DEFAULT_CSS = """
+    AnswerScreen {
+        align: center middle;
+        background: $background 60%;
+        & > VerticalScroll {
+            width: 84; max-width: 95%; height: auto; max-height: 95%;
+            background: $surface; border: round $accent; padding: 0 1;
+            border-subtitle-color: $foreground-muted; scrollbar-size-vertical: 1;
+        }
+    }
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = "\n".join(map(clean, text.split("\n")))
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll() as box:
+            box.border_subtitle = "Esc closes"
+            yield Static(self._text, markup=False)
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll the text."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

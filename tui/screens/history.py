@@ -1,0 +1,330 @@
+"""What was tried and how it went: to look through, to fetch again, to take away as a file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Static
+
+from core.domain.errors import DestinationError, WinchError
+from core.domain.history import AttemptEnd, HistoryEntry, HistoryQuery
+from core.domain.models import DownloadRequest
+from core.domain.service import DownloadService
+from tui import actions
+from tui import format as fmt
+from tui.cli.files import refuse_existing, write_private
+from tui.cli.history import exported
+from tui.columns import Cell, Role
+from tui.figures import seconds
+from tui.tables import Column, Content, Line, table
+from tui.widgets.cursor_page import CursorPage
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.page import Page
+from tui.widgets.prompt import Prompt
+
+MOST = 1000
+"""Attempts that are read; `winch history` and an export have the older ones too."""
+_ROOMY = 20
+"""From which height of the window on the details are shown unasked."""
+_ROLES = {
+    AttemptEnd.COMPLETED: Role.DONE,
+    AttemptEnd.FAILED: Role.FAILED,
+    AttemptEnd.RETRIED: Role.WAITING,
+    AttemptEnd.STOPPED: Role.MUTED,
+    AttemptEnd.INTERRUPTED: Role.WAITING,
+}
+_COLUMNS = (
+    Column("Ended", 16, right=False),
+    Column("Outcome", 11, right=False, start=40),
+    Column("Size", 9, start=56),
+    Column("Time", 7, start=96),
+    Column("Rate", 11, start=76),
+    Column("Host", 20, right=False, start=96),
+    Column("Name", right=False),
+)
+
+Submit = Callable[[Sequence[DownloadRequest]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The lines of attempts; each is made when it comes in sight."""
+
+    entries: Sequence[HistoryEntry]
+    width: int
+    ascii_only: bool
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: int, /) -> Line:
+        return _lines([self._row(self.entries[index])], self.width, ascii_only=self.ascii_only)[1]
+
+    def _row(self, entry: HistoryEntry) -> Sequence[Content]:
+        name = fmt.clean(entry.name)
+        return (
+            (f"{entry.ended_at.astimezone():%Y-%m-%d %H:%M}", Role.MUTED),
+            (entry.end.value, _ROLES[entry.end]),
+            (fmt.size(entry.bytes), Role.PLAIN),
+            (seconds((entry.ended_at - entry.started_at).total_seconds()), Role.PLAIN),
+            (fmt.rate(entry.average_rate), Role.PLAIN),
+            (fmt.clean(entry.host), Role.MUTED),
+            (lambda room: fmt.cut_middle(name, room, ascii_only=self.ascii_only), Role.PLAIN),
+        )
+
+
+class HistoryScreen(Screen[None]):
+    """Shows the newest attempts of a service; `add` queues downloads."""
+
+    AUTO_FOCUS = "CursorPage"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(",".join(action.keys), action.id, action.label, id=action.id, priority=True)
+        for action in actions.by_target(actions.Target.HISTORY)
+    ]
+    DEFAULT_CSS = """
+    HistoryScreen {
+        background: $background;
+        & > #title { height: 1; background: $surface; color: $accent; text-style: bold; }
+        & > #heading { height: 1; }
+        & > CursorPage { height: 1fr; }
+        & > #details { height: auto; max-height: 50%; min-height: 5; background: $surface; }
+        & > #details { display: none; }
+        & > #details.-shown { display: block; height: 9; }
+    }
+    """
+
+    def __init__(
+        self,
+        service: Callable[[], DownloadService],
+        add: Submit,
+        *,
+        directory: Callable[[], str],
+        ascii_only: bool,
+        query: HistoryQuery | None = None,
+    ) -> None:
+        super().__init__()
+        self._service = service
+        self._add = add
+        self._directory = directory
+        self._ascii = ascii_only
+        self._query = query or HistoryQuery()
+        self._entries: tuple[HistoryEntry, ...] = ()
+        self._shown: list[HistoryEntry] = []
+        self._is_read = False
+        self._trouble = ""
+        self._exports = False
+        self._title = Static(" History", id="title", markup=False)
+        self._heading = Page(lambda width: _lines([], width, ascii_only=ascii_only))
+        self._heading.id, self._heading.can_focus = "heading", False
+        self._list = CursorPage(self._rows, ascii_only=ascii_only)
+        self._details = Page(self._describe)
+        self._details.id, self._details.can_focus = "details", False
+        self._prompt = Prompt()
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        yield self._heading
+        yield self._list
+        yield self._details
+        yield self._prompt
+        yield KeyBar(actions.Target.HISTORY)
+
+    def on_mount(self) -> None:
+        """Read the history."""
+        self._details.set_class(self.app.size.height >= _ROOMY, "-shown")
+        self.action_history_reload()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys to the line that is typed in."""
+        return not self._prompt.is_open
+
+    def action_history_reload(self) -> None:
+        """Read the history again."""
+        self.run_worker(self._read(), exclusive=True, group="read")
+
+    def action_history_filter(self) -> None:
+        """Ask what has to be in an attempt."""
+        self._exports = False
+        self._prompt.open("/", self._query.text)
+
+    def action_history_failed(self) -> None:
+        """Show only what failed, or everything again."""
+        self._query = replace(self._query, failed=not self._query.failed)
+        self._choose()
+
+    def action_history_export(self) -> None:
+        """Ask for a file to write to."""
+        self._exports = True
+        path = str(Path(self._directory()) / "winch-history.json")
+        self._prompt.open("export to", path, note="JSON, or JSON Lines as *.jsonl")
+
+    def action_history_details(self) -> None:
+        """Show the details, or hide them."""
+        self._details.toggle_class("-shown")
+
+    def action_history_add(self) -> None:
+        """Fetch the file of the attempt again."""
+        if (entry := self._current) is not None:
+            self.run_worker(self._add_again(entry))
+
+    def action_history_back(self) -> None:
+        """Go back to the downloads."""
+        self.dismiss()
+
+    @on(Prompt.Changed)
+    def _type(self, event: Prompt.Changed) -> None:
+        if not self._exports:
+            self._query = replace(self._query, text=event.text)
+            self._choose()
+
+    @on(Prompt.Submitted)
+    def _submit(self, event: Prompt.Submitted) -> None:
+        if self._exports:
+            self.run_worker(self._export(event.text), exclusive=True, group="export")
+        else:
+            self._prompt.close()
+
+    @on(Prompt.Cancelled)
+    def _drop_filter(self) -> None:
+        if not self._exports:
+            self._query = replace(self._query, text="")
+            self._choose()
+
+    @on(CursorPage.Moved)
+    def _show_details(self) -> None:
+        self._details.rewrite()
+
+    @property
+    def _current(self) -> HistoryEntry | None:
+        return self._shown[self._list.index] if self._shown else None
+
+    async def _read(self) -> None:
+        try:
+            found = await self._service().history(HistoryQuery(limit=MOST))
+        except WinchError as error:
+            self._trouble = _sentence(error)
+        else:
+            self._entries, self._is_read = found.entries, True
+            self._trouble = "; ".join(f"{name} is damaged" for name in found.damaged)
+        self._choose()
+
+    def _choose(self) -> None:
+        """Show those that are asked for, with the cursor on the one that it was on."""
+        before = self._current
+        self._shown = [entry for entry in self._entries if self._query.admits(entry)]
+        self._list.rewrite()
+        if before is not None:
+            numbers = [entry.number for entry in self._shown]
+            if before.number in numbers:
+                self._list.action_move_to(numbers.index(before.number))
+        self._details.rewrite()
+        self._title.update(self._heading_text())
+
+    async def _add_again(self, entry: HistoryEntry) -> None:
+        if "…" in entry.url:
+            self._say("The history keeps no secrets, so this URL lacks its own; add it anew.")
+            return
+        request = DownloadRequest(url=entry.url, directory=entry.directory, group=entry.group)
+        try:
+            await self._add([request])
+        except WinchError as error:
+            self._say(_sentence(error))
+
+    async def _export(self, text: str) -> None:
+        try:
+            # Before the history is read, which takes longer.
+            path = await asyncio.to_thread(_free_path, text.strip())
+            found = await self._service().history(replace(self._query, limit=None))
+            lines = exported(reversed(found.entries), as_lines=path.suffix == ".jsonl")
+            await asyncio.to_thread(write_private, path, lines)
+        except (WinchError, RuntimeError, ValueError) as error:
+            # An unknown ~user is a RuntimeError, a NUL in the name a ValueError.
+            self._prompt.say(getattr(error, "message", str(error)), wrong=True)
+            return
+        self._prompt.close()
+        count = len(found.entries)
+        self.notify(
+            f"Exported {count:,} attempt{'' if count == 1 else 's'} to {fmt.clean(str(path))}",
+            markup=False,
+        )
+
+    def _say(self, text: str) -> None:
+        self.notify(fmt.clean(text), severity="error", timeout=8, markup=False)
+
+    def _rows(self, width: int) -> _Rows:
+        return _Rows(self._shown, width, self._ascii)
+
+    def _heading_text(self) -> str:
+        if self._trouble and not self._is_read:
+            return f" History  {self._trouble}"
+        total = f"the newest {MOST:,}" if len(self._entries) == MOST else f"{len(self._entries):,}"
+        parts = [f" History  {len(self._shown):,} of {total}"]
+        if self._query.failed:
+            parts.append("failed only")
+        if self._query.text:
+            parts.append(f"/{fmt.clean(self._query.text)}")
+        if self._trouble:
+            parts.append(self._trouble)
+        return "  ".join(parts)
+
+    def _describe(self, width: int) -> list[Line]:
+        entry = self._current
+        if entry is None:
+            text = "Nothing was tried yet." if not self._entries else "Nothing matches."
+            return [(Cell(1, text if self._is_read else "", Role.MUTED),)]
+        phases = "  ".join(
+            f"{name} {seconds(value)}" for name, value in asdict(entry.phases).items() if value
+        )
+        amount = fmt.size(entry.bytes)
+        if entry.total_bytes is not None:
+            amount += f" of {fmt.size(entry.total_bytes)}"
+        rates = f"{fmt.rate(entry.average_rate)} on average, {fmt.rate(entry.peak_rate)} at best"
+        retries = f"; after {entry.retries} retries" if entry.retries else ""
+        error = f"{entry.error_code}: {entry.error_message or ''}" if entry.error_code else ""
+        fields = (
+            ("error", error, Role.FAILED),
+            ("url", entry.url, Role.PLAIN),
+            ("into", f"{entry.directory.rstrip('/')}/{entry.name}", Role.PLAIN),
+            ("brought", f"{amount}{retries}", Role.PLAIN),
+            ("rate", rates if entry.average_rate else "", Role.PLAIN),
+            ("phases", phases, Role.PLAIN),
+            ("began", f"{entry.started_at.astimezone():%Y-%m-%d %H:%M:%S}", Role.PLAIN),
+            ("resume", entry.verdict or "", Role.PLAIN),
+            ("group", entry.group or "", Role.PLAIN),
+        )
+        room = max(width - 11, 1)
+        return [
+            (
+                Cell(1, f"{label:<8}", Role.MUTED),
+                Cell(10, fmt.fit(fmt.clean(text), room, ascii_only=self._ascii), role),
+            )
+            for label, text, role in fields
+            if text
+        ]
+
+
+def _lines(rows: Sequence[Sequence[Content]], width: int, *, ascii_only: bool) -> list[Line]:
+    """Return the heading and the rows, with a first cell for the cursor's mark."""
+    lines = table(_COLUMNS, rows, max(width - 2, 1), ascii_only=ascii_only)
+    return [tuple(replace(cell, x=cell.x + 1) for cell in line) for line in lines]
+
+
+def _free_path(text: str) -> Path:
+    """Return a path where nothing is yet; raises WinchError, RuntimeError or ValueError."""
+    path = Path(text).expanduser().absolute()
+    if not text or path.is_dir():
+        raise DestinationError("name a file")
+    refuse_existing(path)
+    return path
+
+
+def _sentence(error: WinchError) -> str:
+    return fmt.clean(f"{error.message} ({error.hint})" if error.hint else error.message)

@@ -1,0 +1,189 @@
+"""What the daemon writes down: the end of its log, as it grows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.cells import chop_cells
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Static
+
+from core.domain.errors import WinchError
+from core.domain.service import MOST_LOG_LINES, DownloadService
+from tui import actions
+from tui.columns import Cell, Role
+from tui.format import clean
+from tui.tables import Line
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.page import Page
+from tui.widgets.prompt import Prompt
+
+_EVERY = 1.0
+"""Seconds between two looks while the screen is open."""
+_INDENT = 3
+_ENTRY = re.compile(r"(\S+ \S+ )(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
+_ROLES = {
+    "DEBUG": Role.MUTED,
+    "INFO": Role.ACTIVE,
+    "WARNING": Role.WAITING,
+    "ERROR": Role.FAILED,
+    "CRITICAL": Role.FAILED,
+}
+
+
+class LogScreen(Screen[None]):
+    """Follows the log of a service; scrolled up it stands still."""
+
+    AUTO_FOCUS = "Page"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(",".join(action.keys), action.id, action.label, id=action.id, priority=True)
+        for action in actions.by_target(actions.Target.LOG)
+    ]
+    DEFAULT_CSS = """
+    LogScreen {
+        background: $background;
+        & > #title { height: 1; background: $surface; color: $accent; text-style: bold; }
+        & > Page { height: 1fr; }
+    }
+    """
+
+    def __init__(self, service: Callable[[], DownloadService]) -> None:
+        super().__init__()
+        self._service = service
+        self._lines: list[str] = []
+        self._shown: list[str] = []
+        self._filter = ""
+        self._trouble = ""
+        self._is_read = False
+        self._follows = True
+        self._title = Static(" Log", id="title", markup=False)
+        self._page = Page(self._write)
+        self._prompt = Prompt()
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        yield self._page
+        yield self._prompt
+        yield KeyBar(actions.Target.LOG)
+
+    def on_mount(self) -> None:
+        """Read the log, now and every second."""
+        self.watch(self._page, "scroll_y", self._scrolled, init=False)
+        self._look()
+        self.set_interval(_EVERY, self._look)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys to the line that is typed in."""
+        return not self._prompt.is_open
+
+    def action_log_filter(self) -> None:
+        """Ask what has to be in a line."""
+        self._prompt.open("/", self._filter)
+
+    def action_log_follow(self) -> None:
+        """Go to the end and stay there."""
+        self._follows = True
+        self._show()
+
+    def action_log_back(self) -> None:
+        """Go back to the downloads."""
+        self.dismiss()
+
+    @on(Prompt.Changed)
+    def _type(self, event: Prompt.Changed) -> None:
+        self._filter = event.text
+        self._show()
+
+    @on(Prompt.Submitted)
+    def _submit(self) -> None:
+        self._prompt.close()
+
+    @on(Prompt.Cancelled)
+    def _drop_filter(self) -> None:
+        self._filter = ""
+        self._show()
+
+    def _look(self) -> None:
+        self.run_worker(self._read(), exclusive=True)
+
+    async def _read(self) -> None:
+        try:
+            # Every line has its time in it: where the last is the same, all are.
+            last = await self._service().tail_log(1)
+            if self._is_read and not self._trouble and last == self._lines[-1:]:
+                return
+            self._lines = await self._service().tail_log(MOST_LOG_LINES)
+            self._trouble, self._is_read = "", True
+        except WinchError as error:
+            trouble = clean(error.message)
+            if self._trouble == trouble:
+                return
+            self._trouble = trouble
+        self._show()
+
+    def _show(self) -> None:
+        wanted = self._filter.casefold()
+        self._shown = [line for line in self._lines if wanted in line.casefold()]
+        self._page.rewrite()
+        self._title.update(self._heading())
+        if self._follows:
+            self._page.scroll_to(y=self._page.virtual_size.height, animate=False, force=True)
+
+    def _scrolled(self) -> None:
+        follows = self._page.scroll_offset.y >= self._page.max_scroll_y
+        if self._follows != follows:
+            self._follows = follows
+            self._title.update(self._heading())
+
+    def _heading(self) -> str:
+        parts = [" Log", self._trouble or ("following" if self._follows else "standing still")]
+        if self._filter:
+            parts.append(f"{len(self._shown):,} of {len(self._lines):,} lines")
+            parts.append(f"/{clean(self._filter)}")
+        return "  ".join(parts)
+
+    def _write(self, width: int) -> Sequence[Line]:
+        if not self._shown:
+            text = "Nothing matches." if self._lines else "The log is empty."
+            return [(Cell(1, text, Role.MUTED),)] if self._is_read else []
+        return [line for text in self._shown for line in _wrapped(clean(text), max(width - 1, 8))]
+
+
+def _wrapped(text: str, width: int) -> list[Line]:
+    """Return a line of the log in as many as it takes, the further ones indented."""
+    first, rest = _cut(text, width)
+    lines: list[Line] = [_head(first)]
+    while rest:
+        part, rest = _cut(rest, width - _INDENT)
+        lines.append((Cell(1 + _INDENT, part, Role.PLAIN),))
+    return lines
+
+
+def _cut(text: str, width: int) -> tuple[str, str]:
+    """Return the start of a text that fits, up to a space where there is one near, and the rest."""
+    if len(text) * 2 <= width:
+        return text, ""
+    first = next(iter(chop_cells(text, width)), "")
+    if len(first) == len(text):
+        return text, ""
+    space = first.rfind(" ", len(first) * 2 // 3)
+    end = space if space > 0 else len(first)
+    return text[:end], text[end:].removeprefix(" ")
+
+
+def _head(text: str) -> Line:
+    found = _ENTRY.match(text)
+    if found is None:
+        return (Cell(1, text, Role.PLAIN),)
+    moment, level = found.groups()
+    at = 1 + len(moment)
+    return (
+        Cell(1, moment, Role.MUTED),
+        Cell(at, level, _ROLES[level]),
+        Cell(at + len(level), text[found.end() :], Role.PLAIN),
+    )

@@ -1,0 +1,266 @@
+"""The question about downloads that were interrupted and wait for somebody to decide on them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from core.domain.errors import WinchError
+from core.domain.history import HistoryQuery
+from core.domain.service import DownloadService
+from tui.feed import StoreChanged
+from tui.recovery import Interrupted, file_heading, file_row, summary, throughput
+from tui.screens.confirm import ConfirmScreen
+from tui.store import DownloadStore
+from tui.tables import Line
+from tui.widgets.choices import Choice, Choices
+from tui.widgets.page import Lines, Page
+
+_ATTEMPTS = 200
+"""How many of the last attempts tell how fast it went lately."""
+_ROOMY = 22
+"""From which height of the window on there is room for names and air."""
+
+
+class Way(StrEnum):
+    """What to do with interrupted downloads."""
+
+    RESUME = "resume"
+    FRESH = "fresh"
+
+
+class RecoveryScreen(ModalScreen[Way | None]):
+    """Asks what to do; answers None where they stay as they are.
+
+    It follows the store: what somebody else decided is no question any more.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # With priority: keys that were typed ahead act in their order.
+        Binding("r", "choose('resume')", show=False, priority=True),
+        Binding("f", "choose('fresh')", show=False, priority=True),
+        Binding("d", "choose('details')", show=False, priority=True),
+        Binding("escape,q", "choose('cancel')", show=False, priority=True),
+    ]
+    DEFAULT_CSS = """
+    RecoveryScreen {
+        align: center middle;
+        background: $background 60%;
+        & > Vertical {
+            width: 95%; max-width: 76; height: auto; max-height: 100%;
+            background: $surface; border: round $accent; padding: 1 2;
+            border-title-color: $accent;
+        }
+        & > Vertical.-compact { padding: 0 1; }
+        & Page { background: $surface; scrollbar-size-vertical: 0; }
+        & Page > .page--bar { background: $foreground 12%; }
+    }
+    """
+
+    def __init__(
+        self,
+        store: DownloadStore,
+        service: Callable[[], DownloadService],
+        *,
+        now: Callable[[], datetime],
+        ascii_only: bool,
+    ) -> None:
+        super().__init__()
+        self._store = store
+        self._service = service
+        self._now = now
+        self._ascii = ascii_only
+        self._rate: float | None = None
+        ids = store.interrupted
+        self._ids = frozenset(ids)
+        self._found = Interrupted.of(store, ids)
+        self._page = Page(self._write)
+        self._page.can_focus = False
+        self._choices = Choices(self._answers(), ascii_only=ascii_only)
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = "Interrupted downloads"
+            yield self._page
+            yield self._choices
+
+    def on_mount(self) -> None:
+        """Find out how long it may take."""
+        self.run_worker(self._estimate())
+
+    def on_resize(self) -> None:
+        """Use the room there is."""
+        self.query_one(Vertical).set_class(self._is_compact, "-compact")
+        self._show()
+
+    def on_screen_resume(self) -> None:
+        """Look again at what may have been decided meanwhile."""
+        self._follow()
+
+    @on(StoreChanged)
+    def follow(self, message: StoreChanged) -> None:
+        """Take in what became of the downloads."""
+        if not message.ids.isdisjoint(self._ids):
+            self._follow()
+
+    @on(Choices.Chosen)
+    async def take(self, message: Choices.Chosen) -> None:
+        """Do what was chosen."""
+        await self.action_choose(message.id)
+
+    async def action_choose(self, choice: str) -> None:
+        """Answer, or show more before that."""
+        match choice:
+            case "resume":
+                self.dismiss(Way.RESUME)
+            case "fresh":
+                await self._ask_again()
+            case "details":
+                files = FilesScreen(self._store, now=self._now, ascii_only=self._ascii)
+                await self.app.push_screen(files)
+            case _:
+                self.dismiss(None)
+
+    @property
+    def _is_compact(self) -> bool:
+        return self.app.size.height < _ROOMY
+
+    def _follow(self) -> None:
+        # One that lies under another dialog cannot close; it looks again when that is gone.
+        if not self.is_active:
+            return
+        ids = self._store.interrupted
+        if not ids:
+            self.dismiss(None)
+            return
+        self._ids = frozenset(ids)
+        self._found = Interrupted.of(self._store, ids)
+        self._choices.show(self._answers())
+        self._show()
+
+    def _show(self) -> None:
+        self._page.styles.height = len(self._write(self._page.size.width))
+        self._page.rewrite()
+
+    def _write(self, width: int) -> list[Line]:
+        return summary(
+            self._found,
+            self._rate,
+            self._now(),
+            width,
+            compact=self._is_compact,
+            ascii_only=self._ascii,
+        )
+
+    def _answers(self) -> list[Choice]:
+        return [
+            Choice("resume", "r", "Resume", "recommended: goes on with what is here"),
+            Choice("fresh", "f", "Start fresh", f"gives up {self._found.given_up}"),
+            Choice("details", "d", "View details", "every file, and how far it is"),
+            Choice("cancel", "Esc", "Cancel", "they stay paused; p resumes one"),
+        ]
+
+    async def _estimate(self) -> None:
+        with contextlib.suppress(WinchError):
+            history = await self._service().history(HistoryQuery(limit=_ATTEMPTS))
+            downloads = [self._store.download(id_) for id_ in self._store.interrupted]
+            self._rate = throughput(history.entries, downloads)
+            self._show()
+
+    async def _ask_again(self) -> None:
+        noun = "1 download" if self._found.files == 1 else f"{self._found.files} downloads"
+        question = ConfirmScreen(
+            title="Start fresh",
+            question=f"Give up {self._found.given_up} of {noun}?",
+            note="They are fetched again from their first byte.",
+            yes="Start fresh",
+            no="Back",
+            careful=True,
+        )
+
+        def answer(confirmed: bool | None) -> None:
+            if confirmed:
+                self.dismiss(Way.FRESH)
+
+        await self.app.push_screen(question, answer)
+
+
+class FilesScreen(ModalScreen[None]):
+    """Every interrupted file, and how far it is."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,d,enter", "dismiss", show=False, priority=True),
+    ]
+    DEFAULT_CSS = """
+    FilesScreen {
+        align: center middle;
+        background: $background 60%;
+        & > Vertical {
+            width: 95%; max-width: 120; height: 95%;
+            background: $surface; border: round $accent; padding: 0 1;
+            border-title-color: $accent; border-subtitle-color: $foreground-muted;
+        }
+        & Page { height: 1fr; background: $surface; }
+    }
+    """
+
+    def __init__(
+        self, store: DownloadStore, *, now: Callable[[], datetime], ascii_only: bool
+    ) -> None:
+        super().__init__()
+        self._store = store
+        self._now = now
+        self._ascii = ascii_only
+        self._ids: frozenset[str] = frozenset()
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = "Interrupted downloads"
+            box.border_subtitle = "Esc: back"
+            yield Page(self._write)
+
+    @on(StoreChanged)
+    def follow(self, message: StoreChanged) -> None:
+        """Show how it is now."""
+        if not message.ids.isdisjoint(self._ids):
+            self.query_one(Page).rewrite()
+
+    def _write(self, width: int) -> Lines:
+        ids = self._store.interrupted
+        self._ids = frozenset(ids)
+        return _Files(self._store, ids, self._now(), width, ascii_only=self._ascii)
+
+
+class _Files:
+    """A line for each file, made from the store when it comes in sight."""
+
+    def __init__(
+        self, store: DownloadStore, ids: list[str], now: datetime, width: int, *, ascii_only: bool
+    ) -> None:
+        self._store = store
+        self._ids = ids
+        self._now = now
+        self._width = width
+        self._ascii = ascii_only
+
+    def __len__(self) -> int:
+        return len(self._ids) + 1
+
+    def __getitem__(self, index: int) -> Line:
+        if not index:
+            return file_heading(self._width)
+        id_ = self._ids[index - 1]
+        if id_ not in self._store:
+            return ()
+        done = self._store.progress(id_).bytes_downloaded
+        download = self._store.download(id_)
+        return file_row(download, done, self._now, self._width, ascii_only=self._ascii)

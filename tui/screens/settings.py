@@ -1,0 +1,300 @@
+"""Every setting as it holds, where that comes from, and a way to change it.
+
+What is changed is written to config.toml, as it were by hand, and holds at once: in this screen and
+in the daemon, which reads the file again. Where it cannot, that is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Static
+
+from core import launcher
+from core.domain.errors import WinchError
+from core.domain.service import DownloadService
+from core.domain.settings import Settings
+from core.launcher import Configuration, SettingValue, Source
+from tui import actions
+from tui.columns import Cell, Role
+from tui.format import clean, fit
+from tui.setting_words import WORDS
+from tui.tables import Column, Content, Line, table
+from tui.widgets.cursor_page import CursorPage
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.page import Page
+from tui.widgets.prompt import Prompt
+
+_COLUMNS = (
+    Column("Section", 10, right=False, start=60),
+    Column("Setting", 20, right=False),
+    Column("Value", right=False),
+    Column("Default", 14, right=False, start=76),
+    Column("From", 11, right=False, start=54),
+)
+_AT_THE_NEXT_SCREEN = frozenset({"screen.ascii", "screen.mouse", "screen.title", "screen.finished"})
+_DEFAULTS = Settings()
+
+
+class SettingsScreen(Screen[None]):
+    """Shows the settings; `apply` lets those of the screen hold in it."""
+
+    AUTO_FOCUS = "CursorPage"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(",".join(action.keys), action.id, action.label, id=action.id, priority=True)
+        for action in actions.by_target(actions.Target.SETTINGS)
+    ]
+    DEFAULT_CSS = """
+    SettingsScreen {
+        background: $background;
+        & > #title { height: 1; background: $surface; color: $accent; text-style: bold; }
+        & > #heading { height: 1; }
+        & > CursorPage { height: 1fr; }
+        & > #details { height: 4; background: $surface; }
+    }
+    """
+
+    def __init__(
+        self,
+        service: Callable[[], DownloadService],
+        apply: Callable[[Settings], None],
+        *,
+        ascii_only: bool,
+    ) -> None:
+        super().__init__()
+        self._service = service
+        self._apply = apply
+        self._ascii = ascii_only
+        self._writing = asyncio.Lock()
+        self._values: tuple[SettingValue, ...] = ()
+        self._note: tuple[str, Role] = ("", Role.PLAIN)
+        self._title = Static(" Settings", id="title", markup=False)
+        self._heading = Page(lambda width: _lines([], width, ascii_only=ascii_only))
+        self._heading.id, self._heading.can_focus = "heading", False
+        self._list = CursorPage(self._write, ascii_only=ascii_only)
+        self._details = Page(self._describe)
+        self._details.id, self._details.can_focus = "details", False
+        self._prompt = Prompt()
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        yield self._heading
+        yield self._list
+        yield self._details
+        yield self._prompt
+        yield KeyBar(actions.Target.SETTINGS)
+
+    def on_mount(self) -> None:
+        """Read the settings."""
+        try:
+            configuration = launcher.load_configuration()
+            self._title.update(f" Settings  {clean(str(launcher.paths().config_file))}")
+        except WinchError as error:
+            self._say(_sentence(error), Role.FAILED)
+        else:
+            self._show(configuration)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys to the line that is typed in."""
+        return not self._prompt.is_open
+
+    def action_settings_edit(self) -> None:
+        """Ask for another value, or take the next choice."""
+        item = self._current
+        if item is None or self._is_locked(item):
+            return
+        if self._choices(item):
+            self._step(item, 1)
+        else:
+            note = f"the default is {_text(_default(item)) or 'empty'}"
+            self._prompt.open(_name(item), _text(item.value), note=note)
+
+    def action_settings_next(self) -> None:
+        """Take the next choice."""
+        self._step(self._current, 1)
+
+    def action_settings_previous(self) -> None:
+        """Take the choice before."""
+        self._step(self._current, -1)
+
+    def action_settings_default(self) -> None:
+        """Take the setting out of the file."""
+        item = self._current
+        if item is not None and not self._is_locked(item):
+            self._change(item, None)
+
+    def action_settings_back(self) -> None:
+        """Go back to the downloads."""
+        self.dismiss()
+
+    @on(CursorPage.Chosen)
+    def _click(self) -> None:
+        self.action_settings_edit()
+
+    @on(CursorPage.Moved)
+    def _move(self) -> None:
+        self._say("")
+
+    @on(Prompt.Submitted)
+    def _submit(self, event: Prompt.Submitted) -> None:
+        item = self._current
+        if item is None or event.text == _text(item.value):
+            self._prompt.close()
+        else:
+            self._change(item, event.text)
+
+    @property
+    def _current(self) -> SettingValue | None:
+        return self._values[self._list.index] if self._values else None
+
+    def _step(self, item: SettingValue | None, step: int) -> None:
+        if item is None or self._is_locked(item) or not (choices := self._choices(item)):
+            return
+        value = _text(item.value)
+        index = choices.index(value) if value in choices else -step
+        self._change(item, choices[(index + step) % len(choices)])
+
+    def _choices(self, item: SettingValue) -> Sequence[str]:
+        """Return the values that a setting can have, none where they cannot be counted."""
+        match item.value:
+            case bool():
+                return ("false", "true")
+            case StrEnum():
+                return [choice.value for choice in type(item.value)]
+            case _ if _name(item) == "screen.theme":
+                return sorted(self.app.available_themes)
+        return ()
+
+    def _is_locked(self, item: SettingValue) -> bool:
+        """Tell whether a setting cannot be changed here, and say why."""
+        if item.source is Source.ENVIRONMENT:
+            self._say(f"{_variable(item)} is set in the environment, which goes first", Role.FAILED)
+        elif not isinstance(item.value, str | int | float):
+            self._say("this is changed in config.toml, with an editor", Role.FAILED)
+        else:
+            return False
+        return True
+
+    def _change(self, item: SettingValue, text: str | None) -> None:
+        # The app's: what is written has to hold, also if this screen is left meanwhile.
+        self.app.run_worker(self._write_and_apply(item, text))
+
+    async def _write_and_apply(self, item: SettingValue, text: str | None) -> None:
+        async with self._writing:
+            said = await self._written(item, text)
+        if said is None or not self.is_attached:
+            return
+        if self._prompt.is_open:
+            self._prompt.close()
+        self._say(*said)
+
+    async def _written(self, item: SettingValue, text: str | None) -> tuple[str, Role] | None:
+        """Write a setting, let it hold, and return what is to be said about that."""
+        try:
+            configuration = await asyncio.to_thread(
+                launcher.change_setting, item.section, item.key, text
+            )
+        except WinchError as error:
+            if not self.is_attached or not self._prompt.is_open:
+                return _sentence(error), Role.FAILED
+            self._prompt.say(_sentence(error), wrong=True)
+            return None
+        self._apply(configuration.settings)
+        if self.is_attached:
+            self._show(configuration)
+        if _name(item) in _AT_THE_NEXT_SCREEN:
+            return "written; holds when the screen is opened again", Role.WAITING
+        try:
+            late = await self._service().reload()
+        except WinchError as error:
+            return f"written, but the daemon has not read it: {error.message}", Role.FAILED
+        if _name(item) in late:
+            how = "`winch daemon stop`; downloads go on at the next start"
+            return f"written; holds once the daemon is started again ({how})", Role.WAITING
+        return "written; holds now", Role.DONE
+
+    def _show(self, configuration: Configuration) -> None:
+        self._values = configuration.values
+        self._list.rewrite()
+        self._details.rewrite()
+
+    def _say(self, text: str, role: Role = Role.PLAIN) -> None:
+        self._note = (text, role)
+        self._details.rewrite()
+
+    def _write(self, width: int) -> list[Line]:
+        rows: list[Sequence[Content]] = []
+        before = ""
+        for item in self._values:
+            is_set = item.source is not Source.DEFAULT
+            section = item.section if item.section != before else ""
+            before = item.section
+            rows.append(
+                (
+                    (section, Role.TITLE),
+                    (item.key, Role.PLAIN),
+                    (clean(_text(item.value)), Role.ACTIVE if is_set else Role.PLAIN),
+                    (clean(_text(_default(item))), Role.MUTED),
+                    (item.source.value, Role.PLAIN if is_set else Role.MUTED),
+                )
+            )
+        return _lines(rows, width, ascii_only=self._ascii)[1:]
+
+    def _describe(self, width: int) -> list[Line]:
+        item, (note, role) = self._current, self._note
+        lines: list[tuple[str, Role]] = []
+        if item is not None:
+            where = item.source.value
+            if item.source is Source.ENVIRONMENT:
+                where = f"{_variable(item)} in the environment"
+            lines.append((f"{_name(item)} = {_text(item.value)}", Role.TITLE))
+            lines.append((WORDS.get(_name(item), ""), Role.PLAIN))
+            lines.append((f"from {where}; default: {_text(_default(item)) or 'empty'}", Role.MUTED))
+        lines.append((note, role))
+        room = max(width - 2, 1)
+        return [(Cell(1, fit(clean(text), room, ascii_only=self._ascii), r),) for text, r in lines]
+
+
+def _lines(rows: Sequence[Sequence[Content]], width: int, *, ascii_only: bool) -> list[Line]:
+    """Return the heading and the rows, with a first cell for the cursor's mark."""
+    lines = table(_COLUMNS, rows, max(width - 2, 1), ascii_only=ascii_only)
+    return [tuple(replace(cell, x=cell.x + 1) for cell in line) for line in lines]
+
+
+def _name(item: SettingValue) -> str:
+    return f"{item.section}.{item.key}"
+
+
+def _variable(item: SettingValue) -> str:
+    return f"WINCH_{item.section.upper()}_{item.key.upper()}"
+
+
+def _default(item: SettingValue) -> object:
+    return getattr(getattr(_DEFAULTS, item.section), item.key)
+
+
+def _text(value: object) -> str:
+    """Return a value as a person types it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return f"{value:g}"
+        case str() | int():
+            return str(value)
+        case tuple() | dict():
+            count = len(value)
+            return f"{count} {'entry' if count == 1 else 'entries'}" if count else "none"
+    return str(value)
+
+
+def _sentence(error: WinchError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message

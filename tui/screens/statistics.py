@@ -1,0 +1,134 @@
+"""The figures of the last days: how much, how fast, when, from where, and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Static
+
+from core.domain.errors import WinchError
+from core.domain.history import Statistics
+from core.domain.service import DownloadService
+from tui import actions
+from tui.columns import Cell, Role
+from tui.figures import report
+from tui.format import clean, fit
+from tui.tables import Line
+from tui.theme import component_style
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.page import Page
+
+PERIODS = (1, 7, 30, 365)
+_EVERY = 60.0
+"""Seconds between two readings while the screen is open."""
+
+
+class StatisticsScreen(Screen[None]):
+    """Asks a service for the figures of a period, and again from time to time."""
+
+    AUTO_FOCUS = "Page"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(",".join(action.keys), action.id, action.label, id=action.id, priority=True)
+        for action in actions.by_target(actions.Target.STATISTICS)
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "statistics--name",
+        "statistics--chosen",
+        "statistics--other",
+    }
+    DEFAULT_CSS = """
+    StatisticsScreen {
+        background: $background;
+        & > Static { height: 1; background: $surface; }
+        & > Page { height: 1fr; }
+        & > Page > .page--bar { color: $accent 70%; }
+        & > .statistics--name { color: $accent; text-style: bold; background: $surface; }
+        & > .statistics--chosen { color: $foreground; text-style: bold; background: $surface; }
+        & > .statistics--other { color: $foreground-muted; background: $surface; }
+    }
+    """
+
+    def __init__(
+        self,
+        service: Callable[[], DownloadService],
+        *,
+        now: Callable[[], datetime],
+        ascii_only: bool,
+        days: int = 7,
+    ) -> None:
+        super().__init__()
+        self._service = service
+        self._now = now
+        self._ascii = ascii_only
+        self._days = days
+        self._statistics: Statistics | None = None
+        self._trouble = ""
+        self._title = Static(markup=False)
+        self._page = Page(self._write)
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        yield self._page
+        yield KeyBar(actions.Target.STATISTICS)
+
+    def on_mount(self) -> None:
+        """Read the figures, now and from time to time."""
+        self._choose(self._days)
+        self.set_interval(_EVERY, self.action_refresh)
+
+    def action_shorter(self) -> None:
+        """Choose the next shorter period."""
+        self._choose(PERIODS[max(PERIODS.index(self._days) - 1, 0)])
+
+    def action_longer(self) -> None:
+        """Choose the next longer period."""
+        self._choose(PERIODS[min(PERIODS.index(self._days) + 1, len(PERIODS) - 1)])
+
+    def action_refresh(self) -> None:
+        """Read the figures again."""
+        self.run_worker(self._read(), exclusive=True)
+
+    def action_back(self) -> None:
+        """Go back to the downloads."""
+        self.dismiss()
+
+    def _choose(self, days: int) -> None:
+        self._days = days
+        self._title.update(self._heading())
+        self.action_refresh()
+
+    async def _read(self) -> None:
+        try:
+            self._statistics = await self._service().statistics(self._days)
+            self._trouble = ""
+        except WinchError as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            self._trouble = clean(f"{error.message}{hint}")
+        self._page.rewrite()
+
+    def _write(self, width: int) -> list[Line]:
+        lines: list[Line] = []
+        if self._trouble:
+            text = fit(self._trouble, max(width - 2, 0), ascii_only=self._ascii)
+            lines = [(), (Cell(1, text, Role.FAILED),)]
+        if self._statistics is not None:
+            lines += report(self._statistics, width, self._now(), ascii_only=self._ascii)
+        return lines
+
+    def _heading(self) -> Text:
+        name, chosen, other = (
+            component_style(self, f"statistics--{part}") for part in ("name", "chosen", "other")
+        )
+        periods = [
+            (f"[{days}]", chosen) if days == self._days else (f" {days} ", other)
+            for days in PERIODS
+        ]
+        return Text.assemble(
+            (" Statistics  ", name), *periods, (" days", other), no_wrap=True, end=""
+        )

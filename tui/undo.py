@@ -1,0 +1,129 @@
+"""How to take back what was done to the queue: a removal, a move, a change of priority.
+
+Pure: made from the queue as it was before, in requests that a service understands.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Sequence, Set
+from dataclasses import dataclass, replace
+
+from core.domain.models import Download
+from core.domain.service import MoveTo
+
+MOST = 50
+"""How many changes are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Bring removed downloads back."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Put downloads, side by side, to a place in the queue; a number counts from 1."""
+
+    ids: tuple[str, ...]
+    to: MoveTo | int
+
+
+@dataclass(frozen=True, slots=True)
+class Prioritize:
+    """Give downloads a priority."""
+
+    ids: tuple[str, ...]
+    priority: int
+
+
+Step = Restore | Place | Prioritize
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What takes a change back, and how that is called: `the removal of 2 downloads`."""
+
+    what: str
+    steps: tuple[Step, ...]
+
+    def steps_for(self, present: Container[str]) -> list[Step]:
+        """Return the steps without the downloads that somebody else has removed since."""
+        return _only(self.steps, lambda id_, step: isinstance(step, Restore) or id_ in present)
+
+
+class Undos:
+    """The changes that can be taken back, the last one first."""
+
+    def __init__(self) -> None:
+        self._undos: list[Undo] = []
+
+    def __len__(self) -> int:
+        return len(self._undos)
+
+    def remember(self, undo: Undo) -> None:
+        """Put a change on top."""
+        self._undos = [*self._undos[1 - MOST :], undo]
+
+    def take(self) -> Undo:
+        """Return the last change and forget it; raises IndexError when there is none."""
+        return self._undos.pop()
+
+    def forget(self, gone: Set[str]) -> None:
+        """Leave downloads out of it that are gone for good, and changes of them alone."""
+        left = [(undo, _only(undo.steps, lambda id_, _: id_ not in gone)) for undo in self._undos]
+        self._undos = [replace(undo, steps=tuple(steps)) for undo, steps in left if steps]
+
+
+def _only(steps: Iterable[Step], test: Callable[[str, Step], bool]) -> list[Step]:
+    """Return steps for those downloads alone that pass, and no step for none."""
+    left = [replace(s, ids=tuple(id_ for id_ in s.ids if test(id_, s))) for s in steps]
+    return [step for step in left if step.ids]
+
+
+def of_removal(ids: Sequence[str]) -> Undo:
+    """Return what brings removed downloads back."""
+    return Undo(f"the removal of {_count(ids)}", (Restore(tuple(ids)),))
+
+
+def of_move(queue: Iterable[Download], moved: Set[str]) -> Undo:
+    """Return what puts downloads back to where they are in a queue that is about to change.
+
+    Neighbours go back together. Where there are several such stretches all go out of the way
+    first, so that each finds the places before it as they were.
+    """
+    stretches: list[tuple[int, list[str]]] = []
+    before: tuple[int, int] | None = None
+    for position, download in enumerate(queue, 1):
+        if download.id not in moved:
+            continue
+        # Priority goes before the order, so a stretch has one.
+        here = position, download.request.priority
+        if before == (position - 1, download.request.priority):
+            stretches[-1][1].append(download.id)
+        else:
+            stretches.append((position, [download.id]))
+        before = here
+    ids = tuple(id_ for _, stretch in stretches for id_ in stretch)
+    steps: list[Step] = [Place(tuple(stretch), position) for position, stretch in stretches]
+    if len(steps) > 1:
+        steps.insert(0, Place(ids, MoveTo.BOTTOM))
+    return Undo(f"the move of {_count(ids)}", tuple(steps))
+
+
+def of_priority(downloads: Iterable[Download]) -> Undo:
+    """Return what gives downloads the priority back that they have."""
+    by_priority: dict[int, list[str]] = defaultdict(list)
+    for download in downloads:
+        by_priority[download.request.priority].append(download.id)
+    ids = [id_ for group in by_priority.values() for id_ in group]
+    return Undo(
+        f"the priority of {_count(ids)}",
+        tuple(Prioritize(tuple(group), priority) for priority, group in by_priority.items()),
+    )
+
+
+def _count(ids: Sequence[str]) -> str:
+    return "1 download" if len(ids) == 1 else f"{len(ids):,} downloads"

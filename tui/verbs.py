@@ -1,0 +1,350 @@
+"""What is typed after `:`: the verbs of the command line, carried out by the screen's own service.
+
+The options are those of `tui.cli`, declared once. Where no ids are named, the downloads are meant
+that are marked, or the one under the cursor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import shlex
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+from core.domain.errors import UsageError
+from core.domain.history import HistoryQuery
+from core.domain.models import Download, Status
+from core.domain.service import DownloadService, Outcome
+from core.domain.upkeep import LeftoverKind
+from tui import format as fmt
+from tui.cli import limits, listing, queue
+from tui.cli.commands import COMMANDS
+from tui.cli.requests import from_arguments
+from tui.cli.wording import counted
+
+_SHELL = {
+    "get": "downloads in the foreground of a shell; here `add` queues",
+    "wait": "is for a shell: here the list shows when all is done",
+    "export": "is for a shell: `winch export FILE`",
+    "import": "is for a shell: `winch import FILE`",
+    "doctor": "is for a shell: `winch doctor`",
+    "daemon": "is for a shell: this screen hangs on the daemon",
+    "demo": "is for a shell: it is a winch of its own",
+    "config": "is for a shell; here , shows the settings",
+}
+"""Why some commands are none here."""
+VERBS = (*(name for name in COMMANDS if name not in _SHELL), "quit")
+
+
+class Stage(Protocol):
+    """What verbs need of the screen that they are typed on."""
+
+    @property
+    def service(self) -> DownloadService:
+        """Who does the work; raises DaemonError where it is out of reach."""
+        ...
+
+    @property
+    def directory(self) -> str:
+        """Where files go when nothing else is said."""
+        ...
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """The downloads that are chosen."""
+        ...
+
+    def show_list(self, text: str, sort: str, *, is_reversed: bool) -> None:
+        """Show what a filter admits, sorted; raises UsageError for what is no filter or key."""
+        ...
+
+    def open_history(self, query: HistoryQuery) -> None:
+        """Show what was tried."""
+        ...
+
+    def open_statistics(self, days: int) -> None:
+        """Show the figures of some days."""
+        ...
+
+    def remove(self, ids: Sequence[str], *, files: bool) -> None:
+        """Take downloads off the list; without their files that can be undone."""
+        ...
+
+    async def confirm(self, title: str, question: str, note: str) -> bool:
+        """Ask a person whether something that cannot be undone is to be done."""
+        ...
+
+    def later(self, work: Coroutine[Any, Any, object]) -> None:
+        """Do what takes longer than somebody waits."""
+        ...
+
+    def tell(self, text: str, *, wrong: bool = False) -> None:
+        """Say something in passing."""
+        ...
+
+    def leave(self) -> None:
+        """Close the screen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A verb with its options, ready to be carried out; `help` is shown instead where asked for."""
+
+    verb: str
+    args: argparse.Namespace
+    help: str = ""
+
+
+class _Parser(argparse.ArgumentParser):
+    """The command line's own, but ids may be left out and nothing ends the program."""
+
+    def __init__(self, verb: str) -> None:
+        self.options: list[str] = []
+        super().__init__(
+            prog=f":{verb}",
+            usage=argparse.SUPPRESS,
+            add_help=False,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.add_argument("--help", "-h", action="store_true", help="show this")
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        if names[0] in ("ids", "id"):
+            options["nargs"] = "*"
+        self.options += [name for name in names if name.startswith("--")]
+        return super().add_argument(*names, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def parse(line: str) -> Command | None:
+    """Return what a line asks for, None where it is empty; raises UsageError."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        raise UsageError("a quotation mark is not closed") from None
+    if not words:
+        return None
+    if "://" in words[0]:
+        words.insert(0, "add")
+    verb = _verb(words[0])
+    parser = _parser(verb)
+    if "--help" in words or "-h" in words:
+        summary = COMMANDS[verb].summary if verb in COMMANDS else "leave the screen"
+        return Command(verb, argparse.Namespace(), f"{summary}\n\n{parser.format_help().strip()}")
+    return Command(verb, parser.parse_intermixed_args(words[1:]))
+
+
+def completions(line: str, names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the words that may stand where the last one of a line is begun, with what they mean.
+
+    `names` are those of the downloads by id.
+    """
+    before, _, begun = line.rpartition(" ")
+    words = before.split()
+    if not words:
+        texts = {verb: COMMANDS[verb].summary if verb in COMMANDS else "" for verb in VERBS}
+        return [(verb, text) for verb, text in texts.items() if verb.startswith(begun)]
+    if words[0] not in COMMANDS:
+        return []
+    if begun.startswith("-"):
+        options = _parser(words[0]).options
+        return [(option, "") for option in options if option.startswith(begun)]
+    ids = ((fmt.short_id(id_), name) for id_, name in names.items() if id_.startswith(begun))
+    return [(id_, fmt.clean(name)) for id_, name in ids if id_ not in words]
+
+
+async def carry_out(command: Command, stage: Stage) -> str:
+    """Do what was asked for, and return what is to be read then; raises WinchError."""
+    return command.help or await _DOING[command.verb](command.args, stage)
+
+
+def _verb(word: str) -> str:
+    if word in _SHELL:
+        raise UsageError(f"`{word}` {_SHELL[word]}")
+    if word == "q":
+        return "quit"
+    if word in VERBS:
+        return word
+    near = difflib.get_close_matches(word, VERBS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(VERBS)}"
+    raise UsageError(f"there is no command '{word}'", hint=hint)
+
+
+def _parser(verb: str) -> _Parser:
+    parser = _Parser(verb)
+    if verb in COMMANDS:
+        COMMANDS[verb].declare(parser)
+    return parser
+
+
+def _choose(args: argparse.Namespace, stage: Stage) -> None:
+    """Let what is chosen on the screen stand for ids that were not named; raises UsageError."""
+    if not args.ids and not getattr(args, "all", False):
+        args.ids = list(stage.targets)
+    if not args.ids and not getattr(args, "all", False):
+        raise UsageError("no download is chosen", hint="name ids, or mark some")
+
+
+def _changing(
+    change: Callable[[argparse.Namespace], tuple[str, Callable[[DownloadService], Any]]],
+) -> Callable[[argparse.Namespace, Stage], Awaitable[str]]:
+    async def carry_out(args: argparse.Namespace, stage: Stage) -> str:
+        if getattr(args, "queue", False):
+            if args.ids or args.all:
+                raise UsageError("--queue is for the queue as a whole", hint="it stands alone")
+            await stage.service.hold(change is queue.pausing)
+            return ""
+        _choose(args, stage)
+        participle, ask = change(args)
+        outcome: Outcome = await ask(stage.service)
+        _tell_refused(outcome, stage)
+        if outcome.changed or not outcome.refused:
+            stage.tell(f"{participle} {counted(len(outcome.changed))}")
+        return ""
+
+    return carry_out
+
+
+def _tell_refused(outcome: Outcome, stage: Stage) -> None:
+    for refusal in outcome.refused:
+        error = refusal.error
+        hint = f"\n{error.hint}" if error.hint else ""
+        stage.tell(f"{fmt.short_id(refusal.id)}: {error.message}{hint}", wrong=True)
+
+
+async def _add(args: argparse.Namespace, stage: Stage) -> str:
+    if args.input == "-":
+        raise UsageError("there is no stdin here", hint="name a file")
+    if args.user is not None and ":" not in args.user:
+        raise UsageError("the password is missing", hint="write --user NAME:PASSWORD")
+    added = await stage.service.add(from_arguments(args, stage.directory))
+    stage.tell(f"queued {counted(len(added))}")
+    return ""
+
+
+async def _ls(args: argparse.Namespace, stage: Stage) -> str:
+    words = " ".join(args.filter)
+    if args.status is not None:
+        words = f"{words} status:{args.status}".strip()
+    stage.show_list(words, args.sort, is_reversed=args.reverse)
+    return ""
+
+
+async def _show(args: argparse.Namespace, stage: Stage) -> str:
+    args.ids = args.id
+    _choose(args, stage)
+    views = [await stage.service.find(id_) for id_ in args.ids]
+    return "\n\n".join("\n".join(listing.details(view)) for view in views)
+
+
+async def _rm(args: argparse.Namespace, stage: Stage) -> str:
+    _choose(args, stage)
+    service = stage.service
+    if args.all:
+        chosen = [view.download for view in await service.downloads()]
+    else:
+        chosen = [(await service.find(id_)).download for id_ in args.ids]
+    if not chosen:
+        raise UsageError("there is nothing to remove")
+    if args.files and not args.yes:
+        paths = "\n".join(map(_path, chosen[:8]))
+        more = f"\nand {len(chosen) - 8} more" if len(chosen) > 8 else ""
+        question = f"Remove {counted(len(chosen))} and delete the data?"
+        if not await stage.confirm("Delete", question, f"{paths}{more}"):
+            return ""
+    stage.remove([download.id for download in chosen], files=args.files)
+    return ""
+
+
+def _path(download: Download) -> str:
+    is_done = download.status is Status.COMPLETED
+    return fmt.clean(download.path if is_done else download.part_path)
+
+
+async def _verify(args: argparse.Namespace, stage: Stage) -> str:
+    _choose(args, stage)
+    service = stage.service
+    ids = [(await service.find(id_)).download.id for id_ in args.ids]
+
+    async def verify() -> None:
+        outcome = await service.verify(ids)
+        _tell_refused(outcome, stage)
+        for download in outcome.changed:
+            stage.tell(f"{download.name}: {download.resume_verdict}")
+
+    stage.later(verify())
+    return ""
+
+
+async def _limit(args: argparse.Namespace, stage: Stage) -> str:
+    return "\n".join(limits.details(await stage.service.limit(limits.changes_of(args))))
+
+
+async def _history(args: argparse.Namespace, stage: Stage) -> str:
+    match args.words:
+        case ["export", *_]:
+            raise UsageError("H opens the history, and e in it exports")
+        case ["clear"]:
+            question = "Forget every attempt that was ever made?"
+            if args.yes or await stage.confirm("History", question, "The files stay."):
+                stage.tell(f"forgot {await stage.service.clear_history():,} attempts")
+            return ""
+    stage.open_history(HistoryQuery(text=" ".join(args.words), failed=args.failed))
+    return ""
+
+
+async def _stats(args: argparse.Namespace, stage: Stage) -> str:
+    stage.open_statistics(args.days)
+    return ""
+
+
+async def _clean(args: argparse.Namespace, stage: Stage) -> str:
+    service = stage.service
+    found = await service.clean(dry_run=True)
+    if found.refused is not None:
+        raise UsageError(found.refused)
+    if not found.removed:
+        return "There is nothing to remove."
+    names = [f"{fmt.size(item.size):>9}  {fmt.clean(item.path)}" for item in found.removed]
+    if args.dry_run:
+        return "\n".join(["These would go:", *names])
+    if not args.yes and any(item.kind is LeftoverKind.PART_FILE for item in found.removed):
+        more = f"\nand {len(names) - 8} more" if len(names) > 8 else ""
+        question = f"Remove {len(names)} files that belong to no download?"
+        if not await stage.confirm("Clean", question, "\n".join(names[:8]) + more):
+            return ""
+    removed = (await service.clean(dry_run=False)).removed
+    total = sum(item.size for item in removed)
+    stage.tell(f"removed {len(removed)} files, {fmt.size(total)}")
+    return ""
+
+
+async def _quit(_: argparse.Namespace, stage: Stage) -> str:
+    stage.leave()
+    return ""
+
+
+_DOING: dict[str, Callable[[argparse.Namespace, Stage], Awaitable[str]]] = {
+    "add": _add,
+    "ls": _ls,
+    "show": _show,
+    "pause": _changing(queue.pausing),
+    "resume": _changing(queue.resuming),
+    "retry": _changing(queue.retrying),
+    "cancel": _changing(queue.cancelling),
+    "rm": _rm,
+    "move": _changing(queue.moving),
+    "set": _changing(queue.changing),
+    "verify": _verify,
+    "limit": _limit,
+    "history": _history,
+    "stats": _stats,
+    "clean": _clean,
+    "quit": _quit,
+}
