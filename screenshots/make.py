@@ -16,9 +16,10 @@ from pathlib import Path
 
 import resvg_py
 from textual.events import Paste
+from textual.pilot import Pilot
 
 from core import launcher
-from core.domain.models import Checksum, DownloadRequest, Status
+from core.domain.models import Checksum, Download, DownloadRequest, Status
 from tui.app import WinchApp
 from tui.cli.demo import own_daemon, own_home
 from tui.demo.files import KIB, MIB, DemoFile
@@ -36,17 +37,17 @@ DONE = (
     DemoFile("field-recordings.flac", 42 * MIB, rate=6 * MIB),
 )
 MOVING = (
-    DemoFile("northern-lights-4k.mkv", 900 * MIB, rate=3 * MIB),
-    DemoFile("street-map-europe.osm.pbf", 420 * MIB, rate=2 * MIB, ranges=False),
-    DemoFile("survey-2024-raw-measurements.tar.zst", 320 * MIB, rate=512 * KIB),
-    DemoFile("lecture-01-introduction.mp4", 60 * MIB, rate=192 * KIB),
-    DemoFile("lecture-02-cranes-and-winches.mp4", 75 * MIB, rate=288 * KIB),
+    DemoFile("northern-lights-4k.mkv", 1400 * MIB, rate=3 * MIB),
+    DemoFile("street-map-europe.osm.pbf", 180 * MIB, rate=2 * MIB, ranges=False),
+    DemoFile("survey-2024-raw-measurements.tar.zst", 240 * MIB, rate=600 * KIB),
+    DemoFile("lecture-01-introduction.mp4", 90 * MIB, rate=192 * KIB),
+    DemoFile("lecture-02-cranes-and-winches.mp4", 105 * MIB, rate=288 * KIB),
 )
 BUSY = DemoFile("rescue-image-arm64.img.xz", 380 * MIB, fail_first=1000)
 PAUSED = DemoFile("photo-archive-2019.zip", 640 * MIB, rate=16 * MIB)
 WAITING = (
-    DemoFile("lecture-03-ropes.mp4", 64 * MIB),
-    DemoFile("atlas-of-the-sea-floor.pdf", 210 * MIB),
+    DemoFile("lecture-03-ropes.mp4", 64 * MIB, rate=96 * KIB),
+    DemoFile("atlas-of-the-sea-floor.pdf", 210 * MIB, rate=MIB),
     DemoFile("radio-play-part-1.opus", 38 * MIB),
     DemoFile("radio-play-part-2.opus", 36 * MIB),
 )
@@ -58,31 +59,45 @@ ftp://example.org/pub/readme.txt
 """
 
 
-async def picture(
-    name: str, width: int, height: int, *keys: str, theme: str = "", paste: str = ""
-) -> None:
-    """Open the screen, press keys, paste, and save what it shows."""
-    settings = launcher.load_settings()
-    if theme:
-        settings = replace(settings, screen=replace(settings.screen, theme=theme))
-    app = WinchApp(launcher.connect, settings, directory=str(DIRECTORY), host="harbour")
-    async with app.run_test(size=(width, height)) as pilot:
-        while not len(app.main.store):
-            await pilot.pause(0.05)
-        await pilot.press(*keys)
-        if paste:
-            app.post_message(Paste(paste))
-        # For the line of the total rate, and what is asked of the daemon.
-        await pilot.pause(4)
-        svg = app.export_screenshot(title="winch")
+async def picture(pilot: Pilot[int], name: str, width: int, height: int) -> None:
+    """Save what the screen shows in a window of a size."""
+    await pilot.resize_terminal(width, height)
+    await pilot.pause(1.5)  # for what is asked of the daemon
+    svg = pilot.app.export_screenshot(title="winch")
     (HERE / f"{name}.svg").write_text(svg)
     (HERE / f"{name}.png").write_bytes(
         resvg_py.svg_to_bytes(svg_string=svg, zoom=1.5, monospace_family="DejaVu Sans Mono")
     )
 
 
+async def pictures(server: DemoServer) -> None:
+    """Open the screen, wait until there is something to see, and take the pictures."""
+    settings = launcher.load_settings()
+    app = WinchApp(launcher.connect, settings, directory=str(DIRECTORY), host="harbour")
+    async with app.run_test(size=(120, 40)) as pilot:
+        while not len(app.main.store):
+            await pilot.pause(0.1)
+        # From the beginning on the first that moves: the graph grows while the details are shown.
+        await pilot.press(*"j" * (len(DONE) + 2), "enter")
+        while not await under_way():
+            await pilot.pause(0.5)
+        await queue([request(server, file) for file in WAITING])
+        await picture(pilot, "details", 120, 40)
+        await pilot.press("enter", "g")
+        await picture(pilot, "main", 120, 30)
+        await picture(pilot, "narrow", 80, 24)
+        app.theme = "winch-light"
+        await picture(pilot, "light", 120, 30)
+        app.theme = settings.screen.theme
+        await pilot.press("a")
+        app.post_message(Paste(PASTED))
+        await picture(pilot, "add", 120, 30)
+        await pilot.press("escape", "S")
+        await picture(pilot, "statistics", 120, 40)
+
+
 def request(server: DemoServer, file: DemoFile, **more: object) -> DownloadRequest:
-    """Ask for a file; those whose name begins alike and ends in a number are a group."""
+    """Ask for a file; the lectures are a group."""
     group = "lectures" if file.name.startswith("lecture") else None
     asked = DownloadRequest(url=server.url(file), directory=str(DIRECTORY), group=group)
     return replace(asked, **more)  # type: ignore[arg-type]
@@ -98,29 +113,35 @@ async def progress() -> dict[str, float]:
         }
 
 
-async def make(server: DemoServer) -> None:
-    """Queue the files, wait until there is something to see, and take the pictures."""
+async def under_way() -> bool:
+    """Tell whether all that moves has come far enough."""
+    now = await progress()
+    return all(now[file.name] >= ENOUGH for file in MOVING)
+
+
+async def queue(requests: list[DownloadRequest]) -> list[Download]:
+    """Hand requests to the daemon."""
     async with await launcher.connect() as service:
-        first = [
+        return await service.add(requests)
+
+
+async def make(server: DemoServer) -> None:
+    """Let some downloads end, one be paused and the others begin, and take the pictures."""
+    (paused,) = await queue([request(server, PAUSED)])
+    await queue(
+        [
             request(server, file, checksum=Checksum("sha256", file.sha256))
             for file in (*DONE, MISSING)
         ]
-        (paused,) = await service.add([request(server, PAUSED)])
-        await service.add(first)
-        while (await progress())[PAUSED.name] < ENOUGH:
-            await asyncio.sleep(0.1)
-        await service.pause([paused.id])
-        while set(await progress()) & {file.name for file in DONE}:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-        await service.add([request(server, file) for file in (*MOVING, BUSY, *WAITING)])
-    while min((await progress())[file.name] for file in MOVING) < ENOUGH:
+    )
+    while (await progress())[PAUSED.name] < ENOUGH:  # noqa: ASYNC110 (this is no test)
         await asyncio.sleep(0.1)
-    await picture("main", 120, 30)
-    await picture("narrow", 80, 24)
-    await picture("details", 120, 40, "j", "enter")
-    await picture("add", 120, 30, "a", paste=PASTED)
-    await picture("statistics", 120, 40, "S")
-    await picture("light", 120, 30, theme="winch-light")
+    async with await launcher.connect() as service:
+        await service.pause([paused.id])
+    while set(await progress()) & {file.name for file in DONE}:  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+    await queue([request(server, file) for file in (*MOVING, BUSY)])
+    await pictures(server)
 
 
 @contextmanager

@@ -131,7 +131,7 @@ async def test_a_queue_is_worked_on_left_and_found_again_as_it_was(tmux: Tmux) -
         await tmux.shows("gamma.tar", without="delta.tar")
 
         tmux.type("q")
-        await tmux.shows("3 downloads go on in the background; come back with: winch")
+        await tmux.shows("1 download goes on in the background; come back with: winch")
         tmux.type("clear; winch", "Enter")
         await tmux.has_row("alpha.iso", "paused")
         await tmux.has_row("beta.iso", "paused")

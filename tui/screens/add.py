@@ -101,6 +101,7 @@ class AddScreen(ModalScreen[Draft | None]):
         groups = {download.request.group for download in store.downloads()}
         known_groups = sorted(group for group in groups if group and clean(group) == group)
         self._urls = TextArea(draft.urls, id="urls", highlight_cursor_line=False, compact=True)
+        self._count = Static(id="count", markup=False)
         self._remarks = Remarks(ascii_only=ascii_only)
         self._fields = {
             "directory": Field(
@@ -139,7 +140,7 @@ class AddScreen(ModalScreen[Draft | None]):
             box.border_title = "Add downloads"
             with Horizontal(id="heading"):
                 yield Label("URLs, one per line")
-                yield Static(id="count", markup=False)
+                yield self._count
             yield self._urls
             yield self._remarks
             yield self._fields["directory"]
@@ -253,7 +254,7 @@ class AddScreen(ModalScreen[Draft | None]):
     def _show(self, finding: Finding) -> None:
         self._finding = finding
         self._remarks.show(finding.remarks)
-        self.query_one("#count", Static).update(finding.count)
+        self._count.update(finding.count)
         for name, field in self._fields.items():
             if name != "directory":
                 field.note(finding.wrong.get(name, ""), wrong=True)
