@@ -142,6 +142,9 @@ class TerminalDriver(LinuxDriver):
             self._tell(self.Failed(error))
 
     def _report_loss(self) -> None:
+        # Whatever becomes of the app, nothing is to be read any more: the thread that reads would
+        # otherwise go round at the end of the terminal, and keep the process alive with it.
+        self.exit_event.set()
         self._tell(self.Lost())
 
     def _tell(self, event: Event) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.adapters import atomic_file
-from core.adapters.atomic_file import read_file, state_error, write_atomically
+from core.adapters.atomic_file import NotAFileError, read_file, state_error, write_atomically
 from core.adapters.catalog import Catalog
 from core.adapters.resume_data import ResumeStore
 from core.domain.errors import StateError
@@ -89,7 +89,7 @@ def test_what_is_not_busy_fails_at_once(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_file_is_read_once_it_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").write_bytes(b"here")
-    hold(monkeypatch, Path, "read_bytes", errno.EAGAIN, 3)
+    hold(monkeypatch, atomic_file, "_read", errno.EAGAIN, 3)
     assert read_file(tmp_path / "a") == b"here"
 
 
@@ -97,7 +97,7 @@ async def test_a_busy_list_is_said_to_be_busy_and_nothing_is_lost(
     two_generations: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        hold(patch, Path, "read_bytes", errno.EBUSY, 4)
+        hold(patch, atomic_file, "_read", errno.EBUSY, 4)
         with pytest.raises(StateError, match=r"downloads\.json cannot be read: another program"):
             await reload(two_generations)
     catalog = Catalog(two_generations)
@@ -118,7 +118,7 @@ async def test_busy_resume_data_is_waited_for(
     store = ResumeStore(tmp_path / "resume_data")
     hold(monkeypatch, os, "replace", errno.EBUSY, 3)
     await store.save(a_record())
-    hold(monkeypatch, Path, "read_bytes", errno.EBUSY, 3)
+    hold(monkeypatch, atomic_file, "_read", errno.EBUSY, 3)
     assert await store.load("a1") == a_record()
 
 
@@ -127,3 +127,12 @@ def test_the_error_names_the_file_and_what_to_do() -> None:
     assert isinstance(error, StateError)
     assert error.message.startswith("/s/downloads.json cannot be written: another program holds it")
     assert "try again" in error.hint
+
+
+def test_only_files_are_read(tmp_path: Path) -> None:
+    # Opening a pipe would wait for somebody who writes, perhaps for ever.
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "directory").mkdir()
+    for name in ("pipe", "directory"):
+        with pytest.raises(NotAFileError):
+            read_file(tmp_path / name)

@@ -126,7 +126,7 @@ def _idle(bytecode: str) -> list[float]:
 def _full(bytecode: str) -> list[float]:
     with _service(0, _MANY, bytecode) as service, service.screen() as pty:
         painted = _first_paint(pty)
-        attach, start = painted - service.attached(), painted - service.began
+        attach, start = painted - float(service.line()), painted - service.began
         first, last = zip(*(_paint(pty, key) for key in _KEYS), strict=True)
         _paint(pty, b"/")
         filters = [_paint(pty, key)[1] for key in _FILTERS]
@@ -217,12 +217,8 @@ class _Service:
         main = ("-c", "from tui.cli.main import main; main()")
         return Pty(*main, size=_SIZE, **self._environment)
 
-    def attached(self) -> float:
-        """Return when the screen had found the service."""
-        return float(self.line())
-
     def line(self) -> str:
-        """Return what the service says next."""
+        """Return what the service says next: that it is ready, then when the screen came."""
         assert self._process.stdout is not None
         if not (line := self._process.stdout.readline()):
             raise FailedError("the service ended")
@@ -245,8 +241,7 @@ def _service(moving: int, still: int, bytecode: str) -> Iterator[_Service]:
             service.line()
             yield service
         finally:
-            process.kill()
-            process.communicate()
+            process.communicate()  # closes its input, at which it ends
 
 
 # What the other process does.
@@ -285,16 +280,21 @@ async def _serve(moving: int, still: int) -> None:
     async with serving(service, places.socket) as server:
         server.on_clients_changed = lambda: print(time.monotonic(), flush=True)
         print("ready", flush=True)
-        luck = random.Random(1)
-        rates = {id_: luck.uniform(2e5, 9e6) for id_ in active}
-        done = {id_: luck.uniform(0.0, 1e9) for id_ in active}
-        while active:
-            for id_, rate in rates.items():
-                rates[id_] = rate * luck.uniform(0.9, 1.1)
-                done[id_] += rates[id_]
-            service.emit_progress({id_: _progress(done[id_], rates[id_]) for id_ in active})
-            await asyncio.sleep(1.0)
-        await asyncio.Event().wait()
+        change = asyncio.create_task(_change(service, active))
+        await asyncio.to_thread(sys.stdin.read)  # until the other end is closed
+        change.cancel()
+
+
+async def _change(service: FakeService, active: list[str]) -> None:
+    luck = random.Random(1)
+    rates = {id_: luck.uniform(2e5, 9e6) for id_ in active}
+    done = {id_: luck.uniform(0.0, 1e9) for id_ in active}
+    while active:
+        for id_, rate in rates.items():
+            rates[id_] = rate * luck.uniform(0.9, 1.1)
+            done[id_] += rates[id_]
+        service.emit_progress({id_: _progress(done[id_], rates[id_]) for id_ in active})
+        await asyncio.sleep(1.0)
 
 
 def _progress(done: float, rate: float) -> Progress:

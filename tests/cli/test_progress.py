@@ -100,6 +100,17 @@ def test_quiet_tells_failures_only() -> None:
     assert len(log.after(download("b", "b.bin", status=Status.CANCELLED))) == 1
 
 
+def test_quiet_tells_once_what_may_never_end_by_itself() -> None:
+    log = Log(Following([download()]), quiet=True)
+    error = ErrorInfo(code=ErrorCode.DISK_FULL, message="10 MiB of room are missing")
+    stuck = download(wait_reason=WaitReason.DISK_LOW, error=error)
+    (line,) = log.after(stuck)
+    assert line.endswith("disk low: 10 MiB of room are missing")
+    assert log.after(stuck) == []
+    retry = download(wait_reason=WaitReason.RETRY, retry_at=START, error=error)
+    assert log.after(retry) == []
+
+
 def test_the_live_lines_show_each_that_moves_and_a_sum() -> None:
     following = Following([active("a", "one.iso"), download("b"), completed("c")])
     progress = Progress(bytes_downloaded=250, rate=100, eta=7.5)

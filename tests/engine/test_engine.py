@@ -545,6 +545,18 @@ async def test_an_action_that_does_not_apply_is_refused_with_the_reason(
     assert "completed" in outcome.refused[0].error.message
 
 
+async def test_the_state_directory_is_no_destination(house: House) -> None:
+    engine = await house.engine()
+    (house.files / "way").symlink_to(house.state)
+    for directory in (house.state, house.files / "way"):
+        request = dataclasses.replace(
+            house.request("http://127.0.0.1:9/a"), directory=str(directory)
+        )
+        with pytest.raises(DestinationError, match="its own state"):
+            await engine.add([request])
+    assert await engine.downloads() == []
+
+
 async def test_a_vanished_directory_fails_with_the_way_out(
     house: House, fault_server: FaultServer
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from core.adapters.resume_data import ResumeStore
+from core.domain.history import HistoryQuery
 from core.domain.models import Status
 from tests.engine.conftest import House, fetch, settled
 from tests.faults.server import FaultServer
@@ -33,6 +34,27 @@ async def test_downloads_that_end_together_share_a_save(
     assert len(house.names()) == 60
     assert records(house) == []
     assert generation(house) - before < 30
+
+
+async def test_an_attempt_that_a_kill_kept_from_the_history_is_written_down_at_the_next_start(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    done = await fetch(engine, house.request(fault_server.file("f", b"x" * 100)))
+    store = ResumeStore(house.state / "resume_data")
+    record = await store.load(done.id)
+    assert record is not None
+    await engine.close()
+    # As a kill leaves it within two seconds: the list knows, the history does not.
+    (house.state / "history.json").unlink()
+    (house.state / "history.json.bak").unlink(missing_ok=True)
+    await store.save(record)
+    for _ in range(2):
+        engine = await house.engine()
+        (entry,) = (await engine.history(HistoryQuery())).entries
+        assert (entry.download, entry.success, entry.bytes) == (done.id, True, 100)
+        await engine.close()
+        await store.save(record)
 
 
 async def test_a_record_that_a_crash_left_goes_at_the_next_start(
