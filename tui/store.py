@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from core.domain.bulk import not_collecting
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.models import Download, Progress, Status, WaitReason
 from tui.tally import Tally, Totals
@@ -48,7 +49,8 @@ class DownloadStore:
                 self._clear()
                 self.notices, self.paused = event.notices, event.paused
                 self._progress.update(progress)
-                self._put(downloads)
+                with not_collecting():
+                    self._put(downloads)
                 return before | set(self._downloads)
             case Added(downloads=downloads) | Changed(downloads=downloads):
                 self._put(downloads)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +12,7 @@ from core.adapters import migrations
 from core.adapters.clock import Clock
 from core.adapters.document import Document
 from core.adapters.generations import Format, Tables
+from core.domain.bulk import not_collecting
 from core.domain.errors import StateError
 from core.domain.models import Download
 from core.domain.service import LimitChanges
@@ -59,23 +57,10 @@ class _Content:
 def _decode(tables: Tables) -> _Content:
     # One by one: a call for all of them would keep every other thread waiting for its whole time.
     decoder = msgspec.json.Decoder(Download)
-    with _not_collecting():
+    with not_collecting():
         downloads = [decoder.decode(encoded) for encoded in tables[_DOWNLOADS].values()]
     queue = tables[_QUEUE].get(_ONLY, msgspec.Raw(b"{}"))
     return _Content(downloads, msgspec.json.decode(queue, type=_Queue))
-
-
-@contextmanager
-def _not_collecting() -> Iterator[None]:
-    # Nothing of what is being made is garbage, and looking for some, again and again, takes more
-    # than half of the time.
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 FORMAT = Format(

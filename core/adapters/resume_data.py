@@ -85,7 +85,8 @@ class ResumeStore:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # What could not be saved yet: newer than what is on disk, and as true.
         self._owed: dict[str, tuple[ResumeRecord, bytes]] = {}
-        self._paying: asyncio.TimerHandle | asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._paying: asyncio.Task[None] | None = None
         # Once all were listed: the ids that may have a record. Others need no look at the disk.
         self._known: set[str] | None = None
 
@@ -176,20 +177,21 @@ class ResumeStore:
 
     async def close(self) -> None:
         """Try once more to save what could not be saved; what is lost then is logged."""
-        if isinstance(self._paying, asyncio.TimerHandle):
-            self._paying.cancel()
-        elif self._paying is not None:
+        if self._paying is not None:
             await self._paying
+        if self._timer is not None:
+            self._timer.cancel()
         await self._pay()
         for id_ in self._owed:
             _log.error("the last progress of %s could not be saved", id_)
 
     def _pay_later(self) -> None:
-        if self._paying is None:
+        if self._timer is None and self._paying is None:
             loop = asyncio.get_running_loop()
-            self._paying = loop.call_later(RETRY_PAUSE, self._pay_now)
+            self._timer = loop.call_later(RETRY_PAUSE, self._pay_now)
 
     def _pay_now(self) -> None:
+        self._timer = None
         self._paying = asyncio.get_running_loop().create_task(self._pay_in_turn())
 
     async def _pay_in_turn(self) -> None:

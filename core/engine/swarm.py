@@ -128,6 +128,7 @@ class Swarm:
                 self._balance()
                 if not self._workers:
                     if self._file.segments.is_complete and self._file.segments.reopen():
+                        self._error = None  # what went wrong before did not keep it from this
                         continue
                     return self._finish()
                 tasks = [worker.task for worker in self._workers if worker.task is not None]

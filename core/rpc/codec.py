@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from core.domain.bulk import not_collecting
 from core.domain.errors import ErrorInfo, RpcError
 from core.domain.events import Event
 from core.domain.service import DownloadService
@@ -154,7 +155,8 @@ def decode_event(reply: Reply) -> Event | None:
     kind = _EVENTS.get(reply.event or "")
     if kind is None:
         return None
-    event: Event = decode(reply.data, kind)
+    with not_collecting():
+        event: Event = decode(reply.data, kind)
     return event
 
 

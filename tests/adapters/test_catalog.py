@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from tinydb import TinyDB
 from tinydb.table import Table
 
+from core.adapters import generations
 from core.adapters.catalog import Catalog, LoadResult
 from core.domain.errors import StateError
 from core.domain.models import Download, Status
@@ -195,12 +198,27 @@ async def test_a_newer_list_is_refused_and_untouched(
     assert {path.name: path.read_bytes() for path in two_generations.iterdir()} == before
 
 
+async def test_what_is_no_file_is_set_aside_and_told(two_generations: Path) -> None:
+    current = two_generations / "downloads.json"
+    current.unlink()
+    current.mkdir()
+    loaded = await reload(two_generations)
+    assert ids(loaded) == {"a1"}
+    assert not loaded.verified
+    assert "downloads.json is not a file; it was kept as" in loaded.notices[0]
+
+
 async def test_a_list_that_cannot_be_read_is_not_taken_for_empty(
-    state: Path, current: Path
+    two_generations: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    current.mkdir(parents=True)
-    with pytest.raises(StateError, match="cannot be read"):
-        await reload(state)
+    def fails(path: Path) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generations, "read_file", fails)
+        with pytest.raises(StateError, match="cannot be read"):
+            await reload(two_generations)
+    assert ids(await reload(two_generations)) == {"a1", "b2"}
 
 
 async def test_the_queue_comes_back_standing_still(state: Path) -> None:
