@@ -63,7 +63,8 @@ async def picture(pilot: Pilot[int], shows: str) -> str:
         ("main", (), "file-6.iso"),
         ("marked", ("space", "space", "j"), "●"),
         ("filtered", ("slash", *"file-3"), "file-3.iso"),
-        ("details", ("enter",), "https://example.org/0"),
+        # Of one that stands still: a graph of the last minutes would show how long this takes.
+        ("details", (*"jjjj", "enter"), "https://example.org/4"),
         ("help", ("question_mark",), "Esc closes"),
         ("add", ("a",), "Write at least one URL."),
         ("remove", ("x",), "Remove file-0.iso"),
