@@ -4,7 +4,8 @@ Pure: a download, its progress and the time go in, cells of exact width come out
 role of its text, never a colour, so that the theme decides how it looks.
 
 The rate and the ETA follow the status because only a moving download has them: where they would be
-empty, the status runs on into their place and has room for the reason to wait.
+empty, the status runs on into their place and has room for the reason to wait. On all but a wide
+screen that is the only place it has, since what has a rate is downloading; the name gains by it.
 """
 
 from __future__ import annotations
@@ -80,21 +81,18 @@ _WIDTHS = {
     Column.SIZE: 9,
     Column.BAR: 8,
     Column.PERCENT: 4,
-    Column.STATUS: 11,
+    Column.STATUS: 0,
     Column.RATE: 10,
-    Column.ETA: 7,
+    Column.ETA: 8,
 }
-_WITHOUT_BAR: dict[Column, int] = {
-    c: w for c, w in _WIDTHS.items() if c not in (Column.BAR, Column.ETA)
-}
-_NARROWEST: dict[Column, int] = {
-    c: w for c, w in _WIDTHS.items() if c in (Column.PERCENT, Column.STATUS)
-}
+_WITHOUT_BAR: dict[Column, int] = {c: w for c, w in _WIDTHS.items() if c is not Column.BAR}
+_NARROWEST: dict[Column, int] = {Column.PERCENT: 4, Column.STATUS: 11}
 
-# From which width of the window on a gap and a set of columns hold; the name takes the rest.
+# From which width of the window on a gap and a set of columns hold; the name takes the rest. What has
+# no cells of its own has no heading either.
 _LAYOUTS: tuple[tuple[int, int, dict[Column, int]], ...] = (
-    (140, 3, _WIDTHS | {Column.BAR: 24, Column.STATUS: 30, Column.ETA: 8}),
-    (100, 2, _WIDTHS | {Column.BAR: 14, Column.STATUS: 12, Column.ETA: 8}),
+    (140, 3, _WIDTHS | {Column.BAR: 20, Column.STATUS: 18}),
+    (100, 2, _WIDTHS | {Column.BAR: 14}),
     (80, 1, _WIDTHS),
     (60, 1, _WITHOUT_BAR),
     (0, 1, _NARROWEST),
@@ -121,13 +119,13 @@ _SIGNS = {
 def layout(width: int) -> tuple[Slot, ...]:
     """Return the columns for a list of `width` cells; the last one is the scroll bar's."""
     gap, widths = next((gap, widths) for start, gap, widths in _LAYOUTS if width >= start)
-    rest = sum(widths.values()) + gap * len(widths)
+    rest = sum(cells + gap for cells in widths.values() if cells)
     name_width = max(width - NAME_X - rest - 1, 1)
     slots = [Slot(Column.NAME, NAME_X, name_width)]
     x = NAME_X + name_width + gap
     for column, cells in widths.items():
         slots.append(Slot(column, x, cells))
-        x += cells + gap
+        x += cells + gap if cells else 0
     return tuple(slots)
 
 
@@ -140,6 +138,7 @@ def titles(slots: tuple[Slot, ...]) -> tuple[Cell, ...]:
             Role.MUTED,
         )
         for slot in slots
+        if slot.width
     )
 
 
@@ -160,6 +159,8 @@ def row(
         x, width, is_last = slot.x, slot.width, slot.column is Column.STATUS and not moving
         if is_last:
             width = slots[-1].x + slots[-1].width - slot.x
+        if not width:
+            continue
         match slot.column:
             case Column.NAME:
                 x, width = x + indent, width - indent
@@ -235,11 +236,13 @@ def _cause(error: ErrorInfo) -> str:
 def _waiting_text(download: Download, now: datetime) -> str:
     if download.wait_reason is WaitReason.IN_USE:
         return "in use by another winch"
-    reason = f" ({_cause(download.error)})" if download.error else ""
-    if download.wait_reason is not WaitReason.RETRY or download.retry_at is None:
-        return (download.wait_reason or WaitReason.QUEUED).replace("_", " ") + reason
-    left = fmt.duration((download.retry_at - now).total_seconds())
-    return f"retry in {left}{reason}"
+    # Of "503 (service unavailable)" the number says enough here.
+    reason = f" ({_cause(download.error).partition(' (')[0]})" if download.error else ""
+    if download.wait_reason is WaitReason.RETRY and download.retry_at is not None:
+        left = (download.retry_at - now).total_seconds()
+        # One that is due waits for its turn like any other.
+        return f"retry in {fmt.duration(left)}{reason}" if left > 0 else f"queued{reason}"
+    return (download.wait_reason or WaitReason.QUEUED).replace("_", " ") + reason
 
 
 def _figure(column: Column, download: Download, progress: Progress) -> str:

@@ -36,6 +36,8 @@ def group_row(
         width, role = slot.width, Role.PLAIN if totals.rate else Role.MUTED
         if slot is status and not totals.rate:
             width = slots[-1].x + slots[-1].width - slot.x
+        if not width:
+            continue
         match slot.column:
             case Column.NAME:
                 text, role = _name(name, totals, width, ascii_only=ascii_only), Role.TITLE

@@ -9,10 +9,12 @@ from rich.cells import cell_len
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import Phase, Progress, Status, WaitReason
 from tests.tui.samples import FORBIDDEN, HOSTILE, NOW, sample
-from tui.columns import Cell, Column, Role, layout, row, status_text
+from tui.columns import Cell, Column, Role, layout, row, status_text, titles
 
 MOVING = {"status": Status.ACTIVE, "phase": Phase.DOWNLOADING, "total_bytes": 4096}
-STALLED = ErrorInfo(code=ErrorCode.HTTP_STATUS, message="503 Service Unavailable")
+STALLED = ErrorInfo(
+    code=ErrorCode.HTTP_STATUS, message="the server answered 503 (service unavailable)"
+)
 
 
 def text_of(cells: tuple[Cell, ...]) -> str:
@@ -25,7 +27,7 @@ def text_of(cells: tuple[Cell, ...]) -> str:
 @pytest.mark.parametrize("width", [30, 40, 59, 60, 79, 80, 99, 100, 120, 139, 140, 200])
 def test_columns_stand_side_by_side_and_leave_the_scroll_bar_its_cell(width: int) -> None:
     slots = layout(width)
-    for left, right in itertools.pairwise(slots):
+    for left, right in itertools.pairwise(slot for slot in slots if slot.width):
         assert left.x + left.width < right.x
     assert slots[-1].x + slots[-1].width == width - 1
 
@@ -53,11 +55,23 @@ def test_a_moving_download_shows_all_its_figures() -> None:
         "KiB",
         "██",
         "25%",
-        "downloading",
         "2.00",
         "KiB/s",
         "0:42",
     ]
+
+
+def test_a_wide_window_also_says_that_a_download_is_downloading() -> None:
+    progress = Progress(bytes_downloaded=1024, rate=2048.0, eta=42)
+    assert "downloading" in text_of(row(layout(140), sample(**MOVING), progress, NOW))
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_a_heading_stands_over_cells_of_its_own(width: int) -> None:
+    heading = titles(layout(width))
+    for left, right in itertools.pairwise(heading):
+        assert left.x + cell_len(left.text) < right.x
+    assert ("Status" in text_of(heading)) is (width == 140)
 
 
 def test_ascii_mode_draws_nothing_but_ascii() -> None:
@@ -91,8 +105,12 @@ def test_a_status_tells_why_a_download_waits() -> None:
     waiting = sample(
         wait_reason=WaitReason.RETRY, retry_at=NOW + timedelta(seconds=42), error=STALLED
     )
-    assert status_text(waiting, Progress(), NOW) == "retry in 0:42 (503 Service Unavailable)"
-    assert status_text(waiting, Progress(), NOW + timedelta(seconds=50)).startswith("retry in 0:00")
+    assert status_text(waiting, Progress(), NOW) == "retry in 0:42 (503)"
+
+
+def test_a_download_whose_time_has_come_waits_for_its_turn() -> None:
+    due = sample(wait_reason=WaitReason.RETRY, retry_at=NOW, error=STALLED)
+    assert status_text(due, Progress(), NOW) == "queued (503)"
 
 
 def test_a_status_tells_what_an_active_download_does() -> None:
@@ -103,7 +121,7 @@ def test_a_status_tells_what_an_active_download_does() -> None:
 
 def test_a_status_tells_why_a_download_failed() -> None:
     assert status_text(sample(status=Status.FAILED, error=STALLED), Progress(), NOW) == (
-        "failed: 503 Service Unavailable"
+        "failed: 503 (service unavailable)"
     )
 
 
@@ -121,7 +139,7 @@ def test_a_file_that_was_there_before_is_called_skipped() -> None:
 def test_the_reason_runs_on_where_rate_and_eta_would_be_empty() -> None:
     failed = sample(status=Status.FAILED, error=STALLED)
     cells = row(layout(80), failed, Progress(), NOW)
-    assert cells[-1].text.startswith("failed: 503 Service Unavail")
+    assert cells[-1].text.startswith("failed: 503 (serv")
     assert cells[-1].x + cell_len(cells[-1].text) == 79
 
 
