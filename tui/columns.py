@@ -15,6 +15,8 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache
 
+from rich.cells import cell_len
+
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import TELLING, Download, Phase, Progress, Status, WaitReason
 from tui import format as fmt
@@ -88,8 +90,8 @@ _WIDTHS = {
 _WITHOUT_BAR: dict[Column, int] = {c: w for c, w in _WIDTHS.items() if c is not Column.BAR}
 _NARROWEST: dict[Column, int] = {Column.PERCENT: 4, Column.STATUS: 11}
 
-# From which width of the window on a gap and a set of columns hold; the name takes the rest. What has
-# no cells of its own has no heading either.
+# From which width of the window on a gap and a set of columns hold; the name takes the rest. What
+# has no cells of its own has no heading either.
 _LAYOUTS: tuple[tuple[int, int, dict[Column, int]], ...] = (
     (140, 3, _WIDTHS | {Column.BAR: 20, Column.STATUS: 18}),
     (100, 2, _WIDTHS | {Column.BAR: 14}),
@@ -105,6 +107,7 @@ NAME_X = 4
 INDENT = 2
 """By how much the members of a group stand to the right of its name."""
 
+_FAILED = "failed: "
 _SIGNS = {
     Status.PENDING: ("·", "."),
     Status.ACTIVE: ("▸", ">"),
@@ -168,6 +171,9 @@ def row(
                 role = Role.MUTED if download.status is Status.CANCELLED else Role.PLAIN
             case Column.STATUS:
                 text, role = status_text(download, progress, now), status_role(download)
+                if cell_len(text) > width:
+                    # The sign before the name says that it failed; why is what needs the room.
+                    text = text.removeprefix(_FAILED)
             case Column.BAR:
                 text, role = _bar(download, progress, width, ascii_only=ascii_only)
             case _:
@@ -194,7 +200,7 @@ def status_text(download: Download, progress: Progress, now: datetime) -> str:
             word = verdict.partition(":")[0]
             return f"done, {word}" if word in ("unverified", "skipped") else "done"
         case Status.FAILED if download.error is not None:
-            return f"failed: {_cause(download.error)}"
+            return f"{_FAILED}{_cause(download.error)}"
         case _:
             return str(download.status)
 

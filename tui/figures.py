@@ -13,6 +13,7 @@ from datetime import date, datetime
 from functools import partial
 from itertools import chain, zip_longest
 
+from core.domain.errors import ErrorCode
 from core.domain.history import (
     AttemptEnd,
     DayFigures,
@@ -99,7 +100,7 @@ class _Report:
             _trend("Average rate", of.average_rate, fmt.rate),
             _plain("Best rate", fmt.rate(of.best_rate), "", ""),
         ]
-        return self._titled(_trend_columns(period(of.days)), rows, min(width, _TRENDS))
+        return self._trends(period(of.days), rows, width)
 
     def phases(self, width: int) -> list[Line]:
         """Return how long a download takes in each phase."""
@@ -111,7 +112,7 @@ class _Report:
             ("Finalizing", of.finalizing),
         )
         rows = [_trend(label, trend, seconds) for label, trend in trends]
-        return self._titled(_trend_columns("Average time"), rows, min(width, _TRENDS))
+        return self._trends("Average time", rows, width)
 
     def failures(self, width: int) -> list[Line]:
         """Return what failed, how often and where."""
@@ -126,7 +127,7 @@ class _Report:
         rows: list[list[Content]] = [
             [
                 (str(failure.count), Role.PLAIN),
-                (fmt.clean(failure.code), Role.FAILED),
+                (_words(failure.code), Role.FAILED),
                 (self._name(failure.host), Role.PLAIN),
                 (fmt.clean(failure.message), Role.MUTED),
             ]
@@ -231,7 +232,7 @@ class _Report:
     def _attempt(self, entry: HistoryEntry) -> list[Content]:
         end, role = _ENDS[entry.end]
         if entry.error_code and entry.end is AttemptEnd.FAILED:
-            end = f"{end}: {fmt.clean(entry.error_code)}"
+            end = f"{end}: {_words(entry.error_code)}"
         at = entry.ended_at.astimezone()
         today = at.date() == self._now.date()
         return [
@@ -241,6 +242,17 @@ class _Report:
             (fmt.rate(entry.average_rate), Role.PLAIN),
             (end, role),
         ]
+
+    def _trends(self, title: str, rows: Sequence[list[Content]], width: int) -> list[Line]:
+        """Return figures beside those of the period before, if there are any of that."""
+        is_compared = any(before for _, _, (before, _), _ in rows)
+        columns = (
+            Column(title, 0, right=False),
+            Column("now" if is_compared else "", 11),
+            Column("before" if is_compared else "", 11, start=56),
+            Column("change" if is_compared else "", 10),
+        )
+        return self._titled(columns, rows, min(width, _TRENDS))
 
     def _titled(
         self, columns: Sequence[Column], rows: Sequence[list[Content]], width: int
@@ -275,13 +287,8 @@ def seconds(value: float | None) -> str:
     return f"{value:.2f} s" if value < 9.995 else f"{value:.1f} s"
 
 
-def _trend_columns(title: str) -> tuple[Column, ...]:
-    return (
-        Column(title, 0, right=False),
-        Column("now", 11),
-        Column("before", 11, start=56),
-        Column("change", 10),
-    )
+def _words(code: ErrorCode) -> str:
+    return code.replace("_", " ")
 
 
 def _plain(label: str, *texts: str) -> list[Content]:

@@ -55,6 +55,18 @@ async def test_a_wrong_line_is_named_in_place_and_nothing_is_sent() -> None:
         await until(pilot, "2 downloads are in the queue")
 
 
+async def test_an_examination_that_ends_while_the_dialog_is_taken_down_ends_nothing_else() -> None:
+    app = app_for(FakeService())
+    async with app.run_test() as pilot:
+        await opened(pilot, "https://h/1")
+        await until(pilot, "Adds 1 download.")
+        # Textual takes the parts down before the dialog itself.
+        await app.screen.query_one("#last").remove()
+        await pilot.press("2")
+        await app.workers.wait_for_complete([w for w in app.workers if w.group == "look"])
+        await until(pilot, "https://h/12")
+
+
 async def test_a_pasted_curl_command_gives_url_name_headers_and_cookies() -> None:
     service = FakeService()
     app = app_for(service)

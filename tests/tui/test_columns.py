@@ -139,7 +139,7 @@ def test_a_file_that_was_there_before_is_called_skipped() -> None:
 def test_the_reason_runs_on_where_rate_and_eta_would_be_empty() -> None:
     failed = sample(status=Status.FAILED, error=STALLED)
     cells = row(layout(80), failed, Progress(), NOW)
-    assert cells[-1].text.startswith("failed: 503 (serv")
+    assert cells[-1].text.startswith("503 (service unav")
     assert cells[-1].x + cell_len(cells[-1].text) == 79
 
 

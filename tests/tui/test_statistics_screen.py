@@ -165,7 +165,7 @@ def test_not_all_is_never_called_a_hundred_percent() -> None:
 def test_failures_say_how_often_why_and_where_also_where_it_is_narrow() -> None:
     for width in (40, 80, 160):
         joined = "\n".join(written(figures(), width))
-        assert all(word in joined for word in ("13", "auth_required", "closed", "who are you?"))
+        assert all(word in joined for word in ("13", "auth required", "closed", "who are you?"))
 
 
 def test_bars_compare_the_hosts() -> None:

@@ -102,6 +102,7 @@ class AddScreen(ModalScreen[Draft | None]):
         known_groups = sorted(group for group in groups if group and clean(group) == group)
         self._urls = TextArea(draft.urls, id="urls", highlight_cursor_line=False, compact=True)
         self._count = Static(id="count", markup=False)
+        self._outlook = Static(id="outlook", markup=False)
         self._remarks = Remarks(ascii_only=ascii_only)
         self._fields = {
             "directory": Field(
@@ -151,7 +152,7 @@ class AddScreen(ModalScreen[Draft | None]):
                     yield self._fields[name]
                 yield self._paused
             with Horizontal(id="last"):
-                yield Static(id="outlook", markup=False)
+                yield self._outlook
                 yield Button("Add", id="add", compact=True, variant="primary")
                 yield Button("Close", id="close", compact=True)
 
@@ -320,9 +321,9 @@ class AddScreen(ModalScreen[Draft | None]):
         self._say(f"{error.message}{hint}", wrong=True)
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
-        outlook = self.query_one("#outlook", Static)
-        outlook.update(clean(text))
-        outlook.set_class(wrong, "-wrong")
+        # Not looked up: an examination may end when the dialog is just being taken down.
+        self._outlook.update(clean(text))
+        self._outlook.set_class(wrong, "-wrong")
 
 
 class _Directories(Suggester):

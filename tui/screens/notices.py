@@ -41,12 +41,13 @@ class NoticesScreen(ModalScreen[None]):
         super().__init__()
         self._store = store
         self._shown: tuple[str, ...] | None = None
+        self._text = Static(markup=False)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
             box.border_title = "Notices"
             box.border_subtitle = "Esc closes"
-            yield Static(markup=False)
+            yield self._text
 
     def on_mount(self) -> None:
         """Show what there is to read."""
@@ -59,7 +60,7 @@ class NoticesScreen(ModalScreen[None]):
             return
         self._shown = self._store.notices
         texts = ["\n".join(map(clean, notice.split("\n"))) for notice in self._shown]
-        self.query_one(Static).update("\n\n".join(texts) or "There is nothing to say now.")
+        self._text.update("\n\n".join(texts) or "There is nothing to say now.")
 
     def action_scroll(self, lines: int) -> None:
         """Scroll the texts."""

@@ -221,18 +221,19 @@ class FilesScreen(ModalScreen[None]):
         self._now = now
         self._ascii = ascii_only
         self._ids: frozenset[str] = frozenset()
+        self._page = Page(self._write)
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Interrupted downloads"
             box.border_subtitle = "Esc: back"
-            yield Page(self._write)
+            yield self._page
 
     @on(StoreChanged)
     def follow(self, message: StoreChanged) -> None:
         """Show how it is now."""
         if not message.ids.isdisjoint(self._ids):
-            self.query_one(Page).rewrite()
+            self._page.rewrite()
 
     def _write(self, width: int) -> Lines:
         ids = self._store.interrupted
