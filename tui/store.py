@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from core.domain.bulk import not_collecting
+from core.domain.bulk import making_lasting
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.models import Download, Progress, Status, WaitReason
 from tui.tally import Tally, Totals
@@ -49,7 +49,7 @@ class DownloadStore:
                 self._clear()
                 self.notices, self.paused = event.notices, event.paused
                 self._progress.update(progress)
-                with not_collecting():
+                with making_lasting():
                     self._put(downloads)
                 return before | set(self._downloads)
             case Added(downloads=downloads) | Changed(downloads=downloads):

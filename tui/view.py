@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from core.domain.bulk import not_collecting
 from core.domain.models import Download, Progress, Status
 from tui import filter as filters
 from tui.filter import Filter
@@ -101,11 +102,12 @@ class View:
         """Change what is shown; what is not given stays."""
         self.tab = tab or self.tab
         self.order = order or self.order
-        if filter is not None or self._late or self._is_behind():
-            self.filter = filter or self.filter
-            self._take_in()
-        else:
-            self._arrange()
+        with not_collecting():
+            if filter is not None or self._late or self._is_behind():
+                self.filter = filter or self.filter
+                self._take_in()
+            else:
+                self._arrange()
 
     def update(self, changed: Set[str]) -> bool:
         """Follow the store after these ids changed, and tell whether rows came, went or moved.

@@ -12,7 +12,7 @@ from core.adapters import migrations
 from core.adapters.clock import Clock
 from core.adapters.document import Document
 from core.adapters.generations import Format, Tables
-from core.domain.bulk import not_collecting
+from core.domain.bulk import making_lasting
 from core.domain.errors import StateError
 from core.domain.models import Download
 from core.domain.service import LimitChanges
@@ -57,7 +57,7 @@ class _Content:
 def _decode(tables: Tables) -> _Content:
     # One by one: a call for all of them would keep every other thread waiting for its whole time.
     decoder = msgspec.json.Decoder(Download)
-    with not_collecting():
+    with making_lasting():
         downloads = [decoder.decode(encoded) for encoded in tables[_DOWNLOADS].values()]
     queue = tables[_QUEUE].get(_ONLY, msgspec.Raw(b"{}"))
     return _Content(downloads, msgspec.json.decode(queue, type=_Queue))

@@ -21,3 +21,18 @@ def not_collecting() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def making_lasting() -> Iterator[None]:
+    """Hold the garbage collector back, and have it pass over all there is from then on.
+
+    For what is there to stay: each later look at it would take a tenth of a second, in the midst of
+    anything. What is no longer referred to is freed as ever. Circles that lie about at that moment
+    stay for good, so this is for few moments in the life of a process.
+    """
+    with not_collecting():
+        try:
+            yield
+        finally:
+            gc.freeze()

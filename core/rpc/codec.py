@@ -10,14 +10,15 @@ import asyncio
 import inspect
 import re
 import typing
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 
-from core.domain.bulk import not_collecting
+from core.domain.bulk import making_lasting
 from core.domain.errors import ErrorInfo, RpcError
-from core.domain.events import Event
+from core.domain.events import Event, Snapshot
 from core.domain.service import DownloadService
 
 PROTOCOL = 1
@@ -155,7 +156,7 @@ def decode_event(reply: Reply) -> Event | None:
     kind = _EVENTS.get(reply.event or "")
     if kind is None:
         return None
-    with not_collecting():
+    with making_lasting() if kind is Snapshot else nullcontext():
         event: Event = decode(reply.data, kind)
     return event
 
