@@ -118,7 +118,13 @@ class MainScreen(Screen[None]):
         self.selection = Selection(self.view, self.store)
         self.tabs = TabsBar(ascii_only=settings.ascii)
         self.table = DownloadTable(
-            self.store, self.view, self.selection, now=self._moment, ascii_only=settings.ascii
+            self.store,
+            self.view,
+            self.selection,
+            now=self._moment,
+            moved=self._show_chosen,
+            marked=self._show_state,
+            ascii_only=settings.ascii,
         )
         self.details = DetailPane(
             lambda: self.feed.service,
@@ -239,7 +245,10 @@ class MainScreen(Screen[None]):
 
         self.app.push_screen(prompt, decide)
 
-    @on(DownloadTable.CursorMoved)
+    def _show_chosen(self) -> None:
+        self._show_state()
+        self._show_details()
+
     def _show_details(self) -> None:
         download = self._current
         progress = self.store.progress(download.id) if download else Progress()
@@ -250,8 +259,7 @@ class MainScreen(Screen[None]):
         self.notices.show(self.store.notices)
         self.table.follow(changed)
         self.details.note(changed, lambda id_: self.store.progress(id_).rate)
-        self._show_state()
-        self._show_details()
+        self._show_chosen()
         if self._lookout.is_due(time.monotonic()) and self.feed.lost_since is None:
             self.run_worker(self._look())
         wait = 1.0 if self.store.is_counting_down else self.view.due_in
@@ -264,8 +272,6 @@ class MainScreen(Screen[None]):
         now = time.monotonic()
         self.header.show(self.store.totals, around, now, is_held=self.store.paused)
 
-    @on(DownloadTable.CursorMoved)
-    @on(DownloadTable.MarksChanged)
     def _show_state(self) -> None:
         """Say what is shown and marked, and which keys apply to it."""
         self.sights.refresh()

@@ -45,7 +45,11 @@ class _Drawn:
 
 
 class DownloadTable(ScrollView, can_focus=True):
-    """A virtual table over a view of a store; costs what is visible, however long the queue is."""
+    """A virtual table over a view of a store; costs what is visible, however long the queue is.
+
+    `moved` is called when the cursor is on another download or on none, `marked` when others are
+    marked or a range has begun or ended: at once, so that all that a key changes is in one frame.
+    """
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -77,12 +81,6 @@ class DownloadTable(ScrollView, can_focus=True):
     }
     """
 
-    class CursorMoved(Message):
-        """The cursor is on another download now, or on none."""
-
-    class MarksChanged(Message):
-        """Other downloads are marked now, or a range has begun or ended."""
-
     class HeadingClicked(Message):
         """The title of a column was clicked."""
 
@@ -100,9 +98,13 @@ class DownloadTable(ScrollView, can_focus=True):
         selection: Selection,
         *,
         now: Callable[[], datetime],
+        moved: Callable[[], object] = lambda: None,
+        marked: Callable[[], object] = lambda: None,
         ascii_only: bool = False,
     ) -> None:
         super().__init__()
+        self._moved = moved
+        self._marked = marked
         self._view = view
         self._selection = selection
         self._ascii = ascii_only
@@ -130,7 +132,7 @@ class DownloadTable(ScrollView, can_focus=True):
         self._selection.forget(changed)
         self.update_rows()
         if len(self._selection.marks) != before:
-            self.post_message(self.MarksChanged())
+            self._marked()
 
     def update_rows(self) -> None:
         """Bring the picture up to date with the view and the time.
@@ -148,7 +150,7 @@ class DownloadTable(ScrollView, can_focus=True):
         self._keep_in_sight()
         self._repaint()
         if self._selection.row != old_row:
-            self.post_message(self.CursorMoved())
+            self._moved()
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of what is in sight; line 0 is the heading."""
@@ -283,7 +285,7 @@ class DownloadTable(ScrollView, can_focus=True):
 
     def _tell_marks(self) -> None:
         self._repaint()
-        self.post_message(self.MarksChanged())
+        self._marked()
 
     # Places.
 
@@ -305,10 +307,10 @@ class DownloadTable(ScrollView, can_focus=True):
             return
         if self._selection.has_range:
             self._selection.stretch_range()
-            self.post_message(self.MarksChanged())
+            self._marked()
         self._keep_in_sight()
         self._repaint()
-        self.post_message(self.CursorMoved())
+        self._moved()
 
     def _keep_in_sight(self) -> None:
         """Scroll as little as it takes to see the cursor."""
