@@ -137,11 +137,17 @@ class PartFile:
     async def _finish(self, work: Awaitable[T]) -> T:
         task: asyncio.Task[T] = asyncio.ensure_future(work)
         self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
+        task.add_done_callback(self._ended)
         try:
             return await asyncio.shield(task)
         except OSError as error:
             raise disk_error(error, self._directory) from error
+
+    def _ended(self, task: asyncio.Task[object]) -> None:
+        self._pending.discard(task)
+        if not task.cancelled():
+            # Whoever was cancelled meanwhile asks no more how it ended, and that is no fault.
+            task.exception()
 
     def _publish(self, name: str, replace: bool, modified: float | None) -> bool:
         if modified is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import os
 import subprocess
 import sys
@@ -223,6 +224,32 @@ async def test_a_cancelled_creation_leaves_no_lock_behind(tmp_path: Path) -> Non
     assert creating.cancelled()
     part = await created(tmp_path)
     await part.close()
+
+
+async def test_a_write_that_fails_when_nobody_waits_for_it_any_more_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, going_on = threading.Event(), threading.Event()
+
+    def refuse(*_: object) -> int:
+        begun.set()
+        going_on.wait()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    part = await PartFile.create(str(tmp_path), "file")
+    assert part is not None
+    monkeypatch.setattr(os, "pwritev", refuse)
+    writing = asyncio.create_task(part.write(0, [b"bytes"]))
+    await asyncio.to_thread(begun.wait)
+    writing.cancel()
+    await asyncio.wait([writing])
+    going_on.set()
+    await part.close()
+    del writing
+    gc.collect()
+    assert faults == []
 
 
 async def test_a_replacement_is_whole_or_not_there(tmp_path: Path) -> None:
