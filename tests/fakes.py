@@ -33,6 +33,7 @@ from core.domain.inspection import HostLimit, Inspection, LimitsInForce
 from core.domain.lifecycle import Action, allowed_actions, is_already, next_status
 from core.domain.models import (
     Download,
+    DownloadRecord,
     DownloadRequest,
     DownloadView,
     Progress,
@@ -42,6 +43,7 @@ from core.domain.models import (
 )
 from core.domain.service import (
     MOST_LOG_LINES,
+    MOST_REMOVED,
     Changes,
     LimitChanges,
     Limits,
@@ -123,11 +125,11 @@ class FakeService:
         self.settings = Settings()
         self.load_settings: Callable[[], Settings] = Settings
         self.damage: dict[str, WinchError] = {}
-        self._trash: dict[str, tuple[Download, Progress | None] | None] = {}
+        self._trash: dict[str, tuple[DownloadRecord, Progress | None] | None] = {}
         self.refuses_to_clean: str | None = None
         self.client_count: Callable[[], int] = lambda: 0
         self.stop_requested = asyncio.Event()
-        self._records: dict[str, Download] = {}
+        self._records: dict[str, DownloadRecord] = {}
         self._progress: dict[str, Progress] = {}
         self._limits: dict[str, int] = {}
         self._revision = 0
@@ -137,11 +139,11 @@ class FakeService:
 
     # What a test makes happen.
 
-    def download(self, id: str) -> Download:  # noqa: A002
+    def download(self, id: str) -> DownloadRecord:  # noqa: A002
         """Return a record by its whole id."""
         return self._records[id]
 
-    def change(self, id: str, **changes: object) -> Download:  # noqa: A002
+    def change(self, id: str, **changes: object) -> DownloadRecord:  # noqa: A002
         """Replace fields of one download (status, phase, error, name, …) and tell everybody."""
         download = self._records[id].replace(**changes)
         self._records[id] = download
@@ -177,7 +179,7 @@ class FakeService:
 
     async def add(
         self, requests: Sequence[DownloadRequest], *, only_new: bool = False
-    ) -> list[Download]:
+    ) -> list[DownloadRecord]:
         self.calls.append(("add", None))
         for request in requests:
             if urlsplit(request.url).scheme not in ("http", "https"):
@@ -232,6 +234,7 @@ class FakeService:
                 ),
             ),
             slowness=explain_waiting(download, held=self.paused, now=datetime.now(UTC)),
+            timeline=download.timeline,
         )
 
     async def pause(self, ids: Sequence[str] | None) -> Outcome:
@@ -264,6 +267,8 @@ class FakeService:
         for download in removed:
             progress = self._progress.pop(download.id, None)
             self._trash[download.id] = None if files else (download, progress)
+        for id_ in list(self._trash)[:-MOST_REMOVED]:
+            del self._trash[id_]
         if targets:
             gone = tuple(targets)
             self._publish(lambda revision: Removed(revision=revision, ids=gone))
@@ -276,7 +281,12 @@ class FakeService:
     async def restore(self, ids: Sequence[str]) -> Outcome:
         self._note("restore", ids)
         changed, refused = [], []
-        for id_ in _resolved(self._trash, ids):
+        for prefix in ids:
+            try:
+                (id_,) = _resolved(self._trash, [prefix])
+            except UnknownIdError as unknown:
+                refused.append(Refusal(id=prefix, error=unknown.info()))
+                continue
             removed = self._trash[id_]
             if removed is None:
                 error = NotAllowedError("its files were deleted with it")
@@ -366,7 +376,9 @@ class FakeService:
             for name, value in dataclasses.asdict(changes).items()
             if value is not None and name != "reset"
         }
-        self._limits = ({} if changes.reset else self._limits) | given
+        before, self._limits = self._limits, ({} if changes.reset else self._limits) | given
+        if (before.get("rate") or 0) != (self._limits.get("rate") or 0):
+            self._tell()
         counts = {name: value for name, value in self._limits.items() if name != "rate"}
         in_force = Limits(
             rate=self._limits.get("rate") or None,
@@ -457,16 +469,18 @@ class FakeService:
     # How it does it.
 
     def _tell(self) -> None:
-        notices, paused = self.notices, self.paused
-        self._publish(lambda revision: Noticed(revision=revision, notices=notices, paused=paused))
+        notices, paused, limit = self.notices, self.paused, self._limits.get("rate") or None
+        self._publish(
+            lambda revision: Noticed(revision=revision, notices=notices, paused=paused, limit=limit)
+        )
 
     def _note(self, method: str, ids: Sequence[str] | None) -> None:
         self.calls.append((method, None if ids is None else tuple(ids)))
 
-    def _queue(self) -> list[Download]:
+    def _queue(self) -> list[DownloadRecord]:
         return sorted(self._records.values(), key=lambda download: download.sort_key)
 
-    def _view(self, position: int, download: Download) -> DownloadView:
+    def _view(self, position: int, download: DownloadRecord) -> DownloadView:
         progress = self._progress.get(download.id, Progress())
         return DownloadView(download=download, progress=progress, position=position)
 
@@ -477,6 +491,7 @@ class FakeService:
             progress=dict(self._progress),
             notices=self.notices,
             paused=self.paused,
+            limit=self._limits.get("rate") or None,
         )
 
     def _publish(self, make: Callable[[int], Event]) -> None:
@@ -493,7 +508,7 @@ class FakeService:
     def _resolve(self, ids: Sequence[str]) -> list[str]:
         return _resolved(self._records, ids)
 
-    def _unfinished(self, request: DownloadRequest) -> Download | None:
+    def _unfinished(self, request: DownloadRequest) -> DownloadRecord | None:
         for download in self._records.values():
             if self._is_same(download, request) and download.status is not Status.COMPLETED:
                 return download
@@ -505,11 +520,11 @@ class FakeService:
         named = request.name is None or request.name == download.name
         return named and target == (request.url, request.directory)
 
-    def _new(self, request: DownloadRequest) -> Download:
+    def _new(self, request: DownloadRequest) -> DownloadRecord:
         number = next(self._numbers)
         name = posixpath.basename(unquote(urlsplit(request.url).path)) or "download"
         now = datetime.now(UTC)
-        return Download(
+        return DownloadRecord(
             # The first eight characters tell ids apart, as the engine's do.
             id=f"{(number * 0x9E3779B1) % 2**32:08x}{number:024x}",
             request=request,
@@ -521,7 +536,7 @@ class FakeService:
             timeline=(TimelineEntry(at=now, text="added"),),
         )
 
-    def _step(self, download: Download, action: Action) -> Download:
+    def _step(self, download: DownloadRecord, action: Action) -> DownloadRecord:
         status = next_status(download.status, action)
         return download.replace(
             status=status,

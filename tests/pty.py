@@ -33,7 +33,7 @@ class Pty:
         self, *argv: str, size: tuple[int, int] = (80, 24), **environment: str | None
     ) -> None:
         self.master, slave = os.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        _set_size(slave, *size)
         self.attributes = termios.tcgetattr(slave)
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("TERM", "SSH", "TMUX"))}
         kept |= {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}
@@ -70,6 +70,10 @@ class Pty:
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal another size, of which the program hears by a signal."""
+        _set_size(self.master, columns, lines)
 
     def read_until(self, *texts: str) -> bytes:
         """Return what came since the last call, once all texts are in it."""
@@ -108,10 +112,15 @@ class Pty:
 
     def fill(self) -> None:
         """Read nothing until the terminal's own buffer is full and the program cannot write."""
-        waiting, deadline = -1, time.monotonic() + LIMIT
-        while waiting != (waiting := self._waiting()) or not waiting:
+        deadline = time.monotonic() + LIMIT
+        while not self.is_full():
             assert time.monotonic() < deadline
-            select.select([], [], [], 0.5)
+            select.select([], [], [], 0.1)
+
+    def is_full(self) -> bool:
+        """Tell whether the terminal has taken nothing for half a second."""
+        assert self.slave is not None
+        return not select.select([], [self.slave], [], 0.5)[1]
 
     def colours(self) -> set[bytes]:
         """Return every colour that was asked for."""
@@ -135,12 +144,6 @@ class Pty:
             and termios.tcgetattr(self.master) == self.attributes
         )
 
-    def _waiting(self) -> int:
-        """Return how many bytes the terminal holds that nobody has read."""
-        size = bytearray(4)
-        fcntl.ioctl(self.master, termios.FIONREAD, size)
-        return int.from_bytes(size, sys.byteorder)
-
     def _read(self, deadline: float) -> bool:
         """Read what there is, or tell that nothing comes any more."""
         left = deadline - time.monotonic()
@@ -152,6 +155,10 @@ class Pty:
             return False
         self.output += data
         return bool(data)
+
+
+def _set_size(fd: int, columns: int, lines: int) -> None:
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 
 def _take_terminal() -> None:

@@ -33,6 +33,11 @@ from tui.theme import ANSI, ANSI_CSS, ASCII_CSS, THEMES, Attributes, variables
 from tui.window import Window
 
 _URL = re.compile(r"https?://[^\s<>\"'`\ufffd]+", re.IGNORECASE)
+# Below the headings: at the bottom are the line to type in and the keys.
+_NOTIFICATIONS_CSS = """
+ToastRack { dock: top; align: right top; margin: 2 0 0 0; max-height: 75vh; }
+Toast { max-width: 75%; }
+"""
 _WINDOW_EVERY = 1.0
 """The least number of seconds between two changes of the terminal's title."""
 
@@ -47,7 +52,7 @@ class WinchApp(TerminalApp):
     TITLE = "winch"
     ENABLE_COMMAND_PALETTE = False
     NOTIFICATION_TIMEOUT = 3
-    CSS = ANSI_CSS + ASCII_CSS
+    CSS = ANSI_CSS + ASCII_CSS + _NOTIFICATIONS_CSS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "say_how_to_leave", show=False, system=True),
     ]
@@ -60,6 +65,7 @@ class WinchApp(TerminalApp):
         directory: str,
         terminal: Terminal | None = None,
         host: str = "",
+        cursor: str = "",
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         terminal = terminal or Terminal()
@@ -89,6 +95,7 @@ class WinchApp(TerminalApp):
             directory=directory,
             now=now,
             host=host,
+            cursor=cursor,
             is_behind=lambda: self.is_behind,
         )
 
@@ -161,24 +168,27 @@ class WinchApp(TerminalApp):
         count = self.main.store.totals.unfinished
         if not count or self.main.feed.lost_since is not None:
             return ""
-        subject = "1 download goes on" if count == 1 else f"{count} downloads go on"
+        subject = "1 download goes on" if count == 1 else f"{count:,} downloads go on"
         return f"{subject} in the background; come back with: winch"
 
 
 def run_screen(
-    connect: Connect, settings: Settings, directory: str, *, farewell: bool = True
+    connect: Connect, settings: Settings, directory: str, *, cursor: str = "", farewell: bool = True
 ) -> int:
     """Show the screen until the person leaves it, and return the exit status.
 
-    With `farewell` it ends with a line on how to come back, where downloads go on. An error that
-    ended it is raised again, once the terminal is as it was.
+    It opens on the download with the id `cursor`, if there is one. With `farewell` it ends with a
+    line on how to come back, where downloads go on. An error that ended it is raised again, once
+    the terminal is as it was.
     """
     if not os.environ.get("NO_COLOR"):
         # By its convention an empty one says nothing; Textual would obey it.
         os.environ.pop("NO_COLOR", None)
     terminal = detect(os.environ, sys.stderr.encoding)
     host = platform.node().partition(".")[0]
-    app = WinchApp(connect, settings, directory=directory, terminal=terminal, host=host)
+    app = WinchApp(
+        connect, settings, directory=directory, terminal=terminal, host=host, cursor=cursor
+    )
     status = app.run(mouse=settings.screen.mouse)
     if app.crash is not None:
         raise app.crash

@@ -8,24 +8,41 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Protocol
 
+from core.domain.errors import UnknownIdError
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import Download, Status
-from core.domain.service import Changes, DownloadService, LimitChanges, Limits, MoveTo, Outcome
+from core.domain.service import (
+    MOST_REMOVED,
+    Changes,
+    DownloadService,
+    LimitChanges,
+    MoveTo,
+    Outcome,
+)
+from tui import format as fmt
 from tui.ordering import Order
-from tui.rows import DownloadRow
+from tui.rows import DownloadRow, GroupRow
 from tui.selection import Selection
 from tui.store import DownloadStore
-from tui.undo import Place, Prioritize, Restore, Step, Undos, of_move, of_priority, of_removal
+from tui.undo import Place, Prioritize, Restore, Step, Undo, Undos, of_move, of_priority, of_removal
+from tui.verdicts import summary
 from tui.view import View
 
 Call = Callable[[DownloadService], Awaitable[object]]
 
 
+class Tell(Protocol):
+    """Says something in passing, cleaned; longer where something is `wrong`."""
+
+    def __call__(self, text: str, *, wrong: bool = False) -> None: ...
+
+
 class Commands:
     """Turns what is chosen into requests; `ask` sends them and says what was refused.
 
-    `learn` is told the limits that hold after a change of them.
+    `tell` says what came of those that show nothing else.
     """
 
     def __init__(
@@ -34,13 +51,13 @@ class Commands:
         view: View,
         selection: Selection,
         ask: Callable[[Call], None],
-        learn: Callable[[Limits], None],
+        tell: Tell,
     ) -> None:
         self._store = store
         self._view = view
         self._selection = selection
         self._ask = ask
-        self._learn = learn
+        self._tell = tell
         self._undos = Undos()
         self.handlers: Mapping[str, Callable[[], object]] = MappingProxyType(
             {
@@ -57,6 +74,8 @@ class Commands:
                     self.move_back,
                     self.raise_priority,
                     self.lower_priority,
+                    self.verify,
+                    self.undo,
                 )
             }
         )
@@ -65,6 +84,11 @@ class Commands:
     def chosen(self) -> list[Download]:
         """What an action is for, in the order of the queue."""
         return [self._store.download(id_) for id_ in self._selection.targets]
+
+    @property
+    def queue(self) -> list[Download]:
+        """Every download, in the order of the queue."""
+        return [self._store.download(id_) for id_ in self._store.ids]
 
     def can(self, id: str) -> bool:  # noqa: A002
         """Tell whether an action applies to anything of what is chosen."""
@@ -85,11 +109,19 @@ class Commands:
                 is_one = len(self._selection.aim) == 1
                 return is_one and self._any(lambda status: status is not Status.COMPLETED)
             case "move_up" | "move_down":
-                return bool(self._selection.aim) and self._view.order == Order()
+                return self._any(lambda _: True) and self._view.order == Order()
             case "hold" | "limit_all":
                 return True
             case _:
-                return bool(self._selection.aim)
+                return self._any(lambda _: True)
+
+    def label(self, id: str) -> str | None:  # noqa: A002
+        """Return what an action is called where it would do something else than usual."""
+        if id == "toggle_details" and isinstance(self._selection.row, GroupRow):
+            return "Fold"
+        if id != "toggle_pause" or self._any(lambda s: Action.PAUSE in allowed_actions(s)):
+            return None
+        return "Resume" if self._any(lambda s: Action.RESUME in allowed_actions(s)) else None
 
     # What runs and what waits.
 
@@ -123,29 +155,42 @@ class Commands:
 
     def set_limit(self, ids: Sequence[str], rate: int | None) -> None:
         """Give downloads a limit in bytes/s, or none."""
-        self._ask(lambda service: service.set(ids, Changes(limit=rate or 0)))
+
+        async def limit(service: DownloadService) -> Outcome:
+            outcome = await service.set(ids, Changes(limit=rate or 0))
+            self._tell(f"limit {_limit(rate)}{_of(outcome.changed)}")
+            return outcome
+
+        self._ask(limit)
 
     def set_total_limit(self, rate: int | None) -> None:
         """Give all downloads together a limit in bytes/s, or none."""
 
         async def limit(service: DownloadService) -> None:
-            self._learn(await service.limit(LimitChanges(rate=rate or 0)))
+            limits = await service.limit(LimitChanges(rate=rate or 0))
+            self._tell(f"limit of all {_limit(limits.rate)}")
 
         self._ask(limit)
 
     def replace_url(self, id: str, url: str) -> None:  # noqa: A002
         """Have a download fetched from elsewhere."""
-        self._ask(lambda service: service.replace_url(id, url))
 
-    def verify(self, say: Callable[[str], None]) -> None:
-        """Have finished files read again and compared; say how many are as they should be."""
-        ids = self._ids(lambda d: d.status is Status.COMPLETED)
-
-        async def verify(service: DownloadService) -> Outcome:
-            outcome = await service.verify(ids)
-            if count := len(outcome.changed):
-                say("1 file is whole." if count == 1 else f"{count:,} files are whole.")
+        async def replace(service: DownloadService) -> Outcome:
+            outcome = await service.replace_url(id, url)
+            for download in outcome.changed:
+                self._tell(f"another URL for {download.name}")
             return outcome
+
+        self._ask(replace)
+
+    def verify(self) -> None:
+        """Have finished files read again and compared, and say how they are."""
+        finished = [d for d in self.chosen if d.status is Status.COMPLETED]
+        names = {download.id: download.name for download in finished}
+
+        async def verify(service: DownloadService) -> None:
+            for verdict in summary(await service.verify(list(names)), names):
+                self._tell(verdict.text, wrong=verdict.is_wrong)
 
         self._ask(verify)
 
@@ -190,21 +235,30 @@ class Commands:
         """Lower the priority by one."""
         self._prioritize(-1)
 
-    def undo(self, say: Callable[[str], None]) -> None:
+    def remember(self, undo: Undo) -> None:
+        """Let a change that was made otherwise be the next to be taken back."""
+        self._undos.remember(undo)
+
+    def undo(self) -> None:
         """Take the last change back that can be, and say which it was."""
         undo = self._undos.take()
 
         async def take_back(service: DownloadService) -> Outcome:
             outcomes = [await _do(step, service) for step in undo.steps_for(self._store.by_id)]
-            say(f"Undone: {undo.what}.")
-            return Outcome(refused=tuple(r for outcome in outcomes for r in outcome.refused))
+            refused = [refusal for outcome in outcomes for refusal in outcome.refused]
+            others = [r for r in refused if r.error.code != UnknownIdError.code]
+            if lost := undo.lost + len(refused) - len(others):
+                why = f"only the last {MOST_REMOVED:,} are remembered"
+                self._tell(f"Undone: {undo.what}, all but {lost:,}: {why}.", wrong=True)
+            else:
+                self._tell(f"Undone: {undo.what}.")
+            return Outcome(refused=tuple(others))
 
         self._ask(take_back)
 
     def _move(self, to: MoveTo | int) -> None:
         ids = self._selection.targets
-        queue = [self._store.download(id_) for _, id_ in self._store.places]
-        undo = of_move(queue, set(ids))
+        undo = of_move(self.queue, set(ids))
 
         async def move(service: DownloadService) -> Outcome:
             outcome = await service.move(ids, to)
@@ -227,6 +281,9 @@ class Commands:
         neighbour = self._view.row_at(index)
         if not isinstance(neighbour, DownloadRow):
             return None
+        if neighbour.id not in self._store:
+            # Gone since the last frame.
+            return None
         place = self._place(neighbour.id)
         # Relative to what is there then, so that the key counts as often as it is pressed.
         return None if abs(place - self._place(row.id)) == 1 else place
@@ -242,9 +299,14 @@ class Commands:
             by_priority[download.request.priority + step].append(download.id)
 
         async def prioritize(service: DownloadService) -> None:
+            changed: list[Download] = []
             for priority, ids in by_priority.items():
-                await service.set(ids, Changes(priority=priority))
+                changed += (await service.set(ids, Changes(priority=priority))).changed
             self._undos.remember(undo)
+            if changed:
+                now = [download.request.priority for download in changed]
+                to = f" to {max(now)}" if max(now) > min(now) else ""
+                self._tell(f"priority {min(now)}{to}{_of(changed)}")
 
         self._ask(prioritize)
 
@@ -258,6 +320,15 @@ class Commands:
 
 
 _PAUSABLE = frozenset({Action.PAUSE, Action.RESUME})
+
+
+def _limit(rate: int | None) -> str:
+    return fmt.rate(rate) if rate else "off"
+
+
+def _of(downloads: Sequence[Download]) -> str:
+    """Return how many downloads were changed, where that was not one."""
+    return "" if len(downloads) == 1 else f" for {len(downloads):,} downloads"
 
 
 def _can_start(status: Status) -> bool:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import zip_longest
-from urllib.parse import urlsplit
 
 from rich.cells import cell_len
 
@@ -24,6 +23,7 @@ from tui import format as fmt
 from tui.columns import Cell, Role, bytes_done, is_moving, status_role, status_text
 from tui.tables import Column, Content, Line, table
 from tui.throughput import LONGEST, STEP
+from tui.urls import site_of
 
 _TWO_COLUMNS = 116
 _GAP = 4
@@ -209,8 +209,11 @@ class _Page:
 
     def timeline(self, width: int) -> list[Line]:
         """Return what happened to it."""
-        fields = facts.timeline(self._download.timeline, self._now)
-        return self._titled("Timeline", "the latest first", fields, width) if fields else []
+        seen = self._of.inspection
+        if seen is None or not seen.timeline:
+            return []
+        fields = facts.timeline(seen.timeline, self._now)
+        return self._titled("Timeline", "the latest first", fields, width)
 
     def answer(self, width: int) -> list[Line]:
         """Return what a server answered last."""
@@ -255,7 +258,7 @@ def _amount(download: Download, done: int) -> str:
 
 def _host(of: Connection) -> str:
     """Return the mirror that is asked."""
-    return fmt.clean(urlsplit(of.url).netloc or of.url)
+    return fmt.clean(site_of(of.url) or of.url)
 
 
 def _range(of: Connection) -> str:

@@ -61,7 +61,7 @@ def judge(draft: Draft, count: int) -> tuple[DownloadRequest, dict[str, str]]:
         try:
             values[name] = parse(text)
             if name in _FOR_ONE and count > 1:
-                wrong[name] = f"fits one URL, but there are {count}"
+                wrong[name] = f"fits one URL, but there are {count:,}"
         except UsageError as error:
             wrong[name] = f"{error.message} ({error.hint})" if error.hint else error.message
     if not draft.directory.strip():

@@ -1,9 +1,12 @@
-"""How the screen reaches its terminal: without ever waiting for it.
+"""How the screen reaches its terminal: without ever waiting for it, or looking for keys in vain.
 
 Textual (8.2) hands what it draws to a thread through a queue of thirty, and its event loop waits
 where that is full. A terminal that is not read (a stalled SSH link) then stops the loop, and one
 that is gone stops it for ever: nobody empties the queue any more, and no signal is heard. Here the
 queue has no end; who draws asks `is_behind` first, so that little ever waits in it.
+
+Textual also looks for keys ten times a second, which is all that a screen at rest would do. Here
+the thread that reads them sleeps until there is one.
 """
 
 from __future__ import annotations
@@ -11,16 +14,23 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import threading
+from codecs import getincrementaldecoder
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
-from typing import TextIO
+from typing import Any, TextIO
 
+from textual import constants
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Event
 
+from tui.keyboard import Keyboard
+
 PATIENCE = 2.0
 """Seconds without a byte taken after which a terminal is given up at the end."""
+_SILENCE = constants.ESCAPE_DELAY * 1.1
+"""Seconds after which nothing more belongs to what was typed; the parser needs a little less."""
 
 
 class Writer(Thread):
@@ -69,8 +79,32 @@ class Writer(Thread):
             self.join(PATIENCE)
 
 
+class Stop(threading.Event):
+    """An event that `select` can wait for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+
+    def fileno(self) -> int:
+        """Return what can be read from while the event is set."""
+        return self._reader
+
+    def set(self) -> None:
+        """Wake whoever waits."""
+        super().set()
+        os.write(self._writer, b"\0")
+
+    def clear(self) -> None:
+        """Let the next one wait."""
+        super().clear()
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._reader, 4096)
+
+
 class TerminalDriver(LinuxDriver):
-    """Textual's driver with a writer that does not hold up the program.
+    """Textual's driver with a writer and a reader that do not hold up the program.
 
     When the terminal is gone the app ends as on SIGHUP, whether or not that signal comes.
     """
@@ -85,9 +119,14 @@ class TerminalDriver(LinuxDriver):
             super().__init__()
             self.error = error
 
+    exit_event: Stop
     _writer: Writer | None = None
     _watcher: Thread | None = None
     has_started = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.exit_event = Stop()
 
     @property
     def is_behind(self) -> bool:
@@ -140,6 +179,22 @@ class TerminalDriver(LinuxDriver):
             self._report_loss()
         except Exception as error:
             self._tell(self.Failed(error))
+
+    def run_input_thread(self) -> None:
+        """Hand on what is typed, until told to stop."""
+        parser = Keyboard(self._debug)
+        # What another encoding sends is no reason to end.
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        sources = (self.fileno, self.exit_event.fileno())
+        patience: float | None = None
+        while not self.exit_event.is_set():
+            ready, _, _ = select.select(sources, (), (), patience)
+            text = decode(os.read(self.fileno, 4096)) if self.fileno in ready else ""
+            # Silence makes a key of an Escape that might have begun a sequence; after it there is
+            # nothing left that time could change.
+            for event in parser.feed(text) if text else parser.tick():
+                self.process_message(event)
+            patience = _SILENCE if ready else None
 
     def _report_loss(self) -> None:
         # Whatever becomes of the app, nothing is to be read any more: the thread that reads would

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -91,6 +92,7 @@ class Feed:
         # Since when what the store holds may be out of date; None while it is not.
         self.lost_since: datetime | None = None
         self._was_stopped = False
+        self._wake = asyncio.Event()
         self._changed: set[str] = set()
         self._due = 0.0
         self._flush_handle: asyncio.TimerHandle | None = None
@@ -121,19 +123,28 @@ class Feed:
                     await self._close()
                 self.lost_since = self.lost_since or self._now()
                 self._post(ConnectionLost(self.lost_since, reason, stopped=self._was_stopped))
-                if still := self._store.stand_still():
+                if still := self._store.stand_still(stopped=self._was_stopped):
                     self._changed |= still
                     self.schedule()
-                await asyncio.sleep(wait)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
+                self._wake.clear()
                 wait = min(wait * 2, LONGEST_WAIT)
         finally:
             if self._flush_handle is not None:
                 self._flush_handle.cancel()
             await self._close()
 
+    def restart(self) -> None:
+        """Connect now, and start a daemon where none runs, also where one was told to end."""
+        if self.lost_since is not None:
+            self._was_stopped = False
+            self._wake.set()
+
     async def _follow(self) -> None:
         """Connect and take in events until they end."""
-        # Somebody told the daemon to end: it is theirs to start again, not this screen's.
+        # Somebody told the daemon to end: no screen starts it again unasked.
         service = await self._connect(start=not self._was_stopped)
         self._service = service
         async with service.subscribe() as events:

@@ -17,7 +17,7 @@ from core.domain.errors import UsageError
 from core.domain.models import Download, Progress, Status
 from core.domain.units import parse_duration, parse_size
 from tui.columns import bytes_done, is_moving
-from tui.urls import host_of
+from tui.urls import host_of, site_of
 
 Test = Callable[[Download, Progress, datetime], bool]
 _Figure = Callable[[Download, Progress, datetime], float | None]
@@ -141,12 +141,12 @@ def _group_test(word: Word) -> Test:
 
 
 def _host_test(word: Word) -> Test:
-    host = word.value.lower().strip("[]")
-    ending = "." + host
+    found = _pattern(word.value)
 
     def test(download: Download, _: Progress, __: datetime) -> bool:
-        found = host_of(download.request.url)
-        return found == host or found.endswith(ending)
+        url = download.request.url
+        # A pattern may end with the host, whatever the port.
+        return found(site_of(url)) or found(host_of(url))
 
     return test
 
@@ -222,7 +222,7 @@ _TEXTS: dict[str, Callable[[Word], Test]] = {
 _EXAMPLES = {
     "status": "such as status:failed, or status:active,queued",
     "name": "such as name:*.iso, or a part of it",
-    "host": "such as host:example.org; its subdomains belong to it",
+    "host": "such as host:example.org, or host:127.0.0.1:8080; a part of it is enough",
     "group": "such as group:photos",
     "error": "such as error:404",
     "size": "such as size:>1G",

@@ -9,6 +9,8 @@ import re
 
 from rich.cells import cell_len, split_graphemes
 
+from core.domain.errors import WinchError
+
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 # C0, DEL, C1, the bidi controls and marks, line and paragraph separators, lone surrogates, and
@@ -28,6 +30,11 @@ def clean(text: str) -> str:
     the line around; after this it can change nothing but its own cell.
     """
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def sentence(error: WinchError) -> str:
+    """Return what went wrong, cleaned, with what to do about it in brackets where that is known."""
+    return clean(f"{error.message} ({error.hint})" if error.hint else error.message)
 
 
 def size(count: int | float | None) -> str:
@@ -89,8 +96,7 @@ def fit(text: str, width: int, *, right: bool = False, ascii_only: bool = False)
     """Return text in exactly `width` cells: padded, or cut at its end with an ellipsis."""
     excess = width - cell_len(text)
     if excess < 0:
-        kept = _head(text, width - 1)
-        text = (kept + ("~" if ascii_only else "…"))[: max(width, 0)]
+        text = _head(text, width - 1) + _ellipsis(width, ascii_only=ascii_only)
         excess = width - cell_len(text)
     padding = " " * excess
     return padding + text if right else text + padding
@@ -108,7 +114,7 @@ def cut_middle(name: str, width: int, *, ascii_only: bool = False) -> str:
     room = width - 1
     tail = _tail(name, min(max(ending, room * 2 // 5), room - 1))
     head = _head(name, room - cell_len(tail))
-    return (head + ("~" if ascii_only else "…") + tail)[: max(width, 0)]
+    return head + _ellipsis(width, ascii_only=ascii_only) + tail
 
 
 def bar(done: int, total: int | None, width: int, *, ascii_only: bool = False) -> str:
@@ -124,6 +130,12 @@ def bar(done: int, total: int | None, width: int, *, ascii_only: bool = False) -
     full, eighth = divmod(width * 8 * ratio_done // (total or 1), 8)
     partial = _EIGHTHS[eighth] if eighth else ""
     return ("█" * full + partial).ljust(width)
+
+
+def _ellipsis(width: int, *, ascii_only: bool) -> str:
+    if width < 1:
+        return ""
+    return "~" if ascii_only else "…"
 
 
 def _head(text: str, width: int) -> str:

@@ -19,6 +19,11 @@ _WORDS = {
     Status.CANCELLED: "cancelled",
 }
 
+_LEAST = 4
+"""Cells of a name, below that nothing is said beside it."""
+_ROOMY = 12
+"""Cells in which it can be said how many failed."""
+
 
 def group_row(
     slots: tuple[Slot, ...],
@@ -40,7 +45,10 @@ def group_row(
             continue
         match slot.column:
             case Column.NAME:
-                text, role = _name(name, totals, width, ascii_only=ascii_only), Role.TITLE
+                # Where something flows, the states may have no room of their own.
+                tells = bool(totals.rate) and status.width < _ROOMY
+                text = _name(name, totals, width, tells_failed=tells, ascii_only=ascii_only)
+                role = Role.TITLE
             case Column.BAR:
                 text, role = _bar(totals, width, ascii_only=ascii_only)
             case Column.STATUS:
@@ -54,12 +62,14 @@ def group_row(
     return tuple(cells)
 
 
-def _name(name: str, totals: Totals, width: int, *, ascii_only: bool) -> str:
-    count = f" ({sum(totals.counts.values()):,})"
-    room = width - len(count)
-    if room < 4:
-        return fmt.cut_middle(fmt.clean(name), width, ascii_only=ascii_only)
-    return fmt.cut_middle(fmt.clean(name), room, ascii_only=ascii_only) + count
+def _name(name: str, totals: Totals, width: int, *, tells_failed: bool, ascii_only: bool) -> str:
+    count = f"{sum(totals.counts.values()):,}"
+    failed = totals.counts.get(Status.FAILED) if tells_failed else None
+    counts = [f" ({count}, {failed:,} failed)"] if failed else []
+    for said in (*counts, f" ({count})"):
+        if (room := width - len(said)) >= _LEAST:
+            return fmt.cut_middle(fmt.clean(name), room, ascii_only=ascii_only) + said
+    return fmt.cut_middle(fmt.clean(name), width, ascii_only=ascii_only)
 
 
 def _status(totals: Totals, width: int) -> str:

@@ -151,7 +151,7 @@ class Intake:
             if "\N{REPLACEMENT CHARACTER}" in url:
                 raise UsageError("this holds a character that cannot stand in a URL")
             # What is no address may be anything, a secret too: it is not repeated.
-            if not _SCHEME.fullmatch(url):
+            if not _SCHEME.fullmatch(url) and not url.lower().startswith("magnet:"):
                 hint = (
                     "one URL on a line" if "://" in url else "write it in full: https://host/path"
                 )

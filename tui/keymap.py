@@ -82,7 +82,11 @@ class Keymap:
 
     def names(self, action: Action) -> tuple[str, ...]:
         """Return an action's keys as they are printed on a keyboard."""
-        return tuple(key_name(key) for key in self._keys[action.id])
+        return self.names_of(action.id)
+
+    def names_of(self, id: str) -> tuple[str, ...]:  # noqa: A002
+        """Return the keys of an action by its id, as they are printed on a keyboard."""
+        return tuple(key_name(key) for key in self._keys[id])
 
     def action_of(self, key: str, targets: Iterable[Target]) -> Action | None:
         """Return what a key is for in some parts of the screens."""

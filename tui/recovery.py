@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from core.domain.history import AttemptEnd, HistoryEntry
 from core.domain.models import Download, Phase, Status
@@ -17,6 +16,7 @@ from tui import format as fmt
 from tui.columns import Cell, Role
 from tui.store import DownloadStore
 from tui.tables import Column, Content, Line, table
+from tui.urls import host_of
 
 _NAMES = 3
 _LABEL = 8
@@ -76,14 +76,14 @@ def throughput(attempts: Iterable[HistoryEntry], downloads: Iterable[Download]) 
 
     None where that was too short to tell. Attempts that ran side by side share their time.
     """
-    servers = {_server(download.request.url) for download in downloads}
+    servers = {host_of(download.request.url) for download in downloads}
     seconds = 0.0
     received = 0
     until = float("-inf")
     for begin, end, count in sorted(
         (e.started_at.timestamp(), e.started_at.timestamp() + _seconds(e), e.bytes)
         for e in attempts
-        if _seconds(e) > 0 and _server(e.url) in servers
+        if _seconds(e) > 0 and host_of(e.url) in servers
     ):
         seconds += max(end - max(begin, until), 0.0)
         until = max(end, until)
@@ -156,13 +156,6 @@ def file_row(
 def file_heading(width: int) -> Line:
     """Return the heading over the files."""
     return table(_COLUMNS, [], width)[0]
-
-
-def _server(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
 
 
 def _facts(of: Interrupted, rate: float | None) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The rows of the list: sorted places, some of them gathered under rows for their groups.
+"""The rows of the list: ids in order, some of them gathered under rows for their groups.
 
 A group stands where the first of its members stands, and its members below it, unless it is
 folded. Knows nothing of downloads: an id, where it sorts, and the name of its group.
@@ -7,7 +7,7 @@ folded. Knows nothing of downloads: an id, where it sorts, and the name of its g
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tui.ordering import Place
@@ -47,61 +47,66 @@ class _Index:
 
 
 class Rows:
-    """A sorted list of places with groups in it; finds rows by index and indexes by row.
+    """A sorted list of ids with groups in it; finds rows by index and indexes by row.
+
+    `place_of` tells where an id sorts; of one that is in, it has to tell the same until the id is
+    out. The places are not held: in a long list they would take more than all the rest of it.
 
     A row costs a bisection. After a change that moves rows, the next look costs one for each group
     too. Folding outlives everything, also the group.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, place_of: Callable[[str], Place]) -> None:
+        self._place_of = place_of
         self._folded: set[str] = set()
         self.fill((), {})
 
-    def fill(self, places: Iterable[Place], group_of: Mapping[str, str]) -> None:
-        """Replace everything by places that come sorted; `group_of` names the groups of some."""
-        # A group stands in the top level as the place of its first member.
-        self._top: list[Place] = [] if group_of else list(places)
-        self._groups: dict[str, list[Place]] = {}
+    def fill(self, ids: Iterable[str], group_of: Mapping[str, str]) -> None:
+        """Replace everything by ids that come sorted; `group_of` names the groups of some."""
+        # A group stands in the top level as its first member.
+        self._top: list[str] = [] if group_of else list(ids)
+        self._groups: dict[str, list[str]] = {}
         top, groups = self._top, self._groups
-        for place in places if group_of else ():
-            group = group_of.get(place[-1])
+        for id_ in ids if group_of else ():
+            group = group_of.get(id_)
             if group is None:
-                top.append(place)
+                top.append(id_)
             elif (members := groups.get(group)) is not None:
-                members.append(place)
+                members.append(id_)
             else:
-                groups[group] = [place]
-                top.append(place)
+                groups[group] = [id_]
+                top.append(id_)
         self._index: _Index | None = None
 
-    def add(self, place: Place, group: str | None) -> None:
-        """Put a place where it belongs."""
+    def add(self, id_: str, group: str | None) -> None:
+        """Put an id where it belongs."""
         if group is None:
-            insort(self._top, place)
+            self._insert(self._top, id_)
         elif (members := self._groups.get(group)) is None:
-            self._groups[group] = [place]
-            insort(self._top, place)
-        elif place < members[0]:
-            self._top_remove(members[0])
-            members.insert(0, place)
-            insort(self._top, place)
+            self._groups[group] = [id_]
+            self._insert(self._top, id_)
         else:
-            insort(members, place)
+            first = members[0]
+            self._insert(members, id_)
+            if members[0] != first:
+                self._delete(self._top, first)
+                self._insert(self._top, id_)
         self._index = None
 
-    def remove(self, place: Place, group: str | None) -> None:
-        """Take a place out that is in."""
+    def remove(self, id_: str, group: str | None) -> None:
+        """Take an id out that is in."""
         if group is None:
-            self._top_remove(place)
+            self._delete(self._top, id_)
         else:
             members = self._groups[group]
-            if is_first := members[0] == place:
-                self._top_remove(place)
-            del members[bisect_left(members, place)]
+            is_first = members[0] == id_
+            self._delete(members, id_)
+            if is_first:
+                self._delete(self._top, id_)
             if not members:
                 del self._groups[group]
             elif is_first:
-                insort(self._top, members[0])
+                self._insert(self._top, members[0])
         self._index = None
 
     def fold(self, group: str, *, folded: bool = True) -> None:
@@ -124,8 +129,8 @@ class Rows:
         """The names of the groups, in no order."""
         return self._groups.keys()
 
-    def members(self, group: str) -> Sequence[Place]:
-        """Return the places in a group, none where there is no such group."""
+    def members(self, group: str) -> Sequence[str]:
+        """Return the ids in a group, none where there is no such group."""
         return self._groups.get(group, ())
 
     def at(self, index: int) -> Row:
@@ -133,38 +138,49 @@ class Rows:
         counted = self._counted()
         number = bisect_right(counted.starts, index) - 1
         if number < 0:
-            return DownloadRow(self._top[index][-1])
+            return DownloadRow(self._top[index])
         group, below = counted.names[number], index - counted.starts[number]
         if below == 0:
             return GroupRow(group)
         shown = self._shown(group)
         if below <= len(shown):
-            return DownloadRow(shown[below - 1][-1])
-        return DownloadRow(self._top[index - counted.members_before[number + 1]][-1])
+            return DownloadRow(shown[below - 1])
+        return DownloadRow(self._top[index - counted.members_before[number + 1]])
 
     def index_at(self, spot: Spot) -> int:
         """Return the row of a spot, or the row that moved up into it."""
         top, group, member = spot
         members = self._groups.get(group, []) if group is not None else []
         if group is None or not members:
-            return self._row_of(bisect_left(self._top, top))
-        start = self._row_of(bisect_left(self._top, members[0]))
+            return self._row_of(self._find(self._top, top))
+        start = self._row_of(self._find(self._top, self._head(group)))
         shown = self._shown(group)
-        return start if member is None or not shown else start + 1 + bisect_left(shown, member)
+        return start if member is None or not shown else start + 1 + self._find(shown, member)
 
-    def spot(self, place: Place, group: str | None) -> Spot:
-        """Return the spot of a place that is in."""
-        return (place, None, None) if group is None else (self._groups[group][0], group, place)
+    def spot(self, id_: str, group: str | None) -> Spot:
+        """Return the spot of an id that is in."""
+        place = self._place_of(id_)
+        return (place, None, None) if group is None else (self._head(group), group, place)
 
     def group_spot(self, group: str) -> Spot:
         """Return the spot of a group's own row."""
-        return self._groups[group][0], group, None
+        return self._head(group), group, None
 
-    def _shown(self, group: str) -> list[Place]:
+    def _head(self, group: str) -> Place:
+        """Return the place of a group in the top level."""
+        return self._place_of(self._groups[group][0])
+
+    def _shown(self, group: str) -> list[str]:
         return [] if group in self._folded else self._groups[group]
 
-    def _top_remove(self, place: Place) -> None:
-        del self._top[bisect_left(self._top, place)]
+    def _find(self, ids: list[str], place: Place) -> int:
+        return bisect_left(ids, place, key=self._place_of)
+
+    def _insert(self, ids: list[str], id_: str) -> None:
+        insort(ids, id_, key=self._place_of)
+
+    def _delete(self, ids: list[str], id_: str) -> None:
+        del ids[self._find(ids, self._place_of(id_))]
 
     def _row_of(self, top_index: int) -> int:
         """Return the row of an index in the top level."""
@@ -174,7 +190,7 @@ class Rows:
     def _counted(self) -> _Index:
         if self._index is None:
             heads = sorted(
-                (bisect_left(self._top, members[0]), name) for name, members in self._groups.items()
+                (self._find(self._top, self._head(group)), group) for group in self._groups
             )
             before = [0]
             for _, name in heads:

@@ -78,11 +78,11 @@ class Selection:
 
     @property
     def targets(self) -> list[str]:
-        """What an action is for, in the order of the queue."""
+        """What an action is for and is not gone meanwhile, in the order of the queue."""
         wanted = self.aim
         if len(wanted) < 2:
-            return list(wanted)
-        return [id_ for _, id_ in self._store.places if id_ in wanted]
+            return [id_ for id_ in wanted if id_ in self._store]
+        return [id_ for id_ in self._store.ids if id_ in wanted]
 
     def is_marked(self, row: Row) -> bool:
         """Tell whether a download is marked, or all of a group that is shown."""

@@ -27,7 +27,7 @@ WORDS = {
     "screen.ascii": "draw with plain characters only",
     "screen.mouse": "take the mouse; false leaves it to the terminal",
     "screen.title": "say in the terminal's title what moves",
-    "screen.keys": 'keys of actions by their ids, such as pause = "F2"',
+    "screen.keys": 'keys of actions by their ids, such as toggle_pause = "F2"',
     "screen.finished": "how to call when all downloads have ended",
     "daemon.linger": "seconds that an idle daemon stays when nobody is there",
 }

@@ -39,6 +39,8 @@ class DownloadStore:
         """What the person ought to read now."""
         self.paused = False
         """Whether the queue as a whole is held."""
+        self.limit: int | None = None
+        """Bytes/s that all downloads together may have; None for no limit."""
         self._clear()
 
     def apply(self, event: Event) -> set[str]:
@@ -47,7 +49,7 @@ class DownloadStore:
             case Snapshot(downloads=downloads, progress=progress):
                 before = set(self._downloads)
                 self._clear()
-                self.notices, self.paused = event.notices, event.paused
+                self._take(event)
                 self._progress.update(progress)
                 with making_lasting():
                     self._put(downloads)
@@ -57,18 +59,29 @@ class DownloadStore:
                 return {download.id for download in downloads}
             case Removed(ids=ids):
                 return self._drop(ids)
-            case Noticed(notices=notices, paused=paused):
-                self.notices, self.paused = notices, paused
+            case Noticed():
+                self._take(event)
                 return set()
             case ProgressBatch(progress=progress):
                 return {id_ for id_, value in progress.items() if self._advance(id_, value)}
 
-    def stand_still(self) -> set[str]:
-        """Forget every rate, because nobody knows any more whether it is so; returns the ids."""
+    def stand_still(self, *, stopped: bool = False) -> set[str]:
+        """Forget every rate, because nobody knows any more whether it is so; returns the ids.
+
+        With `stopped` it is known that nothing runs: what did waits for its turn.
+        """
         moving = {id_: p for id_, p in self._progress.items() if p.rate or p.eta is not None}
         for id_, progress in moving.items():
             self._advance(id_, replace(progress, rate=None, eta=None, connections=0))
-        return set(moving)
+        if not stopped:
+            return set(moving)
+        waiting = tuple(
+            download.replace(status=Status.PENDING, phase=None, wait_reason=WaitReason.QUEUED)
+            for download in self._downloads.values()
+            if download.status is Status.ACTIVE
+        )
+        self._put(waiting)
+        return moving.keys() | {download.id for download in waiting}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -100,11 +113,11 @@ class DownloadStore:
 
     def id_at(self, index: int) -> str:
         """Return which download stands in a row."""
-        return self._rows[index][1]
+        return self._rows[index]
 
     @property
-    def places(self) -> Sequence[Place]:
-        """All rows' places in their order; only to be read, and only until the next event."""
+    def ids(self) -> Sequence[str]:
+        """All downloads, row by row; only to be read, and only until the next event."""
         return self._rows
 
     def place_of(self, id_: str) -> Place:
@@ -113,7 +126,7 @@ class DownloadStore:
 
     def index_at(self, place: Place) -> int:
         """Return the row of a place, or the row that moved up into it."""
-        return bisect_left(self._rows, place)
+        return bisect_left(self._rows, place, key=self.place_of)
 
     @property
     def is_counting_down(self) -> bool:
@@ -130,17 +143,21 @@ class DownloadStore:
     def interrupted(self) -> list[str]:
         """The downloads that wait for somebody to decide on them, in the order of the rows."""
         members = self._interrupted
-        return [id_ for _, id_ in self._rows if id_ in members] if members else []
+        return [id_ for id_ in self._rows if id_ in members] if members else []
 
     @property
     def totals(self) -> Totals:
         """The sums; costs a step per active download."""
         return self._tally.totals(self.progress)
 
+    def _take(self, event: Snapshot | Noticed) -> None:
+        self.notices, self.paused, self.limit = event.notices, event.paused, event.limit
+
     def _clear(self) -> None:
         self._downloads: dict[str, Download] = {}
         self._progress: dict[str, Progress] = {}
-        self._rows: list[Place] = []
+        # Their places are not held: a bisection asks for a few of them.
+        self._rows: list[str] = []
         self._reasons: Counter[WaitReason | None] = Counter()
         self._interrupted: set[str] = set()
         self._tally = Tally()
@@ -149,24 +166,24 @@ class DownloadStore:
         """Insert or replace downloads, and keep the rows in order."""
         bulk = len(downloads) > _BULK
         for download in downloads:
-            old = self._downloads.get(download.id)
+            id_, old = download.id, self._downloads.get(download.id)
+            moves = not bulk and (old is None or old.sort_key != download.sort_key)
             if old is not None:
                 self._count(old, -1)
-            self._downloads[download.id] = download
+                if moves:
+                    del self._rows[self.index_at(self.place_of(id_))]
+            self._downloads[id_] = download
             self._count(download, 1)
-            if bulk or (old is not None and old.sort_key == download.sort_key):
-                continue
-            if old is not None:
-                del self._rows[self.index_at((old.sort_key, old.id))]
-            insort(self._rows, (download.sort_key, download.id))
+            if moves:
+                insort(self._rows, id_, key=self.place_of)
         if bulk:
-            self._rows = sorted((d.sort_key, d.id) for d in self._downloads.values())
+            self._rows = sorted(self._downloads, key=self.place_of)
 
     def _drop(self, ids: tuple[str, ...]) -> set[str]:
         known = {id_ for id_ in ids if id_ in self._downloads}
         bulk = len(known) > _BULK
         if bulk:
-            self._rows = [row for row in self._rows if row[1] not in known]
+            self._rows = [id_ for id_ in self._rows if id_ not in known]
         for id_ in known:
             if not bulk:
                 del self._rows[self.index_at(self.place_of(id_))]

@@ -62,7 +62,7 @@ class TableLines:
         else:
             cells = row(
                 slots,
-                self._store.download(at.id),
+                self._view.download(at.id),
                 self._store.progress(at.id),
                 self._now(),
                 indent=INDENT if self._view.group_of(at) is not None else 0,

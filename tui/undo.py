@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from core.domain.models import Download
-from core.domain.service import MoveTo
+from core.domain.service import MOST_REMOVED, MoveTo
 
 MOST = 50
 """How many changes are remembered."""
@@ -48,6 +48,8 @@ class Undo:
 
     what: str
     steps: tuple[Step, ...]
+    lost: int = 0
+    """How many of the downloads nobody remembers."""
 
     def steps_for(self, present: Container[str]) -> list[Step]:
         """Return the steps without the downloads that somebody else has removed since."""
@@ -84,8 +86,9 @@ def _only(steps: Iterable[Step], test: Callable[[str, Step], bool]) -> list[Step
 
 
 def of_removal(ids: Sequence[str]) -> Undo:
-    """Return what brings removed downloads back."""
-    return Undo(f"the removal of {_count(ids)}", (Restore(tuple(ids)),))
+    """Return what brings removed downloads back, the latest of them where they are too many."""
+    kept = tuple(ids[-MOST_REMOVED:])
+    return Undo(f"the removal of {_count(ids)}", (Restore(kept),), lost=len(ids) - len(kept))
 
 
 def of_move(queue: Iterable[Download], moved: Set[str]) -> Undo:

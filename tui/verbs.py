@@ -9,20 +9,23 @@ from __future__ import annotations
 import argparse
 import difflib
 import shlex
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
-from core.domain.errors import UsageError
-from core.domain.history import HistoryQuery
-from core.domain.models import Download, Status
+from core.domain.errors import DaemonError, UsageError
 from core.domain.service import DownloadService, Outcome
 from core.domain.upkeep import LeftoverKind
 from tui import format as fmt
-from tui.cli import limits, listing, queue
+from tui.cli import history, limits, listing, queue
 from tui.cli.commands import COMMANDS
 from tui.cli.requests import from_arguments
 from tui.cli.wording import counted
+from tui.filter import quote
+from tui.removal import deleted_note
+from tui.stage import Stage
+from tui.undo import Undo, of_move, of_priority
+from tui.verdicts import summary
 
 _SHELL = {
     "get": "downloads in the foreground of a shell; here `add` queues",
@@ -30,63 +33,11 @@ _SHELL = {
     "export": "is for a shell: `winch export FILE`",
     "import": "is for a shell: `winch import FILE`",
     "doctor": "is for a shell: `winch doctor`",
-    "daemon": "is for a shell: this screen hangs on the daemon",
     "demo": "is for a shell: it is a winch of its own",
     "config": "is for a shell; here , shows the settings",
 }
 """Why some commands are none here."""
 VERBS = (*(name for name in COMMANDS if name not in _SHELL), "quit")
-
-
-class Stage(Protocol):
-    """What verbs need of the screen that they are typed on."""
-
-    @property
-    def service(self) -> DownloadService:
-        """Who does the work; raises DaemonError where it is out of reach."""
-        ...
-
-    @property
-    def directory(self) -> str:
-        """Where files go when nothing else is said."""
-        ...
-
-    @property
-    def targets(self) -> Sequence[str]:
-        """The downloads that are chosen."""
-        ...
-
-    def show_list(self, text: str, sort: str, *, is_reversed: bool) -> None:
-        """Show what a filter admits, sorted; raises UsageError for what is no filter or key."""
-        ...
-
-    def open_history(self, query: HistoryQuery) -> None:
-        """Show what was tried."""
-        ...
-
-    def open_statistics(self, days: int) -> None:
-        """Show the figures of some days."""
-        ...
-
-    def remove(self, ids: Sequence[str], *, files: bool) -> None:
-        """Take downloads off the list; without their files that can be undone."""
-        ...
-
-    async def confirm(self, title: str, question: str, note: str) -> bool:
-        """Ask a person whether something that cannot be undone is to be done."""
-        ...
-
-    def later(self, work: Coroutine[Any, Any, object]) -> None:
-        """Do what takes longer than somebody waits."""
-        ...
-
-    def tell(self, text: str, *, wrong: bool = False) -> None:
-        """Say something in passing."""
-        ...
-
-    def leave(self) -> None:
-        """Close the screen."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +135,25 @@ def _parser(verb: str) -> _Parser:
 
 
 def _choose(args: argparse.Namespace, stage: Stage) -> None:
-    """Let what is chosen on the screen stand for ids that were not named; raises UsageError."""
+    """Let what is chosen on the screen stand for ids that were not named; raises UsageError.
+
+    What a filter admits can be named too, by `key:value`.
+    """
+    if terms := [word for word in args.ids if ":" in word]:
+        matching = stage.matching(" ".join(map(_term, terms)))
+        if not matching:
+            raise UsageError(f"nothing matches {' '.join(terms)}")
+        args.ids = [*(word for word in args.ids if ":" not in word), *matching]
     if not args.ids and not getattr(args, "all", False):
         args.ids = list(stage.targets)
     if not args.ids and not getattr(args, "all", False):
         raise UsageError("no download is chosen", hint="name ids, or mark some")
+
+
+def _term(word: str) -> str:
+    """Return a term of a filter as it was before the quotes around its value were taken away."""
+    key, _, value = word.partition(":")
+    return f"{key}:{quote(value)}" if " " in value else word
 
 
 def _changing(
@@ -202,13 +167,29 @@ def _changing(
             return ""
         _choose(args, stage)
         participle, ask = change(args)
+        undo = _undo_of(change, args, stage)
         outcome: Outcome = await ask(stage.service)
+        if undo is not None:
+            stage.remember(undo)
         _tell_refused(outcome, stage)
+        for note in outcome.notes:
+            stage.tell(note)
         if outcome.changed or not outcome.refused:
             stage.tell(f"{participle} {counted(len(outcome.changed))}")
         return ""
 
     return carry_out
+
+
+def _undo_of(change: object, args: argparse.Namespace, stage: Stage) -> Undo | None:
+    """Return what takes a change back that is about to be made, None where nothing does."""
+    is_move = change is queue.moving
+    if not is_move and (change is not queue.changing or args.priority is None):
+        return None
+    downloads, named = stage.queue, set(args.ids)
+    begun = tuple(named.difference(download.id for download in downloads))
+    chosen = [d for d in downloads if d.id in named or d.id.startswith(begun)]
+    return of_move(downloads, {d.id for d in chosen}) if is_move else of_priority(chosen)
 
 
 def _tell_refused(outcome: Outcome, stage: Stage) -> None:
@@ -253,30 +234,22 @@ async def _rm(args: argparse.Namespace, stage: Stage) -> str:
     if not chosen:
         raise UsageError("there is nothing to remove")
     if args.files and not args.yes:
-        paths = "\n".join(map(_path, chosen[:8]))
-        more = f"\nand {len(chosen) - 8} more" if len(chosen) > 8 else ""
         question = f"Remove {counted(len(chosen))} and delete the data?"
-        if not await stage.confirm("Delete", question, f"{paths}{more}"):
+        if not await stage.confirm("Delete", question, deleted_note(chosen)):
             return ""
     stage.remove([download.id for download in chosen], files=args.files)
     return ""
 
 
-def _path(download: Download) -> str:
-    is_done = download.status is Status.COMPLETED
-    return fmt.clean(download.path if is_done else download.part_path)
-
-
 async def _verify(args: argparse.Namespace, stage: Stage) -> str:
     _choose(args, stage)
     service = stage.service
-    ids = [(await service.find(id_)).download.id for id_ in args.ids]
+    found = [(await service.find(id_)).download for id_ in args.ids]
+    names = {download.id: download.name for download in found}
 
     async def verify() -> None:
-        outcome = await service.verify(ids)
-        _tell_refused(outcome, stage)
-        for download in outcome.changed:
-            stage.tell(f"{download.name}: {download.resume_verdict}")
+        for verdict in summary(await service.verify(list(names)), names):
+            stage.tell(verdict.text, wrong=verdict.is_wrong)
 
     stage.later(verify())
     return ""
@@ -295,7 +268,7 @@ async def _history(args: argparse.Namespace, stage: Stage) -> str:
             if args.yes or await stage.confirm("History", question, "The files stay."):
                 stage.tell(f"forgot {await stage.service.clear_history():,} attempts")
             return ""
-    stage.open_history(HistoryQuery(text=" ".join(args.words), failed=args.failed))
+    stage.open_history(history.query_of(args, " ".join(args.words), limit=args.limit or None))
     return ""
 
 
@@ -315,13 +288,26 @@ async def _clean(args: argparse.Namespace, stage: Stage) -> str:
     if args.dry_run:
         return "\n".join(["These would go:", *names])
     if not args.yes and any(item.kind is LeftoverKind.PART_FILE for item in found.removed):
-        more = f"\nand {len(names) - 8} more" if len(names) > 8 else ""
-        question = f"Remove {len(names)} files that belong to no download?"
+        more = f"\nand {len(names) - 8:,} more" if len(names) > 8 else ""
+        question = f"Remove {len(names):,} files that belong to no download?"
         if not await stage.confirm("Clean", question, "\n".join(names[:8]) + more):
             return ""
     removed = (await service.clean(dry_run=False)).removed
     total = sum(item.size for item in removed)
-    stage.tell(f"removed {len(removed)} files, {fmt.size(total)}")
+    stage.tell(f"removed {len(removed):,} files, {fmt.size(total)}")
+    return ""
+
+
+async def _daemon(args: argparse.Namespace, stage: Stage) -> str:
+    if args.action != "start":
+        what = f"`daemon {args.action}` is for a shell: this screen hangs on the daemon"
+        raise UsageError(what, hint="here there is `daemon start`")
+    try:
+        status = await stage.service.status()
+    except DaemonError:
+        stage.reconnect()
+    else:
+        stage.tell(f"the daemon runs, process {status.pid}")
     return ""
 
 
@@ -346,5 +332,6 @@ _DOING: dict[str, Callable[[argparse.Namespace, Stage], Awaitable[str]]] = {
     "history": _history,
     "stats": _stats,
     "clean": _clean,
+    "daemon": _daemon,
     "quit": _quit,
 }

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Set
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from core.domain.bulk import not_collecting
 from core.domain.models import Download, Progress, Status
@@ -29,9 +30,6 @@ CALM = 3.0
 """Seconds between two moves of rows that follow from progress alone."""
 RECHECK = 30.0
 """Seconds between two looks at all rows for a filter by age."""
-
-# Where a download stands in the order, and in which group.
-_Position = tuple[Place, str | None]
 
 _NOTHING = Progress()
 # Above this many changes at once, one pass over everything is cheaper than a step for each.
@@ -66,6 +64,13 @@ _STATUSES: Mapping[Tab, frozenset[Status]] = MappingProxyType(
 )
 
 
+class _Position(NamedTuple):
+    """Where a download stands in the order, and in which group."""
+
+    place: Place
+    group: str | None
+
+
 class View:
     """The rows of the table over a store: a tab, a filter and an order, with groups.
 
@@ -86,7 +91,7 @@ class View:
         """Read only, like filter and order; `show` changes them."""
         self.filter: Filter = filters.parse("")
         self.order = Order()
-        self._rows = Rows()
+        self._rows = Rows(self._place)
         # What progressed since rows were last moved because of it.
         self._late: set[str] = set()
         self._settled = self._checked = monotonic()
@@ -152,6 +157,10 @@ class View:
         """Return what stands in a row."""
         return self._rows.at(index)
 
+    def download(self, id_: str) -> Download:
+        """Return a download that is shown as it was at the last update, or is gone since then."""
+        return self._seen[id_]
+
     def __contains__(self, row: object) -> bool:
         """Tell whether a row is shown; members of a folded group are, by its row."""
         match row:
@@ -170,7 +179,7 @@ class View:
         if isinstance(row, GroupRow):
             return self._rows.group_spot(row.name)
         download = self._seen[row.id]
-        return self._rows.spot(self._place(download), _group(download))
+        return self._rows.spot(row.id, _group(download))
 
     def index_at(self, spot: Spot) -> int:
         """Return the index of a spot's row, or of the row that moved up into it."""
@@ -202,7 +211,7 @@ class View:
 
     def members(self, group: str) -> list[str]:
         """Return the downloads of a group that are shown, in their order."""
-        return [place[-1] for place in self._rows.members(group)]
+        return list(self._rows.members(group))
 
     @property
     def ids(self) -> list[str]:
@@ -238,11 +247,11 @@ class View:
     def _arrange(self) -> None:
         """Put what is seen in order; the store still holds all of it."""
         seen, statuses = self._seen, self.tab.statuses
-        places = self._store.places
-        if len(seen) < len(places):
-            places = [place for place in places if place[1] in seen]
+        ids = self._store.ids
+        if len(seen) < len(ids):
+            ids = [id_ for id_ in ids if id_ in seen]
         if self.tab is not Tab.ALL:
-            places = [place for place in places if seen[place[1]].status in statuses]
+            ids = [id_ for id_ in ids if seen[id_].status in statuses]
         self._settled = self._monotonic()
         self._late.clear()
         # As far as the downloads were when they were placed, where places depend on it.
@@ -250,7 +259,7 @@ class View:
         if self.order.is_live:
             known = self._store.known_progress.items()
             self._placed = {id_: progress for id_, progress in known if id_ in seen}
-        self._rows.fill(self.order.arrange(places, seen, self._placed), self._group_of)
+        self._rows.fill(self.order.arrange(ids, seen, self._placed), self._group_of)
         # The sums of the groups that were asked for, and how far their members were then.
         self._tallies: dict[str, Tally] = {}
         self._summed: dict[str, Progress] = {}
@@ -263,52 +272,53 @@ class View:
                 self._advance(new)
             return False
         progress = self._store.progress(id_)
-        was = is_ = None
+        if new is not None and not self.filter.matches(new, progress, now):
+            new = None
+        was = self._position(old, self._placed.get(id_, _NOTHING))
+        is_ = self._position(new, progress)
+        # The rows find it by what is held of it: it leaves them before that is dropped.
+        if was is not None and was != is_:
+            self._rows.remove(id_, was.group)
         if old is not None:
-            was = self._drop(old)
-        if new is not None and self.filter.matches(new, progress, now):
-            is_ = self._hold(new, progress)
-        if was == is_:
-            return False
-        if was is not None:
-            self._rows.remove(*was)
-        if is_ is not None:
-            self._rows.add(*is_)
-        return True
+            self._drop(old)
+        if new is not None:
+            self._hold(new, progress)
+        if is_ is not None and was != is_:
+            self._rows.add(id_, is_.group)
+        return was != is_
 
-    def _drop(self, download: Download) -> _Position | None:
-        """Forget a download and return where it stands, None in another tab."""
-        position = self._position(download)
+    def _drop(self, download: Download) -> None:
+        """Forget a download."""
         del self._seen[download.id]
         self._placed.pop(download.id, None)
         self._counts[download.status] -= 1
         tally = self._tallies.get(self._group_of.pop(download.id, ""))
-        if tally is not None and position is not None:
+        if tally is not None and self._is_in_tab(download):
             tally.add(download, self._summed.pop(download.id), -1)
-        return position
 
-    def _hold(self, download: Download, progress: Progress) -> _Position | None:
-        """Remember a download and return where it is to stand, None in another tab."""
+    def _hold(self, download: Download, progress: Progress) -> None:
+        """Remember a download as it is placed."""
         self._seen[download.id] = download
         if self.order.is_live:
             self._placed[download.id] = progress
         self._counts[download.status] += 1
-        position = self._position(download)
         if group := download.request.group:
             self._group_of[download.id] = group
-            if position is not None and group in self._tallies:
+            if group in self._tallies and self._is_in_tab(download):
                 self._sum(download, self._tallies[group])
-        return position
 
-    def _position(self, download: Download) -> _Position | None:
-        return (self._place(download), _group(download)) if self._is_in_tab(download) else None
+    def _position(self, download: Download | None, progress: Progress) -> _Position | None:
+        """Return where a download is to stand; None for one that is not shown."""
+        if download is None or not self._is_in_tab(download):
+            return None
+        return _Position(self.order.place(download, progress), _group(download))
 
     def _is_in_tab(self, download: Download) -> bool:
         return download.status in self.tab.statuses
 
-    def _place(self, download: Download) -> Place:
+    def _place(self, id_: str) -> Place:
         """Return where a download stands, as far as it was when it was placed."""
-        return self.order.place(download, self._placed.get(download.id, _NOTHING))
+        return self.order.place(self._seen[id_], self._placed.get(id_, _NOTHING))
 
     def _sum(self, download: Download, tally: Tally) -> None:
         """Count a member into the sums of its group."""

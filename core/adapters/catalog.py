@@ -14,7 +14,7 @@ from core.adapters.document import Document
 from core.adapters.generations import Format, Tables
 from core.domain.bulk import making_lasting
 from core.domain.errors import StateError
-from core.domain.models import Download
+from core.domain.models import DownloadRecord
 from core.domain.service import LimitChanges
 
 _DOWNLOADS = "downloads"
@@ -32,7 +32,7 @@ class LoadResult:
     may lack downloads, and nothing that looks orphaned may be removed.
     """
 
-    downloads: list[Download]
+    downloads: list[DownloadRecord]
     limits: LimitChanges = field(default_factory=LimitChanges)
     paused: bool = False
     saved_at: datetime | None = None
@@ -50,13 +50,13 @@ class _Queue(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    downloads: list[Download]
+    downloads: list[DownloadRecord]
     queue: _Queue
 
 
 def _decode(tables: Tables) -> _Content:
     # One by one: a call for all of them would keep every other thread waiting for its whole time.
-    decoder = msgspec.json.Decoder(Download)
+    decoder = msgspec.json.Decoder(DownloadRecord)
     with making_lasting():
         downloads = [decoder.decode(encoded) for encoded in tables[_DOWNLOADS].values()]
     queue = tables[_QUEUE].get(_ONLY, msgspec.Raw(b"{}"))
@@ -108,7 +108,7 @@ class Catalog:
             verified=loaded.verified,
         )
 
-    def put(self, download: Download) -> None:
+    def put(self, download: DownloadRecord) -> None:
         """Add or replace a record; it is encoded now and saved within the debounce time.
 
         Raises StateError for a record that JSON cannot hold (a lone surrogate in a path).

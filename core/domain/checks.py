@@ -20,7 +20,7 @@ OWN_HEADERS = frozenset(
 
 _SHOWN = 200
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f]")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 
@@ -39,7 +39,7 @@ def check_url(url: str) -> None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise UsageError(f"'{_shown(url)}' is not a URL", hint="check its host and port") from None
-    if not parts.scheme or "://" not in url:
+    if not parts.scheme or ("://" not in url and parts.scheme != "magnet"):
         raise UsageError(
             f"'{_shown(url)}' is not a URL", hint="write it in full: https://host/path"
         )

@@ -1,5 +1,7 @@
 """What a service tells its subscribers.
 
+Downloads come as they stand, without their timelines: those are told by `find` and `inspect`.
+
 Nothing durable rides on events: one that is missed is made good by the next Snapshot. `revision`
 grows with every event, so that a subscriber can see that it missed none.
 """
@@ -16,7 +18,8 @@ from core.domain.models import Download, Progress
 class Snapshot:
     """Everything there is: the first event of a subscription, and the remedy for falling behind.
 
-    `paused` tells that the queue as a whole is held.
+    `paused` tells that the queue as a whole is held, `limit` the bytes/s that all downloads
+    may have together (None: no limit).
     """
 
     revision: int
@@ -24,15 +27,20 @@ class Snapshot:
     progress: Mapping[str, Progress]
     notices: tuple[str, ...] = ()
     paused: bool = False
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noticed:
-    """What the person ought to read now, all of it; empty once there is nothing any more."""
+    """What is so of the whole has changed: the notices, whether the queue is held, the limit.
+
+    All of it comes each time, as in a Snapshot.
+    """
 
     revision: int
     notices: tuple[str, ...]
     paused: bool = False
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,7 +176,8 @@ class Statistics:
 
     Trends compare them with as many days before those. `success_rate` is completed / (completed +
     failed); a retry is not a failure, it is counted in `retried`. `hours` are bytes by the local
-    hour of the day in which an attempt ended, 24 of them; `recent` are the newest attempts.
+    hour of the day in which an attempt ended, 24 of them; `recent` are the newest attempts that
+    no other followed by itself.
     """
 
     days: int

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from core.domain.models import Segment
+from core.domain.models import Segment, TimelineEntry
 
 
 class ConnectionState(StrEnum):
@@ -141,7 +141,8 @@ class Inspection:
 
     `done` is what is on disk and `claimed` what is being fetched, from the next byte on; what is in
     neither, nobody fetches yet. `answer` is the last one that a server gave, None where nobody
-    remembers it. `slowness` is None where nothing holds the download up.
+    remembers it. `slowness` is None where nothing holds the download up. `timeline` is what has
+    happened to it, the latest last.
     """
 
     id: str
@@ -152,3 +153,4 @@ class Inspection:
     connections: tuple[Connection, ...] = ()
     answer: Answer | None = None
     slowness: Slowness | None = None
+    timeline: tuple[TimelineEntry, ...] = ()

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from core.domain.errors import ErrorInfo, UsageError
 
@@ -70,6 +72,7 @@ STUCK = frozenset({WaitReason.NO_NETWORK, WaitReason.DISK_LOW, WaitReason.IN_USE
 TELLING = STUCK | {WaitReason.RETRY}
 """Reasons that tell of something wrong, unlike a turn that has not come."""
 
+_NO_HEADERS: Mapping[str, str] = {}
 _DIGEST_LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128, "blake2b": 128}
 
 
@@ -130,6 +133,12 @@ class DownloadRequest:
     group: str | None = None
     paused: bool = False
     restart: bool = True
+
+    def __post_init__(self) -> None:
+        """Hold once what very many requests have in common."""
+        object.__setattr__(self, "directory", sys.intern(self.directory))
+        if not self.headers:
+            object.__setattr__(self, "headers", _NO_HEADERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +244,7 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """One file on its way, as it is stored and as it is shown.
+    """One file on its way, as it stands.
 
     `order` sorts the queue (small first within a priority) and is sparse, so that a move rewrites
     one record. `interrupted` is set from a start that found it unfinished until it goes on, or
@@ -261,7 +270,6 @@ class Download:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     interrupted: Interruption | None = None
-    timeline: tuple[TimelineEntry, ...] = ()
 
     @property
     def path(self) -> str:
@@ -278,15 +286,25 @@ class Download:
         """Higher priority first, then the queue's order."""
         return (-self.request.priority, self.order)
 
-    def replace(self, **changes: object) -> Download:
+    def replace(self, **changes: object) -> Self:
         """Return this download with some fields replaced."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadRecord(Download):
+    """A download with its past: what is stored, and what a service answers with.
+
+    Its events do without: whoever follows a long list would hold little but the past.
+    """
+
+    timeline: tuple[TimelineEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadView:
     """A download together with its progress and its place in the queue (1 is first)."""
 
-    download: Download
+    download: DownloadRecord
     progress: Progress
     position: int

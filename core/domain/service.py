@@ -17,9 +17,11 @@ from core.domain.errors import ErrorInfo
 from core.domain.events import Event
 from core.domain.history import History, HistoryQuery, Statistics
 from core.domain.inspection import Inspection
-from core.domain.models import Download, DownloadRequest, DownloadView
+from core.domain.models import DownloadRecord, DownloadRequest, DownloadView
 from core.domain.upkeep import Checkup, Cleanup
 
+MOST_REMOVED = 1000
+"""Removed downloads that can be brought back, the latest."""
 MOST_LOG_LINES = 2000
 """Lines of the log that one request can have."""
 
@@ -43,17 +45,21 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What an action on several downloads did: those it changed and those that refused."""
+    """What an action on several downloads did: those it changed and those that refused.
 
-    changed: tuple[Download, ...] = ()
+    `notes` are sentences on what it costs that nobody may have expected.
+    """
+
+    changed: tuple[DownloadRecord, ...] = ()
     refused: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
     """What a removal took away: the records, and the files where that was asked for."""
 
-    removed: tuple[Download, ...] = ()
+    removed: tuple[DownloadRecord, ...] = ()
     deleted_files: tuple[str, ...] = ()
     kept_files: tuple[str, ...] = ()
 
@@ -155,7 +161,7 @@ class DownloadService(Protocol):
 
     async def add(
         self, requests: Sequence[DownloadRequest], *, only_new: bool = False
-    ) -> list[Download]:
+    ) -> list[DownloadRecord]:
         """Queue downloads and return them once they are on disk.
 
         The same URL to the same directory (and name, if given), unfinished, is one download: asking
@@ -182,7 +188,7 @@ class DownloadService(Protocol):
         ...
 
     async def pause(self, ids: Sequence[str] | None) -> Outcome:
-        """Stop downloads and keep what they have."""
+        """Stop downloads and keep what they have, as far as their servers can continue a file."""
         ...
 
     async def resume(self, ids: Sequence[str] | None) -> Outcome:
@@ -218,9 +224,8 @@ class DownloadService(Protocol):
     async def restore(self, ids: Sequence[str]) -> Outcome:
         """Bring removed downloads back to where they were in the list, with what they had.
 
-        Those that ran wait for their turn; the others are as they were. The last thousand are
-        remembered while the service lives; one whose files were deleted refuses. Raises
-        UnknownIdError for one that is not remembered, before anything has changed.
+        Those that ran wait for their turn; the others are as they were. The last `MOST_REMOVED` are
+        remembered while the service lives; another refuses, and one whose files were deleted.
         """
         ...
 
@@ -232,8 +237,9 @@ class DownloadService(Protocol):
         """Start downloads at once, before all others and whatever limit they wait for.
 
         Those that were paused, failed or given up go on too. Where more would run than may be
-        active, the last of the running ones make room and wait again. Raises NotAllowedError while
-        the queue is held, before anything has changed.
+        active, the last of the running ones make room and wait again, but for those that would lose
+        what they have: these run on. Raises NotAllowedError while the queue is held, before
+        anything has changed.
         """
         ...
 

@@ -65,6 +65,14 @@ def parse_duration(text: str) -> float:
     return float(match[1]) * _SECONDS[match[2].lower()]
 
 
+def rough_size(count: float) -> str:
+    """Return bytes as a person would put them in a sentence: `900 B`, `1.5 MiB`, `240 GiB`."""
+    for unit, size in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= size:
+            return f"{count / size:.{0 if count >= 100 * size else 1}f} {unit}"
+    return f"{count:.0f} B"
+
+
 def rough_duration(seconds: float) -> str:
     """Return seconds as a person would put them in a sentence: `40 s`, `12 min`, `5 h`, `3 d`."""
     for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from core.adapters.resume_data import ResumeStore
 from core.domain.errors import NotAllowedError, WinchError
 from core.domain.lifecycle import Action, allowed_actions, is_already
-from core.domain.models import Download, Status, Validator
+from core.domain.models import Download, DownloadRecord, Status, Validator
 from core.domain.redact import redact_url
 from core.domain.service import Outcome, Refusal
 from core.engine.ledger import Ledger
 from core.engine.recovery import forget
 from core.engine.runner import Runner
+from core.engine.transfer import ANEW
 from core.policy.filename import suggest
 from core.policy.requests import with_url
 
@@ -39,7 +40,7 @@ class Actions:
 
     def chosen(
         self, action: Action, ids: Sequence[str] | None, meant: Status | None = None
-    ) -> list[Download]:
+    ) -> list[DownloadRecord]:
         """Return those that are named, or all that admit an action (and are in the state meant).
 
         Raises UnknownIdError, AmbiguousIdError.
@@ -52,21 +53,23 @@ class Actions:
             if action in allowed_actions(download.status) and meant in (None, download.status)
         ]
 
-    async def take(self, action: Action, chosen: Sequence[Download]) -> Outcome:
+    async def take(self, action: Action, chosen: Sequence[DownloadRecord]) -> Outcome:
         """Take a step of each that admits it."""
+        anew = {d.id for d in chosen if self._runner.begins_anew(d.id)}
         if action in (Action.PAUSE, Action.CANCEL):
             await self._runner.halt(d.id for d in chosen)
-        changed: list[Download] = []
+        changed: list[DownloadRecord] = []
         refused: list[Refusal] = []
         for download in [self._queue[d.id] for d in chosen if d.id in self._queue]:
             try:
-                changed.append(self._take(action, download))
+                changed.append(self._take(action, download, loses=download.id in anew))
             except NotAllowedError as error:
                 refused.append(Refusal(id=download.id, error=error.info()))
         await self._ledger.flush()
-        return Outcome(changed=tuple(changed), refused=tuple(refused))
+        notes = _notes([d for d in changed if d.id in anew])
+        return Outcome(changed=tuple(changed), refused=tuple(refused), notes=notes)
 
-    async def start_now(self, chosen: Sequence[Download]) -> Outcome:
+    async def start_now(self, chosen: Sequence[DownloadRecord]) -> Outcome:
         """Start downloads beyond every limit; see `DownloadService.start_now`."""
         if self._runner.is_held:
             raise NotAllowedError(
@@ -83,12 +86,12 @@ class Actions:
                 refused.append(Refusal(id=download.id, error=error.info()))
         return Outcome(changed=tuple(changed), refused=tuple(refused))
 
-    async def start_fresh(self, chosen: Sequence[Download]) -> Outcome:
+    async def start_fresh(self, chosen: Sequence[DownloadRecord]) -> Outcome:
         """Forget what unfinished downloads have; see `DownloadService.start_fresh`."""
         # None of them may start while its bytes go.
         self._runner.forget(d.id for d in chosen)
         await self._runner.halt(d.id for d in chosen)
-        changed: list[Download] = []
+        changed: list[DownloadRecord] = []
         refused: list[Refusal] = []
         for id_ in [d.id for d in chosen]:
             try:
@@ -101,7 +104,7 @@ class Actions:
         await self._ledger.flush()
         return Outcome(changed=tuple(changed), refused=tuple(refused))
 
-    async def replace_url(self, found: Download, url: str) -> Outcome:
+    async def replace_url(self, found: DownloadRecord, url: str) -> Outcome:
         """Have an unfinished download fetched from elsewhere; see `DownloadService.replace_url`."""
         with_url(found.request, url)
         # It may not start, nor save what it knows of the old address, while the address changes.
@@ -118,7 +121,7 @@ class Actions:
         await self._ledger.flush()
         return outcome
 
-    async def _send_elsewhere(self, id_: str, url: str) -> Download:
+    async def _send_elsewhere(self, id_: str, url: str) -> DownloadRecord:
         """Give a halted download another URL; raises NotAllowedError, StateError."""
         (download,) = self._queue.resolve([id_])
         if download.status is Status.COMPLETED:
@@ -142,11 +145,12 @@ class Actions:
             return self._ledger.update(self._queue[id_], request=request, name=name)
         return self._go_on(id_, text, request=request, name=name, retry_count=0)
 
-    def _take(self, action: Action, download: Download) -> Download:
+    def _take(self, action: Action, download: DownloadRecord, *, loses: bool) -> DownloadRecord:
         """Take a step that a person asked for; raises NotAllowedError."""
         if is_already(download.status, action):
             return download
-        stepped = self._ledger.step(download, action, _DONE[action])
+        text = f"{_DONE[action]}; {ANEW}" if loses else _DONE[action]
+        stepped = self._ledger.step(download, action, text)
         self._runner.forget([download.id])
         self._runner.enqueue(stepped)
         return self._queue[download.id]
@@ -162,7 +166,7 @@ class Actions:
         await forget(download, self._resume_data)
         self._ledger.settle(id_, 0)
 
-    def _go_on(self, id_: str, text: str, **fields: object) -> Download:
+    def _go_on(self, id_: str, text: str, **fields: object) -> DownloadRecord:
         """Let a halted download wait for its turn, whatever state it is in."""
         (download,) = self._queue.resolve([id_])
         action = next(a for a in _ONWARD if a in allowed_actions(download.status))
@@ -170,3 +174,9 @@ class Actions:
         self._runner.forget([id_])
         self._runner.enqueue(stepped)
         return self._queue[id_]
+
+
+def _notes(anew: Sequence[Download]) -> tuple[str, ...]:
+    if len(anew) > 1:
+        return (f"{len(anew)} downloads begin anew: their servers cannot continue a file",)
+    return tuple(f"{download.name}: {ANEW}" for download in anew)

@@ -20,7 +20,7 @@ from core.domain.errors import (
     StoppedError,
     WinchError,
 )
-from core.domain.models import Checksum, Download, Progress, Status
+from core.domain.models import Checksum, DownloadRecord, Progress, Status
 from core.domain.service import Outcome, Refusal
 from core.engine.ledger import Ledger
 from core.engine.queue import SHORT
@@ -61,9 +61,9 @@ class Auditor:
         async with self._one_at_a_time:
             return
 
-    async def verify(self, chosen: Sequence[Download]) -> Outcome:
+    async def verify(self, chosen: Sequence[DownloadRecord]) -> Outcome:
         """Verify finished files; see `DownloadService.verify`."""
-        changed: list[Download] = []
+        changed: list[DownloadRecord] = []
         refused: list[Refusal] = []
         self._waiting += 1
         self._runner.on_work_change()
@@ -82,7 +82,7 @@ class Auditor:
             self._runner.on_work_change()
         return Outcome(changed=tuple(changed), refused=tuple(refused))
 
-    async def _verify(self, id_: str) -> Download:
+    async def _verify(self, id_: str) -> DownloadRecord:
         """Verify one file and write down what came of it; raises what is wrong with it."""
         (download,) = self._ledger.queue.resolve([id_])
         if download.status is not Status.COMPLETED:
@@ -98,14 +98,14 @@ class Auditor:
             raise
         return self._write_down(id_, f"verified again: {verdict}", None)
 
-    def _write_down(self, id_: str, verdict: str, error: WinchError | None) -> Download:
+    def _write_down(self, id_: str, verdict: str, error: WinchError | None) -> DownloadRecord:
         # It may have been removed while it was read.
         self._ledger.queue.resolve([id_])
         self._ledger.note(id_, verdict)
         info = None if error is None else error.info()
         return self._ledger.update(self._ledger.queue[id_], resume_verdict=verdict, error=info)
 
-    async def _judge(self, download: Download) -> str:
+    async def _judge(self, download: DownloadRecord) -> str:
         """Return what proves a file; raises ChecksumError, DiskError, StoppedError."""
         file = await FinishedFile.open(download.path)
         if file is None:

@@ -18,7 +18,7 @@ from core.adapters.history import HistoryStore
 from core.adapters.threads import run_to_end
 from core.domain.errors import WinchError
 from core.domain.history import AttemptEnd, History, HistoryEntry, HistoryQuery, Statistics
-from core.domain.models import Download
+from core.domain.models import Download, DownloadRecord
 from core.engine.attempt import Attempt, Moving, entry_of
 from core.policy.statistics import period_start, statistics
 
@@ -97,7 +97,9 @@ class Chronicle:
         info = None if error is None else error.info()
         self._write(self._attempts.pop(download.id).entry(download, end, info))
 
-    def interrupted(self, download: Download, ended_at: datetime, *, bytes_done: int = 0) -> None:
+    def interrupted(
+        self, download: DownloadRecord, ended_at: datetime, *, bytes_done: int = 0
+    ) -> None:
         """Write down the attempt that a kill or a power cut ended at about that time.
 
         `bytes_done` is what of the file is on disk; what earlier attempts brought of it is not
@@ -105,14 +107,14 @@ class Chronicle:
         """
         self._write_unseen(download, ended_at, AttemptEnd.INTERRUPTED, bytes_done)
 
-    def completed(self, download: Download) -> None:
+    def completed(self, download: DownloadRecord) -> None:
         """Write down the attempt that made a file whole, unless that was done before a kill."""
         if download.completed_at is not None and download.id not in self._completed:
             size = download.total_bytes or 0
             self._write_unseen(download, download.completed_at, AttemptEnd.COMPLETED, size)
 
     def _write_unseen(
-        self, download: Download, ended_at: datetime, end: AttemptEnd, bytes_done: int
+        self, download: DownloadRecord, ended_at: datetime, end: AttemptEnd, bytes_done: int
     ) -> None:
         began = [entry.at for entry in download.timeline if entry.text == STARTED]
         started_at = began[-1] if began else download.started_at or ended_at

@@ -62,7 +62,8 @@ class Stopwatch:
 class Body:
     """The body of an accepted answer, cut into what is wanted of it.
 
-    Every read is charged to the `limits`, and waits for them. `watch` hears of that.
+    Every read is charged to the `limits`, and waits for them. `watch` hears of that. `fellows`
+    returns how many connections share what one download gets of a limit.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Body:
         self._clock = clock
         self._limits = limits
         self.watch = Stopwatch(clock, {})
+        self.fellows: Callable[[], int] = lambda: 1
 
     async def read(self) -> bytes:
         """Return the next bytes, never more than the accepted length; `b""` at the end.
@@ -103,10 +105,11 @@ class Body:
         """Whether the answer holds more bytes than were read."""
         return self._left is None or self._left > 0
 
-    async def take(self, size: int) -> bytes:
+    async def take(self, size: int, received: Callable[[int], None] = lambda _: None) -> bytes:
         """Return exactly `size` bytes, fewer only where the body ends."""
         pieces: list[bytes] = []
         while size and (piece := await self.read()):
+            received(len(piece[:size]))
             pieces.append(piece[:size])
             if len(piece) > size:
                 self.push_back(piece[size:])
@@ -127,7 +130,9 @@ class Body:
         now = self._clock.monotonic()
         marks = [(limit, limit.charge(len(piece), now)) for limit in self._limits if limit.rate]
         if self._wait(marks) > _NO_WAIT:
-            self.watch.enter(ConnectionState.LIMITED)
+            if len(piece) == portion:
+                # A server that sends less than its turn holds is not held up by waiting for it.
+                self.watch.enter(ConnectionState.LIMITED)
             while (wait := self._wait(marks)) > _NO_WAIT:
                 await self._clock.sleep(min(wait, REVIEW))
             self.watch.enter(ConnectionState.RECEIVING)
@@ -138,7 +143,8 @@ class Body:
         return max((limit.wait(mark, now) for limit, mark in marks), default=0.0)
 
     def _portion(self) -> int | None:
-        return min((p for limit in self._limits if (p := limit.portion())), default=None)
+        parts = self.fellows()
+        return min((p for limit in self._limits if (p := limit.portion(parts))), default=None)
 
 
 async def haul(

@@ -23,7 +23,7 @@ from core.domain.events import Event
 from core.domain.history import History, HistoryQuery, Statistics
 from core.domain.inspection import Inspection
 from core.domain.lifecycle import Action
-from core.domain.models import Download, DownloadRequest, DownloadView, Status
+from core.domain.models import DownloadRecord, DownloadRequest, DownloadView, Status
 from core.domain.service import (
     MOST_LOG_LINES,
     Changes,
@@ -108,7 +108,7 @@ class Engine:
         self._startup = Startup(
             self._ledger, self._runner, self._chronicle, tools, embedded=embedded
         )
-        self._limits = LimitKeeper(settings.limits, tools, clock, self._runner.limits_changed)
+        self._limits = LimitKeeper(settings.limits, tools, clock, self._limits_changed)
         self._wall_clock = WallClock(clock, self._clock_jumped)
         self._started_at = clock.now()
         self._closing = False
@@ -163,7 +163,7 @@ class Engine:
 
     async def add(
         self, requests: Sequence[DownloadRequest], *, only_new: bool = False
-    ) -> list[Download]:
+    ) -> list[DownloadRecord]:
         """Queue downloads, durably; see `DownloadService.add`."""
         return await self._intake.add(
             requests, only_new=only_new, refuse_if_closing=self._refuse_if_closing
@@ -339,6 +339,10 @@ class Engine:
     ) -> Outcome:
         self._refuse_if_closing()
         return await self._actions.take(action, self._actions.chosen(action, ids, meant))
+
+    def _limits_changed(self) -> None:
+        self._ledger.tell_limit(self._limits.in_force.rate)
+        self._runner.limits_changed()
 
     def _clock_jumped(self, slept: float) -> None:
         self._runner.clock_jumped(slept)

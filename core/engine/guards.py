@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from core.adapters.part_lock import PartInUseError, is_locked
 from core.domain.errors import DiskFullError, NetworkError, WinchError
 from core.domain.models import Download, Phase, WaitReason
 from core.domain.settings import DiskSettings
+from core.domain.units import rough_size
 from core.engine.ledger import Ledger
 from core.engine.transfer import Tools
 from core.policy.disk_guard import DiskGuard
@@ -191,14 +192,15 @@ class Guards:
         needed = self._needed(download)
         if needed > space.size:
             raise DiskFullError(
-                f"{_mib(needed)} are to come, but the whole file system of {directory} has"
-                f" {_mib(space.size)}",
+                f"{rough_size(needed)} are to come, but the whole file system of {directory} has"
+                f" {rough_size(space.size)}",
                 hint="choose another directory with -d",
             )
         missing = self._disk.missing(download.id, space.device, needed=needed, free=space.free)
         if missing:
             raise DiskFullError(
-                f"{_mib(missing)} of room are missing in {directory}; {_mib(self._low)} stay free",
+                f"{rough_size(missing)} of room are missing in {directory};"
+                f" {rough_size(self._low)} stay free",
                 hint="make room, or lower low_water in the section [disk] of config.toml",
             )
         self._disk.reserve(download.id, space.device, needed)
@@ -243,13 +245,13 @@ class Guards:
             if self._disk.is_low(space.free) and (needed or download.total_bytes is None):
                 low.append(download.id)
         if low:
-            text = f"less than {_mib(self._low)} are free"
+            text = f"less than {rough_size(self._low)} are free"
             await self._on_stop(low, Wait(WaitReason.DISK_LOW, DiskFullError(text)))
             return
         self._release(self._with_room(waiting, waits, spaces))
 
     def _with_room(
-        self, waiting: list[Download], waits: dict[str, Wait], spaces: dict[str, disk.Space]
+        self, waiting: Sequence[Download], waits: dict[str, Wait], spaces: dict[str, disk.Space]
     ) -> list[str]:
         """Return those that may go on together, in the order of the queue."""
         now = self._clock.monotonic()
@@ -352,7 +354,3 @@ def _unlocked(paths: dict[str, str]) -> list[str]:
 
 def _no_network(hosts: frozenset[str]) -> NetworkError:
     return NetworkError(f"this computer has no way to {', '.join(sorted(hosts))}")
-
-
-def _mib(size: int) -> str:
-    return f"{size / 2**20:.1f} MiB"

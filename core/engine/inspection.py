@@ -21,7 +21,7 @@ from core.domain.inspection import (
     LimitsInForce,
     Slowness,
 )
-from core.domain.models import Download, Segment, Status
+from core.domain.models import Download, DownloadRecord, Segment, Status
 from core.domain.redact import redact_header, redact_url
 from core.engine.heads import Head
 from core.engine.ledger import Ledger
@@ -66,7 +66,7 @@ class Inspector:
         self._cpu = cpu
         self._looks: dict[str, deque[_Look]] = {}
 
-    async def inspect(self, download: Download) -> Inspection:
+    async def inspect(self, download: DownloadRecord) -> Inspection:
         """Return what there is to be seen; see `DownloadService.inspect`."""
         head = self._tools.shared.heads.get(download.id)
         seen = Inspection(
@@ -74,6 +74,7 @@ class Inspector:
             total=download.total_bytes,
             limits=self._limits(download),
             answer=None if head is None else _answer(head),
+            timeline=download.timeline,
         )
         transfer = self._runner.transfer(download.id)
         if transfer is None:
@@ -151,6 +152,7 @@ class Inspector:
                 host=host_of(download.request.url),
                 own_limit=limits.own,
                 total_limit=limits.total,
+                bringing=sum(1 for w in glimpse.workers if w.meter.rate(now)) if glimpse else None,
                 wanted=limits.connections,
                 share=glimpse.share if glimpse else 1,
                 refused=any(host.refused for host in limits.hosts),

@@ -12,7 +12,7 @@ from core.adapters.clock import Clock
 from core.adapters.destination import check_directory, is_within
 from core.domain.errors import DestinationError, WinchError
 from core.domain.lifecycle import Action, allowed_actions
-from core.domain.models import Download, DownloadRequest, Status
+from core.domain.models import DownloadRecord, DownloadRequest, Status
 from core.domain.redact import redact_url
 from core.engine.ledger import Ledger
 from core.engine.queue import SHORT
@@ -39,7 +39,7 @@ class Intake:
         *,
         only_new: bool,
         refuse_if_closing: Callable[[], None],
-    ) -> list[Download]:
+    ) -> list[DownloadRecord]:
         """Queue downloads durably; see `DownloadService.add`."""
         for request in requests:
             check_request(request)
@@ -62,9 +62,11 @@ class Intake:
             # What could not be stored was not taken on: nothing may haunt the list.
             self._ledger.remove([d for d in asked if d.id not in before])
             raise
-        added = [self._queue[d.id] for d in asked if d.id in self._queue]
-        for download in added:
-            self._runner.enqueue(download)
+        finally:
+            # What was in the list before goes on all the same: nobody else would start it.
+            added = [self._queue[d.id] for d in asked if d.id in self._queue]
+            for download in added:
+                self._runner.enqueue(download)
         return [self._queue[d.id] for d in added]
 
     def _is_known(self, request: DownloadRequest) -> bool:
@@ -75,7 +77,7 @@ class Intake:
             for url in urls
         )
 
-    def _continue(self, request: DownloadRequest) -> Download | None:
+    def _continue(self, request: DownloadRequest) -> DownloadRecord | None:
         """Return the unfinished download that a request asks for again, going on."""
         same = self._queue.same(url=request.url, directory=request.directory, name=request.name)
         found = next((d for d in same if d.status is not Status.COMPLETED), None)
@@ -102,11 +104,11 @@ class Intake:
             return found
         return self._ledger.step(found, Action.RESUME, "asked for again")
 
-    def _create(self, request: DownloadRequest) -> Download:
+    def _create(self, request: DownloadRequest) -> DownloadRecord:
         id_ = secrets.token_hex(8)
         while not self._queue.is_free(id_):
             id_ = secrets.token_hex(8)
-        download = Download(
+        download = DownloadRecord(
             id=id_,
             request=request,
             name=request.name or suggest(disposition=None, url=request.url),

@@ -16,7 +16,7 @@ from core.adapters.clock import Clock
 from core.domain.errors import WinchError
 from core.domain.events import Added, Changed, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.lifecycle import Action, next_status
-from core.domain.models import Download, Progress, Status, TimelineEntry
+from core.domain.models import DownloadRecord, Progress, Status, TimelineEntry
 from core.domain.service import LimitChanges, Totals
 from core.engine.event_bus import EventBus
 from core.engine.queue import Queue
@@ -43,6 +43,7 @@ class Ledger:
         self.notices: list[str] = []
         self.paused = False
         self.limits = LimitChanges()
+        self.limit: int | None = None
         self._asked: set[str] = set()
         self._question = ""
         self.live_progress: Callable[[str], Progress | None] = lambda _: None
@@ -72,24 +73,30 @@ class Ledger:
         self.limits = limits
         self._catalog.put_limits(limits)
 
+    def tell_limit(self, limit: int | None) -> None:
+        """Tell the watchers the rate in bytes/s that all downloads together may have by now."""
+        if limit != self.limit:
+            self.limit = limit
+            self._publish_whole()
+
     def hold(self, paused: bool) -> None:
         """Store whether the queue as a whole stands still, and tell the watchers."""
         if paused != self.paused:
             self.paused = paused
             self._catalog.put_paused(paused)
-            self._publish_notices()
+            self._publish_whole()
 
     def notice(self, text: str) -> None:
         """Tell the person something until `unnotice` takes it back."""
         if text not in self.notices:
             self.notices.append(text)
-            self._publish_notices()
+            self._publish_whole()
 
     def unnotice(self, text: str) -> None:
         """Take back what is no longer so."""
         if text in self.notices:
             self.notices.remove(text)
-            self._publish_notices()
+            self._publish_whole()
 
     def ask(self, ids: Collection[str], question: str) -> None:
         """Have a notice stand until the last of these downloads is interrupted no more."""
@@ -106,7 +113,7 @@ class Ledger:
         self.bus.close()
         await self._catalog.close()
 
-    def add(self, download: Download, text: str) -> Download:
+    def add(self, download: DownloadRecord, text: str) -> DownloadRecord:
         """Take a new download into the list."""
         download = self._stamped(download, text)
         self.queue.put(download)
@@ -116,7 +123,7 @@ class Ledger:
         self.bus.publish(Added(revision=self._revision, downloads=(download,)))
         return download
 
-    def update(self, download: Download, **fields: object) -> Download:
+    def update(self, download: DownloadRecord, **fields: object) -> DownloadRecord:
         """Replace fields of a download; nothing happens where they are so already."""
         changed = download.replace(**fields)
         before = self.queue[download.id]
@@ -137,7 +144,9 @@ class Ledger:
         """Write a sentence into a download's timeline."""
         self.update(self._stamped(self.queue[id], text))
 
-    def step(self, download: Download, action: Action, text: str, **fields: object) -> Download:
+    def step(
+        self, download: DownloadRecord, action: Action, text: str, **fields: object
+    ) -> DownloadRecord:
         """Take a step of the lifecycle; raises NotAllowedError.
 
         What belonged to the state that is left (phase, reason to wait, error) goes with it.
@@ -152,7 +161,7 @@ class Ledger:
         status = next_status(download.status, action)
         return self.update(self._stamped(download, text), **cleared | fields, status=status)
 
-    def remove(self, downloads: Sequence[Download]) -> None:
+    def remove(self, downloads: Sequence[DownloadRecord]) -> None:
         """Take downloads off the list."""
         for download in downloads:
             done = self._settled(download.id).bytes_downloaded
@@ -215,7 +224,7 @@ class Ledger:
             if not self._asked:
                 self.unnotice(self._question)
 
-    def _stamped(self, download: Download, text: str) -> Download:
+    def _stamped(self, download: DownloadRecord, text: str) -> DownloadRecord:
         entry = TimelineEntry(at=self._clock.now(), text=text)
         return download.replace(timeline=(*download.timeline[1 - TIMELINE_LENGTH :], entry))
 
@@ -226,12 +235,19 @@ class Ledger:
             progress={d.id: self.progress_of(d.id) for d in self.queue},
             notices=tuple(self.notices),
             paused=self.paused,
+            limit=self.limit,
         )
 
-    def _publish_notices(self) -> None:
+    def _publish_whole(self) -> None:
         self._revision += 1
-        notices = tuple(self.notices)
-        self.bus.publish(Noticed(revision=self._revision, notices=notices, paused=self.paused))
+        self.bus.publish(
+            Noticed(
+                revision=self._revision,
+                notices=tuple(self.notices),
+                paused=self.paused,
+                limit=self.limit,
+            )
+        )
 
     def _saving_failed(self, error: WinchError) -> None:
         log.error("the list could not be saved: %s", error.message)

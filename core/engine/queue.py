@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from core.domain.errors import AmbiguousIdError, UnknownIdError, UsageError
-from core.domain.models import Download
+from core.domain.models import DownloadRecord
 from core.domain.service import MoveTo
 
 SHORT = 8
@@ -16,7 +16,7 @@ class Queue:
     """Every download, by id."""
 
     def __init__(self) -> None:
-        self._downloads: dict[str, Download] = {}
+        self._downloads: dict[str, DownloadRecord] = {}
         self._prefixes: dict[str, str] = {}
         self._by_target: dict[tuple[str, str], list[str]] = {}
         self._last = 0.0
@@ -25,7 +25,7 @@ class Queue:
         """Return how many there are."""
         return len(self._downloads)
 
-    def __iter__(self) -> Iterator[Download]:
+    def __iter__(self) -> Iterator[DownloadRecord]:
         """Yield all, in no order."""
         return iter(self._downloads.values())
 
@@ -33,11 +33,11 @@ class Queue:
         """Tell whether a whole id is known."""
         return id in self._downloads
 
-    def __getitem__(self, id: str) -> Download:  # noqa: A002
+    def __getitem__(self, id: str) -> DownloadRecord:  # noqa: A002
         """Return the download with a whole id."""
         return self._downloads[id]
 
-    def put(self, download: Download) -> None:
+    def put(self, download: DownloadRecord) -> None:
         """Add or replace a download."""
         before = self._downloads.get(download.id)
         if before is None:
@@ -59,7 +59,7 @@ class Queue:
         """Tell whether a new download may have this id and its short form."""
         return id[:SHORT] not in self._prefixes
 
-    def ordered(self) -> list[Download]:
+    def ordered(self) -> list[DownloadRecord]:
         """Return all in the order in which they are worked off."""
         return sorted(self._downloads.values(), key=lambda download: download.sort_key)
 
@@ -67,19 +67,19 @@ class Queue:
         """Return the place behind all others."""
         return self._last + 1.0
 
-    def resolve(self, ids: Sequence[str]) -> list[Download]:
+    def resolve(self, ids: Sequence[str]) -> list[DownloadRecord]:
         """Return the downloads that ids or unique prefixes name, each once, in that order.
 
         Raises UnknownIdError, AmbiguousIdError.
         """
         return list({found.id: found for found in map(self._find, ids)}.values())
 
-    def same(self, *, url: str, directory: str, name: str | None) -> list[Download]:
+    def same(self, *, url: str, directory: str, name: str | None) -> list[DownloadRecord]:
         """Return the downloads of this URL to this directory (and name, if one is given)."""
         found = [self._downloads[id_] for id_ in self._by_target.get((url, directory), ())]
         return [d for d in found if name is None or name in (d.request.name, d.name)]
 
-    def place(self, moved: Sequence[Download], to: MoveTo | int) -> list[Download]:
+    def place(self, moved: Sequence[DownloadRecord], to: MoveTo | int) -> list[DownloadRecord]:
         """Return the downloads whose place changes when `moved` go elsewhere, with their places.
 
         Only downloads of the same priority are passed by: priority goes before the order. Raises
@@ -87,7 +87,7 @@ class Queue:
         """
         if isinstance(to, int) and to < 1:
             raise UsageError("a position in the queue is 1 or more", hint="1 is the front")
-        changed: list[Download] = []
+        changed: list[DownloadRecord] = []
         for priority in sorted({d.request.priority for d in moved}):
             ids = {d.id for d in moved if d.request.priority == priority}
             peers = [d for d in self.ordered() if d.request.priority == priority]
@@ -102,13 +102,13 @@ class Queue:
             ]
         return changed
 
-    def _drop_target(self, download: Download) -> None:
+    def _drop_target(self, download: DownloadRecord) -> None:
         ids = self._by_target[_target(download)]
         ids.remove(download.id)
         if not ids:
             del self._by_target[_target(download)]
 
-    def _find(self, prefix: str) -> Download:
+    def _find(self, prefix: str) -> DownloadRecord:
         if (download := self._downloads.get(prefix)) is not None:
             return download
         if len(prefix) >= SHORT:
@@ -126,11 +126,11 @@ class Queue:
         return self._downloads[matches[0]]
 
 
-def _target(download: Download) -> tuple[str, str]:
+def _target(download: DownloadRecord) -> tuple[str, str]:
     return download.request.url, download.request.directory
 
 
-def _arrange(peers: list[Download], ids: set[str], to: MoveTo | int) -> list[Download]:
+def _arrange(peers: list[DownloadRecord], ids: set[str], to: MoveTo | int) -> list[DownloadRecord]:
     moved = [d for d in peers if d.id in ids]
     rest = [d for d in peers if d.id not in ids]
     if to is MoveTo.UP or to is MoveTo.DOWN:
@@ -144,7 +144,7 @@ def _arrange(peers: list[Download], ids: set[str], to: MoveTo | int) -> list[Dow
     return rest[:at] + moved + rest[at:]
 
 
-def _step(peers: list[Download], ids: set[str], *, down: bool) -> list[Download]:
+def _step(peers: list[DownloadRecord], ids: set[str], *, down: bool) -> list[DownloadRecord]:
     """Let each of `ids` pass one neighbour that is not among them."""
     row = peers[::-1] if down else list(peers)
     for index in range(1, len(row)):

@@ -14,7 +14,7 @@ from core.adapters.destination import identity_of, look, take_back
 from core.adapters.part_file import PartFile
 from core.adapters.resume_data import ResumeStore
 from core.domain.errors import CannotResumeError
-from core.domain.models import Download, Resource, ResumeRecord, Segment, Validator
+from core.domain.models import Download, DownloadRecord, Resource, ResumeRecord, Segment, Validator
 from core.engine.connection import Partial
 from core.policy.recovery import Finding, Sight, compare, is_published
 from core.policy.segments import SegmentMap
@@ -133,7 +133,7 @@ def _plan(record: ResumeRecord) -> SegmentMap:
 
 
 def record_of(
-    download: Download, file: Partial, done: tuple[Segment, ...], *, saved_at: datetime
+    download: DownloadRecord, file: Partial, done: tuple[Segment, ...], *, saved_at: datetime
 ) -> ResumeRecord:
     """Return the record to save once the bytes in `done` are synced."""
     return ResumeRecord(

@@ -15,7 +15,7 @@ from datetime import timedelta
 from core.domain.errors import NotAllowedError, WinchError
 from core.domain.history import AttemptEnd
 from core.domain.lifecycle import Action
-from core.domain.models import Download, Progress, Status, WaitReason
+from core.domain.models import Download, DownloadRecord, Progress, Status, WaitReason
 from core.domain.settings import Settings
 from core.engine.chronicle import STARTED, Chronicle
 from core.engine.epilogue import Epilogue
@@ -23,10 +23,10 @@ from core.engine.guards import Guards, Wait
 from core.engine.ledger import Ledger
 from core.engine.queue import SHORT
 from core.engine.ticker import AT_ONCE, Ticker
-from core.engine.transfer import Tools, Transfer
+from core.engine.transfer import ANEW, Tools, Transfer
 from core.policy.host_budget import host_of
 from core.policy.requests import without_secrets
-from core.policy.retry import RetryAfter, RetryBudget, RetryPolicy
+from core.policy.retry import Retries, RetryAfter
 from core.policy.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
@@ -47,11 +47,10 @@ class Runner:
         self._ledger = ledger
         self._chronicle = chronicle
         self._tools = tools
-        self._retry = RetryPolicy(settings.retry)
+        self._retries = Retries(settings.retry)
         self._scheduler = Scheduler()
         self._epilogue = Epilogue(ledger, chronicle, tools.resume_data)
         self._admitted: set[str] | None = set() if embedded else None
-        self._budgets: dict[str, RetryBudget] = {}
         self._transfers: dict[str, Transfer] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._begun: set[str] = set()
@@ -68,7 +67,7 @@ class Runner:
 
     def configure(self, settings: Settings) -> None:
         """Let other rules hold for what fails, and for how much of a disk stays free."""
-        self._retry = RetryPolicy(settings.retry)
+        self._retries.configure(settings.retry)
         self._guards.configure(settings.disk)
 
     @property
@@ -92,6 +91,11 @@ class Runner:
         """Return the transfer of a download, None where it does not run."""
         return self._transfers.get(id)
 
+    def begins_anew(self, id: str) -> bool:  # noqa: A002
+        """Tell whether a download runs that would lose what it has if it were stopped."""
+        transfer = self._transfers.get(id)
+        return transfer is not None and not transfer.can_continue
+
     def admit(self, ids: Iterable[str]) -> None:
         """Let these downloads run in an embedded engine, which holds all others."""
         if self._admitted is None:
@@ -100,11 +104,11 @@ class Runner:
             self._admitted.add(id_)
             self.enqueue(self._ledger.queue[id_])
 
-    def enqueue(self, download: Download) -> None:
+    def enqueue(self, download: DownloadRecord) -> None:
         """Let a pending download wait for its turn, with a clean record; others are left alone."""
         if download.status is not Status.PENDING:
             return
-        self._budgets.pop(download.id, None)
+        self._retries.forget(download.id)
         self._guards.forget(download.id)
         held = self._admitted is not None and download.id not in self._admitted
         reason = WaitReason.HELD if held else WaitReason.QUEUED
@@ -167,7 +171,7 @@ class Runner:
         for id_ in ids:
             self._scheduler.forget(id_)
             self._guards.forget(id_)
-            self._budgets.pop(id_, None)
+            self._retries.forget(id_)
         self._changed()
 
     async def halt(self, ids: Iterable[str]) -> None:
@@ -223,6 +227,7 @@ class Runner:
             active=min(self._tools.limits.active, len(self._tasks) + AT_ONCE),
             now=now,
             per_host=lambda host: hosts.limit(host, now),
+            keeps=self.begins_anew,
         )
         for id_ in assignment.start:
             download = self._ledger.queue[id_]
@@ -246,7 +251,7 @@ class Runner:
             delay = max(0.0, assignment.wake_at - now)
             self._wake = asyncio.get_running_loop().call_later(delay, self._assign)
 
-    def _start(self, download: Download) -> None:
+    def _start(self, download: DownloadRecord) -> None:
         id_ = download.id
         started = download.started_at or self._tools.clock.now()
         self._ledger.step(download, Action.START, STARTED, started_at=started)
@@ -305,7 +310,7 @@ class Runner:
         self._scheduler.forget(id_)
         end = AttemptEnd.STOPPED
         if yielded:
-            self._requeue(id_)
+            self._requeue(id_, transfer)
         elif error is None:
             self._completed(id_, name)
             end = AttemptEnd.COMPLETED
@@ -317,16 +322,17 @@ class Runner:
         self._changed()
         self._chronicle.end(self._ledger.queue[id_], end, error)
 
-    def _requeue(self, id_: str) -> None:
+    def _requeue(self, id_: str, transfer: Transfer) -> None:
+        text = "waits again: the queue is held" if self.is_held else "waits again: it made room"
         waiting = self._ledger.step(
             self._ledger.queue[id_],
             Action.REQUEUE,
-            "waits again: the queue is held" if self.is_held else "waits again: it made room",
+            text if transfer.can_continue else f"{text}; {ANEW}",
             wait_reason=WaitReason.QUEUED,
         )
         self._wait(waiting)
 
-    def _park(self, download: Download, wait: Wait) -> None:
+    def _park(self, download: DownloadRecord, wait: Wait) -> None:
         """Let a download wait for the network or for room, which are no failures of its own."""
         fields = {"wait_reason": wait.reason, "error": wait.error.info()}
         self._scheduler.forget(download.id)
@@ -352,7 +358,7 @@ class Runner:
         self._changed()
 
     def _completed(self, id_: str, name: str) -> None:
-        self._budgets.pop(id_, None)
+        self._retries.forget(id_)
         download = self._ledger.queue[id_]
         self._ledger.step(
             download,
@@ -369,13 +375,8 @@ class Runner:
     def _failed(self, id_: str, error: WinchError) -> AttemptEnd:
         download = self._ledger.queue[id_]
         done = self._ledger.progress_of(id_).bytes_downloaded
-        budget = self._budgets.setdefault(id_, RetryBudget())
-        decision = self._retry.decide(
-            error,
-            budget.failed(done, download.total_bytes),
-            retries=download.request.retries,
-            jitter=random.random(),  # noqa: S311 (spreads load, keeps no secret)
-        )
+        jitter = random.random()  # noqa: S311 (spreads load, keeps no secret)
+        decision = self._retries.decide(download, error, done=done, jitter=jitter)
         log.info("%s: %s (%s)", id_[:SHORT], error.message, error.code)
         if not isinstance(decision, RetryAfter):
             self._ledger.step(download, Action.FAIL, error.message, error=error.info())
@@ -383,7 +384,7 @@ class Runner:
         waiting = self._ledger.step(
             download,
             Action.REQUEUE,
-            f"{error.message}; trying again {_in(decision.seconds)}",
+            f"{error.message}; trying again {decision.when}",
             wait_reason=WaitReason.RETRY,
             retry_at=self._tools.clock.now() + timedelta(seconds=decision.seconds),
             retry_count=download.retry_count + 1,
@@ -392,7 +393,3 @@ class Runner:
         due = self._tools.clock.monotonic() + decision.seconds
         self._wait(waiting, not_before=due)
         return AttemptEnd.RETRIED
-
-
-def _in(seconds: float) -> str:
-    return f"in {seconds:.0f} s" if seconds >= 1 else "at once"

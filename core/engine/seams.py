@@ -6,8 +6,14 @@ the header looks.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection
+from contextlib import suppress
+
+from core.adapters.clock import Clock
 from core.engine.connection import Partial
-from core.policy.segments import Claim
+from core.engine.worker import TRUSTED_AFTER, Worker
+from core.policy.segments import Claim, SegmentMap
 
 SEAM = 16 * 1024
 """Bytes behind a stretch that are fetched too and compared with those of the next one."""
@@ -41,3 +47,34 @@ class Seams:
                 file.segments.trust(offset)
         self._waiting = waiting
         return True
+
+
+async def reach_over(
+    worker: Worker,
+    workers: Collection[Worker],
+    segments: SegmentMap,
+    clock: Clock,
+    *,
+    setup: float,
+) -> None:
+    """Deal with a neighbour that has not answered yet, at the end of a worker's stretch.
+
+    An answer that goes on may be through the neighbour's stretch before the neighbour's own
+    begins; and a server may refuse every connection but the first: then it is all there is. `setup`
+    is how many seconds a first byte takes.
+    """
+    claim = worker.claim
+    behind = [w for w in workers if w is not worker and w.claim.position == claim.end]
+    for other in behind:
+        if other.answered.is_set():
+            continue
+        stretch = (other.claim.end or 0) - other.claim.position
+        waited = clock.monotonic() - other.asked_at
+        rate = worker.meter.rate(clock.monotonic())
+        if rate and stretch / rate < setup - waited:
+            if segments.absorb(claim, other.claim):
+                other.abandon()
+            continue
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TRUSTED_AFTER):
+                await other.answered.wait()

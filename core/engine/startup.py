@@ -16,7 +16,14 @@ from datetime import datetime
 from core.adapters.catalog import LoadResult
 from core.adapters.destination import SUFFIX, survey
 from core.domain.lifecycle import Action
-from core.domain.models import Download, Interruption, ResumeRecord, Status, WaitReason
+from core.domain.models import (
+    Download,
+    DownloadRecord,
+    Interruption,
+    ResumeRecord,
+    Status,
+    WaitReason,
+)
 from core.domain.settings import Recovery
 from core.domain.units import rough_duration
 from core.domain.upkeep import RecoveryStep
@@ -105,10 +112,10 @@ class Startup:
                 f" winch did not write down the address: {_named(lost)}.",
             )
 
-    def _rebuilt(self, record: ResumeRecord) -> Download | None:
+    def _rebuilt(self, record: ResumeRecord) -> DownloadRecord | None:
         if record.request is None:
             return None
-        return Download(
+        return DownloadRecord(
             id=record.id,
             request=record.request,
             name=record.name,
@@ -184,7 +191,7 @@ class Startup:
             level = "notice" if finding is Finding.PUBLISHED else "problem"
             self._step("reconcile", f"the part file is {finding}: {_named(ids)}", level)
 
-    def _complete(self, download: Download, name: str) -> None:
+    def _complete(self, download: DownloadRecord, name: str) -> None:
         if download.status not in _ON_ITS_WAY:
             return
         if download.status is Status.PENDING:
@@ -231,7 +238,7 @@ class Startup:
             return download.interrupted
         return Interruption(at=ended)
 
-    def _interrupt(self, download: Download, interruption: Interruption) -> Recovery:
+    def _interrupt(self, download: DownloadRecord, interruption: Interruption) -> Recovery:
         age = (self._clock.now() - interruption.at).total_seconds()
         rule = decide(self._settings.recovery, age, self._settings.ask_after_seconds)
         if self._embedded or rule is Recovery.RESUME:

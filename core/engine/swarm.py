@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from statistics import median
 
@@ -24,11 +23,10 @@ from core.domain.errors import (
 )
 from core.domain.inspection import ConnectionState
 from core.engine.connection import Body, Partial, Stopwatch, haul
-from core.engine.seams import SEAM, Seams, reach
+from core.engine.seams import SEAM, Seams, reach, reach_over
 from core.engine.shared import Shared
 from core.engine.source import Source, Sources
 from core.engine.worker import (
-    TRUSTED_AFTER,
     Contradicted,
     Done,
     Ending,
@@ -41,6 +39,7 @@ from core.engine.worker import (
 from core.policy.growth import Growth
 from core.policy.ranges import OVERLAP, Accept, Reject, RestartWhole, build
 from core.policy.rate import RateWindow
+from core.policy.replacement import Replacement
 from core.policy.segments import Claim
 from core.policy.slowness import Ceiling
 from core.policy.throttle import TokenBucket
@@ -94,7 +93,7 @@ class Swarm:
         self._single = not file.resource.ranges or file.resource.total is None
         self._error: WinchError | None = None
         self._paces: deque[float] = deque(maxlen=16)
-        self._replaced_at = 0.0
+        self._replacement = Replacement()
         self._target = 1
         self._spent: dict[ConnectionState, float] = {}
         self._reviewed = self._began
@@ -151,6 +150,10 @@ class Swarm:
             return 1
         return max(1, min(self._most(), self._sources.share(self._clock.monotonic())))
 
+    @property
+    def _is_held_up(self) -> bool:
+        return all(worker.is_held_up for worker in self._workers)
+
     def _balance(self) -> None:
         """Open and close connections, and hand stretches from the slow to the fast."""
         now = self._clock.monotonic()
@@ -161,17 +164,18 @@ class Swarm:
         self._target = self._growth.target(
             now,
             cap=self._allowed(),
+            connections=len(self._workers),
             received=self._received,
             left=left,
             rate=self._present_rate(now),
             setup=self._setup,
             limited=any(limit.rate is not None for limit in self._limits),
+            held_up=self._is_held_up,
         )
-        if now - self._replaced_at >= SLOW_TICK:
-            slow = straggler(self._workers, now, self._setup)
-            if slow is not None:
-                self._replaced_at = now
-                slow.abandon()
+        slow = straggler(self._workers, now, self._setup)
+        if slow is not None and self._replacement.is_due(now):
+            self._replacement.made(now)
+            slow.abandon()
         while len(self._workers) < self._target:
             source = self._sources.choose(now)
             if source is None or (claim := self._take(now)) is None:
@@ -200,7 +204,7 @@ class Swarm:
         allowed = self._allowed()
         if allowed == 1:
             return IDLE_TICK
-        return TICK if self._target < allowed else SLOW_TICK
+        return TICK if self._target < allowed and not self._is_held_up else SLOW_TICK
 
     def _take(self, now: float) -> Claim | None:
         segments = self._file.segments
@@ -216,6 +220,8 @@ class Swarm:
     def _start(self, source: Source, claim: Claim, opened: tuple[Response, Body] | None) -> None:
         now = self._clock.monotonic()
         worker = Worker(source, claim, now, Stopwatch(self._clock, self._spent))
+        if opened is not None:
+            worker.listen(*opened, self._fellows)
         self._workers.add(worker)
         self._shared.connections += 1
         worker.task = asyncio.create_task(self._work(worker, opened))
@@ -226,7 +232,7 @@ class Swarm:
             while True:
                 try:
                     ending = await (
-                        self._ask(worker) if opened is None else self._receive(worker, *opened)
+                        self._ask(worker) if opened is None else self._receive(worker, opened[1])
                     )
                 except WinchError as error:
                     ending = Lost(error)
@@ -268,16 +274,16 @@ class Swarm:
                     return Contradicted(reason)
                 case Accept():
                     body = Body(response, judgement.length, self._clock, self._limits)
-                    if not await proved(file, claim, body, judgement):
+                    worker.listen(response, body, self._fellows)
+                    received = partial(self._count, worker)
+                    if not await proved(file, claim, body, judgement, received):
                         return Contradicted("the bytes on the server are other ones", True)
                     worker.answered.set()
-                    return await self._receive(worker, response, body)
+                    return await self._receive(worker, body)
 
-    async def _receive(self, worker: Worker, response: Response, body: Body) -> Ending:
+    async def _receive(self, worker: Worker, body: Body) -> Ending:
         claim, segments = worker.claim, self._file.segments
-        begun, worker.received = claim.position, 0
-        body.watch, worker.peer = worker.watch, response.peer
-        body.watch.enter(ConnectionState.RECEIVING)
+        begun = claim.position
         while True:
             await haul(
                 body,
@@ -292,7 +298,7 @@ class Swarm:
             if claim.end is None:
                 # A part of a file of unknown length ends without the file: what follows is asked
                 # for, until there is nothing more.
-                if not (body.is_part and worker.received):
+                if not (body.is_part and claim.position > begun):
                     segments.end_at(claim.position)
                 return Done()
             if claim.position < claim.end:
@@ -302,34 +308,17 @@ class Swarm:
             # An answer that goes on is used on: no other request is as cheap.
             if not body.goes_on:
                 break
-            await self._reach_over(worker)
+            await reach_over(worker, self._workers, segments, self._clock, setup=self._setup)
             if claim.position == claim.end and not segments.extend(claim):
                 break
         if claim.end < (segments.total or 0) and body.goes_on:
             self._seams.add(claim.end, await body.take(SEAM))
         return Done()
 
-    async def _reach_over(self, worker: Worker) -> None:
-        """Deal with a neighbour that has not answered yet, at the end of a worker's stretch.
-
-        An answer that goes on may be through the neighbour's stretch before the neighbour's own
-        begins; and a server may refuse every connection but the first: then it is all there is.
-        """
-        claim = worker.claim
-        behind = [w for w in self._workers if w is not worker and w.claim.position == claim.end]
-        for other in behind:
-            if other.answered.is_set():
-                continue
-            stretch = (other.claim.end or 0) - other.claim.position
-            waited = self._clock.monotonic() - other.asked_at
-            rate = worker.meter.rate(self._clock.monotonic())
-            if rate and stretch / rate < self._setup - waited:
-                if self._file.segments.absorb(claim, other.claim):
-                    other.abandon()
-                continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(TRUSTED_AFTER):
-                    await other.answered.wait()
+    def _fellows(self) -> int:
+        """Return how many connections take one download's turn at a limit, beside other ones."""
+        own = len(self._workers)
+        return own if self._shared.connections > own else 1
 
     def _count(self, worker: Worker, count: int) -> None:
         """Take in that bytes have come."""

@@ -23,7 +23,7 @@ from core.domain.errors import (
     IncompleteBodyError,
     TransferError,
 )
-from core.domain.models import Conflict, Download, Phase, Progress
+from core.domain.models import Conflict, DownloadRecord, Phase, Progress
 from core.domain.settings import DownloadSettings, LimitSettings
 from core.engine.checkpoint import Checkpointer
 from core.engine.connection import Body, Partial
@@ -42,6 +42,7 @@ from core.policy.segments import Claim, SegmentMap
 from core.policy.throttle import TokenBucket
 
 MAX_RESTARTS = 3
+ANEW = "it begins anew when it goes on: its server cannot continue a file"
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class Transfer:
 
     def __init__(
         self,
-        look: Callable[[], Download],
+        look: Callable[[], DownloadRecord],
         tools: Tools,
         *,
         report: Callable[..., object],
@@ -104,13 +105,19 @@ class Transfer:
         return self._file is not None and self._file.segments.is_complete
 
     @property
-    def _download(self) -> Download:
+    def _download(self) -> DownloadRecord:
         return self._look()
 
     @property
     def hosts(self) -> frozenset[str]:
         """The hosts that it may have connections to."""
         return self._sources.hosts
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether nothing that it has is lost if it stops."""
+        file = self._file
+        return file is None or self._is_empty or file.resource.ranges or self._file_is_complete
 
     @property
     def knows_progress(self) -> bool:

@@ -9,18 +9,15 @@ from dataclasses import dataclass
 from core.adapters.destination import delete, find_own
 from core.adapters.resume_data import ResumeStore
 from core.domain.errors import AmbiguousIdError, NotAllowedError, UnknownIdError, WinchError
-from core.domain.models import Download, Progress, ResumeRecord, Status
-from core.domain.service import Outcome, Refusal, Removal
+from core.domain.models import DownloadRecord, Progress, ResumeRecord, Status
+from core.domain.service import MOST_REMOVED, Outcome, Refusal, Removal
 from core.engine.ledger import Ledger
 from core.engine.runner import Runner
-
-KEPT = 1000
-"""Removed downloads that can be brought back, the latest."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Removed:
-    download: Download
+    download: DownloadRecord
     progress: Progress
     record: ResumeRecord | None
 
@@ -39,7 +36,7 @@ class Trash:
         # None for one whose files went with it.
         self._removed: OrderedDict[str, _Removed | None] = OrderedDict()
 
-    async def remove(self, chosen: Sequence[Download], *, files: bool) -> Removal:
+    async def remove(self, chosen: Sequence[DownloadRecord], *, files: bool) -> Removal:
         """Take downloads off the list; see `DownloadService.remove`."""
         # None of them may get its turn while others are being stopped.
         self._runner.forget(d.id for d in chosen)
@@ -85,9 +82,9 @@ class Trash:
         """Bring downloads back; see `DownloadService.restore`."""
         refused: list[Refusal] = []
         taken: list[_Removed] = []
-        for id_ in dict.fromkeys(map(self._find, ids)):
+        for id_ in dict.fromkeys(ids):
             try:
-                taken.append(await self._take_out(id_))
+                taken.append(await self._take_out(self._find(id_)))
             except WinchError as error:
                 refused.append(Refusal(id=id_, error=error.info()))
         added = [self._enter(removed, "brought back") for removed in taken]
@@ -123,7 +120,7 @@ class Trash:
                 raise
         return removed
 
-    def _enter(self, removed: _Removed, text: str) -> Download:
+    def _enter(self, removed: _Removed, text: str) -> DownloadRecord:
         download = removed.download
         if download.status is Status.ACTIVE:
             download = download.replace(status=Status.PENDING, phase=None)
@@ -139,7 +136,7 @@ class Trash:
         if not matches:
             raise UnknownIdError(
                 f"no download with the id '{prefix}' was removed lately",
-                hint=f"the last {KEPT} are remembered until the daemon ends",
+                hint=f"the last {MOST_REMOVED:,} are remembered until the daemon ends",
             )
         if len(matches) > 1:
             raise AmbiguousIdError(
@@ -151,5 +148,5 @@ class Trash:
     def _put(self, id_: str, removed: _Removed | None) -> None:
         self._removed[id_] = removed
         self._removed.move_to_end(id_)
-        while len(self._removed) > KEPT:
+        while len(self._removed) > MOST_REMOVED:
             self._removed.popitem(last=False)

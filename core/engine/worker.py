@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import median
 
+from core.adapters.http import Response
 from core.domain.errors import WinchError
 from core.domain.inspection import ConnectionState
 from core.domain.models import Validator
@@ -77,8 +78,14 @@ class Worker:
     def take_on(self, claim: Claim, now: float) -> None:
         """Ask for another stretch next."""
         self.claim, self.start = claim, claim.position
-        self.asked_at, self.first_byte_at = now, None
+        self.asked_at, self.first_byte_at, self.received = now, None, 0
         self.watch.enter(ConnectionState.CONNECTING)
+
+    def listen(self, response: Response, body: Body, fellows: Callable[[], int]) -> None:
+        """Begin with an answer that was accepted; see `Body` for `fellows`."""
+        self.peer = response.peer
+        body.watch, body.fellows = self.watch, fellows
+        self.watch.enter(ConnectionState.RECEIVING)
 
     def rate(self, now: float, setup: float) -> float | None:
         """Return its bytes/s, None where they cannot be known yet.
@@ -87,15 +94,24 @@ class Worker:
         """
         if self.first_byte_at is None:
             # Mute for so long: as good as stopped.
-            return 0.0 if now - self.asked_at > max(TRUSTED_AFTER, 5 * setup) else None
+            return 0.0 if self.is_due(now, setup) and not self.is_held_up else None
         if now - self.first_byte_at < SETTLING:
             return None
         rate = self.meter.rate(now)
         self.source.best_rate = max(self.source.best_rate or 0.0, rate)
         return rate
 
+    def is_due(self, now: float, setup: float) -> bool:
+        """Tell whether its first byte should have come by now."""
+        return now - self.asked_at > max(TRUSTED_AFTER, 5 * setup)
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether it waits for a limit that was set here, which says nothing of its server."""
+        return self.watch.state is ConnectionState.LIMITED
+
     def took(self, count: int, now: float) -> None:
-        """Take in that bytes have come."""
+        """Take in that bytes have come, those of its proof included."""
         if self.first_byte_at is None:
             self.first_byte_at, self.meter = now, RateWindow(now, window=WINDOW)
         self.received += count
@@ -138,7 +154,7 @@ def straggler(workers: Collection[Worker], now: float, setup: float) -> Worker |
 
     `setup` is how many seconds that takes to its first byte.
     """
-    judged = [w for w in workers if now - w.asked_at > TRUSTED_AFTER]
+    judged = [w for w in workers if w.is_due(now, setup) and not w.is_held_up]
     if len(judged) < 3:
         return None
     rates = {w: w.meter.rate(now) for w in judged}
@@ -149,10 +165,19 @@ def straggler(workers: Collection[Worker], now: float, setup: float) -> Worker |
     return slowest if is_slow and left > usual * (setup + SHORTEST) else None
 
 
-async def proved(file: Partial, claim: Claim, body: Body, accepted: Accept) -> bool:
-    """Compare the bytes before a resume point with those on disk, and learn the file's length."""
+async def proved(
+    file: Partial,
+    claim: Claim,
+    body: Body,
+    accepted: Accept,
+    received: Callable[[int], None] = lambda _: None,
+) -> bool:
+    """Compare the bytes before a resume point with those on disk, and learn the file's length.
+
+    `received` hears of each piece: a slow server is no mute one while it proves itself.
+    """
     overlap = claim.position - accepted.start
-    if await body.take(overlap) != await file.part.read(accepted.start, overlap):
+    if await body.take(overlap, received) != await file.part.read(accepted.start, overlap):
         return False
     if overlap:
         claim.begins = None

@@ -17,7 +17,7 @@ WINDOW = 2.0
 LONG = 30.0
 """Seconds that must remain before a trial with fewer connections is worth its risk."""
 LASTING = 60.0
-"""Seconds after which a number that was found to be enough is put to the test again."""
+"""Seconds after which what was found out is put to the test again."""
 LOSS = 0.95
 """Fraction of the rate that fewer connections must keep."""
 
@@ -33,6 +33,7 @@ class Growth:
         self._trial_at = now + WINDOW + 1.0
         self._mark: tuple[float, int] | None = None
         self._before: tuple[int, float] | None = None
+        self._rest = LASTING
 
     @property
     def enough(self) -> int | None:
@@ -44,22 +45,28 @@ class Growth:
         now: float,
         *,
         cap: int,
+        connections: int | None = None,
         received: int,
         left: int | None,
         rate: float,
         setup: float = 0.0,
         limited: bool = False,
+        held_up: bool = False,
     ) -> int:
         """Return how many connections to have, `cap` at the most.
 
+        `connections` are there now (None: as many as the target): fewer where the file has no more
+        stretches to share out.
         `received` counts all bytes of this download since the start, `left` those that are missing
         (None: unknown), `rate` is the present total in bytes/s, `setup` the seconds that a new
         connection takes to its first byte. While the rate is `limited` here, it says nothing about
-        the server, and nothing is concluded from it.
+        the server, and nothing is concluded from it; and while that limit has `held_up` all that
+        there are, no more are opened, which would have to share the same.
         """
         cap = self._ceiling(cap, now, limited=limited)
         seconds = left / rate if left is not None and rate > 0 else None
-        if self._target < cap and self._before is None and now >= self._next_step:
+        may_grow = self._target < cap and self._before is None and not held_up
+        if may_grow and now >= self._next_step:
             if seconds is None or seconds > WORTHWHILE + 2 * setup:
                 self._target = min(cap, self._target * STEP)
                 self._trial_at = now + WINDOW
@@ -67,7 +74,8 @@ class Growth:
         elif limited:
             self._end_trial(now)
         elif seconds is not None and seconds > LONG and now >= self._trial_at:
-            self._try_fewer(now, received)
+            present = self._target if connections is None else connections
+            self._try_fewer(now, received, min(present, self._target))
         self._target = max(1, min(self._target, cap))
         return self._target
 
@@ -79,15 +87,13 @@ class Growth:
         return cap if self._enough is None else min(cap, self._enough[0])
 
     def _end_trial(self, now: float) -> None:
-        if self._before is not None:
-            self._target = self._before[0]
         self._mark = self._before = None
         self._trial_at = now + WINDOW
 
-    def _try_fewer(self, now: float, received: int) -> None:
+    def _try_fewer(self, now: float, received: int, present: int) -> None:
         """Measure a window, halve, measure again, and keep what is better."""
         if self._mark is None:
-            if self._before is not None or self._target > 1:
+            if self._before is not None or present > 1:
                 self._mark = (now, received)
                 self._trial_at = now + WINDOW
             return
@@ -100,15 +106,18 @@ class Growth:
             return
         if self._before is None:
             self._before = (self._target, rate)
-            self._target //= 2
+            self._target = max(1, present // 2)
             self._trial_at = now + WINDOW / 2
             return
         connections, before = self._before
         self._before = None
         if rate < LOSS * before:
             self._target = connections
-            self._trial_at = now + LONG
+            self._trial_at = now + self._rest
+            # A trial costs a new request for each connection that it gives up.
+            self._rest *= 2
         else:
             # What fewer connections bring as well, more need not be opened for, for a while.
             self._enough = (self._target, now + LASTING)
+            self._rest = LASTING
             self._trial_at = now + WINDOW

@@ -20,6 +20,7 @@ from core.domain.errors import (
     TransferError,
 )
 from core.domain.models import Resource, Validator
+from core.domain.units import rough_duration
 from core.policy.digests import announced
 from core.policy.retry import parse_retry_after
 
@@ -152,6 +153,8 @@ def status_error(status: int, headers: Mapping[str, str], now: float) -> Transfe
             hint = "put the login into the proxy's address in the environment (http_proxy)"
         return AuthRequiredError(message, status=status, hint=hint)
     hint = "the address may need credentials or have expired" if status == 403 else ""
+    if wait is not None and wait >= 1:
+        hint = f"the server asks to be left alone for {rough_duration(wait)}"
     return HttpStatusError(message, status=status, retry_after=wait, hint=hint)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from core.domain.errors import HttpStatusError, WinchError
+from core.domain.models import Download
 from core.domain.settings import RetrySettings
 
 REFILL = 1024 * 1024
@@ -19,9 +20,16 @@ REFILL = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RetryAfter:
-    """Try again in so many seconds."""
+    """Try again in so many seconds; `asked` tells that the server wants it so."""
 
     seconds: float
+    asked: bool = False
+
+    @property
+    def when(self) -> str:
+        """The same in words."""
+        when = f"in {self.seconds:.0f} s" if self.seconds >= 1 else "at once"
+        return f"{when}, as the server asks" if self.asked else when
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +78,35 @@ class RetryPolicy:
         if not error.retryable or failures > (settings.attempts if retries is None else retries):
             return GiveUp()
         if isinstance(error, HttpStatusError) and error.retry_after is not None:
-            return RetryAfter(min(error.retry_after, settings.retry_after_cap))
+            wait = min(error.retry_after, settings.retry_after_cap)
+            return RetryAfter(wait, asked=wait == error.retry_after)
         ceiling = min(settings.cap, settings.base * 2.0 ** min(failures - 1, 32))
         return RetryAfter(ceiling * jitter)
+
+
+class Retries:
+    """The policy for all downloads, with a budget for each."""
+
+    def __init__(self, settings: RetrySettings) -> None:
+        self.configure(settings)
+        self._budgets: dict[str, RetryBudget] = {}
+
+    def configure(self, settings: RetrySettings) -> None:
+        """Let other rules hold."""
+        self._policy = RetryPolicy(settings)
+
+    def forget(self, id: str) -> None:  # noqa: A002
+        """Give a download a clean record."""
+        self._budgets.pop(id, None)
+
+    def decide(
+        self, download: Download, error: WinchError, *, done: int, jitter: float
+    ) -> RetryAfter | GiveUp:
+        """Return what to do after a failure with `done` bytes there; see `RetryPolicy.decide`."""
+        budget = self._budgets.setdefault(download.id, RetryBudget())
+        weighing = budget.failed(done, download.total_bytes)
+        retries = download.request.retries
+        return self._policy.decide(error, weighing, retries=retries, jitter=jitter)
 
 
 def parse_retry_after(field: str | None, now: float) -> float | None:

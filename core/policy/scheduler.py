@@ -49,6 +49,8 @@ class Scheduler:
         self._waiting: dict[str, _Waiting] = {}
         self._running: dict[str, tuple[_Entry, str]] = {}
         self._forced: set[str] = set()
+        self._favoured: set[str] = set()
+        """What was forced last."""
         self._stopping: set[str] = set()
 
     def __len__(self) -> int:
@@ -100,19 +102,30 @@ class Scheduler:
         """Drop a download that neither waits nor runs any more."""
         self._running.pop(id, None)
         self._forced.discard(id)
+        self._favoured.discard(id)
         self._stopping.discard(id)
         if (waiting := self._waiting.pop(id, None)) is not None and not waiting.not_before:
             self._take_out(waiting)
 
-    def assign(self, *, active: int, now: float, per_host: Callable[[str], int]) -> Assignment:
+    def assign(
+        self,
+        *,
+        active: int,
+        now: float,
+        per_host: Callable[[str], int],
+        keeps: Callable[[str], bool] = lambda _: False,
+    ) -> Assignment:
         """Fill up to `active` running downloads; over a lowered limit the last ones stop.
 
-        `per_host` returns how many downloads of a host may run. What is to stop is named once and
-        is then as good as gone, though it runs until it is forgotten.
+        `per_host` returns how many downloads of a host may run, `keeps` whether one is to be left
+        alone to its end, because it would lose what it has: so long more may run than `active`.
+        What is to stop is named once and is then as good as gone, though it runs until it is
+        forgotten.
         """
         self._end_delays(now)
         start = [self._begin(self._waiting[id_]) for id_ in sorted(self._forced)]
-        self._forced.clear()
+        self._favoured = self._forced or self._favoured
+        self._forced = set()
         used = Counter(host for _, host in self._running.values())
         heads = [
             (entries[0], host)
@@ -132,10 +145,7 @@ class Scheduler:
             if len(self._running) < active and used[host] >= per_host(host)
             for entry in entries[:_SHOWN]
         ]
-        spared = self._stopping.union(start)
-        others = [entry for entry, _ in self._running.values() if entry[1] not in spared]
-        excess = len(self._running) - len(self._stopping) - active
-        stop = heapq.nlargest(min(len(others), excess), others)
+        stop = self._excess(active, keeps, spared=self._stopping.union(start))
         self._stopping.update(entry[1] for entry in stop)
         return Assignment(
             start=tuple(start),
@@ -143,6 +153,19 @@ class Scheduler:
             held=tuple(held),
             wake_at=self._delayed[0][0] if self._delayed else None,
         )
+
+    def _excess(
+        self, active: int, keeps: Callable[[str], bool], *, spared: set[str]
+    ) -> list[_Entry]:
+        """Return which of the running ones are to stop."""
+        excess = len(self._running) - len(self._stopping) - active
+        if excess <= 0:
+            return []
+        kept = {id_ for id_ in self._running if keeps(id_)}
+        # What was forced does not make room for those that could not make room for it.
+        spared = spared.union(kept, self._favoured if kept else ())
+        others = [entry for entry, _ in self._running.values() if entry[1] not in spared]
+        return heapq.nlargest(excess, others)
 
     def _begin(self, waiting: _Waiting) -> str:
         id_ = waiting.entry[1]

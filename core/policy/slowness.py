@@ -12,12 +12,14 @@ from datetime import datetime
 
 from core.domain.inspection import Cause, Figures, Slowness
 from core.domain.models import Download, Phase, Status, WaitReason
-from core.domain.units import rough_duration
+from core.domain.units import rough_duration, rough_size
 
 AT_THE_LIMIT = 0.9
 """Fraction of a limit from which on it is what binds."""
 MOST = 0.5
 """Fraction of the connections' time that tells where it goes."""
+SPARE = 0.2
+"""Fraction of that time spent on waiting for bytes from which on a limit leaves some unused."""
 BUSY = 0.9
 """Fraction of a core from which on the program itself binds."""
 CEILING = 0.85
@@ -49,11 +51,12 @@ class Ceiling:
 class Situation:
     """What is known of a download that runs.
 
-    `own_limit` and `total_limit` are bytes/s, `wanted` is how many connections it may have as far
-    as its request and the settings go, `share` as far as the hosts' budgets go. `refused` tells
-    that a host wants no more, `single` that the file comes over one connection only, `enough` how
-    many were found to bring as much as more. `best` and `best_total` are the best rates lately,
-    `elsewhere` is how many of the others use other hosts.
+    `own_limit` and `total_limit` are bytes/s, `bringing` is how many of its connections bring bytes
+    (None: all), `wanted` how many it may have as far as its request and the settings go, `share` as
+    far as the hosts' budgets go. `refused` tells that a host wants no more, `single` that the file
+    comes over one connection only, `enough` how many were found to bring as much as more. `best`
+    and `best_total` are the best rates lately, `elsewhere` is how many of the others use other
+    hosts.
     """
 
     figures: Figures
@@ -61,6 +64,7 @@ class Situation:
     host: str
     own_limit: float | None = None
     total_limit: float | None = None
+    bringing: int | None = None
     wanted: int = 1
     share: int = 1
     refused: bool = False
@@ -89,7 +93,8 @@ def explain_waiting(download: Download, *, held: bool, now: datetime) -> Slownes
         return Slowness(cause=Cause.HELD, sentence="the queue is held")
     if download.wait_reason is WaitReason.RETRY and download.retry_at is not None:
         left = max(0.0, (download.retry_at - now).total_seconds())
-        after = f" after: {message}" if message else ""
+        hint = download.error.hint if download.error is not None else ""
+        after = f" after: {message}" + (f" ({hint})" if hint else "") if message else ""
         sentence = f"it is tried again in {rough_duration(left)}{after}"
         return Slowness(cause=Cause.RETRY, sentence=sentence)
     reason = download.wait_reason or WaitReason.QUEUED
@@ -139,17 +144,20 @@ def _by_phase(situation: Situation) -> tuple[Cause, str] | None:
 
 def _by_limit(situation: Situation) -> tuple[Cause, str] | None:
     figures = situation.figures
-    waits = (figures.limited or 0.0) >= MOST
-    if (own := situation.own_limit) is not None and _is_at(figures.rate, own, waits=waits):
+    own, limit = situation.own_limit, situation.total_limit
+    waits = (figures.limited or 0.0) >= MOST and (figures.receiving or 0.0) < SPARE
+    is_full = _is_at(figures.total, limit)
+    if own is not None and (_is_at(figures.rate, own) or (waits and not is_full)):
         return Cause.OWN_LIMIT, f"its own limit of {_rate(own)} holds it up"
-    if (limit := situation.total_limit) is not None and _is_at(figures.total, limit, waits=waits):
+    # What others use up holds up only those that wait for it: a slow server does not care.
+    if limit is not None and (waits or (is_full and not figures.others)):
         others = f", which {_others(figures.others)}" if figures.others else ""
         return Cause.TOTAL_LIMIT, f"the limit of all downloads is {_rate(limit)}{others}"
     return None
 
 
-def _is_at(rate: float | None, limit: float, *, waits: bool) -> bool:
-    return waits or (rate is not None and rate >= AT_THE_LIMIT * limit)
+def _is_at(rate: float | None, limit: float | None) -> bool:
+    return rate is not None and limit is not None and rate >= AT_THE_LIMIT * limit
 
 
 def _by_server(situation: Situation) -> tuple[Cause, str]:
@@ -157,7 +165,7 @@ def _by_server(situation: Situation) -> tuple[Cause, str]:
     if not figures.rate:
         return Cause.SERVER, f"nothing comes from {host} at present"
     rate = figures.rate
-    each = f"{_rate(rate / max(1, figures.connections))} on each connection"
+    each = _each(rate, figures.connections, situation.bringing or figures.connections)
     count = _connections(figures.connections)
     if _shares_the_line(situation):
         full = _rate(figures.total or rate)
@@ -192,6 +200,13 @@ def _shares_the_line(situation: Situation) -> bool:
     return situation.elsewhere > 0 and full and rate < LESS * situation.best
 
 
+def _each(rate: float, connections: int, bringing: int) -> str:
+    average = _rate(rate / max(1, bringing))
+    if bringing >= connections:
+        return f"{average} on each connection"
+    return f"{average} on {'each of ' * (bringing > 1)}{bringing} and nothing on the others"
+
+
 def _connections(count: int) -> str:
     return f"{count} connection{'' if count == 1 else 's'}"
 
@@ -205,7 +220,4 @@ def _others(count: int) -> str:
 
 
 def _rate(rate: float) -> str:
-    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if rate >= size:
-            return f"{rate / size:.{0 if rate >= 100 * size else 1}f} {unit}/s"
-    return f"{rate:.0f} B/s"
+    return f"{rough_size(rate)}/s"

@@ -69,6 +69,8 @@ def statistics(
         elif day >= first:
             before.append(entry)
     current = [item.entry for item in placed]
+    # A download that is tried again and again would hide all others.
+    settled = [entry for entry in current if entry.end is not AttemptEnd.RETRIED]
     counts = Counter(entry.end for entry in current)
     by_day = _grouped(placed, lambda item: item.day)
     return Statistics(
@@ -96,7 +98,7 @@ def statistics(
             _day(day, [item.entry for item in by_day.get(day, ())], usage.get(day.isoformat()))
             for day in (begin + timedelta(days=number) for number in range(days))
         ),
-        recent=tuple(current[: -RECENT - 1 : -1]),
+        recent=tuple(settled[: -RECENT - 1 : -1]),
     )
 
 

@@ -10,14 +10,17 @@ BURST = 0.1
 """Seconds of unused rate that may be saved up."""
 PORTION = 0.005
 """Seconds of the rate that are taken at a time: many may share it, and none is to starve."""
+_LEAST = 1024
+_LEAST_PART = 128
 
 
 class TokenBucket:
     """A limit in bytes/s, None for no limit; `now` is monotonic seconds, given by the caller.
 
     Everything that shares the limit shares the bucket: whoever charges waits behind those who
-    charged before, which is fair to each read. What is waited for is a mark in the stream of
-    bytes and not a time, so that a new rate holds for those who wait already.
+    charged before, so each gets a portion in turn, and who wants less than its turn gets all that
+    it wants. What is waited for is a mark in the stream of bytes and not a time, so that a new rate
+    holds for those who wait already.
     """
 
     def __init__(self, rate: float | None, now: float) -> None:
@@ -51,9 +54,15 @@ class TokenBucket:
         self._pass(now)
         return max(0.0, (mark - self._passed) / self._rate)
 
-    def portion(self) -> int | None:
-        """Return how many bytes to take at a time, so that no wait is long; None: any number."""
-        return None if self._rate is None else max(1024, int(self._rate * PORTION))
+    def portion(self, parts: int = 1) -> int | None:
+        """Return how many bytes to take at a time, so that no wait is long; None: any number.
+
+        Where `parts` connections serve one download, each takes a part of its turn: many of them
+        get it no more than one.
+        """
+        if self._rate is None:
+            return None
+        return max(_LEAST_PART, max(_LEAST, int(self._rate * PORTION)) // parts)
 
     def _pass(self, now: float) -> None:
         """Let through what the rate allows up to now."""

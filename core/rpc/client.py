@@ -21,7 +21,7 @@ from core.domain.errors import DaemonError, RpcError, UsageError, WinchError
 from core.domain.events import Event
 from core.domain.history import History, HistoryQuery, Statistics
 from core.domain.inspection import Inspection
-from core.domain.models import Download, DownloadRequest, DownloadView
+from core.domain.models import DownloadRecord, DownloadRequest, DownloadView
 from core.domain.service import (
     Changes,
     DownloadService,
@@ -91,7 +91,7 @@ class RemoteService:
 
     async def add(
         self, requests: Sequence[DownloadRequest], *, only_new: bool = False
-    ) -> list[Download]:
+    ) -> list[DownloadRecord]:
         return await self._call(DownloadService.add, requests=requests, only_new=only_new)
 
     async def downloads(self) -> list[DownloadView]:

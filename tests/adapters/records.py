@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from core.adapters.catalog import Catalog, LoadResult
 from core.domain.models import (
-    Download,
+    DownloadRecord,
     DownloadRequest,
     PartIdentity,
     Resource,
@@ -27,10 +27,10 @@ from core.domain.models import (
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def a_download(id: str = "a1", **changes: object) -> Download:  # noqa: A002
+def a_download(id: str = "a1", **changes: object) -> DownloadRecord:  # noqa: A002
     """Return a download of `<id>.bin`."""
     request = DownloadRequest(url=f"https://example.org/{id}.bin", directory="/downloads")
-    download = Download(id=id, request=request, name=f"{id}.bin", order=1.0, created_at=NOW)
+    download = DownloadRecord(id=id, request=request, name=f"{id}.bin", order=1.0, created_at=NOW)
     return download.replace(**changes)
 
 
@@ -51,7 +51,7 @@ def a_record(id: str = "a1", *, done: int = 1000, version: int = 2) -> ResumeRec
     )
 
 
-async def store(directory: Path, *records: Download) -> None:
+async def store(directory: Path, *records: DownloadRecord) -> None:
     """Save the records in one generation on top of what is there."""
     catalog = Catalog(directory)
     await catalog.load()
@@ -111,5 +111,5 @@ def instances(kind: Any, **fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[A
 
 
 hex_ids = st.text("0123456789abcdef", min_size=1, max_size=32)
-downloads: st.SearchStrategy[Download] = instances(Download, id=hex_ids)
+downloads: st.SearchStrategy[DownloadRecord] = instances(DownloadRecord, id=hex_ids)
 records: st.SearchStrategy[ResumeRecord] = instances(ResumeRecord, id=hex_ids, version=st.just(2))

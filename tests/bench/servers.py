@@ -47,7 +47,7 @@ class Nginx:
     @contextmanager
     def serve(self, root: Path, temp: Path) -> Iterator[str]:
         """Serve a directory and yield its address."""
-        port = _free_port()
+        port = free_port()
         tls = ""
         if self.tls:
             key, certificate = make_certificate(temp)
@@ -55,8 +55,8 @@ class Nginx:
         config = temp / "nginx.conf"
         config.write_text(_CONFIG.format(temp=temp, port=port, tls=tls, root=root, rate=self.rate))
         command = [str(find("nginx")), "-c", str(config), "-p", str(temp), "-e", str(temp / "e")]
-        with _running(command) as process:
-            _wait_for(port, process)
+        with running(command) as process:
+            wait_for(port, process)
             yield f"{'https' if self.tls else 'http'}://127.0.0.1:{port}"
 
 
@@ -71,7 +71,7 @@ class Raw:
     def serve(self, root: Path, temp: Path) -> Iterator[str]:
         """Serve a directory and yield its address."""
         command = [sys.executable, "-m", "tests.bench.raw", str(root), *self.manner.arguments()]
-        with _running(command, stdout=subprocess.PIPE) as process:
+        with running(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             yield f"http://127.0.0.1:{int(process.stdout.readline())}"
 
@@ -99,7 +99,8 @@ def make_certificate(temp: Path) -> tuple[Path, Path]:
 
 
 @contextmanager
-def _running(command: list[str], **options: int) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: list[str], **options: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program while the context lasts."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
     try:
         yield process
@@ -108,13 +109,15 @@ def _running(command: list[str], **options: int) -> Iterator[subprocess.Popen[by
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Return once a process listens on a port."""
     for _ in range(500):
         try:
             socket.create_connection(("127.0.0.1", port)).close()

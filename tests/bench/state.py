@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from core.adapters.catalog import Catalog
-from core.domain.models import Download, DownloadRequest, PartIdentity, Status, TimelineEntry
+from core.domain.models import DownloadRecord, DownloadRequest, PartIdentity, Status, TimelineEntry
 
 NAME = "state"
 TITLE = "the list of 5,000 and of 100,000 downloads: save, stall of the loop, load"
@@ -98,11 +98,11 @@ async def _fill(state: Path, count: int) -> None:
     await catalog.close()
 
 
-def _a_download(number: int) -> Download:
+def _a_download(number: int) -> DownloadRecord:
     """Return a download as it is after a few days in the queue."""
     added = datetime(2026, 3, 1, 12, 0, tzinfo=UTC) + timedelta(seconds=number)
     name = f"measurements-{number:06}.tar.zst"
-    return Download(
+    return DownloadRecord(
         id=f"{number:032x}",
         request=DownloadRequest(
             url=f"https://data.example.org/sets/2026/{name}",

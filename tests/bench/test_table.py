@@ -51,3 +51,18 @@ def test_a_goal_of_nothing_is_met_by_what_rounds_to_nothing() -> None:
 
 def test_a_figure_without_a_goal_is_only_told() -> None:
     assert "goal" not in screen._row(screen.Goal("memory, peak", "MB"), [1.0])
+
+
+def test_a_part_whose_program_is_not_installed_says_so() -> None:
+    goals = (screen.Goal("processor", "%"),)
+    parts = (
+        screen.Part("another screen", lambda *_: [9.0], goals, missing="aria2p"),
+        screen.Part("our screen", lambda *_: [9.0], goals),
+    )
+    lines = screen._table(parts, [{"our screen": [value]} for value in (4.0, 1.0, 2.0)])
+    assert [" ".join(line.split()) for line in lines.splitlines()[1:]] == [
+        "another screen",
+        "not run, aria2p is not installed",
+        "our screen",
+        "processor 2.0 % 1.0 to 4.0",
+    ]

@@ -79,8 +79,8 @@ def added(job: Job) -> Usage:
     """`winch add` and `winch wait` with a daemon that runs already; its own cost is counted."""
     env = job.environment()
     try:
-        _ask("daemon", "start", env=env)
-        pid = json.loads(_ask("daemon", "status", "--json", env=env))["pid"]
+        ask("daemon", "start", env=env)
+        pid = json.loads(ask("daemon", "status", "--json", env=env))["pid"]
         before = cpu_of(pid)
         began = time.monotonic()
         clients = [
@@ -94,10 +94,11 @@ def added(job: Job) -> Usage:
             cpu = after - before + sum(client.cpu or 0.0 for client in clients)
         return Usage(wall, cpu, memory)
     finally:
-        _ask("daemon", "stop", env=env)
+        ask("daemon", "stop", env=env)
 
 
-def _ask(*arguments: str, env: Mapping[str, str]) -> bytes:
+def ask(*arguments: str, env: Mapping[str, str]) -> bytes:
+    """Run a command of winch and return what it prints; raises FailedError."""
     done = subprocess.run(_winch(*arguments), env=env, check=False, capture_output=True)
     if done.returncode:
         raise FailedError(done.stderr.decode().strip())

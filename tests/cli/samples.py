@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from core.domain.models import (
-    Download,
+    DownloadRecord,
     DownloadRequest,
     DownloadView,
     Phase,
@@ -16,21 +16,33 @@ from core.domain.models import (
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
-def download(id: str = "0123456789abcdef", name: str = "a.bin", **changes: object) -> Download:  # noqa: A002
+def download(
+    id: str = "0123456789abcdef",  # noqa: A002
+    name: str = "a.bin",
+    **changes: object,
+) -> DownloadRecord:
     """Return a download that was asked for at START."""
     request = DownloadRequest(url=f"https://example.org/{name}", directory="/data")
-    return Download(id=id, request=request, name=name, order=1.0, created_at=START).replace(
+    return DownloadRecord(id=id, request=request, name=name, order=1.0, created_at=START).replace(
         **changes
     )
 
 
-def active(id: str = "0123456789abcdef", name: str = "a.bin", **changes: object) -> Download:  # noqa: A002
+def active(
+    id: str = "0123456789abcdef",  # noqa: A002
+    name: str = "a.bin",
+    **changes: object,
+) -> DownloadRecord:
     """Return a download that moves, 1000 bytes long."""
     running = {"status": Status.ACTIVE, "phase": Phase.DOWNLOADING, "total_bytes": 1000}
     return download(id, name, **(running | changes))
 
 
-def completed(id: str = "0123456789abcdef", name: str = "a.bin", **changes: object) -> Download:  # noqa: A002
+def completed(
+    id: str = "0123456789abcdef",  # noqa: A002
+    name: str = "a.bin",
+    **changes: object,
+) -> DownloadRecord:
     """Return a download that took two seconds for its 1000 bytes."""
     end = {
         "status": Status.COMPLETED,
@@ -41,6 +53,6 @@ def completed(id: str = "0123456789abcdef", name: str = "a.bin", **changes: obje
     return download(id, name, **(end | changes))
 
 
-def view(item: Download, progress: Progress | None = None, position: int = 1) -> DownloadView:
+def view(item: DownloadRecord, progress: Progress | None = None, position: int = 1) -> DownloadView:
     """Return a download as `ls` gets it."""
     return DownloadView(download=item, progress=progress or Progress(), position=position)

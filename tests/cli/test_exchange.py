@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from core.domain.errors import UsageError
 from core.domain.models import Checksum, Conflict, Download, DownloadRequest, Progress, Status
+from core.domain.names import safe_name
 from tests.cli.conftest import COMMAND, Winch
 from tests.cli.samples import download, view
 from tui.cli import exchange
@@ -32,7 +33,7 @@ _requests = st.builds(
     DownloadRequest,
     url=_urls,
     directory=_words.map(lambda word: "/" + word),
-    name=st.none() | _words.filter(lambda word: "/" not in word and word not in (".", "..")),
+    name=st.none() | _words.map(safe_name),
     checksum=st.none() | st.just(Checksum("md5", "ab" * 16)),
     conflict=st.none() | st.sampled_from(Conflict),
     retries=st.none() | st.integers(0, 1000),
@@ -134,10 +135,16 @@ def raw(*entries: object, **fields: object) -> bytes:
         (raw(ENTRY | {"directory": "/a\nb"}), "q, download 1, directory: "),
         (raw(ENTRY | {"name": "../../.profile"}), "q, download 1, name: "),
         (raw(ENTRY | {"name": ".."}), "q, download 1, name: "),
+        (raw(ENTRY | {"name": "CON"}), "q, download 1, name: 'CON' is no safe file name"),
         (raw(ENTRY | {"cookies": "jar"}), "q, download 1, cookies: "),
         (raw(ENTRY | {"checksum": "md5:12"}), "q, download 1, checksum: "),
         (raw(ENTRY | {"headers": {"a b": "c"}}), "q, download 1, headers: "),
-        (raw(ENTRY | {"headers": {"a": "s3cret\r\nX: y"}}), "q, download 1, headers: 'a'"),
+        (raw(ENTRY | {"headers": {"a": "s3cret\r\nX: y"}}), "q, download 1, headers: the value of"),
+        (raw(ENTRY | {"headers": {"a": "s3cret\x9b"}}), "q, download 1, headers: the value of"),
+        (
+            raw(ENTRY | {"headers": {"Range": "bytes=1-"}}),
+            "q, download 1, headers: the header Range",
+        ),
         (raw(ENTRY, ENTRY | {"status": "completed", "url": "x"}), "q, download 2, url: "),
     ],
 )
@@ -248,7 +255,6 @@ def test_a_file_is_private_and_replaces_nothing_but_an_export(
 
 
 def test_one_that_cannot_be_right_adds_none(winch: Winch) -> None:
-    # The last is refused by the daemon alone.
     for bad in ({"limit": -1}, {"url": "ftp://h/x"}, {"name": "CON"}):
         result = winch("import", "-", stdin=raw(ENTRY, ENTRY | bad).decode())
         assert result.returncode == 2

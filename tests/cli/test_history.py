@@ -194,7 +194,7 @@ def test_the_lines_of_the_statistics_fit_eighty_cells_and_need_no_unicode() -> N
     assert all(cell_len(line) <= 80 and line.isascii() for line in lines)
     shown = "\n".join(lines)
     assert "+300%" in shown
-    assert "cannot_resume" in shown
+    assert "cannot resume" in shown
 
 
 def test_the_commands_on_real_attempts(winch: Winch, base_url: str) -> None:
@@ -203,7 +203,7 @@ def test_the_commands_on_real_attempts(winch: Winch, base_url: str) -> None:
     shown = winch("history")
     assert shown.returncode == 0
     assert "a.bin" in shown.stdout
-    assert "not_found" in shown.stdout
+    assert "not found" in shown.stdout
     (failed,) = winch.json("history", "--failed")
     assert (failed["name"], failed["error_code"]) == ("gone", "not_found")
     (found,) = winch.json("history", "A.BIN", "--since", "1h")
@@ -225,7 +225,7 @@ def test_the_commands_on_real_attempts(winch: Winch, base_url: str) -> None:
 
     stats = winch.json("stats", "--days", "1")
     assert (stats["completed"], stats["failed"], stats["total_bytes"]["now"]) == (1, 1, 4)
-    assert "not_found" in winch("stats").stdout
+    assert "not found" in winch("stats").stdout
 
     cleared = winch("history", "clear", "--yes")
     assert cleared.returncode == 0

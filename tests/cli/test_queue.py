@@ -15,11 +15,12 @@ from tui.demo.files import KIB, DemoFile
 from tui.demo.server import DemoServer
 
 FILE = DemoFile("file.bin", 30 * KIB)
+WHOLE = DemoFile("whole.bin", 300 * KIB, rate=30 * KIB, ranges=False)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[DemoServer]:
-    with DemoServer([FILE]) as running:
+    with DemoServer([FILE, WHOLE]) as running:
         yield running
 
 
@@ -82,6 +83,15 @@ def test_what_refuses_is_named_and_the_others_are_done(winch: Winch, queued: lis
     result = winch("pause", *queued[:2])
     assert result.returncode == 1
     assert any(line.startswith(f"winch: {queued[0]}: ") for line in result.stderr.splitlines())
+
+
+def test_a_pause_says_what_it_costs(winch: Winch, server: DemoServer) -> None:
+    id_ = winch("add", server.url(WHOLE)).stdout.strip()
+    while not winch.json("show", id_)["bytes_downloaded"]:
+        pass
+    said = winch("pause", id_).stderr
+    assert "whole.bin: it begins anew when it goes on" in said
+    assert "winch: paused 1 download" in said
 
 
 def test_resume_and_retry_let_downloads_go_on(winch: Winch, server: DemoServer) -> None:

@@ -22,7 +22,7 @@ from core.domain.errors import (
 from core.domain.events import Added, Changed, Event, Noticed, Removed, Snapshot
 from core.domain.history import AttemptEnd, History, HistoryQuery, Trend
 from core.domain.inspection import Cause
-from core.domain.models import Checksum, Download, Status
+from core.domain.models import Checksum, Download, DownloadRecord, Status
 from core.domain.service import Changes, LimitChanges, Limits, MoveTo, RateSource, Totals
 from core.domain.settings import LimitSettings, NetworkSettings, Settings
 from core.domain.upkeep import Cleanup
@@ -34,8 +34,14 @@ if TYPE_CHECKING:
 RUNS = (Status.PENDING, Status.ACTIVE)
 
 
-async def add(harness: Harness, *names: str) -> list[Download]:
+async def add(harness: Harness, *names: str) -> list[DownloadRecord]:
     return await harness.service.add([harness.request(name) for name in names])
+
+
+def as_it_stands(download: Download) -> Download:
+    """Return a download without its past, of which events need not tell."""
+    fields = [field.name for field in dataclasses.fields(Download)]
+    return Download(**{name: getattr(download, name) for name in fields})
 
 
 async def names(harness: Harness) -> list[str]:
@@ -265,11 +271,13 @@ class TestRestore:
     ) -> None:
         one, two = await add(harness, "a", "b")
         await harness.service.remove([one.id])
-        await raises(UnknownIdError.code, harness.service.restore([one.id, two.id]))
-        assert await names(harness) == ["b"]
-        await harness.service.restore([one.id])
-        await raises(UnknownIdError.code, harness.service.restore([one.id]))
-        assert await names(harness) == ["a", "b"]
+        for _ in range(2):
+            outcome = await harness.service.restore([two.id, one.id])
+            assert await names(harness) == ["a", "b"]
+        assert outcome.changed == ()
+        assert [(r.id, r.error.code) for r in outcome.refused] == [
+            (id_, UnknownIdError.code) for id_ in (two.id, one.id)
+        ]
 
 
 class TestInspect:
@@ -294,6 +302,14 @@ class TestInspect:
         assert slowness is not None
         assert slowness.cause is Cause.HELD
         assert slowness.sentence == "the queue is held"
+
+    async def test_its_past_is_told_the_latest_last(self, harness: Harness) -> None:
+        (one,) = await add(harness, "a")
+        await harness.service.cancel([one.id])
+        past = (await harness.service.inspect(one.id)).timeline
+        assert past == (await harness.service.find(one.id)).download.timeline
+        assert past[: len(one.timeline)] == one.timeline
+        assert len(past) > len(one.timeline) > 0
 
     async def test_an_unknown_one_cannot_be_looked_at(self, harness: Harness) -> None:
         await raises(UnknownIdError.code, harness.service.inspect("zzz"))
@@ -453,7 +469,8 @@ class TestSet:
             (changed,) = (await harness.service.set([one.id], Changes(limit=7))).changed
             async for event in events:
                 if isinstance(event, Changed):
-                    assert event.downloads == (changed,)
+                    (told,) = event.downloads
+                    assert as_it_stands(told) == as_it_stands(changed)
                     break
 
 
@@ -474,6 +491,28 @@ class TestLimit:
         assert (limits.rate, limits.rate_source) == (5000, RateSource.COMMAND)
         assert (limits.active, limits.connections, limits.connections_per_host) == (9, 8, 3)
         assert await harness.service.limit(LimitChanges()) == limits
+
+    async def test_whoever_watches_hears_of_the_rate_in_force(self, harness: Harness) -> None:
+        service = harness.service
+        async with service.subscribe() as events:
+            first = await anext(events)
+            assert isinstance(first, Snapshot)
+            assert first.limit is None
+            await service.limit(LimitChanges(rate=5000))
+            told = await anext(events)
+            assert isinstance(told, Noticed)
+            assert told.limit == 5000
+            # Only a change is news.
+            await service.limit(LimitChanges(rate=5000, active=3))
+            await service.limit(LimitChanges(rate=0))
+            told = await anext(events)
+            assert isinstance(told, Noticed)
+            assert told.limit is None
+            await service.limit(LimitChanges(rate=7000))
+        async with service.subscribe() as events:
+            snapshot = await anext(events)
+            assert isinstance(snapshot, Snapshot)
+            assert snapshot.limit == 7000
 
     async def test_no_limit_is_a_decision_and_a_reset_is_none(self, harness: Harness) -> None:
         await harness.service.limit(LimitChanges(rate=5000, active=9))
@@ -635,7 +674,8 @@ class TestEvents:
         async with harness.service.subscribe() as events:
             snapshot = await anext(events)
             assert isinstance(snapshot, Snapshot)
-            assert snapshot.downloads == (download,)
+            (told,) = snapshot.downloads
+            assert as_it_stands(told) == as_it_stands(download)
 
     async def test_what_is_asked_for_is_told(self, harness: Harness) -> None:
         async with harness.service.subscribe() as events:
@@ -643,7 +683,8 @@ class TestEvents:
             (download,) = await add(harness, "a")
             added = await self.follow(events, Added)
             assert isinstance(added, Added)
-            assert added.downloads == (download,)
+            (told,) = added.downloads
+            assert as_it_stands(told) == as_it_stands(download)
             await harness.service.cancel([download.id])
             changed = await self.follow(events, Changed)
             assert isinstance(changed, Changed)

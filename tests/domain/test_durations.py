@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.domain.errors import ConfigError, UsageError
 from core.domain.settings import DownloadSettings, Settings
-from core.domain.units import parse_duration, rough_duration
+from core.domain.units import parse_duration, rough_duration, rough_size
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,18 @@ def test_when_to_ask_is_checked_with_the_settings() -> None:
     with pytest.raises(ConfigError, match=r"downloads\.ask_after") as caught:
         Settings(downloads=DownloadSettings(ask_after="soon"))
     assert "off" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1536, "1.5 KiB"),
+        (99 << 20, "99.0 MiB"),
+        (240 << 30, "240 GiB"),
+        (4096 << 40, "4096 TiB"),
+    ],
+)
+def test_a_sentence_tells_a_size_in_the_unit_that_fits(count: int, text: str) -> None:
+    assert rough_size(count) == text

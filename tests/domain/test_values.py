@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from core.domain.errors import ConfigError, ErrorCode, ErrorInfo, UsageError, exit_code
-from core.domain.models import Checksum
+from core.domain.models import Checksum, DownloadRequest
 from core.domain.redact import redact_url
 from core.domain.settings import DiskSettings, LimitSettings, Settings, sections
 from core.domain.units import parse_size
@@ -75,6 +75,16 @@ def test_secrets_in_addresses_are_not_shown(url: str, shown: str) -> None:
 def test_a_setting_out_of_range_names_itself() -> None:
     with pytest.raises(ConfigError, match=r"limits\.active is 0"):
         Settings(limits=LimitSettings(active=0))
+
+
+def test_what_many_requests_have_in_common_is_held_once() -> None:
+    one, other = (
+        DownloadRequest(url=f"http://h/{n}", directory=f"/data/{'x' * 3}", headers={})
+        for n in range(2)
+    )
+    assert one.directory is other.directory
+    assert one.headers is other.headers
+    assert one.headers == {}
 
 
 def test_every_section_and_key_is_listed() -> None:

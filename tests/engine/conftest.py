@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,35 @@ class House:
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         yield House(tmp_path, stack)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[Path, str], None]]:
+    """Make directories file systems of their own, of a size such as `1m`, while the test lasts."""
+    with ExitStack() as mounted:
+
+        def mount(directory: Path, size: str) -> None:
+            command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)]
+            try:
+                subprocess.run(command, check=True, capture_output=True)
+            except (OSError, subprocess.CalledProcessError):
+                pytest.skip("mounting a small file system takes root")
+            unmount = ["umount", "--lazy", str(directory)]
+            mounted.callback(subprocess.run, unmount, check=True)
+
+        yield mount
+
+
+def fill(directory: Path) -> Path:
+    """Take the last byte of a small disk, and return the file that has it."""
+    ballast = directory / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while file.write(b"x" * 512):
+                pass
+        except OSError:
+            return ballast
+    raise AssertionError("the disk has no end")
 
 
 async def until(

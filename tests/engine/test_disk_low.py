@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,16 +22,12 @@ NO_MARKS = dataclasses.replace(SETTINGS, disk=DiskSettings(low_water="0"))
 
 
 @pytest.fixture
-def disk(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Make the destination a file system of its own, of 10 MiB."""
+def disk(
+    house: House, small_disk: Callable[[Path, str], None], monkeypatch: pytest.MonkeyPatch
+) -> Path:
     monkeypatch.setattr(guards, "POLL", 0.02)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", str(house.files)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("mounting a small file system takes root")
-    yield house.files
-    subprocess.run(["umount", "--lazy", str(house.files)], check=True)
+    small_disk(house.files, "10m")
+    return house.files
 
 
 def marks(low: str, high: str = "") -> Settings:

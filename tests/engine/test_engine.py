@@ -461,6 +461,23 @@ async def test_what_could_not_be_stored_is_not_in_the_list(
     monkeypatch.undo()
 
 
+async def test_what_goes_on_by_a_request_that_could_not_be_stored_is_started(
+    house: House, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await house.engine()
+    request = house.request(fault_server.file("a", DATA))
+    (download,) = await engine.add([dataclasses.replace(request, paused=True)])
+
+    async def full() -> None:
+        raise DiskFullError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine._ledger, "flush", full)
+        with pytest.raises(DiskFullError):
+            await engine.add([request])
+    assert (await settled(engine, download)).status is Status.COMPLETED
+
+
 async def test_no_more_run_at_once_than_the_limit(house: House, fault_server: FaultServer) -> None:
     engine = await house.engine()
     urls = [fault_server.file(f"f{n}", DATA, hold_after=100) for n in range(6)]

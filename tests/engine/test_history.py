@@ -13,7 +13,14 @@ from core.adapters.clock import Clock
 from core.adapters.history import HistoryStore
 from core.domain.errors import DiskFullError, ErrorCode, ErrorInfo, NetworkError, UsageError
 from core.domain.history import AttemptEnd, HistoryEntry, HistoryQuery, PhaseTimes
-from core.domain.models import Download, DownloadRequest, Phase, Progress, Status, TimelineEntry
+from core.domain.models import (
+    DownloadRecord,
+    DownloadRequest,
+    Phase,
+    Progress,
+    Status,
+    TimelineEntry,
+)
 from core.domain.settings import LimitSettings
 from core.engine.attempt import Attempt
 from core.engine.chronicle import STARTED, Chronicle
@@ -183,9 +190,9 @@ class Moved:
     rate = 0.0
 
 
-def a_download(**changes: object) -> Download:
+def a_download(**changes: object) -> DownloadRecord:
     request = DownloadRequest(url="https://me:pw@example.org:8443/a?sig=abc", directory="/d")
-    download = Download(id="a" * 16, request=request, name="a", order=1.0, created_at=NOON)
+    download = DownloadRecord(id="a" * 16, request=request, name="a", order=1.0, created_at=NOON)
     return download.replace(**changes)
 
 

@@ -208,6 +208,19 @@ async def test_one_that_waits_for_its_next_try_says_so(
     assert slowness.sentence.endswith("after: the server answered 503 (service unavailable)")
 
 
+async def test_one_that_the_server_sent_away_for_a_while_says_so(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, statuses=[(503, {"Retry-After": "83"})])
+    (download,) = await engine.add([house.request(url)])
+    waiting = await until(engine, download, lambda view: view.download.retry_at is not None)
+    assert waiting.download.timeline[-1].text.endswith("trying again in 83 s, as the server asks")
+    slowness = (await engine.inspect(download.id)).slowness
+    assert slowness is not None
+    assert slowness.sentence.endswith("(the server asks to be left alone for 83 s)")
+
+
 async def test_looking_changes_nothing(house: House, fault_server: FaultServer) -> None:
     engine = await house.engine(MANY)
     url = fault_server.file("a", DATA, rate=2_000_000)

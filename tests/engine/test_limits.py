@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from core.domain.events import Noticed, Snapshot
 from core.domain.models import Status, WaitReason
 from core.domain.service import Changes, LimitChanges, RateSource
 from core.domain.settings import LimitSettings, ScheduleEntry, Settings
@@ -185,6 +186,19 @@ class TestTimetable:
         assert (await engine.find(running.id)).download.status is Status.ACTIVE
         limits = await engine.limit(LimitChanges())
         assert (limits.rate, limits.rate_source) == (100 * 1024, RateSource.SCHEDULE)
+
+    async def test_whoever_watches_hears_of_its_rate(self, house: House) -> None:
+        clock = Hourglass(local("08:59:30"))
+        engine = await house.engine(limited(schedule=(OFFICE,)), clock=clock)
+        async with engine.subscribe() as events:
+            snapshot = await anext(events)
+            assert isinstance(snapshot, Snapshot)
+            assert snapshot.limit is None
+            await clock.asleep(1)
+            clock.advance()
+            told = await anext(events)
+            assert isinstance(told, Noticed)
+            assert told.limit == 100 * 1024
 
     async def test_a_jump_of_the_wall_clock_is_noticed_within_a_minute(
         self, house: House, fault_server: FaultServer, clock: Hourglass

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import AmbiguousIdError, UnknownIdError, UsageError
-from core.domain.models import Download, DownloadRequest
+from core.domain.models import DownloadRecord, DownloadRequest
 from core.domain.service import MoveTo
 from core.engine.queue import Queue
 
@@ -20,7 +20,7 @@ def queue(priorities: str = "000000") -> Queue:
     made = Queue()
     for number, letter in enumerate(LETTERS):
         made.put(
-            Download(
+            DownloadRecord(
                 id=letter * 16,
                 request=DownloadRequest(
                     url=f"http://h/{letter}", directory="/d", priority=int(priorities[number])

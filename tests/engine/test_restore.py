@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from core.adapters.resume_data import ResumeStore
-from core.domain.errors import ErrorCode, StateError, UnknownIdError
+from core.domain.errors import ErrorCode, StateError
 from core.domain.models import Status
 from core.domain.settings import LimitSettings
 from core.engine import trash
@@ -101,17 +101,18 @@ async def test_what_went_with_its_files_says_so(house: House, fault_server: Faul
 async def test_only_the_latest_are_remembered(
     house: House, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trash, "KEPT", 2)
+    monkeypatch.setattr(trash, "MOST_REMOVED", 2)
     engine = await house.engine(ONE)
     requests = [
         dataclasses.replace(house.request(fault_server.url_of(name)), paused=True) for name in "abc"
     ]
     one, two, three = await engine.add(requests)
     await engine.remove(None)
-    with pytest.raises(UnknownIdError):
-        await engine.restore([two.id, one.id])
-    assert await engine.downloads() == []
-    assert len((await engine.restore([two.id, three.id])).changed) == 2
+    outcome = await engine.restore([one.id, two.id, three.id])
+    assert [download.id for download in outcome.changed] == [two.id, three.id]
+    (refusal,) = outcome.refused
+    assert (refusal.id, refusal.error.code) == (one.id, ErrorCode.UNKNOWN_ID)
+    assert "the last 2 are remembered" in refusal.error.hint
 
 
 async def test_what_cannot_be_stored_can_be_tried_again(

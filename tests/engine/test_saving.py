@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,30 +13,18 @@ from core.adapters.state import State
 from core.domain.errors import DiskFullError
 from core.domain.models import DownloadRequest
 from core.engine.engine import Engine
-from tests.engine.conftest import House
+from tests.engine.conftest import House, fill
 
 URL = "http://127.0.0.1:9/"
 
 
 @pytest.fixture
-def state(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Make the state directory a file system of its own, of 256 KiB."""
+def state(
+    house: House, small_disk: Callable[[Path, str], None], monkeypatch: pytest.MonkeyPatch
+) -> Path:
     monkeypatch.setattr(document, "RETRY_PAUSE", 0.02)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(house.state)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("mounting a small file system takes root")
-    yield house.state
-    subprocess.run(["umount", "--lazy", str(house.state)], check=True)
-
-
-def fill(state: Path) -> Path:
-    ballast = state / "ballast"
-    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(b"x" * 4096)
-    return ballast
+    small_disk(house.state, "256k")
+    return house.state
 
 
 def paused(house: House, name: str) -> DownloadRequest:

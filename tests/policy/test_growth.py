@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
-from core.policy.growth import RAMP, Growth
+from core.policy.growth import LASTING, RAMP, Growth
 
 GIB = 2**30
 
@@ -87,3 +88,44 @@ def test_a_raised_cap_counts_at_once() -> None:
         now += RAMP
         target = growth.target(now, cap=16, received=int(now * 4e6), left=100 * GIB, rate=4e6)
     assert target == 16
+
+
+def test_a_trial_that_failed_is_not_made_again_for_a_minute() -> None:
+    targets = simulate(lambda n: n * 30e3, 600)
+    trials = [
+        step * RAMP for step, (a, b) in enumerate(itertools.pairwise(targets)) if (a, b) == (16, 8)
+    ]
+    assert 2 <= len(trials) <= 5
+    assert all(later - earlier >= LASTING for earlier, later in itertools.pairwise(trials))
+
+
+def test_what_a_file_cannot_share_out_is_not_found_to_bring_nothing() -> None:
+    # Two stretches: of eight connections that are wanted, two are there.
+    growth, now, received, least = Growth(0.0), 0.0, 0.0, 8
+    connections = 1
+    for _ in range(1200):
+        now += RAMP
+        received += connections * 30e3 * RAMP
+        target = growth.target(
+            now,
+            cap=8,
+            connections=connections,
+            received=int(received),
+            left=GIB,
+            rate=connections * 30e3,
+        )
+        connections = min(2, target)
+        assert growth.enough is None
+        least = min(least, connections) if now > 1.0 else least
+    assert (target, least) == (8, 1), "it was tried with one"
+
+
+def test_a_limit_that_holds_up_all_there_are_needs_no_more_of_them() -> None:
+    growth = Growth(0.0)
+    for step in range(1, 50):
+        now = step * RAMP
+        target = growth.target(
+            now, cap=8, received=step, left=GIB, rate=30e3, limited=True, held_up=True
+        )
+    assert target == 1
+    assert growth.target(now + RAMP, cap=8, received=step, left=GIB, rate=30e3, limited=True) > 1

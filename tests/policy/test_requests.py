@@ -36,6 +36,7 @@ def test_a_plain_request_passes() -> None:
         ({"retries": -1}, UsageError, "0 or more"),
         ({"headers": {"A b": "c"}}, UsageError, "header"),
         ({"headers": {"A": "b\r\nC: d"}}, UsageError, "header"),
+        ({"headers": {"A": "b\x9bc"}}, UsageError, "header"),
         ({"headers": {"range": "bytes=5-"}}, UsageError, "winch's own"),
     ],
 )

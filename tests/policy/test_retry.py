@@ -58,7 +58,10 @@ def test_a_permanent_cause_is_not_tried_again(error: WinchError) -> None:
 @pytest.mark.parametrize(("asked", "waits"), [(7.0, 7.0), (0.0, 0.0), (9999.0, 100.0)])
 def test_the_server_says_how_long_up_to_a_cap(asked: float, waits: float) -> None:
     error = HttpStatusError("x", status=503, retry_after=asked)
-    assert POLICY.decide(error, 1, retries=None, jitter=0.5) == RetryAfter(waits)
+    decision = POLICY.decide(error, 1, retries=None, jitter=0.5)
+    assert decision == RetryAfter(waits, asked=asked == waits)
+    assert isinstance(decision, RetryAfter)
+    assert decision.when.endswith("as the server asks") == (asked == waits)
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,41 @@ def test_nobody_else_stops_while_one_is_stopping() -> None:
     assert assign(scheduler, active=1, now=0.0, per_host=9).stop == ()
 
 
+def test_what_would_lose_its_bytes_makes_no_room() -> None:
+    scheduler = Scheduler()
+    for number in (1, 2, 3):
+        scheduler.wait(download(number))
+
+    def stops(active: int) -> tuple[str, ...]:
+        return scheduler.assign(
+            active=active, now=0.0, per_host=lambda _: 9, keeps=lambda id_: id_ > "0001"
+        ).stop
+
+    stops(3)
+    assert stops(2) == ("0001",)
+    scheduler.forget("0001")
+    assert stops(1) == ()
+    scheduler.forget("0002")
+    assert stops(1) == ()
+
+
+def test_what_was_forced_runs_beside_what_cannot_make_room_for_it() -> None:
+    scheduler = Scheduler()
+    for number in (1, 2):
+        scheduler.wait(download(number))
+
+    def now(id_kept: str) -> Assignment:
+        return scheduler.assign(
+            active=1, now=0.0, per_host=lambda _: 9, keeps=lambda id_: id_ == id_kept
+        )
+
+    assert now("0001").start == ("0001",)
+    scheduler.force("0002")
+    assert now("0001") == Assignment(start=("0002",))
+    assert now("0001") == Assignment()
+    assert now("nobody") == Assignment(stop=("0002",))
+
+
 @given(
     st.lists(
         st.tuples(

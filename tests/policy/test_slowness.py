@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.inspection import Cause, Figures
 from core.domain.models import Download, DownloadRequest, Phase, Status, WaitReason
+from core.policy.ranges import status_error
 from core.policy.slowness import HALF_LIFE, Ceiling, Situation, explain, explain_waiting
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -83,6 +84,14 @@ def situation(*, figures: dict[str, object] | None = None, **fields: object) -> 
             "its share of the connections to h:80 is 4, which brings 2.0 MiB/s on each connection",
         ),
         (
+            situation(wanted=8, share=4, bringing=2),
+            Cause.HOST_BUDGET,
+            (
+                "its share of the connections to h:80 is 4, which brings 4.0 MiB/s on each of 2"
+                " and nothing on the others"
+            ),
+        ),
+        (
             situation(figures={"rate": 0.0}),
             Cause.SERVER,
             "nothing comes from h:80 at present",
@@ -93,14 +102,31 @@ def situation(*, figures: dict[str, object] | None = None, **fields: object) -> 
             "its own limit of 8.0 MiB/s holds it up",
         ),
         (
-            situation(own_limit=20 * MIB, figures={"limited": 0.7}),
+            situation(own_limit=20 * MIB, figures={"limited": 0.7, "receiving": 0.1}),
             Cause.OWN_LIMIT,
             "its own limit of 20.0 MiB/s holds it up",
         ),
         (
-            situation(total_limit=10 * MIB, figures={"total": 10 * MIB, "others": 2}),
+            situation(
+                total_limit=10 * MIB,
+                figures={"total": 10 * MIB, "others": 2, "limited": 0.9, "receiving": 0.05},
+            ),
             Cause.TOTAL_LIMIT,
             "the limit of all downloads is 10.0 MiB/s, which it shares with 2 others",
+        ),
+        (
+            situation(total_limit=8 * MIB),
+            Cause.TOTAL_LIMIT,
+            "the limit of all downloads is 8.0 MiB/s",
+        ),
+        (
+            situation(
+                own_limit=20 * MIB,
+                total_limit=10 * MIB,
+                figures={"total": 10 * MIB, "others": 1, "limited": 0.9, "receiving": 0.05},
+            ),
+            Cause.TOTAL_LIMIT,
+            "the limit of all downloads is 10.0 MiB/s, which it shares with 1 other",
         ),
         (
             situation(figures={"cpu": 0.97, "writing": 0.6}),
@@ -150,6 +176,8 @@ def test_the_constraint_that_binds_is_named(case: Situation, cause: Cause, sente
     "case",
     [
         situation(own_limit=20 * MIB, total_limit=20 * MIB),
+        # Others use the limit up, and this one does not wait for it.
+        situation(total_limit=10 * MIB, figures={"total": 10 * MIB, "others": 2}),
         # A full line takes nothing from one that never had more, or whose host is the same.
         situation(elsewhere=1, figures={"others": 1}),
         situation(best=20 * MIB, best_total=8 * MIB, elsewhere=0, figures={"others": 1}),
@@ -225,6 +253,18 @@ def waiting(**fields: object) -> Download:
             ),
             Cause.RETRY,
             "it is tried again in 42 s after: the server answered 503",
+        ),
+        (
+            waiting(
+                wait_reason=WaitReason.RETRY,
+                retry_at=NOW + timedelta(seconds=83),
+                error=status_error(503, {"retry-after": "83"}, 0.0).info(),
+            ),
+            Cause.RETRY,
+            (
+                "it is tried again in 83 s after: the server answered 503 (service unavailable)"
+                " (the server asks to be left alone for 83 s)"
+            ),
         ),
         (
             waiting(

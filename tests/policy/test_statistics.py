@@ -34,7 +34,7 @@ def test_days_hosts_and_hours_add_up_to_the_whole(entries: list[HistoryEntry], d
     assert sum(failure.count for failure in found.failures) == found.failed + found.retried
     assert len(found.daily) == days
     assert len(found.hours) == 24
-    assert len(found.recent) == min(RECENT, found.attempts)
+    assert len(found.recent) == min(RECENT, found.attempts - found.retried)
 
 
 @given(histories, periods, st.randoms(use_true_random=False))
@@ -170,6 +170,12 @@ def test_usage_stands_beside_its_day_and_is_unknown_elsewhere() -> None:
 def test_the_newest_attempts_come_first() -> None:
     found = figures(*(an_attempt(number) for number in range(1, 15)))
     assert [entry.number for entry in found.recent] == list(range(14, 4, -1))
+
+
+def test_what_was_tried_again_hides_nothing_that_was_settled() -> None:
+    retried = (an_attempt(number, end=AttemptEnd.RETRIED) for number in range(2, 30))
+    found = figures(an_attempt(1), *retried)
+    assert [entry.number for entry in found.recent] == [1]
 
 
 @pytest.mark.parametrize("days", [0, -1, MOST_DAYS + 1])

@@ -50,6 +50,39 @@ def test_streams_that_share_a_bucket_share_the_rate() -> None:
     assert sum(counts) / max(clocks) == pytest.approx(1000, rel=0.03)
 
 
+@pytest.mark.parametrize("rate", [30_000.0, 1_000_000.0, 50_000_000.0])
+def test_a_download_gets_no_more_over_many_connections_than_another_over_one(rate: float) -> None:
+    bucket = TokenBucket(rate, 0.0)
+    parts = [8] * 8 + [1]
+    clocks, counts = [0.0] * 9, [0] * 9
+    for _ in range(9000):
+        turn = min(range(9), key=lambda index: clocks[index])
+        now = clocks[turn]
+        portion = bucket.portion(parts[turn]) or 0
+        clocks[turn] = now + bucket.wait(bucket.charge(portion, now), now)
+        counts[turn] += portion
+    assert sum(counts[:8]) == pytest.approx(counts[8], rel=0.05)
+
+
+def test_who_wants_less_than_its_share_of_a_limit_gets_all_that_it_wants() -> None:
+    bucket = TokenBucket(1_000_000.0, 0.0)
+    parts, wanted = [8] * 8 + [1], 200_000.0
+    clocks, counts = [0.0] * 9, [0] * 9
+    while min(clocks) < 10.0:
+        turn = min(range(9), key=lambda index: clocks[index])
+        now = clocks[turn]
+        taken = bucket.portion(parts[turn]) or 0
+        if turn == 8:
+            taken = min(taken, int(wanted * now) - counts[turn])
+        if not taken:
+            clocks[turn] += 0.001
+            continue
+        clocks[turn] = now + bucket.wait(bucket.charge(taken, now), now)
+        counts[turn] += taken
+    assert counts[8] == pytest.approx(10 * wanted, rel=0.02)
+    assert sum(counts[:8]) == pytest.approx(10 * (1_000_000 - wanted), rel=0.05)
+
+
 def test_without_a_limit_nothing_waits() -> None:
     bucket = TokenBucket(None, 0.0)
     assert bucket.wait(bucket.charge(10**12, 0.0), 0.0) == 0.0

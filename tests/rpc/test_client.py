@@ -11,7 +11,7 @@ import pytest
 
 from core.domain.errors import DaemonError, ErrorCode, UsageError, WinchError
 from core.domain.events import ProgressBatch, Snapshot
-from core.domain.models import DownloadRequest, Progress
+from core.domain.models import Download, DownloadRequest, Progress
 from core.domain.service import ServiceStatus
 from core.rpc import codec
 from core.rpc.client import IncompatibleDaemonError, RemoteService, UnreachableError
@@ -128,6 +128,19 @@ async def test_slow_following_does_not_hold_up_answers(
             last = event.revision
             if last == service._revision:
                 break
+
+
+async def test_whoever_follows_a_long_list_holds_no_timelines(
+    server: RpcServer, socket_path: Path
+) -> None:
+    async with await RemoteService.open(socket_path) as remote:
+        (one,) = await remote.add([REQUEST])
+        async with remote.subscribe() as events:
+            snapshot = await anext(events)
+            assert isinstance(snapshot, Snapshot)
+            (told,) = snapshot.downloads
+            assert type(told) is Download
+        assert (await remote.find(one.id)).download.timeline == one.timeline != ()
 
 
 async def test_following_counts_as_the_same_client(server: RpcServer, socket_path: Path) -> None:

@@ -31,10 +31,6 @@ def running(**changes: object) -> Download:
             "total_bytes": TOTAL,
             "resume_verdict": "verified",
             "started_at": NOW,
-            "timeline": (
-                TimelineEntry(at=NOW, text="added"),
-                TimelineEntry(at=NOW, text="the server answered 503"),
-            ),
         }
         | changes
     )
@@ -92,6 +88,10 @@ def inspected(id_: str = "00000001", *, count: int = 2, **changes: object) -> In
             cause=Cause.TOTAL_LIMIT,
             sentence=WHY,
             figures=Figures(rate=1e6, limited=0.9, receiving=0.1, cpu=0.05),
+        ),
+        timeline=(
+            TimelineEntry(at=NOW, text="added"),
+            TimelineEntry(at=NOW, text="the server answered 503"),
         ),
     )
     return replace(seen, **changes)  # type: ignore[arg-type]

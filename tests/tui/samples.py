@@ -70,11 +70,6 @@ async def queue(service: FakeService, *names: str, status: Status = Status.PENDI
     return [download.id for download in added]
 
 
-def asked(service: FakeService) -> list[tuple[str, tuple[str, ...] | None]]:
-    """Return what was asked of a service, but for the limits: the screen looks by itself."""
-    return [call for call in service.calls if call != ("limit", None)]
-
-
 def screen_text(app: WinchApp) -> str:
     """Return what the terminal shows."""
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())

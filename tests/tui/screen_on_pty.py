@@ -1,25 +1,37 @@
 """The real command on the terminal of this process, before a service in memory.
 
 `python -m tests.tui.screen_on_pty KIND [OPTION…]`: at `calm` nothing changes, at `busy` figures do
-all the time, at `broken` the key for help ends in an error.
+all the time, at `broken` the key for help ends in an error, at `hostile` every text from outside
+is one that would like to reach the terminal.
 """
 
 import asyncio
+import platform
 import sys
 
 from core import launcher
+from core.domain.errors import DaemonError
 from core.domain.models import Phase, Progress, Status
 from core.domain.service import DownloadService
 from tests.fakes import FakeService
+from tests.tui.hostile import Hostile, evil
 from tests.tui.samples import queue
 from tui.cli.main import run
 from tui.screens.main import MainScreen
 
 kind, *argv = sys.argv[1:]
 tasks = set()
+failures: list[DaemonError] = []
 
 
 async def connect(*, start: bool = True) -> DownloadService:
+    if kind == "hostile":
+        if not failures:
+            failures.append(DaemonError(evil("Qlost")))
+            raise failures[0]
+        hostile = Hostile()
+        await hostile.fill()
+        return hostile
     service = FakeService()
     ids = await queue(service, *(f"file-{n:02}.iso" for n in range(12)), status=Status.ACTIVE)
     for id_ in ids:
@@ -47,4 +59,6 @@ async def break_down(_: MainScreen) -> None:
 launcher.connect = connect  # type: ignore[assignment]
 if kind == "broken":
     MainScreen.action_help = break_down  # type: ignore[method-assign]
+if kind == "hostile":
+    platform.node = lambda: evil("Qhost")
 sys.exit(run(argv))

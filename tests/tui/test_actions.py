@@ -1,16 +1,18 @@
 """What each key asks the service for, seen from the keyboard and from the service's side."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from core.domain.errors import ErrorCode, ErrorInfo
-from core.domain.models import DownloadRequest, Status
+from core.domain.errors import ChecksumError, ErrorCode, ErrorInfo
+from core.domain.models import Checksum, DownloadRequest, Status
+from core.domain.service import LimitChanges
 from tests.fakes import FakeService
-from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, asked, queue
+from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue
 from tests.tui.test_app import until, until_gone
 from tui.actions import ACTIONS, MAIN, Target, by_target
 
@@ -23,9 +25,9 @@ async def names(service: FakeService) -> str:
 async def calls(pilot: Pilot[int], service: FakeService, count: int) -> list[tuple[str, object]]:
     """Wait until the service was asked so often after the first `add`, and return for what."""
     async with asyncio.timeout(20):
-        while len(asked(service)) <= count:
+        while len(service.calls) <= count:
             await pilot.pause()
-    return list(asked(service)[1:])
+    return list(service.calls[1:])
 
 
 def test_every_key_that_is_bound_does_something() -> None:
@@ -92,7 +94,7 @@ async def test_retry_all_is_for_all_that_failed_wherever_the_cursor_is() -> None
         await until(pilot, "2 failed")
         await pilot.press("R")
         await until(pilot, "3 queued")
-    assert asked(service)[1:] == [("retry", None)]
+    assert service.calls[1:] == [("retry", None)]
 
 
 async def test_several_are_removed_after_a_question_that_says_which_are_hidden() -> None:
@@ -168,7 +170,7 @@ async def test_a_move_in_another_order_says_why_it_is_none() -> None:
         await until(pilot, "b.iso")
         await pilot.press("s", "n", "J")
         await until(pilot, "name ↑", "Moves are made in the order of the queue")
-    assert asked(service)[1:] == []
+    assert service.calls[1:] == []
 
 
 async def test_priorities_go_up_and_down_and_back() -> None:
@@ -216,8 +218,11 @@ async def test_the_limit_of_all_is_shown_at_the_top_once_it_holds() -> None:
         await until(pilot, "a.iso")
         await pilot.press("T", *"2M", "enter")
         await until(pilot, "limit 2.00 MiB/s")
+        # Another screen, a shell or the timetable may change it too.
+        await service.limit(LimitChanges(rate=6 << 20))
+        await until(pilot, "limit 6.00 MiB/s")
         await pilot.press("T", "escape", "T", "ctrl+u", *"off", "enter")
-        await until_gone(pilot, "limit 2.00")
+        await until_gone(pilot, "limit 6.00")
 
 
 async def test_start_now_is_for_what_waits() -> None:
@@ -255,16 +260,38 @@ async def test_a_failed_download_gets_another_url() -> None:
 
 async def test_verify_reads_finished_files_again_and_says_how_they_are() -> None:
     service = FakeService()
-    first, _ = await queue(service, "a.iso", "b.iso")
-    service.change(first, status=Status.COMPLETED, wait_reason=None)
+    first, _, third = await queue(service, "a.iso", "b.iso", "c.iso")
+    for id_ in (first, third):
+        service.change(id_, status=Status.COMPLETED, wait_reason=None)
+    service.damage[third] = ChecksumError("it has 3 bytes, not 4")
     app = app_for(service)
     async with app.run_test(notifications=True, size=(140, 30)) as pilot:
         await until(pilot, "b.iso")
         await pilot.press("j", "V")
         await until(pilot, "Only a finished file can be verified.")
         await pilot.press("asterisk", "V")
-        await until(pilot, "1 file is whole.")
-    assert asked(service)[1:] == [("verify", (first,))]
+        await until(
+            pilot, "a.iso: verified again: sha256 is right", "c.iso: DAMAGED: it has 3 bytes, not 4"
+        )
+    assert service.calls[1:] == [("verify", (first, third))]
+
+
+async def test_of_many_files_that_are_verified_it_says_what_was_compared() -> None:
+    service = FakeService()
+    ids = await queue(service, *(f"{n}.iso" for n in range(6)), status=Status.COMPLETED)
+    request = service.download(ids[0]).request
+    known = replace(request, checksum=Checksum.parse("md5:" + "0" * 32))
+    service.change(ids[0], request=known)
+    service.damage[ids[5]] = ChecksumError("it has 3 bytes, not 4")
+    async with app_for(service).run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, "5.iso")
+        await pilot.press("asterisk", "V")
+        await until(
+            pilot,
+            "1 file verified again: the checksum is right",
+            "4 files verified again: the length is right; no",
+            "1 file not sound, such as 5.iso: DAMAGED",
+        )
 
 
 @pytest.mark.parametrize(
@@ -312,7 +339,23 @@ async def test_in_an_empty_list_every_key_says_or_does_something_harmless() -> N
             if action.id not in ("hold", "limit_all"):
                 await pilot.press(action.keys[0])
         await until(pilot, "No download is chosen.")
-    assert asked(service) == []
+    assert service.calls == []
+
+
+@pytest.mark.parametrize(
+    "keys", [("x", "n"), ("X", "q"), ("question_mark", "q"), ("exclamation_mark", "q")]
+)
+async def test_a_key_after_that_which_closes_a_dialog_is_for_what_is_below(
+    keys: tuple[str, str],
+) -> None:
+    service = FakeService()
+    await queue(service, "a.iso")
+    app = app_for(service)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, "a.iso")
+        for key in (*keys, "t"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, "Limit of a.iso")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -343,3 +386,22 @@ async def test_hostile_text_reaches_no_terminal_through_any_question(text: str) 
         seen.append(await until(pilot, "Filter"))
     for line in "\n".join(seen).split("\n"):
         assert not any(mark in line for mark in FORBIDDEN)
+
+
+async def test_a_change_that_the_list_does_not_show_is_said_once_it_holds() -> None:
+    service = FakeService()
+    first, second = await queue(service, "a.iso", "b.iso")
+    async with app_for(service).run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, "b.iso")
+        await pilot.press("plus")
+        await until(pilot, "priority 1")
+        await pilot.press("asterisk", "minus")
+        await until(pilot, "priority -1 to 0 for 2 downloads")
+        await pilot.press("t", *"2M", "enter")
+        await until(pilot, "limit 2.00 MiB/s for 2 downloads")
+        await pilot.press("T", *"off", "enter")
+        await until(pilot, "limit of all off")
+        await pilot.press("backslash", "escape", "u", *"https://new/a", "enter")
+        await until(pilot, "another URL for a.iso")
+    assert service.download(second).request.limit == 2 << 20
+    assert service.download(first).request.url == "https://new/a"

@@ -15,11 +15,12 @@ from textual.widgets import Input, TextArea
 from core.domain.errors import DestinationError
 from core.domain.models import DownloadRequest, Status
 from tests.fakes import FakeService
-from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, asked, screen_text
+from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, screen_text
 from tests.tui.test_app import until, until_gone
 from tui import disk
 from tui.app import WinchApp
 from tui.disk import Disk
+from tui.widgets.field import Toggle
 
 
 async def opened(pilot: Pilot[int], urls: str = "", key: str = "a") -> None:
@@ -48,7 +49,7 @@ async def test_a_wrong_line_is_named_in_place_and_nothing_is_sent() -> None:
         await pilot.press("tab", "enter")
         await pilot.pause()
         assert isinstance(app.focused, TextArea)
-        assert asked(service) == []
+        assert service.calls == []
         await pilot.press(*["backspace"] * 9, *"https://h/2")
         await until(pilot, "2 URLs", "Adds 2 downloads.", gone="line 2")
         await pilot.press("tab", "enter")
@@ -89,7 +90,7 @@ async def test_a_curl_command_pasted_outside_opens_the_dialog_instead_of_losing_
         await until(pilot, "Nothing")
         app.post_message(events.Paste("curl 'https://h/x' -H 'Referer: https://other/'"))
         await until(pilot, "URLs, one per line", "1 header taken over")
-        assert asked(service) == []
+        assert service.calls == []
 
 
 async def test_what_the_list_has_is_pointed_out_and_follows_the_list() -> None:
@@ -322,6 +323,53 @@ async def test_ten_thousand_lines_are_read_in_steps() -> None:
         await until(pilot, "10,000 URLs", "Adds 10,000 downloads.")
 
 
+async def test_a_long_paste_lets_others_have_their_turn() -> None:
+    app = app_for(FakeService())
+    seen = set()
+    async with app.run_test() as pilot:
+        await opened(pilot, "\n".join(["https://h/"] * 10_000))
+        area = app.screen.query_one(TextArea)
+        while area.document.line_count < 10_000:
+            seen.add(area.document.line_count)
+            await asyncio.sleep(0)
+    assert len(seen) >= 10
+
+
+async def test_what_is_pressed_after_a_long_paste_is_for_all_of_it() -> None:
+    service = FakeService()
+    added: list[int] = []
+
+    async def add(requests: list[DownloadRequest]) -> list[object]:
+        added.append(len(requests))
+        return []
+
+    service.add = add  # type: ignore[method-assign, assignment]
+    app = app_for(service)
+    async with app.run_test(notifications=True) as pilot:
+        await opened(pilot, "\n".join(f"https://h/{number}" for number in range(10_000)))
+        area = app.screen.query_one(TextArea)
+        while area.document.line_count == 1:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        app.post_message(events.Key("escape", None))
+        await until_gone(pilot, "URLs, one per line")
+        await pilot.press("a")
+        await until(pilot, "10,000 URLs")
+        app.post_message(events.Paste("\n" + "\n".join(f"http://g/{n}" for n in range(10_000))))
+        for key in ("tab", "enter"):
+            app.post_message(events.Key(key, None))
+        await until(pilot, "Nothing", gone="URLs, one per line")
+    assert added == [20_000]
+
+
+async def test_a_line_takes_the_keys_that_were_typed_ahead_in_their_order() -> None:
+    app = app_for(FakeService())
+    async with app.run_test() as pilot:
+        await opened(pilot)
+        for key in ("tab", "ctrl+u", *"/ab", "backspace", "c"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, "/ac", "does not exist")
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_hostile_text_reaches_no_terminal_through_the_dialog(text: str) -> None:
     service = FakeService()
@@ -347,3 +395,32 @@ async def test_ascii_mode_stays_ascii_with_everything_shown() -> None:
     async with app.run_test(notifications=True, size=(80, 40)) as pilot:
         await opened(pilot, "nonsense " + "x" * 300 + "\nftp://h/\ncurl https://h/ -k")
         assert (await until(pilot, "line 1", "Start paused", "left out")).isascii()
+
+
+async def test_what_is_to_be_done_stays_in_sight_however_much_is_wrong() -> None:
+    app = app_for(FakeService())
+    async with app.run_test(notifications=True, size=(80, 24)) as pilot:
+        await opened(pilot, "nonsense")
+        app.screen.query_one("#more", Toggle).focus()
+        await pilot.press("space")
+        for name in ("checksum", "connections", "limit", "priority"):
+            field(app, name).value = "wrong"
+        field(app, "priority").focus()
+        await pilot.press("enter")
+        while not isinstance(app.screen.focused, TextArea):
+            await pilot.pause()
+        await until(pilot, "Correct 1 line first.", "Add       Close", "nonsense")
+        field(app, "group").focus()
+        await until(pilot, "Correct 1 line first.", "Add       Close", "Group", gone="nonsense")
+
+
+async def test_a_opens_unpaused_and_shift_a_paused_whatever_the_draft_was() -> None:
+    app = app_for(FakeService())
+    async with app.run_test(notifications=True, size=(120, 45)) as pilot:
+        await opened(pilot, "https://h/kept", key="A")
+        await until(pilot, "https://h/kept", "[x] Start paused")
+        for key, box in (("a", "[ ]"), ("A", "[x]"), ("a", "[ ]")):
+            await pilot.press("escape")
+            await until_gone(pilot, "URLs, one per line")
+            await pilot.press(key)
+            await until(pilot, "https://h/kept", f"{box} Start paused")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 from textual import events
@@ -10,8 +11,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo
-from core.domain.models import DownloadRequest, Phase, Progress, Status, TimelineEntry
+from core.domain.models import DownloadRequest, PartIdentity, Phase, Progress, Status, TimelineEntry
 from core.domain.service import DownloadService
+from core.domain.settings import Settings
 from tests.fakes import FakeService
 from tests.tui.samples import (
     FORBIDDEN,
@@ -19,11 +21,11 @@ from tests.tui.samples import (
     NOW,
     app_for,
     app_with,
-    asked,
     queue,
     screen_text,
 )
 from tui.actions import ACTIONS
+from tui.app import WinchApp
 from tui.screens.confirm import ConfirmScreen
 
 
@@ -84,7 +86,7 @@ async def test_p_pauses_and_resumes_and_the_screen_waits_for_the_event() -> None
         await until(pilot, "paused")
         await pilot.press("p")
         await until(pilot, "a.iso", "queued")
-    assert asked(service)[1:] == [("pause", (id_,)), ("resume", (id_,))]
+    assert service.calls[1:] == [("pause", (id_,)), ("resume", (id_,))]
 
 
 async def test_a_key_alone_changes_nothing_on_the_screen() -> None:
@@ -135,6 +137,7 @@ async def test_r_tries_a_failed_download_again() -> None:
 async def test_x_asks_first_and_names_what_it_removes_and_what_stays() -> None:
     service = FakeService()
     first, second = await queue(service, "a.iso", "b.iso")
+    service.change(first, part=PartIdentity(device=1, inode=2))
     app = app_for(service)
     async with app.run_test(notifications=True) as pilot:
         await until(pilot, "b.iso")
@@ -149,6 +152,49 @@ async def test_x_asks_first_and_names_what_it_removes_and_what_stays() -> None:
     assert ("remove", (first,)) in service.calls
 
 
+@pytest.mark.parametrize("key", ["l", "enter"])
+@pytest.mark.parametrize(
+    ("asks", "label"), [("slash", "words, or"), ("t", "Limit of"), ("s", "Sort by")]
+)
+async def test_a_line_that_opens_as_the_details_close_has_the_keys(
+    key: str, asks: str, label: str
+) -> None:
+    service = FakeService()
+    await queue(service, "a.iso")
+    app = app_for(service)
+    async with app.run_test() as pilot:
+        await until(pilot, "a.iso")
+        await pilot.press("l", "tab")
+        await until(pilot, "Timeline")
+        for name in (key, asks):
+            app.post_message(events.Key(name, None))
+        await until(pilot, label)
+        assert app.main.is_asking
+        await pilot.press("escape")
+        await until_gone(pilot, label)
+        assert not app.main.is_asking
+
+
+async def test_an_open_line_keeps_the_keys_when_something_else_is_clicked() -> None:
+    service = FakeService()
+    await queue(service, "a.iso", "b.iso")
+    app = app_for(service)
+    async with app.run_test() as pilot:
+        await until(pilot, "a.iso")
+        await pilot.press("slash")
+        await until(pilot, "Filter")
+        await pilot.click(app.main.table, offset=(5, 2))
+        await pilot.press("b")
+        await until_gone(pilot, "a.iso")
+        await pilot.press("escape")
+        await until(pilot, "a.iso")
+        await pilot.press("s")
+        await until(pilot, "Sort by")
+        await pilot.click(app.main.table, offset=(5, 2))
+        await until(pilot, gone="Sort by")
+        assert app.main.table.has_focus
+
+
 async def test_keys_that_were_typed_ahead_act_in_their_order() -> None:
     service = FakeService()
     await queue(service, "a.iso")
@@ -158,7 +204,7 @@ async def test_keys_that_were_typed_ahead_act_in_their_order() -> None:
         for key in ("a", *"http://h/z", "tab", "enter"):
             app.post_message(events.Key(key, key if len(key) == 1 else None))
         await until(pilot, "a.iso", "z   ", gone="URLs, one per line")
-    assert [name for name, _ in asked(service)] == ["add", "add"]
+    assert [name for name, _ in service.calls] == ["add", "add"]
 
 
 async def test_a_adds_every_line_to_the_directory() -> None:
@@ -220,7 +266,7 @@ async def test_a_paste_without_a_url_is_said_and_adds_nothing() -> None:
         await until(pilot, "Nothing")
         app.post_message(events.Paste("just words [/b]"))
         await until(pilot, "There is no http or https URL")
-    assert asked(service) == []
+    assert service.calls == []
 
 
 async def test_a_paste_into_the_dialog_stays_in_the_dialog() -> None:
@@ -235,7 +281,7 @@ async def test_a_paste_into_the_dialog_stays_in_the_dialog() -> None:
         await pilot.press("tab", "tab")
         app.post_message(events.Paste("https://h/three.iso"))
         await until(pilot, "https://h/three.iso")
-    assert asked(service) == []
+    assert service.calls == []
 
 
 async def test_enter_shows_everything_about_a_download_and_hides_it_again() -> None:
@@ -387,6 +433,27 @@ async def test_a_lost_connection_is_said_the_picture_stays_and_a_new_one_replace
         assert app.goodbye.startswith("2 downloads")
 
 
+@pytest.mark.parametrize("keys", [["ctrl+r"], ["colon", *"daemon start", "enter"]])
+async def test_a_stopped_daemon_is_started_again_on_request(
+    keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.feed.FIRST_WAIT", 3600.0)
+    before, after = FakeService(), FakeService()
+    (id_,) = await queue(before, "old.iso", status=Status.ACTIVE)
+    before.change(id_, phase=Phase.CONNECTING)
+    await queue(after, "new.iso")
+    app = app_with(Outage(before, after).connect)
+    async with app.run_test(notifications=True) as pilot:
+        await until(pilot, "old.iso", "connecting")
+        await pilot.press("ctrl+r")
+        await until(pilot, "The daemon runs.")
+        await before.shutdown()
+        await until(pilot, "Ctrl-r starts it again", "queued", gone="connecting")
+        await pilot.press(*keys)
+        await until(pilot, "new.iso")
+        await until_gone(pilot, "starts it again")
+
+
 async def test_a_daemon_that_cannot_be_reached_at_the_start_is_said_and_tried_again() -> None:
     service = FakeService()
     await queue(service, "a.iso")
@@ -440,7 +507,7 @@ async def test_hostile_text_reaches_no_terminal_through_any_widget(text: str) ->
 
     service.retry = refuse  # type: ignore[method-assign, assignment]
     async with app.run_test(notifications=True, size=(100, 60)) as pilot:
-        seen = [await until(pilot, "failed: !")]
+        seen = [await until(pilot, "✗")]
         # Past the row of the group.
         await pilot.press("j", "enter")
         seen.append(await until(pilot, "Timeline", "[internal]"))
@@ -455,3 +522,89 @@ async def test_hostile_text_reaches_no_terminal_through_any_widget(text: str) ->
             assert not any(mark in line for mark in FORBIDDEN)
         assert app.is_running
         assert isinstance(app.screen, ConfirmScreen)
+
+
+@pytest.mark.parametrize(("name", "row"), [("b.iso", 1), ("gone.iso", 0)])
+async def test_it_opens_on_the_download_that_it_was_opened_with(name: str, row: int) -> None:
+    service = FakeService()
+    by_name = dict(zip("abc", await queue(service, "a.iso", "b.iso", "c.iso"), strict=True))
+    id_ = by_name.get(name[0], "nothing")
+
+    async def connect(*, start: bool = True) -> DownloadService:
+        return service
+
+    app = WinchApp(connect, Settings(), directory="/data", cursor=id_, now=lambda: NOW)
+    async with app.run_test(notifications=True) as pilot:
+        await until(pilot, "c.iso")
+        assert app.main.selection.index == row
+        await pilot.press("p")
+        await until(pilot, "paused")
+    assert service.calls[-1] == ("pause", (list(by_name.values())[row],))
+
+
+async def test_what_is_said_in_passing_covers_neither_line_nor_keys_nor_totals() -> None:
+    service = FakeService()
+    await queue(service, "a.iso")
+    app = app_for(service)
+    async with app.run_test(notifications=True, size=(80, 24)) as pilot:
+        before = (await until(pilot, "a.iso")).splitlines()
+        for number in range(4):
+            app.notify(f"{number} " + "said " * 60)
+        shown = (await until(pilot, "said said")).splitlines()
+        assert (shown[:3], shown[-1]) == (before[:3], before[-1])
+        await pilot.press("t")
+        shown = (await until(pilot, "Limit of a.iso", "said said")).splitlines()
+        assert not any("said" in line for line in shown[-4:])
+
+
+@pytest.mark.parametrize(
+    ("key", "of_its_own", "heading"),
+    [
+        ("S", "Longer period", "Statistics"),
+        ("H", "Write what is shown into a file", "History"),
+        ("L", "Go to the end and stay there", "Log"),
+        ("comma", "Go back to the default", "Settings"),
+    ],
+)
+async def test_every_screen_has_help_with_the_keys_that_it_has(
+    key: str, of_its_own: str, heading: str
+) -> None:
+    async with app_for(FakeService()).run_test(notifications=True, size=(80, 24)) as pilot:
+        await until(pilot, "Nothing to haul yet.")
+        await pilot.press(key)
+        assert "? Help" in (await until(pilot, "Back")).splitlines()[-1]
+        await pilot.press("question_mark")
+        await until(pilot, heading, of_its_own, "Esc closes", gone="Add downloads; pasted")
+        await pilot.press("question_mark")
+        await until(pilot, heading, gone="Esc closes")
+
+
+async def test_the_keys_at_the_bottom_are_called_by_what_they_would_do_now() -> None:
+    service = FakeService()
+    first, second = await queue(service, "a.iso", "b.iso")
+    service.change(first, status=Status.PAUSED, wait_reason=None)
+    service.change(second, request=replace(service.download(second).request, group="films"))
+    async with app_for(service).run_test(notifications=True, size=(80, 24)) as pilot:
+        assert "p Resume" in (await until(pilot, "b.iso", "films", "Enter Details"))
+        await pilot.press("j")
+        await until(pilot, "p Pause", "Enter Fold")
+
+
+async def test_a_letter_that_is_none_of_those_asked_for_is_said_to_be_so() -> None:
+    service = FakeService()
+    await queue(service, "a.iso")
+    async with app_for(service).run_test(notifications=True, size=(120, 24)) as pilot:
+        await until(pilot, "a.iso")
+        await pilot.press("y", "k")
+        await until(pilot, "Copy: there is no k, only u, p, c.")
+        await pilot.press("s", "escape")
+        await until(pilot, "a Add")
+
+
+async def test_downloads_that_are_added_paused_are_said_to_be_so() -> None:
+    async with app_for(FakeService()).run_test(notifications=True, size=(120, 45)) as pilot:
+        await until(pilot, "Nothing to haul yet.")
+        await pilot.press("A")
+        await until(pilot, "[x] Start paused")
+        await pilot.press(*"http://h/x", "tab", "enter")
+        await until(pilot, "1 download is in the queue, paused.")

@@ -55,6 +55,57 @@ def test_what_only_newer_terminals_have_is_given_back_too(home: str) -> None:
         assert pty.is_as_it_was()
 
 
+def test_an_escape_alone_is_a_key_once_nothing_follows_it(home: str) -> None:
+    with screen("calm", home) as pty:
+        pty.read_until(*SHOWN)
+        for _ in range(3):
+            pty.type(b"?")
+            pty.read_until("Esc closes")
+            pty.type(b"\x1b")
+            pty.read_until("Detach")
+
+
+def test_a_sequence_that_comes_in_pieces_is_one_key(home: str) -> None:
+    # So long that no slow machine makes a key of its beginning.
+    with screen("calm", home, ESCDELAY="60000") as pty:
+        pty.read_until(*SHOWN)
+        pty.type(b"j\x1b")
+        pty.read_until("file-01.iso")  # that has been read
+        pty.type(b"[63u")  # a question mark
+        pty.read_until("Esc closes")
+
+
+@pytest.mark.parametrize("way", ["by a signal", "in band"])
+def test_a_new_size_is_followed_while_nothing_is_typed(way: str, home: str) -> None:
+    with screen("calm", home) as pty:
+        pty.read_until(*SHOWN)
+        if way == "in band":
+            pty.type(b"\x1b[?2048;2$y")
+            pty.read_until("\x1b[?2048h")
+            pty.type(b"\x1b[48;30;100;600;1000t")
+        else:
+            pty.resize(100, 30)
+        pty.read_until("\x1b[30;1H", "Detach")
+
+
+def test_what_looks_like_keys_in_a_paste_is_pasted(home: str) -> None:
+    with screen("calm", home) as pty:
+        pty.read_until(*SHOWN)
+        pty.type(b"\x1b[200~no URL \x1b]1;Xy?q\x07\x1b[201~")
+        shown = pty.read_until("There is no http")
+        assert b"Delete" not in shown
+        pty.type(b"q")
+        assert pty.read_to_the_end() == 0
+        assert GOODBYE.encode() in pty.output
+
+
+def test_what_is_typed_in_another_encoding_is_no_reason_to_end(home: str) -> None:
+    with screen("calm", home) as pty:
+        pty.read_until(*SHOWN)
+        pty.type("/é".encode("latin-1") + b"\r?")
+        pty.read_until("Esc closes")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_gives_the_terminal_back(number: signal.Signals, home: str) -> None:
     with screen("busy", home) as pty:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from core.domain.errors import UsageError
 from core.domain.history import HistoryQuery
-from core.domain.models import DownloadRequest, Status
+from core.domain.models import DownloadRequest, PartIdentity, Status
 from core.domain.upkeep import Leftover, LeftoverKind
 from tests.attempts import a_failure, an_attempt
 from tests.fakes import FakeService
@@ -129,7 +130,7 @@ async def test_what_refuses_is_said() -> None:
         ("ls size:", "size:"),
         ("ls --sort colour", "nothing sorts by 'colour'"),
         ("get https://x.test/a", "here `add` queues"),
-        ("daemon stop", "`daemon` is for a shell"),
+        ("daemon stop", "`daemon stop` is for a shell"),
         ("demo", "`demo` is for a shell"),
         ("history export x", "e in it exports"),
     ],
@@ -196,10 +197,31 @@ async def test_rm_takes_off_the_list_and_is_undone() -> None:
     assert ("restore", (first,)) in service.calls
 
 
+async def test_a_filter_names_the_downloads_that_it_admits() -> None:
+    service = FakeService()
+    ids = await queue(service, "a b.iso", "b.iso", "c.iso", "d.iso")
+    service.change(ids[3], status=Status.COMPLETED, wait_reason=None)
+    async with app_for(service).run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, "d.iso")
+        await say(pilot, f"pause {ids[2][:8]} status:queued name:'a b'")
+        await until(pilot, "paused 2 downloads")
+        assert service.calls[-1] == ("pause", (ids[2][:8], ids[0]))
+        await say(pilot, "resume status:failed")
+        await until(pilot, "nothing matches status:failed")
+        await pilot.press("escape")
+        await say(pilot, "resume colour:red")
+        await until(pilot, "there is no filter 'colour:'")
+        await pilot.press("escape")
+        await say(pilot, "rm status:done")
+        await until(pilot, gone="d.iso")
+    assert service.calls[-1] == ("remove", (ids[3],))
+
+
 @pytest.mark.parametrize(("key", "is_gone"), [("y", True), ("n", False)])
 async def test_rm_with_files_asks_first(key: str, is_gone: bool) -> None:
     service = FakeService()
-    await queue(service, "a.iso")
+    (id_,) = await queue(service, "a.iso")
+    service.change(id_, part=PartIdentity(device=1, inode=2))
     async with app_for(service).run_test(notifications=True) as pilot:
         await until(pilot, "a.iso")
         await say(pilot, "rm --files")
@@ -241,6 +263,9 @@ async def test_history_and_stats_open_their_screens() -> None:
         await until(pilot, "Nothing to haul yet.")
         await say(pilot, "history --failed lost")
         await until(pilot, "1 of 2", "failed only", "lost.iso", gone="kept.iso")
+        await pilot.press("escape")
+        await say(pilot, "history --limit 1 --since 2000-01-01")
+        await until(pilot, "1 of 2", "the newest 1", "since 2000-01-01", gone="kept.iso")
         await pilot.press("escape")
         await say(pilot, "stats --days 20")
         await until(pilot, "[30]")
@@ -348,7 +373,7 @@ async def test_it_fits_forty_columns_and_ascii_mode_shows_nothing_else() -> None
         await until(pilot, "a.iso")
         await open_line(pilot)
         await pilot.press("tab", "tab")
-        assert (await until(pilot, "of 16")).isascii()
+        assert (await until(pilot, "of 17")).isascii()
         await pilot.press("escape")
         await say(pilot, "show")
         assert (await until(pilot, "Esc closes")).isascii()
@@ -376,3 +401,17 @@ async def test_hostile_names_reach_no_terminal(text: str) -> None:
         for line in "\n".join(seen).split("\n"):
             assert not any(mark in line for mark in FORBIDDEN)
         assert app.is_running
+
+
+async def test_what_is_typed_ahead_of_tab_and_of_up_is_before_them() -> None:
+    app = app_for(FakeService())
+    async with app.run_test(notifications=True) as pilot:
+        line = await open_line(pilot)
+        for key in (*"limi", "tab", *"of"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, ":limit of")
+        assert line.value == "limit of"
+        for key in ("!", "up", "down"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, ":limit of!")
+        assert line.value == "limit of!"

@@ -11,10 +11,10 @@ from textual.pilot import Pilot
 
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo
 from core.domain.inspection import Inspection
-from core.domain.models import Phase, Status
+from core.domain.models import Phase, Status, TimelineEntry
 from tests.fakes import FakeService
 from tests.tui.inspected import TOTAL, WHY, inspected, moving
-from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, screen_text
+from tests.tui.samples import FORBIDDEN, HOSTILE, NOW, app_for, queue, screen_text
 from tui.app import WinchApp
 from tui.throughput import STEP
 from tui.widgets import detail_pane
@@ -132,6 +132,23 @@ async def test_what_has_come_to_an_end_is_looked_at_only_when_something_happened
         error = ErrorInfo(code=ErrorCode.CHECKSUM, message="it is damaged", hint="")
         service.change(id_, error=error)
         await shows(pilot, "it is damaged [checksum]")
+        assert service.looked == [id_, id_]
+
+
+async def test_what_only_its_timeline_tells_is_looked_at_too() -> None:
+    service = Watched()
+    (id_,) = await queue(service, "a.iso", status=Status.COMPLETED)
+    async with app_for(service).run_test(size=(100, 60)) as pilot:
+        await shows(pilot, "a.iso")
+        await pilot.press("enter")
+        await shows(pilot, "Timeline", "the server answered 503")
+        assert service.looked == [id_]
+        service.look = lambda id_: inspected(
+            id_, timeline=(TimelineEntry(at=NOW, text="brought back"),)
+        )
+        # A record of which the screen sees nothing new.
+        service.change(id_)
+        await shows(pilot, "brought back")
         assert service.looked == [id_, id_]
 
 

@@ -144,6 +144,19 @@ async def test_a_daemon_that_was_told_to_end_is_not_started_again_by_the_screen(
         assert harness.starts[:2] == [True, False]
 
 
+async def test_on_request_it_is_started_again_and_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.feed.FIRST_WAIT", 3600.0)
+    service = ClosingService()
+    async with running(service, interval=0) as harness:
+        await harness.messages.get()
+        harness.feed.restart()
+        await service.shutdown()
+        assert isinstance(await harness.messages.get(), ConnectionLost)
+        harness.feed.restart()
+        assert isinstance(await harness.messages.get(), Reconnected)
+        assert harness.starts == [True, True]
+
+
 async def test_a_connection_is_closed_when_the_screen_ends() -> None:
     service = ClosingService()
     async with running(service, interval=0):

@@ -64,6 +64,10 @@ def iso(**changes: object) -> Download:
         "done:60",
         "host:example.org",
         "host:CDN.example.org",
+        "host:example.org:8443",
+        "host:cdn.ex",
+        "host:*.example.org",
+        "host:*:8443",
         "group:photos*",
         'group:"photos 2024"',
         "name:*.iso",
@@ -104,8 +108,10 @@ def test_is_let_through(text: str) -> None:
         "rate:<2k",
         "eta:>90s",
         "done:>60%",
-        "host:ample.org",
         "host:org.example",
+        "host:example.org:80",
+        "host:example.*",
+        "host:secret",
         "group:photos",
         "name:*.is",
         "name:[abcd]*",
@@ -313,3 +319,16 @@ def test_every_state_can_be_named() -> None:
 )
 def test_a_host_is_the_one_that_is_asked(url: str) -> None:
     assert host_of(url) == (urlsplit(url).hostname or "")
+
+
+def test_host_and_port_are_found_as_they_are_shown() -> None:
+    def found(text: str, url: str) -> bool:
+        request = DownloadRequest(url=url, directory="/")
+        return parse(text).matches(sample(request=request), Progress(), NOW)
+
+    url = "http://ann:18@127.0.0.1:18999/a.iso"
+    assert found("host:127.0.0.1:18999", url)
+    assert found("host:127", url)
+    assert not found("host:ann", url)
+    assert found("host:[::1]:80", "http://[::1]:80/x")
+    assert found("host:::1", "http://[::1]/x")

@@ -87,6 +87,10 @@ def test_a_long_name_keeps_its_start_and_its_extension() -> None:
     assert cut == "ubuntu-24.04…d64.iso"
     assert fmt.cut_middle("a-very-long-name.torrent", 14, ascii_only=True).endswith("~.torrent")
     assert fmt.cut_middle("short.iso", 20) == "short.iso"
+    # By cells: accents that stand alone take none, and stay with their letter.
+    accented = "e\u0301" * 40 + ".iso"
+    assert fmt.cut_middle(accented, 10) == "e\u0301" * 5 + "….iso"
+    assert fmt.fit(accented, 4) == "e\u0301" * 3 + "…"
 
 
 def test_a_name_of_wide_letters_is_cut_between_letters() -> None:

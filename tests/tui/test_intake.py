@@ -39,6 +39,7 @@ def test_lines_are_read_as_a_list_is() -> None:
     ("line", "words"),
     [
         ("ftp://h/x", "does not fetch ftp"),
+        ("magnet:?xt=urn:btih:abc", "does not fetch magnet"),
         ("nonsense", "not a URL"),
         ("https://", "names no host"),
         ("https://h/a b", "not a URL (one URL on a line)"),

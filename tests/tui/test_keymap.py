@@ -7,7 +7,7 @@ from textual.keys import _character_to_key
 
 from core.domain.errors import ConfigError
 from tests.fakes import FakeService
-from tests.tui.samples import app_for, asked, queue
+from tests.tui.samples import app_for, queue
 from tests.tui.test_app import until
 from tui.actions import ACTIONS, MAIN
 from tui.keymap import RESERVED, Keymap, binding_name, key_name
@@ -58,4 +58,4 @@ async def test_the_screen_obeys_and_shows_other_keys() -> None:
         await until(pilot, "4 Paused 1")
         await pilot.press("p")
         await until(pilot, "Esc closes")
-    assert asked(service)[1:] == [("pause", (id_,))]
+    assert service.calls[1:] == [("pause", (id_,))]

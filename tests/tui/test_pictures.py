@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from core.domain.models import TimelineEntry
+from core.domain.models import PartIdentity, TimelineEntry
 from tests.fakes import FakeService
 from tests.tui.samples import NOW, app_for, screen_text
 from tests.tui.test_theme import motley
@@ -39,7 +39,8 @@ async def still() -> FakeService:
     service = await motley()
     for view in await service.downloads():
         timeline = (TimelineEntry(at=NOW, text="added"),)
-        service.change(view.download.id, created_at=NOW, timeline=timeline)
+        part = PartIdentity(device=1, inode=2)
+        service.change(view.download.id, created_at=NOW, timeline=timeline, part=part)
     return service
 
 

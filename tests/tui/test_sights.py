@@ -4,7 +4,7 @@ from textual import events
 
 from core.domain.models import DownloadRequest, Phase, Progress, Status, WaitReason
 from tests.fakes import FakeService
-from tests.tui.samples import app_for, asked, queue
+from tests.tui.samples import app_for, queue
 from tests.tui.test_app import until, until_gone
 
 
@@ -54,7 +54,7 @@ async def test_keys_typed_ahead_through_a_filter_act_in_their_order() -> None:
         for key in ("slash", *"p.zip", "enter", "p", "s", "n", "P"):
             app.post_message(events.Key(key, key if len(key) == 1 else None))
         await until(pilot, "/p.zip", "name ↑", "queue held", "4 Paused 1")
-    assert asked(service)[1:] == [("pause", (second,)), ("hold", None)]
+    assert service.calls[1:] == [("pause", (second,)), ("hold", None)]
 
 
 async def test_n_goes_round_the_matches_and_is_nothing_without_a_filter() -> None:
@@ -71,7 +71,7 @@ async def test_n_goes_round_the_matches_and_is_nothing_without_a_filter() -> Non
         assert app.main.table.cursor_id == first
         await pilot.press("N")
         assert app.main.table.cursor_id == third
-    assert asked(service)[1:] == []
+    assert service.calls[1:] == []
 
 
 async def test_the_same_letter_again_turns_the_sort_round_and_backslash_takes_it_away() -> None:

@@ -21,7 +21,7 @@ async def test_a_change_within_a_line_sends_its_cells_and_no_others() -> None:
         top = app.main.table.region.y
         compositor = app.main._compositor
         for line, text in ((1, "queued     "), (2, "queued     ")):
-            compositor._dirty_regions.add(Region(status.x, top + line, status.width, 1))
+            compositor._dirty_regions.add(Region(status.x, top + line, len(text), 1))
             update = compositor.render_partial_update()
             assert update is not None
             sent = update.render_segments(Console(color_system="truecolor"))

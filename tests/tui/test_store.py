@@ -188,3 +188,12 @@ def test_what_is_not_heard_of_any_more_does_not_move() -> None:
     assert store.progress(sample(1).id) == Progress(bytes_downloaded=5)
     assert store.totals.rate == 0
     assert store.stand_still() == set()
+
+
+def test_once_the_daemon_was_stopped_nothing_runs() -> None:
+    store = DownloadStore()
+    running, done = sample(1, status=Status.ACTIVE), sample(2, status=Status.COMPLETED)
+    store.apply(Snapshot(revision=1, downloads=(running, done), progress={}))
+    assert store.stand_still(stopped=True) == {running.id}
+    assert store.download(running.id).status is Status.PENDING
+    assert store.totals.counts == {Status.PENDING: 1, Status.COMPLETED: 1}

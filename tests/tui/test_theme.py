@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from rich.style import Style
@@ -9,10 +11,12 @@ from textual.color import Color
 from textual.pilot import Pilot
 
 from core.domain.errors import ErrorCode, ErrorInfo
-from core.domain.models import Phase, Progress, Status, WaitReason
+from core.domain.models import Interruption, Phase, Progress, Status, WaitReason
+from tests.attempts import a_failure, an_attempt
 from tests.fakes import FakeService
 from tests.tui.samples import NOW, app_for, queue
 from tui.app import WinchApp
+from tui.screens.recovery import RecoveryScreen
 from tui.terminal_features import Terminal
 from tui.theme import ANSI, DARK, LIGHT
 
@@ -27,13 +31,33 @@ SCREENS = {
     "add": ("a",),
     "add, the last field": ("a", "tab", "tab"),
     "statistics": ("S",),
+    "history": ("H",),
+    "log": ("L",),
+    "settings": ("comma",),
+    "palette": ("ctrl+p",),
+    "command line": ("colon", "tab"),
     "notices": ("exclamation_mark",),
 }
+# What asks by itself when the screen opens, and the ways on from there.
+RECOVERY = {
+    "recovery": (),
+    "recovery, its files": ("d",),
+    "recovery, start fresh": ("f",),
+}
+EVERYWHERE = (*SCREENS, *RECOVERY)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the settings be those of nobody."""
+    monkeypatch.setenv("WINCH_HOME", str(tmp_path))
 
 
 async def motley() -> FakeService:
     """Return a service with downloads in every state, and something to read."""
     service = FakeService()
+    service.attempts = [an_attempt(1), a_failure(2)]
+    service.log = [f"2026-03-10 12:00:00,1 {level} core: a line" for level in ("INFO", "ERROR")]
     ids = await queue(service, *(f"file-{n}.iso" for n in range(7)))
     service.change(ids[0], status=Status.ACTIVE, phase=Phase.DOWNLOADING, total_bytes=100)
     service.change(ids[1], status=Status.COMPLETED, total_bytes=100)
@@ -44,6 +68,16 @@ async def motley() -> FakeService:
     service.change(ids[5], status=Status.CANCELLED)
     service.emit_progress({ids[0]: Progress(bytes_downloaded=55, rate=2.0, eta=15)})
     service.emit_progress({ids[4]: Progress(bytes_downloaded=55)})
+    return service
+
+
+async def interrupted() -> FakeService:
+    """Return such a service that was interrupted days ago, where a retry is still to come."""
+    service = await motley()
+    retrying, paused = [view.download.id for view in await service.downloads()][3:5]
+    service.change(retrying, retry_at=NOW + timedelta(minutes=1))
+    interruption = Interruption(at=NOW - timedelta(days=3), phase=Phase.DOWNLOADING)
+    service.change(paused, interrupted=interruption)
     return service
 
 
@@ -72,7 +106,9 @@ async def opened(pilot: Pilot[int], name: str) -> WinchApp:
     async with asyncio.timeout(20):
         while len(app.main.store) < 7:
             await pilot.pause()
-    await pilot.press(*SCREENS[name])
+        while not isinstance(app.screen, RecoveryScreen):
+            await pilot.pause()
+    await pilot.press(*(RECOVERY[name] if name in RECOVERY else ("escape", *SCREENS[name])))
     await pilot.pause()
     return app
 
@@ -95,10 +131,10 @@ def test_contrast_is_reckoned_as_the_guideline_does() -> None:
     assert contrast(white, grey) == pytest.approx(4.54, abs=0.01)
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("name", EVERYWHERE)
 @pytest.mark.parametrize("theme", [DARK.name, LIGHT.name])
 async def test_every_text_is_legible(theme: str, name: str) -> None:
-    async with app_for(await motley(), theme=theme).run_test(size=(100, 40)) as pilot:
+    async with app_for(await interrupted(), theme=theme).run_test(size=(100, 40)) as pilot:
         app = await opened(pilot, name)
         texts = [(text, style) for text, style in segments(app) if reads(text)]
         assert texts
@@ -111,9 +147,9 @@ async def test_every_text_is_legible(theme: str, name: str) -> None:
             assert ratio >= AA, f"{text!r}: {ratio:.2f}, {style}"
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("name", EVERYWHERE)
 async def test_the_ansi_theme_asks_for_the_terminals_own_colours_only(name: str) -> None:
-    async with app_for(await motley(), theme=ANSI.name).run_test(size=(100, 40)) as pilot:
+    async with app_for(await interrupted(), theme=ANSI.name).run_test(size=(100, 40)) as pilot:
         app = await opened(pilot, name)
         for text, style in segments(app):
             for color in (style.color, style.bgcolor):
@@ -123,10 +159,10 @@ async def test_the_ansi_theme_asks_for_the_terminals_own_colours_only(name: str)
             assert not is_hidden or style.color.is_default or not reads(text), text
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("name", EVERYWHERE)
 async def test_no_color_shows_no_colour_at_all(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    app = app_for(await motley(), terminal=Terminal(is_plain=True))
+    app = app_for(await interrupted(), terminal=Terminal(is_plain=True))
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(pilot, name)
         for text, style in segments(app):
@@ -140,7 +176,7 @@ async def test_without_shades_the_cursor_is_reversed(
 ) -> None:
     if terminal.is_plain:
         monkeypatch.setenv("NO_COLOR", "1")
-    app = app_for(await motley(), terminal=terminal)
+    app = app_for(await interrupted(), terminal=terminal)
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(pilot, "main")
         # Also where it is chosen while the screen is open.
@@ -153,7 +189,7 @@ async def test_without_shades_the_cursor_is_reversed(
 
 async def test_the_focus_is_seen_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    app = app_for(await motley(), terminal=Terminal(is_plain=True))
+    app = app_for(await interrupted(), terminal=Terminal(is_plain=True))
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(pilot, "main")
         for keys, focused in ((("enter", "tab"), "file-0.iso"), (("x",), "y  Remove")):
@@ -164,14 +200,14 @@ async def test_the_focus_is_seen_without_colours(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light", "textual-light", "nord"])
 async def test_textuals_own_themes_work_too(theme: str) -> None:
-    async with app_for(await motley(), theme=theme).run_test(size=(100, 40)) as pilot:
+    async with app_for(await interrupted(), theme=theme).run_test(size=(100, 40)) as pilot:
         app = await opened(pilot, "main")
         assert any("file-1.iso" in text for text, _ in segments(app))
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("name", EVERYWHERE)
 async def test_a_terminal_without_utf_8_gets_plain_characters(name: str) -> None:
-    app = app_for(await motley(), terminal=Terminal(is_ascii=True))
+    app = app_for(await interrupted(), terminal=Terminal(is_ascii=True))
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(pilot, name)
         app.main.notify("A word.", severity="error")
@@ -180,7 +216,7 @@ async def test_a_terminal_without_utf_8_gets_plain_characters(name: str) -> None
 
 
 async def test_every_state_has_a_sign_and_a_word_of_its_own() -> None:
-    async with app_for(await motley()).run_test(size=(100, 40)) as pilot:
+    async with app_for(await interrupted()).run_test(size=(140, 40)) as pilot:
         app = await opened(pilot, "main")
         lines = "".join(strip.text + "\n" for strip in app.screen._compositor.render_strips())
         rows = [line for line in lines.splitlines() if "file-" in line][:6]

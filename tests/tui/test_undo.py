@@ -7,14 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.models import Download, DownloadRequest
-from core.domain.service import MoveTo
+from core.domain.service import MOST_REMOVED, Changes, MoveTo
 from tests.fakes import FakeService
-from tests.tui.samples import queue, sample
+from tests.tui.bare import until
+from tests.tui.samples import app_for, queue, sample
+from tests.tui.test_command_line import say
 from tui.undo import MOST, Place, Prioritize, Restore, Undos, of_move, of_priority, of_removal
 
 
 async def order(service: FakeService) -> list[Download]:
     return [view.download for view in await service.downloads()]
+
+
+async def ranks(service: FakeService) -> list[tuple[str, int]]:
+    return [(download.name, download.request.priority) for download in await order(service)]
 
 
 @given(
@@ -80,3 +86,54 @@ def test_nothing_is_remembered_of_what_is_gone_for_good() -> None:
     undos.forget({sample(1).id})
     assert len(undos) == 1
     assert undos.take().steps == (Place((sample(2).id,), 1),)
+
+
+async def test_a_move_and_a_priority_from_the_command_line_are_undone() -> None:
+    service = FakeService()
+    ids = await queue(service, "a.iso", "b.iso", "c.iso")
+    await service.set(ids[:1], Changes(priority=3))
+    before = await ranks(service)
+    async with app_for(service).run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, "c.iso")
+        # By the start of an id, as a person types it.
+        await say(pilot, f"move {ids[2][:8]} --top")
+        await until(pilot, "moved 1 download", gone="\n :")
+        moved = await ranks(service)
+        await say(pilot, f"set --priority 7 {ids[0]} {ids[1][:8]}")
+        await until(pilot, "changed 2 downloads", gone="\n :")
+        await say(pilot, "set --limit 2M")
+        await until(pilot, "changed 1 download", gone="\n :")
+        await pilot.press("z")
+        await until(pilot, "Undone: the priority of 2 downloads.")
+        assert await ranks(service) == moved != before
+        await pilot.press("z")
+        await until(pilot, "Undone: the move of 1 download.")
+        assert await ranks(service) == before
+        await pilot.press("z")
+        await until(pilot, "There is nothing to undo.")
+
+
+@pytest.mark.parametrize("line", ["move nobody --top", "set nobody --priority 1"])
+async def test_what_did_not_happen_is_not_undone(line: str) -> None:
+    service = FakeService()
+    await queue(service, "a.iso")
+    async with app_for(service).run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, "a.iso")
+        await say(pilot, line)
+        await until(pilot, "no download has the id")
+        await pilot.press("escape", "z")
+        await until(pilot, "There is nothing to undo.")
+
+
+async def test_of_a_very_large_removal_the_last_come_back_and_the_others_are_counted() -> None:
+    service = FakeService()
+    await queue(service, *(f"{number}.iso" for number in range(MOST_REMOVED + 2)))
+    async with app_for(service).run_test(notifications=True, size=(140, 30)) as pilot:
+        await until(pilot, "1,002 queued")
+        await pilot.press("asterisk", "x")
+        await until(pilot, "Remove 1,002 downloads from the list?", "only the last 1,000")
+        await pilot.press("y")
+        await until(pilot, "Nothing to haul yet.")
+        await pilot.press("z")
+        await until(pilot, "1,002 downloads, all but 2:", "1,000 queued")
+    assert [download.name for download in (await order(service))[:1]] == ["2.iso"]

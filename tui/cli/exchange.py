@@ -16,6 +16,7 @@ from urllib.parse import urldefrag
 
 import msgspec
 
+from core.domain.checks import check_header, check_name
 from core.domain.errors import UsageError
 from core.domain.models import Checksum, Conflict, DownloadRequest, DownloadView, Status
 from core.domain.redact import redact_url
@@ -33,7 +34,6 @@ ENDED = frozenset({Status.COMPLETED, Status.CANCELLED})
 """Those that are in a document for the record only."""
 _STOPPED = frozenset({Status.PAUSED, Status.FAILED})
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _AT = re.compile(r" - at `\$(?:\.downloads\[(?P<index>\d+)\])?\.?(?P<field>.*)`$")
 
 _Amount = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -240,16 +240,13 @@ def _absolute(path: str) -> str:
 
 
 def _name(name: str) -> str:
-    if "/" in name or _UNPRINTABLE.search(name) or name in ("", ".", ".."):
-        raise UsageError(f"'{name}' is no name for a file", hint="a name has no / and is printable")
+    check_name(name)
     return name
 
 
 def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in headers.items():
-        # The value may be a secret: it is not repeated.
-        if not _HEADER_NAME.fullmatch(name) or _UNPRINTABLE.search(value):
-            raise UsageError(f"'{name}' is no valid header", hint="a name, and text without breaks")
+        check_header(name, value)
     return headers
 
 

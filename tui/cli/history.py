@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace, text: str) -> int:
     limit = SHOWN if args.limit is None else args.limit or None
     # One more than is shown, to know whether there are more.
-    query = _query(args, text, limit=None if limit is None else limit + 1)
+    query = query_of(args, text, limit=None if limit is None else limit + 1)
 
     async def ask() -> int:
         async with connected() as service:
@@ -74,7 +74,7 @@ def _export(args: argparse.Namespace, file: str) -> int:
     target = None if file == "-" else Path(file)
     if target is not None and not args.force:
         refuse_existing(target)
-    query = _query(args, "", limit=args.limit or None)
+    query = query_of(args, "", limit=args.limit or None)
 
     async def ask() -> int:
         async with connected() as service:
@@ -155,7 +155,8 @@ def exported(entries: Iterable[HistoryEntry], *, as_lines: bool) -> list[str]:
     return ["[", *(f"{text}," for text in texts[:-1]), *texts[-1:], "]"]
 
 
-def _query(args: argparse.Namespace, text: str, *, limit: int | None) -> HistoryQuery:
+def query_of(args: argparse.Namespace, text: str, *, limit: int | None) -> HistoryQuery:
+    """Return what the options ask for; raises UsageError."""
     return HistoryQuery(limit=limit, since=_since(args.since), text=text, failed=args.failed)
 
 
@@ -202,4 +203,4 @@ def _warn(history: History) -> None:
 
 
 def _counted(count: int) -> str:
-    return f"{count} attempt{'' if count == 1 else 's'}"
+    return f"{count:,} attempt{'' if count == 1 else 's'}"

@@ -204,6 +204,8 @@ def _change(participle: str, change: _Change) -> int:
             await _tell_if_held(service, outcome.changed)
         for refusal in outcome.refused:
             say(f"{short_id(refusal.id)}: {sentence(refusal.error)}")
+        for note in outcome.notes:
+            say(note)
         if outcome.changed or not outcome.refused:
             say(f"{participle} {counted(len(outcome.changed))}")
         return ExitCode.OTHER if outcome.refused else ExitCode.OK

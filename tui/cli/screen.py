@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 
 from core import launcher
+from core.domain.bulk import making_lasting
 from core.domain.errors import UsageError
 from core.domain.settings import Settings
 from tui.cli.client import connected
@@ -25,22 +26,30 @@ def run(args: argparse.Namespace) -> int:
     if not has_screen():
         raise UsageError(_why_not(), hint=_instead(args.urls))
 
+    added: list[str] = []
+
     async def add() -> int:
         async with connected() as service:
-            await service.add(requests)
+            added.extend(download.id for download in await service.add(requests))
         return 0
 
     if requests and (status := Signals().run(add())):
         return status
-    return open_screen(settings, absolute(settings.downloads.directory))
+    return open_screen(settings, absolute(settings.downloads.directory), cursor="".join(added[:1]))
 
 
-def open_screen(settings: Settings, directory: str, *, farewell: bool = True) -> int:
-    """Show the screen until the person leaves it and return the exit status."""
+def open_screen(
+    settings: Settings, directory: str, *, cursor: str = "", farewell: bool = True
+) -> int:
+    """Show the screen until the person leaves it and return the exit status.
+
+    It opens with the cursor on the download that has the id `cursor`, if one has.
+    """
     # Here, not above: textual takes longer to load than all other commands take to run.
-    from tui.app import run_screen  # noqa: PLC0415
+    with making_lasting():
+        from tui.app import run_screen  # noqa: PLC0415
 
-    return run_screen(launcher.connect, settings, directory, farewell=farewell)
+    return run_screen(launcher.connect, settings, directory, cursor=cursor, farewell=farewell)
 
 
 def _why_not() -> str:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import argparse
 
-from core.domain.errors import ErrorCode, ExitCode, exit_code
+from core.domain.errors import ExitCode, exit_code
 from tui.cli.client import connected
 from tui.cli.signals import Signals
-from tui.cli.terminal import say, sentence
-from tui.format import short_id
+from tui.cli.terminal import say
+from tui.verdicts import verdicts
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,12 +21,8 @@ def run(args: argparse.Namespace) -> int:
         async with connected() as service:
             outcome = await service.verify(args.ids)
             names = {view.download.id: view.download.name for view in await service.downloads()}
-        for download in outcome.changed:
-            say(f"{download.name}: {download.resume_verdict}")
-        for refusal in outcome.refused:
-            name = names.get(refusal.id, short_id(refusal.id))
-            damaged = "DAMAGED: " if refusal.error.code is ErrorCode.CHECKSUM else ""
-            say(f"{name}: {damaged}{sentence(refusal.error)}")
+        for verdict in verdicts(outcome, names):
+            say(verdict.text)
         codes = [exit_code(refusal.error.code) for refusal in outcome.refused]
         if ExitCode.CHECKSUM in codes:
             return ExitCode.CHECKSUM

@@ -28,7 +28,7 @@ HELD = "the queue is held; `winch resume --queue` lets it go on"
 
 def counted(count: int) -> str:
     """Return `1 download`, `2 downloads`."""
-    return f"{count} download{'' if count == 1 else 's'}"
+    return f"{count:,} download{'' if count == 1 else 's'}"
 
 
 def overall(totals: Totals) -> str:

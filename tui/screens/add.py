@@ -26,10 +26,11 @@ from tui.disk import Disk
 from tui.draft import Draft
 from tui.examination import Examination, Finding
 from tui.feed import StoreChanged
-from tui.format import clean, size
+from tui.format import clean, sentence, size
 from tui.intake import list_names
 from tui.store import DownloadStore
 from tui.widgets.field import Field, Toggle
+from tui.widgets.line_area import LineArea
 from tui.widgets.remarks import Remarks
 
 Submit = Callable[[Sequence[DownloadRequest]], Awaitable[None]]
@@ -79,12 +80,12 @@ class AddScreen(ModalScreen[Draft | None]):
         & #extras { height: auto; }
         & #extras.-folded { display: none; }
         & #directory-field { margin-top: 1; }
-        & #last { height: auto; min-height: 1; margin-top: 1; }
+        & #last { dock: bottom; height: auto; min-height: 1; padding-top: 1; background: $surface; }
         & #last > Static { width: 1fr; height: auto; color: $foreground-muted; }
         & #last > Static.-wrong { color: $error; }
         & Button { margin-left: 2; min-width: 9; }
     }
-    AddScreen.-tight { & #directory-field, & #last { margin-top: 0; } }
+    AddScreen.-tight { & #directory-field { margin-top: 0; } & #last { padding-top: 0; } }
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class AddScreen(ModalScreen[Draft | None]):
         self._was_unfolded = False
         groups = {download.request.group for download in store.downloads()}
         known_groups = sorted(group for group in groups if group and clean(group) == group)
-        self._urls = TextArea(draft.urls, id="urls", highlight_cursor_line=False, compact=True)
+        self._urls = LineArea(draft.urls, id="urls")
         self._count = Static(id="count", markup=False)
         self._outlook = Static(id="outlook", markup=False)
         self._remarks = Remarks(ascii_only=ascii_only)
@@ -175,9 +176,9 @@ class AddScreen(ModalScreen[Draft | None]):
         self._remarks.most = min(max(height // 6, 2), 10)
         self._remarks.refresh(layout=True)
         self.query_one(VerticalScroll).border_subtitle = (
-            "Tab: next field   Enter below the URLs: add   Esc: close"
+            "Tab: next field   Enter below the URLs: add   Esc closes"
             if width >= 70
-            else "Tab next  Enter add  Esc close"
+            else "Tab next  Enter adds  Esc closes"
             if width >= 40
             else ""
         )
@@ -186,7 +187,8 @@ class AddScreen(ModalScreen[Draft | None]):
         """Keep what is pasted in the dialog; while no line has the focus, it is URLs."""
         event.stop()
         if not isinstance(self.focused, TextArea | Input):
-            self._urls.insert(event.text, self._urls.document.end)
+            self._urls.move_cursor(self._urls.document.end)
+            self._urls.post_message(events.Paste(event.text))
 
     @on(TextArea.Changed)
     @on(Input.Changed)
@@ -218,14 +220,15 @@ class AddScreen(ModalScreen[Draft | None]):
             self._start(self._add, "send")
 
     @on(Button.Pressed)
-    def _press(self, event: Button.Pressed) -> None:
+    async def _press(self, event: Button.Pressed) -> None:
         if event.button.id == "add":
             self._send()
         else:
-            self.action_close()
+            await self.action_close()
 
-    def action_close(self) -> None:
+    async def action_close(self) -> None:
         """Close, and hand back what was not sent."""
+        await self._urls.settled()
         self.dismiss(self._draft)
 
     def _start(self, work: Callable[[], Awaitable[None]], group: str) -> None:
@@ -245,6 +248,7 @@ class AddScreen(ModalScreen[Draft | None]):
         self._show(await self._examine())
 
     async def _examine(self) -> Finding:
+        await self._urls.settled()
         draft = self._draft
         lists = await self._disk.lists(list_names(draft.urls), str(Path.cwd()))
         examination = Examination(draft, lists, self._store.downloads(), self._base)
@@ -317,8 +321,7 @@ class AddScreen(ModalScreen[Draft | None]):
         self._fields[name].input.focus()
 
     def _complain(self, error: WinchError) -> None:
-        hint = f" ({error.hint})" if error.hint else ""
-        self._say(f"{error.message}{hint}", wrong=True)
+        self._say(sentence(error), wrong=True)
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
         # Not looked up: an examination may end when the dialog is just being taken down.

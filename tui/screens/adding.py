@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from textual.screen import Screen
 
-from core.domain.models import DownloadRequest
+from core.domain.models import DownloadRequest, Status
 from core.domain.service import DownloadService
 from tui.draft import Draft
 from tui.screens.add import AddScreen
@@ -57,7 +57,8 @@ class Adding:
         """Queue downloads; raises WinchError when the service refuses, and then none is queued."""
         added = await self._service().add(requests)
         noun = "download is" if len(added) == 1 else "downloads are"
-        self._screen.notify(f"{len(added)} {noun} in the queue.", markup=False)
+        paused = ", paused" if all(d.status is Status.PAUSED for d in added) else ""
+        self._screen.notify(f"{len(added):,} {noun} in the queue{paused}.", markup=False)
 
     def add_pasted(self, urls: Sequence[str]) -> None:
         """Queue URLs that were pasted, to the directory that is set."""
@@ -75,7 +76,8 @@ class Adding:
 
     async def _open(self, draft: Draft) -> None:
         def keep(unsent: Draft | None) -> None:
-            self._draft = unsent or self._blank
+            # Whether it starts paused is what the key says.
+            self._draft = replace(unsent, paused=False) if unsent else self._blank
 
         dialog = AddScreen(
             self.add, self._store, base=self.directory, draft=draft, ascii_only=self._ascii

@@ -16,12 +16,14 @@ from textual.screen import Screen
 
 from core.domain.checks import check_url
 from core.domain.errors import UsageError
-from core.domain.models import Download, Status
+from core.domain.models import Download
 from core.domain.redact import redact_url
 from core.domain.units import parse_rate
 from tui.commands import Commands
 from tui.format import clean, cut_middle
+from tui.removal import deleted_note, kept_note
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.requests import tell
 from tui.selection import Selection
 from tui.sharing import curl_command
 from tui.widgets.inquiry import Inquiry, Question
@@ -29,8 +31,6 @@ from tui.widgets.letter_bar import Letter, LetterBar
 
 Handler = Callable[[], object]
 
-_MOST_NAMES = 6
-"""How many downloads a question names."""
 _RATES = "bytes per second: 500k, 2.5M, 1G, or off"
 
 
@@ -60,8 +60,6 @@ class Asking:
                 "limit": self.limit,
                 "limit_all": self.limit_all,
                 "replace_url": self.replace_url,
-                "verify": self.verify,
-                "undo": self.undo,
                 "copy": self.copy,
                 "open_folder": self.open_folder,
             }
@@ -70,24 +68,14 @@ class Asking:
     async def remove(self) -> None:
         """Take downloads off the list, once that is confirmed."""
         downloads = self._commands.chosen
-        done = [d for d in downloads if d.status is Status.COMPLETED]
-        if len(downloads) == 1:
-            what = "The file stays" if done else "What there is of it stays"
-            note = f"{what} on disk: {clean(_file_of(downloads[0]))}"
-        else:
-            note = f"Their files stay on disk.\n\n{_names(downloads)}"
-        await self._confirm(
-            "Remove", f"Remove {_called(downloads)} from the list?", note, downloads, files=False
-        )
+        question = f"Remove {_called(downloads)} from the list?"
+        await self._confirm("Remove", question, kept_note(downloads), downloads, files=False)
 
     async def remove_files(self) -> None:
         """Take downloads off the list and delete their files, once that is confirmed."""
         downloads = self._commands.chosen
-        files = "\n".join(clean(_file_of(download)) for download in downloads[:_MOST_NAMES])
-        note = f"This is not undone by a key. Deleted for good:\n\n{files}{_more(downloads)}"
-        await self._confirm(
-            "Delete", f"Remove {_called(downloads)} and delete the files?", note, downloads
-        )
+        question = f"Remove {_called(downloads)} and delete the files?"
+        await self._confirm("Delete", question, deleted_note(downloads), downloads)
 
     async def _confirm(
         self,
@@ -157,14 +145,6 @@ class Asking:
         check_url(url)
         self._commands.replace_url(id, url)
 
-    def verify(self) -> None:
-        """Have the chosen files read again, and say how they are."""
-        self._commands.verify(self._say)
-
-    def undo(self) -> None:
-        """Take the last change back."""
-        self._commands.undo(self._say)
-
     # What goes elsewhere.
 
     def copy(self) -> None:
@@ -191,8 +171,9 @@ class Asking:
     def open_folder(self) -> None:
         """Show the folder of the download in another program, or say where it is."""
         directory = self._commands.chosen[0].request.directory
+        where = f"The file is in {directory}"
         if (opener := _opener()) is None:
-            self._say(clean(directory))
+            self._say(where)
             return
         try:
             subprocess.Popen(  # noqa: S603 - a program and a directory, no shell
@@ -203,10 +184,10 @@ class Asking:
                 start_new_session=True,
             )
         except OSError:
-            self._say(clean(directory))
+            self._say(where)
 
     def _say(self, text: str) -> None:
-        self._screen.notify(text, markup=False)
+        tell(self._screen, text)
 
 
 def _opener() -> str | None:
@@ -237,21 +218,7 @@ def _rate_text(rate: int | None) -> str:
     return str(rate)
 
 
-def _file_of(download: Download) -> str:
-    return download.path if download.status is Status.COMPLETED else download.part_path
-
-
 def _called(downloads: Sequence[Download], width: int = 200) -> str:
     if len(downloads) == 1:
         return cut_middle(clean(downloads[0].name), width)
     return f"{len(downloads):,} downloads"
-
-
-def _names(downloads: Sequence[Download]) -> str:
-    shown = downloads[:_MOST_NAMES]
-    return "\n".join(cut_middle(clean(d.name), 56) for d in shown) + _more(downloads)
-
-
-def _more(downloads: Sequence[Download]) -> str:
-    rest = len(downloads) - _MOST_NAMES
-    return f"\nand {rest:,} more" if rest > 0 else ""

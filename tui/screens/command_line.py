@@ -13,9 +13,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from core.domain.errors import WinchError
-from tui.format import clean, fit
+from tui.format import clean, fit, sentence
 from tui.verbs import Command, completions, parse
-from tui.widgets.prompt import Line
+from tui.widgets.prompt import Line, settled
 
 _MOST = 5
 """Completions that are shown at a time."""
@@ -89,16 +89,18 @@ class CommandLine(ModalScreen[str]):
         """Leave it."""
         self.dismiss("")
 
-    def action_recall(self, step: int) -> None:
+    async def action_recall(self, step: int) -> None:
         """Go through the lines before."""
+        await settled(self._input, self)
         if self._at == len(self._past):
             self._typed = self._input.value
         self._at = min(max(self._at + step, 0), len(self._past))
         self._put((*self._past, self._typed)[self._at])
         self._say("")
 
-    def action_complete(self, step: int) -> None:
-        """Put in the next word that fits."""
+    async def action_complete(self, step: int) -> None:
+        """Put in the next word that fits, after all that was typed before."""
+        await settled(self._input, self)
         if self._cycle is None:
             line = self._input.value[: self._input.cursor_position]
             found = completions(line, self._names())
@@ -167,8 +169,7 @@ class CommandLine(ModalScreen[str]):
         return "\n".join(lines)
 
     def _complain(self, error: WinchError) -> None:
-        hint = f" ({error.hint})" if error.hint else ""
-        self._say(clean(f"{error.message}{hint}"), wrong=True)
+        self._say(sentence(error), wrong=True)
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
         self._note.update(text)
@@ -180,7 +181,7 @@ class AnswerScreen(ModalScreen[None]):
     """What a command has to say, to be read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter", "dismiss", show=False),
+        Binding("escape,q,enter", "dismiss", show=False, priority=True),
         Binding("j", "scroll(1)", show=False),
         Binding("k", "scroll(-1)", show=False),
     ]

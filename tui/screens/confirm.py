@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
+
+_WIDTH = 64
+_FRAME_X, _FRAME_Y = 6, 6
+"""Cells that border, padding and answers take."""
 
 
 class ConfirmScreen(ModalScreen[bool]):
@@ -18,10 +23,15 @@ class ConfirmScreen(ModalScreen[bool]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", show=False),
-        Binding("n,escape,q", "answer(False)", show=False),
-        Binding("right,l,down,j", "app.focus_next", show=False),
-        Binding("left,h,up,k", "app.focus_previous", show=False),
+        # With priority: keys that were typed ahead act in their order.
+        Binding("y", "answer(True)", show=False, priority=True),
+        Binding("n,escape,q", "answer(False)", show=False, priority=True),
+        Binding("right,l", "app.focus_next", show=False),
+        Binding("left,h", "app.focus_previous", show=False),
+        Binding("down,j", "scroll(1)", show=False),
+        Binding("up,k", "scroll(-1)", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", show=False),
     ]
     DEFAULT_CSS = """
     ConfirmScreen {
@@ -34,6 +44,8 @@ class ConfirmScreen(ModalScreen[bool]):
         }
         & Static { height: auto; margin-bottom: 1; }
         & .-note { color: $foreground-muted; }
+        & VerticalScroll { height: auto; margin-bottom: 1; scrollbar-size-vertical: 1; }
+        & VerticalScroll > Static { margin-bottom: 0; }
         & Horizontal { height: 1; margin-bottom: 1; align-horizontal: right; }
         & Button { margin-left: 2; min-width: 10; text-style: none; }
         & Button:focus { background: $accent; color: $background; text-style: bold; }
@@ -55,7 +67,8 @@ class ConfirmScreen(ModalScreen[bool]):
         with Vertical() as box:
             box.border_title = self._title
             yield Static(self._question, markup=False)
-            yield Static(self._note, markup=False, classes="-note")
+            with VerticalScroll(can_focus=False):
+                yield Static(self._note, markup=False, classes="-note")
             with Horizontal():
                 yield Button(f"y  {self._yes}", id="yes", compact=True)
                 yield Button(f"n  {self._no}", id="no", compact=True)
@@ -63,6 +76,23 @@ class ConfirmScreen(ModalScreen[bool]):
     def on_mount(self) -> None:
         """Choose what Enter means."""
         self.set_focus(self.query_one("#no" if self._is_careful else "#yes"))
+
+    def on_resize(self) -> None:
+        """Leave room for the question and the answers; what is longer is scrolled."""
+        width, height = self.app.size
+        room = max(min(_WIDTH, width * 9 // 10) - _FRAME_X, 1)
+        rows = -(-cell_len(self._question) // room) + 1
+        note = self.query_one(VerticalScroll)
+        note.styles.max_height = max(height * 9 // 10 - _FRAME_Y - rows, 1)
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll what is said about it."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def action_page(self, pages: int) -> None:
+        """Scroll by what is in sight."""
+        note = self.query_one(VerticalScroll)
+        note.scroll_relative(y=pages * max(note.size.height - 1, 1), animate=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Answer with the button."""

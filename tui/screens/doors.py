@@ -16,23 +16,25 @@ from textual.screen import Screen
 
 from core.domain.errors import UsageError, WinchError
 from core.domain.history import HistoryQuery
+from core.domain.models import Download
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
 from tui import actions
 from tui import filter as filters
 from tui.commands import Commands
-from tui.format import clean
 from tui.ordering import Order, SortKey
 from tui.screens.command_line import AnswerScreen, CommandLine
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.history import HistoryScreen, Submit
 from tui.screens.log import LogScreen
 from tui.screens.palette import Entry, PaletteScreen
+from tui.screens.requests import tell
 from tui.screens.settings import SettingsScreen
 from tui.screens.sights import Sights
 from tui.screens.statistics import PERIODS, StatisticsScreen
 from tui.selection import Selection
 from tui.store import DownloadStore
+from tui.undo import Undo
 from tui.verbs import Command, carry_out
 from tui.widgets.download_table import DownloadTable
 from tui.widgets.key_bar import keymap_of
@@ -59,6 +61,7 @@ class Doors:
         directory: Callable[[], str],
         now: Callable[[], datetime],
         add: Submit,
+        reconnect: Callable[[], None],
         apply: Callable[[Settings], None],
         ascii_only: bool,
     ) -> None:
@@ -72,6 +75,8 @@ class Doors:
         self._directory = directory
         self._now = now
         self._add = add
+        self.reconnect = reconnect
+        """Looks for the daemon, and starts it where none runs."""
         self._apply = apply
         self._ascii = ascii_only
         self._past: list[str] = []
@@ -79,7 +84,7 @@ class Doors:
         self.handlers: Mapping[str, Handler] = MappingProxyType(
             {
                 "statistics": lambda: self._show_statistics(7),
-                "history": lambda: self._show_history(HistoryQuery()),
+                "history": lambda: self._show_history(HistoryQuery(limit=None)),
                 "log": self.open_log,
                 "settings": self.open_settings,
                 "command_line": self.open_command_line,
@@ -161,6 +166,16 @@ class Doors:
         """The downloads that are chosen."""
         return self._selection.targets
 
+    @property
+    def queue(self) -> Sequence[Download]:
+        """Every download, in the order of the queue."""
+        return self._commands.queue
+
+    def matching(self, text: str) -> list[str]:
+        """Return the ids of what a filter admits, in the order of the queue; raises UsageError."""
+        matches, now, store = filters.parse(text).matches, self._now(), self._store
+        return [d.id for d in self.queue if matches(d, store.progress(d.id), now)]
+
     def show_list(self, text: str, sort: str, *, is_reversed: bool) -> None:
         """Show what a filter admits, sorted; raises UsageError for what is no filter or key."""
         if sort not in list(SortKey):
@@ -179,6 +194,10 @@ class Doors:
     def remove(self, ids: Sequence[str], *, files: bool) -> None:
         """Take downloads off the list; without their files that can be undone."""
         self._commands.remove(ids, files=files)
+
+    def remember(self, undo: Undo) -> None:
+        """Let a change that was made be taken back."""
+        self._commands.remember(undo)
 
     async def confirm(self, title: str, question: str, note: str) -> bool:
         """Ask a person whether something that cannot be undone is to be done."""
@@ -202,11 +221,7 @@ class Doors:
 
     def tell(self, text: str, *, wrong: bool = False) -> None:
         """Say something in passing."""
-        shown = "\n".join(map(clean, text.split("\n")))
-        if wrong:
-            self._screen.notify(shown, severity="error", timeout=8, markup=False)
-        else:
-            self._screen.notify(shown, markup=False)
+        tell(self._screen, text, wrong=wrong)
 
     def leave(self) -> None:
         """Close the screen."""

@@ -12,16 +12,16 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.actions import by_group
+from tui.actions import Group, by_group
 from tui.theme import component_style
 from tui.widgets.key_bar import keymap_of
 
 
 class HelpScreen(ModalScreen[None]):
-    """The list of keys; closes with any of the keys that open or leave something."""
+    """The list of keys, or of one heading alone; closes with any that opens or leaves something."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "dismiss", show=False),
+        Binding("escape,question_mark,q,enter", "dismiss", show=False, priority=True),
         Binding("j", "scroll(1)", show=False),
         Binding("k", "scroll(-1)", show=False),
         Binding("space,pagedown,ctrl+d", "page(1)", show=False),
@@ -43,6 +43,10 @@ class HelpScreen(ModalScreen[None]):
         & > .help--text { color: $foreground-muted; background: $surface; }
     }
     """
+
+    def __init__(self, group: Group | None = None) -> None:
+        super().__init__()
+        self._group = group
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
@@ -71,7 +75,8 @@ class HelpScreen(ModalScreen[None]):
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column()
-        for number, (heading, actions) in enumerate(by_group().items()):
+        groups = {group: a for group, a in by_group().items() if self._group in (None, group)}
+        for number, (heading, actions) in enumerate(groups.items()):
             if number:
                 table.add_row()
             table.add_row(Text(heading, group))

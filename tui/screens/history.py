@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.screen import Screen
-from textual.widgets import Static
+from textual.binding import BindingType
 
 from core.domain.errors import DestinationError, WinchError
 from core.domain.history import AttemptEnd, HistoryEntry, HistoryQuery
@@ -24,10 +21,11 @@ from tui.cli.files import refuse_existing, write_private
 from tui.cli.history import exported
 from tui.columns import Cell, Role
 from tui.figures import seconds
-from tui.tables import Column, Content, Line, table
+from tui.screens.help import HelpScreen
+from tui.screens.list_screen import ListScreen, list_lines
+from tui.tables import Column, Content, Line
 from tui.widgets.cursor_page import CursorPage
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.page import Page
+from tui.widgets.key_bar import bindings
 from tui.widgets.prompt import Prompt
 
 MOST = 1000
@@ -66,7 +64,8 @@ class _Rows:
         return len(self.entries)
 
     def __getitem__(self, index: int, /) -> Line:
-        return _lines([self._row(self.entries[index])], self.width, ascii_only=self.ascii_only)[1]
+        row = self._row(self.entries[index])
+        return list_lines(_COLUMNS, [row], self.width, ascii_only=self.ascii_only)[1]
 
     def _row(self, entry: HistoryEntry) -> Sequence[Content]:
         name = fmt.clean(entry.name)
@@ -81,23 +80,17 @@ class _Rows:
         )
 
 
-class HistoryScreen(Screen[None]):
+class HistoryScreen(ListScreen):
     """Shows the newest attempts of a service; `add` queues downloads."""
 
-    AUTO_FOCUS = "CursorPage"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(",".join(action.keys), action.id, action.label, id=action.id, priority=True)
-        for action in actions.by_target(actions.Target.HISTORY)
-    ]
+    TARGET = actions.Target.HISTORY
+    NAME = "History"
+    COLUMNS = _COLUMNS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(TARGET)
     DEFAULT_CSS = """
-    HistoryScreen {
-        background: $background;
-        & > #title { height: 1; background: $surface; color: $accent; text-style: bold; }
-        & > #heading { height: 1; }
-        & > CursorPage { height: 1fr; }
-        & > #details { height: auto; max-height: 50%; min-height: 5; background: $surface; }
-        & > #details { display: none; }
-        & > #details.-shown { display: block; height: 9; }
+    HistoryScreen > #details {
+        height: auto; max-height: 50%; min-height: 5; display: none;
+        &.-shown { display: block; height: 9; }
     }
     """
 
@@ -110,41 +103,21 @@ class HistoryScreen(Screen[None]):
         ascii_only: bool,
         query: HistoryQuery | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(ascii_only=ascii_only)
         self._service = service
         self._add = add
         self._directory = directory
-        self._ascii = ascii_only
-        self._query = query or HistoryQuery()
+        self._query = query or HistoryQuery(limit=None)
         self._entries: tuple[HistoryEntry, ...] = ()
         self._shown: list[HistoryEntry] = []
         self._is_read = False
         self._trouble = ""
         self._exports = False
-        self._title = Static(" History", id="title", markup=False)
-        self._heading = Page(lambda width: _lines([], width, ascii_only=ascii_only))
-        self._heading.id, self._heading.can_focus = "heading", False
-        self._list = CursorPage(self._rows, ascii_only=ascii_only)
-        self._details = Page(self._describe)
-        self._details.id, self._details.can_focus = "details", False
-        self._prompt = Prompt()
-
-    def compose(self) -> ComposeResult:
-        yield self._title
-        yield self._heading
-        yield self._list
-        yield self._details
-        yield self._prompt
-        yield KeyBar(actions.Target.HISTORY)
 
     def on_mount(self) -> None:
         """Read the history."""
         self._details.set_class(self.app.size.height >= _ROOMY, "-shown")
         self.action_history_reload()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the keys to the line that is typed in."""
-        return not self._prompt.is_open
 
     def action_history_reload(self) -> None:
         """Read the history again."""
@@ -174,6 +147,10 @@ class HistoryScreen(Screen[None]):
         """Fetch the file of the attempt again."""
         if (entry := self._current) is not None:
             self.run_worker(self._add_again(entry))
+
+    def action_history_help(self) -> None:
+        """Show the keys."""
+        self.app.push_screen(HelpScreen(actions.Group.HISTORY))
 
     def action_history_back(self) -> None:
         """Go back to the downloads."""
@@ -210,7 +187,7 @@ class HistoryScreen(Screen[None]):
         try:
             found = await self._service().history(HistoryQuery(limit=MOST))
         except WinchError as error:
-            self._trouble = _sentence(error)
+            self._trouble = fmt.sentence(error)
         else:
             self._entries, self._is_read = found.entries, True
             self._trouble = "; ".join(f"{name} is damaged" for name in found.damaged)
@@ -219,7 +196,8 @@ class HistoryScreen(Screen[None]):
     def _choose(self) -> None:
         """Show those that are asked for, with the cursor on the one that it was on."""
         before = self._current
-        self._shown = [entry for entry in self._entries if self._query.admits(entry)]
+        wanted = [entry for entry in self._entries if self._query.admits(entry)]
+        self._shown = wanted[: self._query.limit]
         self._list.rewrite()
         if before is not None:
             numbers = [entry.number for entry in self._shown]
@@ -236,13 +214,13 @@ class HistoryScreen(Screen[None]):
         try:
             await self._add([request])
         except WinchError as error:
-            self._say(_sentence(error))
+            self._say(fmt.sentence(error))
 
     async def _export(self, text: str) -> None:
         try:
             # Before the history is read, which takes longer.
             path = await asyncio.to_thread(_free_path, text.strip())
-            found = await self._service().history(replace(self._query, limit=None))
+            found = await self._service().history(self._query)
             lines = exported(reversed(found.entries), as_lines=path.suffix == ".jsonl")
             await asyncio.to_thread(write_private, path, lines)
         except (WinchError, RuntimeError, ValueError) as error:
@@ -267,6 +245,10 @@ class HistoryScreen(Screen[None]):
             return f" History  {self._trouble}"
         total = f"the newest {MOST:,}" if len(self._entries) == MOST else f"{len(self._entries):,}"
         parts = [f" History  {len(self._shown):,} of {total}"]
+        if self._query.limit is not None:
+            parts.append(f"the newest {self._query.limit:,}")
+        if self._query.since is not None:
+            parts.append(f"since {self._query.since.astimezone():%Y-%m-%d %H:%M}")
         if self._query.failed:
             parts.append("failed only")
         if self._query.text:
@@ -311,12 +293,6 @@ class HistoryScreen(Screen[None]):
         ]
 
 
-def _lines(rows: Sequence[Sequence[Content]], width: int, *, ascii_only: bool) -> list[Line]:
-    """Return the heading and the rows, with a first cell for the cursor's mark."""
-    lines = table(_COLUMNS, rows, max(width - 2, 1), ascii_only=ascii_only)
-    return [tuple(replace(cell, x=cell.x + 1) for cell in line) for line in lines]
-
-
 def _free_path(text: str) -> Path:
     """Return a path where nothing is yet; raises WinchError, RuntimeError or ValueError."""
     path = Path(text).expanduser().absolute()
@@ -324,7 +300,3 @@ def _free_path(text: str) -> Path:
         raise DestinationError("name a file")
     refuse_existing(path)
     return path
-
-
-def _sentence(error: WinchError) -> str:
-    return fmt.clean(f"{error.message} ({error.hint})" if error.hint else error.message)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.cells import chop_cells
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -18,8 +18,9 @@ from core.domain.service import MOST_LOG_LINES, DownloadService
 from tui import actions
 from tui.columns import Cell, Role
 from tui.format import clean
+from tui.screens.help import HelpScreen
 from tui.tables import Line
-from tui.widgets.key_bar import KeyBar
+from tui.widgets.key_bar import KeyBar, bindings
 from tui.widgets.page import Page
 from tui.widgets.prompt import Prompt
 
@@ -40,10 +41,7 @@ class LogScreen(Screen[None]):
     """Follows the log of a service; scrolled up it stands still."""
 
     AUTO_FOCUS = "Page"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(",".join(action.keys), action.id, action.label, id=action.id, priority=True)
-        for action in actions.by_target(actions.Target.LOG)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(actions.Target.LOG)
     DEFAULT_CSS = """
     LogScreen {
         background: $background;
@@ -89,6 +87,10 @@ class LogScreen(Screen[None]):
         """Go to the end and stay there."""
         self._follows = True
         self._show()
+
+    def action_log_help(self) -> None:
+        """Show the keys."""
+        self.app.push_screen(HelpScreen(actions.Group.LOG))
 
     def action_log_back(self) -> None:
         """Go back to the downloads."""

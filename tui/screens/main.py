@@ -9,17 +9,17 @@ import os
 import time
 from collections.abc import Callable, Set
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
 from core.domain.models import Download, Progress
-from core.domain.service import Limits
 from core.domain.settings import ScreenSettings, Settings
 from tui import actions
 from tui.commands import Commands
@@ -27,13 +27,14 @@ from tui.disk import Disk
 from tui.feed import Connect, ConnectionLost, Feed, Reconnected, StoreChanged
 from tui.format import clean
 from tui.lookout import Lookout
+from tui.rows import DownloadRow
 from tui.screens.adding import Adding
 from tui.screens.asking import Asking
 from tui.screens.doors import Doors
 from tui.screens.help import HelpScreen
 from tui.screens.notices import NoticesScreen
 from tui.screens.recovery import RecoveryScreen, Way
-from tui.screens.requests import Requests
+from tui.screens.requests import Requests, tell
 from tui.screens.sights import Sights
 from tui.selection import Selection
 from tui.store import DownloadStore
@@ -42,7 +43,7 @@ from tui.widgets.detail_pane import DetailPane
 from tui.widgets.download_table import DownloadTable
 from tui.widgets.header_bar import HeaderBar, Surroundings
 from tui.widgets.inquiry import Inquiry
-from tui.widgets.key_bar import KeyBar, keymap_of
+from tui.widgets.key_bar import KeyBar, bindings, keymap_of
 from tui.widgets.letter_bar import LetterBar
 from tui.widgets.notices import NoticeBar
 from tui.widgets.spans import SpanCompositor
@@ -56,11 +57,7 @@ class MainScreen(Screen[None]):
     """Shows a store and asks the feed's service for what the person wants."""
 
     AUTO_FOCUS = "DownloadTable"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        # With priority: keys that were typed ahead act in their order, also across a dialog.
-        Binding(",".join(action.keys), action.id, action.label, id=action.id, priority=True)
-        for action in actions.by_target(*actions.MAIN)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(*actions.MAIN)
     DEFAULT_CSS = """
     MainScreen {
         background: $background;
@@ -81,12 +78,15 @@ class MainScreen(Screen[None]):
         directory: str,
         now: Callable[[], datetime],
         host: str = "",
+        cursor: str = "",
         is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
         self._compositor = SpanCompositor()
         self._now = now
         self._was_connected = False
+        # Where the cursor is to be once the list is there.
+        self._cursor = cursor
         # Interrupted downloads are asked about once, as soon as nothing else is being asked.
         self._has_to_ask = False
         self._has_asked = False
@@ -134,7 +134,7 @@ class MainScreen(Screen[None]):
         self.inquiry = Inquiry()
         self.letters = LetterBar()
         self.keys = KeyBar(*actions.MAIN, actions.Target.TABLE)
-        self._lookout = Lookout(lambda: self.feed.service, Disk(directory))
+        self._lookout = Lookout(Disk(directory))
         self.sights = Sights(
             self.view,
             self.selection,
@@ -144,7 +144,7 @@ class MainScreen(Screen[None]):
             letters=self.letters,
         )
         self.commands = Commands(
-            self.store, self.view, self.selection, self.requests.send, self._take_limits
+            self.store, self.view, self.selection, self.requests.send, partial(tell, self)
         )
         asking = Asking(
             self,
@@ -152,7 +152,7 @@ class MainScreen(Screen[None]):
             self.selection,
             self.inquiry,
             self.letters,
-            total_limit=lambda: self._lookout.limit,
+            total_limit=lambda: self.store.limit,
         )
         doors = Doors(
             self,
@@ -165,6 +165,7 @@ class MainScreen(Screen[None]):
             directory=lambda: self.adding.directory,
             now=now,
             add=self.adding.add,
+            reconnect=self.action_reconnect,
             apply=self._apply,
             ascii_only=settings.ascii,
         )
@@ -194,6 +195,8 @@ class MainScreen(Screen[None]):
     @on(StoreChanged)
     def show_changes(self, message: StoreChanged) -> None:
         """Bring everything in sight up to date, dialogs included."""
+        if not self.table.is_loaded and self._cursor:
+            self.selection.row = DownloadRow(self._cursor)
         self.table.is_loaded = True
         self._show(message.ids)
         for screen in self.app.screen_stack:
@@ -206,7 +209,8 @@ class MainScreen(Screen[None]):
         since = f"{message.since.astimezone():%H:%M:%S}"
         text = f"connection to the daemon lost since {since} - reconnecting"
         if message.stopped:
-            text = f"the daemon was stopped at {since} - `winch daemon start` starts it again"
+            keys = keymap_of(self).names_of("reconnect")
+            text = f"the daemon was stopped at {since} - {keys[0]} starts it again"
         elif not self._was_connected:
             text = f"no connection to the daemon ({message.reason}) - trying again"
         self.banner.update(clean(text))
@@ -268,7 +272,7 @@ class MainScreen(Screen[None]):
             self.set_timer(max(wait, 0.1), self._tick)
 
     def _show_header(self) -> None:
-        around = Surroundings(self._lookout.limit, self._lookout.free, self.store.trouble)
+        around = Surroundings(self.store.limit, self._lookout.free, self.store.trouble)
         now = time.monotonic()
         self.header.show(self.store.totals, around, now, is_held=self.store.paused)
 
@@ -276,10 +280,6 @@ class MainScreen(Screen[None]):
         """Say what is shown and marked, and which keys apply to it."""
         self.sights.refresh()
         self.keys.follow()
-
-    def _take_limits(self, limits: Limits) -> None:
-        self._lookout.take(limits)
-        self._show_header()
 
     async def _look(self) -> None:
         await self._lookout.look(self.adding.directory)
@@ -305,9 +305,15 @@ class MainScreen(Screen[None]):
         if action == "back_out":
             # Elsewhere Esc is the way back to the list.
             return self.table.has_focus
+        if action == "reconnect":
+            return self.feed.lost_since is not None or None
         if action in _COMMANDS:
             return self.commands.can(action) or None
         return True
+
+    def key_label(self, id: str) -> str | None:  # noqa: A002
+        """Return what a key is called where it does something else than usual."""
+        return self.commands.label(id)
 
     @property
     def is_asking(self) -> bool:
@@ -345,13 +351,19 @@ class MainScreen(Screen[None]):
         if self.details.has_class("-shown"):
             self.call_after_refresh(self._show_details)
         else:
-            self.table.focus()
+            # At once: a key that comes with this one may open a line that takes the focus.
+            self.set_focus(self.table)
 
     def action_switch_pane(self) -> None:
         """Go to the details and back; show them where they are hidden."""
         if not self.details.has_class("-shown"):
             self.action_toggle_details()
         self.set_focus(self.details if self.table.has_focus else self.table)
+
+    def action_reconnect(self) -> None:
+        """Look for the daemon now, and start it where none runs."""
+        self.banner.update("looking for the daemon")
+        self.feed.restart()
 
     async def action_notices(self) -> None:
         """Show every notice in full."""

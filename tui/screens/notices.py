@@ -20,7 +20,7 @@ class NoticesScreen(ModalScreen[None]):
     """Every notice of a store, as they come and go."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,exclamation_mark,q,enter", "dismiss", show=False),
+        Binding("escape,exclamation_mark,q,enter", "dismiss", show=False, priority=True),
         Binding("j", "scroll(1)", show=False),
         Binding("k", "scroll(-1)", show=False),
     ]

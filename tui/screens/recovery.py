@@ -226,7 +226,7 @@ class FilesScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Interrupted downloads"
-            box.border_subtitle = "Esc: back"
+            box.border_subtitle = "Esc goes back"
             yield self._page
 
     @on(StoreChanged)

@@ -16,6 +16,15 @@ _LONG = 8.0
 """Seconds for which it is said that something went wrong."""
 
 
+def tell(screen: Screen[None], text: str, *, wrong: bool = False) -> None:
+    """Say something in passing, cleaned line by line."""
+    shown = "\n".join(map(clean, text.split("\n")))
+    if wrong:
+        screen.notify(shown, severity="error", timeout=_LONG, markup=False)
+    else:
+        screen.notify(shown, markup=False)
+
+
 class Requests:
     """Sends requests from a screen, one beside the other; what comes of them the events tell."""
 
@@ -33,14 +42,15 @@ class Requests:
         except WinchError as error:
             self._complain(error.info())
         else:
-            if isinstance(outcome, Outcome) and outcome.refused:
+            if not isinstance(outcome, Outcome):
+                return
+            if outcome.refused:
                 self._complain(_together(outcome.refused))
+            if outcome.notes:
+                tell(self._screen, "\n".join(outcome.notes))
 
     def _complain(self, error: ErrorInfo) -> None:
-        hint = f"\n{error.hint}" if error.hint else ""
-        lines = f"{error.message}{hint}".split("\n")
-        text = "\n".join(map(clean, lines))
-        self._screen.notify(text, severity="error", timeout=_LONG, markup=False)
+        tell(self._screen, f"{error.message}\n{error.hint}".strip(), wrong=True)
 
 
 def _together(refused: Sequence[Refusal]) -> ErrorInfo:

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.screen import Screen
-from textual.widgets import Static
+from textual.binding import BindingType
 
 from core import launcher
 from core.domain.errors import WinchError
@@ -25,12 +21,13 @@ from core.domain.settings import Settings
 from core.launcher import Configuration, SettingValue, Source
 from tui import actions
 from tui.columns import Cell, Role
-from tui.format import clean, fit
+from tui.format import clean, fit, sentence
+from tui.screens.help import HelpScreen
+from tui.screens.list_screen import ListScreen, list_lines
 from tui.setting_words import WORDS
-from tui.tables import Column, Content, Line, table
+from tui.tables import Column, Content, Line
 from tui.widgets.cursor_page import CursorPage
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.page import Page
+from tui.widgets.key_bar import bindings
 from tui.widgets.prompt import Prompt
 
 _COLUMNS = (
@@ -44,23 +41,14 @@ _AT_THE_NEXT_SCREEN = frozenset({"screen.ascii", "screen.mouse", "screen.title",
 _DEFAULTS = Settings()
 
 
-class SettingsScreen(Screen[None]):
+class SettingsScreen(ListScreen):
     """Shows the settings; `apply` lets those of the screen hold in it."""
 
-    AUTO_FOCUS = "CursorPage"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(",".join(action.keys), action.id, action.label, id=action.id, priority=True)
-        for action in actions.by_target(actions.Target.SETTINGS)
-    ]
-    DEFAULT_CSS = """
-    SettingsScreen {
-        background: $background;
-        & > #title { height: 1; background: $surface; color: $accent; text-style: bold; }
-        & > #heading { height: 1; }
-        & > CursorPage { height: 1fr; }
-        & > #details { height: 4; background: $surface; }
-    }
-    """
+    TARGET = actions.Target.SETTINGS
+    NAME = "Settings"
+    COLUMNS = _COLUMNS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(TARGET)
+    DEFAULT_CSS = "SettingsScreen > #details { height: 4; }"
 
     def __init__(
         self,
@@ -69,28 +57,12 @@ class SettingsScreen(Screen[None]):
         *,
         ascii_only: bool,
     ) -> None:
-        super().__init__()
+        super().__init__(ascii_only=ascii_only)
         self._service = service
         self._apply = apply
-        self._ascii = ascii_only
         self._writing = asyncio.Lock()
         self._values: tuple[SettingValue, ...] = ()
         self._note: tuple[str, Role] = ("", Role.PLAIN)
-        self._title = Static(" Settings", id="title", markup=False)
-        self._heading = Page(lambda width: _lines([], width, ascii_only=ascii_only))
-        self._heading.id, self._heading.can_focus = "heading", False
-        self._list = CursorPage(self._write, ascii_only=ascii_only)
-        self._details = Page(self._describe)
-        self._details.id, self._details.can_focus = "details", False
-        self._prompt = Prompt()
-
-    def compose(self) -> ComposeResult:
-        yield self._title
-        yield self._heading
-        yield self._list
-        yield self._details
-        yield self._prompt
-        yield KeyBar(actions.Target.SETTINGS)
 
     def on_mount(self) -> None:
         """Read the settings."""
@@ -98,13 +70,9 @@ class SettingsScreen(Screen[None]):
             configuration = launcher.load_configuration()
             self._title.update(f" Settings  {clean(str(launcher.paths().config_file))}")
         except WinchError as error:
-            self._say(_sentence(error), Role.FAILED)
+            self._say(sentence(error), Role.FAILED)
         else:
             self._show(configuration)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the keys to the line that is typed in."""
-        return not self._prompt.is_open
 
     def action_settings_edit(self) -> None:
         """Ask for another value, or take the next choice."""
@@ -130,6 +98,10 @@ class SettingsScreen(Screen[None]):
         item = self._current
         if item is not None and not self._is_locked(item):
             self._change(item, None)
+
+    def action_settings_help(self) -> None:
+        """Show the keys."""
+        self.app.push_screen(HelpScreen(actions.Group.SETTINGS))
 
     def action_settings_back(self) -> None:
         """Go back to the downloads."""
@@ -204,8 +176,8 @@ class SettingsScreen(Screen[None]):
             )
         except WinchError as error:
             if not self.is_attached or not self._prompt.is_open:
-                return _sentence(error), Role.FAILED
-            self._prompt.say(_sentence(error), wrong=True)
+                return sentence(error), Role.FAILED
+            self._prompt.say(sentence(error), wrong=True)
             return None
         self._apply(configuration.settings)
         if self.is_attached:
@@ -230,7 +202,7 @@ class SettingsScreen(Screen[None]):
         self._note = (text, role)
         self._details.rewrite()
 
-    def _write(self, width: int) -> list[Line]:
+    def _rows(self, width: int) -> list[Line]:
         rows: list[Sequence[Content]] = []
         before = ""
         for item in self._values:
@@ -246,7 +218,7 @@ class SettingsScreen(Screen[None]):
                     (item.source.value, Role.PLAIN if is_set else Role.MUTED),
                 )
             )
-        return _lines(rows, width, ascii_only=self._ascii)[1:]
+        return list_lines(_COLUMNS, rows, width, ascii_only=self._ascii)[1:]
 
     def _describe(self, width: int) -> list[Line]:
         item, (note, role) = self._current, self._note
@@ -261,12 +233,6 @@ class SettingsScreen(Screen[None]):
         lines.append((note, role))
         room = max(width - 2, 1)
         return [(Cell(1, fit(clean(text), room, ascii_only=self._ascii), r),) for text, r in lines]
-
-
-def _lines(rows: Sequence[Sequence[Content]], width: int, *, ascii_only: bool) -> list[Line]:
-    """Return the heading and the rows, with a first cell for the cursor's mark."""
-    lines = table(_COLUMNS, rows, max(width - 2, 1), ascii_only=ascii_only)
-    return [tuple(replace(cell, x=cell.x + 1) for cell in line) for line in lines]
 
 
 def _name(item: SettingValue) -> str:
@@ -294,7 +260,3 @@ def _text(value: object) -> str:
             count = len(value)
             return f"{count} {'entry' if count == 1 else 'entries'}" if count else "none"
     return str(value)
-
-
-def _sentence(error: WinchError) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -18,10 +18,11 @@ from core.domain.service import DownloadService
 from tui import actions
 from tui.columns import Cell, Role
 from tui.figures import report
-from tui.format import clean, fit
+from tui.format import fit, sentence
+from tui.screens.help import HelpScreen
 from tui.tables import Line
 from tui.theme import component_style
-from tui.widgets.key_bar import KeyBar
+from tui.widgets.key_bar import KeyBar, bindings
 from tui.widgets.page import Page
 
 PERIODS = (1, 7, 30, 365)
@@ -33,10 +34,7 @@ class StatisticsScreen(Screen[None]):
     """Asks a service for the figures of a period, and again from time to time."""
 
     AUTO_FOCUS = "Page"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(",".join(action.keys), action.id, action.label, id=action.id, priority=True)
-        for action in actions.by_target(actions.Target.STATISTICS)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(actions.Target.STATISTICS)
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "statistics--name",
         "statistics--chosen",
@@ -94,6 +92,10 @@ class StatisticsScreen(Screen[None]):
         """Read the figures again."""
         self.run_worker(self._read(), exclusive=True)
 
+    def action_statistics_help(self) -> None:
+        """Show the keys."""
+        self.app.push_screen(HelpScreen(actions.Group.STATISTICS))
+
     def action_back(self) -> None:
         """Go back to the downloads."""
         self.dismiss()
@@ -108,8 +110,7 @@ class StatisticsScreen(Screen[None]):
             self._statistics = await self._service().statistics(self._days)
             self._trouble = ""
         except WinchError as error:
-            hint = f" ({error.hint})" if error.hint else ""
-            self._trouble = clean(f"{error.message}{hint}")
+            self._trouble = sentence(error)
         self._page.rewrite()
 
     def _write(self, width: int) -> list[Line]:

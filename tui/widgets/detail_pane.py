@@ -121,7 +121,8 @@ class DetailPane(Page):
             return
         if before is not None and before.download.id == download.id:
             self._subject = replace(before, download=download, progress=progress)
-            if before.download != download:
+            if before.download is not download:
+                # Something has happened to it, though it may be told by the timeline alone.
                 self._ask()
             if self._grace is None:
                 self.rewrite()

@@ -14,7 +14,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -30,6 +30,7 @@ from tui.tables import Line
 from tui.theme import component_style
 from tui.view import View
 from tui.widgets.cell_line import differences, strip_of
+from tui.widgets.key_bar import bindings
 
 _HEADING = 1
 _DOUBLE = 2
@@ -52,10 +53,7 @@ class DownloadTable(ScrollView, can_focus=True):
     """
 
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(",".join(action.keys), action.id, action.label, id=action.id, priority=True)
-        for action in actions.by_target(actions.Target.TABLE)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(actions.Target.TABLE)
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"table--{role}" for role in Role} | {
         "table--cursor",
         "table--mark",

@@ -13,10 +13,11 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.suggester import Suggester
 from textual.widget import Widget
-from textual.widgets import Input, Label, Static
+from textual.widgets import Label, Static
 
 from tui.format import clean
 from tui.theme import component_style
+from tui.widgets.prompt import Line
 
 LABEL = 13
 """Cells of the labels, so that the fields of a form stand below each other."""
@@ -53,7 +54,7 @@ class Field(Vertical):
         self._label = label
         self._note = Static(markup=False, classes="-note")
         self._said = ("", False)
-        self.input = Input(
+        self.input = Line(
             value,
             id=name,
             placeholder=placeholder,

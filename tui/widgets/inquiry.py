@@ -6,7 +6,6 @@ so that what is typed ahead lands where it was meant to.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,7 +14,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 
 from core.domain.errors import UsageError
-from tui.widgets.prompt import Prompt
+from tui.widgets.prompt import Prompt, settled
 
 
 def _nothing() -> None:
@@ -62,13 +61,13 @@ class Inquiry(Prompt):
 
     async def action_accept(self) -> None:
         """Take the answer, or say what is wrong with it."""
-        await self._catch_up()
+        await settled(self.input)
         if self._question is not None and self._try(self._question.accept, self.input.value):
             self.close()
 
     async def action_take_back(self) -> None:
         """Take the question back."""
-        await self._catch_up()
+        await settled(self.input)
         question = self._question
         self.close()
         if question is not None:
@@ -95,9 +94,3 @@ class Inquiry(Prompt):
             self.say(f"{error.message}; {error.hint}" if error.hint else error.message, wrong=True)
             return False
         return True
-
-    async def _catch_up(self) -> None:
-        """Wait until the line has taken in the keys that came before."""
-        done = asyncio.Event()
-        if self.input.call_later(done.set):
-            await done.wait()

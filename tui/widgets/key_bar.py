@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from tui.actions import Target, by_target
@@ -20,10 +21,28 @@ class _Keyed(Protocol):
     keys: Keymap
 
 
+@runtime_checkable
+class _Labelling(Protocol):
+    """A screen on which a key is called by what it would do now."""
+
+    def key_label(self, id: str) -> str | None:  # noqa: A002
+        """Return another label than usual for an action."""
+        ...
+
+
 def keymap_of(widget: Widget) -> Keymap:
     """Return the keys of the program that a widget is in."""
     app: object = widget.app
     return app.keys if isinstance(app, _Keyed) else Keymap()
+
+
+def bindings(*targets: Target) -> list[BindingType]:
+    """Return the keys of some parts of the screens as the table of actions has them."""
+    return [
+        # With priority: keys that were typed ahead act in their order, also across a dialog.
+        Binding(",".join(action.keys), action.id, action.label, id=action.id, priority=True)
+        for action in by_target(*targets)
+    ]
 
 
 class KeyBar(CellLine):
@@ -36,7 +55,12 @@ class KeyBar(CellLine):
     def cells(self, width: int) -> Line:
         """Return the hints that fit."""
         keymap = keymap_of(self)
-        hints = [(a.id, keymap.names(a)[0], a.label) for a in self._hints]
+        screen: object = self.screen
+        labelling = screen if isinstance(screen, _Labelling) else None
+        hints = []
+        for action in self._hints:
+            label = labelling and labelling.key_label(action.id)
+            hints.append((action.id, keymap.names(action)[0], label or action.label))
         gap = next((gap for gap in (3, 2) if _length(hints, gap) <= width), 2)
         # Help and the way out come last in the table and are the last to be given up.
         while len(hints) > 2 and _length(hints, gap) > width:

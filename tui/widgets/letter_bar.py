@@ -56,12 +56,22 @@ class LetterBar(CellLine, can_focus=True):
         self.follow()
 
     def action_take(self, key: str) -> None:
-        """Close, and do what the key stands for."""
+        """Close, and do what the key stands for; say it where that is nothing."""
         self.display = False
         self.screen.set_focus(self._back)
         for letter in self._letters:
             if letter.key == key:
                 letter.act()
+                return
+        if len(key) == 1:
+            keys = ", ".join(letter.key for letter in self._letters)
+            text = f"{self._title}: there is no {key}, only {keys}."
+            self.notify(text, severity="warning", markup=False)
+
+    def on_blur(self) -> None:
+        """Leave the command when something else is clicked."""
+        if self.is_open:
+            self.action_take("")
 
     def cells(self, width: int) -> Line:
         """Return the letters and what they stand for; as many as fit."""

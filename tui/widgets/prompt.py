@@ -5,13 +5,17 @@ While it is open the keys of the screen are letters; Enter and Esc end it.
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
+from rich.highlighter import Highlighter
+from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
@@ -25,12 +29,33 @@ _EDITS = {
 }
 
 
+async def settled(*pumps: MessagePump) -> None:
+    """Return once each of them, in turn, has taken in what came to it before."""
+    for pump in pumps:
+        done = asyncio.Event()
+        if pump.call_later(done.set):
+            await done.wait()
+
+
+class _Harmless(Highlighter):
+    """Draws a text without what it would do to the terminal; what is in the field stays."""
+
+    def highlight(self, text: Text) -> None:
+        """Replace what cannot be seen by what can."""
+        text.plain = clean(text.plain)
+
+
 class Line(Input):
-    """A field that takes each key in its turn.
+    """A field that takes each key in its turn, and shows any text.
 
     Textual's own (8.2) puts in a letter at once and deletes a little later: typed ahead, or over a
-    slow line, a backspace takes away what came after it.
+    slow line, a backspace takes away what came after it. And it sends the terminal what it holds,
+    such as the name of a directory with escapes in it.
     """
+
+    def on_mount(self) -> None:
+        """Draw nothing as it is."""
+        self.highlighter = _Harmless()
 
     async def on_key(self, event: events.Key) -> None:
         """Edit at once."""
@@ -116,6 +141,11 @@ class Prompt(Vertical):
         self._note.update(clean(text))
         self._note.set_class(bool(text), "-shown")
         self._note.set_class(wrong, "-wrong")
+
+    def on_descendant_blur(self) -> None:
+        """Keep the keys: whatever is clicked meanwhile, nobody else could close the line."""
+        if self.is_open and self.screen.is_active:
+            self.screen.set_focus(self.input)
 
     @on(Input.Changed)
     def _change(self, event: Input.Changed) -> None:

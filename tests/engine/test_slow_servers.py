@@ -1,0 +1,189 @@
+"""Servers that are slow on each connection: all connections are used, and no request is wasted."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+import pytest
+
+from core.adapters.clock import Clock
+from core.domain.inspection import Cause, ConnectionState, Figures
+from core.domain.models import DownloadView, Phase
+from core.domain.service import LimitChanges
+from core.domain.settings import LimitSettings
+from core.engine.connection import Body, Stopwatch
+from core.engine.source import Source
+from core.engine.worker import TRUSTED_AFTER, Worker, straggler
+from core.policy.ranges import OVERLAP
+from core.policy.segments import Claim
+from core.policy.slowness import Situation, explain
+from core.policy.throttle import TokenBucket
+from tests.engine.conftest import SETTINGS, House, until
+from tests.engine.test_limits import local
+from tests.faults.model import File, Request, content
+from tests.faults.server import FaultServer
+from tests.hourglass import Hourglass
+
+SIZE = 8_000_000
+DATA = content(SIZE)
+SIX = dataclasses.replace(SETTINGS, limits=LimitSettings(connections=6, min_split="64k"))
+SLOW = 60_000
+"""Bytes/s at which the proof of a connection takes far longer than one may be mute."""
+assert OVERLAP / SLOW > 1.5 * TRUSTED_AFTER
+
+
+async def test_a_connection_that_proves_itself_slowly_is_let_go_on(
+    house: House, fault_server: FaultServer
+) -> None:
+    rates: dict[int, int] = {}
+
+    async def paced(request: Request, writer: asyncio.StreamWriter) -> bool:
+        file = File(content=DATA, rate=rates.get(request.number, SLOW) if rates else 1_000_000)
+        return await fault_server.answer(request, writer, file)
+
+    engine = await house.engine(SIX)
+    (download,) = await engine.add([house.request(fault_server.script("a", paced))])
+    await until(engine, download, lambda v: v.progress.bytes_downloaded > 6 * 2 * OVERLAP)
+    await engine.pause([download.id])
+    before = len(fault_server.requests)
+    # Four are fast enough to make the other two look mute while they prove themselves.
+    rates.update({before + n: 5 * SLOW for n in range(1, 5)})
+    resumed = (await engine.find(download.id)).progress.bytes_downloaded
+    await engine.resume([download.id])
+
+    def moved(view: DownloadView) -> bool:
+        return view.progress.bytes_downloaded > resumed + 30 * SLOW
+
+    await until(engine, download, moved)
+    asked = [request.range for request in fault_server.requests[before:]]
+    assert len(asked) == len(set(asked)) == 6
+    states = [connection.state for connection in (await engine.inspect(download.id)).connections]
+    assert ConnectionState.CONNECTING not in states
+
+
+async def test_a_total_limit_is_blamed_by_those_that_wait_for_it(
+    house: House, fault_server: FaultServer
+) -> None:
+    limits = LimitSettings(connections=4, min_split="64k")
+    engine = await house.engine(dataclasses.replace(SETTINGS, limits=limits))
+    await engine.limit(LimitChanges(rate=500_000))
+    fast = house.request(fault_server.file("fast", DATA))
+    slow = house.request(fault_server.file("slow", DATA, ranges=False, rate=150_000))
+    first, second = await engine.add([fast, slow])
+    await until(engine, second, lambda view: view.progress.bytes_downloaded > 200_000)
+    await engine.inspect(first.id)
+    await engine.inspect(second.id)
+    await until(engine, second, lambda view: view.progress.bytes_downloaded > 400_000)
+    for download, cause in ((first, Cause.TOTAL_LIMIT), (second, Cause.SERVER)):
+        slowness = (await engine.inspect(download.id)).slowness
+        assert slowness is not None
+        assert (slowness.cause, slowness.figures.others) == (cause, 1)
+
+
+async def test_a_limit_is_shared_by_downloads_and_not_by_their_connections(
+    house: House, fault_server: FaultServer
+) -> None:
+    limits = LimitSettings(connections=6, min_split="64k")
+    engine = await house.engine(dataclasses.replace(SETTINGS, limits=limits))
+    await engine.limit(LimitChanges(rate=600_000))
+    # Each connection alone is slow enough that many are opened, all together are too fast.
+    many = house.request(fault_server.file("many", DATA, rate=200_000))
+    one = house.request(fault_server.file("one", DATA, ranges=False))
+    first, second = await engine.add([many, one])
+    await until(engine, first, lambda view: view.progress.connections > 3)
+    before = [(await engine.find(d.id)).progress.bytes_downloaded for d in (first, second)]
+    await until(engine, second, lambda view: view.progress.bytes_downloaded - before[1] > 500_000)
+    gained = (await engine.find(first.id)).progress.bytes_downloaded - before[0]
+    assert 250_000 < gained < 1_000_000
+
+
+class Stream:
+    """An answer that comes at a rate, in bursts of so many seconds."""
+
+    def __init__(self, clock: Clock, rate: float, burst: float) -> None:
+        self._clock, self._rate, self._burst = clock, rate, burst
+        self._given = 0
+
+    async def read(self, limit: int) -> bytes:
+        while not (there := self._arrived - self._given):
+            await self._clock.sleep(0.001)
+        piece = bytes(min(limit, there))
+        self._given += len(piece)
+        return piece
+
+    @property
+    def _arrived(self) -> int:
+        return int(self._clock.monotonic() // self._burst * self._burst * self._rate)
+
+
+@pytest.mark.parametrize("burst", [0.001, 0.05])
+async def test_who_sends_less_than_its_share_of_a_limit_neither_waits_for_it_nor_blames_it(
+    burst: float,
+) -> None:
+    clock = Hourglass(local("08:00:00"))
+    limit = TokenBucket(1_000_000, 0.0)
+    fast = [Stream(clock, 1e9, 0.001) for _ in range(8)]
+    got: list[int] = []
+    spent: list[dict[ConnectionState, float]] = []
+
+    async def use(number: int, stream: Stream, fellows: int) -> None:
+        body = Body(stream, None, clock, [limit])  # type: ignore[arg-type]
+        body.watch, body.fellows = Stopwatch(clock, spent[number]), lambda: fellows
+        body.watch.enter(ConnectionState.RECEIVING)
+        while True:
+            got[number] += len(await body.read())
+
+    async with asyncio.TaskGroup() as group:
+        tasks = []
+        for number, stream in enumerate([*fast, Stream(clock, 200_000, burst)]):
+            got.append(0)
+            spent.append({})
+            tasks.append(group.create_task(use(number, stream, 8 if stream in fast else 1)))
+        while clock.passed < 4.0:
+            await clock.asleep(len(tasks))
+            clock.advance()
+        for task in tasks:
+            task.cancel()
+
+    assert got[8] == pytest.approx(4 * 200_000, rel=0.05)
+    assert sum(got) == pytest.approx(4 * 1_000_000, rel=0.1)
+    for seconds, cause in ((spent[0], Cause.TOTAL_LIMIT), (spent[8], Cause.SERVER)):
+        figures = Figures(
+            rate=1.0,
+            total=1e6,
+            others=1,
+            limited=seconds.get(ConnectionState.LIMITED, 0.0) / 4,
+            receiving=seconds.get(ConnectionState.RECEIVING, 0.0) / 4,
+        )
+        situation = Situation(
+            figures=figures, phase=Phase.DOWNLOADING, host="h", total_limit=1_000_000
+        )
+        assert explain(situation).cause is cause
+
+
+def workers(clock: Hourglass, source: Source, rates: list[int]) -> list[Worker]:
+    """Return connections that have received at these rates for two seconds."""
+    made = []
+    for number in range(len(rates)):
+        claim = Claim(number * SIZE, (number + 1) * SIZE)
+        worker = Worker(source, claim, clock.monotonic(), Stopwatch(clock, {}))
+        worker.watch.enter(ConnectionState.RECEIVING)
+        made.append(worker)
+    for _ in range(20):
+        clock.passed += 0.1
+        for worker, rate in zip(made, rates, strict=True):
+            if rate:
+                worker.took(rate // 10, clock.monotonic())
+    return made
+
+
+def test_only_a_connection_that_its_server_slows_is_a_straggler(house: House) -> None:
+    clock = Hourglass(local("08:00:00"))
+    source = Source("http://h/", {}, None, clock)  # type: ignore[arg-type]
+    *_, mute = found = workers(clock, source, [SLOW, SLOW, SLOW, 0])
+    now = clock.monotonic()
+    assert straggler(found, now, 0.1) is mute
+    assert straggler(found, now, 0.5) is None, "a first byte may take its time there"
+    mute.watch.enter(ConnectionState.LIMITED)
+    assert straggler(found, now, 0.1) is None, "it waits for a limit of ours"

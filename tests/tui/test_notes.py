@@ -1,0 +1,29 @@
+"""What an action costs beside what it does is said, whichever way it was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from core.domain.service import Outcome
+from tests.fakes import FakeService
+from tests.tui.bare import until
+from tests.tui.samples import app_for, queue
+from tests.tui.test_command_line import say
+
+
+class Costly(FakeService):
+    async def pause(self, ids: Sequence[str] | None) -> Outcome:
+        return replace(await super().pause(ids), notes=("a.iso begins\x1b anew",))
+
+
+@pytest.mark.parametrize("typed", [False, True])
+async def test_what_a_pause_costs_is_said(*, typed: bool) -> None:
+    service = Costly()
+    await queue(service, "a.iso")
+    async with app_for(service).run_test(notifications=True) as pilot:
+        await until(pilot, "a.iso")
+        await (say(pilot, "pause") if typed else pilot.press("p"))
+        await until(pilot, "a.iso begins� anew")
