@@ -33,9 +33,9 @@ from tui.theme import ANSI, ANSI_CSS, ASCII_CSS, THEMES, Attributes, variables
 from tui.window import Window
 
 _URL = re.compile(r"https?://[^\s<>\"'`\ufffd]+", re.IGNORECASE)
-# Below the headings: at the bottom are the line to type in and the keys.
+# Above the line to type in, the word about it and the keys.
 _NOTIFICATIONS_CSS = """
-ToastRack { dock: top; align: right top; margin: 2 0 0 0; max-height: 75vh; }
+ToastRack { margin-bottom: 4; max-height: 75vh; }
 Toast { max-width: 75%; }
 """
 _WINDOW_EVERY = 1.0

@@ -149,7 +149,7 @@ async def test_the_details_show_how_far_each_file_is_and_lead_back() -> None:
         await pilot.press("G")
         await until(pilot, "file-39.iso")
         await pilot.press("escape")
-        await until(pilot, "View details", gone="Esc: back")
+        await until(pilot, "View details", gone="Esc goes back")
         await pilot.press("r")
         await until(pilot, "40 queued")
 
@@ -202,7 +202,7 @@ async def test_it_goes_away_below_the_details_when_somebody_else_decides() -> No
     async with app.run_test() as pilot:
         await until(pilot, TITLE)
         await pilot.press("d")
-        await until(pilot, "Esc: back")
+        await until(pilot, "Esc goes back")
         await service.resume(None)
         await until_gone(pilot, "a.iso  ")
         await pilot.press("escape")
@@ -292,7 +292,7 @@ async def test_every_answer_is_in_sight_on_a_small_terminal(ascii_only: bool) ->
     async with app_for(service, ascii=ascii_only).run_test(size=(40, 12)) as pilot:
         shown = await until(pilot, "Resume", "Start fresh", "View details", "Cancel", "Needs")
         assert shown.isascii() or not ascii_only
-        for key, text in (("d", "Esc: back"), ("f", "n  Back")):
+        for key, text in (("d", "Esc goes back"), ("f", "n  Back")):
             await pilot.press(key)
             shown = await until(pilot, text)
             assert shown.isascii() or not ascii_only
@@ -309,7 +309,7 @@ async def test_hostile_names_reach_no_terminal(text: str) -> None:
     async with app.run_test(size=(100, 40)) as pilot:
         seen = [await until(pilot, TITLE, "!")]
         await pilot.press("d")
-        seen.append(await until(pilot, "Esc: back", "!"))
+        seen.append(await until(pilot, "Esc goes back", "!"))
         for line in "\n".join(seen).split("\n"):
             assert not any(mark in line for mark in FORBIDDEN)
         assert app.is_running
