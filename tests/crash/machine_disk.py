@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -22,13 +23,13 @@ class Disk:
     def fill(self, room: int) -> None:
         """Leave that many bytes of room, or none that is not there already."""
         self.is_full = self.was_full = True
-        found = os.statvfs(self.directory)
-        size = found.f_bavail * found.f_frsize - room
-        if size <= 0:
-            return
         fd = os.open(self.directory / _BALLAST, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            os.posix_fallocate(fd, os.fstat(fd).st_size, size)
+            while (size := self._free_bytes() - room) > 0:
+                # Somebody else may take some of it in between.
+                with contextlib.suppress(OSError):
+                    os.posix_fallocate(fd, os.fstat(fd).st_size, size)
+                    break
         finally:
             os.close(fd)
 
@@ -46,6 +47,10 @@ class Disk:
         if self.is_small:
             subprocess.run(["umount", "--lazy", str(self.directory)], check=True)
             self.is_small = False
+
+    def _free_bytes(self) -> int:
+        found = os.statvfs(self.directory)
+        return found.f_bavail * found.f_frsize
 
     def _mount(self, size: int) -> bool:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(self.directory)]
