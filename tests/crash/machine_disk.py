@@ -9,6 +9,7 @@ from pathlib import Path
 
 MIB = 1024 * 1024
 _BALLAST = "ballast"
+_TRIES = 100
 
 
 class Disk:
@@ -25,11 +26,14 @@ class Disk:
         self.is_full = self.was_full = True
         fd = os.open(self.directory / _BALLAST, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            while (size := self._free_bytes() - room) > 0:
+            for _ in range(_TRIES):
+                size = self._free_bytes() - room
                 # Somebody else may take some of it in between.
                 with contextlib.suppress(OSError):
-                    os.posix_fallocate(fd, os.fstat(fd).st_size, size)
-                    break
+                    if size > 0:
+                        os.posix_fallocate(fd, os.fstat(fd).st_size, size)
+                    return
+            raise AssertionError("it cannot be filled")
         finally:
             os.close(fd)
 
