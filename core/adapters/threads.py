@@ -7,8 +7,9 @@ the next write to the same file would meet the first one half done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,3 +33,16 @@ async def run_to_end(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
         work.exception()
         raise cancelled
     return work.result()
+
+
+async def past_recall(work: Coroutine[Any, Any, R]) -> R:
+    """Return what `work` returns; a cancellation comes too late for it and is dropped.
+
+    For steps after which the world is another one: whoever wanted to stop them has to be told that
+    they are done, and cannot if their result is lost. Raises what `work` raises.
+    """
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    return task.result()

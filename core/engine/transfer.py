@@ -17,6 +17,7 @@ from core.adapters.clock import Clock
 from core.adapters.http import HttpClient, Response
 from core.adapters.network import Network
 from core.adapters.resume_data import ResumeStore
+from core.adapters.threads import past_recall
 from core.domain.errors import (
     CannotResumeError,
     FileChangedError,
@@ -365,12 +366,11 @@ class Transfer:
         self._report(phase=Phase.FINALIZING)
         await self._checkpoint.flush()
         now = self._tools.clock.now().timestamp()
-        return await publish(
-            file.part,
-            self._download.request,
-            file.resource,
-            self._conflict,
-            modified_at(file.resource.validator.last_modified, now=now),
+        modified = modified_at(file.resource.validator.last_modified, now=now)
+        request = self._download.request
+        # Stopped halfway, the file would have a name that nobody knows.
+        return await past_recall(
+            publish(file.part, request, file.resource, self._conflict, modified)
         )
 
     @property

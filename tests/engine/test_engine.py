@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+import os
+import threading
 
 import pytest
 
@@ -476,6 +478,43 @@ async def test_what_goes_on_by_a_request_that_could_not_be_stored_is_started(
         with pytest.raises(DiskFullError):
             await engine.add([request])
     assert (await settled(engine, download)).status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("asked", ["pause", "cancel", "remove"])
+async def test_what_is_asked_while_a_file_gets_its_name_finds_it_complete(
+    house: House, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    engine = await house.engine()
+    begun, going_on = threading.Event(), threading.Event()
+    link = os.link
+
+    def slowly(source: str, name: str, **named: int) -> None:
+        if (source, name) == ("a.part", "a"):
+            (house.files / "a").write_bytes(b"somebody's own")
+        elif source == "a.part":
+            begun.set()
+            going_on.wait()
+        link(source, name, **named)
+
+    monkeypatch.setattr(os, "link", slowly)
+    (download,) = await engine.add([house.request(fault_server.file("a", DATA))])
+    await asyncio.to_thread(begun.wait)
+    actions = {
+        "pause": lambda: engine.pause([download.id]),
+        "cancel": lambda: engine.cancel([download.id]),
+        "remove": lambda: engine.remove([download.id], files=True),
+    }
+    asking = asyncio.ensure_future(actions[asked]())
+    await asyncio.sleep(0)
+    going_on.set()
+    await asking
+    if asked == "remove":
+        assert house.names() == ["a"]
+    else:
+        done = (await engine.find(download.id)).download
+        assert (done.status, done.name) == (Status.COMPLETED, "a (1)")
+        assert house.content(done.name) == DATA
+    assert house.content("a") == b"somebody's own"
 
 
 async def test_no_more_run_at_once_than_the_limit(house: House, fault_server: FaultServer) -> None:
