@@ -37,7 +37,11 @@ class Person:
         """Add, and owe what comes back."""
         known = dict(self._model.owed)
         added = await self._ask(self._run.service.add([request]))
-        if added is None or self._model.in_doubt:
+        if added is None:
+            return
+        if self._model.in_doubt:
+            # Of this one there is no doubt: it has to be there.
+            self._model.take(added, None)
             return
         (download,) = added
         assert download.request.url == request.url
@@ -105,7 +109,7 @@ class Person:
         self._run.files.removed(removal, files=files)
         if not self._model.in_doubt:
             assert {d.id for d in removal.removed} == set(ids)
-            self._model.drop(removal.removed)
+        self._model.drop(d for d in removal.removed if d.id in self._model.owed)
 
     async def finish_everything(self) -> None:
         """Have everything go on that is not whole, until nothing is left to do."""
