@@ -13,6 +13,7 @@ from tests.crash.machine_disk import Disk
 from tests.crash.machine_server import Web
 
 _FOREIGN = b"somebody else's "
+_DRAFT = "draft"
 
 
 class Files:
@@ -27,12 +28,15 @@ class Files:
 
     def plant(self, name: str) -> None:
         """Put a file of the person's own there, if the name is free."""
-        path = self._disk.directory / name
-        # The name may be taken, and the disk full.
-        with suppress(OSError), path.open("xb", buffering=0) as file:
-            self._foreign[name] = b""
-            file.write(_FOREIGN + name.encode())
-            self._foreign[name] = _FOREIGN + name.encode()
+        content = _FOREIGN + name.encode()
+        draft = self._disk.directory / _DRAFT
+        # The name may be taken, and the disk full: then an empty file, in which there is nothing to
+        # lose, would be winch's to take over.
+        with suppress(OSError):
+            draft.write_bytes(content)
+            (self._disk.directory / name).hardlink_to(draft)
+            self._foreign[name] = content
+        draft.unlink(missing_ok=True)
 
     def check(self, downloads: Iterable[Download]) -> None:
         """Fail where a file under a final name is not whole, or one of the person's was touched."""
