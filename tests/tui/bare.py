@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import pytest
-from textual.pilot import Pilot
 from textual.screen import Screen
 
-from tests.tui.samples import screen_text
 from tui.terminal_app import TerminalApp
 from tui.theme import ANSI_CSS, ASCII_CSS, DARK, THEMES, variables
 
@@ -40,16 +35,3 @@ class Bare(TerminalApp):
     def said(self) -> list[str]:
         """What was said in passing."""
         return [notification.message for notification in self._notifications]
-
-
-async def until(pilot: Pilot[int], *texts: str, gone: str = "\0") -> str:
-    """Wait until the terminal shows all texts, and one no longer; return what it shows."""
-    shown = ""
-    try:
-        async with asyncio.timeout(20):
-            while not all(text in shown for text in texts) or gone in shown or not shown:
-                await pilot.pause()
-                shown = screen_text(pilot.app)  # type: ignore[arg-type]
-    except TimeoutError:
-        pytest.fail(f"not shown: {texts}, or still shown: {gone!r}, in\n{shown}")
-    return shown

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
 
 from core.domain.models import Download, DownloadRequest, Status
 from core.domain.service import DownloadService
@@ -70,9 +76,27 @@ async def queue(service: FakeService, *names: str, status: Status = Status.PENDI
     return [download.id for download in added]
 
 
-def screen_text(app: WinchApp) -> str:
+def screen_text(app: App[Any]) -> str:
     """Return what the terminal shows."""
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+async def until(pilot: Pilot[Any], *texts: str, gone: str = "\0") -> str:
+    """Wait until the terminal shows all texts, and one no longer; return what it shows."""
+    shown = ""
+    try:
+        async with asyncio.timeout(20):
+            while not all(text in shown for text in texts) or gone in shown or not shown:
+                await pilot.pause()
+                shown = screen_text(pilot.app)
+    except TimeoutError:
+        pytest.fail(f"not shown: {texts}, or still shown: {gone!r}, in\n{shown}")
+    return shown
+
+
+async def until_gone(pilot: Pilot[Any], text: str) -> None:
+    """Wait until the terminal no longer shows a text."""
+    await until(pilot, gone=text)
 
 
 def _always(service: FakeService) -> Connect:

@@ -12,8 +12,7 @@ from core.domain.errors import ChecksumError, ErrorCode, ErrorInfo
 from core.domain.models import Checksum, DownloadRequest, Status
 from core.domain.service import LimitChanges
 from tests.fakes import FakeService
-from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue
-from tests.tui.test_app import until, until_gone
+from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, until, until_gone
 from tui.actions import ACTIONS, MAIN, Target, by_target
 
 

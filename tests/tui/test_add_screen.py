@@ -15,8 +15,7 @@ from textual.widgets import Input, TextArea
 from core.domain.errors import DestinationError
 from core.domain.models import DownloadRequest, Status
 from tests.fakes import FakeService
-from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, screen_text
-from tests.tui.test_app import until, until_gone
+from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, screen_text, until, until_gone
 from tui import disk
 from tui.app import WinchApp
 from tui.disk import Disk

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 from textual import events
-from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo
@@ -23,28 +22,12 @@ from tests.tui.samples import (
     app_with,
     queue,
     screen_text,
+    until,
+    until_gone,
 )
 from tui.actions import ACTIONS
 from tui.app import WinchApp
 from tui.screens.confirm import ConfirmScreen
-
-
-async def until(pilot: Pilot[int], *texts: str, gone: str = "\0") -> str:
-    """Wait until the terminal shows all texts, and one no longer; return what it shows."""
-    shown = ""
-    try:
-        async with asyncio.timeout(20):
-            while not all(text in shown for text in texts) or gone in shown or not shown:
-                await pilot.pause()
-                shown = screen_text(pilot.app)  # type: ignore[arg-type]
-    except TimeoutError:
-        pytest.fail(f"not shown: {texts}, or still shown: {gone!r}, in\n{shown}")
-    return shown
-
-
-async def until_gone(pilot: Pilot[int], text: str) -> None:
-    """Wait until the terminal no longer shows a text."""
-    await until(pilot, gone=text)
 
 
 async def test_an_empty_queue_says_how_to_add() -> None:

@@ -6,8 +6,7 @@ import pytest
 
 from core.domain.models import DownloadRequest, Status
 from tests.fakes import FakeService
-from tests.tui.samples import app_for
-from tests.tui.test_app import until
+from tests.tui.samples import app_for, until
 from tui import actions
 from tui.feed import StoreChanged
 from tui.view import Tab

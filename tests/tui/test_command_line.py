@@ -16,8 +16,7 @@ from core.domain.models import DownloadRequest, PartIdentity, Status
 from core.domain.upkeep import Leftover, LeftoverKind
 from tests.attempts import a_failure, an_attempt
 from tests.fakes import FakeService
-from tests.tui.bare import until
-from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, screen_text
+from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, screen_text, until
 from tui.cli.commands import COMMANDS
 from tui.format import clean
 from tui.screens.command_line import CommandLine

@@ -15,8 +15,8 @@ from core.domain.history import History, HistoryQuery, PhaseTimes
 from core.domain.models import DownloadRequest
 from tests.attempts import NOON, a_failure, an_attempt
 from tests.fakes import FakeService
-from tests.tui.bare import Bare, until
-from tests.tui.samples import FORBIDDEN, HOSTILE, screen_text
+from tests.tui.bare import Bare
+from tests.tui.samples import FORBIDDEN, HOSTILE, screen_text, until
 from tui.screens.history import HistoryScreen
 
 

@@ -7,8 +7,7 @@ from textual.keys import _character_to_key
 
 from core.domain.errors import ConfigError
 from tests.fakes import FakeService
-from tests.tui.samples import app_for, queue
-from tests.tui.test_app import until
+from tests.tui.samples import app_for, queue, until
 from tui.actions import ACTIONS, MAIN
 from tui.keymap import RESERVED, Keymap, binding_name, key_name
 

@@ -6,8 +6,8 @@ import pytest
 
 from core.domain.errors import DaemonError
 from tests.fakes import FakeService
-from tests.tui.bare import Bare, until
-from tests.tui.samples import FORBIDDEN, HOSTILE, screen_text
+from tests.tui.bare import Bare
+from tests.tui.samples import FORBIDDEN, HOSTILE, screen_text, until
 from tui.screens.log import LogScreen
 
 

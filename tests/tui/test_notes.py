@@ -9,8 +9,7 @@ import pytest
 
 from core.domain.service import Outcome
 from tests.fakes import FakeService
-from tests.tui.bare import until
-from tests.tui.samples import app_for, queue
+from tests.tui.samples import app_for, queue, until
 from tests.tui.test_command_line import say
 
 

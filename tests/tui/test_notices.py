@@ -4,8 +4,7 @@ import pytest
 
 from core.domain.models import Phase, Progress, Status
 from tests.fakes import FakeService
-from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, screen_text
-from tests.tui.test_app import until, until_gone
+from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, screen_text, until, until_gone
 
 LONG = "The list of downloads could not be read and was rebuilt from what is on disk. " * 3
 

@@ -6,8 +6,7 @@ import pytest
 
 from core.domain.models import Status
 from tests.fakes import FakeService
-from tests.tui.bare import until
-from tests.tui.samples import app_for, queue, screen_text
+from tests.tui.samples import app_for, queue, screen_text, until
 from tui.actions import ACTIONS, MAIN, Target, by_target
 from tui.screens.palette import Entry, rank
 

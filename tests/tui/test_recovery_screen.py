@@ -13,8 +13,18 @@ from core.domain.history import AttemptEnd, HistoryEntry, PhaseTimes
 from core.domain.models import Interruption, Phase, Progress, Status
 from core.domain.service import DownloadService
 from tests.fakes import FakeService
-from tests.tui.samples import FORBIDDEN, HOSTILE, NOW, app_for, app_with, queue, sample, screen_text
-from tests.tui.test_app import until, until_gone
+from tests.tui.samples import (
+    FORBIDDEN,
+    HOSTILE,
+    NOW,
+    app_for,
+    app_with,
+    queue,
+    sample,
+    screen_text,
+    until,
+    until_gone,
+)
 from tui.recovery import throughput
 from tui.screens.recovery import RecoveryScreen
 

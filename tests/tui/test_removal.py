@@ -5,8 +5,7 @@ from __future__ import annotations
 from core.domain.models import Download, PartIdentity, Status
 from core.domain.service import MOST_REMOVED
 from tests.fakes import FakeService
-from tests.tui.bare import until
-from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, sample
+from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, sample, until
 from tui.removal import MOST_NAMES, deleted_note, kept_note
 
 PART = PartIdentity(device=1, inode=2)

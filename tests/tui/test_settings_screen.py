@@ -13,8 +13,8 @@ from textual.widgets import Input
 from core.domain.errors import ConfigError, DaemonError
 from core.domain.settings import NetworkSettings, Settings, sections
 from tests.fakes import FakeService
-from tests.tui.bare import Bare, until
-from tests.tui.samples import FORBIDDEN, HOSTILE, screen_text
+from tests.tui.bare import Bare
+from tests.tui.samples import FORBIDDEN, HOSTILE, screen_text, until
 from tui.screens.settings import SettingsScreen
 from tui.setting_words import WORDS
 

@@ -4,8 +4,7 @@ from textual import events
 
 from core.domain.models import DownloadRequest, Phase, Progress, Status, WaitReason
 from tests.fakes import FakeService
-from tests.tui.samples import app_for, queue
-from tests.tui.test_app import until, until_gone
+from tests.tui.samples import app_for, queue, until, until_gone
 
 
 async def test_views_show_their_states_and_count_all_of_them() -> None:

@@ -19,8 +19,7 @@ from core.domain.history import (
     Trend,
 )
 from tests.fakes import FakeService
-from tests.tui.samples import FORBIDDEN, HOSTILE, NOW, app_for
-from tests.tui.test_app import until, until_gone
+from tests.tui.samples import FORBIDDEN, HOSTILE, NOW, app_for, until, until_gone
 from tui.figures import report, seconds
 from tui.tables import Line
 

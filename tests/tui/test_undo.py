@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from core.domain.models import Download, DownloadRequest
 from core.domain.service import MOST_REMOVED, Changes, MoveTo
 from tests.fakes import FakeService
-from tests.tui.bare import until
-from tests.tui.samples import app_for, queue, sample
+from tests.tui.samples import app_for, queue, sample, until
 from tests.tui.test_command_line import say
 from tui.undo import MOST, Place, Prioritize, Restore, Undos, of_move, of_priority, of_removal
 
