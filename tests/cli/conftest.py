@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,6 +36,24 @@ class Winch:
             timeout=50,
             check=False,
         )
+
+    def answer(self, answer: bytes, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end at a terminal, where somebody has typed this."""
+        controller, terminal = pty.openpty()
+        try:
+            os.write(controller, answer)
+            return subprocess.run(
+                [*COMMAND, *words],
+                env=self.env,
+                stdin=terminal,
+                capture_output=True,
+                text=True,
+                timeout=50,
+                check=False,
+            )
+        finally:
+            os.close(controller)
+            os.close(terminal)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a command whose stderr can be read while it runs."""

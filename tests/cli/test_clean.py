@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import os
-import pty
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,7 @@ from core.adapters.destination import identity_of
 from core.adapters.resume_data import ResumeStore
 from core.domain.models import DownloadRequest
 from tests.adapters.records import a_record
-from tests.cli.conftest import COMMAND, Winch
+from tests.cli.conftest import Winch
 
 
 def state_of(winch: Winch) -> Path:
@@ -72,21 +69,7 @@ def test_for_scripts_it_is_an_object(winch: Winch, part: Path) -> None:
 def test_on_a_terminal_it_asks_before_data_goes(
     winch: Winch, part: Path, words: list[str], answer: bytes, stays: bool
 ) -> None:
-    controller, terminal = pty.openpty()
-    try:
-        os.write(controller, answer)
-        result = subprocess.run(
-            [*COMMAND, "clean", *words],
-            env=winch.env,
-            stdin=terminal,
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
-    finally:
-        os.close(controller)
-        os.close(terminal)
+    result = winch.answer(answer, "clean", *words)
     assert result.returncode == (7 if stays else 0)
     assert (f"deletes {part}, 2.00 KiB" in result.stderr) is not bool(words)
     assert ("[y/N]" in result.stderr) is not bool(words)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.conftest import COMMAND, Winch
+from tests.cli.conftest import Winch
 from tui.demo.files import KIB, DemoFile
 from tui.demo.server import DemoServer
 
@@ -150,21 +147,7 @@ def test_rm_with_files_asks_on_a_terminal(
 ) -> None:
     (id_,) = winch("add", server.url(FILE)).stdout.split()
     assert winch("wait", id_).returncode == 0
-    controller, terminal = pty.openpty()
-    try:
-        os.write(controller, answer)
-        result = subprocess.run(
-            [*COMMAND, "rm", id_, "--files"],
-            env=winch.env,
-            stdin=terminal,
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
-    finally:
-        os.close(controller)
-        os.close(terminal)
+    result = winch.answer(answer, "rm", id_, "--files")
     assert result.returncode == status
     assert "[y/N]" in result.stderr
     assert (winch.directory / "file.bin").exists() is stays
