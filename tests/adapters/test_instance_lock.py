@@ -113,7 +113,7 @@ def test_a_child_that_outlives_the_owner_does_not_keep_it(path: Path) -> None:
         child.communicate("\n")
 
 
-@pytest.mark.parametrize("pid", [2**22 + 1, 1, os.getpid()])
+@pytest.mark.parametrize("pid", [2**22 + 1, 1, os.getpid()], ids=["nobody", "init", "self"])
 def test_a_file_that_names_somebody_blocks_nobody(path: Path, pid: int) -> None:
     """Neither a process that is dead, nor one that got its number or lives on another machine."""
     owner = LockOwner(pid=pid, host="elsewhere", started_at=datetime.now(UTC))
