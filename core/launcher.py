@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
@@ -18,13 +17,12 @@ from typing import Any, TypeVar
 
 from core.adapters import config_file, event_loop
 from core.adapters.config_file import Configuration, SettingValue, Source
-from core.adapters.instance_lock import InstanceLock
 from core.adapters.paths import Paths
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
 from core.domain.upkeep import Finding
-from core.rpc.client import IncompatibleDaemonError, RemoteService, UnreachableError
+from core.rpc.client import RemoteService, UnreachableError
 from core.rpc.codec import Readiness, decode
 
 __all__ = [
@@ -50,7 +48,6 @@ __all__ = [
 T = TypeVar("T")
 
 _START_TIMEOUT = 30.0
-_STOP_TIMEOUT = 30.0
 # While another process holds the lock and does not answer yet: it starts or it ends.
 _POLL = 0.05
 _POLLS_PER_START = 10
@@ -125,31 +122,16 @@ async def connect(*, start: bool = True) -> RemoteService:
         raise DaemonError("the daemon does not come up", hint=f"see {places.log_file}") from None
 
 
-async def stop_daemon() -> bool:
-    """End the daemon, whatever its version, and return once it is gone; False if none ran."""
-    places = paths()
-    lock = InstanceLock(places.lock_file)
-    try:
-        async with await connect(start=False) as service:
-            await service.shutdown()
-    except IncompatibleDaemonError:
-        owner = lock.owner()
-        if owner is None or not lock.is_held():
-            raise
-        os.kill(owner.pid, signal.SIGTERM)
-    except UnreachableError:
-        if not lock.is_held():
-            return False
-    try:
-        async with asyncio.timeout(_STOP_TIMEOUT):
-            # The kernel has no event for "somebody else's lock is free".
-            while lock.is_held():  # noqa: ASYNC110
-                await asyncio.sleep(_POLL)
-    except TimeoutError:
-        owner = lock.owner()
-        hint = f"kill -9 {owner.pid} ends it; nothing that is on disk is lost" if owner else ""
-        raise DaemonError("the daemon does not end", hint=hint) from None
-    return True
+async def stop_daemon(tell: Callable[[str], None] = lambda _: None) -> bool:
+    """End the daemon, whatever its version and state, and return once it is gone.
+
+    False if none ran. Where asking is not enough `tell` gets a sentence for each further step; see
+    `core.stopping`. Raises DaemonError where nothing helps.
+    """
+    # Only `winch daemon stop` ends one.
+    from core.stopping import stop  # noqa: PLC0415
+
+    return await stop(paths(), tell)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,15 +17,17 @@ from typing import Self
 
 import msgspec
 
+from core.adapters.process import birth, send
 from core.domain.errors import LockedError, StateError
 
 
 class LockOwner(msgspec.Struct, frozen=True, kw_only=True):
-    """Who wrote the lock file."""
+    """Who wrote the lock file; `born` tells its process from a later one with the same number."""
 
     pid: int
     host: str
     started_at: datetime
+    born: str | None = None
 
 
 class InstanceLock:
@@ -47,7 +50,10 @@ class InstanceLock:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             owner = LockOwner(
-                pid=os.getpid(), host=socket.gethostname(), started_at=datetime.now(UTC)
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                started_at=datetime.now(UTC),
+                born=birth(os.getpid()),
             )
             os.ftruncate(fd, 0)
             os.pwrite(fd, msgspec.json.encode(owner) + b"\n", 0)
@@ -86,6 +92,17 @@ class InstanceLock:
         finally:
             os.close(fd)
         return False
+
+    def signal_owner(self, number: signal.Signals) -> bool:
+        """Send a signal to the process that holds the lock; False where that cannot be told.
+
+        It is the one that wrote the file, on this machine, and no other that has its number by now.
+        Raises DaemonError where it belongs to somebody else.
+        """
+        owner = self.owner()
+        if owner is None or owner.host != socket.gethostname() or not self.is_held():
+            return False
+        return send(owner.pid, number, born=owner.born)
 
     def __enter__(self) -> Self:
         self.acquire()

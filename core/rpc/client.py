@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import itertools
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -41,6 +42,8 @@ _T = TypeVar("_T")
 
 
 _GREETING_TIMEOUT = 10.0
+PATIENCE = 10.0
+"""Seconds without an answer or an event after which the daemon is asked whether it still hears."""
 
 
 class UnreachableError(DaemonError):
@@ -183,7 +186,7 @@ class RemoteService:
                 raise _connection_lost()
             if reply.error is not None:
                 raise reply.error.to_error()
-            yield _Events(wire)
+            yield _Events(wire, partial(_check_hearing, self._path, self._session))
         finally:
             await wire.close()
 
@@ -201,11 +204,24 @@ class RemoteService:
         answer: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
         self._pending[number] = answer
         try:
-            await self._wire.send(line)
-            result: _T = codec.decode(await answer, codec.METHODS[name].result)
+            await self._patiently(self._wire.send(line))
+            await self._patiently(answer)
+            result: _T = codec.decode(answer.result(), codec.METHODS[name].result)
         finally:
             del self._pending[number]
         return result
+
+    async def _patiently(self, waiting: Awaitable[object]) -> None:
+        """Wait, for as long as the daemon lives; raises DaemonError once it hears nothing more.
+
+        What was asked for may take its time, a hung daemon would take for ever.
+        """
+        task = asyncio.ensure_future(waiting)
+        try:
+            while not (await asyncio.wait({task}, timeout=PATIENCE))[0]:
+                await _check_hearing(self._path, self._session)
+        finally:
+            task.cancel()
 
     async def _read(self) -> None:
         try:
@@ -233,23 +249,33 @@ class RemoteService:
 class _Events:
     """The events of one subscription, read from its own connection as they are asked for.
 
-    They end when the service does; a service that vanished without a word raises DaemonError.
+    They end when the service does; a service that vanished without a word raises DaemonError, and
+    so does one that hears nothing any more, which `check` finds out.
     """
 
-    def __init__(self, wire: _Wire) -> None:
+    def __init__(self, wire: _Wire, check: Callable[[], Awaitable[None]]) -> None:
         self._wire = wire
+        self._check = check
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self
 
     async def __anext__(self) -> Event:
-        while (reply := await self._wire.receive()) is not None:
+        while (reply := await self._receive()) is not None:
             if reply.event == codec.END:
                 raise StopAsyncIteration
             event = codec.decode_event(reply)
             if event is not None:
                 return event
         raise _connection_lost()
+
+    async def _receive(self) -> codec.Reply | None:
+        while True:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    return await self._wire.receive()
+            except TimeoutError:
+                await self._check()
 
 
 class _Wire:
@@ -262,23 +288,18 @@ class _Wire:
     @classmethod
     async def open(cls, path: Path, session: str) -> _Wire:
         try:
-            wire = cls(*await asyncio.open_unix_connection(path))
-        except (FileNotFoundError, ConnectionError) as error:
-            raise _no_daemon() from error
-        except OSError as error:
-            raise DaemonError(
-                f"the daemon's socket {path} cannot be used: {error.strerror or error}"
-            ) from error
-        try:
             async with asyncio.timeout(_GREETING_TIMEOUT):
-                await wire._greet(session)
-        except BaseException as error:
-            wire._writer.transport.abort()
-            if isinstance(error, TimeoutError):
-                raise DaemonError(
-                    "the daemon does not answer", hint="`winch daemon stop` ends it, if it hangs"
-                ) from error
-            raise
+                wire = cls(*await _dial(path))
+                try:
+                    await wire._greet(session)
+                except BaseException:
+                    wire._writer.transport.abort()
+                    raise
+        except TimeoutError as error:
+            raise DaemonError(
+                f"the daemon has not answered for {_GREETING_TIMEOUT:.0f} s",
+                hint="if it hangs, `winch daemon stop` ends it; downloads go on at the next start",
+            ) from error
         return wire
 
     async def send(self, line: bytes) -> None:
@@ -336,6 +357,25 @@ def _request(number: int, method: str, params: object) -> bytes:
             "this is too much for one request", hint="hand it over in several portions"
         )
     return line
+
+
+async def _dial(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        return await asyncio.open_unix_connection(path)
+    except (FileNotFoundError, ConnectionError) as error:
+        raise _no_daemon() from error
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise DaemonError(
+            f"the daemon's socket {path} cannot be used: {error.strerror or error}"
+        ) from error
+
+
+async def _check_hearing(path: Path, session: str) -> None:
+    """Return if the daemon still greets; raises DaemonError if not."""
+    wire = await _Wire.open(path, session)
+    await wire.close()
 
 
 def _no_daemon() -> UnreachableError:

@@ -41,7 +41,7 @@ async def _start() -> int:
 
 
 async def _stop() -> int:
-    was_running = await launcher.stop_daemon()
+    was_running = await launcher.stop_daemon(say)
     say("the daemon has ended" if was_running else "no daemon was running")
     return ExitCode.OK
 

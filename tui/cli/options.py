@@ -242,7 +242,8 @@ def daemon(parser: argparse.ArgumentParser) -> None:
         "action",
         choices=["run", "start", "stop", "status"],
         help="run: in the foreground; start: in the background; stop: downloads go on when it is"
-        " started again; status: exit 1 when none runs",
+        " started again, and one that does not answer for 10 s is ended by SIGTERM, 10 s later by"
+        " SIGKILL; status: exit 1 when none runs",
     )
     json(parser)
 
