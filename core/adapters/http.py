@@ -13,6 +13,8 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -35,10 +37,13 @@ from core.domain.errors import (
 )
 from core.domain.settings import NetworkSettings
 from core.domain.version import VERSION
-from core.policy.redirects import STATUSES, Hop, check_reach, follow
+from core.policy.redirects import STATUSES, Hop, check_reach, follow, is_public, private_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
 
 READ_BUFFER: Final = 2 * 1024 * 1024
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
@@ -113,6 +118,36 @@ class Response:
         self._response.close()
 
 
+@dataclass(slots=True)
+class _Way:
+    """How a request travels: whether only the world is open to it, and the address it reached."""
+
+    must_be_public: bool = False
+    peer: str | None = None
+
+
+_WAY: ContextVar[_Way] = ContextVar("way")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Looks at who is at the other end of a connection before anything is sent there."""
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        way = _WAY.get(None)
+        transport = connection.transport
+        found = None if transport is None else transport.get_extra_info("peername")
+        if way is None or not isinstance(found, tuple):
+            return connection
+        way.peer = str(found[0])
+        if way.must_be_public and not is_public(way.peer):
+            connection.close()
+            raise private_error()
+        return connection
+
+
 class HttpClient:
     """Connections to servers, shared by all downloads; `tls` None trusts what the system does."""
 
@@ -141,7 +176,9 @@ class HttpClient:
         connection.
         """
         hop = _without_userinfo(url, headers)
+        way = _Way()
         for count in itertools.count():
+            _WAY.set(way)
             with _translated(hop.url):
                 response = await self._open().get(
                     URL(hop.url, encoded=hop.url.isascii() and " " not in hop.url),
@@ -157,7 +194,7 @@ class HttpClient:
                 following = follow(hop, response.headers.get("Location"), count=count)
             finally:
                 response.release()
-            await _check_reach(hop.url, following.url)
+            way = await _check_reach(way, hop.url, following.url)
             hop = following
 
     def peer_of(self, url: str) -> str:
@@ -192,7 +229,7 @@ class HttpClient:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 auto_decompress=False,
-                connector=aiohttp.TCPConnector(limit=0, ssl=self._tls or True),
+                connector=_Connector(limit=0, ssl=self._tls or True),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": f"winch/{VERSION}", "Accept": "*/*"},
                 timeout=aiohttp.ClientTimeout(
@@ -204,13 +241,22 @@ class HttpClient:
         return self._session
 
 
-async def _check_reach(source: str, target: str) -> None:
-    """Raise RedirectError for a way from the world into a private network."""
+async def _check_reach(way: _Way, source: str, target: str) -> _Way:
+    """Raise RedirectError for a way from the world into a private network, or return the next."""
     hosts = [urlsplit(url).hostname or "" for url in (source, target)]
     # Behind a proxy it is the proxy that resolves, and that reaches what it may.
-    if hosts[0] != hosts[1] and proxy_for(target) is None:
-        there = await addresses(hosts[1])
-        check_reach(await addresses(hosts[0]), there)
+    if proxy_for(target) is not None:
+        return _Way()
+    if hosts[0] == hosts[1]:
+        return _Way(must_be_public=way.must_be_public)
+    there = await addresses(hosts[1])
+    # A name can have another address each time it is asked for: what was connected to counts too.
+    sources = [await addresses(hosts[0])]
+    if proxy_for(source) is None and way.peer is not None:
+        sources.append(frozenset({way.peer}))
+    for known in sources:
+        check_reach(known, there)
+    return _Way(must_be_public=any(all(map(is_public, known)) for known in sources))
 
 
 def _tls_of(response: aiohttp.ClientResponse) -> ssl.SSLObject | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urljoin, urlsplit
 
 from core.domain.errors import RedirectError
@@ -77,14 +77,64 @@ def check_reach(source: Iterable[str], target: Iterable[str]) -> None:
     Both are IP addresses. Whoever asks for a file in the world must not be sent into the own
     network or the own machine; a server in there may lead where it likes.
     """
-    if all(map(_is_public, source)) and not all(map(_is_public, target)):
-        raise RedirectError(
-            "a public server redirected into a private network",
-            hint="ask for the private address itself if you trust that",
-        )
+    if all(map(is_public, source)) and not all(map(is_public, target)):
+        raise private_error()
 
 
-def _is_public(address: str) -> bool:
-    parsed = ip_address(address)
-    inner = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
-    return (inner or parsed).is_global
+def private_error() -> RedirectError:
+    """Return the error for a way from the world into a private network."""
+    return RedirectError(
+        "a public server redirected into a private network",
+        hint="ask for the private address itself if you trust that",
+    )
+
+
+def is_public(address: str) -> bool:
+    """Tell whether an address is one machine's that the whole world reaches.
+
+    An IPv6 address that carries an IPv4 address is a way to that one, through a translator or a
+    tunnel, and no more public than it.
+    """
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if parsed.is_multicast:
+        return False
+    if isinstance(parsed, IPv4Address):
+        return parsed.is_global
+    if any(not inner.is_global or inner.is_multicast for inner in _carried(parsed)):
+        return False
+    if any(parsed in network for network in _WAYS_OUT):
+        return True
+    # All else that is not global unicast is of this machine, of this site, or nobody's.
+    return parsed in _GLOBAL_UNICAST and (parsed.is_global or parsed in _TEREDO)
+
+
+def _carried(address: IPv6Address) -> list[IPv4Address]:
+    """Return the IPv4 addresses that an IPv6 address is a way to."""
+    found = [
+        IPv4Address(int(address) >> shift & 0xFFFF_FFFF)
+        for network, shift in _CARRIERS
+        if address in network
+    ]
+    # RFC 5214 section 6.1: ISATAP may use any prefix.
+    if int(address) >> 32 & 0xFDFF_FFFF == 0x0000_5EFE:
+        found.append(IPv4Address(int(address) & 0xFFFF_FFFF))
+    return found + list(address.teredo or ())
+
+
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_TEREDO = IPv6Network("2001::/32")
+_MAPPED = IPv6Network("::ffff:0:0/96")
+_TRANSLATED = IPv6Network("64:ff9b::/96")
+_WAYS_OUT = (_MAPPED, _TRANSLATED)
+"""What an ordinary host with IPv4 in the world is seen as: by the system, by NAT64 (RFC 6052)."""
+_CARRIERS = (
+    (_MAPPED, 0),
+    (_TRANSLATED, 0),
+    (IPv6Network("64:ff9b:1::/48"), 0),  # NAT64 of one's own network, RFC 8215
+    (IPv6Network("::ffff:0:0:0/96"), 0),  # IPv4-translated, RFC 2765
+    (IPv6Network("::/96"), 0),  # IPv4-compatible, RFC 4291 section 2.5.5.1
+    (IPv6Network("2002::/16"), 80),  # 6to4, RFC 3056
+)
