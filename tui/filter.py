@@ -35,7 +35,7 @@ class Filter:
     """A question to ask of downloads: `matches(download, progress, now)`.
 
     `is_live` tells that the answer changes with the progress, `is_timed` that it does so with the
-    time alone.
+    time alone. `keys` are those of its terms, "" for words without one.
     """
 
     text: str
@@ -43,19 +43,21 @@ class Filter:
     is_live: bool = field(compare=False)
     is_timed: bool = field(compare=False)
     is_empty: bool = field(compare=False)
+    keys: frozenset[str] = field(compare=False)
 
 
 def parse(text: str) -> Filter:
     """Return what a text asks for, everything when it is empty; raises FilterError."""
     words = _split(text)
     tests = [compile_term(word) for word in words]
-    keys = {word.key for word in words}
+    keys = frozenset(word.key for word in words)
     return Filter(
         text=text,
         matches=_all(tests),
         is_live=bool(keys & LIVE),
         is_timed=bool(keys & TIMED),
         is_empty=not tests,
+        keys=keys,
     )
 
 

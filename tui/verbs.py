@@ -18,10 +18,10 @@ from core.domain.service import DownloadService, Outcome
 from core.domain.upkeep import LeftoverKind
 from tui import format as fmt
 from tui.cli import history, limits, listing, queue
+from tui.cli.choosing import choose
 from tui.cli.commands import COMMANDS
 from tui.cli.requests import from_arguments
 from tui.cli.wording import counted
-from tui.filter import quote
 from tui.removal import deleted_note
 from tui.stage import Stage
 from tui.undo import Undo, of_move, of_priority
@@ -134,29 +134,21 @@ def _parser(verb: str) -> _Parser:
     return parser
 
 
-def _choose(args: argparse.Namespace, stage: Stage) -> None:
-    """Let what is chosen on the screen stand for ids that were not named; raises UsageError.
-
-    What a filter admits can be named too, by `key:value`.
-    """
-    if terms := [word for word in args.ids if ":" in word]:
-        matching = stage.matching(" ".join(map(_term, terms)))
-        if not matching:
-            raise UsageError(f"nothing matches {' '.join(terms)}")
-        args.ids = [*(word for word in args.ids if ":" not in word), *matching]
+def _choose(args: argparse.Namespace, stage: Stage, verb: str) -> None:
+    """Let what is chosen on the screen stand for what was not named; raises UsageError."""
+    choice = choose(args.ids)
+    if not choice.is_plain:
+        args.ids = choice.ids_among(stage.queue, lambda wanted: stage.matching(wanted.text), verb)
+        if not args.ids and choice.filter is not None:
+            raise UsageError(f"nothing matches {choice.filter.text}")
     if not args.ids and not getattr(args, "all", False):
         args.ids = list(stage.targets)
     if not args.ids and not getattr(args, "all", False):
         raise UsageError("no download is chosen", hint="name ids, or mark some")
 
 
-def _term(word: str) -> str:
-    """Return a term of a filter as it was before the quotes around its value were taken away."""
-    key, _, value = word.partition(":")
-    return f"{key}:{quote(value)}" if " " in value else word
-
-
 def _changing(
+    verb: str,
     change: Callable[[argparse.Namespace], tuple[str, Callable[[DownloadService], Any]]],
 ) -> Callable[[argparse.Namespace, Stage], Awaitable[str]]:
     async def carry_out(args: argparse.Namespace, stage: Stage) -> str:
@@ -165,7 +157,7 @@ def _changing(
                 raise UsageError("--queue is for the queue as a whole", hint="it stands alone")
             await stage.service.hold(change is queue.pausing)
             return ""
-        _choose(args, stage)
+        _choose(args, stage, verb)
         participle, ask = change(args)
         undo = _undo_of(change, args, stage)
         outcome: Outcome = await ask(stage.service)
@@ -219,13 +211,13 @@ async def _ls(args: argparse.Namespace, stage: Stage) -> str:
 
 async def _show(args: argparse.Namespace, stage: Stage) -> str:
     args.ids = args.id
-    _choose(args, stage)
+    _choose(args, stage, "show")
     views = [await stage.service.find(id_) for id_ in args.ids]
     return "\n\n".join("\n".join(listing.details(view)) for view in views)
 
 
 async def _rm(args: argparse.Namespace, stage: Stage) -> str:
-    _choose(args, stage)
+    _choose(args, stage, "rm")
     service = stage.service
     if args.all:
         chosen = [view.download for view in await service.downloads()]
@@ -242,7 +234,7 @@ async def _rm(args: argparse.Namespace, stage: Stage) -> str:
 
 
 async def _verify(args: argparse.Namespace, stage: Stage) -> str:
-    _choose(args, stage)
+    _choose(args, stage, "verify")
     service = stage.service
     found = [(await service.find(id_)).download for id_ in args.ids]
     names = {download.id: download.name for download in found}
@@ -320,13 +312,13 @@ _DOING: dict[str, Callable[[argparse.Namespace, Stage], Awaitable[str]]] = {
     "add": _add,
     "ls": _ls,
     "show": _show,
-    "pause": _changing(queue.pausing),
-    "resume": _changing(queue.resuming),
-    "retry": _changing(queue.retrying),
-    "cancel": _changing(queue.cancelling),
+    "pause": _changing("pause", queue.pausing),
+    "resume": _changing("resume", queue.resuming),
+    "retry": _changing("retry", queue.retrying),
+    "cancel": _changing("cancel", queue.cancelling),
     "rm": _rm,
-    "move": _changing(queue.moving),
-    "set": _changing(queue.changing),
+    "move": _changing("move", queue.moving),
+    "set": _changing("set", queue.changing),
     "verify": _verify,
     "limit": _limit,
     "history": _history,

@@ -7,16 +7,16 @@ import hashlib
 import os
 import signal
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.domain.models import DownloadView, Interruption, Status
+from core.domain.models import DownloadView, Interruption, Progress, Status, TimelineEntry
 from tests.cli.conftest import Winch
 from tests.cli.samples import START, download, view
-from tui.cli.queue import interrupted
+from tui.cli.queue import standing
 from tui.demo.files import MIB, DemoFile
 from tui.demo.server import DemoServer
 
@@ -117,6 +117,9 @@ def test_a_second_winch_waits_for_the_first_to_end_with_the_file(
         ["3f", "--limit", "1"],
         ["--all", "--older-than", "soon"],
         ["--all", "--limit", "0"],
+        ["3f", "--failed"],
+        ["status:paused", "--limit", "1"],
+        ["--queue", "--failed"],
         ["--fresh"],
     ],
 )
@@ -124,17 +127,46 @@ def test_what_cannot_be_meant_is_a_usage_error(winch: Winch, words: list[str]) -
     assert winch("resume", *words).returncode == 2
 
 
-def test_only_those_count_that_wait_since_an_interruption_long_enough_ago() -> None:
-    def item(id_: str, hours: float | None, status: Status = Status.PAUSED) -> DownloadView:
-        at = None if hours is None else Interruption(at=START - timedelta(hours=hours))
-        return view(download(id_, status=status, interrupted=at))
+def test_what_stands_still_counts_from_when_it_last_moved() -> None:
+    def ago(hours: float) -> datetime:
+        return START - timedelta(hours=hours)
 
+    def item(id_: str, status: Status = Status.PAUSED, **changes: object) -> DownloadView:
+        moved = changes.pop("moved", None)
+        progress = Progress(updated_at=moved if isinstance(moved, datetime) else None)
+        return view(download(id_, status=status, **changes), progress)
+
+    past = (TimelineEntry(at=ago(3), text="paused"),)
     views = [
-        item("old", 30),
-        item("paused", None),
-        item("new", 2),
-        item("goes-on", 30, Status.PENDING),
-        item("older", 50),
+        item("interrupted", interrupted=Interruption(at=ago(30)), timeline=past),
+        item("never-moved", timeline=past),
+        item("moved", moved=ago(26), timeline=past),
+        item("goes-on", Status.PENDING, moved=ago(30)),
+        item("failed", Status.FAILED, moved=ago(40)),
+        item("given-up", Status.CANCELLED, moved=ago(40)),
     ]
-    assert interrupted(views, 24 * 3600, START) == ["old", "older"]
-    assert interrupted(views, 0, START) == ["old", "new", "older"]
+    both = {Status.PAUSED, Status.FAILED}
+    assert standing(views, {Status.PAUSED}, 24 * 3600, START) == ["interrupted", "moved"]
+    assert standing(views, {Status.PAUSED}, 0, START) == ["interrupted", "never-moved", "moved"]
+    assert standing(views, both, 24 * 3600, START) == ["interrupted", "moved", "failed"]
+
+
+def test_a_limit_takes_the_first_of_the_queue_paused_ones_and_failed_ones(winch: Winch) -> None:
+    urls = [f"http://127.0.0.1:1/{name}" for name in "abcd"]
+    winch.env["WINCH_RETRY_ATTEMPTS"] = "0"
+    winch("pause", "--queue")
+    a, b, c, d = winch("add", "--paused", *urls).stdout.split()
+    winch("resume", "--queue")
+    winch("resume", b)
+    assert winch("wait", b).returncode == 6
+    winch("pause", "--queue")
+    winch("move", d, "--top")
+    assert winch("resume", "--all", "--limit", "2").stderr.splitlines()[-1] == (
+        "winch: resumed 2 downloads"
+    )
+    states = by_status(winch)
+    assert states == {d: "pending", a: "pending", b: "failed", c: "paused"}
+    assert winch("resume", "--all", "--failed", "--older-than", "1h").returncode == 0
+    assert by_status(winch) == states
+    assert winch("resume", "--all", "--failed", "--limit", "1").returncode == 0
+    assert by_status(winch) == {**states, b: "pending"}

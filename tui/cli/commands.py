@@ -63,7 +63,8 @@ COMMANDS: dict[str, Command] = {
         options.resume,
         (
             "winch resume --all",
-            "winch resume --all --older-than 24h --limit 5",
+            "winch resume --all --failed --limit 5",
+            "winch resume --all --older-than 24h",
             "winch resume --queue",
         ),
     ),
@@ -80,7 +81,7 @@ COMMANDS: dict[str, Command] = {
         "take downloads off the list",
         "tui.cli.queue:rm",
         options.rm,
-        ("winch rm 3f", "winch rm 3f --files"),
+        ("winch rm 3f", "winch rm 'status:done age:>30d'", "winch rm 3f --files"),
     ),
     "move": Command(
         "change the order of the queue",

@@ -17,6 +17,7 @@ from core import launcher
 from core.domain.errors import LockedError, StoppedError, UnknownIdError, WinchError
 from core.domain.models import Download, DownloadRequest, WaitReason
 from core.domain.service import DownloadService
+from tui.cli.choosing import chosen
 from tui.cli.client import connected, follow, follow_on
 from tui.cli.following import Following
 from tui.cli.progress import Display, display
@@ -157,7 +158,8 @@ async def _wait(args: argparse.Namespace) -> int:
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(connected())
         if args.ids and not args.all:
-            views = [await service.find(id_) for id_ in args.ids]
+            ids = await chosen(service, args, "wait") or ()
+            views = [await service.find(id_) for id_ in ids]
         else:
             every = await service.downloads()
             views = [view for view in every if not view.download.status.is_settled]

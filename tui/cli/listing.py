@@ -13,6 +13,7 @@ from core.domain.errors import UsageError
 from core.domain.models import DownloadRequest, DownloadView
 from core.domain.redact import redact_url
 from tui import format as fmt
+from tui.cli.choosing import the_one
 from tui.cli.client import connected
 from tui.cli.records import dump, record
 from tui.cli.signals import Signals
@@ -66,7 +67,7 @@ def show(args: argparse.Namespace) -> int:
 
     async def ask() -> int:
         async with connected() as service:
-            view = await service.find(args.id)
+            view = await service.find(await the_one(service, args.id))
         if args.json:
             out(dump(record(view), indent=2))
         else:

@@ -97,13 +97,19 @@ def ls(parser: argparse.ArgumentParser) -> None:
     json(parser)
 
 
+_WHICH = (
+    "ids or how they begin, whole names, or a filter such as 'status:done age:>30d': that of `ls`,"
+    " but each of its words needs a key"
+)
+
+
 def show(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", help="a download's id, or how it begins")
+    parser.add_argument("id", metavar="ID", help="an id or how it begins, a whole name or a filter")
     json(parser)
 
 
 def ids(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="*", metavar="ID", help="ids, or how they begin")
+    parser.add_argument("ids", nargs="*", metavar="ID|FILTER", help=_WHICH)
     parser.add_argument("--all", action="store_true", help="every download that admits it")
 
 
@@ -120,9 +126,10 @@ def resume(parser: argparse.ArgumentParser) -> None:
     add(
         "--older-than",
         metavar="TIME",
-        help="with --all: only those interrupted so long ago, such as 90m, 24h or 3d",
+        help="with --all: only those that last moved so long ago, such as 90m, 24h or 3d",
     )
-    add("--limit", metavar="N", type=positive, help="with --all: at most so many interrupted ones")
+    add("--failed", action="store_true", help="with --all: those that failed as well")
+    add("--limit", metavar="N", type=positive, help="with --all: the first N of the queue only")
     add("--fresh", action="store_true", help="forget what is here and fetch them from byte 0")
 
 
@@ -133,7 +140,7 @@ def rm(parser: argparse.ArgumentParser) -> None:
 
 
 def move(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="*", metavar="ID", help="ids, or how they begin")
+    parser.add_argument("ids", nargs="*", metavar="ID|FILTER", help=_WHICH)
     where = parser.add_mutually_exclusive_group(required=True)
     for name, text in (
         ("top", "to the front of the queue"),
@@ -146,7 +153,7 @@ def move(parser: argparse.ArgumentParser) -> None:
 
 
 def change(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="*", metavar="ID", help="ids, or how they begin")
+    parser.add_argument("ids", nargs="*", metavar="ID|FILTER", help=_WHICH)
     add = parser.add_argument
     add("--priority", metavar="N", type=int, help="higher goes first; 0 is ordinary")
     add("--limit", metavar="RATE", help="bytes per second, such as 500k; off for none")
@@ -163,7 +170,7 @@ def change(parser: argparse.ArgumentParser) -> None:
 
 
 def verify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="+", metavar="ID", help="ids, or how they begin")
+    parser.add_argument("ids", nargs="+", metavar="ID|FILTER", help=_WHICH)
 
 
 def limit(parser: argparse.ArgumentParser) -> None:
@@ -182,7 +189,7 @@ def limit(parser: argparse.ArgumentParser) -> None:
 
 
 def wait(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="*", metavar="ID", help="ids, or how they begin")
+    parser.add_argument("ids", nargs="*", metavar="ID|FILTER", help=_WHICH)
     parser.add_argument("--all", action="store_true", help="all that are unfinished (the default)")
 
 

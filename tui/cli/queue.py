@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from core.domain.errors import ExitCode, StoppedError, UsageError
 from core.domain.models import Download, DownloadView, Status
 from core.domain.service import Changes, DownloadService, MoveTo, Outcome
 from core.domain.units import parse_duration, parse_rate
+from tui.cli.choosing import check_named, chosen
 from tui.cli.client import connected
 from tui.cli.records import dump, record
 from tui.cli.requests import check_url, from_arguments
@@ -59,8 +60,12 @@ def pause(args: argparse.Namespace) -> int:
 
 def pausing(args: argparse.Namespace) -> _Changing:
     """Return the change that `pause` is for downloads; raises UsageError."""
-    ids = _chosen(args)
-    return "paused", lambda service: service.pause(ids)
+    check_named(args)
+
+    async def ask(service: DownloadService) -> Outcome:
+        return await service.pause(await chosen(service, args, "pause"))
+
+    return "paused", ask
 
 
 def resume(args: argparse.Namespace) -> int:
@@ -70,35 +75,48 @@ def resume(args: argparse.Namespace) -> int:
 
 def resuming(args: argparse.Namespace) -> _Changing:
     """Return the change that `resume` is for downloads; raises UsageError."""
-    ids = _chosen(args)
+    check_named(args)
     age = 0.0 if args.older_than is None else parse_duration(args.older_than)
     is_narrowed = args.older_than is not None or args.limit is not None
-    if is_narrowed and not args.all:
-        raise UsageError("--older-than and --limit narrow --all", hint="name ids, or --all")
+    if (is_narrowed or args.failed) and not args.all:
+        raise UsageError(
+            "--failed, --older-than and --limit are for --all",
+            hint="name ids or a filter alone, or --all",
+        )
+    states = {Status.PAUSED, Status.FAILED} if args.failed else {Status.PAUSED}
 
     async def ask(service: DownloadService) -> Outcome:
-        chosen = ids
-        if is_narrowed:
-            chosen = interrupted(await service.downloads(), age, datetime.now(UTC))[: args.limit]
-        elif ids is None and args.fresh:
-            every = [view.download for view in await service.downloads()]
-            chosen = [d.id for d in every if d.status is Status.PAUSED]
-        if args.fresh and chosen is not None:
-            return await service.start_fresh(chosen)
-        return await service.resume(chosen)
+        ids = await chosen(service, args, "resume")
+        if is_narrowed or args.failed or (args.all and args.fresh):
+            ids = standing(await service.downloads(), states, age, datetime.now(UTC))[: args.limit]
+        if args.fresh and ids is not None:
+            return await service.start_fresh(ids)
+        return await service.resume(ids)
 
     return "started afresh" if args.fresh else "resumed", ask
 
 
-def interrupted(views: Iterable[DownloadView], age: float, now: datetime) -> list[str]:
-    """Return the ids of those that wait since an interruption `age` seconds ago or earlier."""
+def standing(
+    views: Iterable[DownloadView], states: Collection[Status], age: float, now: datetime
+) -> list[str]:
+    """Return the ids of those in these states that last moved `age` seconds ago or earlier.
+
+    Where no byte ever came, the last thing that happened to it counts.
+    """
     return [
         view.download.id
         for view in views
-        if view.download.status is Status.PAUSED
-        and view.download.interrupted is not None
-        and (now - view.download.interrupted.at).total_seconds() >= age
+        if view.download.status in states and (now - _moved(view)).total_seconds() >= age
     ]
+
+
+def _moved(view: DownloadView) -> datetime:
+    download = view.download
+    if download.interrupted is not None:
+        return download.interrupted.at
+    if view.progress.updated_at is not None:
+        return view.progress.updated_at
+    return download.timeline[-1].at if download.timeline else download.created_at
 
 
 def retry(args: argparse.Namespace) -> int:
@@ -108,8 +126,12 @@ def retry(args: argparse.Namespace) -> int:
 
 def retrying(args: argparse.Namespace) -> _Changing:
     """Return the change that `retry` is; raises UsageError."""
-    ids = _chosen(args)
-    return "retried", lambda service: service.retry(ids)
+    check_named(args)
+
+    async def ask(service: DownloadService) -> Outcome:
+        return await service.retry(await chosen(service, args, "retry"))
+
+    return "retried", ask
 
 
 def cancel(args: argparse.Namespace) -> int:
@@ -119,8 +141,12 @@ def cancel(args: argparse.Namespace) -> int:
 
 def cancelling(args: argparse.Namespace) -> _Changing:
     """Return the change that `cancel` is; raises UsageError."""
-    ids = _chosen(args)
-    return "cancelled", lambda service: service.cancel(ids)
+    check_named(args)
+
+    async def ask(service: DownloadService) -> Outcome:
+        return await service.cancel(await chosen(service, args, "cancel"))
+
+    return "cancelled", ask
 
 
 def move(args: argparse.Namespace) -> int:
@@ -130,10 +156,13 @@ def move(args: argparse.Namespace) -> int:
 
 def moving(args: argparse.Namespace) -> _Changing:
     """Return the change that `move` is; raises UsageError."""
-    if not args.ids:
-        raise UsageError("there is nothing to move", hint="name downloads by their ids")
+    check_named(args)
     to = args.to if isinstance(args.to, int) else MoveTo(args.to)
-    return "moved", lambda service: service.move(args.ids, to)
+
+    async def ask(service: DownloadService) -> Outcome:
+        return await service.move(await chosen(service, args, "move") or (), to)
+
+    return "moved", ask
 
 
 def change(args: argparse.Namespace) -> int:
@@ -143,8 +172,7 @@ def change(args: argparse.Namespace) -> int:
 
 def changing(args: argparse.Namespace) -> _Changing:
     """Return the change that `set` is; raises UsageError."""
-    if not args.ids:
-        raise UsageError("there is nothing to change", hint="name downloads by their ids")
+    check_named(args)
     changes = Changes(
         priority=args.priority,
         limit=None if args.limit is None else parse_rate(args.limit) or 0,
@@ -153,48 +181,43 @@ def changing(args: argparse.Namespace) -> _Changing:
     )
     if changes == Changes() and not args.now and args.url is None:
         raise UsageError("there is no change", hint="see 'winch set --help'")
-    if args.url is not None and len(args.ids) > 1:
-        raise UsageError(f"--url fits one download, but {len(args.ids)} were named")
     url = None if args.url is None else check_url(args.url)
 
     async def ask(service: DownloadService) -> Outcome:
+        ids = await chosen(service, args, "set") or []
+        if url is not None and len(ids) > 1:
+            raise UsageError(f"--url fits one download, but {len(ids)} were named")
         outcome = Outcome()
         if changes != Changes():
-            outcome = await service.set(args.ids, changes)
-        if url is not None:
-            outcome = await service.replace_url(args.ids[0], url)
-        return await service.start_now(args.ids) if args.now and not outcome.refused else outcome
+            outcome = await service.set(ids, changes)
+        if url is not None and ids:
+            outcome = await service.replace_url(ids[0], url)
+        return await service.start_now(ids) if args.now and not outcome.refused else outcome
 
     return "changed", ask
 
 
 def rm(args: argparse.Namespace) -> int:
     """Take downloads off the list; with --files their data goes too, after it was named."""
-    ids = _chosen(args)
+    check_named(args)
 
     async def ask() -> int:
         async with connected() as service:
             # Fixed before the question is asked: what is added meanwhile was not meant.
-            chosen = await _find(service, ids)
-            if not chosen:
-                say("there is nothing to remove")
+            found = await _find(service, await chosen(service, args, "remove"))
+            if not found:
+                if args.all:
+                    say("there is nothing to remove")
                 return ExitCode.OK
             if args.files:
-                _confirm(chosen, asks=not args.yes)
-            removal = await service.remove([d.id for d in chosen], files=args.files)
+                _confirm(found, asks=not args.yes)
+            removal = await service.remove([d.id for d in found], files=args.files)
         for path in removal.kept_files:
             say(f"kept {path}")
         say(f"removed {counted(len(removal.removed))}")
         return ExitCode.OK
 
     return Signals().run(ask())
-
-
-def _chosen(args: argparse.Namespace) -> Sequence[str] | None:
-    if bool(args.ids) == args.all:
-        what = "both ids and --all" if args.all else "no downloads"
-        raise UsageError(f"{what} were named", hint="name ids, or --all")
-    return None if args.all else args.ids
 
 
 def _change(participle: str, change: _Change) -> int:
@@ -214,7 +237,10 @@ def _change(participle: str, change: _Change) -> int:
 
 
 def _hold(args: argparse.Namespace, *, paused: bool) -> int:
-    others = (getattr(args, name, None) for name in ("ids", "all", "older_than", "limit", "fresh"))
+    others = (
+        getattr(args, name, None)
+        for name in ("ids", "all", "older_than", "limit", "failed", "fresh")
+    )
     if any(others):
         raise UsageError("--queue is for the queue as a whole", hint="it stands alone")
 

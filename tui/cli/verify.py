@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from core.domain.errors import ExitCode, exit_code
+from tui.cli.choosing import check_named, chosen
 from tui.cli.client import connected
 from tui.cli.signals import Signals
 from tui.cli.terminal import say
@@ -17,9 +18,11 @@ from tui.verdicts import verdicts
 def run(args: argparse.Namespace) -> int:
     """Have finished files read and compared, and say of each how it is."""
 
+    check_named(args)
+
     async def ask() -> int:
         async with connected() as service:
-            outcome = await service.verify(args.ids)
+            outcome = await service.verify(await chosen(service, args, "verify") or ())
             names = {view.download.id: view.download.name for view in await service.downloads()}
         for verdict in verdicts(outcome, names):
             say(verdict.text)
