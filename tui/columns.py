@@ -225,6 +225,14 @@ def is_moving(download: Download) -> bool:
     return download.status is Status.ACTIVE and download.phase is Phase.DOWNLOADING
 
 
+def updated_at(download: Download, progress: Progress) -> datetime:
+    """Return when anything about a download changed last: its state, or how much of it is here."""
+    changed = (
+        download.updated_at or download.completed_at or download.started_at or download.created_at
+    )
+    return changed if progress.updated_at is None else max(changed, progress.updated_at)
+
+
 def bytes_done(download: Download, progress: Progress) -> int:
     """Return how much of the file is here; a completed file is whole whatever was last reported."""
     if download.status is Status.COMPLETED and download.total_bytes is not None:

@@ -14,7 +14,7 @@ from math import inf
 from typing import Any
 
 from core.domain.models import Download, Progress, Status
-from tui.columns import bytes_done, is_moving
+from tui.columns import bytes_done, is_moving, updated_at
 from tui.urls import host_of
 
 # What this order looks at, and last the id, so that no two are equal.
@@ -32,13 +32,17 @@ class SortKey(StrEnum):
     ETA = "eta"
     STATUS = "status"
     AGE = "age"
+    UPDATED = "updated"
     PRIORITY = "priority"
     HOST = "host"
 
 
-_LIVE = frozenset({SortKey.PROGRESS, SortKey.RATE, SortKey.ETA})
-# What is looked for in a sort by size, progress, rate or priority is the largest.
-_LARGEST_FIRST = frozenset({SortKey.SIZE, SortKey.PROGRESS, SortKey.RATE, SortKey.PRIORITY})
+_LIVE = frozenset({SortKey.PROGRESS, SortKey.RATE, SortKey.ETA, SortKey.UPDATED})
+# What is looked for in a sort by size, progress, rate or priority is the largest, by change the
+# latest.
+_LARGEST_FIRST = frozenset(
+    {SortKey.SIZE, SortKey.PROGRESS, SortKey.RATE, SortKey.PRIORITY, SortKey.UPDATED}
+)
 _STATUS_RANKS = {
     status: rank
     for rank, status in enumerate(
@@ -140,5 +144,6 @@ _NUMBERS: dict[SortKey, Callable[[Download, Progress], float | None]] = {
     SortKey.STATUS: lambda download, _: _STATUS_RANKS[download.status],
     # The youngest has the smallest age.
     SortKey.AGE: lambda download, _: -download.created_at.timestamp(),
+    SortKey.UPDATED: lambda download, progress: updated_at(download, progress).timestamp(),
     SortKey.PRIORITY: lambda download, _: download.request.priority,
 }

@@ -45,6 +45,19 @@ class PhaseTimes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFigures:
+    """What is measured of an attempt; the rates and `bytes` are as those of `HistoryEntry`."""
+
+    started_at: datetime
+    bytes: int = 0
+    phases: PhaseTimes = field(default_factory=PhaseTimes)
+    average_rate: float | None = None
+    peak_rate: float | None = None
+    retries: int = 0
+    verdict: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
     """One attempt. `bytes` are those it brought in, `total_bytes` the size of the file.
 
@@ -85,19 +98,23 @@ class HistoryQuery:
     """Which attempts to return, the newest first: at most `limit` of those begun after `since`.
 
     `text` has to be in the name, the URL, the host or the group, whatever the case of its letters.
-    With `failed`, only those that failed, also where another attempt followed.
+    With `failed`, only those that failed, also where another attempt followed; with `download`
+    (a whole id) only those at one download.
     """
 
     limit: int | None = 100
     since: datetime | None = None
     text: str = ""
     failed: bool = False
+    download: str | None = None
 
     def admits(self, entry: HistoryEntry) -> bool:
         """Tell whether an attempt is one of those that are asked for."""
         if self.since is not None and entry.started_at < self.since:
             return False
         if self.failed and entry.end not in FAILURES:
+            return False
+        if self.download not in (None, entry.download):
             return False
         places = (entry.name, entry.url, entry.host, entry.group or "")
         text = self.text.casefold()

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Self
 
 from core.domain.errors import ErrorInfo, UsageError
+from core.domain.history import AttemptFigures
 
 
 class Status(StrEnum):
@@ -185,10 +186,16 @@ class PartIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
-    """One thing that happened to a download, in a sentence."""
+    """One thing that happened to a download, in a sentence.
+
+    `before` and `after` are the states of a transition: `before` None where it entered the list.
+    Both are None of what changed no state, and of what a winch before 0.2 wrote down.
+    """
 
     at: datetime
     text: str
+    before: Status | None = None
+    after: Status | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +203,9 @@ class ResumeRecord:
     """What is proved to be on disk of an unfinished download, and all it takes to go on with it.
 
     `done` are disjoint, sorted stretches whose bytes were synced before this record was written.
-    `request`, `timeline` (its end) and `saved_at` are there so that a lost list can be rebuilt;
-    they are None and empty in records of schema 1.
+    `attempt` is what was measured of the attempt that wrote it, so that a kill does not take that
+    along. `request`, `timeline` (its end) and `saved_at` are there so that a lost list can be
+    rebuilt; they are None and empty in records of schema 1.
     """
 
     id: str
@@ -205,6 +213,7 @@ class ResumeRecord:
     resource: Resource
     part: PartIdentity
     done: tuple[Segment, ...]
+    attempt: AttemptFigures | None = None
     request: DownloadRequest | None = None
     timeline: tuple[TimelineEntry, ...] = ()
     created_at: datetime | None = None
@@ -249,7 +258,9 @@ class Download:
     `order` sorts the queue (small first within a priority) and is sparse, so that a move rewrites
     one record. `interrupted` is set from a start that found it unfinished until it goes on, or
     somebody decides otherwise. `name` is a guess from the URL until `name_settled`; from then on
-    `part` tells which file on disk is its own, whatever else has its name.
+    `part` tells which file on disk is its own, whatever else has its name. `updated_at` is the last
+    change of its state, phase or reason to wait, `last_retry_at` when it was last tried again by
+    itself; None in what a winch before 0.2 wrote down.
     """
 
     id: str
@@ -261,6 +272,7 @@ class Download:
     phase: Phase | None = None
     wait_reason: WaitReason | None = None
     retry_at: datetime | None = None
+    last_retry_at: datetime | None = None
     retry_count: int = 0
     name_settled: bool = False
     part: PartIdentity | None = None
@@ -270,6 +282,7 @@ class Download:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     interrupted: Interruption | None = None
+    updated_at: datetime | None = None
 
     @property
     def path(self) -> str:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from core.adapters.clock import Clock
 from core.domain.errors import ErrorInfo
-from core.domain.history import AttemptEnd, HistoryEntry, PhaseTimes
+from core.domain.history import AttemptEnd, AttemptFigures, HistoryEntry, PhaseTimes
 from core.domain.models import Download, Phase
 from core.domain.redact import redact_url
 from core.policy.host_budget import host_of
@@ -72,18 +72,21 @@ class Attempt:
     def entry(self, download: Download, end: AttemptEnd, error: ErrorInfo | None) -> HistoryEntry:
         """Return what there is to write down, with a number that is still to be given."""
         self.stop()
-        gained = self._transfer.gained
-        downloading = self._seconds[Phase.DOWNLOADING]
-        average = gained / max(downloading, SHORTEST) if gained else None
         seconds = (self._ended or self._began) - self._began
-        return entry_of(
-            download,
+        ended_at = self._started_at + timedelta(seconds=seconds)
+        return entry_of(download, self.figures(), ended_at=ended_at, end=end, error=error)
+
+    def figures(self) -> AttemptFigures:
+        """Return what there is to say of it by now."""
+        seconds = dict(self._seconds)
+        if self._ended is None:
+            seconds[self._phase] += self._clock.monotonic() - self._entered
+        gained = self._transfer.gained
+        average = gained / max(seconds[Phase.DOWNLOADING], SHORTEST) if gained else None
+        return AttemptFigures(
             started_at=self._started_at,
-            ended_at=self._started_at + timedelta(seconds=seconds),
-            end=end,
-            error=error,
             bytes=gained,
-            phases=PhaseTimes(**{phase.value: s for phase, s in self._seconds.items()}),
+            phases=PhaseTimes(**{phase.value: s for phase, s in seconds.items()}),
             average_rate=average,
             peak_rate=None if average is None else max(self._peak, average),
             retries=self._retries,
@@ -99,12 +102,11 @@ class Attempt:
 
 def entry_of(
     download: Download,
+    figures: AttemptFigures,
     *,
-    started_at: datetime,
     ended_at: datetime,
     end: AttemptEnd,
     error: ErrorInfo | None = None,
-    **measured: object,
 ) -> HistoryEntry:
     """Return the entry of an attempt at a download, without secrets."""
     return HistoryEntry(
@@ -115,13 +117,18 @@ def entry_of(
         name=download.name,
         directory=download.request.directory,
         group=download.request.group,
-        started_at=started_at,
+        started_at=figures.started_at,
         ended_at=ended_at,
         end=end,
+        bytes=figures.bytes,
         total_bytes=download.total_bytes,
+        phases=figures.phases,
+        average_rate=figures.average_rate,
+        peak_rate=figures.peak_rate,
+        retries=figures.retries,
+        verdict=figures.verdict,
         error_code=None if error is None else error.code,
         error_message=None if error is None else _without_secrets(error.message),
-        **measured,  # type: ignore[arg-type]
     )
 
 

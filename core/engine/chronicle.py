@@ -6,6 +6,7 @@ Nothing here may get in the way of a download: what cannot be written down is lo
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import resource
 import sys
@@ -17,8 +18,15 @@ from core.adapters.clock import Clock
 from core.adapters.history import HistoryStore
 from core.adapters.threads import run_to_end
 from core.domain.errors import WinchError
-from core.domain.history import AttemptEnd, History, HistoryEntry, HistoryQuery, Statistics
-from core.domain.models import Download, DownloadRecord
+from core.domain.history import (
+    AttemptEnd,
+    AttemptFigures,
+    History,
+    HistoryEntry,
+    HistoryQuery,
+    Statistics,
+)
+from core.domain.models import Download, DownloadRecord, ResumeRecord
 from core.engine.attempt import Attempt, Moving, entry_of
 from core.policy.statistics import period_start, statistics
 
@@ -88,6 +96,11 @@ class Chronicle:
         if (attempt := self._attempts.get(id)) is not None:
             attempt.sample()
 
+    def figures(self, id: str) -> AttemptFigures | None:  # noqa: A002
+        """Return what is measured by now of the attempt at a download, None where none runs."""
+        attempt = self._attempts.get(id)
+        return None if attempt is None else attempt.figures()
+
     def stop(self, id: str) -> None:  # noqa: A002
         """Stop the clocks of an attempt; how it ended is said later, by `end`."""
         self._attempts[id].stop()
@@ -98,38 +111,40 @@ class Chronicle:
         self._write(self._attempts.pop(download.id).entry(download, end, info))
 
     def interrupted(
-        self, download: DownloadRecord, ended_at: datetime, *, bytes_done: int = 0
+        self, download: DownloadRecord, ended_at: datetime, record: ResumeRecord | None
     ) -> None:
         """Write down the attempt that a kill or a power cut ended at about that time.
 
-        `bytes_done` is what of the file is on disk; what earlier attempts brought of it is not
-        this one's. How long its phases took nobody knows.
+        What the record claims is on disk; what earlier attempts brought of it is not this one's.
+        Its figures are those of the last checkpoint. Before the first one nobody took any.
         """
-        self._write_unseen(download, ended_at, AttemptEnd.INTERRUPTED, bytes_done)
+        bytes_done = 0 if record is None else record.bytes_done
+        self._write_unseen(download, ended_at, AttemptEnd.INTERRUPTED, bytes_done, record)
 
-    def completed(self, download: DownloadRecord) -> None:
+    def completed(self, download: DownloadRecord, record: ResumeRecord | None = None) -> None:
         """Write down the attempt that made a file whole, unless that was done before a kill."""
         if download.completed_at is not None and download.id not in self._completed:
-            size = download.total_bytes or 0
-            self._write_unseen(download, download.completed_at, AttemptEnd.COMPLETED, size)
+            size, ended_at = download.total_bytes or 0, download.completed_at
+            self._write_unseen(download, ended_at, AttemptEnd.COMPLETED, size, record)
 
     def _write_unseen(
-        self, download: DownloadRecord, ended_at: datetime, end: AttemptEnd, bytes_done: int
+        self,
+        download: DownloadRecord,
+        ended_at: datetime,
+        end: AttemptEnd,
+        bytes_done: int,
+        record: ResumeRecord | None,
     ) -> None:
         began = [entry.at for entry in download.timeline if entry.text == STARTED]
-        started_at = began[-1] if began else download.started_at or ended_at
+        started_at = min(began[-1] if began else download.started_at or ended_at, ended_at)
         gained = max(0, bytes_done - self._brought[download.id])
         self._brought[download.id] += gained
-        self._write(
-            entry_of(
-                download,
-                started_at=min(started_at, ended_at),
-                ended_at=ended_at,
-                end=end,
-                bytes=gained,
-                retries=download.retry_count,
-            )
-        )
+        figures = record.attempt if record is not None else None
+        if figures is None or figures.started_at < started_at:
+            # Those of an attempt before this one.
+            figures = AttemptFigures(started_at=started_at, retries=download.retry_count)
+        figures = dataclasses.replace(figures, started_at=started_at, bytes=gained)
+        self._write(entry_of(download, figures, ended_at=ended_at, end=end))
 
     async def history(self, query: HistoryQuery) -> History:
         """Return attempts; see `DownloadService.history`."""

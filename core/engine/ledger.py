@@ -26,6 +26,7 @@ from core.policy.eta import Pace
 log = logging.getLogger(__name__)
 
 TIMELINE_LENGTH = 50
+"""Entries of a timeline: the first one and the last of all others."""
 _NOTHING = Progress()
 
 
@@ -115,7 +116,8 @@ class Ledger:
 
     def add(self, download: DownloadRecord, text: str) -> DownloadRecord:
         """Take a new download into the list."""
-        download = self._stamped(download, text)
+        download = self._stamped(download, text, after=download.status)
+        download = download.replace(updated_at=download.timeline[-1].at)
         self.queue.put(download)
         self._tally.enter(download, 0)
         self._catalog.put(download)
@@ -129,6 +131,8 @@ class Ledger:
         before = self.queue[download.id]
         if changed == before:
             return changed
+        if _place_in_life(changed) != _place_in_life(before):
+            changed = changed.replace(updated_at=self._clock.now())
         self.queue.put(changed)
         done = self._settled(before.id).bytes_downloaded
         self._tally.leave(before, done)
@@ -159,7 +163,8 @@ class Ledger:
             "interrupted": None,
         }
         status = next_status(download.status, action)
-        return self.update(self._stamped(download, text), **cleared | fields, status=status)
+        stamped = self._stamped(download, text, before=download.status, after=status)
+        return self.update(stamped, **cleared | fields, status=status)
 
     def remove(self, downloads: Sequence[DownloadRecord]) -> None:
         """Take downloads off the list."""
@@ -224,9 +229,20 @@ class Ledger:
             if not self._asked:
                 self.unnotice(self._question)
 
-    def _stamped(self, download: DownloadRecord, text: str) -> DownloadRecord:
-        entry = TimelineEntry(at=self._clock.now(), text=text)
-        return download.replace(timeline=(*download.timeline[1 - TIMELINE_LENGTH :], entry))
+    def _stamped(
+        self,
+        download: DownloadRecord,
+        text: str,
+        *,
+        before: Status | None = None,
+        after: Status | None = None,
+    ) -> DownloadRecord:
+        entry = TimelineEntry(at=self._clock.now(), text=text, before=before, after=after)
+        past = download.timeline
+        if len(past) >= TIMELINE_LENGTH:
+            # How it began stays: what is left out is the middle of a long story.
+            past = past[:1] + past[2 - TIMELINE_LENGTH :]
+        return download.replace(timeline=(*past, entry))
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(
@@ -261,3 +277,8 @@ class Ledger:
         if self._unsaved is not None:
             self.unnotice(self._unsaved)
             self._unsaved = None
+
+
+def _place_in_life(download: DownloadRecord) -> tuple[object, ...]:
+    """Return what makes a change of a download a transition."""
+    return (download.status, download.phase, download.wait_reason)

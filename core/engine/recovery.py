@@ -14,6 +14,7 @@ from core.adapters.destination import identity_of, look, take_back
 from core.adapters.part_file import PartFile
 from core.adapters.resume_data import ResumeStore
 from core.domain.errors import CannotResumeError
+from core.domain.history import AttemptFigures
 from core.domain.models import Download, DownloadRecord, Resource, ResumeRecord, Segment, Validator
 from core.engine.connection import Partial
 from core.policy.recovery import Finding, Sight, compare, is_published
@@ -133,7 +134,12 @@ def _plan(record: ResumeRecord) -> SegmentMap:
 
 
 def record_of(
-    download: DownloadRecord, file: Partial, done: tuple[Segment, ...], *, saved_at: datetime
+    download: DownloadRecord,
+    file: Partial,
+    done: tuple[Segment, ...],
+    *,
+    saved_at: datetime,
+    attempt: AttemptFigures | None,
 ) -> ResumeRecord:
     """Return the record to save once the bytes in `done` are synced."""
     return ResumeRecord(
@@ -142,6 +148,7 @@ def record_of(
         resource=file.resource,
         part=file.part.identity,
         done=done,
+        attempt=attempt,
         request=download.request,
         timeline=download.timeline[-TIMELINE_TAIL:],
         created_at=download.created_at,

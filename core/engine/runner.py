@@ -253,14 +253,22 @@ class Runner:
 
     def _start(self, download: DownloadRecord) -> None:
         id_ = download.id
-        started = download.started_at or self._tools.clock.now()
-        self._ledger.step(download, Action.START, STARTED, started_at=started)
+        now = self._tools.clock.now()
+        retried = download.last_retry_at if download.retry_at is None else now
+        self._ledger.step(
+            download,
+            Action.START,
+            STARTED,
+            started_at=download.started_at or now,
+            last_retry_at=retried,
+        )
         transfer = Transfer(
             lambda: self._ledger.queue[id_],
             self._tools,
             report=lambda **fields: self._report(id_, fields),
             note=lambda text: self._ledger.note(id_, text),
             claim_room=lambda total: self._guards.claim_room(id_, total),
+            figures=lambda: self._chronicle.figures(id_),
         )
         self._transfers[id_] = transfer
         self._chronicle.begin(download, transfer)

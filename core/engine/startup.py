@@ -141,7 +141,7 @@ class Startup:
             download = self._ledger.queue[id_]
             if download.status is Status.COMPLETED:
                 # The end came before the epilogue.
-                self._chronicle.completed(download)
+                self._chronicle.completed(download, record)
                 whole.append(id_)
             else:
                 # The list is saved a little later than the record of what was begun.
@@ -213,8 +213,7 @@ class Startup:
             if interruption is None:
                 continue
             if download.status is Status.ACTIVE:
-                count = record.bytes_done if record is not None else 0
-                self._chronicle.interrupted(download, interruption.at, bytes_done=count)
+                self._chronicle.interrupted(download, interruption.at, record)
             done[self._interrupt(download, interruption)] += 1
         for rule, count in done.items():
             self._step(

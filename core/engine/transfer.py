@@ -24,6 +24,7 @@ from core.domain.errors import (
     IncompleteBodyError,
     TransferError,
 )
+from core.domain.history import AttemptFigures
 from core.domain.models import Conflict, DownloadRecord, Phase, Progress
 from core.domain.settings import DownloadSettings, LimitSettings
 from core.engine.checkpoint import Checkpointer
@@ -65,6 +66,7 @@ class Transfer:
     `look` returns the download as it is now (a checksum may join it under way), `report` is called
     with the fields of it that change, `note` with a sentence for its timeline,
     `claim_room` with the length once it is known; it raises DiskFullError where that does not fit.
+    `figures` returns what is measured of the attempt, for the resume record.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Transfer:
         report: Callable[..., object],
         note: Callable[[str], None],
         claim_room: Callable[[int | None], None],
+        figures: Callable[[], AttemptFigures | None],
     ) -> None:
         request = look().request
         now = tools.clock.monotonic()
@@ -83,6 +86,7 @@ class Transfer:
         self._report = report
         self._note = note
         self._claim_room = claim_room
+        self._figures = figures
         self._file: Partial | None = None
         self._swarm: Swarm | None = None
         self._sources = Sources.of(look(), tools.http, tools.clock, tools.shared, note)
@@ -383,7 +387,9 @@ class Transfer:
             return
         done = file.segments.proved
         await file.part.sync()
-        record = record_of(self._download, file, done, saved_at=self._tools.clock.now())
+        record = record_of(
+            self._download, file, done, saved_at=self._tools.clock.now(), attempt=self._figures()
+        )
         await self._tools.resume_data.save(record)
 
     async def _settle(self) -> None:

@@ -8,7 +8,9 @@ import pytest
 from rich.cells import cell_len
 
 from core.domain.errors import ErrorCode, ErrorInfo
+from core.domain.history import AttemptEnd
 from core.domain.models import Progress, Status, TimelineEntry, WaitReason
+from tests.attempts import an_attempt
 from tests.cli.conftest import Winch
 from tests.cli.samples import START, active, completed, download, view
 from tui.cli.listing import details, pointed_out, table
@@ -96,6 +98,32 @@ def test_show_leaves_out_what_is_not_known() -> None:
         "position",
         "priority",
         "created",
+        "updated",
+    ]
+
+
+def test_show_says_from_which_state_to_which_and_how_each_attempt_went() -> None:
+    timeline = (
+        TimelineEntry(at=START, text="added", after=Status.PENDING),
+        TimelineEntry(at=START, text="started", before=Status.PENDING, after=Status.ACTIVE),
+        TimelineEntry(at=START, text="the limit is 500 KiB/s"),
+        TimelineEntry(at=START, text="completed", before=Status.ACTIVE, after=Status.COMPLETED),
+    )
+    attempts = [
+        an_attempt(1, end=AttemptEnd.INTERRUPTED, bytes=3 << 20, average_rate=1 << 20),
+        an_attempt(2, end=AttemptEnd.FAILED, bytes=0, error_message="no such host"),
+    ]
+    lines = details(view(completed(timeline=timeline)), attempts)
+    told = [line[23:] for line in lines[lines.index("timeline") :]]
+    assert told == [
+        "",
+        "pending: added",
+        "pending to active: started",
+        "the limit is 500 KiB/s",
+        "active to completed",
+        "",
+        "interrupted after 1.00 s, 3.00 MiB at 1.00 MiB/s",
+        "failed after 1.00 s: no such host",
     ]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 from core.domain.errors import ErrorCode, ErrorInfo
-from core.domain.models import Progress, Status, WaitReason
+from core.domain.models import Progress, Status, TimelineEntry, WaitReason
+from tests.attempts import an_attempt
 from tests.cli.samples import START, active, completed, download, view
-from tui.cli.records import dump, record
+from tui.cli.records import dump, record, record_with_past
 
 FIELDS = [
     "id",
@@ -30,6 +31,8 @@ FIELDS = [
     "limit",
     "mirrors",
     "retry_count",
+    "retry_at",
+    "last_retry_at",
     "error_code",
     "error_message",
     "resume_verdict",
@@ -50,9 +53,41 @@ def test_what_is_not_known_is_null() -> None:
     unknown = {name for name, value in shown.items() if value is None}
     assert unknown == {
         "phase", "wait_reason", "total_bytes", "rate", "eta", "group", "limit", "error_code",
-        "error_message", "resume_verdict", "started_at", "updated_at",
+        "error_message", "resume_verdict", "started_at", "retry_at", "last_retry_at",
     "interrupted_at", "completed_at",
     }  # fmt: skip
+
+
+def test_the_past_of_a_download_is_its_timeline_and_its_attempts() -> None:
+    timeline = (
+        TimelineEntry(at=START, text="added", after=Status.PENDING),
+        TimelineEntry(at=START, text="started", before=Status.PENDING, after=Status.ACTIVE),
+        TimelineEntry(at=START, text="the server sends no validator"),
+    )
+    item = active(timeline=timeline, updated_at=START)
+    shown = record_with_past(view(item), [an_attempt(1, bytes=500, average_rate=250.0)])
+    assert list(shown) == [*FIELDS, "timeline", "attempts"]
+    at = "2026-03-01T12:00:00.000Z"
+    assert shown["timeline"] == [
+        {"time": at, "from": None, "to": "pending", "reason": "added"},
+        {"time": at, "from": "pending", "to": "active", "reason": "started"},
+        {"time": at, "from": None, "to": None, "reason": "the server sends no validator"},
+    ]
+    (attempt,) = shown["attempts"]  # type: ignore[misc]
+    assert isinstance(attempt, dict)
+    assert (attempt["outcome"], attempt["bytes"]) == ("completed", 500)
+    assert attempt["average_rate"] == 250
+    assert attempt["phases"]["downloading"] == 0.5
+
+
+def test_a_change_is_of_the_state_or_of_the_bytes_whichever_was_later() -> None:
+    then, later = START + timedelta(seconds=1), START + timedelta(seconds=2)
+
+    def updated(changed: datetime | None, moved: datetime | None) -> object:
+        return record(view(active(updated_at=changed), Progress(updated_at=moved)))["updated_at"]
+
+    assert updated(then, later) == updated(later, then) == "2026-03-01T12:00:02.000Z"
+    assert updated(None, None) == "2026-03-01T12:00:00.000Z"
 
 
 def test_a_moving_download_in_numbers() -> None:

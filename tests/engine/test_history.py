@@ -26,6 +26,7 @@ from core.engine.attempt import Attempt
 from core.engine.chronicle import STARTED, Chronicle
 from core.engine.engine import Engine
 from core.engine.ticker import Ticker
+from tests.adapters.records import a_record
 from tests.attempts import NOON
 from tests.engine.conftest import SETTINGS, House, fetch, settled, until
 from tests.faults.model import content
@@ -290,15 +291,16 @@ class TestChronicle:
             TimelineEntry(at=at, text=text) for at, text in zip(times, texts, strict=True)
         )
         download = a_download(started_at=NOON, timeline=timeline, retry_count=3)
-        chronicle.interrupted(download, times[2] + timedelta(minutes=5), bytes_done=700)
+        record = a_record(done=700)
+        chronicle.interrupted(download, times[2] + timedelta(minutes=5), record)
         entry = await self.only(chronicle)
         assert (entry.end, entry.retries) == (AttemptEnd.INTERRUPTED, 3)
         assert (entry.started_at, entry.ended_at) == (times[2], times[2] + timedelta(minutes=5))
         assert (entry.bytes, entry.average_rate, entry.phases) == (700, None, PhaseTimes())
         # What an earlier attempt brought does not count again, and no attempt takes bytes away.
-        chronicle.interrupted(download, times[2], bytes_done=900)
+        chronicle.interrupted(download, times[2], a_record(done=900))
         assert (await self.only(chronicle)).bytes == 200
-        chronicle.interrupted(download, NOON - timedelta(days=1), bytes_done=0)
+        chronicle.interrupted(download, NOON - timedelta(days=1), a_record(done=0))
         entry = await self.only(chronicle)
         assert entry.bytes == 0
         assert entry.started_at == entry.ended_at
@@ -311,7 +313,7 @@ class TestChronicle:
         await chronicle.start()
         (house.state / "history.json").mkdir()
         for _ in range(3):
-            chronicle.interrupted(a_download(), NOON)
+            chronicle.interrupted(a_download(), NOON, None)
             await store.tidy(NOON + timedelta(days=365))
         await chronicle.close()
         failures = [r for r in caplog.records if "could not be saved" in r.message]

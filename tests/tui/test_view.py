@@ -57,6 +57,7 @@ def test_a_tab_shows_its_states_and_all_tabs_count_under_the_filter() -> None:
         (SortKey.ETA, "c a b"),
         (SortKey.STATUS, "c b a"),
         (SortKey.AGE, "b a c"),
+        (SortKey.UPDATED, "b a c"),
         (SortKey.PRIORITY, "c a b"),
         (SortKey.HOST, "a b c"),
     ],

@@ -10,22 +10,25 @@ from datetime import UTC, datetime
 from rich.cells import cell_len
 
 from core.domain.errors import UsageError
-from core.domain.models import DownloadRequest, DownloadView
+from core.domain.history import HistoryEntry, HistoryQuery
+from core.domain.models import DownloadRequest, DownloadView, TimelineEntry
 from core.domain.redact import redact_url
 from tui import format as fmt
 from tui.cli.choosing import the_one
 from tui.cli.client import connected
-from tui.cli.records import dump, record
+from tui.cli.records import dump, record, record_with_past
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say
-from tui.cli.wording import HELD, amount, overall, state
-from tui.columns import bytes_done, is_moving
+from tui.cli.wording import HELD, amount, attempt, overall, state
+from tui.columns import bytes_done, is_moving, updated_at
 from tui.filter import Filter, FilterError, parse
 from tui.ordering import Order, SortKey
 
 _TITLES = ("ID", "STATUS", "DONE", "SIZE", "RATE", "ETA", "NAME")
 _RIGHT = {"DONE", "SIZE", "RATE", "ETA"}
 _GAP = "  "
+ATTEMPTS = 50
+"""Attempts at a download that `show` tells of, the newest."""
 
 
 def ls(args: argparse.Namespace) -> int:
@@ -68,10 +71,14 @@ def show(args: argparse.Namespace) -> int:
     async def ask() -> int:
         async with connected() as service:
             view = await service.find(await the_one(service, args.id))
+            past = HistoryQuery(
+                limit=ATTEMPTS, download=view.download.id, since=view.download.created_at
+            )
+            attempts = (await service.history(past)).entries[::-1]
         if args.json:
-            out(dump(record(view), indent=2))
+            out(dump(record_with_past(view, attempts), indent=2))
         else:
-            for line in details(view):
+            for line in details(view, attempts):
                 out(line)
         return 0
 
@@ -103,8 +110,8 @@ def table(views: Sequence[DownloadView], width: int | None) -> list[str]:
     return lines
 
 
-def details(view: DownloadView) -> list[str]:
-    """Return everything about a download as labelled lines, and its timeline below."""
+def details(view: DownloadView, attempts: Sequence[HistoryEntry] = ()) -> list[str]:
+    """Return everything about a download as labelled lines, below it its timeline and attempts."""
     download, progress, request = view.download, view.progress, view.download.request
     moving = is_moving(download)
     fields = [
@@ -124,6 +131,8 @@ def details(view: DownloadView) -> list[str]:
         ("group", request.group),
         ("checksum", str(request.checksum) if request.checksum else None),
         ("retries", str(download.retry_count) if download.retry_count else None),
+        ("next retry", _moment(download.retry_at)),
+        ("last retry", _moment(download.last_retry_at)),
         ("resume", download.resume_verdict),
         ("error", download.error.message if download.error else None),
         ("hint", download.error.hint if download.error else None),
@@ -131,12 +140,25 @@ def details(view: DownloadView) -> list[str]:
         ("started", _moment(download.started_at)),
         ("interrupted", _moment(download.interrupted.at) if download.interrupted else None),
         ("completed", _moment(download.completed_at)),
+        ("updated", _moment(updated_at(download, progress))),
     ]
     lines = [f"{label:<12}{fmt.clean(value)}" for label, value in fields if value]
     if download.timeline:
         lines.append("timeline")
-        lines += [f"  {_moment(e.at)}  {fmt.clean(e.text)}" for e in download.timeline]
+        lines += [f"  {_moment(e.at)}  {_transition(e)}" for e in download.timeline]
+    if attempts:
+        lines.append("attempts")
+        lines += [f"  {_moment(e.started_at)}  {fmt.clean(attempt(e))}" for e in attempts]
     return lines
+
+
+def _transition(entry: TimelineEntry) -> str:
+    """Return `pending to active: started`, or the sentence alone where no state changed."""
+    text = fmt.clean(entry.text)
+    if entry.after is None or entry.after == entry.before:
+        return text
+    way = entry.after if entry.before is None else f"{entry.before} to {entry.after}"
+    return way if text == entry.after else f"{way}: {text}"
 
 
 def _filter(words: Sequence[str]) -> Filter:

@@ -91,7 +91,8 @@ def ls(parser: argparse.ArgumentParser) -> None:
         "--sort",
         metavar="KEY",
         default="queue",
-        help="queue (the default), name, size, progress, rate, eta, status, age, priority or host",
+        help="queue (the default), name, size, progress, rate, eta, status, age, updated (what"
+        " changed last stands first), priority or host",
     )
     add("--reverse", action="store_true", help="the last one first")
     json(parser)

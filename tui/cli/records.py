@@ -7,6 +7,7 @@ per second, durations seconds, times RFC 3339 in UTC; what is not known is null.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from core.domain.history import HistoryEntry, Statistics, Trend
 from core.domain.models import DownloadView
 from core.domain.redact import redact_url
 from core.domain.upkeep import Leftover
+from tui.columns import updated_at
 
 
 def record(view: DownloadView) -> dict[str, object]:
@@ -39,15 +41,32 @@ def record(view: DownloadView) -> dict[str, object]:
         "limit": request.limit,
         "mirrors": [redact_url(url) for url in request.mirrors],
         "retry_count": download.retry_count,
+        "retry_at": timestamp(download.retry_at),
+        "last_retry_at": timestamp(download.last_retry_at),
         "error_code": error and error.code.value,
         "error_message": error and error.message,
         "resume_verdict": download.resume_verdict,
         "created_at": timestamp(download.created_at),
         "started_at": timestamp(download.started_at),
-        "updated_at": timestamp(progress.updated_at),
+        "updated_at": timestamp(updated_at(download, progress)),
         "interrupted_at": timestamp(download.interrupted.at if download.interrupted else None),
         "completed_at": timestamp(download.completed_at),
     }
+
+
+def record_with_past(view: DownloadView, attempts: Iterable[HistoryEntry]) -> dict[str, object]:
+    """Return a download as `record` does, with its timeline and its attempts, the oldest first."""
+    timeline = [
+        {
+            "time": timestamp(entry.at),
+            "from": entry.before and entry.before.value,
+            "to": entry.after and entry.after.value,
+            "reason": entry.text,
+        }
+        for entry in view.download.timeline
+    ]
+    chosen = [attempt_record(entry) for entry in attempts]
+    return record(view) | {"timeline": timeline, "attempts": chosen}
 
 
 def attempt_record(entry: HistoryEntry) -> dict[str, object]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from core.domain.history import HistoryEntry
 from core.domain.models import Download, Progress, Status, WaitReason
 from core.domain.service import Totals
 from tui import format as fmt
 from tui.cli.terminal import sentence
+from tui.figures import seconds
 
 _WAITS = {
     WaitReason.QUEUED: "queued",
@@ -98,3 +100,14 @@ def amount(download: Download, done: int) -> str:
         return fmt.size(done)
     percent = fmt.percent(done, download.total_bytes)
     return f"{percent} {fmt.size(done)} of {fmt.size(download.total_bytes)}"
+
+
+def attempt(entry: HistoryEntry) -> str:
+    """Return how an attempt went: `failed after 12.0 s, 3.00 MiB at 256 KiB/s: no such host`."""
+    took = (entry.ended_at - entry.started_at).total_seconds()
+    parts = [f"{entry.end} after {seconds(took)}"]
+    if entry.bytes:
+        at = f" at {fmt.rate(entry.average_rate)}" if entry.average_rate else ""
+        parts.append(f"{fmt.size(entry.bytes)}{at}")
+    reason = f": {entry.error_message}" if entry.error_message else ""
+    return ", ".join(parts) + reason

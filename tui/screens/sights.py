@@ -28,6 +28,7 @@ _LETTERS = (
     ("e", SortKey.ETA),
     ("t", SortKey.STATUS),
     ("a", SortKey.AGE),
+    ("u", SortKey.UPDATED),
     ("i", SortKey.PRIORITY),
     ("h", SortKey.HOST),
 )
