@@ -114,9 +114,10 @@ class DownloadRequest:
     """What a person asked for.
 
     `directory` is absolute. `name` None lets the server and the URL decide. `retries`,
-    `connections` and `conflict` None take the setting; `limit` is bytes/s, None for none.
-    `headers` go to the URL's own origin only, `mirrors` included. `cookies` is the absolute path of
-    a cookies.txt, whose cookies go where their domain, path and `secure` say.
+    `connections` and `conflict` None take the setting; `limit` is bytes/s, None for none, and
+    0 lifts the one that an unfinished download of the same file has. `headers` go to the URL's own
+    origin only, `mirrors` included. `cookies` is the absolute path of a cookies.txt, whose cookies
+    go where their domain, path and `secure` say.
     """
 
     url: str

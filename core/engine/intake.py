@@ -89,7 +89,7 @@ class Intake:
             checksum=request.checksum or before.checksum,
             conflict=request.conflict or before.conflict,
             connections=request.connections or before.connections,
-            limit=request.limit or before.limit,
+            limit=before.limit if request.limit is None else request.limit or None,
             mirrors=tuple(dict.fromkeys((*before.mirrors, *request.mirrors))),
             headers=request.headers or before.headers,
             cookies=request.cookies or before.cookies,
@@ -110,7 +110,7 @@ class Intake:
             id_ = secrets.token_hex(8)
         download = DownloadRecord(
             id=id_,
-            request=request,
+            request=dataclasses.replace(request, limit=request.limit or None),
             name=request.name or suggest(disposition=None, url=request.url),
             order=self._queue.next_order(),
             created_at=self._clock.now(),

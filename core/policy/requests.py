@@ -28,7 +28,8 @@ def check_request(request: DownloadRequest) -> None:
         check_name(request.name)
     if request.retries is not None and request.retries < 0:
         raise UsageError("the number of retries is 0 or more")
-    _check_wishes(connections=request.connections, limit=request.limit)
+    # A limit of 0 lifts the one that a download in the list may have.
+    _check_wishes(connections=request.connections, limit=request.limit or None)
     for mirror in request.mirrors:
         check_url(mirror)
     for name, value in request.headers.items():

@@ -117,7 +117,8 @@ def test_limits_and_mirrors_arrive() -> None:
     (request,) = requests("http://a/x", *words)
     assert (request.connections, request.limit) == (4, 512_000)
     assert request.mirrors == ("http://b/x", "http://c/x")
-    assert requests("http://a/x", "--limit", "off")[0].limit is None
+    assert requests("http://a/x", "--limit", "off")[0].limit == 0
+    assert requests("http://a/x")[0].limit is None
 
 
 @pytest.mark.parametrize(

@@ -301,6 +301,21 @@ async def test_asking_again_for_what_is_unfinished_continues_it(
     assert (await settled(engine, fresh)).name == "a (1)"
 
 
+async def test_asking_again_without_a_limit_lifts_it_and_without_a_word_keeps_it(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    request = house.request(fault_server.file("a", DATA, hold_after=1_000_000))
+    (first,) = await engine.add([dataclasses.replace(request, limit=500, paused=True)])
+    for limit, expected in ((None, 500), (0, None), (700, 700)):
+        (again,) = await engine.add([dataclasses.replace(request, limit=limit, paused=True)])
+        assert (again.id, again.request.limit) == (first.id, expected)
+    (new,) = await engine.add(
+        [dataclasses.replace(request, url=f"{request.url}?b", limit=0, paused=True)]
+    )
+    assert new.request.limit is None
+
+
 async def test_a_removal_keeps_files_unless_told_otherwise(
     house: House, fault_server: FaultServer
 ) -> None:

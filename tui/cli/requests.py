@@ -47,7 +47,7 @@ def from_arguments(args: argparse.Namespace, directory: str) -> list[DownloadReq
         conflict=None if args.conflict is None else Conflict(args.conflict),
         retries=args.retries,
         connections=args.connections,
-        limit=None if args.limit is None else parse_rate(args.limit),
+        limit=None if args.limit is None else parse_rate(args.limit) or 0,
         mirrors=tuple(dict.fromkeys(map(check_url, args.mirror))),
         headers=_headers(args.header, _login(args)),
         cookies=_cookies(args.cookies),
