@@ -15,10 +15,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from core.adapters.credentials import Cookies, Netrc, basic
@@ -46,6 +48,10 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
 READ_BUFFER: Final = 2 * 1024 * 1024
+INTERIM: Final = 20
+"""Interim answers (1xx) that may come before the real one."""
+BARREN: Final = 1024 * 1024
+"""Bytes that may come in a row without one of the file: heads, chunk extensions, trailers."""
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 
 
@@ -55,8 +61,11 @@ class Response:
     `hop` is the request that it answers, after all redirects.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, hop: Hop) -> None:
+    def __init__(
+        self, response: aiohttp.ClientResponse, hop: Hop, *, patience: float | None = None
+    ) -> None:
         self._response = response
+        self._patience = patience
         self.hop = hop
         self.url = str(response.url)
         self.status = response.status
@@ -78,16 +87,18 @@ class Response:
         """Return some of the bytes that have arrived, at least one; `b""` where the body ends.
 
         A body that was cut may look like one that ended: callers count. Raises NetworkError and
-        its kin.
+        its kin; TransferTimeoutError where nothing of the file comes within the patience, whatever
+        else does. Only the time in here counts: who is slowed down by a limit waits elsewhere.
         """
         content = self._response.content
         with _translated(self.url):
             try:
-                if limit is not None:
-                    piece = await content.read(limit)
-                else:
-                    # One piece as it came from the socket: `readany` would copy them together.
-                    piece = (await content.readchunk())[0] or await content.readany()
+                async with asyncio.timeout(self._patience):
+                    if limit is not None:
+                        piece = await content.read(limit)
+                    else:
+                        # One piece as it came from the socket: `readany` would copy them together.
+                        piece = (await content.readchunk())[0] or await content.readany()
                 if not piece and not self._ended_well():
                     raise aiohttp.ServerDisconnectedError
                 return piece
@@ -118,6 +129,61 @@ class Response:
         self._response.close()
 
 
+class _FloodError(aiohttp.ClientError):
+    """The server sends what nobody asked for, without end."""
+
+
+class _Protocol(ResponseHandler):
+    """The library's end of a connection, which also counts what is not the file.
+
+    The library passes over interim answers in a loop that gives no turn to anybody while more of
+    them lie ready: here they are dropped as they come.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._interim = self._barren = self._arrived = 0
+
+    def set_response_params(self, **params: Any) -> None:
+        """Begin with the answer to another request."""
+        self._interim = self._barren = self._arrived = 0
+        super().set_response_params(**params)
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """Take the head of an answer."""
+        status = data[0].code
+        if 100 <= status < 200 and status != 101:
+            self._interim += 1
+        elif self._interim <= INTERIM:
+            super().feed_data(data, size)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived."""
+        super().data_received(data)
+        arrived = 0 if self._payload is None else self._payload.total_bytes
+        if arrived != self._arrived:
+            self._arrived, self._barren = arrived, 0
+        else:
+            self._barren += len(data)
+        if self._interim > INTERIM:
+            self._refuse("it answers again and again that it is about to answer")
+        elif self._barren > BARREN:
+            self._refuse("it sends and sends, and nothing of it is the file")
+
+    def _refuse(self, reason: str) -> None:
+        error = _FloodError(reason)
+        self.set_exception(error)
+        if self._payload is not None:
+            self._payload.set_exception(error)
+            self._payload = None
+        if self.transport is not None:
+            self.transport.close()
+
+
+def _protocol(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return _Protocol(loop)
+
+
 @dataclass(slots=True)
 class _Way:
     """How a request travels: whether only the world is open to it, and the address it reached."""
@@ -131,6 +197,10 @@ _WAY: ContextVar[_Way] = ContextVar("way")
 
 class _Connector(aiohttp.TCPConnector):
     """Looks at who is at the other end of a connection before anything is sent there."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        super().__init__(limit=0, ssl=tls or True)
+        self._factory = partial(_protocol, loop=self._loop)
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
@@ -175,21 +245,24 @@ class HttpClient:
         how many bytes may wait to be read before the server is slowed. Leaving early closes the
         connection.
         """
+        settings = self._settings
         hop = _without_userinfo(url, headers)
         way = _Way()
         for count in itertools.count():
             _WAY.set(way)
-            with _translated(hop.url):
-                response = await self._open().get(
-                    URL(hop.url, encoded=hop.url.isascii() and " " not in hop.url),
-                    headers=self._with_credentials(hop, cookies),
-                    proxy=proxy_for(hop.url),
-                    allow_redirects=False,
-                    read_bufsize=buffer,
-                )
+            with _translated(hop.url, late="did not answer in time"):
+                # Names, connection, TLS, proxy and head together, however each of them drips.
+                async with asyncio.timeout(settings.connect_timeout + settings.read_timeout):
+                    response = await self._open().get(
+                        URL(hop.url, encoded=hop.url.isascii() and " " not in hop.url),
+                        headers=self._with_credentials(hop, cookies),
+                        proxy=proxy_for(hop.url),
+                        allow_redirects=False,
+                        read_bufsize=buffer,
+                    )
             try:
                 if response.status not in STATUSES:
-                    yield Response(response, hop)
+                    yield Response(response, hop, patience=settings.read_timeout)
                     return
                 following = follow(hop, response.headers.get("Location"), count=count)
             finally:
@@ -229,7 +302,7 @@ class HttpClient:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 auto_decompress=False,
-                connector=_Connector(limit=0, ssl=self._tls or True),
+                connector=_Connector(self._tls),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": f"winch/{VERSION}", "Accept": "*/*"},
                 timeout=aiohttp.ClientTimeout(
@@ -279,7 +352,7 @@ def _without_userinfo(url: str, headers: Mapping[str, str]) -> Hop:
 
 
 @contextmanager
-def _translated(url: str) -> Iterator[None]:  # noqa: C901, PLR0912
+def _translated(url: str, *, late: str = "sent nothing for too long") -> Iterator[None]:  # noqa: C901, PLR0912
     """Turn the library's exceptions into winch's, most specific first."""
     host = urlsplit(url).hostname or "the server"
     try:
@@ -292,7 +365,7 @@ def _translated(url: str) -> Iterator[None]:  # noqa: C901, PLR0912
             hint="check the host's name and this machine's clock and certificates",
         ) from error
     except (aiohttp.ConnectionTimeoutError, aiohttp.SocketTimeoutError, TimeoutError) as error:
-        raise TransferTimeoutError(f"{host} sent nothing for too long") from error
+        raise TransferTimeoutError(f"{host} {late}") from error
     except aiohttp.ClientHttpProxyError as error:
         if error.status == 407:
             raise AuthRequiredError(
@@ -313,6 +386,10 @@ def _translated(url: str) -> Iterator[None]:  # noqa: C901, PLR0912
         raise NetworkError(f"cannot connect to {host}: {_os_reason(error.os_error)}") from error
     except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError) as error:
         raise IncompleteBodyError(f"{host} closed the connection too early") from error
+    except _FloodError as error:
+        raise ProtocolError(
+            f"the answer of {host} has no end: {error}", hint="the server is broken, or hostile"
+        ) from None
     except aiohttp.ClientResponseError as error:
         raise ProtocolError(
             f"the answer of {host} breaks HTTP: {error.message.splitlines()[0][:200]}"

@@ -12,11 +12,12 @@ from tests.faults import (
     matrix_framing,
     matrix_probe,
     matrix_ranges,
+    matrix_time,
     matrix_validators,
 )
 from tests.faults.cases import Case
 
-ROWS = range(1, 52)
+ROWS = (*range(1, 52), 61)
 
 CASES: tuple[Case, ...] = (
     *matrix_ranges.CASES,
@@ -24,4 +25,5 @@ CASES: tuple[Case, ...] = (
     *matrix_framing.CASES,
     *matrix_probe.CASES,
     *matrix_errors.CASES,
+    *matrix_time.CASES,
 )

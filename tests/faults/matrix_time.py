@@ -1,0 +1,112 @@
+"""Row 61: answers that go on and on without ever coming to the file."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import StreamWriter
+from dataclasses import replace
+from itertools import repeat
+
+from core.domain.errors import ErrorCode
+from tests.faults.cases import (
+    AGAIN,
+    ALONE,
+    DATA,
+    EVERY,
+    REFUSED,
+    SIZE,
+    Answer,
+    Ask,
+    Case,
+    Failed,
+    Serve,
+    Way,
+    ends,
+    partial,
+    raw,
+)
+
+IMPATIENT = {"network": {"connect_timeout": 0.1, "read_timeout": 0.1}}
+LATE = Failed(code=ErrorCode.TIMEOUT)
+NOTHING = Failed(code=ErrorCode.PROTOCOL, kept=b"")
+"""Its head was right, so that there is a part file."""
+CHUNKED = "HTTP/1.1 206 Partial Content\nTransfer-Encoding: chunked\nConnection: close"
+
+
+def drip(head: bytes, piece: bytes, *, pause: float = 0.0) -> Serve:
+    """Return how to send a beginning, and then the same piece until the client has had enough."""
+
+    async def write(writer: StreamWriter) -> None:
+        writer.write(head)
+        for again in repeat(piece):
+            if writer.is_closing():
+                return
+            writer.write(again)
+            await writer.drain()
+            await asyncio.sleep(pause)
+
+    return lambda _: write
+
+
+def chunked(first: bytes, tail: bytes, *, pause: float = 0.0) -> Serve:
+    """Return how to answer rightly but for the framing, which has no end."""
+
+    def serve(ask: Ask) -> Answer:
+        fields = f'Content-Range: bytes {ask.first}-{ask.last}/{SIZE}\nETag: "v1"'
+        return drip(raw(f"{CHUNKED}\n{fields}", first), tail, pause=pause)(ask)
+
+    return serve
+
+
+def eventually(count: int) -> Serve:
+    """Return how to send so many interim answers before the right one."""
+    hints = raw("HTTP/1.1 103 Early Hints\nLink: </x>") * count
+    return lambda ask: hints + partial(ask, DATA[ask.first : ask.last + 1])
+
+
+CASES = (
+    Case(
+        row=61,
+        title="head that drips",
+        serve=drip(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n", pause=0.05),
+        ends=ends((Way.FRESH, Way.RESUMED), LATE),
+        settings=IMPATIENT,
+    ),
+    Case(row=61, title="20 interim answers", serve=eventually(20), ends=ends(EVERY), peers=4),
+    Case(row=61, title="21 interim answers", serve=eventually(21), ends=REFUSED, peers=2),
+    Case(
+        row=61,
+        title="interim answers without end",
+        serve=drip(b"", raw("HTTP/1.1 103 Early Hints\nLink: </x>") * 1000),
+        ends=REFUSED,
+        peers=2,
+    ),
+    Case(
+        row=61,
+        title="interim answers that drip",
+        serve=drip(b"", raw("HTTP/1.1 102 Processing"), pause=0.1),
+        ends=ends((Way.FRESH, Way.RESUMED), LATE),
+        settings=IMPATIENT,
+    ),
+    Case(
+        row=61,
+        title="chunk extension without end",
+        serve=chunked(b"10;", b"a" * 250_000),
+        ends=REFUSED | ends(ALONE, NOTHING),
+        peers=2,
+    ),
+    Case(
+        row=61,
+        title="trailers without end",
+        serve=chunked(b"0\r\n", b"X-A: b\r\n" * 100_000),
+        ends=REFUSED,
+        peers=2,
+    ),
+    Case(
+        row=61,
+        title="chunk extension that drips",
+        serve=chunked(b"10;", b"a" * 10, pause=0.05),
+        ends=ends(ALONE, replace(NOTHING, code=ErrorCode.TIMEOUT)) | ends(AGAIN, LATE),
+        settings=IMPATIENT,
+    ),
+)
