@@ -18,6 +18,7 @@ WORDS = {
     "retry.base": "seconds before the first new try; they double from try to try",
     "retry.cap": "the most seconds between two tries",
     "retry.retry_after_cap": "the most seconds that a server may have winch wait",
+    "retry.give_up_after": "fail after so long of such waits, such as 24h; off: never",
     "network.connect_timeout": "seconds to wait for a connection",
     "network.read_timeout": "seconds to wait for the next bytes",
     "disk.low_water": "downloads stop where less than this would be left free, such as 256M",

@@ -257,7 +257,8 @@ class Download:
     """One file on its way, as it stands.
 
     `order` sorts the queue (small first within a priority) and is sparse, so that a move rewrites
-    one record. `interrupted` is set from a start that found it unfinished until it goes on, or
+    one record. `failing_since` is when the first of its failures was that no byte has come since.
+    `interrupted` is set from a start that found it unfinished until it goes on, or
     somebody decides otherwise. `name` is a guess from the URL until `name_settled`; from then on
     `part` tells which file on disk is its own, whatever else has its name. `updated_at` is the last
     change of its state, phase or reason to wait, `last_retry_at` when it was last tried again by
@@ -275,6 +276,7 @@ class Download:
     retry_at: datetime | None = None
     last_retry_at: datetime | None = None
     retry_count: int = 0
+    failing_since: datetime | None = None
     name_settled: bool = False
     part: PartIdentity | None = None
     total_bytes: int | None = None

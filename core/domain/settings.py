@@ -50,7 +50,7 @@ class DownloadSettings:
     @property
     def ask_after_seconds(self) -> float | None:
         """The age of an interruption from which on a person is asked, None for never."""
-        return None if self.ask_after.strip().lower() == "off" else parse_duration(self.ask_after)
+        return _duration_or_off(self.ask_after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +112,22 @@ class LimitSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrySettings:
-    """How often and how long to try again: `base` and `cap` in seconds, doubling in between."""
+    """How often and how long to try again: `base` and `cap` in seconds, doubling in between.
+
+    A wait that the server asks for (Retry-After) uses up no attempt: where nothing else comes for
+    `give_up_after` (`off`: for ever), the download fails.
+    """
 
     attempts: int = 10
     base: float = 1.0
     cap: float = 120.0
     retry_after_cap: float = 3600.0
+    give_up_after: str = "24h"
+
+    @property
+    def give_up_after_seconds(self) -> float | None:
+        """How long a server may put a download off, None for ever."""
+        return _duration_or_off(self.give_up_after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,12 +203,8 @@ class Settings:
                 (parse_rate if name == "rate" else parse_size)(getattr(self.limits, name))
             except UsageError as error:
                 raise ConfigError(f"limits.{name}: {error.message}", hint=error.hint) from None
-        try:
-            _ = self.downloads.ask_after_seconds
-        except UsageError as error:
-            raise ConfigError(
-                f"downloads.ask_after: {error.message}", hint=f"{error.hint}, or off"
-            ) from None
+        _check_duration("downloads.ask_after", self.downloads.ask_after)
+        _check_duration("retry.give_up_after", self.retry.give_up_after)
         for number, entry in enumerate(self.limits.schedule, start=1):
             try:
                 _ = entry.weekdays, entry.minutes, entry.rate_bytes
@@ -240,6 +246,17 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "screen.refresh": (0.0, 60.0),
     "daemon.linger": (0.0, 31_536_000.0),
 }
+
+
+def _duration_or_off(text: str) -> float | None:
+    return None if text.strip().lower() == "off" else parse_duration(text)
+
+
+def _check_duration(name: str, text: str) -> None:
+    try:
+        _duration_or_off(text)
+    except UsageError as error:
+        raise ConfigError(f"{name}: {error.message}", hint=f"{error.hint}, or off") from None
 
 
 def check_limit(name: str, value: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from core.adapters.resume_data import ResumeStore
 from core.domain.errors import NotAllowedError, WinchError
 from core.domain.lifecycle import Action, allowed_actions, is_already
-from core.domain.models import Download, DownloadRecord, Status, Validator
+from core.domain.models import Download, DownloadRecord, Status, Validator, WaitReason
 from core.domain.redact import redact_url
 from core.domain.service import Outcome, Refusal
 from core.engine.ledger import Ledger
@@ -148,11 +148,14 @@ class Actions:
     def _take(self, action: Action, download: DownloadRecord, *, loses: bool) -> DownloadRecord:
         """Take a step that a person asked for; raises NotAllowedError."""
         if is_already(download.status, action):
-            return download
+            if action is Action.RESUME and download.wait_reason is WaitReason.RETRY:
+                # The person's word goes before the server's.
+                self._runner.enqueue(download, insist=True)
+            return self._queue[download.id]
         text = f"{_DONE[action]}; {ANEW}" if loses else _DONE[action]
         stepped = self._ledger.step(download, action, text)
         self._runner.forget([download.id])
-        self._runner.enqueue(stepped)
+        self._runner.enqueue(stepped, insist=True)
         return self._queue[download.id]
 
     async def _empty(self, id_: str) -> None:
@@ -172,7 +175,7 @@ class Actions:
         action = next(a for a in _ONWARD if a in allowed_actions(download.status))
         stepped = self._ledger.step(download, action, text, **fields)
         self._runner.forget([id_])
-        self._runner.enqueue(stepped)
+        self._runner.enqueue(stepped, insist=True)
         return self._queue[id_]
 
 

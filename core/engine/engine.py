@@ -127,7 +127,7 @@ class Engine:
         self._maintenance.steps = tuple(self._startup.steps)
         self._limits.start(self._ledger.limits)
         for download in self._queue.ordered():
-            self._runner.enqueue(download)
+            self._runner.take_up(download)
         self._maintenance.start()
         self._wall_clock.start()
 

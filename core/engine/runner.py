@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from core.domain.errors import NotAllowedError, WinchError
 from core.domain.history import AttemptEnd
 from core.domain.lifecycle import Action
-from core.domain.models import Download, DownloadRecord, Progress, Status, WaitReason
+from core.domain.models import (
+    Download,
+    DownloadRecord,
+    Phase,
+    Progress,
+    Status,
+    WaitReason,
+)
 from core.domain.settings import Settings
 from core.engine.chronicle import STARTED, Chronicle
+from core.engine.comeback import Again, Comebacks
 from core.engine.epilogue import Epilogue
 from core.engine.guards import Guards, Wait
 from core.engine.ledger import Ledger
@@ -26,7 +33,6 @@ from core.engine.ticker import AT_ONCE, Ticker
 from core.engine.transfer import ANEW, Tools, Transfer
 from core.policy.host_budget import host_of
 from core.policy.requests import without_secrets
-from core.policy.retry import Retries, RetryAfter
 from core.policy.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
@@ -47,7 +53,7 @@ class Runner:
         self._ledger = ledger
         self._chronicle = chronicle
         self._tools = tools
-        self._retries = Retries(settings.retry)
+        self._comebacks = Comebacks(settings.retry, ledger, tools.clock)
         self._scheduler = Scheduler()
         self._epilogue = Epilogue(ledger, chronicle, tools.resume_data)
         self._admitted: set[str] | None = set() if embedded else None
@@ -67,7 +73,7 @@ class Runner:
 
     def configure(self, settings: Settings) -> None:
         """Let other rules hold for what fails, and for how much of a disk stays free."""
-        self._retries.configure(settings.retry)
+        self._comebacks.configure(settings.retry)
         self._guards.configure(settings.disk)
 
     @property
@@ -104,16 +110,40 @@ class Runner:
             self._admitted.add(id_)
             self.enqueue(self._ledger.queue[id_])
 
-    def enqueue(self, download: DownloadRecord) -> None:
-        """Let a pending download wait for its turn, with a clean record; others are left alone."""
+    def enqueue(self, download: DownloadRecord, *, insist: bool = False) -> None:
+        """Let a pending download wait for its turn, with a clean record; others are left alone.
+
+        With `insist` a person asks for this very one, whatever its host has said.
+        """
         if download.status is not Status.PENDING:
             return
-        self._retries.forget(download.id)
+        if insist:
+            self._comebacks.insist(download)
+        self._comebacks.forget(download.id)
         self._guards.forget(download.id)
-        held = self._admitted is not None and download.id not in self._admitted
+        held = self._is_shut_out(download)
         reason = WaitReason.HELD if held else WaitReason.QUEUED
-        self._ledger.update(download, wait_reason=reason, retry_at=None)
+        self._ledger.update(download, wait_reason=reason, retry_at=None, failing_since=None)
         if not held:
+            self._wait(download)
+        self._changed()
+
+    def take_up(self, download: DownloadRecord) -> None:
+        """Let a pending download go on to wait as it did before the last end.
+
+        A server that wants to be left alone is, also by the next daemon.
+        """
+        if download.status is not Status.PENDING:
+            return
+        left = self._comebacks.restore(download)
+        if self._is_shut_out(download):
+            self._ledger.update(download, wait_reason=WaitReason.HELD)
+        elif left:
+            retry_at = self._tools.clock.now() + timedelta(seconds=left)
+            self._ledger.update(download, wait_reason=WaitReason.RETRY, retry_at=retry_at)
+            self._wait(download, not_before=self._tools.clock.monotonic() + left)
+        else:
+            self._ledger.update(download, wait_reason=WaitReason.QUEUED, retry_at=None)
             self._wait(download)
         self._changed()
 
@@ -151,11 +181,7 @@ class Runner:
 
     def clock_jumped(self, slept: float) -> None:
         """Say anew when waiting retries come due; what they slept through (seconds) is over."""
-        now, wall = self._tools.clock.monotonic(), self._tools.clock.now()
-        for id_, due in self._scheduler.hasten(slept).items():
-            if (download := self._ledger.queue[id_]).retry_at is not None:
-                left = timedelta(seconds=max(0.0, due - now))
-                self._ledger.update(download, retry_at=wall + left)
+        self._comebacks.clock_jumped(self._scheduler.hasten(slept), slept)
         self._changed()
 
     async def held_changed(self) -> None:
@@ -171,7 +197,7 @@ class Runner:
         for id_ in ids:
             self._scheduler.forget(id_)
             self._guards.forget(id_)
-            self._retries.forget(id_)
+            self._comebacks.forget(id_)
         self._changed()
 
     async def halt(self, ids: Iterable[str]) -> None:
@@ -207,6 +233,9 @@ class Runner:
         transfer = self._transfers.get(id_)
         return transfer.progress() if transfer is not None and transfer.knows_progress else None
 
+    def _is_shut_out(self, download: Download) -> bool:
+        return self._admitted is not None and download.id not in self._admitted
+
     def _wait(self, download: Download, *, not_before: float = 0.0) -> None:
         host = host_of(download.request.url)
         self._scheduler.wait(download, host=host, not_before=not_before)
@@ -222,11 +251,11 @@ class Runner:
         if self._closed or self.is_held:
             return
         now = self._tools.clock.monotonic()
-        hosts = self._tools.shared.hosts
+        hosts, rests = self._tools.shared.hosts, self._comebacks.rests
         assignment = self._scheduler.assign(
             active=min(self._tools.limits.active, len(self._tasks) + AT_ONCE),
             now=now,
-            per_host=lambda host: hosts.limit(host, now),
+            per_host=lambda host: min(hosts.limit(host, now), rests.limit(host, now)),
             keeps=self.begins_anew,
         )
         for id_ in assignment.start:
@@ -236,8 +265,7 @@ class Runner:
             else:
                 self._park(download, wait)
                 self._changed()
-        for id_ in assignment.held:
-            self._ledger.update(self._ledger.queue[id_], wait_reason=WaitReason.HOST_LIMIT)
+        self._comebacks.tell_held(assignment.held)
         for id_ in assignment.stop:
             if (task := self._tasks.get(id_)) is not None:
                 self._yielding.add(id_)
@@ -247,14 +275,14 @@ class Runner:
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
-        if assignment.wake_at is not None:
-            delay = max(0.0, assignment.wake_at - now)
+        if due := [at for at in (assignment.wake_at, rests.wake_at(now)) if at is not None]:
+            delay = max(0.0, min(due) - now)
             self._wake = asyncio.get_running_loop().call_later(delay, self._assign)
 
     def _start(self, download: DownloadRecord) -> None:
         id_ = download.id
         now = self._tools.clock.now()
-        retried = download.last_retry_at if download.retry_at is None else now
+        retried = now if download.wait_reason is WaitReason.RETRY else download.last_retry_at
         self._ledger.step(
             download,
             Action.START,
@@ -280,7 +308,10 @@ class Runner:
 
     def _report(self, id_: str, fields: dict[str, object]) -> None:
         self._chronicle.observe(id_, fields)
-        self._ledger.update(self._ledger.queue[id_], **fields)
+        download = self._ledger.update(self._ledger.queue[id_], **fields)
+        if fields.get("phase") is Phase.DOWNLOADING:
+            self._comebacks.rests.served(host_of(download.request.url))
+            self._changed()
 
     async def _run(self, id_: str, transfer: Transfer) -> None:
         self._begun.add(id_)
@@ -366,7 +397,7 @@ class Runner:
         self._changed()
 
     def _completed(self, id_: str, name: str) -> None:
-        self._retries.forget(id_)
+        self._comebacks.forget(id_)
         download = self._ledger.queue[id_]
         self._ledger.step(
             download,
@@ -382,22 +413,12 @@ class Runner:
 
     def _failed(self, id_: str, error: WinchError) -> AttemptEnd:
         download = self._ledger.queue[id_]
-        done = self._ledger.progress_of(id_).bytes_downloaded
-        jitter = random.random()  # noqa: S311 (spreads load, keeps no secret)
-        decision = self._retries.decide(download, error, done=done, jitter=jitter)
-        log.info("%s: %s (%s)", id_[:SHORT], error.message, error.code)
-        if not isinstance(decision, RetryAfter):
-            self._ledger.step(download, Action.FAIL, error.message, error=error.info())
-            return AttemptEnd.FAILED
-        waiting = self._ledger.step(
-            download,
-            Action.REQUEUE,
-            f"{error.message}; trying again {decision.when}",
-            wait_reason=WaitReason.RETRY,
-            retry_at=self._tools.clock.now() + timedelta(seconds=decision.seconds),
-            retry_count=download.retry_count + 1,
-            error=error.info(),
-        )
-        due = self._tools.clock.monotonic() + decision.seconds
-        self._wait(waiting, not_before=due)
-        return AttemptEnd.RETRIED
+        match self._comebacks.after(download, error):
+            case Again(not_before=not_before, when=when, fields=fields):
+                text = f"{error.message}; trying again {when}"
+                waiting = self._ledger.step(download, Action.REQUEUE, text, **fields)
+                self._wait(waiting, not_before=not_before)
+                return AttemptEnd.RETRIED
+            case info:
+                self._ledger.step(download, Action.FAIL, info.message, error=info)
+                return AttemptEnd.FAILED

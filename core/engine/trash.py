@@ -97,7 +97,7 @@ class Trash:
                 self._put(removed.download.id, removed)
             raise
         for download in [d for d in added if d.id in self._queue]:
-            self._runner.enqueue(download)
+            self._runner.take_up(download)
         changed = tuple(self._queue[d.id] for d in added if d.id in self._queue)
         return Outcome(changed=changed, refused=tuple(refused))
 

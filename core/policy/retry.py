@@ -1,7 +1,9 @@
 """Whether a failed download is tried again, and when.
 
 Exponential with full jitter, so that a thousand clients of one server that came back do not meet
-again; a Retry-After of the server goes before, capped, because a server may ask for a year.
+again; a Retry-After of the server goes before, capped, because a server may ask for a year. Who
+waits as the server asks uses up no attempt: that ends by its age, and asks the more rarely the
+longer it takes.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ from core.domain.settings import RetrySettings
 
 REFILL = 1024 * 1024
 """Bytes that make good one failure."""
+SHORTEST_ORDER = 1.0
+"""Seconds of a Retry-After from which on it says more than "again"."""
+_RARER = 60
+"""After an hour of waiting as the server asks, a minute is the least wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +40,26 @@ class RetryAfter:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Do not try again by yourself."""
+    """Do not try again by yourself; `age` is since when the server has put it off, in seconds."""
+
+    age: float | None = None
 
 
 class RetryBudget:
     """The failures of one download, weighed against what arrived between them.
 
     Every `REFILL` bytes, or every hundredth of the file where that is less, makes good one failure.
-    So a bad line comes to its end, and a server that cuts after every byte is given up.
+    So a bad line comes to its end, and a server that cuts after every byte is given up. `since` is
+    when the first failure was that no byte has come since, in seconds of the caller's clock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, done: int = 0, since: float | None = None) -> None:
         self._spent = 0.0
-        self._most = 0
+        self._most = done
+        self.since = since
 
-    def failed(self, done: int, total: int | None) -> int:
-        """Take in a failure and return how many weigh now, at least 1.
+    def failed(self, done: int, total: int | None, now: float = 0.0, *, weighs: bool = True) -> int:
+        """Take in a failure and return how many weigh now, at least 1 where this one does.
 
         `done` is what is there of `total` bytes. What had been there before and is fetched anew
         makes nothing good.
@@ -57,7 +67,9 @@ class RetryBudget:
         each = REFILL if total is None else max(1, min(REFILL, total // 100))
         gained = max(0, done - self._most)
         self._most += gained
-        self._spent = max(0.0, self._spent - gained / each) + 1
+        self._spent = max(0.0, self._spent - gained / each) + weighs
+        if gained or self.since is None:
+            self.since = now
         return math.ceil(self._spent)
 
 
@@ -68,24 +80,50 @@ class RetryPolicy:
         self._settings = settings
 
     def decide(
-        self, error: WinchError, failures: int, *, retries: int | None, jitter: float
+        self,
+        error: WinchError,
+        failures: int,
+        *,
+        retries: int | None,
+        jitter: float,
+        age: float = 0.0,
     ) -> RetryAfter | GiveUp:
         """Return what to do after a failure, with `failures` of them weighing (1: the first).
 
-        `retries` None takes the setting; `jitter` is a random number from 0 up to 1.
+        `retries` None takes the setting; `jitter` is a random number from 0 up to 1; `age` is how
+        many seconds ago this row of failures began.
         """
         settings = self._settings
-        if not error.retryable or failures > (settings.attempts if retries is None else retries):
+        most = settings.attempts if retries is None else retries
+        if not error.retryable or most == 0:
+            return GiveUp()
+        if (asked := ordered_wait(error)) is not None:
+            limit = settings.give_up_after_seconds
+            if limit is not None and age >= limit:
+                return GiveUp(age)
+            wait = max(min(asked, settings.retry_after_cap), min(settings.cap, age / _RARER))
+            return RetryAfter(wait, asked=wait == asked)
+        if failures > most:
             return GiveUp()
         if isinstance(error, HttpStatusError) and error.retry_after is not None:
-            wait = min(error.retry_after, settings.retry_after_cap)
-            return RetryAfter(wait, asked=wait == error.retry_after)
+            return RetryAfter(min(error.retry_after, settings.retry_after_cap), asked=True)
         ceiling = min(settings.cap, settings.base * 2.0 ** min(failures - 1, 32))
         return RetryAfter(ceiling * jitter)
 
 
+def ordered_wait(error: WinchError) -> float | None:
+    """Return the seconds that a server orders its client to wait; None where it does not."""
+    if not isinstance(error, HttpStatusError) or not error.retryable:
+        return None
+    asked = error.retry_after
+    return asked if asked is not None and asked >= SHORTEST_ORDER else None
+
+
 class Retries:
-    """The policy for all downloads, with a budget for each."""
+    """The policy for all downloads, with a budget for each.
+
+    `now` is seconds of a clock that goes on while the machine sleeps and is never set.
+    """
 
     def __init__(self, settings: RetrySettings) -> None:
         self.configure(settings)
@@ -94,19 +132,37 @@ class Retries:
     def configure(self, settings: RetrySettings) -> None:
         """Let other rules hold."""
         self._policy = RetryPolicy(settings)
+        self.longest = max(settings.cap, settings.retry_after_cap)
+        """The most seconds that any wait lasts."""
 
     def forget(self, id: str) -> None:  # noqa: A002
         """Give a download a clean record."""
         self._budgets.pop(id, None)
 
+    def restore(self, id: str, *, done: int, since: float) -> None:  # noqa: A002
+        """Go on with a row of failures that began before the last end."""
+        self._budgets[id] = RetryBudget(done=done, since=since)
+
+    def age(self, id: str, now: float) -> float:  # noqa: A002
+        """Return how many seconds ago the present row of failures began."""
+        budget = self._budgets.get(id)
+        return 0.0 if budget is None or budget.since is None else now - budget.since
+
     def decide(
-        self, download: Download, error: WinchError, *, done: int, jitter: float
+        self, download: Download, error: WinchError, *, done: int, jitter: float, now: float
     ) -> RetryAfter | GiveUp:
         """Return what to do after a failure with `done` bytes there; see `RetryPolicy.decide`."""
         budget = self._budgets.setdefault(download.id, RetryBudget())
-        weighing = budget.failed(done, download.total_bytes)
-        retries = download.request.retries
-        return self._policy.decide(error, weighing, retries=retries, jitter=jitter)
+        weighing = budget.failed(
+            done, download.total_bytes, now, weighs=ordered_wait(error) is None
+        )
+        return self._policy.decide(
+            error,
+            weighing,
+            retries=download.request.retries,
+            jitter=jitter,
+            age=self.age(download.id, now),
+        )
 
 
 def parse_retry_after(field: str | None, now: float) -> float | None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import ConfigError, UsageError
-from core.domain.settings import DownloadSettings, Settings
+from core.domain.settings import DownloadSettings, RetrySettings, Settings
 from core.domain.units import parse_duration, rough_duration, rough_size
 
 
@@ -61,6 +61,10 @@ def test_when_to_ask_is_checked_with_the_settings() -> None:
     with pytest.raises(ConfigError, match=r"downloads\.ask_after") as caught:
         Settings(downloads=DownloadSettings(ask_after="soon"))
     assert "off" in caught.value.hint
+    assert RetrySettings().give_up_after_seconds == 86_400
+    assert RetrySettings(give_up_after="off").give_up_after_seconds is None
+    with pytest.raises(ConfigError, match=r"retry\.give_up_after"):
+        Settings(retry=RetrySettings(give_up_after="-1h"))
 
 
 @pytest.mark.parametrize(

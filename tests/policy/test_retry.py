@@ -110,3 +110,32 @@ def test_bytes_that_come_a_second_time_make_nothing_good() -> None:
     budget = RetryBudget()
     budget.failed(5 * REFILL, None)
     assert [budget.failed(done * REFILL, None) for done in (0, 5, 0, 5)] == [2, 3, 4, 5]
+
+
+NIGHT = HttpStatusError("x", status=503, retry_after=50.0)
+
+
+def test_a_wait_that_the_server_orders_uses_up_no_attempt() -> None:
+    assert isinstance(POLICY.decide(NIGHT, 99, retries=None, jitter=0.5), RetryAfter)
+    assert isinstance(POLICY.decide(NIGHT, 1, retries=0, jitter=0.5), GiveUp)
+    at_once = HttpStatusError("x", status=503, retry_after=0.0)
+    assert isinstance(POLICY.decide(at_once, 99, retries=None, jitter=0.5), GiveUp)
+
+
+@given(st.floats(0, 200_000))
+def test_such_waits_end_by_their_age_and_come_more_rarely_with_it(age: float) -> None:
+    decision = POLICY.decide(NIGHT, 1, retries=None, jitter=0.5, age=age)
+    assert isinstance(decision, GiveUp) == (age >= 86_400)
+    if isinstance(decision, RetryAfter):
+        assert 50.0 <= decision.seconds <= 100.0
+
+
+def test_a_row_of_failures_begins_anew_with_the_next_byte() -> None:
+    budget = RetryBudget()
+    weights = [budget.failed(0, None, now, weighs=False) for now in (5.0, 6.0)]
+    assert (weights, budget.since) == ([0, 0], 5.0)
+    budget.failed(1, None, 7.0)
+    assert budget.since == 7.0
+    restored = RetryBudget(done=10, since=1.0)
+    restored.failed(10, None, 9.0)
+    assert restored.since == 1.0
