@@ -11,9 +11,9 @@ import msgspec
 from core.adapters import migrations
 from core.adapters.clock import Clock
 from core.adapters.document import Document
+from core.adapters.encoding import encode
 from core.adapters.generations import Format, Tables
 from core.domain.bulk import making_lasting
-from core.domain.errors import StateError
 from core.domain.models import DownloadRecord
 from core.domain.service import LimitChanges
 
@@ -88,7 +88,6 @@ class Catalog:
     def __init__(self, directory: Path, *, debounce: float = 0.5) -> None:
         self.document = Document(directory / "downloads.json", FORMAT, debounce=debounce)
         self.clock = Clock()
-        self._encoder = msgspec.json.Encoder()
         self._queue = _Queue()
 
     async def load(self) -> LoadResult:
@@ -109,18 +108,8 @@ class Catalog:
         )
 
     def put(self, download: DownloadRecord) -> None:
-        """Add or replace a record; it is encoded now and saved within the debounce time.
-
-        Raises StateError for a record that JSON cannot hold (a lone surrogate in a path).
-        """
-        try:
-            encoded = self._encoder.encode(download)
-        except UnicodeEncodeError as error:
-            raise StateError(
-                f"download {download.id} cannot be stored: a name in it is not valid UTF-8",
-                hint="choose a directory whose name is valid UTF-8",
-            ) from error
-        self.document.put(_DOWNLOADS, download.id, encoded)
+        """Add or replace a record; it is encoded now and saved within the debounce time."""
+        self.document.put(_DOWNLOADS, download.id, encode(download))
         self._put_queue()
 
     def discard(self, id: str) -> None:  # noqa: A002
@@ -152,4 +141,4 @@ class Catalog:
 
     def _put_queue(self) -> None:
         self._queue.saved_at = self.clock.now()
-        self.document.put(_QUEUE, _ONLY, self._encoder.encode(self._queue))
+        self.document.put(_QUEUE, _ONLY, encode(self._queue))

@@ -20,11 +20,13 @@ import msgspec
 
 from core.adapters.atomic_file import state_error
 from core.adapters.document import Document
+from core.adapters.encoding import encode
 from core.adapters.generations import Format, Tables
 from core.adapters.history_archive import MOST_BYTES, Encoded, HistoryArchive
 from core.adapters.threads import run_to_end
 from core.domain.errors import StateError, WinchError
 from core.domain.history import LIVE_FILE, History, HistoryEntry, HistoryQuery
+from core.domain.text import mended
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,6 @@ class HistoryStore:
         self._document.on_error = _tell_error
         self._document.on_recovered = _tell_recovery
         self._archive = HistoryArchive(directory, most_bytes=most_bytes)
-        self._encoder = msgspec.json.Encoder()
         self._content = _Content()
         self._next = 1
         self._is_kept = True
@@ -106,15 +107,11 @@ class HistoryStore:
     def append(self, entry: HistoryEntry) -> HistoryEntry:
         """Add an attempt under the next number; saved within the debounce time.
 
-        Raises StateError after `close`, and for text that JSON cannot hold (a lone surrogate).
+        Raises StateError after `close`.
         """
-        entry = dataclasses.replace(entry, number=self._next)
+        entry = mended(dataclasses.replace(entry, number=self._next))
         live = self._content.entries
-        try:
-            encoded = self._encoder.encode(entry)
-        except UnicodeEncodeError:
-            entry = _without_surrogates(entry)
-            encoded = self._encoder.encode(entry)
+        encoded = encode(entry)
         if self._is_kept:
             self._document.put(_ENTRIES, str(entry.number), encoded)
             self._document.put(_NUMBERS, _NEXT, str(entry.number + 1).encode())
@@ -172,7 +169,7 @@ class HistoryStore:
         usage = self._content.usage
         seconds, peak = usage.get(day, (0.0, 0))
         usage[day] = figures = (seconds + cpu_seconds, max(peak, peak_memory))
-        changed: dict[str, bytes | None] = {day: self._encoder.encode(figures)}
+        changed: dict[str, bytes | None] = {day: encode(figures)}
         for old in sorted(usage)[:-USAGE_DAYS]:
             del usage[old]
             changed[old] = None
@@ -279,16 +276,6 @@ def _newest_first(
 ) -> History:
     numbers = sorted(entries, reverse=True)[:limit]
     return History(entries=tuple(entries[n] for n in numbers), damaged=tuple(damaged))
-
-
-def _without_surrogates(entry: HistoryEntry) -> HistoryEntry:
-    """Replace what no JSON text can hold: half characters, from a server or a file name."""
-    texts = {
-        name: value.encode(errors="replace").decode()
-        for name in ("url", "host", "name", "directory", "group", "verdict", "error_message")
-        if (value := getattr(entry, name)) is not None
-    }
-    return dataclasses.replace(entry, **texts)
 
 
 def _tell_error(error: WinchError) -> None:

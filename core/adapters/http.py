@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aiohttp
+import aiohttp.http_writer
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
@@ -33,11 +35,13 @@ from core.domain.errors import (
     IncompleteBodyError,
     NetworkError,
     ProtocolError,
+    RedirectError,
     TlsError,
     TransferTimeoutError,
     UsageError,
 )
 from core.domain.settings import NetworkSettings
+from core.domain.text import octets_of, valid
 from core.domain.version import VERSION
 from core.policy.redirects import STATUSES, Hop, check_reach, follow, is_public, private_error
 
@@ -53,11 +57,28 @@ INTERIM: Final = 20
 BARREN: Final = 1024 * 1024
 """Bytes that may come in a row without one of the file: heads, chunk extensions, trailers."""
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
+_VALIDATORS: Final = frozenset({"etag", "last-modified"})
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def _serialize(status_line: str, headers: Mapping[str, str]) -> bytes:
+    """Return the head of a request with every byte as it was given (PEP 383).
+
+    The library drops or refuses bytes that are not UTF-8; a validator has to go back as it came.
+    """
+    lines = [status_line, *(f"{name}: {value}" for name, value in headers.items())]
+    if any(map(_FORBIDDEN.search, lines)):
+        raise ValueError("a control character in a header")
+    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+
+
+aiohttp.http_writer._serialize_headers = _serialize  # noqa: SLF001 (it has no other way in)
 
 
 class Response:
     """An answer whose body is still on its way. Header names are lower case, repeats joined.
 
+    All text is valid Unicode; of validators each character is a byte (see `core.domain.text`).
     `hop` is the request that it answers, after all redirects.
     """
 
@@ -69,10 +90,8 @@ class Response:
         self.hop = hop
         self.url = str(response.url)
         self.status = response.status
-        self.reason = response.reason or ""
-        self.headers: Mapping[str, str] = {
-            name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers
-        }
+        self.reason = valid(response.reason or "")
+        self.headers = _fields(response.headers)
         self._tls = _tls_of(response)
 
     @property
@@ -250,11 +269,12 @@ class HttpClient:
         way = _Way()
         for count in itertools.count():
             _WAY.set(way)
+            address = _address(hop.url, redirected=count > 0)
             with _translated(hop.url, late="did not answer in time"):
                 # Names, connection, TLS, proxy and head together, however each of them drips.
                 async with asyncio.timeout(settings.connect_timeout + settings.read_timeout):
                     response = await self._open().get(
-                        URL(hop.url, encoded=hop.url.isascii() and " " not in hop.url),
+                        address,
                         headers=self._with_credentials(hop, cookies),
                         proxy=proxy_for(hop.url),
                         allow_redirects=False,
@@ -268,7 +288,7 @@ class HttpClient:
             finally:
                 response.release()
             way = await _check_reach(way, hop.url, following.url)
-            hop = following
+            hop = _without_userinfo(following.url, following.headers)
 
     def peer_of(self, url: str) -> str:
         """Return the host that a request for a URL connects to: the URL's own, or its proxy.
@@ -312,6 +332,23 @@ class HttpClient:
                 ),
             )
         return self._session
+
+
+def _fields(headers: Mapping[str, str]) -> Mapping[str, str]:
+    fields: dict[str, list[str]] = {}
+    for name, value in headers.items():
+        key = valid(name.lower())
+        fields.setdefault(key, []).append((octets_of if key in _VALIDATORS else valid)(value))
+    return {name: ", ".join(values) for name, values in fields.items()}
+
+
+def _address(url: str, *, redirected: bool) -> URL:
+    try:
+        return URL(url, encoded=url.isascii() and " " not in url)
+    except ValueError:
+        if redirected:
+            raise RedirectError("the server redirected to an address that cannot be read") from None
+        raise UsageError("the address cannot be read as a URL") from None
 
 
 async def _check_reach(way: _Way, source: str, target: str) -> _Way:
@@ -400,6 +437,11 @@ def _translated(url: str, *, late: str = "sent nothing for too long") -> Iterato
         raise NetworkError(f"the connection to {host} broke: {_os_reason(error)}") from error
     except aiohttp.ClientError as error:
         raise NetworkError(f"the request to {host} failed: {type(error).__name__}") from error
+    except ValueError as error:
+        raise UsageError(
+            "the request cannot be sent as it stands: a header or its proxy's address is broken",
+            hint="check the headers and cookies that were given for it",
+        ) from error
 
 
 def _os_reason(error: BaseException) -> str:

@@ -28,6 +28,7 @@ from core.adapters.atomic_file import (
     sync_directory,
     write_atomically,
 )
+from core.adapters.encoding import encode
 from core.adapters.migrations import RESUME_RECORD, migrate
 from core.adapters.threads import run_to_end
 from core.domain.errors import StateError
@@ -146,7 +147,7 @@ class ResumeStore:
         path = self._path(record.id)
         if self._known is not None:
             self._known.add(record.id)
-        encoded = msgspec.json.encode(record)
+        encoded = encode(record)
         content = msgspec.json.encode(
             _Envelope(checksum=_digest(encoded), record=msgspec.Raw(encoded))
         )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.domain.text import valid
+
 
 class ErrorCode(StrEnum):
     """The stable name of a cause."""
@@ -122,9 +124,10 @@ class WinchError(Exception):
     retryable: bool = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        # It may quote a server, or a file name of the system's, and has to be stored and sent.
+        super().__init__(valid(message))
+        self.message = valid(message)
+        self.hint = valid(hint)
 
     @property
     def exit_code(self) -> int:

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
+from core.domain.bounds import MAX_URL
 from core.domain.names import EXTENSION, FALLBACK, safe_name
+from core.domain.text import valid
 
 _EXTENDED = re.compile(r"""(?i)(?:^|;)\s*filename\*\s*=\s*"?([\w-]+)'[^']*'([^;"]+)""")
 _PLAIN = re.compile(r"""(?i)(?:^|;)\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))""")
+
+# Those of RFC 8187; Python knows a hundred more, some of which take their time or no text.
+_CHARSETS = frozenset({"utf-8", "iso-8859-1"})
 
 
 def suggest(*, disposition: str | None, url: str) -> str:
     """Return a safe name from Content-Disposition, else from the URL's last path segment.
 
-    filename* goes before filename (RFC 6266 section 4.3, RFC 8187).
+    filename* goes before filename (RFC 6266 section 4.3, RFC 8187). What is percent-encoded and no
+    UTF-8 is Latin-1.
     """
-    named = _from_disposition(disposition) if disposition else None
+    named = _from_disposition(disposition[:MAX_URL]) if disposition else None
     if named is None or safe_name(named) == FALLBACK:
-        named = unquote(urlsplit(url).path)
+        named = valid(unquote(urlsplit(url).path, errors="surrogateescape"))
     name = safe_name(named)
     # In a home directory `.profile` is a program that runs at the next login.
     return "_" + name if name.startswith(".") else name
@@ -37,11 +44,9 @@ def alternatives(name: str) -> Iterator[str]:
 
 
 def _from_disposition(field: str) -> str | None:
-    if (match := _EXTENDED.search(field)) is not None:
-        try:
+    if (match := _EXTENDED.search(field)) is not None and match[1].lower() in _CHARSETS:
+        with suppress(UnicodeDecodeError):
             return unquote_to_bytes(match[2].strip()).decode(match[1])
-        except (LookupError, UnicodeDecodeError):
-            pass
     if (match := _PLAIN.search(field)) is None:
         return None
     if match[1] is not None:

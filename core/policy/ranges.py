@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
+from core.domain.bounds import MAX_DIGITS, number
 from core.domain.errors import (
     AuthRequiredError,
     FileChangedError,
@@ -20,6 +21,7 @@ from core.domain.errors import (
     TransferError,
 )
 from core.domain.models import Resource, Validator
+from core.domain.text import from_octets
 from core.domain.units import rough_duration
 from core.policy.digests import announced
 from core.policy.retry import parse_retry_after
@@ -27,8 +29,9 @@ from core.policy.retry import parse_retry_after
 OVERLAP = 64 * 1024
 """Bytes before a resume point that are fetched again and compared."""
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)", re.IGNORECASE)
-_UNSATISFIED = re.compile(r"bytes \*/(\d+)", re.IGNORECASE)
+_NUMBER = rf"[0-9]{{1,{MAX_DIGITS}}}"
+_CONTENT_RANGE = re.compile(rf"bytes ({_NUMBER})-({_NUMBER})/({_NUMBER}|\*)", re.IGNORECASE)
+_UNSATISFIED = re.compile(rf"bytes \*/({_NUMBER})", re.IGNORECASE)
 _STRONG_AGE = 60
 
 
@@ -49,7 +52,7 @@ class RangeRequest:
         last = "" if self.end is None else self.end - 1
         fields = {"Range": f"bytes={self.first}-{last}", "Accept-Encoding": "identity"}
         if self.if_range is not None:
-            fields["If-Range"] = self.if_range
+            fields["If-Range"] = from_octets(self.if_range)
         return fields
 
 
@@ -127,6 +130,8 @@ def judge(
 
     `now` is the wall time in seconds since the epoch, for Retry-After dates.
     """
+    if len(headers.get("content-length", "")) > MAX_DIGITS:
+        return _reject("the server announces more bytes than any disk holds")
     if status == 206:
         return _judge_partial(request, headers, url=url, known=known)
     if status == 200:
@@ -278,8 +283,7 @@ def _offers_ranges(headers: Mapping[str, str]) -> bool:
 def _content_length(headers: Mapping[str, str]) -> int | None:
     if "transfer-encoding" in headers:
         return None
-    field = headers.get("content-length", "")
-    return int(field) if field.isascii() and field.isdigit() else None
+    return number(headers.get("content-length", ""))
 
 
 def _is_page(resource: Resource) -> bool:

@@ -6,15 +6,20 @@ person configured for one origin stays with it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote_from_bytes, urljoin, urlsplit
 
+from core.domain.bounds import MAX_URL
 from core.domain.errors import RedirectError
+from core.domain.text import valid
 
 LIMIT = 10
 STATUSES = frozenset({301, 302, 303, 307, 308})
+_AUTHORITY = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?//)([^/?#]*)")
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _KEPT_ABROAD = frozenset({"range", "if-range", "accept-encoding", "accept", "user-agent"})
 
 
@@ -29,8 +34,9 @@ class Hop:
 def follow(hop: Hop, location: str | None, *, count: int) -> Hop:
     """Return the request that a redirect asks for; `count` redirects were followed before.
 
-    Raises RedirectError for more than ten, for none or an unusable address, and for a way from
-    https to http, where everybody could change the file.
+    `location` is as the server sent it, a byte that is not UTF-8 as a surrogate (PEP 383). Raises
+    RedirectError for more than ten, for none or an unusable address, and for a way from https to
+    http, where everybody could change the file.
     """
     if count >= LIMIT:
         raise RedirectError(
@@ -38,8 +44,10 @@ def follow(hop: Hop, location: str | None, *, count: int) -> Hop:
         )
     if not location:
         raise RedirectError("the server redirected without saying where")
+    if len(location) > MAX_URL:
+        raise RedirectError(f"the server redirected to an address of {len(location)} characters")
     try:
-        url = urljoin(hop.url, location.strip())
+        url = urljoin(hop.url, _escaped(location.strip()))
         target = urlsplit(url)
         _ = target.port
     except ValueError:
@@ -52,6 +60,25 @@ def follow(hop: Hop, location: str | None, *, count: int) -> Hop:
             hint="use the http address itself if you trust that",
         )
     return Hop(url, headers_for(url, hop))
+
+
+def _escaped(location: str) -> str:
+    """Return an address in ASCII: each other byte percent-encoded as it came, as browsers do it.
+
+    Only the host is text, and becomes what DNS knows it by; raises UnicodeError where it cannot.
+    """
+    match = _AUTHORITY.match(location)
+    start, authority = (match[1], match[2]) if match else ("", "")
+    userinfo, at, host = authority.rpartition("@")
+    if not host.isascii():
+        name, colon, port = valid(host).partition(":")
+        host = name.encode("idna").decode() + colon + port
+    rest = location[match.end() :] if match else location
+    return start + _quoted(userinfo) + at + _quoted(host) + _quoted(rest)
+
+
+def _quoted(text: str) -> str:
+    return quote_from_bytes(text.encode("utf-8", "surrogateescape"), safe=_PRINTABLE)
 
 
 def headers_for(url: str, hop: Hop) -> Mapping[str, str]:

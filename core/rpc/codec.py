@@ -20,6 +20,7 @@ from core.domain.bulk import making_lasting
 from core.domain.errors import ErrorInfo, RpcError
 from core.domain.events import Event, Snapshot
 from core.domain.service import DownloadService
+from core.domain.text import mended
 
 PROTOCOL = 1
 MAX_LINE = 64 * 1024 * 1024
@@ -122,8 +123,20 @@ def encode(message: object) -> bytes:
     """Return a message as one line; raises RpcError for text that is not Unicode."""
     try:
         return msgspec.json.encode(message) + b"\n"
-    except UnicodeEncodeError as error:
+    except ValueError as error:
         raise RpcError("text with bytes that are not valid UTF-8 cannot be sent") from error
+
+
+def _encode_valid(message: object) -> bytes:
+    """Return what a server says as one line, with its text made valid where that is needed.
+
+    One record that cannot be sent as it is must not take the list of all the others away. What a
+    client asks for is not changed like that: it would ask for something else.
+    """
+    try:
+        return encode(message)
+    except RpcError:
+        return encode(mended(message))
 
 
 def decode(data: bytes | msgspec.Raw, kind: Any) -> Any:
@@ -138,17 +151,17 @@ def decode(data: bytes | msgspec.Raw, kind: Any) -> Any:
 
 def encode_result(request_id: int | str, result: object) -> bytes:
     """Return the line that answers a request."""
-    return encode({"id": request_id, "result": result})
+    return _encode_valid({"id": request_id, "result": result})
 
 
 def encode_error(request_id: int | str | None, error: ErrorInfo) -> bytes:
     """Return the line that refuses a request; without an id when it could not be read."""
-    return encode({"id": request_id, "error": error})
+    return _encode_valid({"id": request_id, "error": error})
 
 
 def encode_event(event: Event) -> bytes:
     """Return the line that carries an event."""
-    return encode({"event": _EVENT_NAMES[type(event)], "data": event})
+    return _encode_valid({"event": _EVENT_NAMES[type(event)], "data": event})
 
 
 def decode_event(reply: Reply) -> Event | None:

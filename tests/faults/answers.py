@@ -118,9 +118,9 @@ def _if_range_holds(request: Request, etag: str | None, last_modified: str | Non
     condition = request.headers.get("if-range")
     if condition is None:
         return True
-    if condition.startswith('"'):
-        return condition == etag
-    return condition == last_modified
+    validator = etag if condition.startswith('"') else last_modified
+    # Byte by byte: what came is a character for each, what is told may be UTF-8.
+    return condition.encode("latin-1") == (validator or "").encode("utf-8", "surrogateescape")
 
 
 def _with(fields: dict[str, str], changes: Headers) -> dict[str, str]:

@@ -12,12 +12,13 @@ from tests.faults import (
     matrix_framing,
     matrix_probe,
     matrix_ranges,
+    matrix_text,
     matrix_time,
     matrix_validators,
 )
 from tests.faults.cases import Case
 
-ROWS = (*range(1, 52), 61)
+ROWS = (*range(1, 53), 61)
 
 CASES: tuple[Case, ...] = (
     *matrix_ranges.CASES,
@@ -25,5 +26,6 @@ CASES: tuple[Case, ...] = (
     *matrix_framing.CASES,
     *matrix_probe.CASES,
     *matrix_errors.CASES,
+    *matrix_text.CASES,
     *matrix_time.CASES,
 )

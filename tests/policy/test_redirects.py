@@ -34,8 +34,25 @@ def test_another_origin_gets_no_secret(location: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("/caf\udce9 x", "http://h/caf%E9%20x"),
+        ("/café?q=é", "http://h/caf%C3%A9?q=%C3%A9"),
+        ("/a%2Fb%e9", "http://h/a%2Fb%e9"),
+        ("http://bücher.example/ü", "http://xn--bcher-kva.example/%C3%BC"),
+        ("http://b\udcfccher.example:81/", "http://xn--bcher-kva.example:81/"),
+    ],
+)
+def test_bytes_of_a_location_are_sent_as_they_came(location: str, url: str) -> None:
+    assert follow(Hop("http://h/a", {}), location, count=0).url == url
+
+
+@pytest.mark.parametrize(
     ("source", "location"),
     [
+        ("http://h/a", "http://\udcff" + "ü" * 70 + "/"),
+        ("http://h/a", "/" + "a" * 8192),
+        ("http://h/a", "/\ud800"),
         ("https://h/a", "http://h/a"),
         ("http://h/a", "file:///etc/passwd"),
         ("http://h/a", "ftp://h/a"),

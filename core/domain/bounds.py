@@ -1,0 +1,29 @@
+"""How much of what comes from outside is looked at, so that no sender decides how long that takes.
+
+What goes beyond is refused in a plain sentence, or cut where it is only shown.
+"""
+
+from __future__ import annotations
+
+MAX_URL = 8192
+"""Characters of a URL: what servers and proxies take; a longer one works hardly anywhere."""
+MAX_TEXT = 64 * 1024
+"""Characters of any other text in a request."""
+MAX_DIGITS = 18
+"""Digits of a number: an exabyte less one, and what every integer type of 64 bits holds."""
+MAX_SHOWN = 2048
+"""Characters of a text that is only shown."""
+
+
+def number(text: str) -> int | None:
+    """Return the number that ASCII digits write; None for anything else, or for too many of them.
+
+    `int` takes other scripts' digits, signs and underscores, and fails at very many digits.
+    """
+    digits = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+    return int(text) if digits else None
+
+
+def cut(text: str, most: int = MAX_SHOWN) -> str:
+    """Return a text that may be shown: its beginning, `…` where something is missing."""
+    return text if len(text) <= most else text[: most - 1] + "…"
