@@ -79,7 +79,11 @@ async def take_back(directory: str, name: str) -> None:
     """Make a published file a part file again, to have it verified; raises DiskError."""
 
     def rename() -> None:
-        os.link(f"{directory}/{name}", f"{directory}/{name}{SUFFIX}", follow_symlinks=False)
+        part = Path(directory, name + SUFFIX)
+        os.link(f"{directory}/{name}", part, follow_symlinks=False)
+        # As it was before it was published; where it is not ours, opening it will tell.
+        with suppress(OSError):
+            part.chmod(0o600)
         Path(directory, name).unlink()
 
     try:

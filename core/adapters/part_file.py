@@ -18,9 +18,10 @@ from typing import ParamSpec, TypeVar
 
 from aiofiles.os import wrap
 
-from core.adapters import part_lock
+from core.adapters import part_lock, part_owner
 from core.adapters.checksum import RunningDigest
 from core.adapters.destination import SUFFIX, disk_error, identity_of, opened_directory
+from core.adapters.part_owner import ForeignPartError
 from core.adapters.preallocate import preallocate
 from core.domain.errors import DiskError
 from core.domain.models import PartIdentity
@@ -31,19 +32,27 @@ T = TypeVar("T")
 _DATASYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 # Hashing has threads of its own: a write never waits behind it, and it leaves a core to the rest.
 _HASHERS = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="digest")
-_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+# Not blocking: somebody else's file may be under a lease, or be none.
+_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
 class PartFile:
-    """An open, locked part file. Offsets and sizes are bytes."""
+    """An open, locked part file. Offsets and sizes are bytes.
 
-    def __init__(self, directory_fd: int, fd: int, directory: str, name: str) -> None:
+    `distrust` says why what is in it proves nothing: others could have written it. Until it is
+    published only its owner can open it.
+    """
+
+    def __init__(
+        self, directory_fd: int, fd: int, directory: str, name: str, distrust: str | None = None
+    ) -> None:
         self._directory_fd = directory_fd
         self._fd = fd
         self._directory = directory
         self._pending: set[asyncio.Task[object]] = set()
         self.name = name
+        self.distrust = distrust
         found = os.fstat(fd)
         self.identity = identity_of(found)
         self.size = found.st_size
@@ -55,7 +64,8 @@ class PartFile:
 
         With `replace`, only its part file counts: the file itself may be there. Raises
         PartInUseError where another process writes that part file (what becomes of the name is
-        seen once it has ended), DestinationError, DiskError.
+        seen once it has ended), ForeignPartError where it is not ours alone, DestinationError,
+        DiskError.
         """
         return await _opened(asyncio.ensure_future(wrap(_create)(cls, directory, name, replace)))
 
@@ -152,15 +162,25 @@ class PartFile:
     def _publish(self, name: str, replace: bool, modified: float | None) -> bool:
         if modified is not None:
             os.utime(self._fd, (modified, modified))
+        part_owner.set_mode(self._fd, part_owner.final_mode())
         os.fsync(self._fd)
-        if not replace:
-            return self._rename(name)
+        published = False
+        try:
+            published = self._replace(name) if replace else self._rename(name)
+        finally:
+            if not published:
+                part_owner.make_private(self._fd)
+        return published
+
+    def _replace(self, name: str) -> bool:
+        """Rename the part file durably over a file; False where something else has the name."""
         part, fd = self._own_part(), self._directory_fd
         if (found := _lstat(fd, name)) is not None and not (
             stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)
         ):
             return False
         os.rename(part, name, src_dir_fd=fd, dst_dir_fd=fd)
+        self._check_own(name)
         os.fsync(fd)
         return True
 
@@ -178,8 +198,12 @@ class PartFile:
             if _lstat(fd, name) is not None:
                 return False
             os.rename(part, name, src_dir_fd=fd, dst_dir_fd=fd)
+            self._check_own(name)
             os.fsync(fd)
             return True
+        if not self._is_own(name):
+            os.unlink(name, dir_fd=fd)
+            raise self._lost()
         os.unlink(part, dir_fd=fd)
         os.fsync(fd)
         return True
@@ -187,11 +211,22 @@ class PartFile:
     def _own_part(self) -> str:
         """Return the part file's name; raises DiskError where another file has it by now."""
         part = self.name + SUFFIX
-        if not self._is_own(part):
-            raise DiskError(
-                f"somebody removed or replaced {part}", hint="`winch retry` fetches it again"
-            )
+        self._check_own(part)
         return part
+
+    def _check_own(self, name: str) -> None:
+        """Raise DiskError where a name is not this file's: in a shared directory anybody renames.
+
+        Looked at after each step as well, because somebody may have come in between.
+        """
+        if not self._is_own(name):
+            raise self._lost()
+
+    def _lost(self) -> DiskError:
+        return DiskError(
+            f"somebody removed or replaced {self.name}{SUFFIX}",
+            hint="`winch retry` fetches it again",
+        )
 
     def _is_own(self, name: str) -> bool:
         found = _lstat(self._directory_fd, name)
@@ -223,7 +258,7 @@ def _create(cls: type[PartFile], directory: str, name: str, replace: bool) -> Pa
 def _open_new(directory_fd: int, directory: str, name: str) -> int:
     flags = _FLAGS | os.O_CREAT | os.O_EXCL
     try:
-        fd = os.open(name + SUFFIX, flags, 0o666, dir_fd=directory_fd)
+        fd = os.open(name + SUFFIX, flags, part_owner.PRIVATE, dir_fd=directory_fd)
     except FileExistsError:
         return _adopt_empty(directory_fd, directory, name)
     return fd if _lock(fd, directory, name) else -1
@@ -231,17 +266,26 @@ def _open_new(directory_fd: int, directory: str, name: str) -> int:
 
 def _adopt_empty(directory_fd: int, directory: str, name: str) -> int:
     """Take over a part file that a crash left before its first byte: it holds nothing to lose."""
+    part = name + SUFFIX
+    found = _lstat(directory_fd, part)
     try:
-        fd = os.open(name + SUFFIX, _FLAGS | os.O_NONBLOCK, dir_fd=directory_fd)
+        fd = os.open(part, _FLAGS, dir_fd=directory_fd)
     except OSError:
+        if found is not None and found.st_uid != os.geteuid():
+            raise ForeignPartError(f"{part} belongs to another user") from None
         return -1
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         return -1
+    # Before the lock: whoever else owns the file may hold that for ever.
+    if (reason := part_owner.distrust(fd, directory_fd, part)) is not None:
+        os.close(fd)
+        raise ForeignPartError(reason)
     if not _lock(fd, directory, name):
         return -1
     found = os.fstat(fd)
     if not found.st_size and found.st_nlink == 1:
+        part_owner.make_private(fd)
         return fd
     part_lock.close(fd)
     return -1
@@ -250,11 +294,13 @@ def _adopt_empty(directory_fd: int, directory: str, name: str) -> int:
 def _reopen(
     cls: type[PartFile], directory: str, name: str, identity: PartIdentity
 ) -> PartFile | None:
+    part = name + SUFFIX
     with opened_directory(directory) as directory_fd:
         try:
-            fd = os.open(name + SUFFIX, _FLAGS, dir_fd=directory_fd)
+            fd = os.open(part, _FLAGS, dir_fd=directory_fd)
         except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ELOOP):
+            is_other = (found := _lstat(directory_fd, part)) and identity_of(found) != identity
+            if error.errno not in (errno.ENOENT, errno.ELOOP) and not is_other:
                 raise
             os.close(directory_fd)
             return None
@@ -262,9 +308,12 @@ def _reopen(
             os.close(fd)
             os.close(directory_fd)
             return None
+        distrust = part_owner.distrust(fd, directory_fd, part)
         if not _lock(fd, directory, name):
             raise part_lock.PartInUseError(_path(directory, name), os.getpid())
-        return cls(directory_fd, fd, directory, name)
+        if distrust is None:
+            part_owner.make_private(fd)
+        return cls(directory_fd, fd, directory, name, distrust)
 
 
 def _lock(fd: int, directory: str, name: str) -> bool:

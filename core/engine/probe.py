@@ -7,9 +7,11 @@ between somebody else may have made one.
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 
 from core.adapters.destination import MISMATCH, SUFFIX, occupant
 from core.adapters.part_file import PartFile
+from core.adapters.part_owner import ForeignPartError
 from core.domain.errors import DestinationExistsError
 from core.domain.models import Conflict, DownloadRequest, Resource
 from core.policy.filename import alternatives, suggest
@@ -49,20 +51,27 @@ def exists_error(directory: str, name: str) -> DestinationExistsError:
     )
 
 
-async def create_part(request: DownloadRequest, resource: Resource, rule: Conflict) -> PartFile:
+async def create_part(
+    request: DownloadRequest, resource: Resource, rule: Conflict, note: Callable[[str], None]
+) -> PartFile:
     """Create the part file under the first free name.
 
     With the rule `rename` a name is free when neither the file nor its part file exists. With the
-    others the file's name stands, and only the part file makes room for somebody else's. Raises
-    Skipped, DestinationExistsError, DestinationError, DiskError.
+    others the file's name stands, and only the part file makes room for somebody else's. `note`
+    hears of one that is not ours alone. Raises Skipped, DestinationExistsError, DestinationError,
+    DiskError.
     """
     wanted = _wanted(request, resource)
     rule = _safe(rule, wanted)
     await check_conflict(request.directory, wanted, rule)
     for candidate in alternatives(wanted):
-        part = await PartFile.create(
-            request.directory, candidate, replace=rule is not Conflict.RENAME
-        )
+        try:
+            part = await PartFile.create(
+                request.directory, candidate, replace=rule is not Conflict.RENAME
+            )
+        except ForeignPartError as foreign:
+            note(f"{foreign}: it is left alone, and another name taken")
+            continue
         if part is not None:
             return part
     raise AssertionError("there is always another name")

@@ -55,6 +55,10 @@ async def recover(
         note("the part file is gone; starting anew")
         await resume_data.delete(download.id)
         return None
+    if part.distrust is not None:
+        await _leave(download, part, note)
+        await resume_data.delete(download.id)
+        return None
     finding = compare(record, Sight(part.identity, part.size), None)
     if finding is Finding.AS_RECORDED:
         return Partial(record.resource, part, _plan(record))
@@ -103,8 +107,19 @@ async def _without_record(download: Download, note: Callable[[str], None]) -> Pa
     part = await PartFile.reopen(download.request.directory, download.name, download.part)
     if part is None:
         return None
+    if part.distrust is not None:
+        await _leave(download, part, note)
+        return None
     unknown = Resource(url=download.request.url, total=None, validator=Validator(), ranges=False)
     return await _anew(download, unknown, part, "its resume data is lost", note)
+
+
+async def _leave(download: Download, part: PartFile, note: Callable[[str], None]) -> None:
+    """Let go of a part file that others could have written; raises CannotResumeError."""
+    await part.close()
+    if part.size and not download.request.restart:
+        raise _no_restart(part.distrust or "")
+    note(f"{part.distrust}; starting anew")
 
 
 async def _anew(
@@ -113,10 +128,7 @@ async def _anew(
     """Empty a part file whose bytes cannot be trusted; raises CannotResumeError."""
     try:
         if part.size and not download.request.restart:
-            raise CannotResumeError(
-                f"{reason}, and a restart is not wanted",
-                hint="what is here is kept; the same command without --no-restart fetches it anew",
-            )
+            raise _no_restart(reason)
         if part.size:
             note(f"{reason}; starting anew")
             await part.truncate()
@@ -124,6 +136,13 @@ async def _anew(
         await part.close()
         raise
     return Partial(resource, part, SegmentMap.plan(resource.total))
+
+
+def _no_restart(reason: str) -> CannotResumeError:
+    return CannotResumeError(
+        f"{reason}, and a restart is not wanted",
+        hint="what is here is kept; the same command without --no-restart fetches it anew",
+    )
 
 
 def _plan(record: ResumeRecord) -> SegmentMap:

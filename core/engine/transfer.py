@@ -262,7 +262,7 @@ class Transfer:
         await self._checkpoint.flush()
         self._claim_room(resource.total)
         if self._file is None:
-            part = await create_part(self._download.request, resource, self._conflict)
+            part = await create_part(self._download.request, resource, self._conflict, self._note)
         else:
             part = self._file.part
             await part.truncate()
