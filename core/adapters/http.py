@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-READ_BUFFER: Final = 2 * 1024 * 1024
 INTERIM: Final = 20
 """Interim answers (1xx) that may come before the real one."""
 BARREN: Final = 1024 * 1024
@@ -79,15 +78,17 @@ class Response:
     """An answer whose body is still on its way. Header names are lower case, repeats joined.
 
     All text is valid Unicode; of validators each character is a byte (see `core.domain.text`).
-    `hop` is the request that it answers, after all redirects.
+    `hop` is the request that it answers, after all redirects. `buffer` is the size in bytes of its
+    buffer, which is full at twice that; a read waits `patience` seconds at the most.
     """
 
     def __init__(
-        self, response: aiohttp.ClientResponse, hop: Hop, *, patience: float | None = None
+        self, response: aiohttp.ClientResponse, hop: Hop, *, patience: float, buffer: int
     ) -> None:
         self._response = response
         self._patience = patience
         self.hop = hop
+        self.buffer = buffer
         self.url = str(response.url)
         self.status = response.status
         self.reason = valid(response.reason or "")
@@ -254,14 +255,14 @@ class HttpClient:
         headers: Mapping[str, str],
         *,
         cookies: str | None = None,
-        buffer: int = READ_BUFFER,
+        buffer: int,
     ) -> AsyncIterator[Response]:
         """Send a GET, follow redirects and yield the answer, whatever its status.
 
         `headers` travel as far as the URL's own origin; userinfo in the URL becomes an
         Authorization header and leaves the address. `cookies` is the path of a cookies.txt; its
-        cookies and the logins of netrc go to the hosts that they are for, on every hop. `buffer` is
-        how many bytes may wait to be read before the server is slowed. Leaving early closes the
+        cookies and the logins of netrc go to the hosts that they are for, on every hop. Once
+        twice `buffer` bytes wait to be read, the server is slowed. Leaving early closes the
         connection.
         """
         settings = self._settings
@@ -282,7 +283,7 @@ class HttpClient:
                     )
             try:
                 if response.status not in STATUSES:
-                    yield Response(response, hop, patience=settings.read_timeout)
+                    yield Response(response, hop, patience=settings.read_timeout, buffer=buffer)
                     return
                 following = follow(hop, response.headers.get("Location"), count=count)
             finally:

@@ -15,11 +15,10 @@ from core.adapters.part_file import PartFile
 from core.domain.errors import IncompleteBodyError
 from core.domain.inspection import ConnectionState
 from core.domain.models import Resource
+from core.policy.memory import block_of
 from core.policy.segments import Claim, SegmentMap
 from core.policy.throttle import TokenBucket
 
-BLOCK = 1024 * 1024
-"""Bytes gathered before a write, where memory allows."""
 PATIENCE = 0.5
 """Seconds after which less is written too, so that a slow file shows and keeps its progress."""
 REVIEW = 0.25
@@ -73,6 +72,8 @@ class Body:
         self._left = length
         self.is_part = length is not None
         """Whether the answer said how many bytes it has."""
+        self.block = block_of(response.buffer)
+        """How many bytes of it to gather before a write."""
         self._pushed_back = b""
         self._unpaid = b""
         self._clock = clock
@@ -153,13 +154,13 @@ async def haul(
     file: Partial,
     clock: Clock,
     *,
-    block: int,
     received: Callable[[int], None],
     written: Callable[[int], None],
 ) -> None:
     """Write a body to its claim until the claim or the body ends.
 
-    `received` hears of each piece, `written` of each block of at most about `block` bytes. What
+    `received` hears of each piece, `written` of each block of at most about `body.block`
+    bytes. What
     arrived before an error or a cancellation is written all the same. Raises NetworkError and its
     kin, DiskError and what `written` raises.
     """
@@ -190,7 +191,7 @@ async def haul(
                 piece = piece[:allowed]
             gathered.append(piece)
             size += len(piece)
-            if size >= block or clock.monotonic() >= due:
+            if size >= body.block or clock.monotonic() >= due:
                 await store()
                 due = clock.monotonic() + PATIENCE
     finally:

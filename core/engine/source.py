@@ -16,6 +16,7 @@ from core.domain.redact import redact_url
 from core.engine.heads import Head
 from core.engine.shared import Shared
 from core.policy.host_budget import HostBudget, host_of
+from core.policy.memory import MemoryPool
 from core.policy.ranges import Judgement, RangeRequest, judge
 from core.policy.redirects import Hop, headers_for
 
@@ -34,6 +35,7 @@ class Source:
         headers: Mapping[str, str],
         http: HttpClient,
         clock: Clock,
+        memory: MemoryPool,
         *,
         cookies: str | None = None,
         answered: Callable[[Head], None] = lambda _: None,
@@ -50,12 +52,13 @@ class Source:
         self._answered = answered
         self._http = http
         self._clock = clock
+        self._memory = memory
         self._resolved: Hop | None = None
         self._renewal = asyncio.Lock()
 
     @asynccontextmanager
     async def ask(
-        self, request: RangeRequest, *, known: Resource | None, buffer: int
+        self, request: RangeRequest, *, known: Resource | None
     ) -> AsyncIterator[tuple[Response, Judgement]]:
         """Send a request and yield the answer with what is to be thought of it.
 
@@ -63,7 +66,7 @@ class Source:
         URL has expired), the address itself is asked again. Raises NetworkError and its kin.
         """
         if (hop := self._resolved) is not None:
-            async with self._get(hop, request, buffer) as response:
+            async with self._get(hop, request) as response:
                 if response.status not in _EXPIRED:
                     yield response, self._judge(request, response, known)
                     return
@@ -74,24 +77,25 @@ class Source:
                 if self._resolved is hop:
                     self._resolved = None
             start = self._resolved or Hop(self.url, self._headers)
-            async with self._get(start, request, buffer) as response:
+            async with self._get(start, request) as response:
                 if response.hop.url != start.url and response.status < 400:
                     self._resolved = response.hop
                 await renewal.aclose()
                 yield response, self._judge(request, response, known)
 
     @asynccontextmanager
-    async def _get(self, hop: Hop, request: RangeRequest, buffer: int) -> AsyncIterator[Response]:
+    async def _get(self, hop: Hop, request: RangeRequest) -> AsyncIterator[Response]:
         headers = {**hop.headers, **request.headers()}
         self.connections += 1
         try:
-            async with self._http.get(
-                hop.url, headers, cookies=self._cookies, buffer=buffer
-            ) as response:
-                now = self._clock.now()
-                head = Head(now, response.url, response.status, response.reason, response.headers)
-                self._answered(head)
-                yield response
+            with self._memory.buffer() as buffer:
+                async with self._http.get(
+                    hop.url, headers, cookies=self._cookies, buffer=buffer
+                ) as response:
+                    now = self._clock.now()
+                    status, reason = response.status, response.reason
+                    self._answered(Head(now, response.url, status, reason, response.headers))
+                    yield response
         finally:
             self.connections -= 1
 
@@ -140,6 +144,7 @@ class Sources:
                 headers_for(url, asked),
                 http,
                 clock,
+                shared.memory,
                 cookies=request.cookies,
                 answered=partial(shared.heads.put, download.id),
             )

@@ -265,8 +265,7 @@ class Swarm:
         first = claim.position - overlap
         end = reach(claim, file.segments.total)
         request = build(first=first, end=end, known=known, overlap=overlap)
-        buffer = self._shared.buffer()
-        async with worker.source.ask(request, known=known, buffer=buffer) as (response, judgement):
+        async with worker.source.ask(request, known=known) as (response, judgement):
             match judgement:
                 case Reject(error=error):
                     return Lost(error)
@@ -290,7 +289,6 @@ class Swarm:
                 claim,
                 self._file,
                 self._clock,
-                block=self._shared.block(),
                 received=partial(self._count, worker),
                 written=self._written,
             )

@@ -219,10 +219,9 @@ class Transfer:
             end = reach(claim, file.segments.total)
             request = build(first=first, end=end, known=known, overlap=overlap)
         source = self._sources.usable[0]
-        buffer = self._tools.shared.buffer()
         asked_at = self._tools.clock.monotonic()
         try:
-            async with source.ask(request, known=known, buffer=buffer) as (response, judgement):
+            async with source.ask(request, known=known) as (response, judgement):
                 self._setup = self._tools.clock.monotonic() - asked_at
                 accepted = await self._accept(judgement)
                 if isinstance(accepted, Contradicted):

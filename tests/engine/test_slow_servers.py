@@ -15,6 +15,7 @@ from core.domain.settings import LimitSettings
 from core.engine.connection import Body, Stopwatch
 from core.engine.source import Source
 from core.engine.worker import TRUSTED_AFTER, Worker, straggler
+from core.policy.memory import MemoryPool
 from core.policy.ranges import OVERLAP
 from core.policy.segments import Claim
 from core.policy.slowness import Situation, explain
@@ -101,6 +102,8 @@ async def test_a_limit_is_shared_by_downloads_and_not_by_their_connections(
 class Stream:
     """An answer that comes at a rate, in bursts of so many seconds."""
 
+    buffer = 1_000_000
+
     def __init__(self, clock: Clock, rate: float, burst: float) -> None:
         self._clock, self._rate, self._burst = clock, rate, burst
         self._given = 0
@@ -180,7 +183,7 @@ def workers(clock: Hourglass, source: Source, rates: list[int]) -> list[Worker]:
 
 def test_only_a_connection_that_its_server_slows_is_a_straggler(house: House) -> None:
     clock = Hourglass(local("08:00:00"))
-    source = Source("http://h/", {}, None, clock)  # type: ignore[arg-type]
+    source = Source("http://h/", {}, None, clock, MemoryPool())  # type: ignore[arg-type]
     *_, mute = found = workers(clock, source, [SLOW, SLOW, SLOW, 0])
     now = clock.monotonic()
     assert straggler(found, now, 0.1) is mute

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from core.adapters.clock import Clock
 from core.adapters.http import HttpClient
 from core.domain.errors import HttpStatusError, NetworkError, NotFoundError
 from core.domain.settings import NetworkSettings
 from core.engine.source import Source, Sources
 from core.policy.host_budget import HostBudget
+from core.policy.memory import LEAST, MEMORY, MOST, MemoryPool, taken_by
+from core.policy.ranges import build
+from tests.faults.server import FaultServer
 
 
 class Addresses(Sources):
@@ -17,7 +22,9 @@ class Addresses(Sources):
         self.notes: list[str] = []
         http = HttpClient(NetworkSettings())
         urls = ("http://one/a", "http://two/b", "http://two/c")
-        self.one, self.two, self.three = [Source(url, {}, http, Clock()) for url in urls]
+        self.one, self.two, self.three = [
+            Source(url, {}, http, Clock(), MemoryPool()) for url in urls
+        ]
         super().__init__("me", [self.one, self.two, self.three], budget, self.notes.append)
 
 
@@ -65,3 +72,27 @@ def test_a_host_that_has_enough_gets_fewer() -> None:
     sources.failed(sources.one, HttpStatusError("busy", status=503), 0.0, others=3)
     assert budget.share("one", "me", 0.0) == 3
     assert sources.one in sources.usable
+
+
+async def test_a_burst_of_requests_shares_one_pool_of_memory(fault_server: FaultServer) -> None:
+    url = fault_server.file("a", b"x" * 100_000, hold_after=50_000)
+    http, memory = HttpClient(NetworkSettings()), MemoryPool()
+    granted: list[int] = []
+
+    async def fetch() -> None:
+        source = Source(url, {}, http, Clock(), memory)
+        async with source.ask(build(first=0), known=None) as (response, _):
+            granted.append(response.buffer)
+            while await response.read():
+                pass
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(200):
+            group.create_task(fetch())
+        await fault_server.held("a", 200)
+        fault_server.release("a")
+    await http.close()
+    assert max(granted) == MOST
+    assert sum(map(taken_by, granted)) <= MEMORY + 200 * taken_by(LEAST)
+    with memory.buffer() as buffer:
+        assert buffer == MOST, "everything was given back"

@@ -1,0 +1,50 @@
+"""How much memory each connection may take: one pool for what waits to be read and to be written.
+
+Whoever asks is counted at once, and gets an eighth of what is left: the first few are as fast as
+memory makes them, a burst of a thousand gets little each, and nobody has to give anything back
+before its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+MEMORY = 64 * 1024 * 1024
+"""Bytes that all connections share, beside the least that each one gets."""
+MOST = 2 * 1024 * 1024
+"""Bytes of a buffer beyond which none gets faster."""
+LEAST = 16 * 1024
+"""Bytes of a buffer below which each one would come to a halt."""
+BLOCK = 1024 * 1024
+"""Bytes gathered before a write, where memory allows."""
+SMALLEST = 64 * 1024
+"""Bytes gathered before a write where it does not."""
+_SHARE = 8
+
+
+def block_of(buffer: int) -> int:
+    """Return how many bytes to gather before a write, beside a buffer of this size."""
+    return max(SMALLEST, min(BLOCK, buffer // 2))
+
+
+def taken_by(buffer: int) -> int:
+    """Return how many bytes a connection may hold: a buffer is full at twice its size."""
+    return 2 * buffer + block_of(buffer)
+
+
+class MemoryPool:
+    """Hands out buffers; sizes are bytes."""
+
+    def __init__(self, total: int = MEMORY) -> None:
+        self._left = total
+
+    @contextmanager
+    def buffer(self) -> Iterator[int]:
+        """Lend a buffer of the size that is yielded."""
+        buffer = max(LEAST, min(MOST, self._left // _SHARE * 2 // 5))
+        self._left -= taken_by(buffer)
+        try:
+            yield buffer
+        finally:
+            self._left += taken_by(buffer)
