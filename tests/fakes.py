@@ -45,6 +45,7 @@ from core.domain.service import (
     MOST_LOG_LINES,
     MOST_REMOVED,
     Changes,
+    Kept,
     LimitChanges,
     Limits,
     MoveTo,
@@ -120,6 +121,7 @@ class FakeService:
         self.paused = False
         self.attempts: list[HistoryEntry] = []
         self.leftovers: tuple[Leftover, ...] = ()
+        self.changed_files: tuple[Kept, ...] = ()
         self.inspections: dict[str, Inspection] = {}
         self.log: list[str] = []
         self.settings = Settings()
@@ -260,9 +262,13 @@ class FakeService:
     async def cancel(self, ids: Sequence[str] | None) -> Outcome:
         return self._act("cancel", Action.CANCEL, ids, tuple(Status))
 
-    async def remove(self, ids: Sequence[str] | None, *, files: bool = False) -> Removal:
-        self._note("remove", ids)
+    async def remove(
+        self, ids: Sequence[str] | None, *, files: bool = False, dry_run: bool = False
+    ) -> Removal:
         targets = list(self._records) if ids is None else self._resolve(ids)
+        if dry_run:
+            return self._plan([self._records[id_] for id_ in targets], files=files)
+        self._note("remove", ids)
         removed = tuple(self._records.pop(id_) for id_ in targets)
         for download in removed:
             progress = self._progress.pop(download.id, None)
@@ -276,7 +282,20 @@ class FakeService:
         if not files:
             return Removal(removed=removed, kept_files=existing)
         _unlink(existing)
-        return Removal(removed=removed, deleted_files=existing)
+        return Removal(removed=removed, deleted_files=existing, kept=self.changed_files)
+
+    def _plan(self, downloads: Sequence[DownloadRecord], *, files: bool) -> Removal:
+        kept = self.changed_files
+        stays = {each.path for each in kept}
+        has_file = (d for d in downloads if d.part or d.status is Status.COMPLETED)
+        paths = [d.path if d.status is Status.COMPLETED else d.part_path for d in has_file]
+        if not files:
+            return Removal(removed=tuple(downloads), kept_files=tuple(paths))
+        return Removal(
+            removed=tuple(downloads),
+            deleted_files=tuple(path for path in paths if path not in stays),
+            kept=tuple(each for each in kept if each.path in paths),
+        )
 
     async def restore(self, ids: Sequence[str]) -> Outcome:
         self._note("restore", ids)
@@ -432,7 +451,7 @@ class FakeService:
         self._note("statistics", None)
         return statistics(self.attempts, {}, now=datetime.now(UTC).astimezone(), days=days)
 
-    async def clean(self, *, dry_run: bool) -> Cleanup:
+    async def clean(self, *, dry_run: bool, only: Sequence[str] | None = None) -> Cleanup:
         self._note("clean", None)
         found = self.leftovers
         if self.refuses_to_clean is not None:

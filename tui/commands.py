@@ -20,9 +20,11 @@ from core.domain.service import (
     LimitChanges,
     MoveTo,
     Outcome,
+    Removal,
 )
 from tui import format as fmt
 from tui.ordering import Order
+from tui.removal import kept_lines
 from tui.rows import DownloadRow, GroupRow
 from tui.selection import Selection
 from tui.store import DownloadStore
@@ -196,6 +198,15 @@ class Commands:
 
     # What can be taken back.
 
+    def plan_deletion(self, ids: Sequence[str], ask: Callable[[Removal], Awaitable[None]]) -> None:
+        """Find out what a removal with the files would delete, and have somebody asked."""
+        present = [id_ for id_ in ids if id_ in self._store]
+
+        async def plan(service: DownloadService) -> None:
+            await ask(await service.remove(present, files=True, dry_run=True))
+
+        self._ask(plan)
+
     def remove(self, ids: Sequence[str], *, files: bool = False) -> None:
         """Take downloads off the list; with their files that is for good."""
         present = [id_ for id_ in ids if id_ in self._store]
@@ -203,6 +214,8 @@ class Commands:
         async def remove(service: DownloadService) -> None:
             removal = await service.remove(present, files=files)
             gone = [download.id for download in removal.removed]
+            if removal.kept:
+                self._tell(kept_lines(removal), wrong=True)
             if files:
                 self._undos.forget(set(gone))
             elif gone:

@@ -1,6 +1,6 @@
 """What is said before downloads are taken off the list: which they are, and what goes with them.
 
-Pure, and by what is known of the downloads: their disk may be another machine's.
+Pure: what would be deleted the service tells, whose disk may be another machine's.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.domain.models import Download, Status
-from core.domain.service import MOST_REMOVED
+from core.domain.service import MOST_REMOVED, Removal
 from tui.format import clean, cut_middle
 
 MOST_NAMES = 300
@@ -35,16 +35,24 @@ def kept_note(downloads: Sequence[Download]) -> str:
     return f"{what} on disk: {clean(file)}"
 
 
-def deleted_note(downloads: Sequence[Download]) -> str:
-    """Return what to say of downloads whose files are deleted with them."""
-    files = [file for download in downloads if (file := file_of(download)) is not None]
+def deleted_note(plan: Removal) -> str:
+    """Return what to say of downloads whose files are deleted with them, by what a dry run told."""
+    files, count = plan.deleted_files, len(plan.removed)
+    kept = f"\n\n{kept_lines(plan)}" if plan.kept else ""
     if not files:
-        nothing = f"There is nothing of {'it' if len(downloads) == 1 else 'them'} on disk."
-        return f"{nothing} This is not undone by a key."
-    without = len(downloads) - len(files)
-    rest = f"\n\nOf {without:,} of them there is nothing on disk." if without else ""
+        nothing = f"There is nothing of {'it' if count == 1 else 'them'} on disk to delete."
+        return f"{nothing} This is not undone by a key.{kept}"
+    without = count - len(files) - len(plan.kept)
+    rest = f"\n\nOf {without:,} of them there is nothing on disk." if without > 0 else ""
     listed = "\n".join(map(clean, files[:MOST_NAMES]))
-    return f"This is not undone by a key. Deleted for good:\n\n{listed}{_more(len(files))}{rest}"
+    note = f"This is not undone by a key. Deleted for good:\n\n{listed}{_more(len(files))}"
+    return f"{note}{kept}{rest}"
+
+
+def kept_lines(removal: Removal) -> str:
+    """Return what is not deleted and why, a line for each."""
+    lines = (f"kept: {clean(each.path)} ({each.reason})" for each in removal.kept[:MOST_NAMES])
+    return "\n".join(lines) + _more(len(removal.kept))
 
 
 def _names(downloads: Sequence[Download]) -> str:

@@ -15,14 +15,14 @@ from typing import Any, NoReturn
 
 from core.domain.errors import DaemonError, UsageError
 from core.domain.service import DownloadService, Outcome
-from core.domain.upkeep import LeftoverKind
+from core.domain.upkeep import Leftover
 from tui import format as fmt
 from tui.cli import history, limits, listing, queue
 from tui.cli.choosing import choose
 from tui.cli.commands import COMMANDS
 from tui.cli.requests import from_arguments
 from tui.cli.wording import counted
-from tui.removal import deleted_note
+from tui.removal import MOST_NAMES, deleted_note, kept_note
 from tui.stage import Stage
 from tui.undo import Undo, of_move, of_priority
 from tui.verdicts import summary
@@ -225,11 +225,16 @@ async def _rm(args: argparse.Namespace, stage: Stage) -> str:
         chosen = [(await service.find(id_)).download for id_ in args.ids]
     if not chosen:
         raise UsageError("there is nothing to remove")
-    if args.files and not args.yes:
+    ids = [download.id for download in chosen]
+    if args.dry_run or (args.files and not args.yes):
+        plan = await service.remove(ids, files=args.files, dry_run=True)
+        if args.dry_run:
+            note = deleted_note(plan) if args.files else kept_note(chosen)
+            return f"This would remove {counted(len(chosen))}. {note}"
         question = f"Remove {counted(len(chosen))} and delete the data?"
-        if not await stage.confirm("Delete", question, deleted_note(chosen)):
+        if not await stage.confirm("Delete", question, deleted_note(plan)):
             return ""
-    stage.remove([download.id for download in chosen], files=args.files)
+    stage.remove(ids, files=args.files)
     return ""
 
 
@@ -276,18 +281,25 @@ async def _clean(args: argparse.Namespace, stage: Stage) -> str:
         raise UsageError(found.refused)
     if not found.removed:
         return "There is nothing to remove."
-    names = [f"{fmt.size(item.size):>9}  {fmt.clean(item.path)}" for item in found.removed]
+    names = [_leftover(item) for item in found.removed]
     if args.dry_run:
         return "\n".join(["These would go:", *names])
-    if not args.yes and any(item.kind is LeftoverKind.PART_FILE for item in found.removed):
-        more = f"\nand {len(names) - 8:,} more" if len(names) > 8 else ""
-        question = f"Remove {len(names):,} files that belong to no download?"
-        if not await stage.confirm("Clean", question, "\n".join(names[:8]) + more):
+    if not args.yes:
+        question = f"Remove {len(names):,} file{'' if len(names) == 1 else 's'} for good?"
+        more = f"\nand {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+        if not await stage.confirm("Clean", question, "\n".join(names[:MOST_NAMES]) + more):
             return ""
-    removed = (await service.clean(dry_run=False)).removed
-    total = sum(item.size for item in removed)
-    stage.tell(f"removed {len(removed):,} files, {fmt.size(total)}")
+    cleanup = await service.clean(dry_run=False, only=[item.path for item in found.removed])
+    total = sum(item.size for item in cleanup.removed)
+    stage.tell(f"removed {len(cleanup.removed):,} files, {fmt.size(total)}")
+    asked = {item.path for item in found.removed}
+    if kept := [item for item in cleanup.kept if item.path in asked]:
+        stage.tell("\n".join(f"kept: {item.path} ({item.reason})" for item in kept), wrong=True)
     return ""
+
+
+def _leftover(item: Leftover) -> str:
+    return f"{fmt.size(item.size):>9}  {fmt.clean(item.path)} ({fmt.clean(item.reason)})"
 
 
 async def _daemon(args: argparse.Namespace, stage: Stage) -> str:

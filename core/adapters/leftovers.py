@@ -80,6 +80,13 @@ async def find_parts(records: Sequence[ResumeRecord]) -> dict[str, Part]:
     return {record.id: _part(record, found) for record in records}
 
 
+async def mounted(devices: Mapping[str, int]) -> set[str]:
+    """Return the directories that are on the device they were on; the disk of others is away."""
+    found = await survey(dict.fromkeys(devices, (_ITSELF,)), patience=_PATIENCE)
+    stats = {directory: there[_ITSELF] for directory, there in found.items()}
+    return {d for d, there in stats.items() if there is not None and there.st_dev == devices[d]}
+
+
 async def remove_part(
     directory: str, name: str, identity: PartIdentity, *, is_live: Callable[[], bool]
 ) -> str | None:

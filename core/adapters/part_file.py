@@ -24,7 +24,7 @@ from core.adapters.destination import SUFFIX, disk_error, identity_of, opened_di
 from core.adapters.part_owner import ForeignPartError
 from core.adapters.preallocate import preallocate
 from core.domain.errors import DiskError
-from core.domain.models import PartIdentity
+from core.domain.models import FileStamp, PartIdentity
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -107,6 +107,11 @@ class PartFile:
     async def preallocate(self, size: int) -> bool:
         """Reserve room for `size` bytes, False where that cannot be done; raises DiskFullError."""
         return await self._run(preallocate, self._fd, size)
+
+    async def stamp(self) -> FileStamp:
+        """Return whose the file is and when it was last changed; raises DiskError."""
+        found = await self._run(os.fstat, self._fd)
+        return FileStamp(uid=found.st_uid, modified=found.st_mtime_ns // 1000)
 
     async def digest(self, running: RunningDigest, end: int) -> None:
         """Let a digest go on to the byte `end`, or to the end of the file; raises DiskError."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.adapters.catalog import Catalog
 from core.adapters.history import HistoryStore
+from core.adapters.left_parts import LeftParts
 from core.adapters.resume_data import ResumeStore
 
 
@@ -18,6 +19,7 @@ class State:
     catalog: Catalog
     resume_data: ResumeStore
     history: HistoryStore
+    left: LeftParts
 
     @classmethod
     def at(cls, directory: Path) -> State:
@@ -27,4 +29,5 @@ class State:
             Catalog(directory),
             ResumeStore(directory / "resume_data"),
             HistoryStore(directory),
+            LeftParts(directory),
         )

@@ -186,6 +186,14 @@ class PartIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileStamp:
+    """Whose a file is, and when it was last changed, in microseconds since the epoch."""
+
+    uid: int
+    modified: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
     """One thing that happened to a download, in a sentence.
 
@@ -260,7 +268,9 @@ class Download:
     one record. `failing_since` is when the first of its failures was that no byte has come since.
     `interrupted` is set from a start that found it unfinished until it goes on, or
     somebody decides otherwise. `name` is a guess from the URL until `name_settled`; from then on
-    `part` tells which file on disk is its own, whatever else has its name. `updated_at` is the last
+    `part` tells which file on disk is its own, whatever else has its name, and `left` how winch
+    left it, so that what somebody changed since is not deleted; its time counts once it is whole.
+    `updated_at` is the last
     change of its state, phase or reason to wait, `last_retry_at` when it was last tried again by
     itself; None in what a winch before 0.2 wrote down.
     """
@@ -279,6 +289,7 @@ class Download:
     failing_since: datetime | None = None
     name_settled: bool = False
     part: PartIdentity | None = None
+    left: FileStamp | None = None
     total_bytes: int | None = None
     error: ErrorInfo | None = None
     resume_verdict: str | None = None

@@ -56,12 +56,25 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A file that is not deleted, and why in a few words."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """What a removal took away: the records, and the files where that was asked for."""
+    """What a removal took away, or with a dry run would: records, and files if that was asked for.
+
+    `kept_files` stay because nothing was said of files, `kept` although it was.
+    """
 
     removed: tuple[DownloadRecord, ...] = ()
     deleted_files: tuple[str, ...] = ()
+    deleted_bytes: int = 0
     kept_files: tuple[str, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,8 +230,15 @@ class DownloadService(Protocol):
         """Give downloads up; their record and their part files stay."""
         ...
 
-    async def remove(self, ids: Sequence[str] | None, *, files: bool = False) -> Removal:
-        """Take downloads off the list; with `files`, delete their data too."""
+    async def remove(
+        self, ids: Sequence[str] | None, *, files: bool = False, dry_run: bool = False
+    ) -> Removal:
+        """Take downloads off the list; with `files`, delete their data too.
+
+        Only what is as winch left it is deleted; the others are named, also those that cannot be,
+        and what comes after them is done. With `dry_run` nothing changes, and what would go and
+        stay is told by the same rules.
+        """
         ...
 
     async def restore(self, ids: Sequence[str]) -> Outcome:
@@ -303,8 +323,10 @@ class DownloadService(Protocol):
         """Return the figures of the last days; raises UsageError for less than one."""
         ...
 
-    async def clean(self, *, dry_run: bool) -> Cleanup:
+    async def clean(self, *, dry_run: bool, only: Sequence[str] | None = None) -> Cleanup:
         """Remove what nothing needs any more, or with `dry_run` only say what that would be.
+
+        `only` are the paths that somebody has agreed to; others stay and are not told of.
 
         Nothing is removed after a start that could not read the whole list.
         """

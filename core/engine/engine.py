@@ -101,7 +101,7 @@ class Engine:
         self._runner = Runner(settings, self._ledger, tools, self._chronicle, embedded=embedded)
         self._intake = Intake(self._ledger, self._runner, clock, state.directory)
         self._actions = Actions(self._ledger, self._runner, state.resume_data)
-        self._trash = Trash(self._ledger, self._runner, state.resume_data)
+        self._trash = Trash(self._ledger, self._runner, state, clock)
         self._inspector = Inspector(self._ledger, self._runner, tools)
         self._auditor = Auditor(self._ledger, self._runner, clock)
         self._maintenance = Maintenance(state, self._ledger, clock)
@@ -216,10 +216,14 @@ class Engine:
         """Give downloads up; their record and their part files stay."""
         return await self._act(Action.CANCEL, ids)
 
-    async def remove(self, ids: Sequence[str] | None, *, files: bool = False) -> Removal:
-        """Take downloads off the list; with `files`, delete their data too."""
+    async def remove(
+        self, ids: Sequence[str] | None, *, files: bool = False, dry_run: bool = False
+    ) -> Removal:
+        """Take downloads off the list; see `DownloadService.remove`."""
         self._refuse_if_closing()
         chosen = self._queue.ordered() if ids is None else self._queue.resolve(ids)
+        if dry_run:
+            return await self._trash.would_remove(chosen, files=files)
         return await self._trash.remove(chosen, files=files)
 
     async def restore(self, ids: Sequence[str]) -> Outcome:
@@ -312,9 +316,9 @@ class Engine:
         """Return the figures of the last days; raises UsageError for less than one."""
         return await self._chronicle.statistics(days)
 
-    async def clean(self, *, dry_run: bool) -> Cleanup:
+    async def clean(self, *, dry_run: bool, only: Sequence[str] | None = None) -> Cleanup:
         """Remove what nothing needs any more; see `DownloadService.clean`."""
-        return await self._maintenance.clean(dry_run=dry_run)
+        return await self._maintenance.clean(dry_run=dry_run, only=only)
 
     async def checkup(self) -> Checkup:
         """Tell how the last start went and what lies around."""

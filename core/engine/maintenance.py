@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from core.adapters import leftovers, machine
+from core.adapters import leftovers, machine, own_files
 from core.adapters.clock import Clock
 from core.adapters.history_archive import HistoryArchive
+from core.adapters.left_parts import LeftPart
 from core.adapters.leftovers import Part, Stray
 from core.adapters.log_file import old_logs
+from core.adapters.own_files import Found
 from core.adapters.resume_data import Orphan
 from core.adapters.state import State
 from core.adapters.threads import run_to_end
@@ -55,6 +57,11 @@ class _Find:
     fate: Fate
     remove: Callable[[], Awaitable[str | None]]
 
+    @property
+    def paths(self) -> set[str]:
+        """Where they are."""
+        return {leftover.path for leftover in self.files}
+
 
 class Maintenance:
     """Finds what nothing needs any more, and removes it where that is safe.
@@ -82,7 +89,7 @@ class Maintenance:
             self._running.cancel()
             await asyncio.wait([self._running])
 
-    async def clean(self, *, dry_run: bool) -> Cleanup:
+    async def clean(self, *, dry_run: bool, only: Sequence[str] | None = None) -> Cleanup:
         """Remove leftovers; see `DownloadService.clean`."""
         async with self._one_at_a_time:
             finds = await self._look_around()
@@ -94,6 +101,8 @@ class Maintenance:
             for find in finds:
                 if find.fate is Fate.STAYS:
                     kept += find.files
+                elif only is not None and not find.paths.issubset(only):
+                    continue
                 elif dry_run or (why := await self._remove(find)) is None:
                     removed += find.files
                 else:
@@ -170,6 +179,7 @@ class Maintenance:
         orphans = await self._state.resume_data.orphans(known)
         parts = await leftovers.find_parts([o.record for o in orphans if o.record is not None])
         found = [self._orphan(o, parts.get(o.id), now) for o in orphans if not self._is_known(o.id)]
+        found += await self._left_parts()
         for stray in await leftovers.strays(self._state.directory):
             # One of a live download is being written, whatever the clock says of its age.
             id_ = stray.path.name.partition(".")[0]
@@ -204,6 +214,39 @@ class Maintenance:
             return None
 
         return _Find(files=tuple(files), fate=verdict.fate, remove=remove)
+
+    async def _left_parts(self) -> list[_Find]:
+        """Return the part files that a removal from the list has left, and forget those gone."""
+        left = await self._state.left.all()
+        sights = await own_files.find([part.own for part in left])
+        gone = [part.id for part, sight in zip(left, sights, strict=True) if sight is None]
+        taken = [part.id for part in left if self._is_live(part.identity)]
+        mounted = await leftovers.mounted({p.directory: p.identity.device for p in left})
+        await self._state.left.forget(
+            [*taken, *(p.id for p in left if p.id in set(gone) and p.directory in mounted)]
+        )
+        return [
+            self._left_part(part, sight)
+            for part, sight in zip(left, sights, strict=True)
+            if sight is not None and part.id not in set(taken)
+        ]
+
+    def _left_part(self, part: LeftPart, sight: Found) -> _Find:
+        reason = sight.reason or f"left by a removal from the list on {part.at:%Y-%m-%d}"
+        fate = Fate.STAYS if sight.reason else Fate.ON_REQUEST
+        file = Leftover(
+            kind=LeftoverKind.PART_FILE, path=sight.path, size=sight.size, reason=reason
+        )
+
+        async def remove() -> str | None:
+            if self._is_live(part.identity):
+                return _OWNED
+            why = await own_files.delete(part.own)
+            if why is None:
+                await self._state.left.forget([part.id])
+            return why
+
+        return _Find(files=(file,), fate=fate, remove=remove)
 
     def _is_known(self, id_: str) -> bool:
         return id_ in self._ledger.queue

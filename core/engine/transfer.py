@@ -267,7 +267,11 @@ class Transfer:
             await part.truncate()
         self._file = file = Partial(resource, part, segments)
         self._report(
-            name=part.name, name_settled=True, part=part.identity, total_bytes=resource.total
+            name=part.name,
+            name_settled=True,
+            part=part.identity,
+            left=await part.stamp(),
+            total_bytes=resource.total,
         )
         await self._checkpoint.start()
         if self._tools.downloads.preallocate and resource.total:
@@ -372,9 +376,11 @@ class Transfer:
         modified = modified_at(file.resource.validator.last_modified, now=now)
         request = self._download.request
         # Stopped halfway, the file would have a name that nobody knows.
-        return await past_recall(
+        name = await past_recall(
             publish(file.part, request, file.resource, self._conflict, modified)
         )
+        self._report(left=await file.part.stamp())
+        return name
 
     @property
     def _conflict(self) -> Conflict:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from core.adapters.destination import delete, find_own
-from core.adapters.resume_data import ResumeStore
+from core.adapters import own_files
+from core.adapters.clock import Clock
+from core.adapters.left_parts import LeftPart
+from core.adapters.own_files import Found, OwnFile
+from core.adapters.state import State
 from core.domain.errors import AmbiguousIdError, NotAllowedError, UnknownIdError, WinchError
-from core.domain.models import DownloadRecord, Progress, ResumeRecord, Status
-from core.domain.service import MOST_REMOVED, Outcome, Refusal, Removal
+from core.domain.models import DownloadRecord, PartIdentity, Progress, ResumeRecord, Status
+from core.domain.service import MOST_REMOVED, Kept, Outcome, Refusal, Removal
 from core.engine.ledger import Ledger
 from core.engine.runner import Runner
 
@@ -22,17 +25,28 @@ class _Removed:
     record: ResumeRecord | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """A file of a download as it should be, and as it was found."""
+
+    download: DownloadRecord
+    file: OwnFile
+    found: Found
+
+
 class Trash:
     """Takes downloads off the list and brings them back with all that was known of them.
 
     Their resume data leaves the disk with them: it is kept here, in memory.
     """
 
-    def __init__(self, ledger: Ledger, runner: Runner, resume_data: ResumeStore) -> None:
+    def __init__(self, ledger: Ledger, runner: Runner, state: State, clock: Clock) -> None:
         self._ledger = ledger
         self._queue = ledger.queue
         self._runner = runner
-        self._resume_data = resume_data
+        self._resume_data = state.resume_data
+        self._left = state.left
+        self._clock = clock
         # None for one whose files went with it.
         self._removed: OrderedDict[str, _Removed | None] = OrderedDict()
 
@@ -42,6 +56,9 @@ class Trash:
         self._runner.forget(d.id for d in chosen)
         await self._runner.halt(d.id for d in chosen)
         removed = [self._queue[d.id] for d in chosen if d.id in self._queue]
+        owned = await self._look(removed)
+        # Before the list: whatever comes between, someone knows whose they are.
+        await self._left.put(self._left_parts(owned))
         progress = {d.id: self._ledger.progress_of(d.id) for d in removed}
         self._runner.forget(d.id for d in removed)
         self._ledger.remove(removed)
@@ -54,29 +71,20 @@ class Trash:
                 back = self._enter(_Removed(download, progress[download.id], None), text)
                 self._runner.enqueue(back)
             raise
-        deleted, kept = [], []
         for download in removed:
             if files:
                 self._put(download.id, None)
             else:
                 record = await self._resume_data.load(download.id)
                 self._put(download.id, _Removed(download, progress[download.id], record))
-            await self._resume_data.delete(download.id)
-            if download.part is None:
-                continue
-            # By identity: another download, or the person, may have a file of this name by now.
-            is_whole = download.status is Status.COMPLETED
-            path = await find_own(
-                download.request.directory,
-                download.name,
-                download.part,
-                size=download.total_bytes if is_whole else None,
-            )
-            if path is not None and files and await delete(path):
-                deleted.append(path)
-            elif path is not None:
-                kept.append(path)
-        return Removal(removed=tuple(removed), deleted_files=tuple(deleted), kept_files=tuple(kept))
+        await self._resume_data.delete(*(download.id for download in removed))
+        if not files:
+            return _removal(removed, owned, files=False)
+        return _removal(removed, await self._delete(owned), files=True)
+
+    async def would_remove(self, chosen: Sequence[DownloadRecord], *, files: bool) -> Removal:
+        """Tell what `remove` would do by now."""
+        return _removal(chosen, await self._look(chosen), files=files)
 
     async def restore(self, ids: Sequence[str]) -> Outcome:
         """Bring downloads back; see `DownloadService.restore`."""
@@ -87,6 +95,7 @@ class Trash:
                 taken.append(await self._take_out(self._find(id_)))
             except WinchError as error:
                 refused.append(Refusal(id=id_, error=error.info()))
+        await self._left.forget([removed.download.id for removed in taken])
         added = [self._enter(removed, "brought back") for removed in taken]
         try:
             await self._ledger.flush()
@@ -100,6 +109,44 @@ class Trash:
             self._runner.take_up(download)
         changed = tuple(self._queue[d.id] for d in added if d.id in self._queue)
         return Outcome(changed=changed, refused=tuple(refused))
+
+    async def _look(self, downloads: Sequence[DownloadRecord]) -> list[_Owned]:
+        """Return the files of downloads that are there, and whether they are as they were left."""
+        owned = []
+        for download in downloads:
+            if download.part is not None:
+                record = await self._resume_data.load(download.id)
+                owned.append((download, _own_file(download, download.part, record)))
+        found = await own_files.find([own for _, own in owned])
+        return [_Owned(d, own, f) for (d, own), f in zip(owned, found, strict=True) if f]
+
+    def _left_parts(self, owned: Sequence[_Owned]) -> list[LeftPart]:
+        now = self._clock.now()
+        return [
+            LeftPart(
+                id=each.download.id,
+                directory=each.file.directory,
+                name=each.file.name,
+                identity=each.file.identity,
+                size=each.found.size,
+                stamp=each.found.stamp,
+                at=now,
+            )
+            for each in owned
+            if not each.file.is_whole and each.found.path == each.file.path
+            if not each.found.reason.startswith(own_files.CHANGED)
+        ]
+
+    async def _delete(self, owned: Sequence[_Owned]) -> list[_Owned]:
+        """Delete files one by one, and return those that were there with why they still are."""
+        ended, gone = [], set()
+        for each in owned:
+            reason = each.found.reason or await own_files.delete(each.file) or ""
+            if not reason:
+                gone.add(each.download.id)
+            ended.append(replace(each, found=replace(each.found, reason=reason)))
+        await self._left.forget(gone)
+        return ended
 
     async def _take_out(self, id_: str) -> _Removed:
         """Take a download out, with its resume data on disk; raises NotAllowedError, StateError."""
@@ -150,3 +197,35 @@ class Trash:
         self._removed.move_to_end(id_)
         while len(self._removed) > MOST_REMOVED:
             self._removed.popitem(last=False)
+
+
+def _own_file(
+    download: DownloadRecord, identity: PartIdentity, record: ResumeRecord | None
+) -> OwnFile:
+    """Return what is known of the file of a download."""
+    is_whole = download.status is Status.COMPLETED
+    total = download.total_bytes
+    claimed = record.done[-1].end if record is not None and record.done else 0
+    return OwnFile(
+        directory=download.request.directory,
+        name=download.name,
+        identity=identity,
+        is_whole=is_whole,
+        least=(total if is_whole else claimed) or 0,
+        most=total,
+        stamp=download.left,
+        is_final=is_whole,
+    )
+
+
+def _removal(removed: Sequence[DownloadRecord], owned: Sequence[_Owned], *, files: bool) -> Removal:
+    every = [each.found for each in owned]
+    if not files:
+        paths = (f.path for f in every if not f.reason.startswith(own_files.CHANGED))
+        return Removal(removed=tuple(removed), kept_files=tuple(paths))
+    return Removal(
+        removed=tuple(removed),
+        deleted_files=tuple(f.path for f in every if not f.reason),
+        deleted_bytes=sum(f.size for f in every if not f.reason),
+        kept=tuple(Kept(path=f.path, reason=f.reason) for f in every if f.reason),
+    )

@@ -124,8 +124,10 @@ class RemoteService:
     async def cancel(self, ids: Sequence[str] | None) -> Outcome:
         return await self._call(DownloadService.cancel, ids=ids)
 
-    async def remove(self, ids: Sequence[str] | None, *, files: bool = False) -> Removal:
-        return await self._call(DownloadService.remove, ids=ids, files=files)
+    async def remove(
+        self, ids: Sequence[str] | None, *, files: bool = False, dry_run: bool = False
+    ) -> Removal:
+        return await self._call(DownloadService.remove, ids=ids, files=files, dry_run=dry_run)
 
     async def restore(self, ids: Sequence[str]) -> Outcome:
         return await self._call(DownloadService.restore, ids=ids)
@@ -163,8 +165,8 @@ class RemoteService:
     async def statistics(self, days: int) -> Statistics:
         return await self._call(DownloadService.statistics, days=days)
 
-    async def clean(self, *, dry_run: bool) -> Cleanup:
-        return await self._call(DownloadService.clean, dry_run=dry_run)
+    async def clean(self, *, dry_run: bool, only: Sequence[str] | None = None) -> Cleanup:
+        return await self._call(DownloadService.clean, dry_run=dry_run, only=only)
 
     async def checkup(self) -> Checkup:
         return await self._call(DownloadService.checkup)

@@ -14,6 +14,8 @@ from core.adapters.resume_data import ResumeStore
 from core.domain.models import DownloadRequest
 from tests.adapters.records import a_record
 from tests.cli.conftest import Winch
+from tui.demo.files import MIB, DemoFile
+from tui.demo.server import DemoServer
 
 
 def state_of(winch: Winch) -> Path:
@@ -44,14 +46,14 @@ def test_a_dry_run_names_every_file_with_size_and_reason(winch: Winch, part: Pat
 
 
 def test_what_is_removed_is_named_and_then_there_is_nothing(winch: Winch, part: Path) -> None:
-    result = winch("clean")
+    result = winch("clean", "-y")
     assert (result.returncode, result.stdout.count("removed ")) == (0, 2)
     assert not part.exists()
-    assert winch("clean").stderr == "winch: there is nothing to remove\n"
+    assert winch("clean", "-y").stderr == "winch: there is nothing to remove\n"
 
 
 def test_for_scripts_it_is_an_object(winch: Winch, part: Path) -> None:
-    answer = winch.json("clean")
+    answer = winch.json("clean", "-y")
     assert (answer["dry_run"], answer["refused"], answer["kept"]) == (False, None, [])
     assert answer["removed"][0] == {
         "kind": "part file",
@@ -76,7 +78,7 @@ def test_on_a_terminal_it_asks_before_data_goes(
     assert part.exists() is stays
 
 
-@pytest.mark.parametrize("words", [[], ["--dry-run"]])
+@pytest.mark.parametrize("words", [["-y"], ["--dry-run"]])
 def test_after_damage_it_refuses_in_a_sentence(winch: Winch, part: Path, words: list[str]) -> None:
     (state_of(winch) / "downloads.json").write_text("garbage")
     result = winch("clean", *words)
@@ -86,3 +88,28 @@ def test_after_damage_it_refuses_in_a_sentence(winch: Winch, part: Path, words: 
     result = winch("clean", "--json", *words)
     assert result.returncode == 1
     assert json.loads(result.stdout)["refused"] in result.stderr
+
+
+def test_without_a_terminal_nothing_goes_that_nobody_agreed_to(winch: Winch, part: Path) -> None:
+    result = winch("clean", stdin="y\n")
+    assert result.returncode == 2
+    assert "`-y` removes what `--dry-run` names without asking" in result.stderr
+    assert part.exists()
+
+
+def test_the_part_file_that_rm_left_is_found(winch: Winch) -> None:
+    with DemoServer([DemoFile("half.bin", 3 * MIB, rate=MIB // 4)]) as server:
+        url = server.url(DemoFile("half.bin", 3 * MIB))
+        id_ = winch("add", url).stdout.strip()
+        while not winch.json("show", id_)["bytes_downloaded"]:
+            pass
+        winch("pause", id_)
+        assert winch("rm", id_).stderr.startswith(f"winch: kept {winch.directory}/half.bin.part\n")
+    (part,) = winch.json("clean", "--dry-run")["removed"]
+    assert part["path"] == f"{winch.directory}/half.bin.part"
+    with (winch.directory / "half.bin.part").open("ab") as file:
+        file.write(b"mine")
+    answer = winch("clean", "-y")
+    assert answer.stdout.startswith("kept ")
+    assert "half.bin.part (not as winch left it)" in answer.stdout
+    assert (winch.directory / "half.bin.part").exists()

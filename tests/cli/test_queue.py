@@ -135,7 +135,16 @@ def test_rm_keeps_the_data_and_says_so(winch: Winch, server: DemoServer) -> None
 def test_rm_with_files_names_what_it_deletes(winch: Winch, server: DemoServer) -> None:
     (id_,) = winch("add", server.url(FILE)).stdout.split()
     assert winch("wait", id_).returncode == 0
-    result = winch("rm", id_, "--files")
+    refused = winch("rm", id_, "--files", stdin="y\n")
+    assert refused.returncode == 2
+    assert "`-y` deletes what `--dry-run` names without asking" in refused.stderr
+    dry = winch("rm", id_, "--files", "--dry-run")
+    assert dry.stderr.splitlines() == [
+        f"winch: deletes {winch.directory}/file.bin",
+        "winch: would remove 1 download, delete 1 file of 30.0 KiB",
+    ]
+    assert names(winch) == ["file.bin"]
+    result = winch("rm", id_, "--files", "-y")
     assert result.returncode == 0
     assert result.stderr.splitlines()[0] == f"winch: deletes {winch.directory}/file.bin"
     assert not (winch.directory / "file.bin").exists()
@@ -152,6 +161,23 @@ def test_rm_with_files_asks_on_a_terminal(
     assert "[y/N]" in result.stderr
     assert (winch.directory / "file.bin").exists() is stays
     assert bool(names(winch)) is stays
+
+
+def test_rm_with_files_keeps_and_names_what_is_not_as_winch_left_it(
+    winch: Winch, server: DemoServer
+) -> None:
+    (id_,) = winch("add", server.url(FILE)).stdout.split()
+    assert winch("wait", id_).returncode == 0
+    path = winch.directory / "file.bin"
+    with path.open("r+b") as file:
+        file.write(b"mine")
+    result = winch("rm", id_, "--files", "-y")
+    assert result.stderr.splitlines() == [
+        f"winch: keeps {path} (not as winch left it)",
+        f"winch: kept: {path} (not as winch left it)",
+        "winch: removed 1 download",
+    ]
+    assert (result.returncode, path.exists(), names(winch)) == (1, True, [])
 
 
 def test_rm_all_of_nothing_is_fine(winch: Winch) -> None:

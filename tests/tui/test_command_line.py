@@ -288,7 +288,7 @@ async def test_clean_names_what_goes_and_asks(tmp_path: Path) -> None:
         await until(pilot, "These would go:", "x.part")
         await pilot.press("escape")
         await say(pilot, "clean")
-        await until(pilot, "belong to no download?", "x.part")
+        await until(pilot, "1 file for good?", "x.part")
         await pilot.press("n")
         await until(pilot, gone="x.part")
         assert service.leftovers

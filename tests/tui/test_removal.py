@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from core.domain.models import Download, PartIdentity, Status
-from core.domain.service import MOST_REMOVED
+from collections.abc import Sequence
+from dataclasses import fields
+
+from core.domain.models import Download, DownloadRecord, PartIdentity, Status
+from core.domain.service import MOST_REMOVED, Kept, Removal
 from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, sample, until
-from tui.removal import MOST_NAMES, deleted_note, kept_note
+from tui.removal import MOST_NAMES, deleted_note, file_of, kept_note
 
 PART = PartIdentity(device=1, inode=2)
 
@@ -15,14 +18,35 @@ def begun(number: int) -> Download:
     return sample(number, part=PART)
 
 
+def planned(*downloads: Download, changed: Sequence[Kept] = ()) -> Removal:
+    """Return what a service would say of a deletion."""
+    stays = {each.path for each in changed}
+    files = [file for download in downloads if (file := file_of(download))]
+    records = (DownloadRecord(**{f.name: getattr(d, f.name) for f in fields(d)}) for d in downloads)
+    return Removal(
+        removed=tuple(records),
+        deleted_files=tuple(file for file in files if file not in stays),
+        kept=tuple(changed),
+    )
+
+
+def test_what_stays_is_named_with_the_reason() -> None:
+    changed = Kept(path="/data/file-1.iso.part", reason="not as winch left it")
+    note = deleted_note(planned(begun(1), begun(2), changed=[changed]))
+    assert note.endswith(
+        "Deleted for good:\n\n/data/file-2.iso.part\n\n"
+        "kept: /data/file-1.iso.part (not as winch left it)"
+    )
+
+
 def test_what_never_began_has_no_file_to_be_deleted() -> None:
-    note = deleted_note([begun(1), sample(2), sample(3, status=Status.COMPLETED)])
+    note = deleted_note(planned(begun(1), sample(2), sample(3, status=Status.COMPLETED)))
     assert note.endswith(
         "Deleted for good:\n\n/data/file-1.iso.part\n/data/file-3.iso\n\n"
         "Of 1 of them there is nothing on disk."
     )
-    assert "nothing of it on disk" in deleted_note([sample(1)])
-    assert "nothing of them on disk" in deleted_note([sample(1), sample(2)])
+    assert "nothing of it on disk" in deleted_note(planned(sample(1)))
+    assert "nothing of them on disk" in deleted_note(planned(sample(1), sample(2)))
 
 
 def test_of_one_that_leaves_the_list_alone_it_is_said_what_stays() -> None:
@@ -34,11 +58,11 @@ def test_of_one_that_leaves_the_list_alone_it_is_said_what_stays() -> None:
 
 def test_all_are_named_up_to_some_hundreds() -> None:
     downloads = [begun(number) for number in range(MOST_NAMES + 1)]
-    for note in (kept_note(downloads[:-1]), deleted_note(downloads[:-1])):
+    for note in (kept_note(downloads[:-1]), deleted_note(planned(*downloads[:-1]))):
         assert "file-0.iso" in note
         assert f"file-{MOST_NAMES - 1}.iso" in note
         assert "more" not in note
-    for note in (kept_note(downloads), deleted_note(downloads)):
+    for note in (kept_note(downloads), deleted_note(planned(*downloads))):
         assert note.endswith("\nand 1 more")
 
 
@@ -51,7 +75,7 @@ def test_how_many_can_be_brought_back_is_said_where_not_all_can() -> None:
 def test_names_from_outside_are_harmless() -> None:
     for name in HOSTILE:
         one = begun(1).replace(name=name)
-        for note in (kept_note([one, one]), kept_note([one]), deleted_note([one])):
+        for note in (kept_note([one, one]), kept_note([one]), deleted_note(planned(one))):
             assert not set(FORBIDDEN) & set(note.replace("\n", ""))
 
 

@@ -1,17 +1,17 @@
 """`winch clean`: remove what nothing needs any more, each file named with its size and the reason.
 
-Data goes too, the part files of downloads that are in no list: on a terminal it asks first.
+Data goes too, the part files of downloads that are in no list: it asks first.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
-from core.domain.errors import ExitCode, StoppedError
-from core.domain.upkeep import Cleanup, Leftover, LeftoverKind
+from core.domain.errors import ExitCode
+from core.domain.upkeep import Cleanup, Leftover
 from tui import format as fmt
+from tui.cli.asking import check_somebody_there, confirm
 from tui.cli.client import connected
 from tui.cli.records import dump, leftover_record
 from tui.cli.signals import Signals
@@ -21,14 +21,16 @@ from tui.cli.terminal import out, say
 def run(args: argparse.Namespace) -> int:
     """Remove leftovers, or with --dry-run name them; 1 where nothing may be removed."""
 
+    if not args.dry_run:
+        check_somebody_there(yes=args.yes, what="removes what `--dry-run` names")
+
     async def ask() -> int:
         async with connected() as service:
-            if args.dry_run:
-                cleanup = await service.clean(dry_run=True)
-            else:
-                if not args.yes and sys.stdin.isatty():
-                    _confirm((await service.clean(dry_run=True)).removed)
-                cleanup = await service.clean(dry_run=False)
+            cleanup = await service.clean(dry_run=True)
+            if not args.dry_run and cleanup.removed:
+                if not args.yes:
+                    _confirm(cleanup.removed)
+                cleanup = await service.clean(dry_run=False, only=_paths(cleanup.removed))
         _print(cleanup, dry_run=args.dry_run, as_json=args.json)
         return ExitCode.OK if cleanup.refused is None else ExitCode.OTHER
 
@@ -69,16 +71,14 @@ def _line(what: str, leftover: Leftover) -> str:
 
 
 def _confirm(leftovers: Sequence[Leftover]) -> None:
-    """Name the data that will go, and ask; raises StoppedError on anything but yes."""
-    parts = [leftover for leftover in leftovers if leftover.kind is LeftoverKind.PART_FILE]
-    for part in parts:
-        say(f"deletes {part.path}, {fmt.size(part.size)}")
-    if not parts:
-        return
-    question = f"delete {_files(len(parts))} with data? [y/N]"
-    print(f"winch: {question} ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise StoppedError("nothing was removed")
+    """Name what will go, and ask; raises StoppedError on anything but yes."""
+    for leftover in leftovers:
+        say(f"deletes {leftover.path}, {fmt.size(leftover.size)} ({leftover.reason})")
+    confirm(f"delete {_files(len(leftovers))}?", refused="nothing was removed")
+
+
+def _paths(leftovers: Sequence[Leftover]) -> list[str]:
+    return [leftover.path for leftover in leftovers]
 
 
 def _files(count: int) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.cells import cell_len
 
-from core.domain.errors import ExitCode, StateError, StoppedError, UsageError
+from core.domain.errors import ExitCode, StateError, UsageError
 from core.domain.history import LIVE_FILE, History, HistoryEntry, HistoryQuery
 from core.domain.units import parse_duration
 from tui import format as fmt
+from tui.cli.asking import check_somebody_there, confirm
 from tui.cli.client import connected
 from tui.cli.files import refuse_existing, write_private
 from tui.cli.records import attempt_record, dump
@@ -99,12 +99,9 @@ def _export(args: argparse.Namespace, file: str) -> int:
 
 
 def _clear(*, asks: bool) -> int:
-    if asks and not sys.stdin.isatty():
-        raise UsageError("nobody is there to be asked", hint="`-y` forgets it without asking")
+    check_somebody_there(yes=not asks, what="forgets it")
     if asks:
-        print("winch: forget the whole history? [y/N] ", end="", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise StoppedError("nothing was forgotten")
+        confirm("forget the whole history?", refused="nothing was forgotten")
 
     async def ask() -> int:
         async with connected() as service:

@@ -136,8 +136,10 @@ def resume(parser: argparse.ArgumentParser) -> None:
 
 def rm(parser: argparse.ArgumentParser) -> None:
     ids(parser)
-    parser.add_argument("--files", action="store_true", help="delete the data too")
-    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    add = parser.add_argument
+    add("--files", action="store_true", help="delete the data too: what is as winch left it")
+    add("--dry-run", action="store_true", help="only say what would be removed and deleted")
+    add("-y", "--yes", action="store_true", help="do not ask; without a terminal --files needs it")
 
 
 def move(parser: argparse.ArgumentParser) -> None:
@@ -224,7 +226,7 @@ def history(parser: argparse.ArgumentParser) -> None:
     add("--failed", action="store_true", help="only what failed, also where a retry followed")
     add("--jsonl", action="store_true", help="export as JSON Lines, as for a FILE named *.jsonl")
     add("--force", action="store_true", help="export over a FILE that exists")
-    add("-y", "--yes", action="store_true", help="clear without asking")
+    add("-y", "--yes", action="store_true", help="clear without asking; needed without a terminal")
     json(parser)
 
 
@@ -237,7 +239,9 @@ def stats(parser: argparse.ArgumentParser) -> None:
 
 def clean(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
-    parser.add_argument("-y", "--yes", action="store_true", help="do not ask before data goes")
+    parser.add_argument(
+        "-y", "--yes", action="store_true", help="do not ask; needed without a terminal"
+    )
     json(parser)
 
 

@@ -6,16 +6,15 @@ What refuses is named on stderr, one line each, and makes the exit status 1; the
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from core import launcher
-from core.domain.errors import ExitCode, StoppedError, UsageError
+from core.domain.errors import ExitCode, UsageError
 from core.domain.models import Download, DownloadView, Status
-from core.domain.service import Changes, DownloadService, MoveTo, Outcome
+from core.domain.service import Changes, DownloadService, MoveTo, Outcome, Removal
 from core.domain.units import parse_duration, parse_rate
+from tui.cli.asking import check_somebody_there, confirm
 from tui.cli.choosing import check_named, chosen
 from tui.cli.client import connected
 from tui.cli.records import dump, record
@@ -23,7 +22,7 @@ from tui.cli.requests import check_url, from_arguments
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say, sentence
 from tui.cli.wording import HELD, counted
-from tui.format import short_id
+from tui.format import short_id, size
 
 _Change = Callable[[DownloadService], Awaitable[Outcome]]
 _Changing = tuple[str, _Change]
@@ -200,6 +199,8 @@ def changing(args: argparse.Namespace) -> _Changing:
 def rm(args: argparse.Namespace) -> int:
     """Take downloads off the list; with --files their data goes too, after it was named."""
     check_named(args)
+    if args.files and not args.dry_run:
+        check_somebody_there(yes=args.yes, what="deletes what `--dry-run` names")
 
     async def ask() -> int:
         async with connected() as service:
@@ -209,13 +210,23 @@ def rm(args: argparse.Namespace) -> int:
                 if args.all:
                     say("there is nothing to remove")
                 return ExitCode.OK
-            if args.files:
-                _confirm(found, asks=not args.yes)
-            removal = await service.remove([d.id for d in found], files=args.files)
+            ids = [download.id for download in found]
+            plan = Removal()
+            if args.files or args.dry_run:
+                plan = await service.remove(ids, files=args.files, dry_run=True)
+                _name(plan)
+            if args.dry_run:
+                _tell_removed("would remove", plan)
+                return ExitCode.OK
+            if plan.deleted_files and not args.yes:
+                question = f"delete {_files(len(plan.deleted_files))}?"
+                confirm(question, refused="nothing was removed")
+            removal = await service.remove(ids, files=args.files)
+        _tell_what_differs(plan, removal)
         for path in removal.kept_files:
             say(f"kept {path}")
-        say(f"removed {counted(len(removal.removed))}")
-        return ExitCode.OK
+        _tell_removed("removed", removal)
+        return ExitCode.OTHER if removal.kept else ExitCode.OK
 
     return Signals().run(ask())
 
@@ -266,14 +277,37 @@ async def _find(service: DownloadService, ids: Sequence[str] | None) -> list[Dow
     return list({download.id: download for download in found}.values())
 
 
-def _confirm(downloads: Sequence[Download], *, asks: bool) -> None:
-    """Name what will be deleted, and on a terminal ask; raises StoppedError on anything but yes."""
-    paths = [d.path if d.status is Status.COMPLETED else d.part_path for d in downloads]
-    there = [path for path in paths if Path(path).exists()]
-    for path in there:
+def _name(plan: Removal) -> None:
+    """Name what will be deleted, and what stays although it was asked for."""
+    for path in plan.deleted_files:
         say(f"deletes {path}")
-    if not (asks and there and sys.stdin.isatty()):
-        return
-    print(f"winch: delete {len(there)} files? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise StoppedError("nothing was removed")
+    for kept in plan.kept:
+        say(f"keeps {kept.path} ({kept.reason})")
+    for path in plan.kept_files:
+        say(f"keeps {path}")
+
+
+def _tell_what_differs(plan: Removal, removal: Removal) -> None:
+    """Say what became of the files otherwise than was said before, and name all that stayed."""
+    named = set(plan.deleted_files)
+    for path in removal.deleted_files:
+        if path not in named:
+            say(f"deleted {path}")
+    found = {*removal.deleted_files, *(kept.path for kept in removal.kept)}
+    for path in plan.deleted_files:
+        if path not in found:
+            say(f"{path} was gone already")
+    for kept in removal.kept:
+        say(f"kept: {kept.path} ({kept.reason})")
+
+
+def _tell_removed(what: str, removal: Removal) -> None:
+    deleted = ""
+    if count := len(removal.deleted_files):
+        verb = "delete" if what.startswith("would") else "deleted"
+        deleted = f", {verb} {_files(count)} of {size(removal.deleted_bytes)}"
+    say(f"{what} {counted(len(removal.removed))}{deleted}")
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"

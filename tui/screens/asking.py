@@ -18,6 +18,7 @@ from core.domain.checks import check_url
 from core.domain.errors import UsageError
 from core.domain.models import Download
 from core.domain.redact import redact_url
+from core.domain.service import Removal
 from core.domain.units import parse_rate
 from tui.commands import Commands
 from tui.format import clean, cut_middle
@@ -71,11 +72,15 @@ class Asking:
         question = f"Remove {_called(downloads)} from the list?"
         await self._confirm("Remove", question, kept_note(downloads), downloads, files=False)
 
-    async def remove_files(self) -> None:
+    def remove_files(self) -> None:
         """Take downloads off the list and delete their files, once that is confirmed."""
         downloads = self._commands.chosen
         question = f"Remove {_called(downloads)} and delete the files?"
-        await self._confirm("Delete", question, deleted_note(downloads), downloads)
+
+        async def ask(plan: Removal) -> None:
+            await self._confirm("Delete", question, deleted_note(plan), downloads)
+
+        self._commands.plan_deletion([download.id for download in downloads], ask)
 
     async def _confirm(
         self,
