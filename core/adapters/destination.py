@@ -105,45 +105,6 @@ async def occupant(directory: str, name: str) -> os.stat_result | None:
     return await run_to_end(look)
 
 
-async def find_own(
-    directory: str, name: str, identity: PartIdentity, *, size: int | None = None
-) -> str | None:
-    """Return where the data of `name` lies: whole, as a part file, or set aside; None if nowhere.
-
-    Only a file with this identity (and size, in bytes, which tells a finished file from another
-    that got the number of its inode) is taken for it.
-    """
-
-    def look() -> str | None:
-        with suppress(OSError), os.scandir(directory) as entries:
-            for entry in entries:
-                if entry.inode() != identity.inode:
-                    continue
-                found = entry.stat(follow_symlinks=False)
-                ours = entry.name in (name, name + SUFFIX) or entry.name.endswith(MISMATCH)
-                if ours and identity_of(found) == identity and size in (None, found.st_size):
-                    return entry.path
-        return None
-
-    return await run_to_end(look)
-
-
-async def delete(path: str) -> bool:
-    """Delete a file and tell whether it was there; raises DiskError."""
-
-    def unlink() -> bool:
-        try:
-            Path(path).unlink()
-        except FileNotFoundError:
-            return False
-        return True
-
-    try:
-        return await run_to_end(unlink)
-    except OSError as error:
-        raise disk_error(error, str(Path(path).parent)) from error
-
-
 def identity_of(found: os.stat_result) -> PartIdentity:
     """Return which file on disk this is."""
     return PartIdentity(device=found.st_dev, inode=found.st_ino)

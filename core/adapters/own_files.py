@@ -25,8 +25,8 @@ CHANGED = "not as winch left it"
 class OwnFile:
     """What is known of the file of `name`: which it is, of how many bytes at least and at most.
 
-    A whole one has its final name; another one has that of a part file, or was set aside because
-    its digest is another. `stamp` None tells nothing; its time counts where `is_final`.
+    A whole one has its final name; another one has that of a part file, unless a crash came after
+    it had got its final name, or it was set aside because its digest is another. `stamp` None tells nothing; its time counts where `is_final`.
     """
 
     directory: str
@@ -136,7 +136,10 @@ def _hindrance(directory: str) -> str:
 
 
 def _aside(file: OwnFile, known: dict[str, dict[int, str]]) -> str | None:
-    """Return where the file lies that was set aside, None where there is none."""
+    """Return where the file lies that was set aside or has its final name already, or None."""
+    final = f"{file.directory.rstrip('/')}/{file.name}"
+    if (found := _lstat(final)) is not None and identity_of(found) == file.identity:
+        return final
     if file.directory not in known:
         names = known[file.directory] = {}
         with suppress(OSError), os.scandir(file.directory) as entries:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from core.adapters import destination
-from core.adapters.destination import check_directory, disk_error, find_own, survey
+from core.adapters.destination import check_directory, disk_error, survey
 from core.adapters.part_file import PartFile
 from core.adapters.part_lock import PartInUseError, is_locked
 from core.domain.errors import DestinationError, DiskError, DiskFullError, LockedError
@@ -302,18 +302,6 @@ async def test_beside_a_file_that_is_to_be_replaced_only_the_part_file_must_be_f
     assert part is not None
     assert await PartFile.create(str(tmp_path), "f", replace=True) is None
     await part.close()
-
-
-async def test_a_file_is_found_under_every_name_it_may_have_and_no_other(tmp_path: Path) -> None:
-    part = await created(tmp_path)
-    await part.close()
-    for name in ("f.part", "f (1).mismatch", "f"):
-        next(tmp_path.iterdir()).rename(tmp_path / name)
-        assert await find_own(str(tmp_path), "f", part.identity) == str(tmp_path / name)
-    assert await find_own(str(tmp_path), "f", part.identity, size=1) is None
-    (tmp_path / "f").rename(tmp_path / "mine")
-    assert await find_own(str(tmp_path), "f", part.identity) is None
-    assert await find_own(str(tmp_path / "gone"), "f", part.identity) is None
 
 
 @pytest.mark.parametrize("content", ["", "bytes"])

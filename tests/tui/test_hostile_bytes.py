@@ -73,7 +73,7 @@ WALK: tuple[tuple[str, bytes, tuple[str, ...]], ...] = (
     ("completions", b"\t", ("Qfailed", "Qknown")),
     ("answer", b"\r", ("Qfailed", "Esc closes")),
     ("refusal", b"q\\:" + pasted("cancel") + b"\r", ("Qcannot", "Qinstead")),
-    ("its question", b":" + pasted("clean") + b"\r", ("Remove 1 files", "Qleft")),
+    ("its question", b":" + pasted("clean") + b"\r", ("Remove 1 file", "Qleft")),
     (
         "its question about files",
         b"n" + ESCAPE + b":" + pasted("rm --files") + b"\r",
