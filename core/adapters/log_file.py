@@ -5,18 +5,16 @@ from __future__ import annotations
 import io
 import logging
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from core.domain.errors import StateError
-from core.domain.redact import redact_url
+from core.domain.redact import redact_text
 
 _MAX_BYTES = 1024 * 1024
 _OLDER_FILES = 3
-_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>]+")
 
 
 @contextmanager
@@ -94,4 +92,4 @@ class _RedactingFormatter(logging.Formatter):
     """Redacts the finished text, so that a traceback gives nothing away either."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return _URL.sub(lambda found: redact_url(found[0]), super().format(record))
+        return redact_text(super().format(record))

@@ -6,7 +6,6 @@ way makes no attempt negative or a week long.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -15,13 +14,11 @@ from core.adapters.clock import Clock
 from core.domain.errors import ErrorInfo
 from core.domain.history import AttemptEnd, AttemptFigures, HistoryEntry, PhaseTimes
 from core.domain.models import Download, Phase
-from core.domain.redact import redact_url
+from core.domain.redact import redact_text, redact_url
 from core.policy.host_budget import host_of
 
 SHORTEST = 0.25
 """Seconds below which a rate says nothing; see `HistoryEntry`."""
-
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 
 
 class Moving(Protocol):
@@ -128,9 +125,5 @@ def entry_of(
         retries=figures.retries,
         verdict=figures.verdict,
         error_code=None if error is None else error.code,
-        error_message=None if error is None else _without_secrets(error.message),
+        error_message=None if error is None else redact_text(error.message),
     )
-
-
-def _without_secrets(message: str) -> str:
-    return _URL.sub(lambda url: redact_url(url[0]), message)
