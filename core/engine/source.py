@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 from core.adapters.clock import Clock
@@ -17,7 +18,7 @@ from core.engine.heads import Head
 from core.engine.shared import Shared
 from core.policy.host_budget import HostBudget, host_of
 from core.policy.memory import MemoryPool
-from core.policy.ranges import Judgement, RangeRequest, judge
+from core.policy.ranges import AskAgain, Judgement, RangeRequest, judge
 from core.policy.redirects import Hop, headers_for
 
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
@@ -55,6 +56,7 @@ class Source:
         self._memory = memory
         self._resolved: Hop | None = None
         self._renewal = asyncio.Lock()
+        self._knows_no_if_range = False
 
     @asynccontextmanager
     async def ask(
@@ -65,6 +67,21 @@ class Source:
         All connections share what the address redirected to; when that answers no more (a signed
         URL has expired), the address itself is asked again. Raises NetworkError and its kin.
         """
+        if self._knows_no_if_range:
+            request = replace(request, if_range=None)
+        while True:
+            async with self._ask(request, known) as (response, judgement):
+                if not isinstance(judgement, AskAgain):
+                    yield response, judgement
+                    return
+            # It has fewer fields each time, so this comes to an end.
+            self._knows_no_if_range |= judgement.request.if_range != request.if_range
+            request = judgement.request
+
+    @asynccontextmanager
+    async def _ask(
+        self, request: RangeRequest, known: Resource | None
+    ) -> AsyncIterator[tuple[Response, Judgement | AskAgain]]:
         if (hop := self._resolved) is not None:
             async with self._get(hop, request) as response:
                 if response.status not in _EXPIRED:
@@ -101,7 +118,7 @@ class Source:
 
     def _judge(
         self, request: RangeRequest, response: Response, known: Resource | None
-    ) -> Judgement:
+    ) -> Judgement | AskAgain:
         return judge(
             request,
             response.status,

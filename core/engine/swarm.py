@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from statistics import median
 
@@ -17,7 +18,9 @@ from core.adapters.clock import Clock
 from core.adapters.http import Response
 from core.domain.errors import (
     DiskError,
+    HttpStatusError,
     IncompleteBodyError,
+    ProtocolError,
     StateError,
     WinchError,
 )
@@ -50,6 +53,7 @@ IDLE_TICK = 2.0
 ENOUGH = 64 * 1024
 """Bytes that a server must send of what it was asked for, if it sends less than that."""
 _REVIEW = 1.0
+PARTIAL_CONTENT = 206
 
 
 class Swarm:
@@ -91,6 +95,8 @@ class Swarm:
         self._seams = Seams()
         self._primary = sources.usable[0]
         self._single = not file.resource.ranges or file.resource.total is None
+        self._on_trial = False
+        """Whether the server has still to show that it serves ranges, by one connection more."""
         self._error: WinchError | None = None
         self._paces: deque[float] = deque(maxlen=16)
         self._replacement = Replacement()
@@ -119,7 +125,8 @@ class Swarm:
         error of the last connection when none is left, DiskError and StateError at once.
         """
         if not self._single:
-            self._file.segments.divide(self._allowed(), self._min_split)
+            self._file.segments.divide(self._budget(), self._min_split)
+            self._on_trial = response.status != PARTIAL_CONTENT
         self._primary = source
         self._start(source, claim, (response, body))
         try:
@@ -148,6 +155,9 @@ class Swarm:
     def _allowed(self) -> int:
         if self._single:
             return 1
+        return min(2, self._budget()) if self._on_trial else self._budget()
+
+    def _budget(self) -> int:
         return max(1, min(self._most(), self._sources.share(self._clock.monotonic())))
 
     @property
@@ -278,6 +288,7 @@ class Swarm:
                     if not await proved(file, claim, body, judgement, received):
                         return Contradicted("the bytes on the server are other ones", True)
                     worker.answered.set()
+                    self._on_trial = False
                     return await self._receive(worker, body)
 
     async def _receive(self, worker: Worker, body: Body) -> Ending:
@@ -348,6 +359,8 @@ class Swarm:
         if isinstance(error, DiskError | StateError):
             raise error
         self._error = error
+        if self._on_trial and isinstance(error, HttpStatusError | ProtocolError):
+            self._stay_single(error.message)
         self._sources.failed(source, error, now, others=others)
         return None
 
@@ -359,11 +372,18 @@ class Swarm:
             return None
         if ending.bytes_differ or not others:
             return ending
-        if not self._single:
-            # Different servers behind one name: what the others fetch belongs together.
-            self._single = True
-            self._note(f"one connection only: {ending.reason}")
+        # Different servers behind one name: what the others fetch belongs together.
+        self._stay_single(ending.reason)
         return None
+
+    def _stay_single(self, reason: str) -> None:
+        if self._single:
+            return
+        self._single = True
+        self._note(f"one connection only: {reason}")
+        if self._on_trial:
+            self._on_trial = False
+            self._file.resource = replace(self._file.resource, ranges=False)
 
     def _finish(self) -> Ending:
         segments = self._file.segments

@@ -233,6 +233,7 @@ class Transfer:
                     return Contradicted("the bytes on the server are other ones", True)
                 else:
                     self._report(resume_verdict=verdict_on(file, accepted))
+                    file.resource = replace(file.resource, ranges=accepted.resource.ranges)
                 return await self._haul(file, claim, source, response, body)
         finally:
             self._release_claims()

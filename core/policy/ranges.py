@@ -40,20 +40,40 @@ class RangeRequest:
     """A request for the bytes from `first` up to, not including, `end` (None: to the last).
 
     `position` is the first byte that is missing; those before it are asked for to be compared.
+    With `whole` there is no Range in it: a server may stumble over one that covers the file.
     """
 
     first: int
     end: int | None = None
     if_range: str | None = None
     position: int = 0
+    whole: bool = False
 
     def headers(self) -> dict[str, str]:
         """Return the header fields that ask for it."""
+        fields = {"Accept-Encoding": "identity"}
+        if self.whole:
+            return fields
         last = "" if self.end is None else self.end - 1
-        fields = {"Range": f"bytes={self.first}-{last}", "Accept-Encoding": "identity"}
+        fields["Range"] = f"bytes={self.first}-{last}"
         if self.if_range is not None:
             fields["If-Range"] = from_octets(self.if_range)
         return fields
+
+    def plainer(self, status: int, headers: Mapping[str, str]) -> RangeRequest | None:
+        """Return how to ask again after a refusal that a simpler request may avoid, or None.
+
+        A 304 mistakes If-Range for If-Modified-Since; a range that covers the whole file is refused
+        (416), or answered by what is no range (206), where that file has no byte or only one.
+        """
+        if status == 304 and self.if_range is not None:
+            return replace(self, if_range=None)
+        covers_all = self.first == 0 and self.position == 0 and self.end is None
+        if not covers_all or self.whole:
+            return None
+        is_tiny = headers.get("content-range", "").strip().endswith(("/0", "/1"))
+        is_tiny = is_tiny or headers.get("content-length") == "0"
+        return replace(self, whole=True) if status == 416 or (status == 206 and is_tiny) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +102,13 @@ class Reject:
     """No byte of this answer may be used."""
 
     error: TransferError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskAgain:
+    """The answer is of no use, but this simpler request may get one that is."""
+
+    request: RangeRequest
 
 
 Judgement = Accept | RestartWhole | Reject
@@ -125,13 +152,30 @@ def judge(
     url: str,
     now: float,
     known: Resource | None = None,
-) -> Judgement:
+) -> Judgement | AskAgain:
     """Decide what an answer's body is, given what is known of the file (None: nothing yet).
 
     `now` is the wall time in seconds since the epoch, for Retry-After dates.
     """
+    judgement = _judge(request, status, headers, url=url, now=now, known=known)
+    if isinstance(judgement, Reject) and (plainer := request.plainer(status, headers)) is not None:
+        return AskAgain(request=plainer)
+    return judgement
+
+
+def _judge(
+    request: RangeRequest,
+    status: int,
+    headers: Mapping[str, str],
+    *,
+    url: str,
+    now: float,
+    known: Resource | None,
+) -> Judgement:
     if len(headers.get("content-length", "")) > MAX_DIGITS:
         return _reject("the server announces more bytes than any disk holds")
+    if status == 206 and request.whole:
+        return _reject("the server sent a part of the file, which nobody asked for")
     if status == 206:
         return _judge_partial(request, headers, url=url, known=known)
     if status == 200:
@@ -215,7 +259,7 @@ def _judge_whole(
 ) -> Judgement:
     total = _content_length(headers)
     resource = replace(
-        _resource(url, headers, total=total, ranges=False),
+        _resource(url, headers, total=total, ranges=_may_serve_ranges(request, headers)),
         digest=announced(headers, whole=True),
     )
     if total is None and known is not None and _same_version(known, resource):
@@ -278,6 +322,16 @@ def _resource(url: str, headers: Mapping[str, str], *, total: int | None, ranges
 def _offers_ranges(headers: Mapping[str, str]) -> bool:
     """Tell whether more ranges may be asked for than the one that was just answered."""
     return headers.get("accept-ranges", "").strip().lower() != "none"
+
+
+def _may_serve_ranges(request: RangeRequest, headers: Mapping[str, str]) -> bool:
+    """Tell whether a server that sent the whole file may send ranges of it all the same.
+
+    It may have ignored one that covers the file (RFC 9110 section 14.2 allows that), and says of
+    itself that it knows others. After a real one it has shown that it does not.
+    """
+    covered_all = request.first == 0 and request.end is None
+    return covered_all and headers.get("accept-ranges", "").strip().lower() == "bytes"
 
 
 def _content_length(headers: Mapping[str, str]) -> int | None:

@@ -12,13 +12,14 @@ from tests.faults import (
     matrix_framing,
     matrix_probe,
     matrix_ranges,
+    matrix_servers,
     matrix_text,
     matrix_time,
     matrix_validators,
 )
 from tests.faults.cases import Case
 
-ROWS = (*range(1, 53), 61)
+ROWS = (*range(1, 56), 61)
 
 CASES: tuple[Case, ...] = (
     *matrix_ranges.CASES,
@@ -28,4 +29,5 @@ CASES: tuple[Case, ...] = (
     *matrix_errors.CASES,
     *matrix_text.CASES,
     *matrix_time.CASES,
+    *matrix_servers.CASES,
 )
