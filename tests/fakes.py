@@ -339,6 +339,9 @@ class FakeService:
             raise NotAllowedError("the queue is held, so nothing can start")
         return self._act("start_now", Action.RESUME, ids, ())
 
+    async def expedite(self, ids: Sequence[str]) -> None:
+        self._note("expedite", self._resolve(ids))
+
     async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
         self._note("set", ids)
         chosen = self._resolve(ids)

@@ -6,7 +6,7 @@ added and never renamed. The sentence is for a person, the hint says what that p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from core.domain.text import valid
@@ -95,11 +95,15 @@ def exit_code(code: ErrorCode) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorInfo:
-    """What is left of an error once it is stored, sent or shown: no exception, no traceback."""
+    """What is left of an error once it is stored, sent or shown: no exception, no traceback.
+
+    `status` is the number that a server answered with, where it did.
+    """
 
     code: ErrorCode
     message: str
     hint: str = ""
+    status: int | None = None
 
     def to_error(self) -> WinchError:
         """Make the exception again that this was taken from, for the far side of a socket.
@@ -240,6 +244,10 @@ class HttpStatusError(TransferError):
         self.status = status
         self.retry_after = retry_after
         self.retryable = status in (408, 425, 429) or (status >= 500 and status != 501)
+
+    def info(self) -> ErrorInfo:
+        """Return what remains of it, the status included."""
+        return replace(super().info(), status=self.status or None)
 
 
 class NotFoundError(HttpStatusError):

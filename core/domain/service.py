@@ -263,6 +263,15 @@ class DownloadService(Protocol):
         """
         ...
 
+    async def expedite(self, ids: Sequence[str]) -> None:
+        """Let downloads run that somebody waits for: beside those of the queue, and at once.
+
+        As many of one call as may be active run together, and nobody stops for them. A held queue
+        and the limits of hosts hold for them too. It is forgotten when the service ends, or when a
+        person stops them. Raises UnknownIdError, AmbiguousIdError.
+        """
+        ...
+
     async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
         """Change what was asked for of downloads; it holds at once, also for those that run.
 

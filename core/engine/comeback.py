@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.adapters.clock import Clock
@@ -127,8 +127,8 @@ def _is_told(download: DownloadRecord) -> bool:
 
 def _put_off(error: WinchError, age: float) -> ErrorInfo:
     """Return what is left of an error after the server has put a download off for too long."""
-    return ErrorInfo(
-        code=error.code,
+    return replace(
+        error.info(),
         message=f"{error.message}, and has put it off for {rough_duration(age)}",
         hint="`winch retry` tries again; give_up_after in [retry] of config.toml is the patience",
     )

@@ -244,6 +244,11 @@ class Engine:
         self._refuse_if_closing()
         return await self._actions.start_now(self._queue.resolve(ids))
 
+    async def expedite(self, ids: Sequence[str]) -> None:
+        """Let downloads run beside those of the queue; see `DownloadService.expedite`."""
+        self._refuse_if_closing()
+        self._runner.expedite([download.id for download in self._queue.resolve(ids)])
+
     async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
         """Change what was asked for of downloads; see `DownloadService.set`."""
         self._refuse_if_closing()

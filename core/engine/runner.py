@@ -175,6 +175,13 @@ class Runner:
             )
         self._changed()
 
+    def expedite(self, ids: Iterable[str]) -> None:
+        """Run downloads beyond the limit of active ones; see `DownloadService.expedite`."""
+        self._scheduler.expedite(
+            id_ for id_ in ids if not self._ledger.queue[id_].status.is_settled
+        )
+        self._changed()
+
     def limits_changed(self) -> None:
         """Start or stop downloads as the limits say now."""
         self._changed()
@@ -196,6 +203,7 @@ class Runner:
         """Drop downloads that are not to start any more; what runs is stopped by `halt`."""
         for id_ in ids:
             self._scheduler.forget(id_)
+            self._scheduler.leave(id_)
             self._guards.forget(id_)
             self._comebacks.forget(id_)
         self._changed()
@@ -255,7 +263,8 @@ class Runner:
         assignment = self._scheduler.assign(
             active=min(self._tools.limits.active, len(self._tasks) + AT_ONCE),
             now=now,
-            per_host=lambda host: min(hosts.limit(host, now), rests.limit(host, now)),
+            per_host=lambda host: hosts.limit(host, now),
+            resting=lambda host: rests.limit(host, now),
             keeps=self.begins_anew,
         )
         for id_ in assignment.start:
@@ -358,6 +367,8 @@ class Runner:
             self._park(self._ledger.queue[id_], wait)
         else:
             end = self._failed(id_, error)
+        if self._ledger.queue[id_].status.is_settled:
+            self._scheduler.leave(id_)
         self._changed()
         self._chronicle.end(self._ledger.queue[id_], end, error)
 

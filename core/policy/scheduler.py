@@ -2,15 +2,19 @@
 
 A host that has as many downloads as it gets connections holds up its own downloads only: others
 pass by. Kept sorted, so that an assignment looks at what it starts and not at the whole queue.
+
+The queue is one lane. A call that somebody waits for has another one: as many of its downloads run
+as may be active, beside those of the queue, and nobody stops for them.
 """
 
 from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, insort
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from core.domain.models import Download
 
@@ -18,6 +22,8 @@ _SHOWN = 100
 """Downloads of one host that are said to wait for it; what is behind them waits for them."""
 
 _Entry = tuple[tuple[int, float], str]
+_Keeps = Callable[[str], bool]
+_QUEUE = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,17 +43,27 @@ class Assignment:
 class _Waiting:
     entry: _Entry
     host: str
+    lane: int
     not_before: float
+
+
+@dataclass(slots=True)
+class _Running:
+    entry: _Entry
+    host: str
+    lane: int
 
 
 class Scheduler:
     """The waiting and the running, as far as starting and stopping goes."""
 
     def __init__(self) -> None:
-        self._ready: dict[str, list[_Entry]] = {}
+        self._ready: dict[int, dict[str, list[_Entry]]] = {}
+        self._lanes: dict[str, int] = {}
+        self._last_lane = _QUEUE
         self._delayed: list[tuple[float, str]] = []
         self._waiting: dict[str, _Waiting] = {}
-        self._running: dict[str, tuple[_Entry, str]] = {}
+        self._running: dict[str, _Running] = {}
         self._forced: set[str] = set()
         self._favoured: set[str] = set()
         """What was forced last."""
@@ -60,12 +76,32 @@ class Scheduler:
     def wait(self, download: Download, *, host: str = "", not_before: float = 0.0) -> None:
         """Let a download wait for its turn, which does not come before a monotonic time."""
         self.forget(download.id)
-        waiting = _Waiting((download.sort_key, download.id), host, not_before)
+        lane = self._lanes.get(download.id, _QUEUE)
+        waiting = _Waiting((download.sort_key, download.id), host, lane, not_before)
         self._waiting[download.id] = waiting
         if not_before:
             heapq.heappush(self._delayed, (not_before, download.id))
         else:
             self._make_ready(waiting)
+
+    def expedite(self, ids: Iterable[str]) -> None:
+        """Give downloads a lane of their own together, until each leaves it.
+
+        What runs goes on where it is.
+        """
+        self._last_lane += 1
+        for id_ in ids:
+            self._lanes[id_] = self._last_lane
+            if (waiting := self._waiting.get(id_)) is not None:
+                if not waiting.not_before:
+                    self._take_out(waiting)
+                waiting.lane = self._last_lane
+                if not waiting.not_before:
+                    self._make_ready(waiting)
+
+    def leave(self, id: str) -> None:  # noqa: A002
+        """Let a download wait in the queue again, from its next wait on."""
+        self._lanes.pop(id, None)
 
     def force(self, id: str) -> bool:  # noqa: A002
         """Let a waiting download start with the next assignment, beyond every limit.
@@ -96,7 +132,7 @@ class Scheduler:
             if forced:
                 self.force(download.id)
         elif (running := self._running.get(download.id)) is not None:
-            self._running[download.id] = ((download.sort_key, download.id), running[1])
+            running.entry = (download.sort_key, download.id)
 
     def forget(self, id: str) -> None:  # noqa: A002
         """Drop a download that neither waits nor runs any more."""
@@ -113,76 +149,109 @@ class Scheduler:
         active: int,
         now: float,
         per_host: Callable[[str], int],
-        keeps: Callable[[str], bool] = lambda _: False,
+        keeps: _Keeps = lambda _: False,
+        resting: Callable[[str], int] | None = None,
     ) -> Assignment:
-        """Fill up to `active` running downloads; over a lowered limit the last ones stop.
+        """Fill each lane up to `active` running downloads; over a lowered limit the last ones stop.
 
-        `per_host` returns how many downloads of a host may run, `keeps` whether one is to be left
-        alone to its end, because it would lose what it has: so long more may run than `active`.
-        What is to stop is named once and is then as good as gone, though it runs until it is
-        forgotten.
+        `per_host` returns how many downloads of a host may run, `resting` the same for those that
+        nobody waits for; `keeps` whether one is to be left alone to its end, because it would lose
+        what it has: so long more may run than `active`. What is to stop is named once and is then
+        as good as gone, though it runs until it is forgotten.
         """
         self._end_delays(now)
         start = [self._begin(self._waiting[id_]) for id_ in sorted(self._forced)]
         self._favoured = self._forced or self._favoured
         self._forced = set()
-        used = Counter(host for _, host in self._running.values())
-        heads = [
-            (entries[0], host)
-            for host, entries in self._ready.items()
-            if used[host] < per_host(host)
-        ]
-        heapq.heapify(heads)
-        while len(self._running) < active and heads:
-            entry, host = heapq.heappop(heads)
-            start.append(self._begin(self._waiting[entry[1]]))
-            used[host] += 1
-            if host in self._ready and used[host] < per_host(host):
-                heapq.heappush(heads, (self._ready[host][0], host))
-        held = [
-            entry[1]
-            for host, entries in self._ready.items()
-            if len(self._running) < active and used[host] >= per_host(host)
-            for entry in entries[:_SHOWN]
-        ]
+        used = Counter(running.host for running in self._running.values())
+        held: list[str] = []
+        # The queue comes last: at a host with little room, those are first that somebody waits for.
+        for lane in sorted(self._ready, reverse=True):
+            limit = per_host
+            if resting is not None and lane == _QUEUE:
+                limit = partial(_lesser, per_host, resting)
+            started, waits = self._fill(lane, active, used, limit)
+            start += started
+            held += waits
         stop = self._excess(active, keeps, spared=self._stopping.union(start))
-        self._stopping.update(entry[1] for entry in stop)
+        self._stopping.update(stop)
         return Assignment(
             start=tuple(start),
-            stop=tuple(entry[1] for entry in stop),
+            stop=tuple(stop),
             held=tuple(held),
             wake_at=self._delayed[0][0] if self._delayed else None,
         )
 
-    def _excess(
-        self, active: int, keeps: Callable[[str], bool], *, spared: set[str]
-    ) -> list[_Entry]:
+    def _fill(
+        self, lane: int, active: int, used: Counter[str], limit: Callable[[str], int]
+    ) -> tuple[list[str], list[str]]:
+        """Return what of a lane starts, and what is held by its hosts."""
+        ready = self._ready[lane]
+        room = active - sum(running.lane == lane for running in self._running.values())
+        if room <= 0:
+            return [], []
+        heads = [(entries[0], host) for host, entries in ready.items() if used[host] < limit(host)]
+        heapq.heapify(heads)
+        start: list[str] = []
+        while room > len(start) and heads:
+            entry, host = heapq.heappop(heads)
+            start.append(self._begin(self._waiting[entry[1]]))
+            used[host] += 1
+            if host in ready and used[host] < limit(host):
+                heapq.heappush(heads, (ready[host][0], host))
+        held = [
+            entry[1]
+            for host, entries in ready.items()
+            if room > len(start) and used[host] >= limit(host)
+            for entry in entries[:_SHOWN]
+        ]
+        return start, held
+
+    def _excess(self, active: int, keeps: _Keeps, *, spared: set[str]) -> list[str]:
         """Return which of the running ones are to stop."""
-        excess = len(self._running) - len(self._stopping) - active
+        running: defaultdict[int, list[_Running]] = defaultdict(list)
+        for each in self._running.values():
+            running[each.lane].append(each)
+        return [
+            id_
+            for those in running.values()
+            if len(those) > active
+            for id_ in self._excess_of(those, active, keeps, spared)
+        ]
+
+    def _excess_of(
+        self, running: Sequence[_Running], active: int, keeps: _Keeps, spared: set[str]
+    ) -> list[str]:
+        ids = {each.entry[1] for each in running}
+        excess = len(ids - self._stopping) - active
         if excess <= 0:
             return []
-        kept = {id_ for id_ in self._running if keeps(id_)}
+        kept = {id_ for id_ in ids if keeps(id_)}
         # What was forced does not make room for those that could not make room for it.
         spared = spared.union(kept, self._favoured if kept else ())
-        others = [entry for entry, _ in self._running.values() if entry[1] not in spared]
-        return heapq.nlargest(excess, others)
+        others = [each.entry for each in running if each.entry[1] not in spared]
+        return [entry[1] for entry in heapq.nlargest(excess, others)]
 
     def _begin(self, waiting: _Waiting) -> str:
         id_ = waiting.entry[1]
         del self._waiting[id_]
         if not waiting.not_before:
             self._take_out(waiting)
-        self._running[id_] = (waiting.entry, waiting.host)
+        self._running[id_] = _Running(waiting.entry, waiting.host, waiting.lane)
         return id_
 
     def _make_ready(self, waiting: _Waiting) -> None:
-        insort(self._ready.setdefault(waiting.host, []), waiting.entry)
+        ready = self._ready.setdefault(waiting.lane, {})
+        insort(ready.setdefault(waiting.host, []), waiting.entry)
 
     def _take_out(self, waiting: _Waiting) -> None:
-        entries = self._ready[waiting.host]
+        ready = self._ready[waiting.lane]
+        entries = ready[waiting.host]
         del entries[bisect_left(entries, waiting.entry)]
         if not entries:
-            del self._ready[waiting.host]
+            del ready[waiting.host]
+        if not ready:
+            del self._ready[waiting.lane]
 
     def _end_delays(self, now: float) -> None:
         while self._delayed:
@@ -194,3 +263,7 @@ class Scheduler:
                 waiting.not_before = 0.0
                 self._make_ready(waiting)
             heapq.heappop(self._delayed)
+
+
+def _lesser(one: Callable[[str], int], other: Callable[[str], int], host: str) -> int:
+    return min(one(host), other(host))

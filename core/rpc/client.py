@@ -138,6 +138,9 @@ class RemoteService:
     async def start_now(self, ids: Sequence[str]) -> Outcome:
         return await self._call(DownloadService.start_now, ids=ids)
 
+    async def expedite(self, ids: Sequence[str]) -> None:
+        return await self._call(DownloadService.expedite, ids=ids)
+
     async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
         return await self._call(DownloadService.set, ids=ids, changes=changes)
 

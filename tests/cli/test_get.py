@@ -200,6 +200,31 @@ def test_a_daemon_that_ends_leaves_the_download_unfinished(
     assert "the daemon ended" in stderr.splitlines()[-1]
 
 
+def test_it_starts_beside_a_queue_that_is_full_and_a_next_daemon_knows(
+    winch: Winch, server: DemoServer
+) -> None:
+    winch.env["WINCH_LIMITS_ACTIVE"] = "1"
+    winch("add", server.url(ENDLESS))
+    process = winch.start("get", "-x", "1", server.url(SLOW))
+    until_it_has_bytes(process)
+    os.kill(winch.json("daemon", "status")["pid"], signal.SIGKILL)
+    status, stderr = ended(process)
+    assert (status, "another one goes on" in stderr) == (0, True)
+    assert is_whole(winch.directory / "slow.bin", SLOW)
+
+
+def test_queued_waits_behind_others_and_says_so(winch: Winch, server: DemoServer) -> None:
+    winch.env["WINCH_LIMITS_ACTIVE"] = "1"
+    winch("add", server.url(ENDLESS))
+    process = winch.start("get", "--queued", server.url(FILE))
+    until(process, "file.bin: queued, 1st in the queue, while 1 of others run")
+    assert winch("pause", "--queue").returncode == 0
+    until(process, "the queue is held")
+    process.send_signal(signal.SIGINT)
+    assert ended(process)[0] == 130
+    winch("resume", "--queue")
+
+
 def test_embedded_needs_no_daemon_and_leaves_none(winch: Winch, server: DemoServer) -> None:
     result = winch("get", "--embedded", server.url(FILE))
     assert result.returncode == 0, result.stderr
@@ -234,7 +259,7 @@ def test_what_others_add_to_an_embedded_get_is_handed_to_a_daemon(
 
 
 def test_a_daemon_that_is_killed_is_followed_by_another(winch: Winch, server: DemoServer) -> None:
-    process = winch.start("get", server.url(SLOW))
+    process = winch.start("get", "-x", "1", server.url(SLOW))
     until_it_has_bytes(process)
     os.kill(winch.json("daemon", "status")["pid"], signal.SIGKILL)
     status, stderr = ended(process)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.cells import cell_len
 
 from core.domain.errors import ErrorCode, ErrorInfo
-from core.domain.events import Changed, Noticed, ProgressBatch, Removed
-from core.domain.models import Download, Progress, Status, WaitReason
+from core.domain.events import Changed, Noticed, ProgressBatch, Removed, Snapshot
+from core.domain.models import Download, Phase, Progress, Status, WaitReason
 from tests.cli.samples import START, active, completed, download
 from tui.cli.following import Following
 from tui.cli.progress import LiveLines, Reports, live_lines
@@ -64,10 +64,52 @@ def test_every_ten_seconds_has_a_line(log: Log) -> None:
 
 
 def test_a_retry_is_told_with_its_reason(log: Log) -> None:
-    error = ErrorInfo(code=ErrorCode.HTTP_STATUS, message="the server answered 503")
-    waiting = download(wait_reason=WaitReason.RETRY, retry_at=START, error=error)
-    (line,) = log.after(waiting)
-    assert re.search(r"retry \d\d:\d\d:\d\d, .*: the server answered 503$", line)
+    busy = ErrorInfo(code=ErrorCode.HTTP_STATUS, message="the server answered 503", status=503)
+    soon = datetime.now(UTC) + timedelta(seconds=18.4)
+    (line,) = log.after(download(wait_reason=WaitReason.RETRY, retry_at=soon, error=busy))
+    assert re.fullmatch(r"a\.bin: retry in 0:1\d \(503\), 0 B", line)
+    log.time = 10.0
+    assert len(log.after()) == 1
+    cut = ErrorInfo(code=ErrorCode.NETWORK, message="cut off")
+    again = download(wait_reason=WaitReason.RETRY, retry_at=soon, retry_count=2, error=cut)
+    (line,) = log.after(again)
+    assert re.fullmatch(r"a\.bin: retry in 0:1\d \(network\), 0 B: cut off", line)
+
+
+def test_what_lasts_is_told_and_what_is_over_in_no_time_is_not(log: Log) -> None:
+    connecting = active(phase=Phase.CONNECTING)
+    assert log.after(connecting) == []
+    log.time = 0.5
+    assert log.after(connecting) == ["a.bin: connecting, 0% 0 B of 1000 B"]
+    assert log.after(active()) == ["a.bin: downloading, 0% 0 B of 1000 B"]
+    assert log.after(active(phase=Phase.VERIFYING)) == []
+    log.time = 1.0
+    assert log.after(active(phase=Phase.VERIFYING), done=1000) == [
+        "a.bin: verifying, 100% 1000 B of 1000 B"
+    ]
+
+
+def test_the_place_in_the_queue_is_told_with_those_before_it(log: Log) -> None:
+    others = [download(f"o{i}", order=0.1 * i, wait_reason=WaitReason.QUEUED) for i in (1, 2)]
+    runs = active("r", order=0.0)
+    log.following.apply(Snapshot(revision=1, downloads=(runs, *others, download()), progress={}))
+    assert log.after() == []
+    log.time = 0.5
+    line = "a.bin: queued, 3rd in the queue, behind 2 of others"
+    assert log.after() == [line]
+    assert line.partition(": ")[2] in live_lines(log.following, columns=100, rows=24)[0]
+    log.time = 10.5
+    log.following.apply(Removed(revision=2, ids=("o1", "o2")))
+    assert log.after() == ["a.bin: queued, 1st in the queue, while 1 of others run"]
+
+
+def test_of_many_that_wait_only_the_sum_is_told() -> None:
+    log = Log(Following(download(str(number)) for number in range(500)))
+    told = {}
+    for log.time in (0.0, 0.5, 1.0, 10.0, 10.5):
+        told[log.time] = log.after()
+    line = "0 of 500 whole, 0 active, 500 waiting"
+    assert told == {0.0: [], 0.5: [line], 1.0: [], 10.0: [], 10.5: [line]}
 
 
 def test_a_whole_file_is_told_with_path_size_rate_and_verdict(log: Log) -> None:
@@ -124,11 +166,12 @@ def test_the_live_lines_show_each_that_moves_and_a_sum() -> None:
 @pytest.mark.parametrize("embedded", [False, True])
 def test_a_held_queue_is_told_while_it_holds_these(embedded: bool) -> None:
     log = Log(Following([download()], embedded=embedded))
-    told = [] if embedded else [HELD]
     for paused in (True, False, True):
         log.following.apply(Noticed(revision=1, notices=(), paused=paused))
-        assert live_lines(log.following, columns=80, rows=24) == (told if paused else [])
-        assert log.after() == (told if paused else [])
+        held = [HELD] if paused and not embedded else []
+        (line,) = live_lines(log.following, columns=80, rows=24)
+        assert (line == HELD) == bool(held)
+        assert log.after() == held
         assert log.after() == []
     log.following.apply(Changed(revision=2, downloads=(completed(),)))
     assert live_lines(log.following, columns=80, rows=24) == []

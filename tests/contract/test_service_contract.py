@@ -401,6 +401,14 @@ class TestStartNow:
         assert await statuses(harness) == [Status.PAUSED]
 
 
+class TestExpedite:
+    async def test_those_somebody_waits_for_are_taken_as_they_are(self, harness: Harness) -> None:
+        one, _ = await add(harness, "a", "b")
+        await harness.service.expedite([one.id])
+        assert await statuses(harness) == [Status.PAUSED, Status.PAUSED]
+        await raises(UnknownIdError.code, harness.service.expedite([one.id, "zzz"]))
+
+
 class TestHold:
     async def test_a_held_queue_tells_so_and_starts_nothing(self, harness: Harness) -> None:
         service = harness.service

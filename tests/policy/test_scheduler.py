@@ -169,10 +169,64 @@ def test_what_was_forced_runs_beside_what_cannot_make_room_for_it() -> None:
     assert now("nobody") == Assignment(stop=("0002",))
 
 
+class TestACallOfItsOwn:
+    """What somebody waits for runs beside the queue: nobody stops for it; it has a limit too."""
+
+    def test_it_runs_beside_what_runs_up_to_the_limit(self) -> None:
+        scheduler = Scheduler()
+        for number in range(1, 9):
+            scheduler.wait(download(number))
+        assert assign(scheduler, active=2, now=0.0).start == ("0001", "0002")
+        scheduler.expedite(["0006", "0007", "0008"])
+        assert assign(scheduler, active=2, now=0.0) == Assignment(start=("0006", "0007"))
+        scheduler.forget("0001")
+        assert assign(scheduler, active=2, now=0.0).start == ("0003",)
+        scheduler.forget("0006")
+        assert assign(scheduler, active=2, now=0.0).start == ("0008",)
+
+    def test_each_call_has_its_own(self) -> None:
+        scheduler = Scheduler()
+        for number in (1, 2, 3):
+            scheduler.wait(download(number))
+        scheduler.expedite(["0001"])
+        scheduler.expedite(["0002"])
+        assert set(assign(scheduler, active=1, now=0.0).start) == {"0001", "0002", "0003"}
+
+    def test_it_keeps_its_lane_while_it_is_tried_again_and_until_it_leaves(self) -> None:
+        scheduler = Scheduler()
+        for number in (1, 2):
+            scheduler.wait(download(number))
+        scheduler.expedite(["0002"])
+        assert assign(scheduler, active=1, now=0.0).start == ("0002", "0001")
+        scheduler.wait(download(2), not_before=5.0)
+        assert assign(scheduler, active=1, now=5.0).start == ("0002",)
+        scheduler.leave("0002")
+        scheduler.wait(download(2))
+        assert assign(scheduler, active=1, now=5.0) == Assignment()
+
+    def test_a_lowered_limit_holds_for_each(self) -> None:
+        scheduler = Scheduler()
+        for number in (1, 2, 3, 4):
+            scheduler.wait(download(number))
+        scheduler.expedite(["0003", "0004"])
+        assign(scheduler, active=2, now=0.0)
+        assert set(assign(scheduler, active=1, now=0.0).stop) == {"0002", "0004"}
+
+    def test_a_hosts_limit_holds_for_it_and_a_hosts_rest_does_not(self) -> None:
+        scheduler = Scheduler()
+        for number, host in ((1, "h"), (2, "h"), (3, "h")):
+            scheduler.wait(download(number), host=host)
+        scheduler.expedite(["0003"])
+        now = scheduler.assign(active=9, now=0.0, per_host=lambda _: 2, resting=lambda _: 0)
+        assert (now.start, now.held) == (("0003",), ("0001", "0002"))
+        later = scheduler.assign(active=9, now=0.0, per_host=lambda _: 2, resting=lambda _: 9)
+        assert (later.start, later.held) == (("0001",), ("0002",))
+
+
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["wait", "delay", "forget", "assign"]),
+            st.sampled_from(["wait", "delay", "forget", "assign", "expedite", "leave"]),
             st.integers(0, 6),
             st.integers(-2, 2),
         ),
@@ -181,6 +235,7 @@ def test_what_was_forced_runs_beside_what_cannot_make_room_for_it() -> None:
 )
 def test_the_limit_holds_and_nothing_starts_twice(steps: list[tuple[str, int, int]]) -> None:
     scheduler = Scheduler()
+    calls = 0
     waiting: set[str] = set()
     running: set[str] = set()
     for now, (step, number, priority) in enumerate(steps):
@@ -192,10 +247,16 @@ def test_the_limit_holds_and_nothing_starts_twice(steps: list[tuple[str, int, in
             scheduler.forget(item.id)
             waiting.discard(item.id)
             running.discard(item.id)
+        elif step == "expedite":
+            scheduler.expedite([item.id])
+            calls += 1
+        elif step == "leave":
+            scheduler.leave(item.id)
         elif step == "assign":
             start = assign(scheduler, active=2, now=float(now)).start
             assert set(start) <= waiting
+            assert len(start) == len(set(start))
             waiting -= set(start)
             running |= set(start)
-        assert len(running) <= 2
+        assert len(running) <= 2 + calls
         assert len(scheduler) == len(waiting) + len(running)

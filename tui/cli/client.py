@@ -62,16 +62,21 @@ async def follow_on(
     following: Following,
     make_display: Callable[[], Display],
     on_end: OnEnd | None = None,
+    *,
+    first: Callable[[DownloadService], Awaitable[None]] | None = None,
 ) -> None:
     """Follow downloads on the daemon, on the next one too where it was killed.
 
-    A daemon that was told to end is not started again: then StoppedError is raised.
+    `first` is what each of them is asked before all else. A daemon that was told to end is not
+    started again: then StoppedError is raised.
     """
     for attempt in range(_DAEMONS):
         service = await stack.enter_async_context(connected())
         if attempt:
             say("the daemon was gone; another one goes on")
         try:
+            if first is not None:
+                await first(service)
             await follow(service, following, make_display(), on_end)
         except DaemonError:
             if attempt == _DAEMONS - 1:

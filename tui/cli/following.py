@@ -7,12 +7,27 @@ Pure: fed with the service's events, asked by the progress display and for the e
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
 
 from core.domain.errors import ExitCode, exit_code
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
-from core.domain.models import Download, Progress, Status
+from core.domain.models import Download, Progress, Status, WaitReason
 
 _NONE_YET = Progress()
+_TURN = (None, WaitReason.QUEUED, WaitReason.HOST_LIMIT)
+"""Reasons to wait that are a matter of whose turn it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one stands that waits for its turn: 1 is first.
+
+    `others` count those of somebody else that are before it, `active` those that run.
+    """
+
+    number: int
+    others: int
+    active: int
 
 
 class Following:
@@ -22,6 +37,8 @@ class Following:
         self._embedded = embedded
         self._paused = False
         self._downloads = {download.id: download for download in downloads}
+        self._others: dict[str, Download] = {}
+        self._places: dict[str, Place] = {}
         self._progress: dict[str, Progress] = {}
         self._removed: set[str] = set()
         # Kept beside the downloads: with ten thousand, none may be looked at after every event.
@@ -30,17 +47,19 @@ class Following:
     def apply(self, event: Event) -> list[Download]:
         """Take in what the service says and return those that ended by it.
 
-        What is about other downloads is ignored.
+        Of other downloads only their places in the queue matter.
         """
         match event:
             case Snapshot(downloads=downloads, progress=progress, paused=paused):
                 self._paused = paused
                 self._advance(progress)
                 gone = set(self._downloads) - {download.id for download in downloads}
+                self._others.clear()
                 return self._update(downloads) + self._remove(gone)
             case Added(downloads=downloads) | Changed(downloads=downloads):
                 return self._update(downloads)
             case Removed(ids=ids):
+                self._forget_others(ids)
                 return self._remove(set(ids) & set(self._downloads))
             case ProgressBatch(progress=progress):
                 self._advance(progress)
@@ -66,6 +85,16 @@ class Following:
     def has_ended(self, id: str) -> bool:  # noqa: A002
         """Tell whether nothing more will happen to a download of itself."""
         return id not in self._unfinished
+
+    def place(self, download: Download) -> Place:
+        """Return where one stands in the queue that waits for its turn."""
+        if (known := self._places.get(download.id)) is None:
+            before = [d for d in self._others.values() if _is_before(d, download)]
+            own = sum(_is_before(self._downloads[id_], download) for id_ in self._unfinished)
+            active = sum(d.status is Status.ACTIVE for d in self._others.values())
+            known = Place(1 + own + len(before), len(before), active)
+            self._places[download.id] = known
+        return known
 
     @property
     def is_held(self) -> bool:
@@ -96,8 +125,10 @@ class Following:
 
     def _update(self, downloads: Iterable[Download]) -> list[Download]:
         ended = []
+        self._places.clear()
         for download in downloads:
             if download.id not in self._downloads:
+                self._take_note(download)
                 continue
             self._downloads[download.id] = download
             self._removed.discard(download.id)
@@ -107,6 +138,17 @@ class Following:
                 self._unfinished.remove(download.id)
                 ended.append(download)
         return ended
+
+    def _take_note(self, other: Download) -> None:
+        if other.status.is_settled:
+            self._others.pop(other.id, None)
+        else:
+            self._others[other.id] = other
+
+    def _forget_others(self, ids: Iterable[str]) -> None:
+        self._places.clear()
+        for id_ in ids:
+            self._others.pop(id_, None)
 
     def _remove(self, ids: Set[str]) -> list[Download]:
         self._removed |= ids
@@ -118,3 +160,12 @@ class Following:
         self._progress.update(
             {id_: value for id_, value in progress.items() if id_ in self._downloads}
         )
+
+
+def waits_for_its_turn(download: Download) -> bool:
+    """Tell whether nothing but others, or its host, keeps a download from running."""
+    return download.status is Status.PENDING and download.wait_reason in _TURN
+
+
+def _is_before(other: Download, download: Download) -> bool:
+    return waits_for_its_turn(other) and other.sort_key < download.sort_key

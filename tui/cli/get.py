@@ -1,7 +1,8 @@
 """`winch get` and `winch wait`: stay in the foreground until downloads end, and end like them.
 
-`get` owns what it asked for: told to stop, it pauses that before it leaves, except when its
-terminal merely went away, because then the daemon is meant to go on.
+`get` owns what it asked for, which runs beside the queue and not behind it: told to stop, it pauses
+that before it leaves, except when its terminal merely went away, because then the daemon is meant
+to go on.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import asyncio
 import signal
 from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from core import launcher
@@ -29,6 +30,8 @@ from tui.cli.wording import HELD
 from tui.format import short_id
 
 _MOST_IDS = 4
+_SILENCE = 0.9
+"""Seconds in which nothing need be said."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,7 +58,7 @@ class _Get:
     async def run(self, requests: Sequence[DownloadRequest]) -> int:
         async with AsyncExitStack() as stack:
             session = await self._embedded(stack) if self._args.embedded else None
-            service = session.service if session else await stack.enter_async_context(connected())
+            service = session.service if session else await self._connected(stack)
             # Shielded: once asked for, we have to know the ids to be able to pause them.
             adding = asyncio.ensure_future(service.add(requests))
             try:
@@ -63,12 +66,29 @@ class _Get:
                 self._following = following = Following(downloads, embedded=session is not None)
                 if session:
                     return await self._run_embedded(session, following, stack)
-                await follow_on(stack, following, self._display, self._on_end)
+                first = None if self._args.queued else self._hurry
+                await follow_on(stack, following, self._display, self._on_end, first=first)
                 return following.exit_code
             except asyncio.CancelledError:
                 if self._signals.received != signal.SIGHUP or session:
                     await self._pause(session, await adding)
                 raise
+
+    async def _connected(self, stack: AsyncExitStack) -> DownloadService:
+        impatience = asyncio.get_running_loop().call_later(
+            _SILENCE, lambda: None if self._args.quiet else say("waiting for the daemon to answer")
+        )
+        try:
+            return await stack.enter_async_context(connected())
+        finally:
+            impatience.cancel()
+
+    async def _hurry(self, service: DownloadService) -> None:
+        """Have the call's own downloads run beside those of the queue."""
+        assert self._following is not None
+        # One that is off the list by now is told by the events.
+        with suppress(UnknownIdError):
+            await service.expedite([download.id for download in self._following.unfinished])
 
     async def _embedded(self, stack: AsyncExitStack) -> launcher.Embedded | None:
         try:

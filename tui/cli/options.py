@@ -65,6 +65,11 @@ def request(parser: argparse.ArgumentParser) -> None:
 def get(parser: argparse.ArgumentParser) -> None:
     request(parser)
     parser.add_argument("--embedded", action="store_true", help="do it in this process, no daemon")
+    parser.add_argument(
+        "--queued",
+        action="store_true",
+        help="wait behind what is in the queue, instead of running beside it at once",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
 
 

@@ -11,17 +11,19 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol, TextIO
 
-from core.domain.models import STUCK, TELLING, Download, Status
+from core.domain.models import STUCK, TELLING, Download, Phase, Status, WaitReason
 from tui import format as fmt
-from tui.cli.following import Following
+from tui.cli.following import Following, waits_for_its_turn
 from tui.cli.terminal import can_redraw, say
-from tui.cli.wording import HELD, amount, ending, state, success
+from tui.cli.wording import HELD, amount, doing, ending, ordinal, state, success, trouble
 
 REDRAW_INTERVAL = 0.25  # seconds
 _REPORT_INTERVAL = 10.0  # seconds between plain lines about one download, or …
 _REPORT_STEP = 10  # … percent, whichever comes first
+_SETTLED = 0.5  # seconds that connecting and the like last before they are worth a line
 _MOST_LINES = 8
 _NAME_CELLS = 28
 
@@ -93,17 +95,19 @@ class LiveLines:
 
 @dataclass(slots=True)
 class _Reported:
-    state: str = ""
+    kind: object = None
+    since: float = 0.0
+    told: bool = False
     percent: int = 0
     at: float = 0.0
     ended: bool = False
 
 
 class Reports:
-    """A plain line when a download starts, waits or ends, and now and then in between.
+    """A plain line at each change of what a download does or waits for, and while it lasts.
 
-    In between is every 10 s or every 10 %. `only_ends` leaves out all but the ends, `quiet` all but
-    the failures.
+    That is every 10 s, and of one that moves every 10 %. Of many that wait only a sum is told.
+    `only_ends` leaves out all but the ends, `quiet` all but the failures.
     """
 
     def __init__(
@@ -120,12 +124,19 @@ class Reports:
         self._now = now
         self._reported: dict[str, _Reported] = {}
         self._was_held = False
+        self._summed_at = now() + _SETTLED - _REPORT_INTERVAL
 
     def update(self, following: Following) -> None:
         """Write the lines that are due."""
+        now, unfinished = self._now(), len(following.unfinished)
+        due = now >= self._summed_at + _REPORT_INTERVAL
         was_held, self._was_held = self._was_held, following.is_held
-        if following.is_held and not was_held and not self._only_ends:
+        if following.is_held and (not was_held or (due and unfinished)) and not self._only_ends:
             self._write(HELD)
+        if due:
+            self._summed_at = now
+            if unfinished > _MOST_LINES and not self._only_ends and not following.is_held:
+                self._write(_summary(following, following.unfinished))
         for download in following:
             reported = self._reported.setdefault(download.id, _Reported())
             was_ended, reported.ended = reported.ended, following.has_ended(download.id)
@@ -134,7 +145,7 @@ class Reports:
             if reported.ended:
                 self._end(download, removed=following.is_removed(download.id))
             elif not self._only_ends:
-                self._between(download, following, reported)
+                self._between(download, following, reported, few=unfinished <= _MOST_LINES)
             elif self._quiet:
                 self._stuck(download, following, reported)
 
@@ -151,40 +162,72 @@ class Reports:
     def _stuck(self, download: Download, following: Following, reported: _Reported) -> None:
         """Say even to those who want to hear errors only what may never end by itself."""
         words = state(download, following.progress(download.id))
-        if download.wait_reason in STUCK and words != reported.state:
+        if download.wait_reason in STUCK and words != reported.kind:
             why = f": {download.error.message}" if download.error is not None else ""
             self._write(f"{download.name}: waits, {words}{why}")
-        reported.state = words
+        reported.kind = words
 
-    def _between(self, download: Download, following: Following, reported: _Reported) -> None:
+    def _between(
+        self, download: Download, following: Following, reported: _Reported, *, few: bool
+    ) -> None:
+        now, kind = self._now(), _kind(download)
+        if kind != reported.kind:
+            reported.kind, reported.since, reported.told = kind, now, False
         progress = following.progress(download.id)
-        now = self._now()
-        words = state(download, progress)
-        waits = download.wait_reason in TELLING
         total = download.total_bytes
         percent = 100 * progress.bytes_downloaded // total if total else 0
-        moving = words == "downloading"
-        due = now >= reported.at + _REPORT_INTERVAL or percent >= reported.percent + _REPORT_STEP
-        if (words != reported.state and (moving or waits)) or (moving and due):
-            line = f"{download.name}: {words}, {amount(download, progress.bytes_downloaded)}"
+        moving = download.phase is Phase.DOWNLOADING
+        waits = download.wait_reason in TELLING
+        if not reported.told:
+            # What is over in no time is not worth a line, nor what the queue's own line tells.
+            lasts = now >= reported.since + _SETTLED and few and not following.is_held
+            due = moving or waits or lasts
+        else:
+            due = now >= reported.at + _REPORT_INTERVAL and (moving or few)
+            due = due and not (following.is_held and waits_for_its_turn(download))
+            due = due or (moving and percent >= reported.percent + _REPORT_STEP)
+        if due:
+            line = f"{download.name}: {_doing(download, following, datetime.now(UTC))}"
+            if not waits_for_its_turn(download):
+                line += f", {amount(download, progress.bytes_downloaded)}"
             if moving and progress.rate:
                 line += f", {fmt.rate(progress.rate)}"
-            if waits and download.error is not None:
-                line += f": {download.error.message}"
-            self._write(line)
-            reported.at, reported.percent = now, percent - percent % _REPORT_STEP
-        reported.state = words
+            self._write(line + trouble(download))
+            reported.told, reported.at = True, now
+            reported.percent = percent - percent % _REPORT_STEP
 
 
-def live_lines(following: Following, *, columns: int, rows: int) -> list[str]:
+def _kind(download: Download) -> object:
+    """Return what tells one state from the next, countdowns and percentages left out."""
+    return (download.status, download.phase, download.wait_reason, download.retry_count)
+
+
+def _doing(download: Download, following: Following, now: datetime) -> str:
+    """Return what a download does or waits for, with its place where it waits for its turn."""
+    words = doing(download, following.progress(download.id), now)
+    if not waits_for_its_turn(download) or download.wait_reason is WaitReason.HOST_LIMIT:
+        return words
+    place = following.place(download)
+    words += f", {ordinal(place.number)} in the queue"
+    if place.others:
+        return f"{words}, behind {place.others:,} of others"
+    return f"{words}, while {place.active:,} of others run" if place.active else words
+
+
+def live_lines(
+    following: Following, *, columns: int, rows: int, now: datetime | None = None
+) -> list[str]:
     """Return what a terminal of this size shows of downloads that have not ended.
 
     Every line is one cell narrower than the terminal, because the last column may wrap.
     """
     unfinished = following.unfinished
     shown = [download for download in unfinished if _is_worth_a_line(download)]
+    if not shown and not following.is_held:
+        shown = unfinished[:1]
     most = max(1, min(_MOST_LINES, rows - 2 - following.is_held))
-    lines = [_line(download, following) for download in shown[:most]]
+    now = now or datetime.now(UTC)
+    lines = [_line(download, following, now) for download in shown[:most]]
     if len(following) > 1:
         lines.append(_summary(following, unfinished))
     if following.is_held and unfinished:
@@ -196,15 +239,16 @@ def _is_worth_a_line(download: Download) -> bool:
     return download.status is Status.ACTIVE or download.wait_reason in TELLING
 
 
-def _line(download: Download, following: Following) -> str:
+def _line(download: Download, following: Following, now: datetime) -> str:
     progress = following.progress(download.id)
     name = fmt.fit(fmt.cut_middle(fmt.clean(download.name), _NAME_CELLS), _NAME_CELLS)
+    if waits_for_its_turn(download):
+        return f"{name} {_doing(download, following, now)}"
     line = f"{name} {amount(download, progress.bytes_downloaded)}"
     if progress.rate and download.status is Status.ACTIVE:
         left = f" {fmt.duration(progress.eta)} left" if progress.eta is not None else ""
         return f"{line} {fmt.rate(progress.rate)}{left}"
-    reason = f": {fmt.clean(download.error.message)}" if download.error is not None else ""
-    return f"{line} {state(download, progress)}{reason}"
+    return f"{line} {_doing(download, following, now)}{fmt.clean(trouble(download))}"
 
 
 def _summary(following: Following, unfinished: list[Download]) -> str:
@@ -214,4 +258,5 @@ def _summary(following: Following, unfinished: list[Download]) -> str:
     waiting = len(unfinished) - active
     line = f"{done} of {len(following)} whole, {active} active, {waiting} waiting"
     failed = len(following) - len(unfinished) - done
-    return line + (f", {failed} ended otherwise" if failed else "") + f", {fmt.rate(rate)}"
+    line += f", {failed} ended otherwise" if failed else ""
+    return f"{line}, {fmt.rate(rate)}" if rate else line

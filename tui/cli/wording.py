@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.domain.history import HistoryEntry
-from core.domain.models import Download, Progress, Status, WaitReason
+from core.domain.models import TELLING, Download, Progress, Status, WaitReason
 from core.domain.service import Totals
 from tui import format as fmt
 from tui.cli.terminal import sentence
@@ -65,6 +65,39 @@ def state(download: Download, progress: Progress) -> str:
             return f"failed: {download.error.code}"
         case status:
             return status.value
+
+
+def doing(download: Download, progress: Progress, now: datetime) -> str:
+    """Return what it does or waits for at a time: `connecting`, `retry in 0:18 (503)`."""
+    if download.status is not Status.PENDING:
+        return state(download, progress)
+    words = _WAITS[download.wait_reason] if download.wait_reason else "queued"
+    if download.wait_reason is WaitReason.HELD:
+        words = "waits until the command that runs winch without a daemon has ended"
+    at, reason = download.retry_at, download.wait_reason
+    if at is not None and reason in (WaitReason.RETRY, WaitReason.HOST_LIMIT):
+        left = fmt.duration(max(0.0, (at - now).total_seconds()))
+        words += f" in {left}" if reason is WaitReason.RETRY else f" for {left}"
+    if download.error is not None and reason in TELLING:
+        words += f" ({download.error.status or download.error.code})"
+    return words
+
+
+def trouble(download: Download) -> str:
+    """Return what is wrong with one that waits, as the end of a line; nothing where nothing is.
+
+    A status that the server answered with is told already.
+    """
+    error = download.error
+    if download.wait_reason not in TELLING or error is None or error.status is not None:
+        return ""
+    return f": {error.message}"
+
+
+def ordinal(number: int) -> str:
+    """Return `1st`, `2nd`, `3rd`, `4th`."""
+    teen = 10 < number % 100 < 20
+    return f"{number:,}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def clock(moment: datetime) -> str:
