@@ -113,6 +113,10 @@ class PartFile:
         found = await self._run(os.fstat, self._fd)
         return FileStamp(uid=found.st_uid, modified=found.st_mtime_ns // 1000)
 
+    async def give_back(self) -> None:
+        """Give up the room behind the last byte that was reserved; raises DiskError."""
+        await self._run(_trim, self._fd)
+
     async def digest(self, running: RunningDigest, end: int) -> None:
         """Let a digest go on to the byte `end`, or to the end of the file; raises DiskError."""
         await self._finish(wrap(running.advance)(self._fd, end, executor=_HASHERS))
@@ -341,6 +345,10 @@ def _lstat(directory_fd: int, name: str) -> os.stat_result | None:
         return os.stat(name, dir_fd=directory_fd, follow_symlinks=False)
     except FileNotFoundError:
         return None
+
+
+def _trim(fd: int) -> None:
+    os.ftruncate(fd, os.fstat(fd).st_size)
 
 
 def _write_all(fd: int, directory: str, offset: int, buffers: Sequence[bytes]) -> None:

@@ -21,7 +21,7 @@ from core.domain.settings import DiskSettings
 from core.domain.units import rough_size
 from core.engine.ledger import Ledger
 from core.engine.transfer import Tools
-from core.policy.disk_guard import DiskGuard
+from core.policy.disk_guard import Credit, DiskGuard
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,9 @@ class _Running:
 class Guards:
     """Watches network and disks for the downloads of the ledger.
 
-    `on_stop` is awaited with running downloads that have to wait, and why; `on_change` is called
-    with downloads whose reason to wait is gone.
+    A server that is silent for `grace` seconds has no room reserved any more. `on_stop` is awaited
+    with running downloads that have to wait, and why; `on_change` is called with downloads whose
+    reason to wait is gone.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Guards:
         ledger: Ledger,
         tools: Tools,
         *,
+        grace: float,
         on_stop: Callable[[list[str], Wait], Awaitable[None]],
         on_change: Callable[[list[str]], None],
     ) -> None:
@@ -74,6 +76,8 @@ class Guards:
         self._network = tools.network
         self._low = settings.low_bytes
         self._disk = DiskGuard(low=settings.low_bytes, high=settings.high_bytes)
+        self._grace = grace
+        self._credits: dict[str, Credit] = {}
         self._on_stop = on_stop
         self._on_change = on_change
         self._running: dict[str, _Running] = {}
@@ -136,7 +140,7 @@ class Guards:
 
     def wait(self, download: Download, wait: Wait) -> None:
         """Have `on_change` called once a download need not wait any more."""
-        self.forget(download.id)
+        self._end_wait(download.id)
         self._waits[wait.reason][download.id] = wait
         if wait.reason is WaitReason.NO_NETWORK:
             self._hosts[download.id] = hosts = self._hosts_of(download)
@@ -148,7 +152,11 @@ class Guards:
             self._watch("disks", self._watch_running)
 
     def forget(self, id: str) -> None:  # noqa: A002
-        """Drop a download that waits no more."""
+        """Drop a download that waits no more, with what its server was believed."""
+        self._end_wait(id)
+        self._credits.pop(id, None)
+
+    def _end_wait(self, id: str) -> None:  # noqa: A002
         for waits in self._waits.values():
             waits.pop(id, None)
         for host in self._hosts.pop(id, ()):
@@ -171,7 +179,7 @@ class Guards:
 
     def _release(self, ids: list[str]) -> None:
         for id_ in ids:
-            self.forget(id_)
+            self._end_wait(id_)
         if ids:
             self._on_change(ids)
 
@@ -203,7 +211,14 @@ class Guards:
                 f" {rough_size(self._low)} stay free",
                 hint="make room, or lower low_water in the section [disk] of config.toml",
             )
-        self._disk.reserve(download.id, space.device, needed)
+        self._keep_free(download.id, space, needed)
+
+    def _keep_free(self, id_: str, space: disk.Space, needed: int) -> None:
+        """Reserve room, as far as the bytes that are to take it come."""
+        now = self._clock.monotonic()
+        credit = self._credits.setdefault(id_, Credit(now, grace=self._grace))
+        credit.note(self._ledger.progress_of(id_).bytes_downloaded, now)
+        self._disk.reserve(id_, space.device, credit.of(needed, now))
 
     def _can_fit(self, download: Download) -> bool:
         space = disk.space(download.request.directory)
@@ -229,6 +244,9 @@ class Guards:
 
     async def _look_at_disks(self, waits: dict[str, Wait]) -> None:
         queue = self._ledger.queue
+        gone = [i for i in self._credits if i not in queue or queue[i].status.is_settled]
+        for id_ in gone:
+            del self._credits[id_]
         running = [queue[id_] for id_ in self._running]
         waiting = sorted((queue[id_] for id_ in waits), key=lambda d: d.sort_key)
         directories = {download.request.directory for download in (*running, *waiting)}
@@ -241,7 +259,8 @@ class Guards:
             if space is None:
                 continue
             needed = self._needed(download)
-            self._disk.reserve(download.id, space.device, needed)
+            if needed <= space.size:  # else it is about to fail
+                self._keep_free(download.id, space, needed)
             if self._disk.is_low(space.free) and (needed or download.total_bytes is None):
                 low.append(download.id)
         if low:
@@ -267,7 +286,7 @@ class Guards:
                 continue
             needed = self._needed(download)
             if self._disk.may_go_on(id_, space.device, needed=needed, free=space.free):
-                self._disk.reserve(id_, space.device, needed)
+                self._keep_free(id_, space, needed)
                 going.append(id_)
         for id_ in going:
             self._disk.release(id_)

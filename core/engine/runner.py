@@ -68,7 +68,12 @@ class Runner:
         self.on_work_change: Callable[[], None] = lambda: None
         ledger.live_progress = self._progress_of
         self._guards = Guards(
-            settings.disk, ledger, tools, on_stop=self._suspend, on_change=self._release
+            settings.disk,
+            ledger,
+            tools,
+            grace=settings.network.read_timeout,
+            on_stop=self._suspend,
+            on_change=self._release,
         )
 
     def configure(self, settings: Settings) -> None:

@@ -405,5 +405,7 @@ class Transfer:
             return
         try:
             await self._checkpoint.flush()
+            if self._tools.downloads.preallocate and not self._file.segments.is_complete:
+                await self._file.part.give_back()
         finally:
             await self._file.part.close()

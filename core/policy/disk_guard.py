@@ -1,12 +1,43 @@
 """Whether a download still fits on its file system, beside all the others that are under way.
 
-What active downloads have yet to write counts as taken. Two marks keep it calm: a download may
+What active downloads have yet to write counts as taken, as far as their servers are believed: a
+length is soon said, and bytes that do not come take no room. Two marks keep it calm: a download may
 start where it leaves `low` bytes free, and one that had to wait goes on where it leaves `high`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+
+from core.policy.rate import RateWindow
+
+HORIZON = 24 * 3600.0
+"""Seconds ahead for which room is kept free, at the rate at which bytes come."""
+
+
+class Credit:
+    """How far one server's word on the length of its file is taken, over all attempts.
+
+    In full for `grace` seconds, in which the first bytes have to come; from then on for as much as
+    a day brings at the rate of the last `grace` seconds. `now` is monotonic seconds.
+    """
+
+    def __init__(self, now: float, *, grace: float) -> None:
+        self._until = now + grace
+        self._rate = RateWindow(now, window=grace)
+        self._done: int | None = None
+
+    def note(self, done: int, now: float) -> None:
+        """Take in how many bytes of the file are there."""
+        if self._done is not None and done > self._done:
+            self._rate.add(now, done - self._done)
+        self._done = done
+
+    def of(self, needed: int, now: float) -> int:
+        """Return how many of the bytes that are to come have their room kept free."""
+        if now < self._until:
+            return needed
+        return min(needed, int(self._rate.rate(now) * HORIZON))
 
 
 class DiskGuard:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+from asyncio import StreamWriter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +12,10 @@ import pytest
 
 from core.domain.errors import ErrorCode, exit_code
 from core.domain.models import Status, WaitReason
-from core.domain.settings import DiskSettings, Settings
+from core.domain.settings import DiskSettings, NetworkSettings, Settings
 from core.engine import guards
 from tests.engine.conftest import SETTINGS, House, fetch, settled, until
-from tests.faults.model import content
+from tests.faults.model import Request, content
 from tests.faults.server import FaultServer
 
 MIB = 1024 * 1024
@@ -120,6 +122,51 @@ async def test_what_is_larger_than_the_disk_fails_with_the_reason(
     assert "the whole file system" in failed.error.message
     assert exit_code(failed.error.code) == 9
     assert house.names() == []
+
+
+@pytest.mark.parametrize("pause", [0.05, 60.0], ids=["drips", "stalls"])
+async def test_a_length_whose_bytes_do_not_come_takes_no_room_from_others(
+    house: House, disk: Path, fault_server: FaultServer, pause: float
+) -> None:
+    async def lie(request: Request, writer: StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (8 * MIB))
+        while not writer.is_closing():
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(pause)
+
+    engine = await house.engine(
+        dataclasses.replace(marks("1M"), network=NetworkSettings(read_timeout=0.5))
+    )
+    liar = dataclasses.replace(
+        house.request(fault_server.script("lie", lie)), retries=1000, name="lie"
+    )
+    (first,) = await engine.add([liar])
+    await until(engine, first, lambda view: view.download.name_settled)
+    (second,) = await engine.add([house.request(fault_server.file("b", DATA))])
+    await until(engine, second, lambda v: v.download.wait_reason is WaitReason.DISK_LOW)
+    assert (await settled(engine, second)).status is Status.COMPLETED
+    assert house.content("b") == DATA
+    assert not (await engine.find(first.id)).download.status.is_settled
+
+
+async def test_a_length_beyond_all_disks_is_nobody_elses_matter(
+    house: House, disk: Path, fault_server: FaultServer
+) -> None:
+    async def lie(request: Request, writer: StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000000000\r\n\r\nx")
+        await writer.drain()
+
+    engine = await house.engine(marks("1M"))
+    lies = [house.request(fault_server.script(name, lie)) for name in ("l1", "l2", "l3")]
+    *liars, good = await engine.add([*lies, house.request(fault_server.file("b", DATA))])
+    assert (await settled(engine, good)).status is Status.COMPLETED
+    for liar in liars:
+        failed = await settled(engine, liar)
+        assert failed.error is not None
+        assert "the whole file system" in failed.error.message
+    told = [entry.text for entry in (await engine.find(good.id)).download.timeline]
+    assert not any("room" in text for text in told), told
 
 
 async def test_a_queue_goes_on_beside_what_waits_for_room(

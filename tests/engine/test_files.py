@@ -205,6 +205,17 @@ async def test_a_reserved_file_is_resumed_like_any_other(
     assert fault_server.requests_to("a")[1].range != "bytes=0-"
 
 
+async def test_a_reserved_file_that_does_not_come_gives_its_room_back(
+    house: House, fault_server: FaultServer
+) -> None:
+    settings = dataclasses.replace(SETTINGS, downloads=DownloadSettings(preallocate=True))
+    url = fault_server.file("a", content(30_000_000), fail_after=100_000)
+    engine = await house.engine(settings)
+    failed = await fetch(engine, dataclasses.replace(house.request(url), retries=0, connections=1))
+    assert failed.status is Status.FAILED
+    assert (house.files / "a.part").stat().st_blocks * 512 < 1_000_000
+
+
 async def test_the_file_has_the_servers_time(house: House, fault_server: FaultServer) -> None:
     engine = await house.engine()
     url = fault_server.file("a", DATA, last_modified="Sun, 06 Nov 1994 08:49:37 GMT")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.policy.disk_guard import DiskGuard
+from core.policy.disk_guard import Credit, DiskGuard
 
 DISK, OTHER = 1, 2
 
@@ -49,3 +49,19 @@ def test_one_that_waited_needs_the_high_mark() -> None:
 def test_below_the_low_mark_a_disk_is_low() -> None:
     assert guard().is_low(99)
     assert not guard().is_low(100)
+
+
+def test_a_length_is_believed_in_full_until_the_first_bytes_are_due() -> None:
+    credit = Credit(0.0, grace=60.0)
+    assert [credit.of(10**9, now) for now in (0.0, 59.9, 60.0, 10**6)] == [10**9, 10**9, 0, 0]
+
+
+def test_then_it_is_believed_as_far_as_bytes_come() -> None:
+    credit = Credit(0.0, grace=60.0)
+    for second in range(600):
+        credit.note(1_000_000 * second, float(second))
+    assert credit.of(10**9, 600.0) == 10**9
+    assert credit.of(10**9, 661.0) == 0, "nothing came for a minute"
+    for second in range(700, 800):
+        credit.note(600_000_000 + second, float(second))
+    assert 0 < credit.of(10**9, 800.0) < 100_000, "it trickles"
