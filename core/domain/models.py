@@ -296,6 +296,7 @@ class Download:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     interrupted: Interruption | None = None
+    asked_at: datetime | None = None
     updated_at: datetime | None = None
 
     @property

@@ -87,7 +87,8 @@ class Intake:
         merged = dataclasses.replace(
             before,
             checksum=request.checksum or before.checksum,
-            conflict=request.conflict or before.conflict,
+            # Not what was said earlier: leave to overwrite belongs to the command that gave it.
+            conflict=request.conflict,
             connections=request.connections or before.connections,
             limit=before.limit if request.limit is None else request.limit or None,
             mirrors=tuple(dict.fromkeys((*before.mirrors, *request.mirrors))),
@@ -98,7 +99,7 @@ class Intake:
             group=request.group or before.group,
             retries=before.retries if request.retries is None else request.retries,
         )
-        found = self._ledger.update(found, request=merged)
+        found = self._ledger.update(found, request=merged, asked_at=self._clock.now())
         self._runner.adjust(found)
         if request.paused or Action.RESUME not in allowed_actions(found.status):
             return found

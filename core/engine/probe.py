@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from datetime import datetime
 
-from core.adapters.destination import MISMATCH, SUFFIX, occupant
+from core.adapters.destination import MISMATCH, SUFFIX, look, occupant
 from core.adapters.part_file import PartFile
 from core.adapters.part_owner import ForeignPartError
 from core.domain.errors import DestinationExistsError
@@ -83,17 +84,26 @@ async def publish(
     resource: Resource,
     rule: Conflict,
     modified: float | None,
+    *,
+    asked_at: datetime,
+    note: Callable[[str], None],
 ) -> str:
     """Give a whole part file its final name and return it.
 
-    `modified` becomes its time, in seconds since the epoch. Raises DiskError; for a file that has
+    `modified` becomes its time, in seconds since the epoch. Only what has been there since before
+    `asked_at` is overwritten; beside what came to be or changed meanwhile the file gets the next
+    free name, and `note` hears of it. Raises DiskError; for a file that has
     come to exist meanwhile Skipped (the new one is deleted) or DestinationExistsError (it is kept
     as part file, for a retry under another rule).
     """
     wanted = _wanted(request, resource)
     rule = _safe(rule, wanted)
+    first = part.name
+    if rule is Conflict.OVERWRITE and await _is_newer(request.directory, wanted, asked_at):
+        note(f"kept: {wanted} is not the file that was there when this was asked for")
+        rule, first = Conflict.RENAME, wanted
     if rule is Conflict.RENAME:
-        for candidate in alternatives(part.name):
+        for candidate in alternatives(first):
             if await part.publish(candidate, modified=modified):
                 return candidate
     if await part.publish(wanted, replace=rule is Conflict.OVERWRITE, modified=modified):
@@ -115,6 +125,15 @@ async def set_aside(part: PartFile) -> str:
         if await part.set_aside(candidate):
             return candidate
     raise AssertionError("there is always another name")
+
+
+async def _is_newer(directory: str, name: str, moment: datetime) -> bool:
+    """Tell whether what has a name came to be or changed after a moment.
+
+    By the time of the last change of anything about it, which nobody can set.
+    """
+    found = await look(directory, name)
+    return found is not None and found.st_ctime > moment.timestamp()
 
 
 def _wanted(request: DownloadRequest, resource: Resource) -> str:

@@ -375,10 +375,18 @@ class Transfer:
         await self._checkpoint.flush()
         now = self._tools.clock.now().timestamp()
         modified = modified_at(file.resource.validator.last_modified, now=now)
-        request = self._download.request
+        download = self._download
         # Stopped halfway, the file would have a name that nobody knows.
         name = await past_recall(
-            publish(file.part, request, file.resource, self._conflict, modified)
+            publish(
+                file.part,
+                download.request,
+                file.resource,
+                self._conflict,
+                modified,
+                asked_at=download.asked_at or download.created_at,
+                note=self._note,
+            )
         )
         self._report(left=await file.part.stamp())
         return name

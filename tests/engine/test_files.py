@@ -75,6 +75,59 @@ async def test_overwrite_replaces_the_file_only_when_the_new_one_is_whole(
     assert house.names() == ["a"]
 
 
+async def test_leave_to_overwrite_belongs_to_the_command_that_gave_it(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1_500_000)
+    (download,) = await engine.add([request(house, url, Conflict.OVERWRITE, name="a")])
+    await fault_server.held("a")
+    await engine.pause([download.id])
+    (house.files / "a").write_bytes(MINE)
+    fault_server.release("a")
+    (again,) = await engine.add([request(house, url, None, name="a")])
+    assert again.id == download.id
+    assert again.request.conflict is None
+    done = await settled(engine, again)
+    assert house.content("a") == MINE
+    assert (done.name, house.content("a (1)")) == ("a (1)", DATA)
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+async def test_only_what_was_there_when_it_was_asked_for_is_overwritten(
+    house: House, fault_server: FaultServer, was_there: bool
+) -> None:
+    if was_there:
+        (house.files / "a").write_bytes(b"older")
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1_500_000)
+    (download,) = await engine.add([request(house, url, Conflict.OVERWRITE)])
+    await fault_server.held("a")
+    (house.files / "mine").write_bytes(MINE)
+    (house.files / "mine").replace(house.files / "a")
+    fault_server.release("a")
+    done = await settled(engine, download)
+    assert house.content("a") == MINE
+    assert (done.name, house.content("a (1)")) == ("a (1)", DATA)
+    assert any(entry.text.startswith("kept: a is not the file") for entry in done.timeline)
+
+
+async def test_who_asks_again_may_overwrite_what_is_there_by_then(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1_500_000)
+    (download,) = await engine.add([request(house, url, Conflict.OVERWRITE)])
+    await fault_server.held("a")
+    await engine.pause([download.id])
+    (house.files / "a").write_bytes(MINE)
+    fault_server.release("a")
+    (again,) = await engine.add([request(house, url, Conflict.OVERWRITE)])
+    done = await settled(engine, again)
+    assert (done.name, house.content("a")) == ("a", DATA)
+    assert house.names() == ["a"]
+
+
 @pytest.mark.parametrize("rule", [Conflict.SKIP, Conflict.OVERWRITE, Conflict.FAIL])
 async def test_a_directory_is_no_file_to_skip_or_overwrite(
     house: House, fault_server: FaultServer, rule: Conflict
@@ -115,7 +168,7 @@ async def test_a_server_cannot_have_the_part_file_of_another_download_overwritte
     assert house.content("a") == DATA
 
 
-@pytest.mark.parametrize("rule", [Conflict.SKIP, Conflict.FAIL, Conflict.OVERWRITE])
+@pytest.mark.parametrize("rule", [Conflict.SKIP, Conflict.FAIL])
 async def test_a_file_that_comes_to_exist_meanwhile_is_a_conflict_too(
     house: House, fault_server: FaultServer, rule: Conflict
 ) -> None:
@@ -126,9 +179,6 @@ async def test_a_file_that_comes_to_exist_meanwhile_is_a_conflict_too(
     (house.files / "a").write_bytes(MINE)
     fault_server.release("a")
     ended = await settled(engine, download)
-    if rule is Conflict.OVERWRITE:
-        assert house.content("a") == DATA
-        return
     assert house.content("a") == MINE
     if rule is Conflict.SKIP:
         assert ended.status is Status.COMPLETED

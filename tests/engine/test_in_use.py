@@ -78,7 +78,7 @@ def stop(house: House) -> None:
     [
         (Conflict.RENAME, complete, "a (1)"),
         (Conflict.SKIP, complete, "a"),
-        (Conflict.OVERWRITE, complete, "a"),
+        (Conflict.OVERWRITE, complete, "a (1)"),
         (Conflict.RENAME, give_up, "a"),
         (Conflict.RENAME, stop, "a (1)"),
     ],

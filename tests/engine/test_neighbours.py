@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import os
 
 import pytest
 
 from core.domain.models import Status
-from tests.engine.conftest import House, fetch, settled, until
+from core.domain.settings import LimitSettings
+from tests.engine.conftest import SETTINGS, House, fetch, settled, until
 from tests.faults.model import content
 from tests.faults.server import FaultServer
 
 DATA = content(3_000_000)
+ONE = dataclasses.replace(SETTINGS, limits=LimitSettings(connections=1))
 
 
 async def test_an_empty_part_file_that_others_can_write_is_left_alone(
@@ -35,9 +38,10 @@ async def test_an_empty_part_file_that_others_can_write_is_left_alone(
 async def test_a_part_file_that_others_can_write_is_not_continued(
     house: House, fault_server: FaultServer, bits: int
 ) -> None:
-    url = fault_server.file("a", DATA, hold_after=1_000_000)
-    engine = await house.engine()
+    url = fault_server.file("a", DATA, hold_after=1_500_000)
+    engine = await house.engine(ONE)
     (download,) = await engine.add([house.request(url)])
+    await fault_server.held("a")
     await until(engine, download, lambda view: view.progress.bytes_downloaded > 500_000)
     await engine.pause([download.id])
     await engine.close()
