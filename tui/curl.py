@@ -7,12 +7,12 @@ the headers that come out, never in the words about them.
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.domain.checks import OWN_HEADERS, check_header, check_name
 from core.domain.errors import UsageError
+from core.domain.login import basic
 from tui.shell import read_command
 
 _SHORT = {
@@ -181,11 +181,12 @@ class _Reader:
             self._leave_out("cookies from a file")
 
     def _user(self, value: str) -> None:
-        if ":" not in value:
+        user, colon, password = value.partition(":")
+        if not colon:
             raise UsageError(
                 "the -u of the curl command has no password", hint="write -u 'name:password'"
             )
-        self._set("Authorization", f"Basic {b64encode(value.encode()).decode()}")
+        self._set("Authorization", basic(user, password))
 
     def _output(self, value: str) -> None:
         name = value.rpartition("/")[2]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import urllib.request
 import warnings
-from base64 import b64encode
 from collections.abc import Callable
 from http.cookiejar import LoadError, MozillaCookieJar
 from netrc import NetrcParseError, netrc
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from core.domain.errors import ConfigError
+from core.domain.login import basic
 
 T = TypeVar("T")
 
@@ -94,11 +94,6 @@ class Cookies:
         request = urllib.request.Request(url)  # noqa: S310 (never opened, only asked about)
         jar.add_cookie_header(request)
         return request.get_header("Cookie")
-
-
-def basic(user: str, password: str) -> str:
-    """Return the value of a header that holds a name and a password (RFC 7617)."""
-    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
 
 
 def _read_cookies(path: Path) -> MozillaCookieJar:

@@ -25,7 +25,8 @@ import aiohttp.http_writer
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
-from core.adapters.credentials import Cookies, Netrc, basic
+from core.adapters.credentials import Cookies, Netrc
+from core.adapters.logins import Logins
 from core.adapters.proxies import proxy_for
 from core.adapters.resolver import addresses
 from core.domain.errors import (
@@ -40,9 +41,11 @@ from core.domain.errors import (
     TransferTimeoutError,
     UsageError,
 )
+from core.domain.login import basic
 from core.domain.settings import NetworkSettings
 from core.domain.text import octets_of, valid
 from core.domain.version import VERSION
+from core.policy.challenges import Login
 from core.policy.redirects import STATUSES, Hop, check_reach, follow, is_public, private_error
 
 if TYPE_CHECKING:
@@ -78,16 +81,24 @@ class Response:
     """An answer whose body is still on its way. Header names are lower case, repeats joined.
 
     All text is valid Unicode; of validators each character is a byte (see `core.domain.text`).
-    `hop` is the request that it answers, after all redirects. `buffer` is the size in bytes of its
-    buffer, which is full at twice that; a read waits `patience` seconds at the most.
+    `hop` is the request that it answers, after all redirects, and `login` what of one that was
+    shown. `buffer` is the size in bytes of its buffer, which is full at twice that; a read waits
+    `patience` seconds at the most.
     """
 
     def __init__(
-        self, response: aiohttp.ClientResponse, hop: Hop, *, patience: float, buffer: int
+        self,
+        response: aiohttp.ClientResponse,
+        hop: Hop,
+        *,
+        login: Login = Login.NONE,
+        patience: float,
+        buffer: int,
     ) -> None:
         self._response = response
         self._patience = patience
         self.hop = hop
+        self.login = login
         self.buffer = buffer
         self.url = str(response.url)
         self.status = response.status
@@ -245,6 +256,7 @@ class HttpClient:
         self._settings = settings
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
+        self._logins = Logins()
         self._netrc = Netrc()
         self._cookies = Cookies()
 
@@ -260,36 +272,53 @@ class HttpClient:
         """Send a GET, follow redirects and yield the answer, whatever its status.
 
         `headers` travel as far as the URL's own origin; userinfo in the URL becomes an
-        Authorization header and leaves the address. `cookies` is the path of a cookies.txt; its
+        Authorization header and leaves the address; a name and a password in one are shown to the
+        server as it asks for them, by Digest or Basic. `cookies` is the path of a cookies.txt; its
         cookies and the logins of netrc go to the hosts that they are for, on every hop. Once
         twice `buffer` bytes wait to be read, the server is slowed. Leaving early closes the
         connection.
         """
-        settings = self._settings
         hop = _without_userinfo(url, headers)
-        way = _Way()
+        way, before = _Way(), Login.NONE
         for count in itertools.count():
             _WAY.set(way)
             address = _address(hop.url, redirected=count > 0)
-            with _translated(hop.url, late="did not answer in time"):
-                # Names, connection, TLS, proxy and head together, however each of them drips.
-                async with asyncio.timeout(settings.connect_timeout + settings.read_timeout):
-                    response = await self._open().get(
-                        address,
-                        headers=self._with_credentials(hop, cookies),
-                        proxy=proxy_for(hop.url),
-                        allow_redirects=False,
-                        read_bufsize=buffer,
-                    )
+            response, login = await self._ask(address, hop, cookies, buffer)
             try:
                 if response.status not in STATUSES:
-                    yield Response(response, hop, patience=settings.read_timeout, buffer=buffer)
+                    shown = before if login is Login.NONE else login
+                    patience = self._settings.read_timeout
+                    yield Response(response, hop, login=shown, patience=patience, buffer=buffer)
                     return
+                before = before if login is Login.NONE else Login.ELSEWHERE
                 following = follow(hop, response.headers.get("Location"), count=count)
             finally:
                 response.release()
             way = await _check_reach(way, hop.url, following.url)
             hop = _without_userinfo(following.url, following.headers)
+
+    async def _ask(
+        self, address: URL, hop: Hop, cookies: str | None, buffer: int
+    ) -> tuple[aiohttp.ClientResponse, Login]:
+        """Send one hop's request, and again as the server asks for the login that is there."""
+        headers = self._with_credentials(hop, cookies)
+        asking = self._logins.begin(hop.url, address.raw_path_qs, headers)
+        settings = self._settings
+        while True:
+            with _translated(hop.url, late="did not answer in time"):
+                # Names, connection, TLS, proxy and head together, however each of them drips.
+                async with asyncio.timeout(settings.connect_timeout + settings.read_timeout):
+                    response = await self._open().get(
+                        address,
+                        headers=asking.headers,
+                        proxy=proxy_for(hop.url),
+                        allow_redirects=False,
+                        read_bufsize=buffer,
+                    )
+            challenges = response.headers.getall("WWW-Authenticate", ())
+            if not asking.again(response.status, response.headers, challenges):
+                return response, asking.login
+            response.release()
 
     def peer_of(self, url: str) -> str:
         """Return the host that a request for a URL connects to: the URL's own, or its proxy.

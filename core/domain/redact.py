@@ -47,9 +47,7 @@ def redact_text(text: str) -> str:
     """Return a text that may be shown: every URL in it without its secrets."""
     if "://" not in text:
         return text
-    return "".join(
-        _without_secrets(word) if "://" in word else word for word in _WORDS.split(text)
-    )
+    return "".join(_without_secrets(word) if "://" in word else word for word in _WORDS.split(text))
 
 
 def redact_url(url: str) -> str:

@@ -126,6 +126,7 @@ class Source:
             url=response.url,
             now=self._clock.now().timestamp(),
             known=known,
+            login=response.login,
         )
 
 

@@ -23,6 +23,7 @@ from core.domain.errors import (
 from core.domain.models import Resource, Validator
 from core.domain.text import from_octets
 from core.domain.units import rough_duration
+from core.policy.challenges import Login, refusal
 from core.policy.digests import announced
 from core.policy.retry import parse_retry_after
 
@@ -152,12 +153,14 @@ def judge(
     url: str,
     now: float,
     known: Resource | None = None,
+    login: Login = Login.NONE,
 ) -> Judgement | AskAgain:
     """Decide what an answer's body is, given what is known of the file (None: nothing yet).
 
-    `now` is the wall time in seconds since the epoch, for Retry-After dates.
+    `now` is the wall time in seconds since the epoch, for Retry-After dates. `login` is what the
+    server was shown of who asks.
     """
-    judgement = _judge(request, status, headers, url=url, now=now, known=known)
+    judgement = _judge(request, status, headers, url=url, now=now, known=known, login=login)
     if isinstance(judgement, Reject) and (plainer := request.plainer(status, headers)) is not None:
         return AskAgain(request=plainer)
     return judgement
@@ -171,6 +174,7 @@ def _judge(
     url: str,
     now: float,
     known: Resource | None,
+    login: Login,
 ) -> Judgement:
     if len(headers.get("content-length", "")) > MAX_DIGITS:
         return _reject("the server announces more bytes than any disk holds")
@@ -182,10 +186,12 @@ def _judge(
         return _judge_whole(request, headers, url=url, known=known)
     if status == 416:
         return _judge_unsatisfied(request, headers, url=url, known=known)
-    return Reject(error=status_error(status, headers, now))
+    return Reject(error=status_error(status, headers, now, login))
 
 
-def status_error(status: int, headers: Mapping[str, str], now: float) -> TransferError:
+def status_error(
+    status: int, headers: Mapping[str, str], now: float, login: Login = Login.NONE
+) -> TransferError:
     """Name the error that a status without a usable body stands for."""
     if status < 400:
         return ProtocolError(
@@ -196,12 +202,14 @@ def status_error(status: int, headers: Mapping[str, str], now: float) -> Transfe
     wait = parse_retry_after(headers.get("retry-after"), now)
     if status in (404, 410):
         return NotFoundError(message, status=status, hint="check the address")
-    if status in (401, 407):
-        hint = "give credentials with --user or --bearer, or put them into ~/.netrc"
-        if status == 407:
-            hint = "put the login into the proxy's address in the environment (http_proxy)"
+    if status == 401:
+        message, hint = refusal(headers.get("www-authenticate", ""), login)
         return AuthRequiredError(message, status=status, hint=hint)
-    hint = "the address may need credentials or have expired" if status == 403 else ""
+    if status == 407:
+        hint = "put the login into the proxy's address in the environment (http_proxy)"
+        return AuthRequiredError(message, status=status, hint=hint)
+    needs = "need credentials" if login is Login.NONE else "be closed to this login"
+    hint = f"the address may {needs} or have expired" if status == 403 else ""
     if wait is not None and wait >= 1:
         hint = f"the server asks to be left alone for {rough_duration(wait)}"
     return HttpStatusError(message, status=status, retry_after=wait, hint=hint)
@@ -209,7 +217,6 @@ def status_error(status: int, headers: Mapping[str, str], now: float) -> Transfe
 
 _PHRASES = {
     400: " (bad request)",
-    401: " (unauthorized)",
     403: " (forbidden)",
     404: " (not found)",
     407: " (proxy authentication required)",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from tests.faults import (
     matrix_errors,
     matrix_framing,
+    matrix_login,
     matrix_probe,
     matrix_ranges,
     matrix_servers,
@@ -19,7 +20,7 @@ from tests.faults import (
 )
 from tests.faults.cases import Case
 
-ROWS = (*range(1, 56), 61)
+ROWS = (*range(1, 57), 61)
 
 CASES: tuple[Case, ...] = (
     *matrix_ranges.CASES,
@@ -28,6 +29,7 @@ CASES: tuple[Case, ...] = (
     *matrix_probe.CASES,
     *matrix_errors.CASES,
     *matrix_text.CASES,
+    *matrix_login.CASES,
     *matrix_time.CASES,
     *matrix_servers.CASES,
 )

@@ -10,13 +10,13 @@ import argparse
 import dataclasses
 import os
 import sys
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from getpass import getpass
 from pathlib import Path
 
 from core.domain import checks
 from core.domain.errors import UsageError
+from core.domain.login import basic
 from core.domain.models import Checksum, Conflict, DownloadRequest
 from core.domain.settings import check_limit
 from core.domain.units import parse_rate
@@ -111,8 +111,7 @@ def _login(args: argparse.Namespace) -> str | None:
     user, colon, password = args.user.partition(":")
     if not colon and sys.stdin.isatty():
         password = getpass(f"winch: password of {clean(user)}: ", sys.stderr)
-    pair = _text(f"{user}:{password}", "the user's name or password")
-    return f"Basic {b64encode(pair.encode()).decode()}"
+    return basic(_text(user, "the user's name"), _text(password, "the password"))
 
 
 def _headers(lines: Iterable[str], login: str | None) -> Mapping[str, str]:

@@ -1,0 +1,153 @@
+"""Saying who asks, as each server wants to hear it: Basic, or Digest with nonces that all share.
+
+A name and a password are kept as the Authorization that Basic makes of them, wherever they came
+from. Over https they are sent like that. Over http, where everybody on the way can read it, the
+first request goes without: a server that asks for Digest never gets to see the password.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from core.domain.login import read_basic
+from core.policy.challenges import Digest, Login, answer, next_nonce, read_offer
+from core.policy.redirects import STATUSES
+
+REMEMBERED: Final = 256
+"""Servers whose wish is known at the same time."""
+_ANSWERS: Final = 4
+"""How often a request may be asked again: nonces that last for one request may race."""
+
+
+class _Nonce:
+    """A Digest challenge in use; each request that answers it has a number of its own."""
+
+    def __init__(self, digest: Digest) -> None:
+        self.digest = digest
+        self._uses = 0
+
+    def authorize(self, login: tuple[str, str], target: str) -> str:
+        """Return the Authorization of one request."""
+        self._uses += 1
+        return answer(
+            self.digest, login, uri=target, count=self._uses, cnonce=secrets.token_hex(16)
+        )
+
+
+class Logins:
+    """What servers wanted to see of a login, so that it is asked for once and not every time."""
+
+    def __init__(self) -> None:
+        # By origin and login; None is Basic.
+        self._wanted: OrderedDict[tuple[str, str], _Nonce | None] = OrderedDict()
+
+    def begin(self, url: str, target: str, headers: Mapping[str, str]) -> Exchange:
+        """Return how to ask for a URL, whose `target` is what the request line will hold."""
+        return Exchange(self._wanted, url, target, headers)
+
+
+class Exchange:
+    """One request, sent as often as it takes until the server has seen who asks.
+
+    `headers` are those of the next sending.
+    """
+
+    def __init__(
+        self,
+        wanted: OrderedDict[tuple[str, str], _Nonce | None],
+        url: str,
+        target: str,
+        headers: Mapping[str, str],
+    ) -> None:
+        self._wanted = wanted
+        self._target = target
+        self._bare = {k: v for k, v in headers.items() if k.lower() != "authorization"}
+        given = next((v for k, v in headers.items() if k.lower() == "authorization"), "")
+        parts = urlsplit(url)
+        self._host = parts.hostname or ""
+        self._key = (f"{parts.scheme}://{parts.netloc}", given)
+        self._given = given
+        self._login = read_basic(given)
+        self._left = _ANSWERS
+        self._fresh = False
+        self._nonce: _Nonce | None = None
+        self.headers: Mapping[str, str] = headers
+        if self._login is not None:
+            self._nonce = wanted.get(self._key)
+            if self._nonce is not None:
+                self._show(self._nonce.authorize(self._login, target))
+            elif parts.scheme == "http" and self._key not in wanted:
+                self._show(None)
+
+    def again(self, status: int, headers: Mapping[str, str], challenges: Sequence[str]) -> bool:
+        """Take an answer in; True where the request is to be sent once more, with other headers."""
+        if self._login is None or self._left == 0:
+            return False
+        self._left -= 1
+        if status != 401:
+            return self._settled(status, headers)
+        offer = read_offer(challenges)
+        if offer.digest is not None:
+            if self._fresh and not offer.digest.stale:
+                return self._refused()
+            # Not what others may have put there since: a nonce may be good for one request.
+            self._fresh = True
+            self._nonce = _Nonce(offer.digest)
+            self._remember()
+            return self._show(self._nonce.authorize(self._login, self._target))
+        if self._shown == self._given or not offer.clear:
+            return self._refused()
+        self._nonce = None
+        return self._show(self._given)
+
+    def _settled(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Go on with an answer that asks for no login.
+
+        Some servers never ask: who comes without one is sent elsewhere, or sees nothing.
+        """
+        if self._shown is None:
+            return self._may_hide(status, headers) and self._show(self._given)
+        if self._nonce is None:
+            self._remember()
+        elif nonce := next_nonce(headers.get("Authentication-Info", "")):
+            self._nonce = _Nonce(dataclasses.replace(self._nonce.digest, nonce=nonce))
+            self._remember()
+        return False
+
+    def _may_hide(self, status: int, headers: Mapping[str, str]) -> bool:
+        if status in STATUSES:
+            # The same host over https is where the login would be safe, and it stays here.
+            return not headers.get("Location", "").lower().startswith(f"https://{self._host}")
+        page = headers.get("Content-Type", "").lower().startswith("text/html")
+        return status in (403, 404) or (status == 200 and page)
+
+    @property
+    def login(self) -> Login:
+        """What the server was shown, or would have been if it had asked for it."""
+        if self._login is not None:
+            return Login.PASSWORD
+        return Login.TOKEN if self._given else Login.NONE
+
+    @property
+    def _shown(self) -> str | None:
+        return self.headers.get("Authorization")
+
+    def _show(self, authorization: str | None) -> bool:
+        self.headers = self._bare | ({"Authorization": authorization} if authorization else {})
+        return True
+
+    def _remember(self) -> None:
+        self._wanted[self._key] = self._nonce
+        self._wanted.move_to_end(self._key)
+        if len(self._wanted) > REMEMBERED:
+            self._wanted.popitem(last=False)
+
+    def _refused(self) -> bool:
+        if self._wanted.get(self._key) is self._nonce:
+            self._wanted.pop(self._key, None)
+        return False

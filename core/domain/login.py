@@ -1,0 +1,25 @@
+"""A name and its password as one text: how a person's login travels until a server asks for it."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+
+LONGEST = 8192
+
+
+def basic(user: str, password: str) -> str:
+    """Return the Authorization that holds a name and a password (RFC 7617 section 2)."""
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def read_basic(value: str) -> tuple[str, str] | None:
+    """Return the name and the password of an Authorization, None where it is of another kind."""
+    scheme, _, token = value[:LONGEST].strip().partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = b64decode(token.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return None
+    return (user, password) if colon else None
