@@ -58,7 +58,6 @@ from core.domain.service import (
 from core.domain.settings import NetworkSettings, Settings, check_limit
 from core.domain.upkeep import Checkup, Cleanup, Leftover
 from core.engine.totals import Tally
-from core.policy.eta import Pace
 from core.policy.host_budget import host_of
 from core.policy.requests import apply_changes, with_url
 from core.policy.slowness import explain_waiting
@@ -435,7 +434,7 @@ class FakeService:
             rate=sum(progress.rate or 0.0 for progress in self._progress.values()),
             clients=self.client_count(),
             paused=self.paused,
-            totals=tally.totals([], pace=Pace(0.0), now=0.0),
+            totals=tally.totals(),
             notices=self.notices,
         )
 

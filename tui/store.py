@@ -41,6 +41,7 @@ class DownloadStore:
         """Whether the queue as a whole is held."""
         self.limit: int | None = None
         """Bytes/s that all downloads together may have; None for no limit."""
+        self._eta: float | None = None
         self._clear()
 
     def apply(self, event: Event) -> set[str]:
@@ -62,7 +63,8 @@ class DownloadStore:
             case Noticed():
                 self._take(event)
                 return set()
-            case ProgressBatch(progress=progress):
+            case ProgressBatch(progress=progress, eta=eta):
+                self._eta = eta
                 return {id_ for id_, value in progress.items() if self._advance(id_, value)}
 
     def stand_still(self, *, stopped: bool = False) -> set[str]:
@@ -70,6 +72,7 @@ class DownloadStore:
 
         With `stopped` it is known that nothing runs: what did waits for its turn.
         """
+        self._eta = None
         moving = {id_: p for id_, p in self._progress.items() if p.rate or p.eta is not None}
         for id_, progress in moving.items():
             self._advance(id_, replace(progress, rate=None, eta=None, connections=0))
@@ -148,7 +151,9 @@ class DownloadStore:
     @property
     def totals(self) -> Totals:
         """The sums; costs a step per active download."""
-        return self._tally.totals(self.progress)
+        totals = self._tally.totals(self.progress)
+        moves = totals.counts.get(Status.ACTIVE)
+        return replace(totals, eta=self._eta if moves else None)
 
     def _take(self, event: Snapshot | Noticed) -> None:
         self.notices, self.paused, self.limit = event.notices, event.paused, event.limit
@@ -160,6 +165,7 @@ class DownloadStore:
         self._rows: list[str] = []
         self._reasons: Counter[WaitReason | None] = Counter()
         self._interrupted: set[str] = set()
+        self._eta = None
         self._tally = Tally()
 
     def _put(self, downloads: tuple[Download, ...]) -> None:

@@ -12,13 +12,17 @@ from tui.columns import bytes_done
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Sums over the list. `known` is false while the size of some download is not known."""
+    """Sums over the list. `known` is false while the size of some download is not known.
+
+    `eta` is seconds until all is done that goes on by itself, None while nobody can say.
+    """
 
     counts: dict[Status, int]
     rate: float
     bytes_done: int
     bytes_total: int
     known: bool
+    eta: float | None = None
 
     @property
     def unfinished(self) -> int:

@@ -69,10 +69,14 @@ class Removed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressBatch:
-    """How far the moving downloads are by now; only the latest counts."""
+    """How far the moving downloads are by now; only the latest counts.
+
+    `eta` is seconds until all is done that goes on by itself, None while nobody can say.
+    """
 
     revision: int
     progress: Mapping[str, Progress]
+    eta: float | None = None
 
 
 Event = Snapshot | Added | Changed | Removed | Noticed | ProgressBatch

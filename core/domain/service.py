@@ -81,8 +81,8 @@ class Removal:
 class Totals:
     """How far all downloads together are that are wanted (all but the cancelled ones).
 
-    `unsized` counts those whose length nobody knows yet: the bytes and the ETA leave them out. The
-    ETA is for what goes on by itself, None while nothing moves.
+    `unsized` counts those whose length nobody knows yet: the bytes leave them out, the ETA takes
+    them to be like the others. It is for what goes on by itself, None while nothing moves.
     """
 
     files: int = 0

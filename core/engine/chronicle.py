@@ -28,6 +28,7 @@ from core.domain.history import (
 )
 from core.domain.models import Download, DownloadRecord, ResumeRecord
 from core.engine.attempt import Attempt, Moving, entry_of
+from core.policy.outlook import Habits
 from core.policy.statistics import period_start, statistics
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ class Chronicle:
         self._store = store
         self._clock = clock
         self._attempts: dict[str, Attempt] = {}
+        self.habits = Habits()
+        """How fast downloads were lately."""
         self._cpu = _cpu_seconds()
         self._rounds: asyncio.Task[None] | None = None
         self._brought: Counter[str] = Counter()
@@ -108,7 +111,13 @@ class Chronicle:
     def end(self, download: Download, end: AttemptEnd, error: WinchError | None = None) -> None:
         """Write down an attempt that has ended."""
         info = None if error is None else error.info()
-        self._write(self._attempts.pop(download.id).entry(download, end, info))
+        entry = self._attempts.pop(download.id).entry(download, end, info)
+        phases, now = entry.phases, self._clock.monotonic()
+        self.habits.note(entry.host, now, count=entry.bytes, downloading=phases.downloading)
+        if end is AttemptEnd.COMPLETED:
+            around = phases.connecting + phases.verifying + phases.finalizing
+            self.habits.note_whole(entry.total_bytes, around)
+        self._write(entry)
 
     def interrupted(
         self, download: DownloadRecord, ended_at: datetime, record: ResumeRecord | None

@@ -51,8 +51,8 @@ from core.engine.startup import Startup
 from core.engine.transfer import Tools
 from core.engine.trash import Trash
 from core.engine.wall_clock import WallClock
-from core.policy.eta import Pace
 from core.policy.host_budget import HostBudget
+from core.policy.rate import RateWindow
 from core.policy.requests import apply_changes
 from core.policy.throttle import TokenBucket
 
@@ -86,7 +86,7 @@ class Engine:
         self._shared = Shared(
             hosts=HostBudget(settings.limits.connections_per_host),
             limit=TokenBucket(settings.limits.rate_bytes, clock.monotonic()),
-            pace=Pace(clock.monotonic()),
+            pace=RateWindow(clock.monotonic()),
         )
         self._tools = tools = Tools(
             http=http,
@@ -294,8 +294,7 @@ class Engine:
     async def status(self) -> ServiceStatus:
         """Return the state of the service as a whole."""
         counts = self._ledger.counts
-        pace, now = self._shared.pace, self._clock.monotonic()
-        totals = self._ledger.totals(self._runner.running, pace, now)
+        totals = self._ledger.totals(self._runner.running, self._runner.prospects)
         return ServiceStatus(
             version=VERSION,
             pid=os.getpid(),

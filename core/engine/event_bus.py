@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from core.domain.events import Event, ProgressBatch, Snapshot
 
@@ -69,7 +70,7 @@ class _Subscription(AsyncIterator[Event]):
         last = self._events[-1] if self._events else None
         if isinstance(event, ProgressBatch) and isinstance(last, ProgressBatch):
             merged = {**last.progress, **event.progress}
-            self._events[-1] = ProgressBatch(revision=event.revision, progress=merged)
+            self._events[-1] = replace(event, progress=merged)
         else:
             self._events.append(event)
         if len(self._events) > BACKLOG:

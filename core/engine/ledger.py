@@ -20,8 +20,7 @@ from core.domain.models import DownloadRecord, Progress, Status, TimelineEntry
 from core.domain.service import LimitChanges, Totals
 from core.engine.event_bus import EventBus
 from core.engine.queue import Queue
-from core.engine.totals import Moving, Tally
-from core.policy.eta import Pace
+from core.engine.totals import Moving, Prospects, Tally
 
 log = logging.getLogger(__name__)
 
@@ -201,13 +200,21 @@ class Ledger:
             return live or settled
         return replace(live, updated_at=settled.updated_at)
 
-    def totals(self, running: Iterable[str], pace: Pace, now: float) -> Totals:
-        """Return the sums over the list at a monotonic time; costs a step for each that runs."""
-        moving = [
+    def totals(self, running: Iterable[str], prospects: Prospects) -> Totals:
+        """Return the sums over the list; costs a step for each that runs."""
+        now = self._clock.monotonic()
+        return self._tally.totals(self._moving(running), prospects=prospects, now=now)
+
+    def eta(self, running: Iterable[str], prospects: Prospects) -> float | None:
+        """Return seconds until all is done that goes on by itself, None where nobody can say."""
+        moving = self._moving(running)
+        return self._tally.eta(moving, prospects, self._clock.monotonic()) if moving else None
+
+    def _moving(self, running: Iterable[str]) -> list[Moving]:
+        return [
             Moving(self.queue[id_], self._settled(id_).bytes_downloaded, self.progress_of(id_))
             for id_ in running
         ]
-        return self._tally.totals(moving, pace=pace, now=now)
 
     @property
     def counts(self) -> Mapping[Status, int]:
@@ -217,11 +224,11 @@ class Ledger:
     def _settled(self, id_: str) -> Progress:
         return self._progress.get(id_, _NOTHING)
 
-    def publish_progress(self, progress: Mapping[str, Progress]) -> None:
-        """Tell the watchers how far these downloads are."""
+    def publish_progress(self, progress: Mapping[str, Progress], eta: float | None = None) -> None:
+        """Tell the watchers how far these downloads are, and how long all of them still take."""
         if self.bus.has_subscribers:
             self._revision += 1
-            self.bus.publish(ProgressBatch(revision=self._revision, progress=progress))
+            self.bus.publish(ProgressBatch(revision=self._revision, progress=progress, eta=eta))
 
     def _answered(self, id_: str) -> None:
         if id_ in self._asked:

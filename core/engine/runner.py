@@ -30,6 +30,7 @@ from core.engine.guards import Guards, Wait
 from core.engine.ledger import Ledger
 from core.engine.queue import SHORT
 from core.engine.ticker import AT_ONCE, Ticker
+from core.engine.totals import Prospects
 from core.engine.transfer import ANEW, Tools, Transfer
 from core.policy.host_budget import host_of
 from core.policy.requests import without_secrets
@@ -61,7 +62,7 @@ class Runner:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._begun: set[str] = set()
         self._yielding: set[str] = set()
-        self._ticker = Ticker(ledger, chronicle, self._transfers)
+        self._ticker = Ticker(ledger, chronicle, self._transfers, self._eta)
         self._wake: asyncio.TimerHandle | None = None
         self._due = False
         self._closed = False
@@ -97,6 +98,18 @@ class Runner:
     def running(self) -> list[str]:
         """The ids of those that run."""
         return list(self._transfers)
+
+    @property
+    def prospects(self) -> Prospects:
+        """What decides on how long the rest takes."""
+        shared = self._tools.shared
+        return Prospects(
+            habits=self._chronicle.habits,
+            slots=self._tools.limits.active,
+            limit=shared.limit.rate,
+            rate=shared.pace.rate,
+            waiting=self._scheduler.waiting_for,
+        )
 
     def transfer(self, id: str) -> Transfer | None:  # noqa: A002
         """Return the transfer of a download, None where it does not run."""
@@ -248,6 +261,9 @@ class Runner:
 
     def _is_shut_out(self, download: Download) -> bool:
         return self._admitted is not None and download.id not in self._admitted
+
+    def _eta(self) -> float | None:
+        return self._ledger.eta(self._transfers, self.prospects)
 
     def _wait(self, download: Download, *, not_before: float = 0.0) -> None:
         host = host_of(download.request.url)

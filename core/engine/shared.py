@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from core.engine.heads import Heads
-from core.policy.eta import Pace
 from core.policy.host_budget import HostBudget
 from core.policy.memory import MemoryPool
+from core.policy.rate import RateWindow
 from core.policy.slowness import Ceiling
 from core.policy.throttle import TokenBucket
 
@@ -22,7 +22,7 @@ class Shared:
 
     hosts: HostBudget
     limit: TokenBucket
-    pace: Pace
+    pace: RateWindow
     connections: int = 0
     best: Ceiling = field(default_factory=Ceiling)
     heads: Heads = field(default_factory=Heads)

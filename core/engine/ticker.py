@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from core.domain.models import Progress
 from core.engine.chronicle import Chronicle
@@ -16,10 +16,20 @@ AT_ONCE = 20
 
 
 class Ticker:
-    """Publishes progress while anything of `running` does, and samples the attempts' rates."""
+    """Publishes progress while anything of `running` does, and samples the attempts' rates.
 
-    def __init__(self, ledger: Ledger, chronicle: Chronicle, running: Collection[str]) -> None:
+    `eta` returns how long all together will still take.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        chronicle: Chronicle,
+        running: Collection[str],
+        eta: Callable[[], float | None],
+    ) -> None:
         self._ledger = ledger
+        self._eta = eta
         self._chronicle = chronicle
         self._running = running
         self._task: asyncio.Task[None] | None = None
@@ -40,6 +50,7 @@ class Ticker:
             await asyncio.sleep(TICK)
             before, last = last, {}
             ids = list(self._running)
+            eta = self._eta() if self._ledger.bus.has_subscribers else None
             for start in range(0, len(ids), AT_ONCE):
                 chosen = ids[start : start + AT_ONCE]
                 for id_ in chosen:
@@ -48,5 +59,5 @@ class Ticker:
                     now = {id_: self._ledger.progress_of(id_) for id_ in chosen}
                     last |= now
                     if moved := {id_: now[id_] for id_ in chosen if before.get(id_) != now[id_]}:
-                        self._ledger.publish_progress(moved)
+                        self._ledger.publish_progress(moved, eta)
                 await asyncio.sleep(0)

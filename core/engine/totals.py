@@ -7,12 +7,13 @@ whole, and only while it is wanted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.domain.models import Download, Progress, Status, WaitReason
 from core.domain.service import Totals
-from core.policy.eta import Pace
+from core.policy.host_budget import host_of
+from core.policy.outlook import Backlog, Habits, Running, time_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,27 @@ class Moving:
         now = self.progress.bytes_downloaded
         return _done(self.download, now) - _done(self.download, self.settled)
 
+    def as_running(self, typical: float | None) -> Running:
+        """Return what the policy looks at; of unknown length it is as long as is `typical`."""
+        download, progress = self.download, self.progress
+        total = typical if download.total_bytes is None else download.total_bytes
+        left = None if total is None else max(0, round(total) - progress.bytes_downloaded)
+        return Running(host_of(download.request.url), left, progress.eta, progress.rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Prospects:
+    """What decides on the rest: how it went lately, the limits, how many wait for a host.
+
+    `limit` and `rate` are bytes/s of all together, the one that holds and the one there is.
+    """
+
+    habits: Habits
+    slots: int
+    limit: float | None
+    rate: Callable[[float], float]
+    waiting: Callable[[str], int]
+
 
 class Tally:
     """Sums over the list. A download leaves them with the values that it entered with."""
@@ -38,7 +60,9 @@ class Tally:
         self._unsized = 0
         self._bytes_done = 0
         self._bytes_total = 0
-        self._bytes_left = 0
+        self._waiting = Backlog()
+        self._sizes = Backlog()
+        self._at_hosts = 0
 
     def enter(self, download: Download, done: int) -> None:
         """Take in a download that has `done` bytes."""
@@ -48,37 +72,56 @@ class Tally:
         """Take out a download that was taken in with `done` bytes."""
         self._count(download, done, -1)
 
-    def totals(self, moving: Sequence[Moving], *, pace: Pace, now: float) -> Totals:
+    def totals(
+        self, moving: Sequence[Moving] = (), *, prospects: Prospects | None = None, now: float = 0.0
+    ) -> Totals:
         """Return the sums at a monotonic time, with what those that run have gained since.
 
-        The ETA is for all that goes on by itself, and never sooner than that of the slowest.
+        The ETA is for all that goes on by itself; costs nothing of the queue's length.
         """
-        gained = sum(each.gained for each in moving)
-        eta = pace.eta(now, self._bytes_left - gained) if moving else None
-        if eta is not None:
-            eta = max(eta, *(each.progress.eta or 0.0 for each in moving))
         return Totals(
             files=self.counts.total() - self.counts[Status.CANCELLED],
             files_done=self.counts[Status.COMPLETED],
-            bytes_done=self._bytes_done + gained,
+            bytes_done=self._bytes_done + sum(each.gained for each in moving),
             bytes_total=self._bytes_total,
             unsized=self._unsized,
             rate=sum(each.progress.rate or 0.0 for each in moving),
-            eta=eta,
+            eta=self.eta(moving, prospects, now) if moving and prospects else None,
+        )
+
+    def eta(self, moving: Sequence[Moving], prospects: Prospects, now: float) -> float | None:
+        """Return seconds until all is done that goes on by itself, None where nobody can say."""
+        habits = prospects.habits
+        typical = habits.size or self._sizes.median()
+        running = [each.as_running(typical) for each in moving]
+        if not habits.is_moving(now, running):
+            return None
+        return time_left(
+            running,
+            self._waiting.jobs(typical),
+            # What waits for its host takes no place that is free.
+            slots=len(running) if self._at_hosts else prospects.slots,
+            per_byte=habits.seconds_per_byte(now, running, prospects.waiting),
+            around=habits.around,
+            limit=prospects.limit,
+            rate=prospects.rate(now),
         )
 
     def _count(self, download: Download, done: int, sign: int) -> None:
-        self.counts[download.status] += sign
-        if download.status is Status.CANCELLED:
+        status, total = download.status, download.total_bytes
+        self.counts[status] += sign
+        if status is Status.CANCELLED:
             return
-        if download.total_bytes is None:
+        if status is Status.PENDING and download.wait_reason is not WaitReason.HELD:
+            left = None if total is None else total - _done(download, done)
+            self._waiting.count(left, sign)
+            self._at_hosts += sign * (download.wait_reason is WaitReason.HOST_LIMIT)
+        if total is None:
             self._unsized += sign
             return
-        done = _done(download, done)
-        self._bytes_done += sign * done
-        self._bytes_total += sign * download.total_bytes
-        if not download.status.is_settled and download.wait_reason is not WaitReason.HELD:
-            self._bytes_left += sign * (download.total_bytes - done)
+        self._sizes.count(total, sign)
+        self._bytes_done += sign * _done(download, done)
+        self._bytes_total += sign * total
 
 
 def _done(download: Download, done: int) -> int:

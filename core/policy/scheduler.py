@@ -73,6 +73,10 @@ class Scheduler:
         """Return how many downloads wait or run."""
         return len(self._waiting) + len(self._running)
 
+    def waiting_for(self, host: str) -> int:
+        """Return how many of a host could start if there were room."""
+        return sum(len(hosts.get(host, ())) for hosts in self._ready.values())
+
     def wait(self, download: Download, *, host: str = "", not_before: float = 0.0) -> None:
         """Let a download wait for its turn, which does not come before a monotonic time."""
         self.forget(download.id)

@@ -349,7 +349,7 @@ async def test_rates_are_sampled_though_nobody_watches() -> None:
                 running.clear()
                 done.set()
 
-    ticker = Ticker(Unwatched(), Samples(), running)  # type: ignore[arg-type]
+    ticker = Ticker(Unwatched(), Samples(), running, lambda: None)  # type: ignore[arg-type]
     ticker.start()
     ticker.start()
     await done.wait()

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.models import Download, Progress, Status, WaitReason
-from core.engine.totals import Moving, Tally
-from core.policy.eta import Pace
+from core.engine.totals import Moving, Prospects, Tally
+from core.policy.outlook import Habits
 from tests.cli.samples import download
 from tests.engine.conftest import House, fetch, settled, until
 from tests.faults.model import content
@@ -34,7 +34,7 @@ _entries = st.lists(st.tuples(_downloads, st.integers(0, 1200)), max_size=12)
 
 
 def still(tally: Tally) -> tuple[int, ...]:
-    totals = tally.totals([], pace=Pace(0.0), now=0.0)
+    totals = tally.totals()
     assert totals.rate == 0
     assert totals.eta is None
     return (
@@ -76,32 +76,63 @@ def moving(item: Download, settled: int, now: int, eta: float | None) -> Moving:
     return Moving(item, settled, Progress(bytes_downloaded=now, rate=100.0, eta=eta))
 
 
-def steady() -> Pace:
-    """100 bytes a second, for ten seconds."""
-    pace = Pace(0.0)
-    for tick in range(41):
-        pace.add(tick / 4, 25)
-    return pace
+def prospects(slots: int = 1, *, limit: float | None = None, rate: float = 0.0) -> Prospects:
+    return Prospects(Habits(), slots, limit, rate=lambda _: rate, waiting=lambda _: 0)
 
 
-def test_the_time_left_is_for_all_that_goes_on_by_itself() -> None:
-    tally = Tally()
+def listed(tally: Tally) -> Download:
+    """Put some of everything into the sums, and return the one that runs."""
     running = download(status=Status.ACTIVE, total_bytes=1000)
     for item, done in (
         (running, 100),
         (download(status=Status.PENDING, total_bytes=500), 200),
-        (download(status=Status.PENDING), 0),
+        (download(status=Status.PENDING, total_bytes=500, wait_reason=WaitReason.HELD), 0),
         (download(status=Status.PAUSED, total_bytes=9000), 10),
         (download(status=Status.FAILED, total_bytes=9000), 20),
         (download(status=Status.COMPLETED, total_bytes=9000), 9000),
         (download(status=Status.CANCELLED, total_bytes=9000), 0),
     ):
         tally.enter(item, done)
-    totals = tally.totals([moving(running, 100, 400, 6.0)], pace=steady(), now=10.0)
-    assert totals.eta == pytest.approx((600 + 300) / 100, rel=0.02)
+    return running
+
+
+def test_the_time_left_is_for_all_that_goes_on_by_itself() -> None:
+    tally = Tally()
+    running = moving(listed(tally), 100, 400, 6.0)
+    totals = tally.totals([running], prospects=prospects(), now=10.0)
+    # One place, at 100 bytes a second: 600 of the one and 300 of the other.
+    assert totals.eta == pytest.approx(9.0)
+    assert tally.eta([running], prospects(2), 10.0) == pytest.approx(6.0)
     assert totals.rate == 100.0
-    assert (totals.bytes_done, totals.bytes_total) == (400 + 200 + 30 + 9000, 28_500)
-    assert (totals.files, totals.files_done, totals.unsized) == (6, 1, 1)
+    assert (totals.bytes_done, totals.bytes_total) == (400 + 200 + 30 + 9000, 29_000)
+    assert (totals.files, totals.files_done, totals.unsized) == (6, 1, 0)
+
+
+def test_a_limit_for_all_is_shared_by_what_is_left() -> None:
+    tally = Tally()
+    running = moving(listed(tally), 100, 400, 6.0)
+    held_up = prospects(2, limit=100.0, rate=99.0)
+    assert tally.eta([running], held_up, 10.0) == pytest.approx(900 / 100)
+
+
+def test_what_nobody_knows_the_length_of_is_like_the_others() -> None:
+    tally = Tally()
+    running = moving(listed(tally), 100, 400, 6.0)
+    before = tally.eta([running], prospects(), 10.0)
+    tally.enter(download(status=Status.PENDING), 0)
+    after = tally.eta([running], prospects(), 10.0)
+    assert before is not None
+    assert after is not None
+    assert after > before
+
+
+def test_a_place_is_not_free_for_what_waits_for_its_host() -> None:
+    tally = Tally()
+    running = moving(listed(tally), 100, 400, 6.0)
+    waiting = download(status=Status.PENDING, total_bytes=300, wait_reason=WaitReason.HOST_LIMIT)
+    tally.enter(waiting, 0)
+    # The one behind the other, whatever places there are.
+    assert tally.eta([running], prospects(8), 10.0) == pytest.approx(6.0 + 3.0 + 3.0)
 
 
 def test_all_is_not_done_sooner_than_the_slowest() -> None:
@@ -110,7 +141,14 @@ def test_all_is_not_done_sooner_than_the_slowest() -> None:
     for item in items:
         tally.enter(item, 0)
     running = [moving(items[0], 0, 90, 0.1), moving(items[1], 0, 0, 5000.0)]
-    assert tally.totals(running, pace=steady(), now=10.0).eta == 5000.0
+    assert tally.totals(running, prospects=prospects(2), now=10.0).eta == 5000.0
+
+
+def test_nothing_is_promised_while_nothing_moves() -> None:
+    tally = Tally()
+    running = moving(listed(tally), 100, 400, None)
+    assert tally.eta([running], prospects(), 10.0) is None
+    assert tally.totals().eta is None
 
 
 async def test_the_engine_tells_them(house: House, fault_server: FaultServer) -> None:
@@ -128,6 +166,7 @@ async def test_the_engine_tells_them(house: House, fault_server: FaultServer) ->
     assert totals.bytes_total == 2 * SIZE
     assert SIZE + view.progress.bytes_downloaded <= totals.bytes_done < 2 * SIZE
     assert totals.rate > 0
+    assert totals.eta is None or totals.eta > 0
     await engine.pause([running.id])
     paused = (await engine.find(running.id)).progress
     totals = (await engine.status()).totals

@@ -197,3 +197,16 @@ def test_once_the_daemon_was_stopped_nothing_runs() -> None:
     assert store.stand_still(stopped=True) == {running.id}
     assert store.download(running.id).status is Status.PENDING
     assert store.totals.counts == {Status.PENDING: 1, Status.COMPLETED: 1}
+
+
+def test_the_time_left_of_all_is_what_was_said_last_while_anything_runs() -> None:
+    running = sample(1, status=Status.ACTIVE)
+    store = filled(running)
+    assert store.totals.eta is None
+    store.apply(ProgressBatch(revision=2, progress={}, eta=90.0))
+    assert store.totals.eta == 90.0
+    store.apply(Changed(revision=3, downloads=(running.replace(status=Status.PAUSED),)))
+    assert store.totals.eta is None
+    store.apply(Changed(revision=4, downloads=(running,)))
+    store.stand_still()
+    assert store.totals.eta is None

@@ -20,7 +20,7 @@ from tui.widgets.cell_line import CellLine
 _COUNTS = (
     (Status.FAILED, "failed", Role.FAILED, 1),
     (Status.ACTIVE, "active", Role.ACTIVE, 2),
-    (Status.PENDING, "queued", Role.PLAIN, 3),
+    (Status.PENDING, "queued", Role.PLAIN, 4),
 )
 _GAP = 2
 _SPARKS = 24
@@ -88,14 +88,14 @@ class HeaderBar(CellLine):
 
     def _left(self) -> list[_Part]:
         totals = self._totals
-        parts = [_Part(9, ((self._host, Role.TITLE),))] if self._host else []
+        parts = [_Part(10, ((self._host, Role.TITLE),))] if self._host else []
         arrow = "" if self._ascii else "↓ "
         # Of one width, so that what follows need not be drawn again with each figure.
         parts.append(
             _Part(0, ((f"{arrow}{fmt.rate(totals.rate):{10 if totals.rate else 0}}", Role.ACTIVE),))
         )
         if not self._trace.is_flat:
-            parts.append(_Part(8, ((self._trace.text(ascii_only=self._ascii), Role.ACTIVE),)))
+            parts.append(_Part(9, ((self._trace.text(ascii_only=self._ascii), Role.ACTIVE),)))
         if self._is_held:
             parts.append(_Part(0, (("queue held", Role.WAITING),)))
         elif self._around.trouble is not None:
@@ -111,16 +111,19 @@ class HeaderBar(CellLine):
         totals, around, parts = self._totals, self._around, []
         if around.limit is not None:
             limit = (("limit ", Role.MUTED), (fmt.rate(around.limit), Role.WAITING))
-            parts.append(_Part(5, limit))
+            parts.append(_Part(6, limit))
         if around.free is not None:
-            parts.append(_Part(6, ((f"{fmt.size(around.free)} free", Role.MUTED),)))
+            parts.append(_Part(7, ((f"{fmt.size(around.free)} free", Role.MUTED),)))
         if totals.bytes_total:
             more = "" if totals.known else "+"
             amount = f"{fmt.size(totals.bytes_done)} of {fmt.size(totals.bytes_total)}{more}"
-            parts.append(_Part(7, ((amount, Role.MUTED),)))
+            parts.append(_Part(8, ((amount, Role.MUTED),)))
             if totals.known:
                 percent = fmt.percent(totals.bytes_done, totals.bytes_total)
-                parts.append(_Part(4, ((percent, Role.PLAIN),)))
+                parts.append(_Part(5, ((percent, Role.PLAIN),)))
+        if totals.eta is not None:
+            left = ((fmt.duration(totals.eta), Role.PLAIN), (" left", Role.MUTED))
+            parts.append(_Part(3, left))
         return parts
 
 

@@ -1,0 +1,250 @@
+"""How long everything together will still take: the rest of the queue, run in the mind.
+
+What runs goes on at its own rate, and each place that it leaves is taken by what waits, at the
+rate that downloads have had lately. All bytes over one mean rate would remember a slow download
+long after it has ended, and would not see that a large one may outlast the rest.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, harmonic_mean, median
+
+from core.policy.eta import STALL
+
+FRESH = 120.0
+"""Seconds for which an ended download tells how fast the next ones will be."""
+_SAMPLES = 32
+_HOSTS = 64
+_ENOUGH = 3
+_OTHER = 2.0
+"""How many times as fast or slow as before all must be that a host is taken for another one."""
+_AT_LIMIT = 0.85
+_FAIR = 0.5
+_ROUNDS = 2
+_HUGE = 10
+_CRAWL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A download that runs: the bytes it lacks, the seconds it needs, its bytes/s right now.
+
+    None is not known yet.
+    """
+
+    host: str
+    left: int | None
+    eta: float | None
+    rate: float | None = None
+
+    @property
+    def mean_rate(self) -> float | None:
+        """Bytes/s at which it will go on."""
+        return self.left / self.eta if self.left and self.eta else None
+
+
+class Backlog:
+    """What waits, by how much of it there is: small sums, however long the queue is."""
+
+    def __init__(self) -> None:
+        self.unsized = 0
+        self._files: Counter[tuple[int, int]] = Counter()
+        self._bytes: Counter[tuple[int, int]] = Counter()
+
+    def count(self, left: int | None, sign: int) -> None:
+        """Put a download that lacks `left` bytes in (1) or take it out (-1)."""
+        if left is None:
+            self.unsized += sign
+            return
+        # A quarter of a doubling: the largest of them is known well enough.
+        bits = max(left.bit_length() - 3, 0)
+        key = (bits, left >> bits)
+        self._files[key] += sign
+        self._bytes[key] += sign * left
+        if not self._files[key]:
+            del self._files[key], self._bytes[key]
+
+    def jobs(self, unsized: float | None) -> list[tuple[float, int]]:
+        """Return sizes and how many there are of each, the smallest first, as the queue goes.
+
+        What nobody knows the length of is taken for `unsized` bytes, or left out.
+        """
+        jobs = [(self._bytes[key] / count, count) for key, count in self._files.items()]
+        if unsized is not None and self.unsized:
+            jobs.append((unsized, self.unsized))
+        return sorted(jobs)
+
+    def median(self) -> float | None:
+        """Return the size in the middle; None of none."""
+        below, middle = 0, self._files.total() / 2
+        for size, count in self.jobs(None):
+            below += count
+            if below >= middle:
+                return size
+        return None
+
+
+class Habits:
+    """How fast downloads were lately, host by host, and what each takes beside its bytes."""
+
+    def __init__(self) -> None:
+        self._hosts: OrderedDict[str, deque[tuple[float, float]]] = OrderedDict()
+        self._around: deque[float] = deque(maxlen=_SAMPLES)
+        self._sizes: deque[int] = deque(maxlen=_SAMPLES)
+        self._latest = -FRESH
+
+    def note(self, host: str, now: float, *, count: int, downloading: float) -> None:
+        """Learn from an attempt that brought `count` bytes in so many seconds."""
+        if count <= 0 or downloading <= 0:
+            return
+        self._latest = now
+        self._hosts.setdefault(host, deque(maxlen=_SAMPLES)).append((now, count / downloading))
+        self._hosts.move_to_end(host)
+        if len(self._hosts) > _HOSTS:
+            self._hosts.popitem(last=False)
+
+    def note_whole(self, size: int | None, around: float) -> None:
+        """Learn the size of a whole file, and the seconds that it took beside its bytes."""
+        self._around.append(around)
+        if size is not None:
+            self._sizes.append(size)
+
+    @property
+    def around(self) -> float:
+        """Seconds that a download takes beside its bytes."""
+        return median(self._around) if self._around else 0.0
+
+    @property
+    def size(self) -> float | None:
+        """What a file has whose length nobody knows; None before a few have ended."""
+        if len(self._sizes) < _ENOUGH:
+            return None
+        middle = median(self._sizes)
+        return fmean(size for size in self._sizes if size <= _HUGE * middle)
+
+    def is_moving(self, now: float, running: Sequence[Running]) -> bool:
+        """Tell whether bytes come, or came a moment ago: between two small files none do."""
+        return now - self._latest < STALL or any(each.eta is not None for each in running)
+
+    def seconds_per_byte(
+        self, now: float, running: Sequence[Running], waiting: Callable[[str], int]
+    ) -> float | None:
+        """Return what a byte of those that wait will take, None where nothing is known.
+
+        `waiting` tells how many wait for a host: what a slow one has to bring takes its time.
+        """
+        rates = {host: self._rate(host, now, running) for host in self._known(running)}
+        known = {host: rate for host, rate in rates.items() if rate}
+        if not known:
+            return None
+        weights = {host: waiting(host) for host in known}
+        whole = sum(weights.values())
+        if not whole:
+            return 1 / median(known.values())
+        return sum(weights[host] / rate for host, rate in known.items()) / whole
+
+    def _known(self, running: Sequence[Running]) -> set[str]:
+        return {*self._hosts, *(each.host for each in running)}
+
+    def _rate(self, host: str, now: float, running: Sequence[Running]) -> float | None:
+        """Return what a download of a host gets; those that ended lately know it best."""
+        present = [each.mean_rate for each in running if each.host == host and each.mean_rate]
+        ended = list(self._hosts.get(host, ()))
+        fresh = [rate for at, rate in ended if now - at < FRESH]
+        if len(fresh) < _ENOUGH and present:
+            return _usual([*fresh, *present])
+        if not fresh:
+            return _usual([rate for _, rate in ended]) if ended else None
+        usual = _usual(fresh)
+        if len(present) > 1 and (max(present) * _OTHER < usual or usual * _OTHER < min(present)):
+            # Not one of them is as it was: the line is another one.
+            return _usual(present)
+        return usual
+
+
+def _usual(rates: Sequence[float]) -> float:
+    """Return the rate at which as many bytes take as long, but for a few that crawl."""
+    slowest = median(rates) / _CRAWL
+    return harmonic_mean([rate for rate in rates if rate >= slowest])
+
+
+def time_left(
+    running: Sequence[Running],
+    jobs: Sequence[tuple[float, int]],
+    *,
+    slots: int,
+    per_byte: float | None,
+    around: float = 0.0,
+    limit: float | None = None,
+    rate: float = 0.0,
+) -> float | None:
+    """Return seconds until all is done, None where too little is known to say.
+
+    `jobs` are sizes and numbers of what waits, in the order of its turns; of `slots` downloads
+    that may run at once, each gets a byte in `per_byte` seconds, and takes `around` seconds beside.
+    `limit` (bytes/s) holds for all together, whose `rate` over the last seconds tells if it binds.
+    """
+    if per_byte is None and (jobs or any(each.eta is None for each in running)):
+        return None
+    per_byte = per_byte or 0.0
+    ends = [
+        each.eta if each.eta is not None else around + (each.left or 0) * per_byte
+        for each in running
+    ]
+    if limit is not None and rate >= _AT_LIMIT * limit:
+        return _under_limit(running, ends, jobs, limit)
+    free = [0.0] * (max(slots, 1 if jobs else 0) - len(ends)) + ends
+    waiting = [(around + size * per_byte, count) for size, count in jobs]
+    return _last_end(free, waiting)
+
+
+def _under_limit(
+    running: Sequence[Running],
+    ends: Sequence[float],
+    jobs: Sequence[tuple[float, int]],
+    limit: float,
+) -> float:
+    """Return how long it takes where a limit for all is what holds them up.
+
+    What one of them leaves is the others' then, but for those that could not use their share.
+    """
+    left = sum(each.left or 0 for each in running) + sum(size * count for size, count in jobs)
+    share = _FAIR * limit / max(len(running), 1)
+    pairs = zip(running, ends, strict=True)
+    return max([left / limit, *(end for each, end in pairs if 0 < (each.rate or 0.0) < share)])
+
+
+def _last_end(free: list[float], waiting: Sequence[tuple[float, int]]) -> float:
+    """Return when the last of the waiting ends, on places that come free at these times.
+
+    All but the last few are poured in as if they could be divided at will; only the last ones
+    decide how unevenly it ends.
+    """
+    if not waiting:
+        return max(free, default=0.0)
+    last: list[float] = []
+    poured = 0.0
+    for seconds, count in reversed(waiting):
+        taken = min(count, _ROUNDS * len(free) - len(last))
+        last += [seconds] * taken
+        poured += seconds * (count - taken)
+    free = _poured(free, poured)
+    heapq.heapify(free)
+    for seconds in reversed(last):
+        heapq.heapreplace(free, free[0] + seconds)
+    return max(free)
+
+
+def _poured(free: list[float], seconds: float) -> list[float]:
+    """Return when the places come free if so much work is shared out, always to the first one."""
+    free = sorted(free)
+    for count, (here, above) in enumerate(zip(free, [*free[1:], float("inf")], strict=True), 1):
+        room = (above - here) * count
+        if seconds <= room:
+            return [here + seconds / count] * count + free[count:]
+        seconds -= room
+    return free
