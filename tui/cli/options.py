@@ -57,7 +57,9 @@ def request(parser: argparse.ArgumentParser) -> None:
     add("--header", metavar="'K: V'", action="append", default=[], help="send this header as well")
     add("--cookies", metavar="FILE", help="send the cookies of a cookies.txt (Netscape format)")
     who = parser.add_mutually_exclusive_group()
-    who.add_argument("--user", metavar="USER[:PASSWORD]", help="log in, by Digest or Basic; asks for PASSWORD")
+    who.add_argument(
+        "--user", metavar="USER[:PASSWORD]", help="log in, by Digest or Basic; asks for PASSWORD"
+    )
     who.add_argument("--bearer", metavar="TOKEN", help="log in with a token")
     json(parser)
 
