@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from core.domain.bounds import MAX_URL
 from core.domain.models import Download, Progress
 from tui.filter_terms import (
     FIGURES,
@@ -48,6 +49,8 @@ class Filter:
 
 def parse(text: str) -> Filter:
     """Return what a text asks for, everything when it is empty; raises FilterError."""
+    if len(text) > MAX_URL:
+        raise FilterError("this is longer than any filter", MAX_URL, len(text))
     words = _split(text)
     tests = [compile_term(word) for word in words]
     keys = frozenset(word.key for word in words)

@@ -35,8 +35,8 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "=": operator.eq,
 }
-_PERCENT = re.compile(r"\d+(\.\d+)?%?", re.ASCII)
-_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_PERCENT = re.compile(r"\d{1,18}(\.\d{1,18})?%?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
 
 class FilterError(UsageError):

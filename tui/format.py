@@ -9,6 +9,7 @@ import re
 
 from rich.cells import cell_len, split_graphemes
 
+from core.domain.bounds import MAX_SHOWN
 from core.domain.errors import WinchError
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -94,6 +95,7 @@ def short_id(download_id: str) -> str:
 
 def fit(text: str, width: int, *, right: bool = False, ascii_only: bool = False) -> str:
     """Return text in exactly `width` cells: padded, or cut at its end with an ellipsis."""
+    text = text[:MAX_SHOWN]
     excess = width - cell_len(text)
     if excess < 0:
         text = _head(text, width - 1) + _ellipsis(width, ascii_only=ascii_only)
@@ -107,6 +109,8 @@ def cut_middle(name: str, width: int, *, ascii_only: bool = False) -> str:
 
     What tells two files of a dataset apart is mostly the start and the extension.
     """
+    if len(name) > MAX_SHOWN:
+        name = name[: MAX_SHOWN // 2] + name[-MAX_SHOWN // 2 :]
     if cell_len(name) <= width:
         return name
     stem, dot, extension = name.rpartition(".")

@@ -5,6 +5,10 @@ What goes beyond is refused in a plain sentence, or cut where it is only shown.
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 MAX_URL = 8192
 """Characters of a URL: what servers and proxies take; a longer one works hardly anywhere."""
 MAX_TEXT = 64 * 1024
@@ -27,3 +31,30 @@ def number(text: str) -> int | None:
 def cut(text: str, most: int = MAX_SHOWN) -> str:
     """Return a text that may be shown: its beginning, `…` where something is missing."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def overlong(value: object) -> str | None:
+    """Return what in a request is longer than anybody can mean, None where nothing is.
+
+    It goes through mappings, sequences and dataclasses, without recursion.
+    """
+    waiting: list[Any] = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if len(item) > MAX_TEXT:
+                return f"a text of {len(item):,} characters is too long; {MAX_TEXT:,} are allowed"
+        elif isinstance(item, int):
+            if abs(item) >= _TOO_LARGE:
+                return f"a number of more than {MAX_DIGITS} digits is too large"
+        elif isinstance(item, Mapping):
+            waiting += item.keys()
+            waiting += item.values()
+        elif isinstance(item, Iterable):
+            waiting += item
+        elif dataclasses.is_dataclass(item):
+            waiting += [getattr(item, field.name) for field in dataclasses.fields(item)]
+    return None
+
+
+_TOO_LARGE = 10**MAX_DIGITS

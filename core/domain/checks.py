@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from core.domain.bounds import MAX_TEXT, MAX_URL, cut
 from core.domain.errors import UsageError
 from core.domain.names import LIMIT, safe_name
 from core.domain.redact import redact_url
@@ -27,6 +28,10 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 
 def check_url(url: str) -> None:
     """Raise UsageError unless this is an address that winch can fetch."""
+    if len(url) > MAX_URL:
+        raise UsageError(
+            f"a URL of {len(url):,} characters is too long", hint=f"{MAX_URL:,} are allowed"
+        )
     if _SURROGATES.search(url):
         raise UsageError("the URL is not UTF-8 text")
     if _UNPRINTABLE.search(url):
@@ -45,7 +50,8 @@ def check_url(url: str) -> None:
         )
     if parts.scheme not in ("http", "https"):
         raise UsageError(
-            f"winch does not fetch {parts.scheme}: addresses", hint="give an http or https address"
+            f"winch does not fetch {cut(parts.scheme, 40)}: addresses",
+            hint="give an http or https address",
         )
     if not host:
         raise UsageError(
@@ -55,6 +61,8 @@ def check_url(url: str) -> None:
 
 def check_name(name: str) -> None:
     """Raise UsageError unless a file can safely have this name."""
+    if len(name) > MAX_TEXT:
+        raise UsageError(f"a name of {len(name):,} characters is too long")
     if _SURROGATES.search(name):
         raise UsageError("the name is not UTF-8 text")
     if safe_name(name) != name:
@@ -66,11 +74,15 @@ def check_name(name: str) -> None:
 
 def check_header(name: str, value: str) -> None:
     """Raise UsageError unless this header can be sent and is not winch's own to set."""
+    if len(name) + len(value) > MAX_TEXT:
+        raise UsageError(f"a header of {len(name) + len(value):,} characters is too long")
     if not _TOKEN.fullmatch(name):
         # What stands there for a name may be half of a secret.
         raise UsageError("a header has no valid name", hint="write 'Name: value'")
     if _CONTROLS.search(value):
-        raise UsageError(f"the value of the header {name} holds a control character")
+        raise UsageError(f"the value of the header {cut(name, 80)} holds a control character")
+    if _SURROGATES.search(value):
+        raise UsageError(f"the value of the header {cut(name, 80)} is not UTF-8 text")
     if name.lower() in OWN_HEADERS:
         raise UsageError(f"the header {name} is winch's own to set", hint="leave it out")
 

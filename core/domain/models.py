@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+from core.domain.bounds import cut
 from core.domain.errors import ErrorInfo, UsageError
 from core.domain.history import AttemptFigures
 
@@ -94,7 +95,7 @@ class Checksum:
         if length is None:
             known = ", ".join(sorted(_DIGEST_LENGTHS))
             raise UsageError(
-                f"'{text}' names no known checksum algorithm",
+                f"'{cut(text, 80)}' names no known checksum algorithm",
                 hint=f"write ALGORITHM:HEX with one of {known}",
             )
         if len(digest) != length or not re.fullmatch(r"[0-9a-f]+", digest):

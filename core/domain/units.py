@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 
+from core.domain.bounds import MAX_DIGITS, cut
 from core.domain.errors import UsageError
 
 _FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_FIGURE = rf"(\d{{1,{MAX_DIGITS}}}(?:\.\d{{1,{MAX_DIGITS}}})?)"
 _TIME = re.compile(r"(\d{1,2}):(\d{2})")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_DURATION = re.compile(rf"{_FIGURE}\s*([smhdw])", re.IGNORECASE)
+_SIZE = re.compile(rf"{_FIGURE}\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 
 
 def parse_size(text: str) -> int:
     """Return the number of bytes a person wrote; raises UsageError when it is none."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"'{text}' is not a size", hint="write bytes, or 500k, 2.5M, 1G")
+        raise UsageError(f"'{cut(text, 80)}' is not a size", hint="write bytes, or 500k, 2.5M, 1G")
     return int(float(match[1]) * _FACTORS[match[2].lower()])
 
 
@@ -37,7 +39,7 @@ def parse_time(text: str) -> int:
     match = _TIME.fullmatch(text.strip())
     minutes = int(match[1]) * 60 + int(match[2]) if match and int(match[2]) < 60 else -1
     if not 0 <= minutes <= 24 * 60:
-        raise UsageError(f"'{text}' is no time of day", hint="write HH:MM, such as 18:30")
+        raise UsageError(f"'{cut(text, 80)}' is no time of day", hint="write HH:MM, such as 18:30")
     return minutes
 
 
@@ -49,7 +51,8 @@ def parse_days(text: str) -> frozenset[int]:
         last = last if dash else first
         if first not in _DAYS or last not in _DAYS:
             raise UsageError(
-                f"'{text}' are no days", hint=f"write {', '.join(_DAYS)}, or a range: mon-fri"
+                f"'{cut(text, 80)}' are no days",
+                hint=f"write {', '.join(_DAYS)}, or a range: mon-fri",
             )
         start = _DAYS.index(first)
         count = (_DAYS.index(last) - start) % 7 + 1
@@ -61,7 +64,7 @@ def parse_duration(text: str) -> float:
     """Return the seconds of `90m`, `24h` or `3d`; raises UsageError when it is none."""
     match = _DURATION.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"'{text}' is no length of time", hint="write 90m, 24h, 3d or 2w")
+        raise UsageError(f"'{cut(text, 80)}' is no length of time", hint="write 90m, 24h, 3d or 2w")
     return float(match[1]) * _SECONDS[match[2].lower()]
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from core.policy.dates import http_date
 
 _EARLIEST = 86_400.0
 _AHEAD = 86_400.0
@@ -17,12 +16,7 @@ def modified_at(last_modified: str | None, *, now: float) -> float | None:
     1970 (a clock or a build that has no time) says nothing about the file, and a file should not
     carry such a date (RFC 9110 section 8.8.2.1).
     """
-    if last_modified is None:
+    if (date := http_date(last_modified)) is None:
         return None
-    try:
-        date = parsedate_to_datetime(last_modified)
-        # A date without a zone is in UTC: HTTP knows no other (RFC 9110 section 5.6.7).
-        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
+    seconds = date.timestamp()
     return seconds if _EARLIEST < seconds <= now + _AHEAD else None

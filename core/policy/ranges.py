@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 
 from core.domain.bounds import MAX_DIGITS, number
 from core.domain.errors import (
@@ -24,6 +23,7 @@ from core.domain.models import Resource, Validator
 from core.domain.text import from_octets
 from core.domain.units import rough_duration
 from core.policy.challenges import Login, refusal
+from core.policy.dates import http_date
 from core.policy.digests import announced
 from core.policy.retry import parse_retry_after
 
@@ -135,13 +135,10 @@ def strong_validator(validator: Validator) -> str | None:
     """
     if validator.etag is not None:
         return None if validator.etag.startswith("W/") else validator.etag
-    if validator.last_modified is None or validator.date is None:
+    modified, date = http_date(validator.last_modified), http_date(validator.date)
+    if modified is None or date is None:
         return None
-    try:
-        modified = parsedate_to_datetime(validator.last_modified)
-        age = (parsedate_to_datetime(validator.date) - modified).total_seconds()
-    except (ValueError, TypeError):
-        return None
+    age = (date - modified).total_seconds()
     return validator.last_modified if age >= _STRONG_AGE else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from core.domain.bounds import overlong
 from core.domain.checks import check_header, check_name, check_url
 from core.domain.errors import DestinationError, UsageError
 from core.domain.models import DownloadRequest
@@ -19,6 +20,8 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 def check_request(request: DownloadRequest) -> None:
     """Raise UsageError or DestinationError for a request that cannot be worked off."""
+    if (trouble := overlong(request)) is not None:
+        raise UsageError(trouble)
     check_url(request.url)
     if not request.directory.startswith("/"):
         raise DestinationError(f"the directory '{request.directory}' is not absolute")
@@ -45,6 +48,8 @@ def apply_changes(request: DownloadRequest, changes: Changes) -> DownloadRequest
         if (value := getattr(changes, name)) is not None:
             changed[name] = value or None
     changed_request = dataclasses.replace(request, **changed)  # type: ignore[arg-type]
+    if (trouble := overlong(changed_request)) is not None:
+        raise UsageError(trouble)
     _check_wishes(connections=changed_request.connections, limit=changed_request.limit)
     return changed_request
 

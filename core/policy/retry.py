@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 from core.domain.errors import HttpStatusError, WinchError
 from core.domain.models import Download
 from core.domain.settings import RetrySettings
+from core.policy.dates import http_date
 
 REFILL = 1024 * 1024
 """Bytes that make good one failure."""
@@ -175,7 +175,5 @@ def parse_retry_after(field: str | None, now: float) -> float | None:
     field = field.strip()
     if field.isascii() and field.isdigit():
         return float(field[:12])
-    try:
-        return max(0.0, parsedate_to_datetime(field).timestamp() - now)
-    except (ValueError, TypeError, OverflowError):
-        return None
+    date = http_date(field)
+    return None if date is None else max(0.0, date.timestamp() - now)

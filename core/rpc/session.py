@@ -14,7 +14,8 @@ from contextlib import AsyncExitStack
 
 import msgspec
 
-from core.domain.errors import ErrorCode, ErrorInfo, RpcError, WinchError
+from core.domain.bounds import cut, overlong
+from core.domain.errors import ErrorCode, ErrorInfo, RpcError, UsageError, WinchError
 from core.domain.events import Event
 from core.domain.service import DownloadService
 from core.rpc import codec
@@ -162,9 +163,12 @@ class Session:
             return None
         method = codec.METHODS.get(request.method)
         if method is None:
-            raise RpcError(f"there is no method '{request.method}'")
+            raise RpcError(f"there is no method '{cut(request.method, 80)}'")
         params = codec.decode(request.params, method.params)
-        result: object = await getattr(self._service, method.name)(**msgspec.structs.asdict(params))
+        given = msgspec.structs.asdict(params)
+        if (trouble := overlong(given)) is not None:
+            raise UsageError(trouble)
+        result: object = await getattr(self._service, method.name)(**given)
         return result
 
     async def _subscribe(self, request: codec.Request) -> None:
