@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from core.domain.checks import check_url
+from core.domain.checks import check_url, in_full
 from core.domain.errors import UsageError
 from core.domain.models import Download, Status
 from core.domain.redact import redact_url
@@ -152,9 +152,7 @@ class Intake:
                 raise UsageError("this holds a character that cannot stand in a URL")
             # What is no address may be anything, a secret too: it is not repeated.
             if not _SCHEME.fullmatch(url) and not url.lower().startswith("magnet:"):
-                hint = (
-                    "one URL on a line" if "://" in url else "write it in full: https://host/path"
-                )
+                hint = "one URL on a line" if "://" in url else in_full(url)
                 raise UsageError("this is not a URL", hint=hint)
             check_url(url)
         except UsageError as error:

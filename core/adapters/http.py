@@ -39,6 +39,7 @@ from core.domain.errors import (
     RedirectError,
     TlsError,
     TransferTimeoutError,
+    UnknownHostError,
     UsageError,
 )
 from core.domain.login import basic
@@ -58,6 +59,8 @@ INTERIM: Final = 20
 """Interim answers (1xx) that may come before the real one."""
 BARREN: Final = 1024 * 1024
 """Bytes that may come in a row without one of the file: heads, chunk extensions, trailers."""
+# The second one is glibc's: there is such a name, and it has no address.
+_NO_SUCH_NAME: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", -5)})
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 _VALIDATORS: Final = frozenset({"etag", "last-modified"})
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -446,10 +449,10 @@ def _translated(url: str, *, late: str = "sent nothing for too long") -> Iterato
             f"cannot connect to the proxy for {host}: {_os_reason(error.os_error)}"
         ) from None
     except aiohttp.ClientConnectorDNSError as error:
-        raise DnsError(f"the name {host} could not be resolved") from error
+        raise _name_error(host, error.os_error) from error
     except aiohttp.ClientConnectorError as error:
         if isinstance(error.os_error, socket.gaierror):
-            raise DnsError(f"the name {host} could not be resolved") from error
+            raise _name_error(host, error.os_error) from error
         raise NetworkError(f"cannot connect to {host}: {_os_reason(error.os_error)}") from error
     except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError) as error:
         raise IncompleteBodyError(f"{host} closed the connection too early") from error
@@ -472,6 +475,15 @@ def _translated(url: str, *, late: str = "sent nothing for too long") -> Iterato
             "the request cannot be sent as it stands: a header or its proxy's address is broken",
             hint="check the headers and cookies that were given for it",
         ) from error
+
+
+def _name_error(host: str, error: OSError) -> DnsError:
+    if error.errno in _NO_SUCH_NAME:
+        return UnknownHostError(
+            f"there is no host named {host}",
+            hint="check the address; --wait-for-host waits until there is one",
+        )
+    return DnsError(f"the name {host} could not be resolved")
 
 
 def _os_reason(error: BaseException) -> str:

@@ -20,6 +20,12 @@ OWN_HEADERS = frozenset(
 """Headers that winch sets by itself, in lower case."""
 
 _SHOWN = 200
+_LONGEST_SHORT = 2000
+# Without a port or a path it may as well be a file: list.txt.
+_SHORT = re.compile(
+    r"(?://)?(?P<rest>(?P<host>localhost|[\w-]+(?:\.[\w-]+)+)(?::\d{1,5}|(?=/))(?:[/?#][^\s@]*)?)"
+)
+_HERE = re.compile(r"localhost|\d+(?:\.\d+){3}")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -45,9 +51,7 @@ def check_url(url: str) -> None:
     except ValueError:
         raise UsageError(f"'{_shown(url)}' is not a URL", hint="check its host and port") from None
     if not parts.scheme or ("://" not in url and parts.scheme != "magnet"):
-        raise UsageError(
-            f"'{_shown(url)}' is not a URL", hint="write it in full: https://host/path"
-        )
+        raise UsageError(f"'{_shown(url)}' is not a URL", hint=in_full(url))
     if parts.scheme not in ("http", "https"):
         raise UsageError(
             f"winch does not fetch {cut(parts.scheme, 40)}: addresses",
@@ -57,6 +61,15 @@ def check_url(url: str) -> None:
         raise UsageError(
             f"'{_shown(url)}' names no host", hint="write it in full: https://host/path"
         )
+
+
+def in_full(text: str) -> str:
+    """Return how to write what is no URL: the address that it may be short for, if it is one."""
+    match = _SHORT.fullmatch(text) if len(text) <= _LONGEST_SHORT else None
+    if match is None:
+        return "write it in full: https://host/path"
+    scheme = "http" if _HERE.fullmatch(match["host"]) else "https"
+    return "write it in full: " + _shown(f"{scheme}://{match['rest']}")
 
 
 def check_name(name: str) -> None:

@@ -196,6 +196,10 @@ class DnsError(NetworkError):
     code = ErrorCode.DNS
 
 
+class UnknownHostError(DnsError):
+    """No host has this name: the name service answered, and said so."""
+
+
 class TlsError(TransferError):
     """The server could not prove who it is; there is no fallback (SERVERS.md 51)."""
 

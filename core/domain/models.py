@@ -118,7 +118,8 @@ class DownloadRequest:
     `connections` and `conflict` None take the setting; `limit` is bytes/s, None for none, and
     0 lifts the one that an unfinished download of the same file has. `headers` go to the URL's own
     origin only, `mirrors` included. `cookies` is the absolute path of a cookies.txt, whose cookies
-    go where their domain, path and `secure` say.
+    go where their domain, path and `secure` say. `wait_for_host` goes on trying where no host has
+    the URL's name.
     """
 
     url: str
@@ -136,6 +137,7 @@ class DownloadRequest:
     group: str | None = None
     paused: bool = False
     restart: bool = True
+    wait_for_host: bool = False
 
     def __post_init__(self) -> None:
         """Hold once what very many requests have in common."""

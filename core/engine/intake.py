@@ -96,6 +96,7 @@ class Intake:
             cookies=request.cookies or before.cookies,
             priority=request.priority or before.priority,
             restart=request.restart,
+            wait_for_host=request.wait_for_host or before.wait_for_host,
             group=request.group or before.group,
             retries=before.retries if request.retries is None else request.retries,
         )

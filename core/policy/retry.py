@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from core.domain.errors import HttpStatusError, WinchError
+from core.domain.errors import HttpStatusError, UnknownHostError, WinchError
 from core.domain.models import Download
 from core.domain.settings import RetrySettings
 from core.policy.dates import http_date
@@ -22,6 +22,10 @@ SHORTEST_ORDER = 1.0
 """Seconds of a Retry-After from which on it says more than "again"."""
 _RARER = 60
 """After an hour of waiting as the server asks, a minute is the least wait."""
+
+
+UNKNOWN_FOR = 20.0
+"""Seconds after which a host that nobody knows is given up: a name service may stumble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +91,20 @@ class RetryPolicy:
         retries: int | None,
         jitter: float,
         age: float = 0.0,
+        waits_for_host: bool = False,
     ) -> RetryAfter | GiveUp:
         """Return what to do after a failure, with `failures` of them weighing (1: the first).
 
         `retries` None takes the setting; `jitter` is a random number from 0 up to 1; `age` is how
-        many seconds ago this row of failures began.
+        many seconds ago this row of failures began. A name that no host has is given up soon,
+        unless the person `waits_for_host`.
         """
         settings = self._settings
+        if isinstance(error, UnknownHostError):
+            if waits_for_host:
+                return RetryAfter(min(settings.cap, 2.0 ** min(failures, 32)))
+            if age >= UNKNOWN_FOR:
+                return GiveUp()
         most = settings.attempts if retries is None else retries
         if not error.retryable or most == 0:
             return GiveUp()
@@ -107,6 +118,8 @@ class RetryPolicy:
             return GiveUp()
         if isinstance(error, HttpStatusError) and error.retry_after is not None:
             return RetryAfter(min(error.retry_after, settings.retry_after_cap), asked=True)
+        if isinstance(error, UnknownHostError):
+            return RetryAfter(min(settings.cap, UNKNOWN_FOR / 4))
         ceiling = min(settings.cap, settings.base * 2.0 ** min(failures - 1, 32))
         return RetryAfter(ceiling * jitter)
 
@@ -162,6 +175,7 @@ class Retries:
             retries=download.request.retries,
             jitter=jitter,
             age=self.age(download.id, now),
+            waits_for_host=download.request.wait_for_host,
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import socket
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from core.domain.errors import ErrorCode
 from core.domain.models import Status, WaitReason
 from core.domain.service import LimitChanges
 from core.engine import guards
-from tests.engine.conftest import House, settled, until
+from tests.engine.conftest import House, fetch, settled, until
 from tests.faults.model import content
 from tests.faults.server import FaultServer
 
@@ -169,3 +171,49 @@ async def test_what_waits_for_the_network_cannot_be_started_by_order(
     outcome = await engine.start_now([download.id])
     assert outcome.changed == ()
     assert outcome.refused[0].error.code is ErrorCode.NOT_ALLOWED
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What the name service knows; a name that is not here does not exist."""
+    known: dict[str, str] = {}
+    ask = socket.getaddrinfo
+
+    def getaddrinfo(host: str, *args: Any, **kwargs: Any) -> Any:
+        if str(host).endswith(".example"):
+            if host not in known:
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            host = known[host]
+        return ask(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return known
+
+
+async def test_a_host_that_nobody_knows_fails_soon_and_says_so(
+    house: House, names: dict[str, str]
+) -> None:
+    engine = await house.engine(network=Cable())
+    failed = await fetch(engine, house.request("http://typo.example/a"))
+    assert failed.status is Status.FAILED
+    assert failed.error is not None
+    assert failed.error.code is ErrorCode.DNS
+    assert failed.error.message == "there is no host named typo.example"
+    assert "--wait-for-host" in failed.error.hint
+
+
+async def test_a_host_that_is_to_come_is_waited_for_where_the_person_says_so(
+    house: House, fault_server: FaultServer, names: dict[str, str]
+) -> None:
+    engine = await house.engine(network=Cable())
+    port = fault_server.file("a", DATA).split(":")[2]
+    request = dataclasses.replace(
+        house.request(f"http://new.example:{port}"), wait_for_host=True, retries=0
+    )
+    (download,) = await engine.add([request])
+    view = await until(engine, download, lambda v: v.download.retry_count >= 10)
+    assert view.download.error is not None
+    assert view.download.error.message == "there is no host named new.example"
+    names["new.example"] = "127.0.0.1"
+    assert (await settled(engine, download)).status is Status.COMPLETED
+    assert house.content("a") == DATA

@@ -13,6 +13,7 @@ from core.domain.errors import (
     NetworkError,
     NotFoundError,
     TlsError,
+    UnknownHostError,
     WinchError,
 )
 from core.domain.settings import RetrySettings
@@ -139,3 +140,25 @@ def test_a_row_of_failures_begins_anew_with_the_next_byte() -> None:
     restored = RetryBudget(done=10, since=1.0)
     restored.failed(10, None, 9.0)
     assert restored.since == 1.0
+
+
+def test_a_host_that_nobody_knows_is_asked_about_for_20_seconds() -> None:
+    policy = RetryPolicy(RetrySettings())
+    error = UnknownHostError("x")
+    waited = 0.0
+    for failures in range(1, 20):
+        decision = policy.decide(error, failures, retries=None, jitter=0.5, age=waited)
+        if isinstance(decision, GiveUp):
+            break
+        waited += decision.seconds
+    assert 15 <= waited < 30
+
+
+def test_a_host_that_is_waited_for_is_never_given_up() -> None:
+    policy = RetryPolicy(RetrySettings())
+    for failures in (1, 5, 1_000_000):
+        decision = policy.decide(
+            UnknownHostError("x"), failures, retries=0, jitter=0.5, age=1e9, waits_for_host=True
+        )
+        assert isinstance(decision, RetryAfter)
+        assert 1 <= decision.seconds <= 120

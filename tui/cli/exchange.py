@@ -61,6 +61,7 @@ class Entry(
     limit: _Positive | None = None
     retries: _Amount | None = None
     restart: bool = True
+    wait_for_host: bool = False
     priority: _Integer = 0
     group: str | None = None
     mirrors: tuple[str, ...] = ()
@@ -98,6 +99,7 @@ def entry(view: DownloadView) -> Entry:
         limit=request.limit,
         retries=request.retries,
         restart=request.restart,
+        wait_for_host=request.wait_for_host,
         priority=request.priority,
         group=request.group,
         mirrors=request.mirrors,
@@ -209,6 +211,7 @@ def _request(item: Entry, directory: str | None) -> DownloadRequest:
         limit=item.limit,
         retries=item.retries,
         restart=item.restart,
+        wait_for_host=item.wait_for_host,
         priority=item.priority,
         group=item.group,
         mirrors=tuple(_checked("mirrors", check_url, url) for url in item.mirrors),

@@ -45,6 +45,11 @@ def request(parser: argparse.ArgumentParser) -> None:
     )
     add("--retries", metavar="N", type=count, help="how often to try again (default: the setting)")
     add("--no-restart", action="store_true", help="fail where a file cannot be continued")
+    add(
+        "--wait-for-host",
+        action="store_true",
+        help="wait where no host has this name, instead of failing within 30 s",
+    )
     add("-x", "--connections", metavar="N", type=positive, help="at most so many at once")
     add("--limit", metavar="RATE", help="bytes per second, such as 500k; off for none")
     add(

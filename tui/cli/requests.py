@@ -55,6 +55,7 @@ def from_arguments(args: argparse.Namespace, directory: str) -> list[DownloadReq
         group=getattr(args, "group", None),
         paused=getattr(args, "paused", False),
         restart=not args.no_restart,
+        wait_for_host=args.wait_for_host,
     )
     return [dataclasses.replace(shared, url=url) for url in urls]
 
