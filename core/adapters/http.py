@@ -441,7 +441,7 @@ def _translated(url: str, *, late: str = "sent nothing for too long") -> Iterato
             raise AuthRequiredError(
                 "the proxy wants to know who asks",
                 status=407,
-                hint="put name and password into the proxy's address in the environment",
+                hint="the proxy's address in the environment has to hold the right login",
             ) from None
         raise NetworkError(f"the proxy answered {error.status} when asked for {host}") from None
     except aiohttp.ClientProxyConnectionError as error:

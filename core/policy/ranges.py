@@ -203,7 +203,7 @@ def status_error(
         message, hint = refusal(headers.get("www-authenticate", ""), login)
         return AuthRequiredError(message, status=status, hint=hint)
     if status == 407:
-        hint = "put the login into the proxy's address in the environment (http_proxy)"
+        hint = "the proxy's address in the environment (http_proxy) has to hold the right login"
         return AuthRequiredError(message, status=status, hint=hint)
     needs = "need credentials" if login is Login.NONE else "be closed to this login"
     hint = f"the address may {needs} or have expired" if status == 403 else ""
