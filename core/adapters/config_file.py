@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -16,10 +17,13 @@ from pathlib import Path
 
 import msgspec
 
+from core.adapters.named_file import MIB, read_with_status
+from core.adapters.ownership import ROOT, mend, weakness
 from core.domain.errors import ConfigError
 from core.domain.settings import ScheduleEntry, Settings, sections
 
 _PREFIX = "WINCH_"
+_MOST_BYTES = MIB
 
 # What the person is told a value must be, by the type of its field.
 _EXPECTED: dict[object, str] = {
@@ -107,7 +111,10 @@ def parse(text: str, path: Path, env: Mapping[str, str]) -> Configuration:
 def read(path: Path) -> str:
     """Return the text of the file, "" where there is none; raises ConfigError."""
     try:
-        return path.read_bytes().decode("utf-8")
+        data, found = read_with_status(path, most=_MOST_BYTES)
+        if reason := weakness(found, {os.geteuid(), ROOT}):
+            raise ConfigError(f"{path} {reason}", hint=mend(found, path))
+        return data.decode("utf-8")
     except FileNotFoundError:
         return ""
     except OSError as error:

@@ -18,6 +18,7 @@ import platformdirs
 
 from core.adapters.atomic_file import make_private_directory, state_error
 from core.adapters.log_tail import LOG_NAME
+from core.adapters.ownership import ROOT, check_place
 from core.domain.errors import StateError
 
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing NUL included.
@@ -69,8 +70,10 @@ class Paths:
     def prepare(self) -> None:
         """Make the directories that are missing, for their owner alone (0700).
 
-        Raises StateError when one cannot be made, or belongs to somebody else.
+        Raises StateError when one cannot be made, belongs to somebody else, or is open to others.
         """
+        # First: what others could write in is not made ours by a change of its mode.
+        self.verify()
         try:
             make_private_directory(self.state_dir)
             self.run_dir.mkdir(mode=0o700, exist_ok=True)
@@ -79,14 +82,20 @@ class Paths:
         self.verify()
 
     def verify(self) -> None:
-        """Refuse a run directory in which somebody else could have put a socket.
+        """Refuse places that somebody else could write in, or swap for his own.
 
-        A missing one is fine: nothing listens there. Raises StateError when it is a symbolic link,
-        belongs to another user, or is open to others.
+        Missing ones are fine: nothing is there yet. Raises StateError when one belongs to another
+        user or can be written by others, or the run directory is a symbolic link or open to them.
         """
+        self._verify_run_dir()
+        check_place(self.config_file.parent, owners={ROOT})
+        check_place(self.state_dir)
+        check_place(self.run_dir)
+
+    def _verify_run_dir(self) -> None:
         try:
             found = self.run_dir.lstat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             raise StateError(f"{self.run_dir} cannot be read: {error.strerror}") from error

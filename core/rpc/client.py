@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
+import socket
+import struct
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -44,6 +47,10 @@ _T = TypeVar("_T")
 _GREETING_TIMEOUT = 10.0
 PATIENCE = 10.0
 """Seconds without an answer or an event after which the daemon is asked whether it still hears."""
+
+
+# struct ucred of unix(7): process, user, group.
+_UCRED = struct.Struct("3i")
 
 
 class UnreachableError(DaemonError):
@@ -366,7 +373,9 @@ def _request(number: int, method: str, params: object) -> bytes:
 
 async def _dial(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
-        return await asyncio.open_unix_connection(path)
+        reader, writer = await asyncio.open_unix_connection(path)
+        _check_peer(path, writer)
+        return reader, writer
     except (FileNotFoundError, ConnectionError) as error:
         raise _no_daemon() from error
     except TimeoutError:
@@ -375,6 +384,21 @@ async def _dial(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]
         raise DaemonError(
             f"the daemon's socket {path} cannot be used: {error.strerror or error}"
         ) from error
+
+
+def _check_peer(path: Path, writer: asyncio.StreamWriter) -> None:
+    """Raise DaemonError where another user listens at the socket; only Linux tells who does."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return
+    credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, option, _UCRED.size)
+    _, user, _ = _UCRED.unpack(credentials)
+    if user != os.geteuid():
+        writer.transport.abort()
+        raise DaemonError(
+            f"another user listens at the daemon's socket {path}",
+            hint="remove it, or set WINCH_HOME to a directory of your own",
+        )
 
 
 async def _check_hearing(path: Path, session: str) -> None:
