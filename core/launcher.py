@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from core.adapters import config_file, event_loop
 from core.adapters.config_file import Configuration, SettingValue, Source
+from core.adapters.log_file import open_log
 from core.adapters.paths import Paths
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError
 from core.domain.service import DownloadService
@@ -192,9 +193,7 @@ async def _start(places: Paths) -> ErrorInfo | None:
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb", buffering=0), os.fdopen(writer, "wb", buffering=0) as ready:
         try:
-            log = os.open(
-                places.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-            )
+            log = open_log(places.log_file)
             with os.fdopen(log, "ab", buffering=0) as stderr:
                 # -P: a directory called core that lies about must not be taken for ours.
                 starter = await asyncio.create_subprocess_exec(

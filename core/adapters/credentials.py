@@ -1,11 +1,13 @@
 """What a person keeps in files for servers to know them by: netrc and cookies.txt.
 
-Read again when a file changes, because the daemon outlives many a login. What is in them goes into
-requests only: an error names the file and never a line of it.
+Read again when a file changes, because the daemon outlives many a login, and in a thread, because
+the disk that a person names may hang. What is in them goes into requests only: an error names the
+file and never a line of it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import urllib.request
 import warnings
@@ -15,8 +17,12 @@ from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from core.adapters.named_file import MIB, UnfitFileError, check_named
 from core.domain.errors import ConfigError
 from core.domain.login import basic
+
+NETRC_BYTES = MIB
+COOKIES_BYTES = 4 * MIB
 
 T = TypeVar("T")
 
@@ -24,17 +30,20 @@ T = TypeVar("T")
 class _Fresh(Generic[T]):
     """A file's content as `read` makes it, read again when the file is another one."""
 
-    def __init__(self, path: Path, read: Callable[[Path], T]) -> None:
+    def __init__(self, path: Path, read: Callable[[Path], T], *, most: int) -> None:
         self._path = path
+        self._most = most
         self._read = read
         self._stamp: tuple[int, int, int] | None = None
         self._content: T | None = None
 
     def get(self) -> T:
-        """Return the content; raises what `read` raises, and OSError."""
+        """Return the content; raises what `read` raises, and OSError where it is no file."""
         found = self._path.stat()
         stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
         if self._content is None or stamp != self._stamp:
+            # The libraries open the file by themselves.
+            check_named(self._path, most=self._most)
             self._content = self._read(self._path)
             self._stamp = stamp
         return self._content
@@ -47,21 +56,26 @@ class Netrc:
         self._file: _Fresh[netrc] | None = None
         self._path: Path | None = None
 
-    def authorization(self, host: str) -> str | None:
+    async def authorization(self, host: str) -> str | None:
         """Return the Authorization for a host, None where the file does not name it (RFC 7617).
 
         A `default` entry is passed over: any server would be given that password. Raises
         ConfigError.
         """
+        return await asyncio.to_thread(self._authorization, host)
+
+    def _authorization(self, host: str) -> str | None:
         path = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
         if self._file is None or path != self._path:
-            self._path, self._file = path, _Fresh(path, lambda path: netrc(str(path)))
+            self._path, self._file = path, _Fresh(path, _read_netrc, most=NETRC_BYTES)
         try:
             hosts = self._file.get().hosts
         except (FileNotFoundError, NotADirectoryError):
             return None
         except NetrcParseError as error:
             raise ConfigError(f"{path} cannot be understood, line {error.lineno}") from None
+        except UnfitFileError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
         except (OSError, UnicodeDecodeError):
             raise ConfigError(f"{path} cannot be read", hint="check its permissions") from None
         entry = hosts.get(host) if host != "default" else None
@@ -77,23 +91,34 @@ class Cookies:
     def __init__(self) -> None:
         self._files: dict[str, _Fresh[MozillaCookieJar]] = {}
 
-    def header(self, path: str, url: str) -> str | None:
+    async def header(self, path: str, url: str) -> str | None:
         """Return the Cookie header for a URL, by domain, path, `secure` and expiry.
 
         None where no cookie fits. Raises ConfigError where the file is none.
         """
-        file = self._files.setdefault(path, _Fresh(Path(path), _read_cookies))
+        return await asyncio.to_thread(self._header, path, url)
+
+    def _header(self, path: str, url: str) -> str | None:
+        file = self._files.get(path)
+        if file is None:
+            file = self._files[path] = _Fresh(Path(path), _read_cookies, most=COOKIES_BYTES)
         try:
             jar = file.get()
         except LoadError:
             raise ConfigError(
                 f"{path} is no cookies.txt", hint="export the cookies in the Netscape format"
             ) from None
+        except UnfitFileError as error:
+            raise ConfigError(f"the cookies in {path} cannot be read: {error.strerror}") from None
         except (OSError, UnicodeDecodeError):
             raise ConfigError(f"the cookies in {path} cannot be read") from None
         request = urllib.request.Request(url)  # noqa: S310 (never opened, only asked about)
         jar.add_cookie_header(request)
         return request.get_header("Cookie")
+
+
+def _read_netrc(path: Path) -> netrc:
+    return netrc(str(path))
 
 
 def _read_cookies(path: Path) -> MozillaCookieJar:

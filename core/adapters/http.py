@@ -304,7 +304,7 @@ class HttpClient:
         self, address: URL, hop: Hop, cookies: str | None, buffer: int
     ) -> tuple[aiohttp.ClientResponse, Login]:
         """Send one hop's request, and again as the server asks for the login that is there."""
-        headers = self._with_credentials(hop, cookies)
+        headers = await self._with_credentials(hop, cookies)
         asking = self._logins.begin(hop.url, address.raw_path_qs, headers)
         settings = self._settings
         while True:
@@ -334,15 +334,16 @@ class HttpClient:
             proxy = None
         return urlsplit(proxy or url).hostname or ""
 
-    def _with_credentials(self, hop: Hop, cookies: str | None) -> Mapping[str, str]:
+    async def _with_credentials(self, hop: Hop, cookies: str | None) -> Mapping[str, str]:
         """Return a hop's headers with what files hold for its host; what was given goes first."""
         given = {name.lower() for name in hop.headers}
         headers = dict(hop.headers)
         host = urlsplit(hop.url).hostname or ""
-        if "authorization" not in given and (login := self._netrc.authorization(host)):
+        if "authorization" not in given and (login := await self._netrc.authorization(host)):
             headers["Authorization"] = login
-        if cookies and "cookie" not in given and (held := self._cookies.header(cookies, hop.url)):
-            headers["Cookie"] = held
+        if cookies and "cookie" not in given:
+            held = await self._cookies.header(cookies, hop.url)
+            headers |= {"Cookie": held} if held else {}
         return headers
 
     async def close(self) -> None:

@@ -17,8 +17,11 @@ from typing import Self
 
 import msgspec
 
+from core.adapters.named_file import read_named
 from core.adapters.process import birth, send
 from core.domain.errors import LockedError, StateError
+
+_MOST_BYTES = 64 * 1024
 
 
 class LockOwner(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +78,7 @@ class InstanceLock:
     def owner(self) -> LockOwner | None:
         """Return who wrote the file last, held or not; None when it cannot be told."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=LockOwner)
+            return msgspec.json.decode(read_named(self._path, most=_MOST_BYTES), type=LockOwner)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return None
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from core.adapters.named_file import UnfitFileError
 from core.domain.errors import StateError
 from core.domain.redact import redact_text
 
@@ -39,6 +42,27 @@ def logging_to(path: Path) -> Iterator[None]:
         handler.close()
 
 
+def open_log(path: str | Path) -> int:
+    """Open a log to write at its end, made with mode 0600 where it is missing.
+
+    Raises OSError, also where the name is a link's, or of anything that is no file: a pipe would
+    wait for its reader.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UnfitFileError("it is a link, which is not followed; remove it") from None
+        if error.errno in (errno.ENXIO, errno.EISDIR):
+            raise UnfitFileError("it is not a file; remove it") from None
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise UnfitFileError("it is not a file; remove it")
+
+
 def old_logs(directory: Path) -> list[Path]:
     """Return the older parts of the logs in a directory, the oldest first."""
     return sorted(directory.glob(f"*.log.[1-{_OLDER_FILES}]"), reverse=True)
@@ -59,11 +83,8 @@ class _PrivateFileHandler(RotatingFileHandler):
         super().emit(record)
 
     def _open(self) -> io.TextIOWrapper:
-        descriptor = os.open(
-            self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-        )
         return io.TextIOWrapper(
-            os.fdopen(descriptor, "ab", buffering=0),
+            os.fdopen(open_log(self.baseFilename), "ab", buffering=0),
             encoding="utf-8",
             errors="backslashreplace",
             write_through=True,
@@ -82,7 +103,7 @@ class _PrivateFileHandler(RotatingFileHandler):
 
 def _is_at(path: str, stream: io.TextIOWrapper) -> bool:
     try:
-        found = os.stat(path)  # noqa: PTH116 (for every line that is logged)
+        found = os.lstat(path)  # (for every line that is logged)
     except OSError:
         return False
     return os.path.samestat(found, os.fstat(stream.fileno()))

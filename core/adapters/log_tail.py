@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
+from core.adapters.named_file import check_named
 from core.domain.errors import StateError
 
 LOG_NAME = "winch.log"
@@ -27,6 +29,7 @@ def tail(path: Path, lines: int) -> list[str]:
 def _last_lines(path: Path, count: int) -> list[str]:
     content = b""
     try:
+        check_named(path, most=sys.maxsize)
         with path.open("rb") as file:
             at = file.seek(0, os.SEEK_END)
             while at and content.count(b"\n") <= count:

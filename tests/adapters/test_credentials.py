@@ -8,6 +8,7 @@ import pytest
 
 from core.adapters.credentials import Cookies, Netrc
 from core.domain.errors import ConfigError
+from tests.adapters.odd_files import ODD, odd
 
 NETRC = """
 machine files.example login me password hunter2
@@ -30,26 +31,26 @@ def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_a_host_of_netrc_gets_its_login_and_no_other_does(netrc: Path) -> None:
+async def test_a_host_of_netrc_gets_its_login_and_no_other_does(netrc: Path) -> None:
     netrc.write_text(NETRC)
-    assert Netrc().authorization("files.example") == "Basic bWU6aHVudGVyMg=="
-    assert Netrc().authorization("other.example") is None
-    assert Netrc().authorization("default") is None
+    assert await Netrc().authorization("files.example") == "Basic bWU6aHVudGVyMg=="
+    assert await Netrc().authorization("other.example") is None
+    assert await Netrc().authorization("default") is None
 
 
-def test_a_new_login_counts_at_once(netrc: Path) -> None:
+async def test_a_new_login_counts_at_once(netrc: Path) -> None:
     logins = Netrc()
-    assert logins.authorization("h") is None
+    assert await logins.authorization("h") is None
     netrc.write_text("machine h login a password b")
-    assert logins.authorization("h") == "Basic YTpi"
+    assert await logins.authorization("h") == "Basic YTpi"
     netrc.write_text("machine h login a password other")
-    assert logins.authorization("h") == "Basic YTpvdGhlcg=="
+    assert await logins.authorization("h") == "Basic YTpvdGhlcg=="
 
 
-def test_a_broken_netrc_is_named_and_not_quoted(netrc: Path) -> None:
+async def test_a_broken_netrc_is_named_and_not_quoted(netrc: Path) -> None:
     netrc.write_text("machine h login me passwort hunter2")
     with pytest.raises(ConfigError) as caught:
-        Netrc().authorization("h")
+        await Netrc().authorization("h")
     assert str(netrc) in caught.value.message
     assert "hunter2" not in caught.value.message
     assert caught.value.__cause__ is None
@@ -67,21 +68,37 @@ def test_a_broken_netrc_is_named_and_not_quoted(netrc: Path) -> None:
         ("http://127.0.0.1:8080/a", {"number=6"}),
     ],
 )
-def test_cookies_go_by_domain_path_and_security(tmp_path: Path, url: str, sent: set[str]) -> None:
+async def test_cookies_go_by_domain_path_and_security(
+    tmp_path: Path, url: str, sent: set[str]
+) -> None:
     file = tmp_path / "cookies.txt"
     file.write_text(COOKIES)
-    header = Cookies().header(str(file), url)
+    header = await Cookies().header(str(file), url)
     assert set((header or "").split("; ")) - {""} == sent
 
 
 @pytest.mark.parametrize("text", ["hunter2", "# Netscape HTTP Cookie File\nhunter2\n", None])
-def test_what_is_no_cookie_file_is_said_without_its_content(
+async def test_what_is_no_cookie_file_is_said_without_its_content(
     tmp_path: Path, text: str | None
 ) -> None:
     file = tmp_path / "cookies.txt"
     if text is not None:
         file.write_text(text)
     with pytest.raises(ConfigError) as caught:
-        Cookies().header(str(file), "http://h/")
+        await Cookies().header(str(file), "http://h/")
     assert str(file) in caught.value.message
     assert "hunter2" not in caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "directory", "socket", "large", "unreadable"])
+async def test_what_is_no_file_is_said_and_waited_for_by_nobody(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = odd(tmp_path, kind)
+    with pytest.raises(ConfigError) as caught:
+        await Cookies().header(str(path), "http://h/")
+    assert ODD[kind] in caught.value.message
+    monkeypatch.setenv("NETRC", str(path))
+    with pytest.raises(ConfigError) as caught:
+        await Netrc().authorization("h")
+    assert ODD[kind] in caught.value.message

@@ -9,7 +9,9 @@ import pytest
 
 from core.adapters import log_file
 from core.adapters.log_file import logging_to, old_logs
+from core.adapters.log_tail import tail
 from core.domain.errors import StateError
+from tests.adapters.odd_files import odd
 
 log = logging.getLogger("core.test")
 
@@ -65,3 +67,32 @@ def test_a_log_that_somebody_took_away_is_begun_anew(tmp_path: Path, how: str) -
 def test_a_place_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be written"), logging_to(tmp_path / "no" / "log"):
         pass
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "device", "directory"])
+def test_only_a_file_is_written_to(tmp_path: Path, kind: str) -> None:
+    path, target = tmp_path / "winch.log", tmp_path / "target"
+    target.touch()
+    path.symlink_to(target) if kind == "link" else odd(tmp_path, kind).rename(path)
+    with pytest.raises(StateError, match="remove it"), logging_to(path):
+        pass
+    assert target.read_bytes() == b""
+
+
+def test_a_link_that_is_laid_there_meanwhile_gets_nothing(tmp_path: Path) -> None:
+    path, target = tmp_path / "winch.log", tmp_path / "target"
+    target.touch()
+    with logging_to(path):
+        log.info("one")
+        path.unlink()
+        path.symlink_to(target)
+        log.info("two")
+        path.unlink()
+        log.info("three")
+    assert target.read_bytes() == b""
+    assert "three" in path.read_text()
+
+
+def test_the_end_of_what_is_no_log_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="a pipe, not a file"):
+        tail(odd(tmp_path, "pipe"), 10)
