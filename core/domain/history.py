@@ -54,6 +54,7 @@ class AttemptFigures:
     average_rate: float | None = None
     peak_rate: float | None = None
     retries: int = 0
+    connections: int = 0
     verdict: str | None = None
 
 
@@ -62,7 +63,8 @@ class HistoryEntry:
     """One attempt. `bytes` are those it brought in, `total_bytes` the size of the file.
 
     `number` grows with every entry of a state directory and orders them whatever the clock did.
-    `url` has no secrets; `retries` are those that came before this attempt. The rates leave out
+    `url` has no secrets; `retries` are those that came before this attempt, `connections` the most
+    that were seen at once (0: nobody looked). The rates leave out
     the time before the first byte; what comes in less than a quarter of a second counts as if it
     had taken that long, because so little says nothing about the link.
     """
@@ -83,6 +85,7 @@ class HistoryEntry:
     average_rate: float | None = None
     peak_rate: float | None = None
     retries: int = 0
+    connections: int = 0
     verdict: str | None = None
     error_code: ErrorCode | None = None
     error_message: str | None = None

@@ -31,6 +31,11 @@ class Moving(Protocol):
         """Bytes/s at present."""
         ...
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        ...
+
 
 class Attempt:
     """Follows a transfer from its start; made when it starts."""
@@ -45,6 +50,7 @@ class Attempt:
         self._phase = Phase.CONNECTING
         self._seconds = dict.fromkeys(Phase, 0.0)
         self._peak = 0.0
+        self._connections = 0
         self._verdict: str | None = None
 
     def observe(self, changes: Mapping[str, object]) -> None:
@@ -57,8 +63,9 @@ class Attempt:
             self._verdict = verdict
 
     def sample(self) -> None:
-        """Look how fast it is; called now and then while it runs."""
+        """Look how fast it is, over how many connections; called now and then while it runs."""
         self._peak = max(self._peak, self._transfer.rate)
+        self._connections = max(self._connections, self._transfer.connections)
 
     def stop(self) -> None:
         """Stop the clocks: what follows is no part of the attempt; the first call counts."""
@@ -87,6 +94,8 @@ class Attempt:
             average_rate=average,
             peak_rate=None if average is None else max(self._peak, average),
             retries=self._retries,
+            # One that was gone before anybody looked had one at least.
+            connections=max(self._connections, int(gained > 0)),
             verdict=self._verdict,
         )
 
@@ -123,6 +132,7 @@ def entry_of(
         average_rate=figures.average_rate,
         peak_rate=figures.peak_rate,
         retries=figures.retries,
+        connections=figures.connections,
         verdict=figures.verdict,
         error_code=None if error is None else error.code,
         error_message=None if error is None else redact_text(error.message),

@@ -134,6 +134,11 @@ class Transfer:
         """Bytes/s at present."""
         return self._pace.rate(self._tools.clock.monotonic())
 
+    @property
+    def connections(self) -> int:
+        """How many are open that fetch the file."""
+        return self._swarm.connections if self._swarm is not None else 0
+
     def progress(self) -> Progress:
         """Return how far the download is right now."""
         if self._file is None:
@@ -145,7 +150,7 @@ class Transfer:
             bytes_downloaded=segments.bytes_done,
             rate=self._pace.rate(now),
             eta=self._pace.eta(now, left),
-            connections=self._swarm.connections if self._swarm is not None else 0,
+            connections=self.connections,
             verified=self._verifier.verified,
             updated_at=self._moved_at,
         )

@@ -116,6 +116,7 @@ class TestRecords:
             "average_rate": None,
             "peak_rate": None,
             "retries": 0,
+            "connections": None,
             "resume_verdict": "unverified",
             "error_code": "not_found",
             "error_message": "nothing is here (404)",

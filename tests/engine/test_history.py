@@ -189,6 +189,7 @@ class Moved:
 
     gained = 0
     rate = 0.0
+    connections = 0
 
 
 def a_download(**changes: object) -> DownloadRecord:

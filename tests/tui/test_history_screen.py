@@ -66,11 +66,61 @@ async def test_the_newest_stands_first_and_its_details_below(opened: Opened) -> 
             "1.95 KiB/s on average, 2.93 KiB/s at best",
         )
         await pilot.press("j")
-        await until(pilot, "not_found: nothing is here (404)", "https://two.test/lost.iso")
+        await until(pilot, "not found: nothing is here (404)", "https://two.test/lost.iso")
         await pilot.press("G")
         await until(pilot, "https://one.test/oldest.iso")
-        await pilot.press("enter")
+        await pilot.press("d")
         await until(pilot, "oldest.iso", gone="https://one.test/oldest.iso")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12), (140, 50)], ids=str)
+async def test_enter_shows_an_attempt_in_full_and_esc_goes_back(
+    opened: Opened, service: FakeService, size: tuple[int, int]
+) -> None:
+    message = "the server sent something else " * 6 + "THE END"
+    service.attempts.append(
+        a_failure(
+            4,
+            name="long.iso",
+            url="https://one.test/" + "deep/" * 20 + "long.iso",
+            bytes=500,
+            average_rate=100.0,
+            peak_rate=200.0,
+            connections=4,
+            retries=1,
+            verdict="verified: same validator",
+            error_message=message,
+        )
+    )
+    async with opened.app.run_test(notifications=True, size=size) as pilot:
+        await until(pilot, "4 of 4")
+        await pilot.press("enter")
+        shown = await until(pilot, "Attempt", "long.iso", "Esc goes back")
+        await pilot.press("G")
+        shown += await until(pilot, "0000000000000004", "Esc goes back")
+        if size[1] > 20:
+            for text in ("not found", "THE END", "deep/", "500 B of 1000 B", "4 at the same time"):
+                assert text in shown
+            for text in ("100 B/s on average, 200 B/s at best", "1 retry before this", "/data/"):
+                assert text in shown
+            for text in ("connecting", "0.25 s", "verified: same validator", "0000000000000004"):
+                assert text in shown
+        await pilot.press("escape")
+        await until(pilot, "4 of 4", gone="Esc goes back")
+        await pilot.press("question_mark")
+        await until(pilot, "Show the attempt in full" if size[1] > 20 else "Keys")
+
+
+async def test_nothing_in_an_attempt_moves_the_terminal(
+    opened: Opened, service: FakeService
+) -> None:
+    evil = "".join(HOSTILE)
+    service.attempts = [a_failure(1, name=evil, url=evil, verdict=evil, error_message=evil)]
+    async with opened.app.run_test(notifications=True, size=(80, 24)) as pilot:
+        await until(pilot, "1 of 1")
+        await pilot.press("enter")
+        shown = await until(pilot, "Esc goes back")
+        assert not any(mark in line for mark in FORBIDDEN for line in shown.splitlines())
 
 
 async def test_a_filter_narrows_while_it_is_typed_and_esc_takes_it_away(opened: Opened) -> None:

@@ -89,6 +89,7 @@ def attempt_record(entry: HistoryEntry) -> dict[str, object]:
         "average_rate": _whole(entry.average_rate),
         "peak_rate": _whole(entry.peak_rate),
         "retries": entry.retries,
+        "connections": entry.connections or None,
         "resume_verdict": entry.verdict,
         "error_code": entry.error_code and entry.error_code.value,
         "error_message": entry.error_message,

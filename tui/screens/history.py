@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,10 +17,12 @@ from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
 from tui import actions
 from tui import format as fmt
+from tui.attempt_facts import brief
 from tui.cli.files import refuse_existing, write_private
 from tui.cli.history import exported
 from tui.columns import Cell, Role
 from tui.figures import seconds
+from tui.screens.attempt import AttemptScreen
 from tui.screens.help import HelpScreen
 from tui.screens.list_screen import ListScreen, list_lines
 from tui.tables import Column, Content, Line
@@ -138,6 +140,15 @@ class HistoryScreen(ListScreen):
         self._exports = True
         path = str(Path(self._directory()) / "winch-history.json")
         self._prompt.open("export to", path, note="JSON, or JSON Lines as *.jsonl")
+
+    def action_history_attempt(self) -> None:
+        """Show the attempt in full."""
+        if (entry := self._current) is not None:
+            self.app.push_screen(AttemptScreen(entry))
+
+    @on(CursorPage.Chosen)
+    def _open(self) -> None:
+        self.action_history_attempt()
 
     def action_history_details(self) -> None:
         """Show the details, or hide them."""
@@ -262,34 +273,13 @@ class HistoryScreen(ListScreen):
         if entry is None:
             text = "Nothing was tried yet." if not self._entries else "Nothing matches."
             return [(Cell(1, text if self._is_read else "", Role.MUTED),)]
-        phases = "  ".join(
-            f"{name} {seconds(value)}" for name, value in asdict(entry.phases).items() if value
-        )
-        amount = fmt.size(entry.bytes)
-        if entry.total_bytes is not None:
-            amount += f" of {fmt.size(entry.total_bytes)}"
-        rates = f"{fmt.rate(entry.average_rate)} on average, {fmt.rate(entry.peak_rate)} at best"
-        retries = f"; after {entry.retries} retries" if entry.retries else ""
-        error = f"{entry.error_code}: {entry.error_message or ''}" if entry.error_code else ""
-        fields = (
-            ("error", error, Role.FAILED),
-            ("url", entry.url, Role.PLAIN),
-            ("into", f"{entry.directory.rstrip('/')}/{entry.name}", Role.PLAIN),
-            ("brought", f"{amount}{retries}", Role.PLAIN),
-            ("rate", rates if entry.average_rate else "", Role.PLAIN),
-            ("phases", phases, Role.PLAIN),
-            ("began", f"{entry.started_at.astimezone():%Y-%m-%d %H:%M:%S}", Role.PLAIN),
-            ("resume", entry.verdict or "", Role.PLAIN),
-            ("group", entry.group or "", Role.PLAIN),
-        )
         room = max(width - 11, 1)
         return [
             (
                 Cell(1, f"{label:<8}", Role.MUTED),
-                Cell(10, fmt.fit(fmt.clean(text), room, ascii_only=self._ascii), role),
+                Cell(10, fmt.fit(text, room, ascii_only=self._ascii), role),
             )
-            for label, text, role in fields
-            if text
+            for label, text, role in brief(entry)
         ]
 
 

@@ -1,0 +1,84 @@
+"""One attempt in full: what it fetched, how long each phase took, how it ended and why."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from core.domain.history import HistoryEntry
+from tui import format as fmt
+from tui.attempt_facts import full
+from tui.columns import Cell, Role
+from tui.tables import Line
+from tui.widgets.page import Page
+
+_LABEL = 13
+
+
+class AttemptScreen(ModalScreen[None]):
+    """Shows an attempt; long texts go on in the next line, so that all of it can be read."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter", "dismiss", show=False, priority=True),
+    ]
+    DEFAULT_CSS = """
+    AttemptScreen {
+        align: center middle;
+        background: $background 60%;
+        & > Vertical {
+            width: 95%; max-width: 100; max-height: 95%;
+            background: $surface; border: round $accent; padding: 0 1;
+            border-title-color: $accent; border-subtitle-color: $foreground-muted;
+        }
+        & Page { height: 1fr; background: $surface; }
+    }
+    """
+
+    def __init__(self, entry: HistoryEntry) -> None:
+        super().__init__()
+        self._entry = entry
+        self._page = Page(self._write)
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = "Attempt"
+            box.border_subtitle = "Esc goes back"
+            yield self._page
+
+    def on_resize(self) -> None:
+        """Be as high as the text is in this width."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        frame = 2
+        height = len(self._write(self._page.size.width - 1)) + frame
+        self.query_one(Vertical).styles.height = height
+
+    def _write(self, width: int) -> list[Line]:
+        name = fmt.clean(self._entry.name)
+        lines: list[Line] = [(Cell(0, part, Role.TITLE),) for part in _cut(name, width)]
+        lines.append(())
+        for label, text, role in full(self._entry):
+            shown = label
+            for part in _cut(text, width - _LABEL):
+                lines.append((Cell(0, shown, Role.MUTED), Cell(_LABEL, part, role)))
+                shown = ""
+        return lines
+
+
+def _cut(text: str, width: int) -> list[str]:
+    """Return a text in pieces of at most `width` cells; addresses have no better place to cut."""
+    pieces, piece, cells = [], "", 0
+    for character in text:
+        size = cell_len(character)
+        if piece and cells + size > max(width, 2):
+            pieces.append(piece)
+            piece, cells = "", 0
+        piece += character
+        cells += size
+    return [*pieces, piece]
