@@ -160,7 +160,8 @@ class Resource:
     """What the server said it holds, taken from one answer.
 
     `total` is None where the server does not say; `ranges` tells whether it has answered with one;
-    `digest` is what it announces the whole file to have.
+    `digest` is what it announces the whole file to have; `coding` how its bytes are coded, though
+    the plain ones were asked for: such as "gzip", or "gzip, br" in that order.
     """
 
     url: str
@@ -168,6 +169,7 @@ class Resource:
     validator: Validator
     ranges: bool
     disposition: str | None = None
+    coding: str | None = None
     media_type: str | None = None
     digest: Checksum | None = None
 

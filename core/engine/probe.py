@@ -15,7 +15,7 @@ from core.adapters.part_file import PartFile
 from core.adapters.part_owner import ForeignPartError
 from core.domain.errors import DestinationExistsError
 from core.domain.models import Conflict, DownloadRequest, Resource
-from core.policy.filename import alternatives, suggest
+from core.policy.filename import alternatives, coded, suggest
 
 
 class Skipped(Exception):  # noqa: N818 (a way to end, and no error)
@@ -137,7 +137,8 @@ async def _is_newer(directory: str, name: str, moment: datetime) -> bool:
 
 
 def _wanted(request: DownloadRequest, resource: Resource) -> str:
-    return request.name or suggest(disposition=resource.disposition, url=request.url)
+    name = request.name or suggest(disposition=resource.disposition, url=request.url)
+    return coded(name, resource.coding)
 
 
 def _safe(rule: Conflict, name: str) -> Conflict:

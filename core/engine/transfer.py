@@ -39,7 +39,7 @@ from core.engine.verify import Verdict, Verifier, reject
 from core.engine.worker import Contradicted, Glimpse, proved, verdict_on
 from core.policy.eta import Pace
 from core.policy.modified import modified_at
-from core.policy.ranges import OVERLAP, Accept, Judgement, Reject, RestartWhole, build
+from core.policy.ranges import OVERLAP, Accept, Judgement, Reject, RestartWhole, build, coding_error
 from core.policy.segments import Claim, SegmentMap
 from core.policy.throttle import TokenBucket
 
@@ -263,6 +263,8 @@ class Transfer:
     async def _begin(self, accepted: Accept) -> tuple[Partial, Claim]:
         """Lay out a file whose first answer was accepted from byte 0."""
         resource = accepted.resource
+        if self._file is not None and (error := coding_error(self._file.resource, resource)):
+            raise error
         segments = SegmentMap.plan(resource.total)
         await self._checkpoint.flush()
         self._claim_room(resource.total)
@@ -279,6 +281,10 @@ class Transfer:
             left=await part.stamp(),
             total_bytes=resource.total,
         )
+        if resource.coding is not None:
+            self._note(
+                f"the server sends it coded as {resource.coding}, though plain was asked for"
+            )
         await self._checkpoint.start()
         if self._tools.downloads.preallocate and resource.total:
             await file.part.preallocate(resource.total)

@@ -11,6 +11,16 @@ from core.domain.bounds import MAX_URL
 from core.domain.names import EXTENSION, FALLBACK, safe_name
 from core.domain.text import valid
 
+_ENDINGS = {
+    "gzip": (".gz", ".tgz", ".svgz", ".gzip"),
+    "br": (".br",),
+    "zstd": (".zst", ".tzst"),
+    "deflate": (".deflate",),
+    "compress": (".Z", ".taz"),
+}
+"""How names end that tell of a content coding; the first one is given to those that do not."""
+_SAME = {"x-gzip": "gzip", "x-compress": "compress"}
+
 _EXTENDED = re.compile(r"""(?i)(?:^|;)\s*filename\*\s*=\s*"?([\w-]+)'[^']*'([^;"]+)""")
 _PLAIN = re.compile(r"""(?i)(?:^|;)\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))""")
 
@@ -30,6 +40,25 @@ def suggest(*, disposition: str | None, url: str) -> str:
     name = safe_name(named)
     # In a home directory `.profile` is a program that runs at the next login.
     return "_" + name if name.startswith(".") else name
+
+
+def coding_of(field: str) -> str | None:
+    """Return the codings that a Content-Encoding names (RFC 9110 section 8.4), None for plain.
+
+    What is no coding of the whole file is passed over: `identity`, `utf-8`, `aws-chunked`.
+    """
+    words = [word.strip().lower() for word in field[:200].split(",")]
+    known = [_SAME.get(word, word) for word in words]
+    return ", ".join(word for word in known if word in _ENDINGS) or None
+
+
+def coded(name: str, coding: str | None) -> str:
+    """Return a name that tells how the file's bytes are coded."""
+    for word in coding.split(", ") if coding else ():
+        endings = _ENDINGS.get(word, ())
+        if endings and not name.lower().endswith(tuple(e.lower() for e in endings)):
+            name = safe_name(name + endings[0])
+    return name
 
 
 def alternatives(name: str) -> Iterator[str]:

@@ -25,6 +25,7 @@ from core.domain.units import rough_duration
 from core.policy.challenges import Login, refusal
 from core.policy.dates import http_date
 from core.policy.digests import announced
+from core.policy.filename import coding_of
 from core.policy.retry import parse_retry_after
 
 OVERLAP = 64 * 1024
@@ -250,6 +251,8 @@ def _judge_partial(
         _resource(url, headers, total=total, ranges=_offers_ranges(headers)),
         digest=announced(headers, whole=start == 0 and last + 1 == total),
     )
+    if known is not None and (error := coding_error(known, resource)):
+        return Reject(error=error)
     if known is not None and (changed := _difference(known, resource)):
         return RestartWhole(reason=changed)
     if request.end is not None:
@@ -280,6 +283,8 @@ def _judge_whole(
                 hint="a login may have expired; open the address in a browser",
             )
         )
+    if error := coding_error(known, resource):
+        return Reject(error=error)
     if changed := _difference(known, resource):
         return RestartWhole(reason=changed, usable=whole)
     if request.if_range is not None and not _same_version(known, resource):
@@ -304,6 +309,20 @@ def _judge_unsatisfied(
     return RestartWhole(reason="the server no longer has the missing part")
 
 
+def coding_error(known: Resource, answer: Resource) -> TransferError | None:
+    """Return the error for an answer that is coded otherwise than the file that was begun.
+
+    Its offsets are those of other bytes, and the name that the file has tells of its coding.
+    """
+    if known.coding == answer.coding:
+        return None
+    now, before = answer.coding or "plain", known.coding or "plain"
+    return FileChangedError(
+        f"the server sends the file coded as {now} now, and it was {before} before",
+        hint="try again later, or remove it and begin anew",
+    )
+
+
 def _reject(message: str) -> Reject:
     return Reject(error=ProtocolError(message, hint="the server or a proxy in between is broken"))
 
@@ -319,6 +338,7 @@ def _resource(url: str, headers: Mapping[str, str], *, total: int | None, ranges
         ),
         ranges=ranges,
         disposition=headers.get("content-disposition"),
+        coding=coding_of(headers.get("content-encoding", "")),
         media_type=headers.get("content-type", "").partition(";")[0].strip().lower() or None,
     )
 

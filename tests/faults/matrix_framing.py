@@ -216,7 +216,7 @@ CASES = (
         title="coded although not asked",
         good=CODED,
         serve=CODED,
-        ends=ends((*ALONE, *AGAIN, *JOINED), Whole(content=ZIPPED)),
+        ends=ends((*ALONE, *AGAIN, *JOINED), Whole(content=ZIPPED, name="a.bin.gz")),
     ),
     Case(
         row=29,

@@ -1,4 +1,4 @@
-"""Row 61: answers that go on and on without ever coming to the file."""
+"""Rows 59 to 61: what comes is more than the file: coded, growing, or without end."""
 
 from __future__ import annotations
 
@@ -13,18 +13,25 @@ from tests.faults.cases import (
     ALONE,
     DATA,
     EVERY,
+    GOOD,
+    JOINED,
     REFUSED,
     SIZE,
     Answer,
     Ask,
     Case,
     Failed,
+    Outcome,
     Serve,
     Way,
+    Whole,
     ends,
     partial,
     raw,
+    then,
 )
+from tests.faults.matrix_framing import ZIPPED
+from tests.faults.model import File
 
 IMPATIENT = {"network": {"connect_timeout": 0.1, "read_timeout": 0.1}}
 LATE = Failed(code=ErrorCode.TIMEOUT)
@@ -64,7 +71,47 @@ def eventually(count: int) -> Serve:
     return lambda ask: hints + partial(ask, DATA[ask.first : ask.last + 1])
 
 
+def encoded(*fields: str, name: str = "") -> File:
+    """Return the file in these codings."""
+    return replace(
+        GOOD,
+        content=ZIPPED,
+        headers={"Content-Encoding": ", ".join(fields)},
+        disposition=f"attachment; filename={name}" if name else None,
+    )
+
+
+def named(name: str) -> dict[Way, Outcome]:
+    """Return that the bytes are kept as they came, under this name."""
+    return ends((*ALONE, *AGAIN, *JOINED), Whole(content=ZIPPED, name=name))
+
+
 CASES = (
+    *(
+        Case(row=59, title=title, good=file, serve=file, ends=named(name))
+        for title, file, name in (
+            ("gzip", encoded("x-gzip"), "a.bin.gz"),
+            ("brotli over gzip", encoded("gzip", "br"), "a.bin.gz.br"),
+            ("gzip under a name that says so", encoded("gzip", name="a.TGZ"), "a.TGZ"),
+            ("what is no coding", encoded("identity", "utf-8", "aws-chunked"), "a.bin"),
+        )
+    ),
+    Case(
+        row=59,
+        title="gzip in one answer and not in the other",
+        serve=replace(GOOD, headers={"Content-Encoding": "gzip"}),
+        ends=ends(AGAIN, Failed(code=ErrorCode.FILE_CHANGED)) | ends(JOINED),
+        peers=2,
+    ),
+    Case(
+        row=59,
+        title="gzip after a restart",
+        serve=then(
+            replace(GOOD, ranges=False, etag='"v2"', fail_after=0),
+            replace(GOOD, ranges=False, etag='"v2"', headers={"Content-Encoding": "gzip"}),
+        ),
+        ends=ends(AGAIN, Failed(code=ErrorCode.FILE_CHANGED, kept=b"")),
+    ),
     Case(
         row=61,
         title="head that drips",
