@@ -26,7 +26,8 @@ class OwnFile:
     """What is known of the file of `name`: which it is, of how many bytes at least and at most.
 
     A whole one has its final name; another one has that of a part file, unless a crash came after
-    it had got its final name, or it was set aside because its digest is another. `stamp` None tells nothing; its time counts where `is_final`.
+    it had got its final name, or it was set aside because its digest is another. `stamp` None
+    tells nothing; its time counts where `is_final`.
     """
 
     directory: str
