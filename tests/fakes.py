@@ -54,12 +54,14 @@ from core.domain.service import (
     Refusal,
     Removal,
     ServiceStatus,
+    SettingInForce,
 )
 from core.domain.settings import NetworkSettings, Settings, check_limit
 from core.domain.upkeep import Checkup, Cleanup, Leftover
 from core.engine.totals import Tally
 from core.policy.host_budget import host_of
 from core.policy.requests import apply_changes, with_url
+from core.policy.settings_in_force import settings_in_force
 from core.policy.slowness import explain_waiting
 from core.policy.statistics import statistics
 
@@ -133,6 +135,8 @@ class FakeService:
         self._records: dict[str, DownloadRecord] = {}
         self._progress: dict[str, Progress] = {}
         self._limits: dict[str, int] = {}
+        self.environment: tuple[str, ...] = ()
+        self.load_settings: Callable[[], Settings] = lambda: self.settings
         self._revision = 0
         self._numbers = itertools.count(1)
         self._subscriptions: set[_Subscription] = set()
@@ -409,6 +413,14 @@ class FakeService:
             connections_per_host=settings.connections_per_host,
         )
         return dataclasses.replace(in_force, **counts)
+
+    async def settings_in_force(self) -> list[SettingInForce]:
+        return settings_in_force(
+            self.load_settings(),
+            await self.limit(LimitChanges()),
+            LimitChanges(**self._limits),
+            self.environment,
+        )
 
     async def reload(self) -> list[str]:
         self._note("reload", None)

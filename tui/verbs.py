@@ -253,7 +253,8 @@ async def _verify(args: argparse.Namespace, stage: Stage) -> str:
 
 
 async def _limit(args: argparse.Namespace, stage: Stage) -> str:
-    return "\n".join(limits.details(await stage.service.limit(limits.changes_of(args))))
+    changed = await stage.service.limit(limits.changes_of(args))
+    return "\n".join(limits.details(changed, await stage.service.settings_in_force()))
 
 
 async def _history(args: argparse.Namespace, stage: Stage) -> str:

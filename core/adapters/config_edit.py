@@ -34,11 +34,11 @@ def write(
     text = read(path)
     before = parse(text, path, env)
     changed = _edited(text, path, section, key, value)
-    after = parse(changed, path, {})
+    after = parse(changed, path, {}, is_written=False)
     if value is not None and getattr(getattr(after.settings, section), key) != value:
         raise _beyond(path)
     # Together with the environment it may be wrong where it is right alone.
-    configuration = parse(changed, path, env)
+    configuration = parse(changed, path, env, is_written=False)
     if changed == text:
         return before
     try:

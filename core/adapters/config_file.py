@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from core.adapters.config_place import place, syntax_error
 from core.adapters.named_file import MIB, read_with_status
 from core.adapters.ownership import ROOT, mend, weakness
 from core.domain.errors import ConfigError
@@ -32,6 +34,9 @@ _EXPECTED: dict[object, str] = {
     float: "a number",
     str: 'text in quotes ("…")',
 }
+
+# How the messages begin that `Settings` has for values which do not fit.
+_NAMED = re.compile(r"\[*([a-z]+)(?:\.([a-z_]+))?")
 
 # The two settings that are no scalars. `from` is no name in Python, so the file's words differ.
 _KEYS = ("screen", "keys")
@@ -64,8 +69,11 @@ class Configuration:
     settings: Settings
     values: tuple[SettingValue, ...]
 
-    def to_toml(self) -> str:
-        """Return the settings as a config.toml; a comment names each value's source."""
+    def to_toml(self, notes: Mapping[str, str] | None = None) -> str:
+        """Return the settings as a config.toml; a comment names each value's source.
+
+        `notes` are what else is to be said of some, by their names (`limits.rate`).
+        """
         lines: list[str] = []
         for item in self.values:
             if f"[{item.section}]" not in lines:
@@ -73,7 +81,9 @@ class Configuration:
             if (item.section, item.key) == _SCHEDULE:
                 lines += _schedule_lines(self.settings.limits.schedule, item.source)
             else:
-                lines.append(f"{item.key} = {_toml(item.value)}  # {item.source}")
+                note = (notes or {}).get(f"{item.section}.{item.key}")
+                said = f"{item.source}; {note}" if note else item.source.value
+                lines.append(f"{item.key} = {_toml(item.value)}  # {said}")
         return "\n".join(lines[1:]) + "\n"
 
 
@@ -85,8 +95,13 @@ def load(path: Path, env: Mapping[str, str]) -> Configuration:
     return parse(read(path), path, env)
 
 
-def parse(text: str, path: Path, env: Mapping[str, str]) -> Configuration:
-    """Return what `load` would if this were the text of the file; raises ConfigError."""
+def parse(
+    text: str, path: Path, env: Mapping[str, str], *, is_written: bool = True
+) -> Configuration:
+    """Return what `load` would if this were the text of the file; raises ConfigError.
+
+    Unless that `is_written`, a value that does not fit is said without its line.
+    """
     found: dict[tuple[str, str], tuple[object, Source]] = {
         name: (value, Source.FILE) for name, value in _from_text(text, path).items()
     }
@@ -94,7 +109,13 @@ def parse(text: str, path: Path, env: Mapping[str, str]) -> Configuration:
     chosen: dict[str, dict[str, object]] = {section: {} for section in sections()}
     for (section, key), (value, _) in found.items():
         chosen[section][key] = value
-    settings = msgspec.convert(chosen, Settings)
+    try:
+        settings = msgspec.convert(chosen, Settings)
+    except ConfigError as error:
+        if not is_written:
+            raise
+        sources = {name: source for name, (_, source) in found.items()}
+        raise _placed(error, sources, text, path) from error
     values = tuple(
         SettingValue(
             section=section,
@@ -114,7 +135,8 @@ def read(path: Path) -> str:
         data, found = read_with_status(path, most=_MOST_BYTES)
         if reason := weakness(found, {os.geteuid(), ROOT}):
             raise ConfigError(f"{path} {reason}", hint=mend(found, path))
-        return data.decode("utf-8")
+        # With the mark that some editors on Windows put at the beginning.
+        return data.decode("utf-8-sig")
     except FileNotFoundError:
         return ""
     except OSError as error:
@@ -131,21 +153,29 @@ def value_of(section: str, key: str, text: str) -> object:
 def _from_text(text: str, path: Path) -> dict[tuple[str, str], object]:
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(
-            f"{path} is not valid TOML: {error}", hint="text values need quotes"
-        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise syntax_error(str(error), path) from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deep to be read") from error
     values: dict[tuple[str, str], object] = {}
     for section, table in document.items():
         if section not in sections():
             raise ConfigError(
-                f"{path}: there is no section [{section}]", hint=_did_you_mean(section, sections())
+                f"{place(path, text, section)}: there is no section [{section}]",
+                hint=_did_you_mean(section, sections()),
             )
         if not isinstance(table, dict):
-            raise ConfigError(f"{path}: {section} is a section", hint=f"write [{section}]")
+            where = place(path, text, section)
+            raise ConfigError(f"{where}: {section} is a section", hint=f"write [{section}]")
         for key, value in table.items():
-            values[section, key] = _checked(section, key, value, where=str(path), strict=True)
+            where = place(path, text, section, key)
+            values[section, key] = _checked(section, key, value, where=where, strict=True)
     return values
+
+
+def names_in(env: Mapping[str, str]) -> frozenset[str]:
+    """Return the settings (`limits.rate`) that an environment names; raises ConfigError."""
+    return frozenset(f"{section}.{key}" for section, key in _from_env(env))
 
 
 def _from_env(env: Mapping[str, str]) -> dict[tuple[str, str], object]:
@@ -157,6 +187,24 @@ def _from_env(env: Mapping[str, str]) -> dict[tuple[str, str], object]:
                 key = name.removeprefix(prefix).lower()
                 values[section, key] = _checked(section, key, text, where=name, strict=False)
     return values
+
+
+def _placed(
+    error: ConfigError, sources: Mapping[tuple[str, str], Source], text: str, path: Path
+) -> ConfigError:
+    """Return an error about the settings as a whole with the place where the value came from."""
+    match = _NAMED.match(error.message)
+    section, key = (match[1], match[2] or "") if match else ("", "")
+    key = key or ("schedule" if section == "limits" else "")
+    concerned = [name for name in sources if name[0] == section and key in ("", name[1])]
+    if not concerned:
+        return error
+    section, key = concerned[0]
+    if sources[section, key] is Source.ENVIRONMENT:
+        where = f"{_PREFIX}{section.upper()}_{key.upper()}"
+    else:
+        where = place(path, text, section, key)
+    return ConfigError(f"{where}: {error.message}", hint=error.hint)
 
 
 def _checked(section: str, key: str, value: object, *, where: str, strict: bool) -> object:

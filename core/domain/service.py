@@ -165,6 +165,28 @@ class Limits:
     until: datetime | None = None
 
 
+class SettingSource(StrEnum):
+    """Who had the last word on a setting; `SETTINGS` is config.toml or the default."""
+
+    SETTINGS = "settings"
+    ENVIRONMENT = "environment"
+    SCHEDULE = "schedule"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingInForce:
+    """The value of a setting (`limits.rate`) that the service obeys, as a person writes it.
+
+    `otherwise` is what it would be without `winch limit` and the timetable.
+    """
+
+    name: str
+    value: str
+    source: SettingSource
+    otherwise: str
+
+
 class DownloadService(Protocol):
     """A queue of downloads that somebody else works off.
 
@@ -304,6 +326,14 @@ class DownloadService(Protocol):
 
         They hold at once and outlive the service; without a change this only tells. Raises
         UsageError for a value that cannot be meant.
+        """
+        ...
+
+    async def settings_in_force(self) -> list[SettingInForce]:
+        """Return the settings that the service obeys now, whatever config.toml says by now.
+
+        Its environment counts, not that of whoever asks. What each command reads for itself (the
+        screen's, the directory) is not among them.
         """
         ...
 

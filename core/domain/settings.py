@@ -228,8 +228,6 @@ class Settings:
             if not low <= value <= high:
                 raise ConfigError(
                     f"{name} is {value}, but must lie between {low} and {high}",
-                    hint=f"change {key} in the section [{section}] of config.toml, or"
-                    f" WINCH_{section.upper()}_{key.upper()}",
                 )
 
 
@@ -264,6 +262,21 @@ def check_limit(name: str, value: int) -> None:
     low, high = _BOUNDS[f"limits.{name}"]
     if not low <= value <= high:
         raise UsageError(f"{name.replace('_', ' ')}: {value} does not lie between {low} and {high}")
+
+
+def text_of(value: object) -> str:
+    """Return a value of a setting as a person types it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return f"{value:g}"
+        case str() | int():
+            return str(value)
+        case tuple() | dict():
+            count = len(value)
+            return f"{count} {'entry' if count == 1 else 'entries'}" if count else "none"
+    return str(value)
 
 
 @cache

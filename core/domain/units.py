@@ -34,6 +34,16 @@ def parse_rate(text: str) -> int | None:
     return rate
 
 
+def rate_text(rate: int | None) -> str:
+    """Return bytes/s as a person would write them, exactly: `off`, `500k`, `2M`, `1234`."""
+    if rate is None:
+        return "off"
+    for sign, factor in (("G", 1024**3), ("M", 1024**2), ("k", 1024)):
+        if rate and rate % factor == 0:
+            return f"{rate // factor}{sign}"
+    return str(rate)
+
+
 def parse_time(text: str) -> int:
     """Return the minutes after midnight of an `HH:MM` up to 24:00; raises UsageError."""
     match = _TIME.fullmatch(text.strip())

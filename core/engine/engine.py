@@ -9,7 +9,7 @@ import asyncio
 import dataclasses
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 
 from core.adapters.clock import Clock
@@ -33,6 +33,7 @@ from core.domain.service import (
     Outcome,
     Removal,
     ServiceStatus,
+    SettingInForce,
 )
 from core.domain.settings import Settings
 from core.domain.upkeep import Checkup, Cleanup
@@ -54,6 +55,7 @@ from core.engine.wall_clock import WallClock
 from core.policy.host_budget import HostBudget
 from core.policy.rate import RateWindow
 from core.policy.requests import apply_changes
+from core.policy.settings_in_force import settings_in_force
 from core.policy.throttle import TokenBucket
 
 log = logging.getLogger(__name__)
@@ -74,6 +76,8 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.load_settings: Callable[[], Settings] = lambda: settings
+        # The settings (`limits.rate`) that come from the environment, which does not change.
+        self.environment: Collection[str] = ()
         self._clock = clock
         self._http = http
         self._log_file = state.directory / LOG_NAME
@@ -276,6 +280,12 @@ class Engine:
             self._ledger.keep_limits(self._limits.change(changes))
             await self._ledger.flush()
         return self._limits.in_force
+
+    async def settings_in_force(self) -> list[SettingInForce]:
+        """Return the settings that are obeyed now; see `DownloadService.settings_in_force`."""
+        limits, changes = self._limits.in_force, self._ledger.limits
+        held = dataclasses.replace(self.settings, network=self._network)
+        return settings_in_force(held, limits, changes, self.environment)
 
     async def reload(self) -> list[str]:
         """Read the settings again and let them hold; see `DownloadService.reload`."""

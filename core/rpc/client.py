@@ -35,6 +35,7 @@ from core.domain.service import (
     Outcome,
     Removal,
     ServiceStatus,
+    SettingInForce,
 )
 from core.domain.upkeep import Checkup, Cleanup
 from core.domain.version import VERSION
@@ -159,6 +160,9 @@ class RemoteService:
 
     async def limit(self, changes: LimitChanges) -> Limits:
         return await self._call(DownloadService.limit, changes=changes)
+
+    async def settings_in_force(self) -> list[SettingInForce]:
+        return await self._call(DownloadService.settings_in_force)
 
     async def reload(self) -> list[str]:
         return await self._call(DownloadService.reload)

@@ -237,3 +237,51 @@ def test_keys_that_are_none_name_their_place(tmp_path: Path, text: str) -> None:
     file.write_text(text, "utf-8")
     with pytest.raises(ConfigError, match=r"screen\.keys"):
         load(file, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "cause"),
+    [
+        ("# a\n[limits\nactive = 4\n", 2, "a bracket is not closed"),
+        ("[downloads]\ndirectory = /data\n", 2, "the value is none"),
+        ("[limits]\nactive = 4\nactive = 5\n", 3, "it is there twice"),
+        ("[limits]\nactive = 4\n[limits]\n", 3, "the section is there twice"),
+        ('[limits]\nrate = "off\n', 2, "a quote is not closed"),
+        ("[limits]\nactive = 4 5\n", 2, "something follows the value"),
+        ("[limits]\nactive\n", 2, "an = is missing"),
+        ("\n[screen]\n[limit]\n", 3, "there is no section [limit]"),
+        ("[limits]\n\n activ = 4\n", 3, "there is no setting activ"),
+        ('[limits]\nrate = "off"\n"active" = "x"\n', 3, "must be a whole number"),
+        ('[limits]\nrate = "off"\nactive = 0\n', 3, "must lie between"),
+        ("limits = { active = 0 }\n", 1, "must lie between"),
+        ('\nlimits.rate = "off"\nlimits.active = 0\n', 3, "must lie between"),
+        ('[disk]\nlow_water = "much"\n', 2, "is not a size"),
+        ('[downloads]\nask_after = "soon"\n', 2, "is no length of time"),
+        ('[[limits.schedule]]\nfrom = "25:00"\nto = "3:00"\nrate = "1M"\n', 1, "no time of day"),
+    ],
+)
+def test_a_mistake_has_its_line_and_its_cause(file: Path, text: str, line: int, cause: str) -> None:
+    message = refused(file, text).message
+    assert message.startswith(f"{file}, line {line}: ")
+    assert cause in message
+    assert "\n" not in message
+
+
+def test_a_value_of_the_environment_that_cannot_be_is_not_blamed_on_the_file(file: Path) -> None:
+    file.write_text("[limits]\nactive = 4\n")
+    error = refused(file, env={"WINCH_LIMITS_ACTIVE": "0"})
+    assert error.message.startswith("WINCH_LIMITS_ACTIVE: limits.active is 0")
+
+
+def test_what_editors_on_windows_write_is_read(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf[limits]\r\nactive = 7\r\n")
+    assert load(file, {}).settings.limits.active == 7
+
+
+@pytest.mark.parametrize("content", [b"[limits]\n# \xff\n", None])
+def test_what_is_no_text_is_refused(file: Path, content: bytes | None) -> None:
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    assert str(file) in refused(file).message

@@ -23,7 +23,15 @@ from core.domain.events import Added, Changed, Event, Noticed, Removed, Snapshot
 from core.domain.history import AttemptEnd, History, HistoryQuery, Trend
 from core.domain.inspection import Cause
 from core.domain.models import Checksum, Download, DownloadRecord, Status
-from core.domain.service import Changes, LimitChanges, Limits, MoveTo, RateSource, Totals
+from core.domain.service import (
+    Changes,
+    LimitChanges,
+    Limits,
+    MoveTo,
+    RateSource,
+    SettingSource,
+    Totals,
+)
 from core.domain.settings import LimitSettings, NetworkSettings, Settings
 from core.domain.upkeep import Cleanup
 from tests.attempts import NOON, a_failure, an_attempt
@@ -659,6 +667,14 @@ class TestReload:
         harness.configure(lambda: Settings(network=NetworkSettings(read_timeout=5.0)))
         for _ in range(2):
             assert await harness.service.reload() == ["network.read_timeout"]
+
+    async def test_who_has_the_last_word_on_a_setting_is_told(self, harness: Harness) -> None:
+        await harness.service.limit(LimitChanges(active=2, rate=300 * 1024))
+        held = {each.name: each for each in await harness.service.settings_in_force()}
+        assert held["limits.active"].value == "2"
+        assert held["limits.active"].source is SettingSource.COMMAND
+        assert held["limits.rate"].value == "300k"
+        assert held["limits.connections"].source is SettingSource.SETTINGS
 
     async def test_settings_that_cannot_be_read_change_nothing(self, harness: Harness) -> None:
         def broken() -> Settings:

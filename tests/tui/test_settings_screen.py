@@ -10,7 +10,9 @@ import pytest
 from textual import events
 from textual.widgets import Input
 
+from core import launcher
 from core.domain.errors import ConfigError, DaemonError
+from core.domain.service import LimitChanges
 from core.domain.settings import NetworkSettings, Settings, sections
 from tests.fakes import FakeService
 from tests.tui.bare import Bare
@@ -24,6 +26,7 @@ class Opened:
 
     def __init__(self, *, ascii_only: bool = False) -> None:
         self.service = FakeService()
+        self.service.load_settings = launcher.load_settings
         self.applied: list[Settings] = []
         screen = SettingsScreen(lambda: self.service, self.applied.append, ascii_only=ascii_only)
         self.app = Bare(screen, ascii_only=ascii_only)
@@ -257,3 +260,15 @@ def test_errors_name_the_setting(file: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"limits\.active"):
         launcher.change_setting("limits", "active", "x")
+
+
+async def test_what_winch_limit_overrides_is_said_and_so_when_it_is_set(
+    opened: Opened, file: Path
+) -> None:
+    await opened.service.limit(LimitChanges(active=2))
+    async with opened.app.run_test(size=(120, 40)) as pilot:
+        await go_to(pilot, "limits.active")
+        await until(pilot, "4 *", "in force: 2, by winch limit (winch limit auto takes it back)")
+        await put(pilot, "6")
+        await until(pilot, "written, but does not hold now; in force: 2, by winch limit")
+    assert tomllib.loads(file.read_text())["limits"]["active"] == 6

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from core import launcher
-from core.domain.errors import DaemonError, StoppedError
+from core.domain.errors import ConfigError, DaemonError, StoppedError
 from core.domain.events import Event
 from core.domain.models import Download
 from core.domain.service import DownloadService
 from tui.cli.following import Following
 from tui.cli.progress import REDRAW_INTERVAL, Display
-from tui.cli.terminal import say
+from tui.cli.terminal import say, say_once, sentence
 
 OnEnd = Callable[[DownloadService, Download], Awaitable[None]]
 _DAEMONS = 5
@@ -21,9 +21,21 @@ _DAEMONS = 5
 
 @asynccontextmanager
 async def connected() -> AsyncIterator[DownloadService]:
-    """Reach the daemon, which is started if none runs; raises DaemonError."""
+    """Reach the daemon, which is started if none runs; raises DaemonError.
+
+    A config.toml that is broken is told: one that runs goes on with what it read before.
+    """
+    tell_broken_settings()
     async with await launcher.connect() as service:
         yield service
+
+
+def tell_broken_settings() -> None:
+    """Say in a line what is wrong with config.toml or the environment, where something is."""
+    try:
+        launcher.load_settings()
+    except ConfigError as error:
+        say_once(sentence(error.info()))
 
 
 async def follow(

@@ -12,7 +12,7 @@ from core.domain.errors import ExitCode
 from core.domain.service import ServiceStatus
 from core.rpc.client import UnreachableError
 from tui import format as fmt
-from tui.cli.client import connected
+from tui.cli.client import connected, tell_broken_settings
 from tui.cli.records import dump, timestamp
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
@@ -21,6 +21,8 @@ from tui.cli.wording import HELD, overall
 
 def run(args: argparse.Namespace) -> int:
     """Do what `winch daemon ACTION` asks for."""
+    if args.action in ("stop", "status"):
+        tell_broken_settings()
     match args.action:
         case "run":
             # It has signal handlers of its own: told to stop, it ends well, with 0.

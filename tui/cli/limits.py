@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 
-from core.domain.service import LimitChanges, Limits, RateSource
+from core.domain.service import LimitChanges, Limits, SettingInForce
 from core.domain.units import parse_rate
 from tui import format as fmt
 from tui.cli.client import connected
 from tui.cli.records import dump, timestamp
 from tui.cli.signals import Signals
 from tui.cli.terminal import out
+from tui.in_force import reason
 
-_SOURCES = {
-    RateSource.SETTINGS: "from the settings",
-    RateSource.SCHEDULE: "from the timetable",
-    RateSource.COMMAND: "until it is changed; 'winch limit auto' takes it back",
-}
+_SECTION = "limits."
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,7 +24,8 @@ def run(args: argparse.Namespace) -> int:
     async def ask() -> int:
         async with connected() as service:
             limits = await service.limit(changes)
-        for line in [dump(record(limits))] if args.json else details(limits):
+            held = await service.settings_in_force()
+        for line in [dump(record(limits, held))] if args.json else details(limits, held):
             out(line)
         return 0
 
@@ -45,8 +44,11 @@ def changes_of(args: argparse.Namespace) -> LimitChanges:
     )
 
 
-def record(limits: Limits) -> dict[str, object]:
-    """Return the limits as the object that scripts read; no limit is null."""
+def record(limits: Limits, held: Iterable[SettingInForce]) -> dict[str, object]:
+    """Return the limits as the object that scripts read; no limit is null.
+
+    `settings` tells of each who had the last word, and what it would be `otherwise`.
+    """
     return {
         "rate": limits.rate,
         "rate_source": limits.rate_source.value,
@@ -54,18 +56,41 @@ def record(limits: Limits) -> dict[str, object]:
         "active": limits.active,
         "connections": limits.connections,
         "connections_per_host": limits.connections_per_host,
+        "settings": {
+            each.name.removeprefix(_SECTION): {
+                "source": each.source.value,
+                "otherwise": each.otherwise,
+            }
+            for each in held
+            if each.name.startswith(_SECTION)
+        },
     }
 
 
-def details(limits: Limits) -> list[str]:
-    """Return the limits as labelled lines."""
-    rate = "off" if limits.rate is None else fmt.rate(limits.rate)
-    why = _SOURCES[limits.rate_source]
-    if limits.until is not None:
-        why += limits.until.astimezone().strftime(", changes %a %H:%M")
+def details(limits: Limits, held: Iterable[SettingInForce]) -> list[str]:
+    """Return the limits as labelled lines; of each that is not as set, why, and what is set."""
+    settings = {each.name.removeprefix(_SECTION): each for each in held}
+
+    def line(label: str, text: str, key: str, also: str = "") -> str:
+        setting = settings[key]
+        why = reason(setting)
+        if setting.value != setting.otherwise:
+            why += f"; the settings say {setting.otherwise}"
+        return f"{label:<11}  {text} ({(why or 'from the settings') + also})"
+
+    until = limits.until
     return [
-        f"rate         {rate} ({why})",
-        f"active       {limits.active} at once",
-        f"connections  {limits.connections} for each download",
-        f"per host     {limits.connections_per_host} for all of them together",
+        line(
+            "rate",
+            "off" if limits.rate is None else fmt.rate(limits.rate),
+            "rate",
+            until.astimezone().strftime(", changes %a %H:%M") if until is not None else "",
+        ),
+        line("active", f"{limits.active} at once", "active"),
+        line("connections", f"{limits.connections} for each download", "connections"),
+        line(
+            "per host",
+            f"{limits.connections_per_host} for all of them together",
+            "connections_per_host",
+        ),
     ]

@@ -19,7 +19,7 @@ from typing import cast
 
 from core.domain.errors import ExitCode, WinchError
 from tui.cli.parser import parse
-from tui.cli.terminal import say, sentence
+from tui.cli.terminal import say, say_once, sentence
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def run(argv: Sequence[str]) -> int:
     except WinchError as error:
         if debug:
             traceback.print_exc()
-        say(sentence(error.info()))
+        say_once(sentence(error.info()))
         return error.exit_code
     except KeyboardInterrupt:
         return 130

@@ -13,6 +13,8 @@ from typing import TextIO
 from core.domain.errors import ErrorInfo
 from tui.format import clean
 
+_SAID: set[str] = set()
+
 
 def out(line: str) -> None:
     """Print a line of data on stdout; the caller has cleaned what is foreign in it."""
@@ -22,6 +24,13 @@ def out(line: str) -> None:
 def say(text: str) -> None:
     """Print a sentence for the person on stderr, every control character in it made harmless."""
     print(f"winch: {clean(text)}", file=sys.stderr, flush=True)
+
+
+def say_once(text: str) -> None:
+    """Print a sentence unless this process has said it already."""
+    if text not in _SAID:
+        _SAID.add(text)
+        say(text)
 
 
 def sentence(error: ErrorInfo) -> str:

@@ -19,7 +19,7 @@ from core.domain.errors import UsageError
 from core.domain.models import Download
 from core.domain.redact import redact_url
 from core.domain.service import Removal
-from core.domain.units import parse_rate
+from core.domain.units import parse_rate, rate_text
 from tui.commands import Commands
 from tui.format import clean, cut_middle
 from tui.removal import deleted_note, kept_note
@@ -126,7 +126,7 @@ class Asking:
         self._inquiry.ask(
             Question(
                 label=label,
-                value=_rate_text(now),
+                value="" if now is None else rate_text(now),
                 note=_RATES,
                 replaces=True,
                 typed=lambda text: None if not text.strip() else _discard(parse_rate(text)),
@@ -211,16 +211,6 @@ def _rate_of(text: str) -> int | None:
 
 def _discard(_: object) -> None:
     """Take a value of which only the mistake matters."""
-
-
-def _rate_text(rate: int | None) -> str:
-    """Return a rate as a person would write it."""
-    if rate is None:
-        return ""
-    for sign, factor in (("G", 1024**3), ("M", 1024**2), ("k", 1024)):
-        if rate % factor == 0:
-            return f"{rate // factor}{sign}"
-    return str(rate)
 
 
 def _called(downloads: Sequence[Download], width: int = 200) -> str:

@@ -7,7 +7,8 @@ in the daemon, which reads the file again. Where it cannot, that is said.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import ClassVar
 
@@ -16,12 +17,13 @@ from textual.binding import BindingType
 
 from core import launcher
 from core.domain.errors import WinchError
-from core.domain.service import DownloadService
-from core.domain.settings import Settings
+from core.domain.service import DownloadService, SettingInForce
+from core.domain.settings import Settings, text_of
 from core.launcher import Configuration, SettingValue, Source
 from tui import actions
 from tui.columns import Cell, Role
 from tui.format import clean, fit, sentence
+from tui.in_force import notes, variable
 from tui.screens.help import HelpScreen
 from tui.screens.list_screen import ListScreen, list_lines
 from tui.setting_words import WORDS
@@ -62,6 +64,8 @@ class SettingsScreen(ListScreen):
         self._apply = apply
         self._writing = asyncio.Lock()
         self._values: tuple[SettingValue, ...] = ()
+        # What the daemon obeys instead, in words, by the names of the settings.
+        self._notes: Mapping[str, str] = {}
         self._note: tuple[str, Role] = ("", Role.PLAIN)
 
     def on_mount(self) -> None:
@@ -73,6 +77,16 @@ class SettingsScreen(ListScreen):
             self._say(sentence(error), Role.FAILED)
         else:
             self._show(configuration)
+            self.run_worker(self._look_what_holds())
+
+    async def _look_what_holds(self) -> None:
+        held: Sequence[SettingInForce] = ()
+        with suppress(WinchError):
+            held = await self._service().settings_in_force()
+        if self.is_attached:
+            self._notes = notes(self._values, held)
+            self._list.rewrite()
+            self._details.rewrite()
 
     def action_settings_edit(self) -> None:
         """Ask for another value, or take the next choice."""
@@ -82,8 +96,8 @@ class SettingsScreen(ListScreen):
         if self._choices(item):
             self._step(item, 1)
         else:
-            note = f"the default is {_text(_default(item)) or 'empty'}"
-            self._prompt.open(_name(item), _text(item.value), note=note)
+            note = f"the default is {text_of(_default(item)) or 'empty'}"
+            self._prompt.open(_name(item), text_of(item.value), note=note)
 
     def action_settings_next(self) -> None:
         """Take the next choice."""
@@ -118,7 +132,7 @@ class SettingsScreen(ListScreen):
     @on(Prompt.Submitted)
     def _submit(self, event: Prompt.Submitted) -> None:
         item = self._current
-        if item is None or event.text == _text(item.value):
+        if item is None or event.text == text_of(item.value):
             self._prompt.close()
         else:
             self._change(item, event.text)
@@ -130,7 +144,7 @@ class SettingsScreen(ListScreen):
     def _step(self, item: SettingValue | None, step: int) -> None:
         if item is None or self._is_locked(item) or not (choices := self._choices(item)):
             return
-        value = _text(item.value)
+        value = text_of(item.value)
         index = choices.index(value) if value in choices else -step
         self._change(item, choices[(index + step) % len(choices)])
 
@@ -148,7 +162,10 @@ class SettingsScreen(ListScreen):
     def _is_locked(self, item: SettingValue) -> bool:
         """Tell whether a setting cannot be changed here, and say why."""
         if item.source is Source.ENVIRONMENT:
-            self._say(f"{_variable(item)} is set in the environment, which goes first", Role.FAILED)
+            self._say(
+                f"{variable(_name(item))} is set in the environment, which goes first",
+                Role.FAILED,
+            )
         elif not isinstance(item.value, str | int | float):
             self._say("this is changed in config.toml, with an editor", Role.FAILED)
         else:
@@ -188,6 +205,9 @@ class SettingsScreen(ListScreen):
             late = await self._service().reload()
         except WinchError as error:
             return f"written, but the daemon has not read it: {error.message}", Role.FAILED
+        await self._look_what_holds()
+        if (note := self._notes.get(_name(item))) and _name(item) not in late:
+            return f"written, but does not hold now; {note}", Role.WAITING
         if _name(item) in late:
             how = "`winch daemon stop`; downloads go on at the next start"
             return f"written; holds once the daemon is started again ({how})", Role.WAITING
@@ -213,8 +233,11 @@ class SettingsScreen(ListScreen):
                 (
                     (section, Role.TITLE),
                     (item.key, Role.PLAIN),
-                    (clean(_text(item.value)), Role.ACTIVE if is_set else Role.PLAIN),
-                    (clean(_text(_default(item))), Role.MUTED),
+                    (
+                        clean(text_of(item.value)) + (" *" if _name(item) in self._notes else ""),
+                        Role.ACTIVE if is_set else Role.PLAIN,
+                    ),
+                    (clean(text_of(_default(item))), Role.MUTED),
                     (item.source.value, Role.PLAIN if is_set else Role.MUTED),
                 )
             )
@@ -226,10 +249,14 @@ class SettingsScreen(ListScreen):
         if item is not None:
             where = item.source.value
             if item.source is Source.ENVIRONMENT:
-                where = f"{_variable(item)} in the environment"
-            lines.append((f"{_name(item)} = {_text(item.value)}", Role.TITLE))
+                where = f"{variable(_name(item))} in the environment"
+            lines.append((f"{_name(item)} = {text_of(item.value)}", Role.TITLE))
             lines.append((WORDS.get(_name(item), ""), Role.PLAIN))
-            lines.append((f"from {where}; default: {_text(_default(item)) or 'empty'}", Role.MUTED))
+            default = f"default: {text_of(_default(item)) or 'empty'}"
+            if held := self._notes.get(_name(item)):
+                lines.append((f"* {held}; from {where}; {default}", Role.WAITING))
+            else:
+                lines.append((f"from {where}; {default}", Role.MUTED))
         lines.append((note, role))
         room = max(width - 2, 1)
         return [(Cell(1, fit(clean(text), room, ascii_only=self._ascii), r),) for text, r in lines]
@@ -239,24 +266,5 @@ def _name(item: SettingValue) -> str:
     return f"{item.section}.{item.key}"
 
 
-def _variable(item: SettingValue) -> str:
-    return f"WINCH_{item.section.upper()}_{item.key.upper()}"
-
-
 def _default(item: SettingValue) -> object:
     return getattr(getattr(_DEFAULTS, item.section), item.key)
-
-
-def _text(value: object) -> str:
-    """Return a value as a person types it."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case float():
-            return f"{value:g}"
-        case str() | int():
-            return str(value)
-        case tuple() | dict():
-            count = len(value)
-            return f"{count} {'entry' if count == 1 else 'entries'}" if count else "none"
-    return str(value)
