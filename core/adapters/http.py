@@ -13,7 +13,7 @@ import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -61,6 +61,8 @@ BARREN: Final = 1024 * 1024
 """Bytes that may come in a row without one of the file: heads, chunk extensions, trailers."""
 # The second one is glibc's: there is such a name, and it has no address.
 _NO_SUCH_NAME: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", -5)})
+_WINDOW_CLAMP: Final = getattr(socket, "TCP_WINDOW_CLAMP", None)
+_ANY_WINDOW: Final = 2**30
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 _VALIDATORS: Final = frozenset({"etag", "last-modified"})
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -142,6 +144,20 @@ class Response:
                 if arrived := content._read_nowait(-1):  # noqa: SLF001
                     return arrived
                 raise
+
+    def read_ahead(self, most: int | None) -> None:
+        """Let at most about so many bytes wait to be read; None: as many as the buffers hold.
+
+        Beside the library's buffer there is the kernel's, which Linux lets be kept small.
+        """
+        content, low = self._response.content, min(self.buffer, (most or 2 * self.buffer) // 2)
+        content._low_water, content._high_water = low, 2 * low  # noqa: SLF001 (no other way)
+        connection = self._response.connection
+        transport = None if connection is None else connection.transport
+        wire = None if transport is None else transport.get_extra_info("socket")
+        if wire is not None and _WINDOW_CLAMP is not None:
+            with suppress(OSError):
+                wire.setsockopt(socket.IPPROTO_TCP, _WINDOW_CLAMP, most or _ANY_WINDOW)
 
     def _ended_well(self) -> bool:
         """Tell whether a body that only the connection's end can end was ended by the server.
@@ -271,6 +287,7 @@ class HttpClient:
         *,
         cookies: str | None = None,
         buffer: int,
+        ahead: int | None = None,
     ) -> AsyncIterator[Response]:
         """Send a GET, follow redirects and yield the answer, whatever its status.
 
@@ -278,15 +295,16 @@ class HttpClient:
         Authorization header and leaves the address; a name and a password in one are shown to the
         server as it asks for them, by Digest or Basic. `cookies` is the path of a cookies.txt; its
         cookies and the logins of netrc go to the hosts that they are for, on every hop. Once
-        twice `buffer` bytes wait to be read, the server is slowed. Leaving early closes the
-        connection.
+        twice `buffer` bytes wait to be read, the server is slowed; at first, once there are `ahead`
+        (None: the same). Leaving early closes the connection.
         """
         hop = _without_userinfo(url, headers)
         way, before = _Way(), Login.NONE
         for count in itertools.count():
             _WAY.set(way)
             address = _address(hop.url, redirected=count > 0)
-            response, login = await self._ask(address, hop, cookies, buffer)
+            first = min(buffer, (ahead or 2 * buffer) // 2)
+            response, login = await self._ask(address, hop, cookies, first)
             try:
                 if response.status not in STATUSES:
                     shown = before if login is Login.NONE else login

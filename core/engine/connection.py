@@ -17,7 +17,7 @@ from core.domain.inspection import ConnectionState
 from core.domain.models import Resource
 from core.policy.memory import block_of
 from core.policy.segments import Claim, SegmentMap
-from core.policy.throttle import TokenBucket
+from core.policy.throttle import TokenBucket, read_ahead
 
 PATIENCE = 0.5
 """Seconds after which less is written too, so that a slow file shows and keeps its progress."""
@@ -76,6 +76,7 @@ class Body:
         """How many bytes of it to gather before a write."""
         self._pushed_back = b""
         self._unpaid = b""
+        self._ahead: int | None = None
         self._clock = clock
         self._limits = limits
         self.watch = Stopwatch(clock, {})
@@ -124,6 +125,9 @@ class Body:
             self._left += len(piece)
 
     async def _receive(self) -> bytes:
+        if (ahead := read_ahead(self._limits, self.fellows())) != self._ahead:
+            self._ahead = ahead
+            self._response.read_ahead(ahead)
         arrived = self._unpaid or await self._response.read(self._portion())
         # The limit may have come while the read was on its way: a big piece is paid in portions.
         portion = self._portion() or len(arrived)

@@ -27,7 +27,8 @@ _EXPIRED = frozenset({400, 401, 403, 404, 410})
 class Source:
     """One URL of a download. `dropped` says why it is not asked any more.
 
-    `answered` hears of the head of every answer.
+    `answered` hears of the head of every answer; `ahead` returns how many bytes of a new one may
+    lie unread (None: as many as memory allows).
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Source:
         *,
         cookies: str | None = None,
         answered: Callable[[Head], None] = lambda _: None,
+        ahead: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.url = url
         self.host = host_of(url)
@@ -54,6 +56,7 @@ class Source:
         self._http = http
         self._clock = clock
         self._memory = memory
+        self._ahead = ahead
         self._resolved: Hop | None = None
         self._renewal = asyncio.Lock()
         self._knows_no_if_range = False
@@ -107,7 +110,7 @@ class Source:
         try:
             with self._memory.buffer() as buffer:
                 async with self._http.get(
-                    hop.url, headers, cookies=self._cookies, buffer=buffer
+                    hop.url, headers, cookies=self._cookies, buffer=buffer, ahead=self._ahead()
                 ) as response:
                     now = self._clock.now()
                     status, reason = response.status, response.reason
@@ -152,8 +155,10 @@ class Sources:
         clock: Clock,
         shared: Shared,
         note: Callable[[str], None],
+        *,
+        ahead: Callable[[], int | None],
     ) -> Sources:
-        """Return the addresses that a download asks for."""
+        """Return the addresses that a download asks for; `ahead` as for a `Source`."""
         request = download.request
         asked = Hop(request.url, request.headers)
         sources = [
@@ -165,6 +170,7 @@ class Sources:
                 shared.memory,
                 cookies=request.cookies,
                 answered=partial(shared.heads.put, download.id),
+                ahead=ahead,
             )
             for url in (request.url, *request.mirrors)
         ]

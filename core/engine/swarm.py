@@ -40,6 +40,7 @@ from core.engine.worker import (
     straggler,
 )
 from core.policy.growth import Growth
+from core.policy.holdup import Holdup
 from core.policy.ranges import OVERLAP, Accept, Reject, RestartWhole, build
 from core.policy.rate import RateWindow
 from core.policy.replacement import Replacement
@@ -104,6 +105,7 @@ class Swarm:
         self._spent: dict[ConnectionState, float] = {}
         self._reviewed = self._began
         self._best = Ceiling()
+        self._holdup = Holdup(self._began)
 
     @property
     def connections(self) -> int:
@@ -112,11 +114,16 @@ class Swarm:
 
     def glimpse(self, now: float) -> Glimpse:
         """Return what its connections do right now."""
+        spent = self._spent_by(now)
+        best, share = self._best.rate(now), self._sources.share(now)
+        return Glimpse(tuple(self._workers), spent, self._single, self._growth.enough, best, share)
+
+    def _spent_by(self, now: float) -> dict[ConnectionState, float]:
+        """Return the seconds of all connections by state, up to now."""
         spent = dict(self._spent)
         for watch in (worker.watch for worker in self._workers):
             spent[watch.state] = spent.get(watch.state, 0.0) + now - watch.since
-        best, share = self._best.rate(now), self._sources.share(now)
-        return Glimpse(tuple(self._workers), spent, self._single, self._growth.enough, best, share)
+        return spent
 
     async def run(self, source: Source, claim: Claim, response: Response, body: Body) -> Ending:
         """Fetch everything, beginning with an answer that was accepted.
@@ -161,8 +168,8 @@ class Swarm:
         return max(1, min(self._most(), self._sources.share(self._clock.monotonic())))
 
     @property
-    def _is_held_up(self) -> bool:
-        return all(worker.is_held_up for worker in self._workers)
+    def _is_limited(self) -> bool:
+        return any(limit.rate is not None for limit in self._limits)
 
     def _balance(self) -> None:
         """Open and close connections, and hand stretches from the slow to the fast."""
@@ -179,8 +186,8 @@ class Swarm:
             left=left,
             rate=self._present_rate(now),
             setup=self._setup,
-            limited=any(limit.rate is not None for limit in self._limits),
-            held_up=self._is_held_up,
+            limited=self._is_limited,
+            held_up=self._is_limited and self._holdup.lasts(self._spent_by(now), now),
         )
         slow = straggler(self._workers, now, self._setup)
         if slow is not None and self._replacement.is_due(now):
@@ -214,7 +221,8 @@ class Swarm:
         allowed = self._allowed()
         if allowed == 1:
             return IDLE_TICK
-        return TICK if self._target < allowed and not self._is_held_up else SLOW_TICK
+        is_held_up = self._is_limited and self._holdup.was_seen
+        return TICK if self._target < allowed and not is_held_up else SLOW_TICK
 
     def _take(self, now: float) -> Claim | None:
         segments = self._file.segments

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import NoReturn
 
 from core.adapters.clock import Clock
@@ -41,7 +42,7 @@ from core.policy.eta import Pace
 from core.policy.modified import modified_at
 from core.policy.ranges import OVERLAP, Accept, Judgement, Reject, RestartWhole, build, coding_error
 from core.policy.segments import Claim, SegmentMap
-from core.policy.throttle import TokenBucket
+from core.policy.throttle import TokenBucket, read_ahead
 
 MAX_RESTARTS = 3
 ANEW = "it begins anew when it goes on: its server cannot continue a file"
@@ -89,10 +90,11 @@ class Transfer:
         self._figures = figures
         self._file: Partial | None = None
         self._swarm: Swarm | None = None
-        self._sources = Sources.of(look(), tools.http, tools.clock, tools.shared, note)
         self._pace = Pace(now)
         self._moved_at: datetime | None = None
         self._limit = TokenBucket(request.limit, now)
+        ahead = partial(read_ahead, (self._limit, tools.shared.limit))
+        self._sources = Sources.of(look(), tools.http, tools.clock, tools.shared, note, ahead=ahead)
         self._most = request.connections
         self._checkpoint = Checkpointer(self._save, tools.clock)
         self._verifier = Verifier()

@@ -6,10 +6,15 @@ the average is exact however coarse the timers are.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 BURST = 0.1
 """Seconds of unused rate that may be saved up."""
 PORTION = 0.005
 """Seconds of the rate that are taken at a time: many may share it, and none is to starve."""
+AHEAD = 0.125
+"""Seconds of the rate that may lie ready to be read: what is stopped then throws them away."""
+_LEAST_AHEAD = 32 * 1024
 _LEAST = 1024
 _LEAST_PART = 128
 
@@ -72,3 +77,13 @@ class TokenBucket:
         else:
             most = self._charged + self._rate * BURST
             self._passed = min(most, self._passed + elapsed * self._rate)
+
+
+def read_ahead(limits: Iterable[TokenBucket], parts: int = 1) -> int | None:
+    """Return how many bytes a connection may receive before they are read; None: any number.
+
+    Nobody waits for more where a limit holds, and what lies in buffers is lost at a kill. `parts`
+    connections share it.
+    """
+    rates = [limit.rate for limit in limits if limit.rate is not None]
+    return max(_LEAST_AHEAD, int(min(rates) * AHEAD) // parts) if rates else None

@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 
 from core.adapters.clock import Clock
+from core.adapters.http import HttpClient
 from core.domain.inspection import Cause, ConnectionState, Figures
 from core.domain.models import DownloadView, Phase
 from core.domain.service import LimitChanges
@@ -108,6 +109,9 @@ class Stream:
         self._clock, self._rate, self._burst = clock, rate, burst
         self._given = 0
 
+    def read_ahead(self, most: int | None) -> None:
+        """Send whatever comes."""
+
     async def read(self, limit: int) -> bytes:
         while not (there := self._arrived - self._given):
             await self._clock.sleep(0.001)
@@ -190,3 +194,17 @@ def test_only_a_connection_that_its_server_slows_is_a_straggler(house: House) ->
     assert straggler(found, now, 0.5) is None, "a first byte may take its time there"
     mute.watch.enter(ConnectionState.LIMITED)
     assert straggler(found, now, 0.1) is None, "it waits for a limit of ours"
+
+
+async def test_little_lies_unread_while_a_limit_holds_and_as_much_as_fits_once_it_is_gone(
+    fault_server: FaultServer,
+) -> None:
+    url, client = fault_server.file("a", DATA), HttpClient(SETTINGS.network)
+    async with client.get(url, {}, buffer=1_000_000, ahead=64_000) as response:
+        unread = response._response.content
+        assert unread.get_read_buffer_limits() == (32_000, 64_000)
+        response.read_ahead(None)
+        assert unread.get_read_buffer_limits() == (1_000_000, 2_000_000)
+        response.read_ahead(100_000)
+        assert unread.get_read_buffer_limits() == (50_000, 100_000)
+    await client.close()

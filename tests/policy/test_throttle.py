@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.policy.throttle import BURST, TokenBucket
+from core.policy.throttle import AHEAD, BURST, TokenBucket, read_ahead
 
 
 def stream(bucket: TokenBucket, sizes: list[int], *, oversleep: float = 0.0) -> float:
@@ -138,3 +138,11 @@ def test_of_many_who_share_a_rate_none_waits_long_for_its_turn(rate: float) -> N
     assert portion is not None
     waits = [bucket.wait(bucket.charge(portion, 0.0), 0.0) for _ in range(32)]
     assert max(waits) < 0.25
+
+
+def test_who_waits_for_a_limit_reads_little_ahead_and_any_number_without_one() -> None:
+    free, slow, fast = (TokenBucket(rate, 0.0) for rate in (None, 8e6, 80e6))
+    assert read_ahead([free, free]) is None
+    assert read_ahead([free, fast]) == 80e6 * AHEAD
+    assert read_ahead([slow, fast], 4) == 2e6 * AHEAD
+    assert 0 < (read_ahead([TokenBucket(1.0, 0.0)]) or 0) <= 64 * 1024
