@@ -32,9 +32,11 @@ from core.engine.queue import SHORT
 from core.engine.ticker import AT_ONCE, Ticker
 from core.engine.totals import Prospects
 from core.engine.transfer import ANEW, Tools, Transfer
+from core.engine.trickles import TrickleWatch
 from core.policy.host_budget import host_of
 from core.policy.requests import without_secrets
 from core.policy.scheduler import Scheduler
+from core.policy.trickle import BEHIND
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,11 @@ class Runner:
         self._transfers: dict[str, Transfer] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._begun: set[str] = set()
+        self._passed: set[str] = set()
         self._yielding: set[str] = set()
+        self._trickles = TrickleWatch(
+            ledger, tools, self._transfers, in_the_way=self._is_in_the_way, let_pass=self._let_pass
+        )
         self._ticker = Ticker(ledger, chronicle, self._transfers, self._eta)
         self._wake: asyncio.TimerHandle | None = None
         self._due = False
@@ -253,6 +259,7 @@ class Runner:
             if download.status is Status.ACTIVE:
                 self._ledger.step(download, Action.REQUEUE, "winch stopped")
         self._ticker.close()
+        self._trickles.close()
         await self._epilogue.close()
 
     def _progress_of(self, id_: str) -> Progress | None:
@@ -329,12 +336,29 @@ class Runner:
             figures=lambda: self._chronicle.figures(id_),
         )
         self._transfers[id_] = transfer
+        self._passed.discard(id_)
         self._chronicle.begin(download, transfer)
         for host in transfer.hosts:
             self._tools.shared.hosts.join(host, id_)
         self._guards.started(download)
         self._tasks[id_] = asyncio.create_task(self._run(id_, transfer), name=f"transfer {id_}")
         self._ticker.start()
+        self._trickles.start()
+
+    def _is_in_the_way(self, id_: str) -> bool:
+        now = self._tools.clock.monotonic()
+        hosts, active = self._tools.shared.hosts, self._tools.limits.active
+        return self._scheduler.is_in_the_way(
+            id_, active=active, now=now, per_host=lambda host: hosts.limit(host, now)
+        )
+
+    def _let_pass(self, id_: str) -> None:
+        """Let others have the place of a running download that makes nothing of it."""
+        if (task := self._tasks.get(id_)) is not None and id_ in self._begun:
+            self._scheduler.let_pass(id_, until=self._tools.clock.monotonic() + BEHIND)
+            self._passed.add(id_)
+            self._yielding.add(id_)
+            task.cancel()
 
     def _report(self, id_: str, fields: dict[str, object]) -> None:
         self._chronicle.observe(id_, fields)
@@ -395,6 +419,9 @@ class Runner:
 
     def _requeue(self, id_: str, transfer: Transfer) -> None:
         text = "waits again: the queue is held" if self.is_held else "waits again: it made room"
+        if id_ in self._passed:
+            self._passed.discard(id_)
+            text = "waits again behind the others: its server sends next to nothing"
         waiting = self._ledger.step(
             self._ledger.queue[id_],
             Action.REQUEUE,

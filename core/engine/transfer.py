@@ -100,6 +100,8 @@ class Transfer:
         self._verifier = Verifier()
         self._trusts_ranges = True
         self._setup = 0.0
+        self.received = 0
+        """Bytes that came in this attempt, those included that were here already."""
         self.gained = 0
         """Bytes that this attempt has added."""
 
@@ -356,6 +358,7 @@ class Transfer:
 
     def _written(self, count: int) -> None:
         self.gained += count
+        self.received += count
         self._moved_at, now = self._tools.clock.now(), self._tools.clock.monotonic()
         self._pace.add(now, count)
         self._tools.shared.pace.add(now, count)

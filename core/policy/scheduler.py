@@ -21,6 +21,9 @@ from core.domain.models import Download
 _SHOWN = 100
 """Downloads of one host that are said to wait for it; what is behind them waits for them."""
 
+_BEHIND = 2**40
+"""Added to the rank of those that are behind every priority."""
+
 _Entry = tuple[tuple[int, float], str]
 _Keeps = Callable[[str], bool]
 _QUEUE = 0
@@ -64,6 +67,8 @@ class Scheduler:
         self._delayed: list[tuple[float, str]] = []
         self._waiting: dict[str, _Waiting] = {}
         self._running: dict[str, _Running] = {}
+        self._behind: dict[str, float] = {}
+        """Until when those that let others pass are behind them."""
         self._forced: set[str] = set()
         self._favoured: set[str] = set()
         """What was forced last."""
@@ -81,7 +86,7 @@ class Scheduler:
         """Let a download wait for its turn, which does not come before a monotonic time."""
         self.forget(download.id)
         lane = self._lanes.get(download.id, _QUEUE)
-        waiting = _Waiting((download.sort_key, download.id), host, lane, not_before)
+        waiting = _Waiting(self._entry(download), host, lane, not_before)
         self._waiting[download.id] = waiting
         if not_before:
             heapq.heappush(self._delayed, (not_before, download.id))
@@ -106,6 +111,37 @@ class Scheduler:
     def leave(self, id: str) -> None:  # noqa: A002
         """Let a download wait in the queue again, from its next wait on."""
         self._lanes.pop(id, None)
+        self._behind.pop(id, None)
+
+    def let_pass(self, id: str, *, until: float) -> None:  # noqa: A002
+        """Let a running download wait behind all others of its lane, from its next wait on.
+
+        It starts when nobody else could. After the monotonic time `until` others that let somebody
+        pass have to let it pass.
+        """
+        self._behind[id] = until
+
+    def is_in_the_way(
+        self,
+        id: str,  # noqa: A002
+        *,
+        active: int,
+        now: float,
+        per_host: Callable[[str], int],
+    ) -> bool:
+        """Tell whether a download that waits could run in the place of a running one."""
+        own = self._running.get(id)
+        if own is None or id in self._stopping:
+            return False
+        running = [each for each in self._running.values() if each is not own]
+        if sum(each.lane == own.lane for each in running) < active - 1:
+            return False  # there is room beside it
+        used = Counter(each.host for each in running)
+        return any(
+            any(self._behind.get(entry[1], 0.0) <= now for entry in entries)
+            for host, entries in self._ready.get(own.lane, {}).items()
+            if used[host] < per_host(host)
+        )
 
     def force(self, id: str) -> bool:  # noqa: A002
         """Let a waiting download start with the next assignment, beyond every limit.
@@ -114,6 +150,7 @@ class Scheduler:
         """
         if id not in self._waiting:
             return False
+        self._behind.pop(id, None)
         self._forced.add(id)
         return True
 
@@ -136,7 +173,7 @@ class Scheduler:
             if forced:
                 self.force(download.id)
         elif (running := self._running.get(download.id)) is not None:
-            running.entry = (download.sort_key, download.id)
+            running.entry = self._entry(download)
 
     def forget(self, id: str) -> None:  # noqa: A002
         """Drop a download that neither waits nor runs any more."""
@@ -235,6 +272,10 @@ class Scheduler:
         spared = spared.union(kept, self._favoured if kept else ())
         others = [each.entry for each in running if each.entry[1] not in spared]
         return [entry[1] for entry in heapq.nlargest(excess, others)]
+
+    def _entry(self, download: Download) -> _Entry:
+        rank, order = download.sort_key
+        return (rank + _BEHIND * (download.id in self._behind), order), download.id
 
     def _begin(self, waiting: _Waiting) -> str:
         id_ = waiting.entry[1]

@@ -260,3 +260,38 @@ def test_the_limit_holds_and_nothing_starts_twice(steps: list[tuple[str, int, in
             running |= set(start)
         assert len(running) <= 2 + calls
         assert len(scheduler) == len(waiting) + len(running)
+
+
+def test_what_lets_others_pass_starts_when_nobody_else_could() -> None:
+    scheduler = Scheduler()
+    for number, priority in ((1, 9), (2, 0), (3, 0)):
+        scheduler.wait(download(number, priority=priority), host="h")
+    assert assign(scheduler, active=1, now=0.0).start == ("0001",)
+
+    def in_the_way(id_: str, now: float, per_host: int = 99) -> bool:
+        return scheduler.is_in_the_way(id_, active=1, now=now, per_host=lambda _: per_host)
+
+    assert in_the_way("0001", 0.0, per_host=1), "its own place at the host becomes free too"
+    scheduler.let_pass("0001", until=600.0)
+    scheduler.wait(download(1, priority=9), host="h")
+    assert assign(scheduler, active=1, now=1.0).start == ("0002",)
+    scheduler.forget("0002")
+    assert assign(scheduler, active=1, now=2.0).start == ("0003",)
+    assert not in_the_way("0003", 3.0), "the one that waits has had its turn"
+    assert in_the_way("0003", 601.0)
+    scheduler.forget("0003")
+    assert assign(scheduler, active=1, now=4.0).start == ("0001",)
+
+
+def test_nobody_is_in_the_way_beside_free_places_or_of_a_host_that_is_full() -> None:
+    scheduler = Scheduler()
+    scheduler.wait(download(1), host="one")
+    scheduler.wait(download(2), host="two")
+    assign(scheduler, active=2, now=0.0)
+    scheduler.wait(download(3), host="two")
+
+    def in_the_way(active: int) -> bool:
+        return scheduler.is_in_the_way("0001", active=active, now=0.0, per_host=lambda _: 1)
+
+    assert not in_the_way(3)
+    assert not in_the_way(2)
