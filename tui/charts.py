@@ -10,6 +10,7 @@ from collections.abc import Sequence
 _RIGHTWARDS = " ▏▎▍▌▋▊▉█"
 _UPWARDS = " ▁▂▃▄▅▆▇█"
 _PLAIN = " ..::::##"
+_SHADES, _PLAIN_SHADES = " ░▒▓█", " .:+#"
 
 
 def bar(value: float, largest: float, width: int, *, ascii_only: bool = False) -> str:
@@ -34,6 +35,14 @@ def histogram(
         "".join(blocks[min(max(step - floor * 8, 0), 8)] * width + " " * gap for step in steps)
         for floor in reversed(range(height))
     ]
+
+
+def heat(
+    values: Sequence[float], largest: float, *, width: int = 1, ascii_only: bool = False
+) -> str:
+    """Return a cell of `width` characters for each value, the darker the more of the largest."""
+    shades = _PLAIN_SHADES if ascii_only else _SHADES
+    return "".join(shades[_steps(value, largest, 4)] * width for value in values)
 
 
 def _steps(value: float, largest: float, count: int) -> int:

@@ -16,6 +16,7 @@ from itertools import chain, zip_longest
 from core.domain.errors import ErrorCode
 from core.domain.history import (
     AttemptEnd,
+    Busiest,
     DayFigures,
     FailureCount,
     HistoryEntry,
@@ -36,6 +37,8 @@ _MOST_ROWS = 12
 _HEIGHT = 4
 _INDENT = 7
 _TRENDS = 64
+_WEEKDAY = 4
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 _ENDS = {
     AttemptEnd.COMPLETED: ("done", Role.DONE),
@@ -55,13 +58,20 @@ def report(
     if not statistics.attempts:
         return _shifted(page.nothing(room), _MARGIN)
     if width < _TWO_COLUMNS:
-        sections = (page.totals, page.phases, page.failures, page.hosts, page.hours, page.days)
-        return _shifted(_stacked([*sections, page.recent], min(room, _WIDEST)), _MARGIN)
+        whence = (page.totals, page.phases, page.failures, page.hosts)
+        when = (page.hours, page.week, page.days, page.recent)
+        return _shifted(_stacked([*whence, *when], min(room, _WIDEST)), _MARGIN)
     column = min((room - _GAP) // 2, _WIDEST)
     left = _stacked((page.totals, page.phases, page.failures, page.recent), column)
-    right = _stacked((page.hosts, page.hours, page.days), column)
+    right = _stacked((page.hosts, page.hours, page.week, page.days), column)
     right = _shifted(right, column + _GAP)
     return _shifted([a + b for a, b in zip_longest(left, right, fillvalue=())], _MARGIN)
+
+
+def stretch(busiest: Busiest, *, ascii_only: bool = False) -> str:
+    """Return the hours of a weekday: Mon, from 10 to 12."""
+    dash = "-" if ascii_only else "\u2013"
+    return f"{WEEKDAYS[busiest.weekday]} {busiest.since:02}{dash}{busiest.until:02}"
 
 
 def period(days: int) -> str:
@@ -112,6 +122,8 @@ class _Report:
             ("Finalizing", of.finalizing),
         )
         rows = [_trend(label, trend, seconds) for label, trend in trends]
+        rows.append(_trend("Whole attempt", self._of.attempt_time, seconds))
+        rows.append(_trend("Total since added", self._of.total_time, seconds))
         return self._trends("Average time", rows, width)
 
     def failures(self, width: int) -> list[Line]:
@@ -186,6 +198,30 @@ class _Report:
         lines: list[Line] = [(Cell(0, line, Role.BAR),) for line in drawn]
         lines.append((Cell(0, axis, Role.MUTED),))
         return [(Cell(0, "Hours", Role.TITLE), Cell(8, most, Role.MUTED)), *lines]
+
+    def week(self, width: int) -> list[Line]:
+        """Return at which hours of which weekday bytes came in."""
+        week, busiest = self._of.week, self._of.busiest
+        if busiest is None:
+            return []
+        pitch = min(max((width - _WEEKDAY) // 24, 1), 3)
+        largest = max(map(max, week))
+        most = f"busiest {stretch(busiest, ascii_only=self._ascii)}, {fmt.size(busiest.bytes)}"
+        lines: list[Line] = [
+            (
+                Cell(0, name, Role.MUTED),
+                Cell(
+                    _WEEKDAY,
+                    charts.heat(hours, largest, width=pitch, ascii_only=self._ascii),
+                    Role.BAR,
+                ),
+            )
+            for name, hours in zip(WEEKDAYS, week, strict=True)
+        ]
+        axis = "".join(f"{hour:02}:00".ljust(6 * pitch) for hour in range(0, 24, 6))
+        lines.append((Cell(_WEEKDAY, axis.rstrip(), Role.MUTED),))
+        most = self._cut(most, max(width - 8, 0)).rstrip()
+        return [(Cell(0, "Week", Role.TITLE), Cell(8, most, Role.MUTED)), *lines]
 
     def days(self, width: int) -> list[Line]:
         """Return what each day brought, or each month of a long period, and what it took."""

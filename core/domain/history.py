@@ -64,7 +64,8 @@ class HistoryEntry:
 
     `number` grows with every entry of a state directory and orders them whatever the clock did.
     `url` has no secrets; `retries` are those that came before this attempt, `connections` the most
-    that were seen at once (0: nobody looked). The rates leave out
+    that were seen at once (0: nobody looked), `added_at` when the download entered the list (None
+    in what a winch before 0.2 wrote down). The rates leave out
     the time before the first byte; what comes in less than a quarter of a second counts as if it
     had taken that long, because so little says nothing about the link.
     """
@@ -89,6 +90,7 @@ class HistoryEntry:
     verdict: str | None = None
     error_code: ErrorCode | None = None
     error_message: str | None = None
+    added_at: datetime | None = None
 
     @property
     def success(self) -> bool:
@@ -138,6 +140,9 @@ class Trend:
 
     now: float | None
     before: float | None
+
+
+_UNKNOWN = Trend(now=None, before=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,13 +196,29 @@ class DayFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Busiest:
+    """The stretch of the week that brought most: local hours of a weekday (0 is Monday).
+
+    `until` is the hour at whose beginning it ends, 24 at midnight.
+    """
+
+    weekday: int
+    since: int
+    until: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
     """The figures of the last `days` days: of today and the local days before it.
 
     Trends compare them with as many days before those. `success_rate` is completed / (completed +
-    failed); a retry is not a failure, it is counted in `retried`. `hours` are bytes by the local
-    hour of the day in which an attempt ended, 24 of them; `recent` are the newest attempts that
-    no other followed by itself.
+    failed); a retry is not a failure, it is counted in `retried`. `total_time` is the mean of the
+    seconds from the moment a download was added until it was whole, `attempt_time` of those that
+    the last attempt at it took. `hours` are bytes by the local hour of the day in which they came,
+    24 of them, `week` the same for each weekday from Monday on; `busiest` is what stands out of
+    that, None where nothing came. `recent` are the newest attempts that no other followed by
+    itself.
     """
 
     days: int
@@ -215,3 +236,7 @@ class Statistics:
     hours: tuple[int, ...]
     daily: tuple[DayFigures, ...]
     recent: tuple[HistoryEntry, ...]
+    total_time: Trend = _UNKNOWN
+    attempt_time: Trend = _UNKNOWN
+    week: tuple[tuple[int, ...], ...] = ()
+    busiest: Busiest | None = None

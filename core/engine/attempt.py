@@ -136,4 +136,5 @@ def entry_of(
         verdict=figures.verdict,
         error_code=None if error is None else error.code,
         error_message=None if error is None else redact_text(error.message),
+        added_at=download.created_at,
     )

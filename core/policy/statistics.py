@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
 from core.domain.errors import ErrorCode, UsageError
 from core.domain.history import (
     FAILURES,
     AttemptEnd,
+    Busiest,
     DayFigures,
     FailureCount,
     HistoryEntry,
@@ -29,6 +30,8 @@ from core.domain.history import (
 MOST_DAYS = 3660
 RECENT = 10
 """Attempts that are shown one by one."""
+
+_HOUR, _WEEK = timedelta(hours=1), timedelta(days=7)
 
 K = TypeVar("K", bound=Hashable)
 
@@ -65,7 +68,7 @@ def statistics(
         ended = entry.ended_at.astimezone(now.tzinfo)
         day = min(ended.date(), today)
         if day >= begin:
-            placed.append(_Placed(entry, day, ended.hour))
+            placed.append(_Placed(entry, day, ended.time()))
         elif day >= first:
             before.append(entry)
     current = [item.entry for item in placed]
@@ -73,6 +76,7 @@ def statistics(
     settled = [entry for entry in current if entry.end is not AttemptEnd.RETRIED]
     counts = Counter(entry.end for entry in current)
     by_day = _grouped(placed, lambda item: item.day)
+    week = _week(placed)
     return Statistics(
         days=days,
         attempts=len(current),
@@ -91,24 +95,26 @@ def statistics(
         ),
         failures=_failures(current),
         hosts=_hosts(current),
-        hours=tuple(
-            sum(item.entry.bytes for item in placed if item.hour == hour) for hour in range(24)
-        ),
+        hours=tuple(sum(day[hour] for day in week) for hour in range(24)),
         daily=tuple(
             _day(day, [item.entry for item in by_day.get(day, ())], usage.get(day.isoformat()))
             for day in (begin + timedelta(days=number) for number in range(days))
         ),
         recent=tuple(settled[: -RECENT - 1 : -1]),
+        total_time=_trend(_total_time, current, before),
+        attempt_time=_trend(_attempt_time, current, before),
+        week=tuple(map(tuple, week)),
+        busiest=_busiest(week),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """An attempt with the local day and hour that it counts for."""
+    """An attempt with the local day that it counts for, and when on it it ended."""
 
     entry: HistoryEntry
     day: date
-    hour: int
+    ended: time
 
 
 def _trend(
@@ -138,6 +144,65 @@ def _average_rate(entries: Sequence[HistoryEntry]) -> float | None:
     rated = [(entry.bytes, entry.average_rate) for entry in entries if entry.average_rate]
     seconds = sum(count / rate for count, rate in rated)
     return sum(count for count, _ in rated) / seconds if seconds > 0 else None
+
+
+def _total_time(entries: Sequence[HistoryEntry]) -> float | None:
+    """Return the mean time from the moment a download was added until it was whole."""
+    return _mean(
+        (entry.ended_at - entry.added_at).total_seconds()
+        for entry in entries
+        if entry.success and entry.added_at is not None
+    )
+
+
+def _attempt_time(entries: Sequence[HistoryEntry]) -> float | None:
+    return _mean(
+        (entry.ended_at - entry.started_at).total_seconds() for entry in entries if entry.success
+    )
+
+
+def _mean(seconds: Iterable[float]) -> float | None:
+    # No time is negative: the clock was set back.
+    found = [max(0.0, each) for each in seconds]
+    return sum(found) / len(found) if found else None
+
+
+def _week(placed: Iterable[_Placed]) -> list[list[int]]:
+    """Return the bytes of each weekday and hour; those of an attempt came evenly while it ran."""
+    week = [[0] * 24 for _ in range(7)]
+    for item in placed:
+        entry = item.entry
+        end = datetime.combine(item.day, item.ended)
+        whole = min(max(entry.ended_at - entry.started_at, timedelta(0)), _WEEK)
+        begin, left = end - whole, entry.bytes
+        while left:
+            hour = end.replace(minute=0, second=0, microsecond=0)
+            if hour == end and end > begin:
+                hour -= _HOUR
+            since = max(hour, begin)
+            # What remains at the end is given to the hour in which it began.
+            part = left if since == begin else round(entry.bytes * ((end - since) / whole))
+            week[since.weekday()][since.hour] += min(part, left)
+            left -= min(part, left)
+            end = since
+    return week
+
+
+def _busiest(week: Sequence[Sequence[int]]) -> Busiest | None:
+    """Return the hour that brought most, with those beside it that brought at least half of it."""
+    most, weekday, hour = max(
+        (count, -day, -hour) for day, hours in enumerate(week) for hour, count in enumerate(hours)
+    )
+    if not most:
+        return None
+    weekday, hour = -weekday, -hour
+    hours = week[weekday]
+    since, until = hour, hour + 1
+    while since and hours[since - 1] * 2 >= most:
+        since -= 1
+    while until < 24 and hours[until] * 2 >= most:
+        until += 1
+    return Busiest(weekday=weekday, since=since, until=until, bytes=sum(hours[since:until]))
 
 
 def _best_rate(entries: Sequence[HistoryEntry]) -> float | None:

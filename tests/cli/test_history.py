@@ -65,7 +65,7 @@ class TestTable:
             "ENDED        OUTCOME        SIZE    TIME        RATE  HOST         NAME",
             f"{moment}  completed  3.00 MiB    3:00  1.95 KiB/s  example.org  disk.iso",
             f"{moment}  failed          0 B  1.00 s           -  example.org  1.bin",
-            "  not_found: nothing is here (404)",
+            "  not found: nothing is here (404)",
         ]
 
     def test_it_fits_the_terminal_and_is_whole_in_a_pipe(self) -> None:

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import ErrorCode, UsageError
-from core.domain.history import AttemptEnd, HistoryEntry, PhaseTimes, Statistics, Trend
+from core.domain.history import (
+    AttemptEnd,
+    Busiest,
+    HistoryEntry,
+    PhaseTimes,
+    Statistics,
+    Trend,
+)
 from core.policy.statistics import MOST_DAYS, RECENT, period_start, statistics
 from tests.attempts import NOON, a_failure, an_attempt, histories
 
@@ -182,3 +189,47 @@ def test_what_was_tried_again_hides_nothing_that_was_settled() -> None:
 def test_a_period_that_cannot_be_meant_is_refused(days: int) -> None:
     with pytest.raises(UsageError):
         figures(days=days)
+
+
+def test_the_time_of_a_download_begins_when_it_was_added() -> None:
+    def whole(number: int, waited: float, took: float) -> HistoryEntry:
+        began = NOON - timedelta(seconds=took)
+        return an_attempt(number, started_at=began, added_at=began - timedelta(seconds=waited))
+
+    found = figures(
+        whole(1, 90, 10),
+        whole(2, 0, 20),
+        a_failure(3, added_at=NOON - DAY),
+        # By a winch that did not write it down.
+        an_attempt(4, started_at=NOON - timedelta(seconds=30)),
+    )
+    assert found.total_time.now == pytest.approx((100 + 20) / 2)
+    assert found.attempt_time.now == pytest.approx((10 + 20 + 30) / 3)
+    assert figures().total_time == figures().attempt_time == Trend(now=None, before=None)
+
+
+@given(histories, periods)
+def test_the_week_holds_every_byte_once(entries: list[HistoryEntry], days: int) -> None:
+    found = figures(*entries, days=days)
+    assert (len(found.week), {len(hours) for hours in found.week}) == (7, {24})
+    assert sum(map(sum, found.week)) == found.total_bytes.now
+    assert all(count >= 0 for hours in found.week for count in hours)
+    assert (found.busiest is None) == (not found.total_bytes.now)
+
+
+def test_bytes_belong_to_the_hours_in_which_they_came() -> None:
+    # A Tuesday: from half past ten to noon, an hour and a half.
+    found = figures(an_attempt(started_at=NOON - timedelta(hours=1.5), bytes=900))
+    assert (found.week[1][10], found.week[1][11], found.week[1][12]) == (300, 600, 0)
+
+
+def test_the_busiest_hours_are_those_beside_the_best_that_come_near_to_it() -> None:
+    def at(number: int, hour: int, count: int, day: int = 0) -> HistoryEntry:
+        return an_attempt(
+            number, bytes=count, ended_at=NOON.replace(hour=hour, minute=30) - day * DAY
+        )
+
+    found = figures(at(1, 9, 400), at(2, 10, 1000), at(3, 11, 500), at(4, 8, 900, day=1))
+    assert found.busiest == Busiest(weekday=1, since=10, until=12, bytes=1500)
+    late = figures(at(1, 23, 10, day=1), at(2, 0, 10))
+    assert late.busiest == Busiest(weekday=0, since=23, until=24, bytes=10)

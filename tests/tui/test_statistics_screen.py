@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from core.domain.errors import DaemonError, ErrorCode
 from core.domain.history import (
     AttemptEnd,
+    Busiest,
     DayFigures,
     FailureCount,
     HistoryEntry,
@@ -93,6 +94,10 @@ def figures(**changes: object) -> Statistics:
             )
             for day in range(22, 29)
         ),
+        total_time=Trend(now=200.0, before=100.0),
+        attempt_time=Trend(now=90.0, before=None),
+        week=((0,) * 24, (0,) * 10 + (4 * MIB, MIB) + (0,) * 12, *((0,) * 24,) * 5),
+        busiest=Busiest(weekday=1, since=10, until=12, bytes=5 * MIB),
         recent=(
             attempt(1),
             attempt(30, end=AttemptEnd.FAILED, error_code=ErrorCode.DNS),
@@ -142,6 +147,22 @@ def test_every_width_is_kept(days: int, ascii_only: bool) -> None:
         for line in written(figures(days=days, daily=daily), width, ascii_only=ascii_only):
             assert cell_len(line.rstrip()) < width
             assert line.isascii() or not ascii_only
+
+
+def test_the_week_shows_when_it_is_busy_and_how_long_a_download_takes() -> None:
+    shown = written(figures(), 80)
+    lines = [line.strip() for line in shown]
+    week = next(index for index, line in enumerate(lines) if line.startswith("Week"))
+    assert lines[week].split("  ")[-1].strip() == "busiest Tue 10\u201312, 5.00 MiB"
+    assert [line.split()[0] for line in lines[week + 1 : week + 8]] == [
+        "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun",
+    ]  # fmt: skip
+    assert lines[week + 2] == "Tue" + " " * (1 + 3 * 10) + "███░░░"
+    assert "00:00" in lines[week + 8]
+    plain = [line.strip() for line in written(figures(), 80, ascii_only=True)]
+    assert plain[week].endswith("busiest Tue 10-12, 5.00 MiB")
+    whole = next(line for line in lines if line.startswith("Total since added"))
+    assert whole.split()[3:] == ["3:20", "1:40", "+100%"]
 
 
 def test_figures_stand_beside_those_of_the_period_before() -> None:

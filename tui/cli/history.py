@@ -191,7 +191,8 @@ def _row(entry: HistoryEntry, now: datetime, *, is_short: bool) -> tuple[str, ..
 def _reason(entry: HistoryEntry) -> str:
     if entry.error_code is None:
         return ""
-    return f"{entry.error_code}: {fmt.clean(entry.error_message or '')}"
+    code = entry.error_code.replace("_", " ")
+    return f"{code}: {fmt.clean(entry.error_message or '')}"
 
 
 def _warn(history: History) -> None:

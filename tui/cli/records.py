@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from core.domain.history import HistoryEntry, Statistics, Trend
+from core.domain.history import Busiest, HistoryEntry, Statistics, Trend
 from core.domain.models import DownloadView
 from core.domain.redact import redact_url
 from core.domain.upkeep import Leftover
 from tui.columns import updated_at
+from tui.figures import WEEKDAYS
 
 
 def record(view: DownloadView) -> dict[str, object]:
@@ -138,7 +139,11 @@ def statistics_record(statistics: Statistics) -> dict[str, object]:
             }
             for host in statistics.hosts
         ],
+        "total_time": _trend(statistics.total_time, digits=3),
+        "attempt_time": _trend(statistics.attempt_time, digits=3),
         "bytes_by_hour": list(statistics.hours),
+        "bytes_by_weekday_and_hour": [list(hours) for hours in statistics.week],
+        "busiest": _busiest(statistics.busiest),
         "daily": [
             {
                 "day": day.day,
@@ -158,6 +163,17 @@ def _trend(trend: Trend, *, digits: int | None = None) -> dict[str, float | None
     return {
         "now": None if trend.now is None else round(trend.now, digits),
         "before": None if trend.before is None else round(trend.before, digits),
+    }
+
+
+def _busiest(busiest: Busiest | None) -> dict[str, object] | None:
+    if busiest is None:
+        return None
+    return {
+        "weekday": WEEKDAYS[busiest.weekday],
+        "from_hour": busiest.since,
+        "to_hour": busiest.until,
+        "bytes": busiest.bytes,
     }
 
 
