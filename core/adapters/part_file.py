@@ -319,7 +319,7 @@ def _reopen(
             return None
         distrust = part_owner.distrust(fd, directory_fd, part)
         if not _lock(fd, directory, name):
-            raise part_lock.PartInUseError(_path(directory, name), os.getpid())
+            raise part_lock.PartInUseError(_path(directory, name), os.getpid(), identity)
         if distrust is None:
             part_owner.make_private(fd)
         return cls(directory_fd, fd, directory, name, distrust)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.domain.errors import LockedError
+from core.domain.models import PartIdentity
 
 # Locking and remembering are one step: in between, another thread would meet a stranger.
 _GUARD = threading.Lock()
@@ -21,13 +22,14 @@ _OWN: set[tuple[int, int]] = set()
 
 
 class PartInUseError(LockedError):
-    """Another process writes the part file at `path`."""
+    """Another process writes the part file at `path`, whose `identity` tells what becomes of it."""
 
-    def __init__(self, path: str, holder: int | None) -> None:
+    def __init__(self, path: str, holder: int | None, identity: PartIdentity) -> None:
         who = f"another winch (process {holder})" if holder else "another winch"
         name = os.path.basename(path)  # noqa: PTH119 (a name, no look at the disk)
         super().__init__(f"{who} writes {name}", hint="it goes on by itself once that has ended")
         self.path = path
+        self.identity = identity
 
 
 def lock(fd: int, path: str) -> bool:
@@ -42,7 +44,9 @@ def lock(fd: int, path: str) -> bool:
         except BlockingIOError:
             if key in _OWN:
                 return False
-            raise PartInUseError(path, _holder(*key)) from None
+            device, inode = key
+            identity = PartIdentity(device=device, inode=inode)
+            raise PartInUseError(path, _holder(*key), identity) from None
         _OWN.add(key)
     return True
 

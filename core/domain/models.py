@@ -271,13 +271,13 @@ class Download:
 
     `order` sorts the queue (small first within a priority) and is sparse, so that a move rewrites
     one record. `failing_since` is when the first of its failures was that no byte has come since.
-    `interrupted` is set from a start that found it unfinished until it goes on, or
-    somebody decides otherwise. `name` is a guess from the URL until `name_settled`; from then on
-    `part` tells which file on disk is its own, whatever else has its name, and `left` how winch
-    left it, so that what somebody changed since is not deleted; its time counts once it is whole.
-    `updated_at` is the last
-    change of its state, phase or reason to wait, `last_retry_at` when it was last tried again by
-    itself; None in what a winch before 0.2 wrote down.
+    `interrupted` is set from a start that found it unfinished until it goes on, or somebody decides
+    otherwise. `name` is a guess from the URL until `name_settled`; from then on `part` tells which
+    file on disk is its own, whatever else has its name, and `left` how winch left it, so that what
+    somebody changed since is not deleted; its time counts once it is whole. `awaited` is a part
+    file that another winch was seen to write in its place. `updated_at` is the last change of its
+    state, phase or reason to wait, `last_retry_at` when it was last tried again by itself; None in
+    what a winch before 0.2 wrote down.
     """
 
     id: str
@@ -294,6 +294,7 @@ class Download:
     failing_since: datetime | None = None
     name_settled: bool = False
     part: PartIdentity | None = None
+    awaited: PartIdentity | None = None
     left: FileStamp | None = None
     total_bytes: int | None = None
     error: ErrorInfo | None = None

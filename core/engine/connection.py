@@ -102,6 +102,10 @@ class Body:
         self._left -= len(piece)
         return piece
 
+    def fellow(self, response: Response, length: int | None) -> Body:
+        """Return the body of another answer, under the same limits."""
+        return Body(response, length, self._clock, self._limits)
+
     @property
     def goes_on(self) -> bool:
         """Whether the answer holds more bytes than were read."""

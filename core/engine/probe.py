@@ -21,10 +21,11 @@ from core.policy.filename import alternatives, coded, suggest
 class Skipped(Exception):  # noqa: N818 (a way to end, and no error)
     """The file exists and is to be left as it is. `size` is what it has, in bytes."""
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, name: str, size: int, verdict: str = "skipped: the file exists") -> None:
         super().__init__(name)
         self.name = name
         self.size = size
+        self.verdict = verdict
 
 
 async def check_conflict(directory: str, name: str, rule: Conflict) -> None:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
+from core.adapters.part_lock import PartInUseError
 from core.domain.errors import NotAllowedError, WinchError
 from core.domain.history import AttemptEnd
 from core.domain.lifecycle import Action
@@ -432,7 +433,9 @@ class Runner:
 
     def _park(self, download: DownloadRecord, wait: Wait) -> None:
         """Let a download wait for the network or for room, which are no failures of its own."""
-        fields = {"wait_reason": wait.reason, "error": wait.error.info()}
+        fields: dict[str, object] = {"wait_reason": wait.reason, "error": wait.error.info()}
+        if isinstance(wait.error, PartInUseError):
+            fields["awaited"] = wait.error.identity
         self._scheduler.forget(download.id)
         if download.status is Status.ACTIVE:
             self._ledger.step(download, Action.REQUEUE, wait.error.message, **fields)

@@ -36,6 +36,7 @@ from core.engine.seams import reach
 from core.engine.shared import Shared
 from core.engine.source import Source, Sources
 from core.engine.swarm import Swarm
+from core.engine.twin import Answer, meet
 from core.engine.verify import Verdict, Verifier, reject
 from core.engine.worker import Contradicted, Glimpse, proved, verdict_on
 from core.policy.eta import Pace
@@ -100,6 +101,7 @@ class Transfer:
         self._verifier = Verifier()
         self._trusts_ranges = True
         self._setup = 0.0
+        self._compared: int | None = None
         self.received = 0
         """Bytes that came in this attempt, those included that were here already."""
         self.gained = 0
@@ -131,7 +133,7 @@ class Transfer:
     @property
     def knows_progress(self) -> bool:
         """Whether it has looked yet at what is there."""
-        return self._file is not None
+        return self._file is not None or self._compared is not None
 
     @property
     def rate(self) -> float:
@@ -146,7 +148,7 @@ class Transfer:
     def progress(self) -> Progress:
         """Return how far the download is right now."""
         if self._file is None:
-            return Progress()
+            return Progress(verified=self._compared)
         now = self._tools.clock.monotonic()
         segments = self._file.segments
         left = None if segments.total is None else segments.total - segments.bytes_done
@@ -207,8 +209,8 @@ class Transfer:
         except AlreadyPublishedError as whole:
             return whole.name
         except Skipped as existing:
-            self._note("skipped: the file exists")
-            self._report(resume_verdict="skipped: the file exists", total_bytes=existing.size)
+            self._note(existing.verdict)
+            self._report(resume_verdict=existing.verdict, total_bytes=existing.size)
             return existing.name
         finally:
             await self._settle()
@@ -236,6 +238,11 @@ class Transfer:
                 if isinstance(accepted, Contradicted):
                     return accepted
                 body = self._body(response, accepted)
+                if file is None and self._download.awaited is not None:
+                    now = self._tools.clock.now().timestamp()
+                    answer = Answer(source, accepted, body, now, self._has_compared)
+                    if other := await meet(self._download, self._conflict, answer, self._report):
+                        return other
                 if file is None or claim is None or known is None or self._is_empty:
                     file, claim = await self._begin(accepted)
                 elif not await proved(file, claim, body, accepted):
@@ -246,6 +253,9 @@ class Transfer:
                 return await self._haul(file, claim, source, response, body)
         finally:
             self._release_claims()
+
+    def _has_compared(self, count: int) -> None:
+        self._compared = count
 
     async def _accept(self, judgement: Judgement) -> Accept | Contradicted:
         """Return the part of the answer to use; raises what a useless answer stands for."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from core.domain.models import Conflict, Download, Status, WaitReason
+from core.domain.models import Checksum, Conflict, Download, Status, WaitReason
 from core.engine import guards
 from core.engine.engine import Engine
 from tests.engine.conftest import House, fetch, settled, until
@@ -76,9 +80,9 @@ def stop(house: House) -> None:
 @pytest.mark.parametrize(
     ("rule", "ends", "name"),
     [
-        (Conflict.RENAME, complete, "a (1)"),
+        (Conflict.RENAME, complete, "a"),
         (Conflict.SKIP, complete, "a"),
-        (Conflict.OVERWRITE, complete, "a (1)"),
+        (Conflict.OVERWRITE, complete, "a"),
         (Conflict.RENAME, give_up, "a"),
         (Conflict.RENAME, stop, "a (1)"),
     ],
@@ -173,3 +177,91 @@ async def test_two_files_of_one_name_in_one_engine_do_not_wait_for_each_other(
     assert (second.status, second.name) == (Status.COMPLETED, "same (1)")
     fault_server.release("x/same")
     assert (await settled(engine, first)).name == "same"
+
+
+DATED = formatdate(1_700_000_000, usegmt=True)
+SUM = Checksum("sha256", hashlib.sha256(DATA).hexdigest())
+WRONG = Checksum("sha256", "0" * 64)
+
+
+def other(at: int) -> bytes:
+    """A file of the same length that differs in one byte."""
+    return DATA[:at] + bytes([DATA[at] ^ 1]) + DATA[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "served", "verdict"),
+    [
+        pytest.param(DATA, {}, "verified: the same bytes", id="bytes"),
+        pytest.param(DATA, {"etag": None}, "verified: the same bytes", id="no validator"),
+        pytest.param(DATA, {"last_modified": DATED}, "verified: same Last-Modified", id="dated"),
+        pytest.param(DATA, {"checksum": SUM}, "verified: sha256 is right", id="digest"),
+        pytest.param(other(SIZE // 2), {}, None, id="other bytes"),
+        pytest.param(other(SIZE - 1), {"last_modified": DATED}, None, id="other end"),
+        pytest.param(other(0), {"last_modified": DATED}, None, id="other beginning"),
+        pytest.param(DATA[:-1], {}, None, id="shorter"),
+        pytest.param(DATA + b"x", {"last_modified": DATED}, None, id="longer"),
+    ],
+)
+async def test_what_the_other_one_has_fetched_is_taken_if_it_is_proved_to_be_the_file(
+    house: House,
+    fault_server: FaultServer,
+    theirs: bytes,
+    served: dict[str, Any],
+    verdict: str | None,
+) -> None:
+    part = house.files / "a.part"
+    part.write_bytes(OTHERS)
+    checksum = served.pop("checksum", None)
+    url = fault_server.file("a", DATA, **served)
+    engine = await house.engine()
+    with writing(part):
+        (download,) = await engine.add([house.request(url, checksum=checksum)])
+        await waits(engine, download)
+        # What it waited for outlives the engine.
+        await engine.close()
+        engine = await house.engine()
+        await waits(engine, download)
+        part.write_bytes(theirs)
+        os.utime(part, (1_700_000_000, 1_700_000_000))
+        part.rename(house.files / "a")
+        asked = len(fault_server.requests_to("a"))
+    done = await settled(engine, download)
+    assert done.status is Status.COMPLETED
+    if verdict is None:
+        assert (done.name, house.content("a (1)")) == ("a (1)", DATA)
+        assert house.content("a") == theirs
+    else:
+        assert done.resume_verdict is not None
+        assert done.resume_verdict.startswith(verdict)
+        assert (done.name, house.names()) == ("a", ["a"])
+    if "last_modified" in served and verdict:
+        sent = sum(r.body_bytes for r in fault_server.requests_to("a")[asked + 1 :])
+        assert sent <= 8 * 64 * 1024
+
+
+async def test_a_file_that_came_to_be_otherwise_is_not_looked_at(
+    house: House, fault_server: FaultServer
+) -> None:
+    (house.files / "a.part").write_bytes(OTHERS)
+    engine = await house.engine()
+    with writing(house.files / "a.part"):
+        (download,) = await engine.add([house.request(fault_server.file("a", DATA))])
+        await waits(engine, download)
+        (house.files / "a").write_bytes(DATA)
+        (house.files / "a.part").unlink()
+    assert (await settled(engine, download)).name == "a (1)"
+
+
+async def test_a_digest_that_it_does_not_have_fetches_the_file_on_its_own(
+    house: House, fault_server: FaultServer
+) -> None:
+    (house.files / "a.part").write_bytes(OTHERS)
+    engine = await house.engine()
+    with writing(house.files / "a.part"):
+        url = fault_server.file("a", DATA)
+        (download,) = await engine.add([house.request(url, checksum=WRONG)])
+        await waits(engine, download)
+        complete(house)
+    assert (await settled(engine, download)).status is Status.FAILED
+    assert house.content("a") == DATA

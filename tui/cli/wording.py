@@ -78,7 +78,7 @@ def doing(download: Download, progress: Progress, now: datetime) -> str:
     if at is not None and reason in (WaitReason.RETRY, WaitReason.HOST_LIMIT):
         left = fmt.duration(max(0.0, (at - now).total_seconds()))
         words += f" in {left}" if reason is WaitReason.RETRY else f" for {left}"
-    if download.error is not None and reason in TELLING:
+    if download.error is not None and reason is WaitReason.RETRY:
         words += f" ({download.error.status or download.error.code})"
     return words
 
