@@ -8,6 +8,7 @@ WORDS = {
     "downloads.preallocate": "reserve the whole file's room on the disk before the first byte",
     "downloads.recovery": "what becomes of interrupted downloads at the next start",
     "downloads.ask_after": "ask about those interrupted longer ago, such as 24h; off: never",
+    "downloads.forget_done": "done ones leave the list after so long, such as 30d; files stay",
     "limits.active": "downloads that run at once",
     "limits.connections": "connections for one download",
     "limits.connections_per_host": "connections to one host, of all downloads together",

@@ -21,13 +21,14 @@ from core.adapters.part_file import PartFile
 from core.adapters.threads import run_to_end
 from core.domain.errors import WinchError
 from core.domain.models import PartIdentity, ResumeRecord
-from core.domain.upkeep import LeftoverKind
+from core.domain.upkeep import LeftoverKind, Room
 from core.policy.upkeep import PartState
 
 _DAMAGED = re.compile(r".+\.damaged-\d{8}T\d{6}\.\d{6}Z")
 _TEMPORARY = ".tmp"
 _ITSELF = "."
 _PATIENCE = 10.0
+_BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,20 @@ async def find_parts(records: Sequence[ResumeRecord]) -> dict[str, Part]:
             seen.add(record.name + SUFFIX)
     found = await survey(names, patience=_PATIENCE)
     return {record.id: _part(record, found) for record in records}
+
+
+async def room_of_parts(parts: Mapping[str, Mapping[str, PartIdentity]]) -> Room:
+    """Return the room that part files take, given by directory and name; others do not count."""
+    names = {directory: [name + SUFFIX for name in files] for directory, files in parts.items()}
+    files, room = 0, 0
+    for directory, found in (await survey(names, patience=_PATIENCE)).items():
+        for name, identity in parts[directory].items():
+            there = found[name + SUFFIX]
+            if there is not None and identity_of(there) == identity:
+                files += 1
+                # What is written of it, however far apart.
+                room += there.st_blocks * _BLOCK
+    return Room(files=files, bytes=room)
 
 
 async def mounted(devices: Mapping[str, int]) -> set[str]:

@@ -33,6 +33,7 @@ from core.adapters.migrations import RESUME_RECORD, migrate
 from core.adapters.threads import run_to_end
 from core.domain.errors import StateError
 from core.domain.models import ResumeRecord
+from core.domain.upkeep import Room
 
 _log = logging.getLogger(__name__)
 
@@ -126,9 +127,9 @@ class ResumeStore:
             return False
         return await run_to_end(path.is_file)
 
-    async def total_size(self) -> int:
-        """Return how many bytes all records take; raises StateError."""
-        return await run_to_end(self._total_size)
+    async def room(self) -> Room:
+        """Return how many records there are and their bytes; raises StateError."""
+        return await run_to_end(self._room)
 
     async def orphans(self, known_ids: Container[str]) -> list[Orphan]:
         """Return the files of downloads that are not among `known_ids`; changes nothing.
@@ -230,12 +231,13 @@ class ResumeStore:
             raise state_error(error, self._directory, verb="read") from error
         return sorted(name for name in names if _ID.fullmatch(name))
 
-    def _total_size(self) -> int:
-        size = 0
+    def _room(self) -> Room:
+        files, size = 0, 0
         for id_ in self._ids():
             with suppress(FileNotFoundError):
                 size += self._path(id_).stat().st_size
-        return size
+                files += 1
+        return Room(files=files, bytes=size)
 
     def _orphans(self, known_ids: Container[str]) -> list[Orphan]:
         found = []

@@ -38,7 +38,8 @@ class DownloadSettings:
     `conflict` says what to do where the file exists. With `preallocate` its blocks are reserved
     before the first byte, where the file system can. `recovery` says what becomes of downloads
     that were under way when winch ended; after more than `ask_after` (`off`: never) they are not
-    resumed without a word.
+    resumed without a word. What has been done for `forget_done` (`off`: never) leaves the list; its
+    file stays.
     """
 
     directory: str = "."
@@ -46,11 +47,17 @@ class DownloadSettings:
     preallocate: bool = False
     recovery: Recovery = Recovery.RESUME
     ask_after: str = "24h"
+    forget_done: str = "off"
 
     @property
     def ask_after_seconds(self) -> float | None:
         """The age of an interruption from which on a person is asked, None for never."""
         return _duration_or_off(self.ask_after)
+
+    @property
+    def forget_done_seconds(self) -> float | None:
+        """How long ago a download was done that leaves the list, None for never."""
+        return _duration_or_off(self.forget_done)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +212,14 @@ class Settings:
                 raise ConfigError(f"limits.{name}: {error.message}", hint=error.hint) from None
         _check_duration("downloads.ask_after", self.downloads.ask_after)
         _check_duration("retry.give_up_after", self.retry.give_up_after)
+        _check_duration("downloads.forget_done", self.downloads.forget_done)
+        forget_done = self.downloads.forget_done_seconds
+        if forget_done is not None and forget_done < _SHORTEST_SIGHT:
+            raise ConfigError(
+                f"downloads.forget_done: {self.downloads.forget_done} is too short to see what is"
+                " done",
+                hint="write 1m or more, such as 30d, or off",
+            )
         for number, entry in enumerate(self.limits.schedule, start=1):
             try:
                 _ = entry.weekdays, entry.minutes, entry.rate_bytes
@@ -231,6 +246,7 @@ class Settings:
                 )
 
 
+_SHORTEST_SIGHT = 60.0
 _BOUNDS: dict[str, tuple[float, float]] = {
     "limits.active": (1, 10_000),
     "limits.connections": (1, 32),

@@ -49,12 +49,26 @@ class RecoveryStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How many files there are of a kind, and the bytes that they take on the disk."""
+
+    files: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
-    """How the last start went, what lies around, and what this machine cannot do, in sentences."""
+    """How the last start went, what lies around, and what this machine cannot do, in sentences.
+
+    `resume_data` are all records of what is proved to be there, `part_files` what is there of the
+    unfinished downloads of the list; what is left over comes on top of it.
+    """
 
     steps: tuple[RecoveryStep, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     platform: tuple[str, ...] = ()
+    resume_data: Room = Room()
+    part_files: Room = Room()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

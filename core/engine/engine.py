@@ -41,6 +41,7 @@ from core.domain.version import VERSION
 from core.engine.actions import Actions
 from core.engine.auditor import Auditor
 from core.engine.chronicle import Chronicle
+from core.engine.forgetting import Forgetting
 from core.engine.inspection import Inspector
 from core.engine.intake import Intake
 from core.engine.ledger import Ledger
@@ -109,6 +110,13 @@ class Engine:
         self._inspector = Inspector(self._ledger, self._runner, tools)
         self._auditor = Auditor(self._ledger, self._runner, clock)
         self._maintenance = Maintenance(state, self._ledger, clock)
+        self._forgetting = Forgetting(
+            self._ledger,
+            self._chronicle,
+            clock,
+            after=lambda: tools.downloads.forget_done_seconds,
+            kept=self._trash.brought_back,
+        )
         self._startup = Startup(
             self._ledger, self._runner, self._chronicle, tools, embedded=embedded
         )
@@ -133,6 +141,8 @@ class Engine:
         for download in self._queue.ordered():
             self._runner.take_up(download)
         self._maintenance.start()
+        if not self._embedded:
+            self._forgetting.start()
         self._wall_clock.start()
 
     async def close(self) -> None:
@@ -142,6 +152,7 @@ class Engine:
         self._closing = True
         await self._wall_clock.close()
         await self._maintenance.close()
+        await self._forgetting.close()
         self._limits.close()
         try:
             await self._auditor.close()
@@ -293,6 +304,7 @@ class Engine:
         settings = await run_to_end(self.load_settings)
         self.settings = settings
         self._tools.downloads = settings.downloads
+        self._forgetting.look()
         self._runner.configure(settings)
         self._limits.configure(settings.limits)
         return [

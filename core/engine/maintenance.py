@@ -25,8 +25,8 @@ from core.adapters.resume_data import Orphan
 from core.adapters.state import State
 from core.adapters.threads import run_to_end
 from core.domain.errors import WinchError
-from core.domain.models import PartIdentity
-from core.domain.upkeep import Checkup, Cleanup, Leftover, LeftoverKind, RecoveryStep
+from core.domain.models import PartIdentity, Status
+from core.domain.upkeep import Checkup, Cleanup, Leftover, LeftoverKind, RecoveryStep, Room
 from core.engine.ledger import Ledger
 from core.policy.upkeep import (
     Fate,
@@ -117,7 +117,17 @@ class Maintenance:
             steps=self.steps,
             leftovers=tuple(leftover for find in finds for leftover in find.files),
             platform=await machine.shortcomings(self._state.directory),
+            resume_data=await self._state.resume_data.room(),
+            part_files=await self._part_files(),
         )
+
+    async def _part_files(self) -> Room:
+        parts: dict[str, dict[str, PartIdentity]] = {}
+        for download in self._ledger.queue:
+            if download.part is not None and download.status is not Status.COMPLETED:
+                files = parts.setdefault(download.request.directory, {})
+                files[download.name] = download.part
+        return await leftovers.room_of_parts(parts)
 
     async def make_room(self) -> int:
         """Delete what is dearest to nobody of our own, and return how many bytes that made free.

@@ -49,6 +49,8 @@ class Trash:
         self._clock = clock
         # None for one whose files went with it.
         self._removed: OrderedDict[str, _Removed | None] = OrderedDict()
+        self.brought_back: set[str] = set()
+        """The ids of those that somebody wanted back."""
 
     async def remove(self, chosen: Sequence[DownloadRecord], *, files: bool) -> Removal:
         """Take downloads off the list; see `DownloadService.remove`."""
@@ -108,6 +110,7 @@ class Trash:
         for download in [d for d in added if d.id in self._queue]:
             self._runner.take_up(download)
         changed = tuple(self._queue[d.id] for d in added if d.id in self._queue)
+        self.brought_back.update(d.id for d in changed)
         return Outcome(changed=changed, refused=tuple(refused))
 
     async def _look(self, downloads: Sequence[DownloadRecord]) -> list[_Owned]:

@@ -7,8 +7,10 @@ and that may have jumped.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from core.domain.models import Download, Status
 
 RESUME_DATA_AGE = timedelta(days=7)
 DAMAGED_AGE = timedelta(days=30)
@@ -39,6 +41,16 @@ class Verdict:
 
     fate: Fate
     reason: str
+
+
+def is_forgettable(download: Download, after: float, now: datetime) -> bool:
+    """Tell whether a download was done `after` seconds ago or earlier, and is well."""
+    return (
+        download.status is Status.COMPLETED
+        and download.error is None
+        and download.completed_at is not None
+        and (now - download.completed_at).total_seconds() >= after
+    )
 
 
 def judge_record(part: PartState, age: timedelta) -> Verdict:

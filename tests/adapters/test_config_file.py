@@ -257,6 +257,8 @@ def test_keys_that_are_none_name_their_place(tmp_path: Path, text: str) -> None:
         ('\nlimits.rate = "off"\nlimits.active = 0\n', 3, "must lie between"),
         ('[disk]\nlow_water = "much"\n', 2, "is not a size"),
         ('[downloads]\nask_after = "soon"\n', 2, "is no length of time"),
+        ('[downloads]\nforget_done = "soon"\n', 2, "is no length of time"),
+        ('[downloads]\nforget_done = "10s"\n', 2, "too short to see what is done"),
         ('[[limits.schedule]]\nfrom = "25:00"\nto = "3:00"\nrate = "1M"\n', 1, "no time of day"),
     ],
 )

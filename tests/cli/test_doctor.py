@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Winch
+from tui.demo.files import MIB, DemoFile
+from tui.demo.server import DemoServer
+from tui.format import size
 
 
 def home(winch: Winch) -> Path:
@@ -52,6 +55,19 @@ def test_it_tells_of_the_list_the_daemon_and_its_last_start(used: Winch) -> None
     assert "the daemon runs" in daemon["text"]
     assert any("load: 1 download" in step["text"] for step in of(checks, "last start"))
     assert {check["level"] for check in of(checks, "left over")} == {"ok"}
+
+
+def test_it_says_how_much_resume_data_and_part_files_take(winch: Winch) -> None:
+    with DemoServer([DemoFile("half.bin", 3 * MIB, rate=MIB // 4)]) as server:
+        id_ = winch("add", server.url(DemoFile("half.bin", 3 * MIB))).stdout.strip()
+        while winch.json("show", id_)["bytes_downloaded"] < MIB // 4:
+            pass
+        winch("pause", id_)
+    (found,) = of(examined(winch)[1], "resume data")
+    record = next((home(winch) / "state" / "resume_data").iterdir())
+    part = winch.directory / "half.bin.part"
+    of_records = f"1 record, {size(record.stat().st_size)}"
+    assert found["text"] == f"{of_records}; 1 part file, {size(part.stat().st_blocks * 512)}"
 
 
 def test_a_damaged_list_is_told_of_and_stays_as_it_is(used: Winch) -> None:

@@ -62,7 +62,13 @@ async def _ask_daemon(*, may_start: bool) -> list[Finding]:
     except WinchError as error:
         problem = _finding("daemon", error.message, _PROBLEM, error.hint)
         return [problem, *_machine(launcher.shortcomings())]
-    return [*_daemon(status), *_start(checkup), *_leftovers(checkup), *_machine(checkup.platform)]
+    return [
+        *_daemon(status),
+        *_start(checkup),
+        *_room(checkup),
+        *_leftovers(checkup),
+        *_machine(checkup.platform),
+    ]
 
 
 def _daemon(status: ServiceStatus) -> Iterator[Finding]:
@@ -82,6 +88,14 @@ def _start(checkup: Checkup) -> Iterator[Finding]:
     for step in checkup.steps:
         at = step.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         yield _finding("last start", f"{at} {step.step}: {step.text}", step.level)
+
+
+def _room(checkup: Checkup) -> Iterator[Finding]:
+    records, parts = checkup.resume_data, checkup.part_files
+    text = f"{_counted(records.files, 'record')}, {fmt.size(records.bytes)}"
+    yield _finding(
+        "resume data", f"{text}; {_counted(parts.files, 'part file')}, {fmt.size(parts.bytes)}"
+    )
 
 
 def _leftovers(checkup: Checkup) -> Iterator[Finding]:
