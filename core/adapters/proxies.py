@@ -9,6 +9,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from core.domain.errors import ConfigError
+from core.domain.text import valid
 
 _VARIABLES = [
     variable
@@ -28,6 +29,8 @@ def proxy_for(url: str) -> str | None:
     proxy = _proxies(said, int(time.monotonic())).get(parts.scheme)
     if not proxy or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
+    if valid(proxy) != proxy:
+        raise ConfigError(f"{parts.scheme}_proxy is not UTF-8 text")
     if "://" not in proxy:
         proxy = f"http://{proxy}"
     scheme = urlsplit(proxy).scheme

@@ -6,7 +6,7 @@ What goes beyond is refused in a plain sentence, or cut where it is only shown.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 MAX_URL = 8192
@@ -36,25 +36,36 @@ def cut(text: str, most: int = MAX_SHOWN) -> str:
 def overlong(value: object) -> str | None:
     """Return what in a request is longer than anybody can mean, None where nothing is.
 
-    It goes through mappings, sequences and dataclasses, without recursion.
+    It goes through dictionaries, lists, tuples and dataclasses, without recursion.
     """
     waiting: list[Any] = [value]
     while waiting:
         item = waiting.pop()
+        if item is None:
+            continue
         if isinstance(item, str):
             if len(item) > MAX_TEXT:
                 return f"a text of {len(item):,} characters is too long; {MAX_TEXT:,} are allowed"
         elif isinstance(item, int):
             if abs(item) >= _TOO_LARGE:
                 return f"a number of more than {MAX_DIGITS} digits is too large"
-        elif isinstance(item, Mapping):
-            waiting += item.keys()
-            waiting += item.values()
-        elif isinstance(item, Iterable):
+        elif isinstance(item, dict):
             waiting += item
-        elif dataclasses.is_dataclass(item):
-            waiting += [getattr(item, field.name) for field in dataclasses.fields(item)]
+            waiting += item.values()
+        elif isinstance(item, list | tuple):
+            waiting += item
+        else:
+            kind: Any = type(item)
+            waiting += [getattr(item, name) for name in _fields(kind)]
     return None
+
+
+@lru_cache(maxsize=256)
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    # Asked of each of very many requests.
+    if not dataclasses.is_dataclass(kind):
+        return ()
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 _TOO_LARGE = 10**MAX_DIGITS

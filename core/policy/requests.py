@@ -37,6 +37,9 @@ def check_request(request: DownloadRequest) -> None:
         check_url(mirror)
     for name, value in request.headers.items():
         check_header(name, value)
+    for text in (request.group, request.cookies):
+        if text is not None and _SURROGATES.search(text):
+            raise UsageError("the group's name or the cookies' path is not UTF-8 text")
 
 
 def apply_changes(request: DownloadRequest, changes: Changes) -> DownloadRequest:

@@ -26,3 +26,9 @@ def test_each_look_sees_the_environment_as_it_is(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.test")
     with pytest.raises(ConfigError):
         proxy_for("https://elsewhere.test/f")
+
+
+def test_a_proxy_that_is_no_text_is_said_to_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://\udce9:1")
+    with pytest.raises(ConfigError, match="http_proxy"):
+        proxy_for("http://host.test/f")

@@ -97,6 +97,8 @@ def test_what_is_wrong_in_a_list_is_named_by_its_line(tmp_path: Path, line: byte
         ["http://a/x", "-o", ""],
         ["http://a/x", "-o", "n\udcff"],
         ["http://a/x", "-d", "/d\udcff"],
+        ["http://a/x", "--group", "g\udcff"],
+        ["http://a/x", "--header", "A: \udcff"],
         ["http://a/x", "http://a/y", "-o", "name"],
         ["http://a/x", "http://a/y", "--checksum", f"sha1:{SHA1}"],
         ["http://a/x", "--checksum", "sha1:1234"],

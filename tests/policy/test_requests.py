@@ -37,7 +37,14 @@ def test_a_plain_request_passes() -> None:
         ({"headers": {"A b": "c"}}, UsageError, "header"),
         ({"headers": {"A": "b\r\nC: d"}}, UsageError, "header"),
         ({"headers": {"A": "b\x9bc"}}, UsageError, "header"),
+        ({"headers": {"A": "b\udce9"}}, UsageError, "UTF-8"),
         ({"headers": {"range": "bytes=5-"}}, UsageError, "winch's own"),
+        ({"headers": {"A": "b" * 70_000}}, UsageError, "too long"),
+        ({"group": "\ud800"}, UsageError, "UTF-8"),
+        ({"group": "g" * 70_000}, UsageError, "too long"),
+        ({"priority": 10**18}, UsageError, "18 digits"),
+        ({"url": "http://h/" + "a" * 8192}, UsageError, "too long"),
+        ({"mirrors": ("http://h/" + "a" * 8192,)}, UsageError, "too long"),
     ],
 )
 def test_nonsense_is_refused(

@@ -52,7 +52,7 @@ def from_arguments(args: argparse.Namespace, directory: str) -> list[DownloadReq
         headers=_headers(args.header, _login(args)),
         cookies=_cookies(args.cookies),
         priority=getattr(args, "priority", 0),
-        group=getattr(args, "group", None),
+        group=_text(args.group, "the group") if getattr(args, "group", None) else None,
         paused=getattr(args, "paused", False),
         restart=not args.no_restart,
         wait_for_host=args.wait_for_host,
@@ -70,7 +70,7 @@ def for_urls(urls: Iterable[str], directory: str) -> list[DownloadRequest]:
 
 def absolute(directory: str) -> str:
     """Return a directory as the daemon, which runs elsewhere, has to hear it; raises UsageError."""
-    return str(Path(_text(directory, "the directory")).expanduser().absolute())
+    return _text(str(Path(directory).expanduser().absolute()), "the path")
 
 
 def check_url(url: str) -> str:
@@ -112,7 +112,7 @@ def _login(args: argparse.Namespace) -> str | None:
     user, colon, password = args.user.partition(":")
     if not colon and sys.stdin.isatty():
         password = getpass(f"winch: password of {clean(user)}: ", sys.stderr)
-    return basic(_text(user, "the user's name"), _text(password, "the password"))
+    return basic(_text(user, "the user's name"), _text(password, "the password", is_secret=True))
 
 
 def _headers(lines: Iterable[str], login: str | None) -> Mapping[str, str]:
@@ -129,7 +129,7 @@ def _headers(lines: Iterable[str], login: str | None) -> Mapping[str, str]:
             raise UsageError(
                 "there are two ways to log in", hint="give --header, --user or --bearer, not two"
             )
-        headers[name.strip()] = _text(value.strip(), f"the header '{name}'")
+        headers[name.strip()] = value.strip()
     return headers
 
 
@@ -143,9 +143,10 @@ def _cookies(file: str | None) -> str | None:
     return path
 
 
-def _text(value: str, what: str) -> str:
+def _text(value: str, what: str, *, is_secret: bool = False) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"{what} is not UTF-8 text: {os.fsencode(value)!r}") from None
+        shown = "" if is_secret else f": {os.fsencode(value)!r}"
+        raise UsageError(f"{what} is not UTF-8 text{shown}") from None
     return value
