@@ -99,6 +99,8 @@ class Swarm:
         self._on_trial = False
         """Whether the server has still to show that it serves ranges, by one connection more."""
         self._error: WinchError | None = None
+        self.grew = False
+        """Whether the file was seen to have become longer than it was at the first answer."""
         self._paces: deque[float] = deque(maxlen=16)
         self._replacement = Replacement()
         self._target = 1
@@ -287,8 +289,9 @@ class Swarm:
             match judgement:
                 case Reject(error=error):
                     return Lost(error)
-                case RestartWhole(reason=reason):
-                    return Contradicted(reason)
+                case RestartWhole(reason=reason, grew=grew):
+                    self.grew = self.grew or (grew and worker.source is self._primary)
+                    return Contradicted(reason, grew=grew)
                 case Accept():
                     body = Body(response, judgement.length, self._clock, self._limits)
                     worker.listen(response, body, self._fellows)

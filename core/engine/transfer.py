@@ -46,6 +46,7 @@ from core.policy.segments import Claim, SegmentMap
 from core.policy.throttle import TokenBucket, read_ahead
 
 MAX_RESTARTS = 3
+_GREW = "verified: it grew on the server meanwhile; these are its first {} bytes, as at first told"
 ANEW = "it begins anew when it goes on: its server cannot continue a file"
 
 
@@ -100,6 +101,8 @@ class Transfer:
         self._checkpoint = Checkpointer(self._save, tools.clock)
         self._verifier = Verifier()
         self._trusts_ranges = True
+        self._has_grown = False
+        self._restarts = 0
         self._setup = 0.0
         self._compared: int | None = None
         self.received = 0
@@ -184,7 +187,6 @@ class Transfer:
             self._file = await recover(self._download, self._tools.resume_data, self._note)
             if self._file is None and (name := self._download.request.name) is not None:
                 await check_conflict(self._download.request.directory, name, self._conflict)
-            restarts = 0
             while self._file is None or not self._file.segments.is_complete:
                 gained = self.gained
                 try:
@@ -197,13 +199,7 @@ class Transfer:
                 if doubt is None and self.gained == gained and not self._file_is_complete:
                     raise IncompleteBodyError("the server sent nothing new")
                 if doubt is not None:
-                    restarts += 1
-                    if restarts > MAX_RESTARTS:
-                        raise FileChangedError(
-                            "the file keeps changing on the server", hint="try again later"
-                        )
-                    self._trusts_ranges = self._trusts_ranges and not doubt.bytes_differ
-                    await self._restart(doubt.reason)
+                    await self._heed(doubt, gained=self.gained > gained)
             await self._verify(self._file)
             return await self._finalize(self._file)
         except AlreadyPublishedError as whole:
@@ -215,6 +211,20 @@ class Transfer:
         finally:
             await self._settle()
 
+    async def _heed(self, doubt: Contradicted, *, gained: bool) -> None:
+        """Begin anew for this reason, or compare next; raises FileChangedError after some times.
+
+        A file that only grows may do so as often as it likes, as long as something is `gained`.
+        """
+        if not (doubt.grew and gained):
+            self._restarts += 1
+        if self._restarts > MAX_RESTARTS:
+            raise FileChangedError("the file keeps changing on the server", hint="try again later")
+        self._has_grown = doubt.grew
+        if not doubt.grew:
+            self._trusts_ranges = self._trusts_ranges and not doubt.bytes_differ
+            await self._restart(doubt.reason)
+
     async def _fetch(self) -> Contradicted | None:
         """Fetch what is missing; returns why the file has to begin anew, if it has to."""
         self._report(phase=Phase.CONNECTING)
@@ -223,7 +233,8 @@ class Transfer:
         overlap = 0
         known = None
         request = build(first=0)
-        if file is not None and claim is not None and file.segments.bytes_done:
+        resumes = file is not None and claim is not None and file.segments.bytes_done > 0
+        if file is not None and claim is not None and resumes and not self._has_grown:
             known = file.resource
             overlap = min(OVERLAP, file.segments.done_before(claim.position))
             first = claim.position - overlap
@@ -243,7 +254,10 @@ class Transfer:
                     answer = Answer(source, accepted, body, now, self._has_compared)
                     if other := await meet(self._download, self._conflict, answer, self._report):
                         return other
-                if file is None or claim is None or known is None or self._is_empty:
+                if file is not None and resumes and self._has_grown and not self._is_empty:
+                    if (claim := await self._at_front(file, body, accepted)) is None:
+                        return Contradicted("the file changed on the server")
+                elif file is None or claim is None or known is None or self._is_empty:
                     file, claim = await self._begin(accepted)
                 elif not await proved(file, claim, body, accepted):
                     return Contradicted("the bytes on the server are other ones", True)
@@ -264,15 +278,42 @@ class Transfer:
                 return judgement
             case Reject(error=error):
                 raise error
-            case RestartWhole(reason=reason, usable=usable):
+            case RestartWhole(reason=reason, usable=usable, grew=grew):
                 if usable is None:
-                    return Contradicted(reason)
+                    return Contradicted(reason, grew=grew)
+                if grew and not self._is_empty:
+                    self._has_grown = True
+                    return usable
                 await self._restart(reason)
                 return usable
 
     def _body(self, response: Response, accepted: Accept) -> Body:
         limits = (self._limit, self._tools.shared.limit)
         return Body(response, accepted.length, self._tools.clock, limits)
+
+    async def _at_front(self, file: Partial, body: Body, accepted: Accept) -> Claim | None:
+        """Return the rest of a file that grew, once an answer from byte 0 is at where that begins.
+
+        All that is here up to the first gap is compared with it, because nothing less proves that
+        a longer file begins as this one did; what is here behind the gap comes again. None where
+        it is another file.
+        """
+        total, there = file.segments.total, accepted.resource.total
+        if total is None or (there is not None and there < total):
+            return None
+        if error := coding_error(file.resource, accepted.resource):
+            raise error
+        self._release_claims()
+        done = [segment for segment in file.segments.done[:1] if segment.start == 0]
+        file.segments = SegmentMap.plan(total, done)
+        claim = file.segments.claim()
+        if claim is None or not await proved(file, claim, body, accepted, self._saw):
+            return None
+        self._report(resume_verdict=_GREW.format(total))
+        return claim
+
+    def _saw(self, count: int) -> None:
+        self.received += count
 
     async def _begin(self, accepted: Accept) -> tuple[Partial, Claim]:
         """Lay out a file whose first answer was accepted from byte 0."""
@@ -347,12 +388,15 @@ class Transfer:
             note=self._note,
         )
         is_open_ended = file.segments.total is None
+        swarm = self._swarm
         try:
-            ending = await self._swarm.run(source, claim, response, body)
+            ending = await swarm.run(source, claim, response, body)
         finally:
             self._swarm = None
         if isinstance(ending, Contradicted):
             return ending
+        if swarm.grew:
+            self._report(resume_verdict=_GREW.format(file.segments.total))
         if is_open_ended:
             file.resource = replace(file.resource, total=file.segments.total)
             self._report(
@@ -362,7 +406,7 @@ class Transfer:
         return None
 
     def _most_connections(self) -> int:
-        if not self._trusts_ranges:
+        if not self._trusts_ranges or self._has_grown:
             return 1
         return self._most or self._tools.limits.connections
 

@@ -93,10 +93,14 @@ class Accept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartWhole:
-    """What is here cannot be continued; `usable` is set when this very body is the whole file."""
+    """What is here cannot be continued; `usable` is set when this very body is the whole file.
+
+    Where it `grew`, as a log does, what is here may still be the beginning of what is there now.
+    """
 
     reason: str
     usable: Accept | None = None
+    grew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +258,7 @@ def _judge_partial(
     if known is not None and (error := coding_error(known, resource)):
         return Reject(error=error)
     if known is not None and (changed := _difference(known, resource)):
-        return RestartWhole(reason=changed)
+        return RestartWhole(reason=changed, grew=_grew(known, resource))
     if request.end is not None:
         length = min(length, request.end - start)
     same = known is not None and _same_version(known, resource)
@@ -286,7 +290,7 @@ def _judge_whole(
     if error := coding_error(known, resource):
         return Reject(error=error)
     if changed := _difference(known, resource):
-        return RestartWhole(reason=changed, usable=whole)
+        return RestartWhole(reason=changed, usable=whole, grew=_grew(known, resource))
     if request.if_range is not None and not _same_version(known, resource):
         return RestartWhole(reason="the file changed on the server", usable=whole)
     return RestartWhole(reason="the server cannot continue a file", usable=whole)
@@ -385,6 +389,10 @@ def _difference(known: Resource, answer: Resource) -> str | None:
     ):
         return "the file changed on the server: another Last-Modified"
     return None
+
+
+def _grew(known: Resource, answer: Resource) -> bool:
+    return None not in (known.total, answer.total) and (answer.total or 0) > (known.total or 0)
 
 
 def _same_version(known: Resource, answer: Resource) -> bool:

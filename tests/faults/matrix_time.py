@@ -15,6 +15,7 @@ from tests.faults.cases import (
     EVERY,
     GOOD,
     JOINED,
+    OTHER,
     REFUSED,
     SIZE,
     Answer,
@@ -86,7 +87,40 @@ def named(name: str) -> dict[Way, Outcome]:
     return ends((*ALONE, *AGAIN, *JOINED), Whole(content=ZIPPED, name=name))
 
 
+MORE = OTHER[:50_000]
+GROWN = replace(GOOD, content=DATA + MORE, etag='"v2"')
+FRONT = Whole(verdict="verified: it grew on the server meanwhile")
+
+
+def growing(ask: Ask) -> File:
+    """Return a log that is longer and cut again at every request."""
+    cut = 500_000 + 100_000 * ask.turn if ask.turn < 5 else None
+    return replace(GROWN, content=DATA + MORE[: 1000 * ask.turn], fail_after=cut)
+
+
 CASES = (
+    *(
+        Case(row=60, title=title, serve=serve, ends=ends((*AGAIN, *more), FRONT), peers=2)
+        for title, serve, more in (
+            ("a log that grew", GROWN, JOINED),
+            ("grown and without ranges", replace(GROWN, ranges=False), ()),
+            ("grown and without validators", replace(GROWN, etag=None), JOINED),
+            ("grown and with the old validator", replace(GROWN, etag='"v1"'), JOINED),
+            ("growing all the time on a bad line", growing, ()),
+        )
+    ),
+    Case(
+        row=60,
+        title="longer and another file",
+        serve=replace(GROWN, content=OTHER + MORE),
+        ends=ends(AGAIN, Whole(content=OTHER + MORE, verdict="restarted: ")),
+    ),
+    Case(
+        row=60,
+        title="longer and the same only before the cut",
+        serve=replace(GROWN, content=OTHER[:1000] + DATA[1000:] + MORE, etag=None),
+        ends=ends(AGAIN, Whole(content=OTHER[:1000] + DATA[1000:] + MORE, verdict="restarted: ")),
+    ),
     *(
         Case(row=59, title=title, good=file, serve=file, ends=named(name))
         for title, file, name in (
