@@ -23,8 +23,9 @@ _LABEL = 8
 _COLUMNS = (
     Column("name", 0, right=False),
     Column("here", 9),
-    Column("of", 9, start=50),
+    Column("of", 9, start=84),
     Column("", 4),
+    Column("needs", 8),
     Column("was", 11, right=False, start=64),
     Column("last moved", 10, start=64),
 )
@@ -71,6 +72,22 @@ class Interrupted:
         return fmt.size(self.bytes_done) if self.bytes_done else "nothing"
 
 
+def rates_before(attempts: Iterable[HistoryEntry]) -> dict[str, float]:
+    """Return at how many bytes/s downloads came when they came last, by their ids."""
+    rates: dict[str, float] = {}
+    for entry in sorted(attempts, key=lambda entry: entry.number):
+        if entry.average_rate:
+            rates[entry.download] = entry.average_rate
+    return rates
+
+
+def time_left(download: Download, done: int, rate: float | None) -> str:
+    """Return how long the rest takes at a rate, `unknown` where the rate or the length is."""
+    if download.total_bytes is None or not rate:
+        return "unknown"
+    return fmt.duration(max(download.total_bytes - done, 0) / rate)
+
+
 def throughput(attempts: Iterable[HistoryEntry], downloads: Iterable[Download]) -> float | None:
     """Return the bytes/s that came in while anything did, from the servers of some downloads.
 
@@ -105,10 +122,14 @@ def summary(
     now: datetime,
     width: int,
     *,
+    estimated: bool = True,
     compact: bool = False,
     ascii_only: bool = False,
 ) -> list[Line]:
-    """Return what the prompt says; `compact` leaves out the names and what is only air."""
+    """Return what the prompt says; `compact` leaves out the names and what is only air.
+
+    `rate` is bytes/s as they were lately; until it is `estimated`, nothing is said of it.
+    """
     of = interrupted
     noun = "download" if of.files == 1 else "downloads"
     past = fmt.ago((now - of.at).total_seconds())
@@ -120,7 +141,10 @@ def summary(
         room = max(width - len(percent), 0)
         bar = fmt.bar(of.bytes_done, of.bytes_total, room, ascii_only=ascii_only)
         lines += [(Cell(0, bar, Role.BAR), Cell(room, percent, Role.PLAIN)), *air]
-    for label, text in _facts(of, rate):
+    facts = _facts(of)
+    if estimated:
+        facts.append(("Needs", _needs(of, rate)))
+    for label, text in facts:
         lines.append((Cell(0, label, Role.MUTED), Cell(_LABEL, text, Role.PLAIN)))
     if not compact:
         lines.append(())
@@ -134,9 +158,18 @@ def summary(
 
 
 def file_row(
-    download: Download, done: int, now: datetime, width: int, *, ascii_only: bool = False
+    download: Download,
+    done: int,
+    rate: float | None,
+    now: datetime,
+    width: int,
+    *,
+    ascii_only: bool = False,
 ) -> Line:
-    """Return how far one file is and when it stopped, below `file_heading`."""
+    """Return how far one file is and when it stopped, below `file_heading`.
+
+    `rate` is bytes/s at which it came before.
+    """
     was = download.interrupted
     phase = str(was.phase) if was and was.phase else "-"
     row: list[Content] = [
@@ -147,6 +180,7 @@ def file_row(
         (fmt.size(done), Role.PLAIN),
         (fmt.size(download.total_bytes), Role.MUTED),
         (fmt.percent(done, download.total_bytes), Role.PLAIN),
+        (time_left(download, done, rate), Role.PLAIN),
         (phase, Role.MUTED),
         (fmt.ago((now - was.at).total_seconds()) if was else "", Role.MUTED),
     ]
@@ -158,7 +192,17 @@ def file_heading(width: int) -> Line:
     return table(_COLUMNS, [], width)[0]
 
 
-def _facts(of: Interrupted, rate: float | None) -> list[tuple[str, str]]:
+def _needs(of: Interrupted, rate: float | None) -> str:
+    if of.unsized:
+        files = "1 file" if of.unsized == 1 else f"{of.unsized} files"
+        return f"an unknown time: nobody knows the length of {files}"
+    if not rate:
+        return "an unknown time: no rate was measured before"
+    left = fmt.duration((of.bytes_total - of.bytes_done) / rate)
+    return f"about {left}, at {fmt.rate(rate)} as lately"
+
+
+def _facts(of: Interrupted) -> list[tuple[str, str]]:
     whole = fmt.size(of.bytes_total)
     here = f"{fmt.size(of.bytes_done)} of {whole}{'+' if of.unsized else ''}"
     facts = [("Here", here if of.bytes_total else fmt.size(of.bytes_done))]
@@ -166,9 +210,6 @@ def _facts(of: Interrupted, rate: float | None) -> list[tuple[str, str]]:
     phases = ", ".join(f"{count} {phase}" for phase, count in of.phases.most_common())
     if phases:
         facts.append(("Were", phases))
-    if rate and not of.unsized:
-        left = fmt.duration((of.bytes_total - of.bytes_done) / rate)
-        facts.append(("Needs", f"about {left}, at {fmt.rate(rate)} as lately"))
     return facts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import signal
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -64,10 +65,15 @@ def test_after_a_kill_they_wait_for_a_word_and_then_go_on(winch: Winch, waiting:
     assert "waits for your word" in shown
     assert winch("resume", "--all", "--older-than", "1h").stderr == "winch: resumed 0 downloads\n"
     result = winch("resume", "--all", "--older-than", "0s", "--limit", "2")
-    assert result.stderr == "winch: resumed 2 downloads\n"
+    *lines, whole, count = result.stderr.splitlines()
+    assert count == "winch: resumed 2 downloads"
+    # Both were interrupted, so that a rate was written down of each.
+    assert [line.split()[1] for line in lines] == ["a.bin:", "b.bin:"]
+    assert all(re.search(r" of 3.00 MiB, time left \d+:\d\d$", line) for line in lines)
+    assert re.fullmatch(r"winch: time left of all: about \d+:\d\d, at .*/s as lately", whole)
     assert by_status(winch)[waiting[2]] == "paused"
     assert "were interrupted" in winch("ls").stderr
-    assert winch("resume", "--all").stderr == "winch: resumed 1 download\n"
+    assert winch("resume", "--all").stderr.splitlines()[-1] == "winch: resumed 1 download"
     assert winch("ls").stderr == ""
     assert winch("wait").returncode == 0
     for file in FILES:

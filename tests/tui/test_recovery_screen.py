@@ -1,5 +1,6 @@
 """Interrupted downloads are asked about once, and every answer does what it says."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -87,8 +88,9 @@ async def test_it_says_how_far_how_long_ago_and_what_they_did() -> None:
             "4 downloading",
             "and 1 more",
             "gives up 4.00 MiB",
+            "an unknown time: no rate was measured before",
         )
-        assert "Needs" not in shown
+        assert " about " not in shown
 
 
 async def test_it_says_how_long_it_takes_where_past_attempts_tell() -> None:
@@ -99,14 +101,32 @@ async def test_it_says_how_long_it_takes_where_past_attempts_tell() -> None:
         await until(pilot, "about 0:30, at 102 KiB/s as lately")
 
 
+async def test_every_file_says_what_it_takes_at_the_rate_it_had_before() -> None:
+    service = FakeService()
+    known, _ = await interrupted(service, "known.iso", "other.iso")
+    old, new = attempt(1, 0, 100, 10 * MIB), attempt(2, 200, 100, 10 * MIB)
+    service.attempts = [
+        replace(old, download=known, average_rate=1.0 * MIB),
+        replace(new, download=known, average_rate=MIB / 10),
+    ]
+    async with app_for(service).run_test(size=(100, 30)) as pilot:
+        await until(pilot, "as lately")
+        await pilot.press("d")
+        shown = (await until(pilot, "needs", "known.iso", "unknown")).splitlines()
+        (line,) = [line for line in shown if "known.iso" in line and "unknown" not in line]
+        assert "0:30" in line
+        assert any("other.iso" in line and "unknown" in line for line in shown)
+
+
 async def test_it_says_nothing_of_the_whole_while_a_size_is_unknown() -> None:
     service = FakeService()
     service.attempts = [attempt(1, 0, 100, 10 * MIB)]
     first, _ = await interrupted(service, "a.iso", "b.iso")
     service.change(first, total_bytes=None)
     async with app_for(service).run_test(size=(80, 24)) as pilot:
-        shown = await until(pilot, "2.00 MiB of 4.00 MiB+", "View details")
-        assert "Needs" not in shown
+        shown = await until(
+            pilot, "2.00 MiB of 4.00 MiB+", "View details", "nobody knows the length of 1 file"
+        )
         assert "%  │" not in shown
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from core import launcher
 from core.domain.errors import ExitCode, UsageError
+from core.domain.history import HistoryQuery
 from core.domain.models import Download, DownloadView, Status
 from core.domain.service import Changes, DownloadService, MoveTo, Outcome, Removal
 from core.domain.units import parse_duration, parse_rate
@@ -21,8 +23,14 @@ from tui.cli.records import dump, record
 from tui.cli.requests import check_url, from_arguments
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say, sentence
-from tui.cli.wording import HELD, counted
-from tui.format import short_id, size
+from tui.cli.wording import HELD, amount, counted
+from tui.format import clean, duration, short_id, size
+from tui.format import rate as per_second
+from tui.recovery import rates_before, throughput, time_left
+
+_ATTEMPTS = 200
+"""How many of the last attempts tell how fast it went before."""
+_NAMED = 10
 
 _Change = Callable[[DownloadService], Awaitable[Outcome]]
 _Changing = tuple[str, _Change]
@@ -90,9 +98,35 @@ def resuming(args: argparse.Namespace) -> _Changing:
             ids = standing(await service.downloads(), states, age, datetime.now(UTC))[: args.limit]
         if args.fresh and ids is not None:
             return await service.start_fresh(ids)
-        return await service.resume(ids)
+        outcome = await service.resume(ids)
+        if not args.all:
+            return outcome
+        return replace(outcome, notes=(*outcome.notes, *await _outlook(service, outcome.changed)))
 
     return "started afresh" if args.fresh else "resumed", ask
+
+
+async def _outlook(service: DownloadService, resumed: Sequence[Download]) -> list[str]:
+    """Return what each of a few takes at the rate that it had before, and all together."""
+    if not resumed:
+        return []
+    attempts = (await service.history(HistoryQuery(limit=_ATTEMPTS))).entries
+    done = {v.download.id: v.progress.bytes_downloaded for v in await service.downloads()}
+    here = [(download, done.get(download.id, 0)) for download in resumed]
+    rates = rates_before(attempts)
+    lines = [
+        f"{clean(download.name)}: {amount(download, count)},"
+        f" time left {time_left(download, count, rates.get(download.id))}"
+        for download, count in here[:_NAMED]
+    ]
+    if len(here) > _NAMED:
+        lines.append(f"and {len(here) - _NAMED:,} more")
+    rate = throughput(attempts, resumed)
+    sized = [(download.total_bytes, count) for download, count in here if download.total_bytes]
+    if rate is None or len(sized) < len(here):
+        return [*lines, "time left of all: unknown"]
+    left = sum(max(total - count, 0) for total, count in sized) / rate
+    return [*lines, f"time left of all: about {duration(left)}, at {per_second(rate)} as lately"]
 
 
 def standing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -18,7 +18,14 @@ from core.domain.errors import WinchError
 from core.domain.history import HistoryQuery
 from core.domain.service import DownloadService
 from tui.feed import StoreChanged
-from tui.recovery import Interrupted, file_heading, file_row, summary, throughput
+from tui.recovery import (
+    Interrupted,
+    file_heading,
+    file_row,
+    rates_before,
+    summary,
+    throughput,
+)
 from tui.screens.confirm import ConfirmScreen
 from tui.store import DownloadStore
 from tui.tables import Line
@@ -80,6 +87,8 @@ class RecoveryScreen(ModalScreen[Way | None]):
         self._now = now
         self._ascii = ascii_only
         self._rate: float | None = None
+        self._rates: Mapping[str, float] = {}
+        self._is_estimated = False
         ids = store.interrupted
         self._ids = frozenset(ids)
         self._found = Interrupted.of(store, ids)
@@ -125,7 +134,7 @@ class RecoveryScreen(ModalScreen[Way | None]):
             case "fresh":
                 await self._ask_again()
             case "details":
-                files = FilesScreen(self._store, now=self._now, ascii_only=self._ascii)
+                files = FilesScreen(self._store, self._rates, now=self._now, ascii_only=self._ascii)
                 await self.app.push_screen(files)
             case _:
                 self.dismiss(None)
@@ -157,6 +166,7 @@ class RecoveryScreen(ModalScreen[Way | None]):
             self._rate,
             self._now(),
             width,
+            estimated=self._is_estimated,
             compact=self._is_compact,
             ascii_only=self._ascii,
         )
@@ -174,6 +184,8 @@ class RecoveryScreen(ModalScreen[Way | None]):
             history = await self._service().history(HistoryQuery(limit=_ATTEMPTS))
             downloads = [self._store.download(id_) for id_ in self._store.interrupted]
             self._rate = throughput(history.entries, downloads)
+            self._rates = rates_before(history.entries)
+            self._is_estimated = True
             self._show()
 
     async def _ask_again(self) -> None:
@@ -214,10 +226,16 @@ class FilesScreen(ModalScreen[None]):
     """
 
     def __init__(
-        self, store: DownloadStore, *, now: Callable[[], datetime], ascii_only: bool
+        self,
+        store: DownloadStore,
+        rates: Mapping[str, float],
+        *,
+        now: Callable[[], datetime],
+        ascii_only: bool,
     ) -> None:
         super().__init__()
         self._store = store
+        self._rates = rates
         self._now = now
         self._ascii = ascii_only
         self._ids: frozenset[str] = frozenset()
@@ -238,17 +256,26 @@ class FilesScreen(ModalScreen[None]):
     def _write(self, width: int) -> Lines:
         ids = self._store.interrupted
         self._ids = frozenset(ids)
-        return _Files(self._store, ids, self._now(), width, ascii_only=self._ascii)
+        rates = self._rates
+        return _Files(self._store, ids, rates, self._now(), width, ascii_only=self._ascii)
 
 
 class _Files:
     """A line for each file, made from the store when it comes in sight."""
 
     def __init__(
-        self, store: DownloadStore, ids: list[str], now: datetime, width: int, *, ascii_only: bool
+        self,
+        store: DownloadStore,
+        ids: list[str],
+        rates: Mapping[str, float],
+        now: datetime,
+        width: int,
+        *,
+        ascii_only: bool,
     ) -> None:
         self._store = store
         self._ids = ids
+        self._rates = rates
         self._now = now
         self._width = width
         self._ascii = ascii_only
@@ -264,4 +291,5 @@ class _Files:
             return ()
         done = self._store.progress(id_).bytes_downloaded
         download = self._store.download(id_)
-        return file_row(download, done, self._now, self._width, ascii_only=self._ascii)
+        rate = self._rates.get(id_)
+        return file_row(download, done, rate, self._now, self._width, ascii_only=self._ascii)
