@@ -184,7 +184,9 @@ async def _wait(args: argparse.Namespace) -> int:
             every = await service.downloads()
             views = [view for view in every if not view.download.status.is_settled]
         following = Following(view.download for view in views)
-        if following.unfinished and (await service.status()).paused:
+        if not following.unfinished:
+            say("nothing is unfinished" if not args.ids else "nothing is left to wait for")
+        elif (await service.status()).paused:
             say(HELD)
         await follow_on(stack, following, lambda: display(quiet=True))
         return following.exit_code

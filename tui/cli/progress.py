@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TextIO
 
-from core.domain.models import STUCK, TELLING, Download, Phase, Status, WaitReason
+from core.domain.models import STUCK, TELLING, Download, Phase, Progress, Status, WaitReason
 from tui import format as fmt
 from tui.cli.following import Following, waits_for_its_turn
 from tui.cli.terminal import can_redraw, say
@@ -188,13 +188,18 @@ class Reports:
             due = due or (moving and percent >= reported.percent + _REPORT_STEP)
         if due:
             line = f"{download.name}: {_doing(download, following, datetime.now(UTC))}"
-            if not waits_for_its_turn(download):
+            if moving or _has_begun(download, progress):
                 line += f", {amount(download, progress.bytes_downloaded)}"
             if moving and progress.rate:
                 line += f", {fmt.rate(progress.rate)}"
             self._write(line + trouble(download))
             reported.told, reported.at = True, now
             reported.percent = percent - percent % _REPORT_STEP
+
+
+def _has_begun(download: Download, progress: Progress) -> bool:
+    """Tell whether there is anything to say of how much is there."""
+    return bool(download.total_bytes or progress.bytes_downloaded)
 
 
 def _kind(download: Download) -> object:
@@ -242,9 +247,9 @@ def _is_worth_a_line(download: Download) -> bool:
 def _line(download: Download, following: Following, now: datetime) -> str:
     progress = following.progress(download.id)
     name = fmt.fit(fmt.cut_middle(fmt.clean(download.name), _NAME_CELLS), _NAME_CELLS)
-    if waits_for_its_turn(download):
-        return f"{name} {_doing(download, following, now)}"
-    line = f"{name} {amount(download, progress.bytes_downloaded)}"
+    line = name
+    if _has_begun(download, progress):
+        line += f" {amount(download, progress.bytes_downloaded)}"
     if progress.rate and download.status is Status.ACTIVE:
         left = f" {fmt.duration(progress.eta)} left" if progress.eta is not None else ""
         return f"{line} {fmt.rate(progress.rate)}{left}"

@@ -76,8 +76,9 @@ def doing(download: Download, progress: Progress, now: datetime) -> str:
         words = "waits until the command that runs winch without a daemon has ended"
     at, reason = download.retry_at, download.wait_reason
     if at is not None and reason in (WaitReason.RETRY, WaitReason.HOST_LIMIT):
-        left = fmt.duration(max(0.0, (at - now).total_seconds()))
-        words += f" in {left}" if reason is WaitReason.RETRY else f" for {left}"
+        left = max(0.0, (at - now).total_seconds())
+        when = f"in {fmt.duration(left)}" if left >= 0.5 else "at once"
+        words += f" {when}" if reason is WaitReason.RETRY else f" for {fmt.duration(left)}"
     if download.error is not None and reason is WaitReason.RETRY:
         words += f" ({download.error.status or download.error.code})"
     return words
