@@ -157,6 +157,7 @@ class Inspector:
                 share=glimpse.share if glimpse else 1,
                 refused=any(host.refused for host in limits.hosts),
                 single=glimpse is not None and glimpse.single,
+                mixed=glimpse.mixed if glimpse else None,
                 enough=glimpse.enough if glimpse else None,
                 best=glimpse.best if glimpse else 0.0,
                 best_total=shared.best.rate(now),

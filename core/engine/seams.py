@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from contextlib import suppress
 
 from core.adapters.clock import Clock
 from core.engine.connection import Partial
@@ -75,6 +74,10 @@ async def reach_over(
             if segments.absorb(claim, other.claim):
                 other.abandon()
             continue
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(TRUSTED_AFTER):
                 await other.answered.wait()
+        except TimeoutError:
+            # Nobody serves it, and this answer goes on: to ask anew would be to stand behind it.
+            if segments.absorb(claim, other.claim):
+                other.abandon()

@@ -215,12 +215,25 @@ class Sources:
         source.not_before = now + min(30.0, 0.25 * 2.0**source.failures)
         if isinstance(error, HttpStatusError) and error.status in (429, 503) and others:
             # Too many for this server: fewer, for a while, instead of a failure.
-            self._budget.refused(source.host, now, borne=others)
+            self._budget.refused(source.host, self._owner, now, borne=others)
             source.not_before = now + (error.retry_after or 1.0)
         elif not error.retryable or source.failures >= 3:
             self.drop(source, error.message)
         elif source is not self._sources[0] and source.failures == 1:
             self._note(f"{redact_url(source.url)} failed: {error.message}")
+
+    def note_served(self, served: Counter[str], now: float) -> None:
+        """Take in how many connections each host serves at present."""
+        for host in self.hosts:
+            self._budget.serving(host, self._owner, served[host], now)
+
+    def unserved(self, source: Source, now: float, *, served: int) -> None:
+        """Take in that a host serves only so many of the connections that it took."""
+        self._budget.refused(source.host, self._owner, now, borne=served)
+
+    def has_refused(self, now: float) -> bool:
+        """Tell whether a host gets fewer connections at present than it may have."""
+        return any(self._budget.more_in(host, now) is not None for host in self.hosts)
 
     def drop(self, source: Source, reason: str) -> bool:
         """Ask a source no more; False where it is the last one."""

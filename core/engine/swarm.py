@@ -8,7 +8,7 @@ download hear of it.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -41,7 +41,14 @@ from core.engine.worker import (
 )
 from core.policy.growth import Growth
 from core.policy.holdup import Holdup
-from core.policy.ranges import OVERLAP, Accept, Reject, RestartWhole, build
+from core.policy.ranges import (
+    CHANGED,
+    OVERLAP,
+    Accept,
+    Reject,
+    RestartWhole,
+    build,
+)
 from core.policy.rate import RateWindow
 from core.policy.replacement import Replacement
 from core.policy.segments import Claim
@@ -96,6 +103,7 @@ class Swarm:
         self._seams = Seams()
         self._primary = sources.usable[0]
         self._single = not file.resource.ranges or file.resource.total is None
+        self._mixed: str | None = None
         self._on_trial = False
         """Whether the server has still to show that it serves ranges, by one connection more."""
         self._error: WinchError | None = None
@@ -118,7 +126,15 @@ class Swarm:
         """Return what its connections do right now."""
         spent = self._spent_by(now)
         best, share = self._best.rate(now), self._sources.share(now)
-        return Glimpse(tuple(self._workers), spent, self._single, self._growth.enough, best, share)
+        return Glimpse(
+            tuple(self._workers),
+            spent,
+            self._single,
+            self._growth.enough,
+            best,
+            share,
+            self._mixed,
+        )
 
     def _spent_by(self, now: float) -> dict[ConnectionState, float]:
         """Return the seconds of all connections by state, up to now."""
@@ -178,12 +194,14 @@ class Swarm:
         now = self._clock.monotonic()
         for worker in self._workers:
             worker.claim.rate = worker.rate(now, self._setup)
+        self._tell_served(now)
         segments = self._file.segments
         left = None if segments.total is None else segments.total - segments.bytes_done
         self._target = self._growth.target(
             now,
             cap=self._allowed(),
             connections=len(self._workers),
+            served=sum(worker.is_served for worker in self._workers),
             received=self._received,
             left=left,
             rate=self._present_rate(now),
@@ -209,6 +227,16 @@ class Swarm:
             self._best.note(self._total.rate(now), now)
             self._shared.best.note(self._shared.pace.rate(now), now)
 
+    def _tell_served(self, now: float) -> None:
+        """Give up connections that nobody serves, and let the hosts' budgets know what is borne."""
+        served = Counter(w.source.host for w in self._workers if w.is_served)
+        self._sources.note_served(served, now)
+        for worker in self._workers:
+            host = worker.source.host
+            if served[host] and not worker.abandoned and worker.is_unserved(now, self._setup):
+                self._sources.unserved(worker.source, now, served=served[host])
+                worker.abandon()
+
     def _present_rate(self, now: float) -> float:
         """Return the total in bytes/s; in the first moments, from those moments alone."""
         elapsed = now - self._began
@@ -222,7 +250,7 @@ class Swarm:
             return None
         allowed = self._allowed()
         if allowed == 1:
-            return IDLE_TICK
+            return SLOW_TICK if self._sources.has_refused(self._clock.monotonic()) else IDLE_TICK
         is_held_up = self._is_limited and self._holdup.was_seen
         return TICK if self._target < allowed and not is_held_up else SLOW_TICK
 
@@ -384,6 +412,8 @@ class Swarm:
         if ending.bytes_differ or not others:
             return ending
         # Different servers behind one name: what the others fetch belongs together.
+        if ending.reason.startswith(CHANGED) and not self._single:
+            self._mixed = ending.reason.removeprefix(f"{CHANGED}: ")
         self._stay_single(ending.reason)
         return None
 

@@ -54,6 +54,9 @@ _COMPARED = 1024 * 1024
 TRUSTED_AFTER = 0.6
 """Seconds without a byte after which a connection counts as stopped, at the least."""
 
+UNSERVED = 1.0
+"""Seconds without an answer after which a connection counts against its host, at the least."""
+
 
 @dataclass(slots=True, eq=False)
 class Worker:
@@ -113,6 +116,19 @@ class Worker:
         """Whether it waits for a limit that was set here, which says nothing of its server."""
         return self.watch.state is ConnectionState.LIMITED
 
+    @property
+    def is_served(self) -> bool:
+        """Whether its request was accepted."""
+        return self.watch.state is not ConnectionState.CONNECTING
+
+    def is_unserved(self, now: float, setup: float) -> bool:
+        """Tell whether its server took the connection and does nothing with it.
+
+        A few workers at the other end serve one after the other: who waits for the next of them
+        only stands in the way of others. `setup` is how many seconds a first byte takes.
+        """
+        return not self.is_served and now - self.asked_at > max(UNSERVED, 3 * setup)
+
     def took(self, count: int, now: float) -> None:
         """Take in that bytes have come, those of its proof included."""
         if self.first_byte_at is None:
@@ -141,7 +157,7 @@ class Glimpse:
     """What the connections of a download do at a moment.
 
     `spent` are their seconds by state since it began to run, those that have ended included;
-    `single`, `enough`, `best` and `share` are as in `policy.slowness.Situation`.
+    `single`, `enough`, `best`, `share` and `mixed` are as in `policy.slowness.Situation`.
     """
 
     workers: tuple[Worker, ...]
@@ -150,6 +166,7 @@ class Glimpse:
     enough: int | None
     best: float
     share: int
+    mixed: str | None
 
 
 def straggler(workers: Collection[Worker], now: float, setup: float) -> Worker | None:

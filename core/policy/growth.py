@@ -46,6 +46,7 @@ class Growth:
         *,
         cap: int,
         connections: int | None = None,
+        served: int | None = None,
         received: int,
         left: int | None,
         rate: float,
@@ -56,7 +57,8 @@ class Growth:
         """Return how many connections to have, `cap` at the most.
 
         `connections` are there now (None: as many as the target): fewer where the file has no more
-        stretches to share out.
+        stretches to share out. `served` of them were answered (None: all): while it is less than
+        half, no more are opened, which may all wait for the same few workers of a server.
         `received` counts all bytes of this download since the start, `left` those that are missing
         (None: unknown), `rate` is the present total in bytes/s, `setup` the seconds that a new
         connection takes to its first byte. While the rate is `limited` here, it says nothing about
@@ -65,7 +67,8 @@ class Growth:
         """
         cap = self._ceiling(cap, now, limited=limited)
         seconds = left / rate if left is not None and rate > 0 else None
-        may_grow = self._target < cap and self._before is None and not held_up
+        waits = served is not None and connections is not None and 2 * served < connections
+        may_grow = self._target < cap and self._before is None and not held_up and not waits
         if may_grow and now >= self._next_step:
             if seconds is None or seconds > WORTHWHILE + 2 * setup:
                 self._target = min(cap, self._target * STEP)

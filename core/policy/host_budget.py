@@ -1,23 +1,40 @@
 """How many connections each download may have to a host: a host's budget, shared fairly.
 
 One download alone may use all of it; when more come to the same host, each gets its share. A host
-that refuses connections (429, 503) gets fewer for a while, whoever asks.
+that refuses connections (429, 503), or takes them and serves nothing on them, gets as many as it
+bore. One more is tried soon, and where that is served the next at once: it is back at what it
+serves within seconds; where it is refused again, each trial comes twice as late as the last.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-CLIMB = 15.0
-"""Seconds after which a host that refused connections gets one more."""
-AT_ONCE = 2.0
-"""Seconds within which refusals are taken for one."""
+SOONEST = 1.0
+"""Seconds after which a host that refused connections is tried with one more."""
+LATEST = 64.0
+"""Seconds between such trials where each of them was refused."""
+AT_ONCE = 0.5
+"""Seconds within which refusals are taken for one: those of connections opened together."""
+FORGOTTEN = 600.0
+"""Seconds after the last refusal or trial at which a host gets all again."""
 
 
 def host_of(url: str) -> str:
     """Return the host and port of a URL, without userinfo: what a budget is for."""
     return urlsplit(url).netloc.rpartition("@")[2].lower()
+
+
+@dataclass(slots=True)
+class _Bound:
+    """What a host bore; `since` is when it was found, `good` the most it has ever served."""
+
+    borne: int
+    since: float
+    good: int
+    wait: float = SOONEST
 
 
 class HostBudget:
@@ -26,7 +43,8 @@ class HostBudget:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._owners: defaultdict[str, list[str]] = defaultdict(list)
-        self._refused: dict[str, tuple[int, float]] = {}
+        self._serving: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self._bounds: dict[str, _Bound] = {}
 
     def set_limit(self, limit: int) -> None:
         """Change how many connections each host gets."""
@@ -41,8 +59,9 @@ class HostBudget:
         """Forget a download at every host."""
         for host in [host for host, owners in self._owners.items() if owner in owners]:
             self._owners[host].remove(owner)
+            self._serving[host].pop(owner, None)
             if not self._owners[host]:
-                del self._owners[host]
+                del self._owners[host], self._serving[host]
 
     def share(self, host: str, owner: str, now: float) -> int:
         """Return how many connections a download may have to a host, at least one."""
@@ -52,28 +71,53 @@ class HostBudget:
         each, rest = divmod(limit, max(1, len(owners)))
         return max(1, each + (rank < rest))
 
-    def refused(self, host: str, now: float, *, borne: int) -> None:
-        """Learn that a host wants no more than `borne` connections at present.
+    def serving(self, host: str, owner: str, count: int, now: float) -> None:
+        """Learn that a host serves `count` connections of a download at present."""
+        if owner in self._owners.get(host, ()):
+            self._serving[host][owner] = count
+        bound = self._bounds.get(host)
+        if bound is None:
+            return
+        served = self._served(host)
+        if served > bound.borne:
+            good = max(bound.good, served)
+            self._bounds[host] = _Bound(borne=served, since=now, good=good)
 
-        Of several refusals at once the first counts: a server still counts for a moment what was
-        closed just now.
+    def refused(self, host: str, owner: str, now: float, *, borne: int) -> None:
+        """Learn that a host wants no more than `borne` connections of a download at present.
+
+        Those of other downloads that it serves come on top.
         """
-        refused = self._refused.get(host)
-        if refused is None or now - refused[1] > AT_ONCE:
-            self._refused[host] = (max(1, borne), now)
+        others = self._served(host) - self._serving.get(host, {}).get(owner, 0)
+        borne = max(1, borne + others)
+        bound = self._bounds.get(host)
+        if bound is None:
+            self._bounds[host] = _Bound(borne=borne, since=now, good=borne)
+            return
+        if now - bound.since > AT_ONCE:
+            bound.wait = min(LATEST, 2 * bound.wait)
+            bound.since = now
+        else:
+            # Opened together, refused one after the other: the last of them tells what is left.
+            bound.good = min(bound.good, borne) if bound.good == bound.borne else bound.good
+        bound.borne = min(bound.borne, borne)
 
     def limit(self, host: str, now: float) -> int:
-        """Return how many connections a host gets at present: after a refusal slowly more again."""
-        refused = self._refused.get(host)
-        if refused is None:
+        """Return how many connections a host gets at present."""
+        bound = self._bounds.get(host)
+        if bound is None:
             return self._limit
-        climbed = refused[0] + int((now - refused[1]) / CLIMB)
-        if climbed >= self._limit:
-            del self._refused[host]
-        return min(self._limit, climbed)
+        if now - bound.since >= FORGOTTEN or bound.borne >= self._limit:
+            del self._bounds[host]
+            return self._limit
+        is_due = now - bound.since >= bound.wait
+        return min(self._limit, max(bound.borne + 1, bound.good) if is_due else bound.borne)
 
     def more_in(self, host: str, now: float) -> float | None:
-        """Return in how many seconds a host that refused gets one more; None where none did."""
-        if self.limit(host, now) >= self._limit or host not in self._refused:
+        """Return in how many seconds a host that refused is tried with one more; None: none did."""
+        if self.limit(host, now) >= self._limit or (bound := self._bounds.get(host)) is None:
             return None
-        return CLIMB - (now - self._refused[host][1]) % CLIMB
+        return max(0.0, bound.since + bound.wait - now)
+
+    def _served(self, host: str) -> int:
+        return sum(self._serving.get(host, {}).values())

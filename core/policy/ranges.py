@@ -31,6 +31,10 @@ from core.policy.retry import parse_retry_after
 OVERLAP = 64 * 1024
 """Bytes before a resume point that are fetched again and compared."""
 
+CHANGED = "the file changed on the server"
+"""How the reasons begin that tell of two versions of the file."""
+NO_RANGES = "the server cannot continue a file"
+
 _NUMBER = rf"[0-9]{{1,{MAX_DIGITS}}}"
 _CONTENT_RANGE = re.compile(rf"bytes ({_NUMBER})-({_NUMBER})/({_NUMBER}|\*)", re.IGNORECASE)
 _UNSATISFIED = re.compile(rf"bytes \*/({_NUMBER})", re.IGNORECASE)
@@ -292,8 +296,8 @@ def _judge_whole(
     if changed := _difference(known, resource):
         return RestartWhole(reason=changed, usable=whole, grew=_grew(known, resource))
     if request.if_range is not None and not _same_version(known, resource):
-        return RestartWhole(reason="the file changed on the server", usable=whole)
-    return RestartWhole(reason="the server cannot continue a file", usable=whole)
+        return RestartWhole(reason=CHANGED, usable=whole)
+    return RestartWhole(reason=NO_RANGES, usable=whole)
 
 
 def _judge_unsatisfied(
@@ -379,15 +383,15 @@ def _difference(known: Resource, answer: Resource) -> str | None:
     """
     old, new = known.validator, answer.validator
     if known.total is not None and answer.total is not None and known.total != answer.total:
-        return f"the file changed on the server: {answer.total} bytes instead of {known.total}"
+        return f"{CHANGED}: {answer.total} bytes instead of {known.total}"
     if old.etag is not None and new.etag is not None:
         if _opaque(old.etag) != _opaque(new.etag):
-            return "the file changed on the server: another ETag"
+            return f"{CHANGED}: another ETag"
         return None
     if None not in (old.last_modified, new.last_modified) and old.last_modified != (
         new.last_modified
     ):
-        return "the file changed on the server: another Last-Modified"
+        return f"{CHANGED}: another Last-Modified"
     return None
 
 

@@ -54,9 +54,9 @@ class Situation:
     `own_limit` and `total_limit` are bytes/s, `bringing` is how many of its connections bring bytes
     (None: all), `wanted` how many it may have as far as its request and the settings go, `share` as
     far as the hosts' budgets go. `refused` tells that a host wants no more, `single` that the file
-    comes over one connection only, `enough` how many were found to bring as much as more. `best`
-    and `best_total` are the best rates lately, `elsewhere` is how many of the others use other
-    hosts.
+    comes over one connection only, `mixed` in what answers contradicted each other, `enough` how
+    many were found to bring as much as more. `best` and `best_total` are the best rates lately,
+    `elsewhere` is how many of the others use other hosts.
     """
 
     figures: Figures
@@ -69,6 +69,7 @@ class Situation:
     share: int = 1
     refused: bool = False
     single: bool = False
+    mixed: str | None = None
     enough: int | None = None
     best: float = 0.0
     best_total: float = 0.0
@@ -170,6 +171,11 @@ def _by_server(situation: Situation) -> tuple[Cause, str]:
     if _shares_the_line(situation):
         full = _rate(figures.total or rate)
         return Cause.NETWORK, f"the line is full with {full}, which {_others(figures.others)}"
+    if situation.mixed is not None:
+        return Cause.SERVER, (
+            f"different servers behind {host} answer with different files ({situation.mixed}): one"
+            f" connection keeps to one of them, at {_rate(rate)}"
+        )
     if situation.single:
         return Cause.SERVER, f"{host} sends {_rate(rate)} and allows one connection for this file"
     if situation.refused and situation.share < situation.wanted:

@@ -208,3 +208,18 @@ async def test_little_lies_unread_while_a_limit_holds_and_as_much_as_fits_once_i
         response.read_ahead(100_000)
         assert unread.get_read_buffer_limits() == (50_000, 100_000)
     await client.close()
+
+
+async def test_servers_behind_one_name_that_differ_are_named_as_the_reason(
+    house: House, fault_server: FaultServer
+) -> None:
+    async def serve(request: Request, writer: asyncio.StreamWriter) -> bool:
+        backend = File(content=DATA, rate=400_000, etag=f'"v{min(2, request.number)}"')
+        return await fault_server.answer(request, writer, backend)
+
+    engine = await house.engine(SIX)
+    (download,) = await engine.add([house.request(fault_server.script("a", serve))])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > 200_000)
+    slowness = (await engine.inspect(download.id)).slowness
+    assert slowness is not None
+    assert "answer with different files (another ETag)" in slowness.sentence

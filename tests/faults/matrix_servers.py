@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import StreamWriter
 from dataclasses import replace
 
 from tests.faults.cases import (
@@ -62,6 +63,23 @@ def once_only(stage: Stage) -> None:
 def two_requests(stage: Stage) -> None:
     """Look that one connection was tried beside the first, and none after it."""
     assert len(stage.asked()) == 2
+
+
+async def never(writer: StreamWriter) -> None:
+    """Take a request and do nothing, for as long as the client waits."""
+    await writer.wait_closed()
+
+
+def few_requests(stage: Stage) -> None:
+    """Look that what nobody served was not asked for again and again."""
+    assert len(stage.asked()) <= 6
+
+
+def said_why(stage: Stage) -> None:
+    """Look that the timeline tells why there is one connection."""
+    assert stage.download is not None
+    texts = [entry.text for entry in stage.download.timeline]
+    assert "one connection only: the file changed on the server: another ETag" in texts
 
 
 CASES = (
@@ -127,5 +145,21 @@ CASES = (
         title="304 and bytes without an ETag",
         serve=webrick(replace(GOOD, etag=None)),
         ends=ends(AGAIN, COMPARED) | ends(JOINED),
+    ),
+    Case(
+        row=57,
+        title="one worker (gunicorn sync)",
+        serve=lambda ask: GOOD if ask.turn == 1 else never,
+        ends=ends((Way.EIGHT_ALL,)),
+        peers=4,
+        check=few_requests,
+    ),
+    Case(
+        row=58,
+        title="another ETag on each backend",
+        serve=replace(GOOD, etag='"v2"'),
+        ends=ends(JOINED),
+        peers=2,
+        check=said_why,
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.policy.host_budget import AT_ONCE, CLIMB, HostBudget
+from core.policy.host_budget import FORGOTTEN, LATEST, SOONEST, HostBudget
 
 
 def test_who_is_alone_has_everything() -> None:
@@ -43,14 +43,62 @@ def test_hosts_do_not_share() -> None:
     assert budget.share("h", "a", 0.0) == budget.share("i", "b", 0.0) == 8
 
 
-def test_a_host_that_refuses_gets_fewer_and_slowly_more_again() -> None:
-    budget = HostBudget(8)
-    budget.join("h", "a")
-    budget.refused("h", 0.0, borne=3)
-    budget.refused("h", AT_ONCE / 2, borne=1)
-    assert budget.share("h", "a", 1.0) == 3
-    assert budget.share("i", "a", 1.0) == 8
-    assert budget.share("h", "a", CLIMB) == 4
-    budget.refused("h", CLIMB, borne=2)
-    assert budget.share("h", "a", CLIMB) == 2
-    assert budget.share("h", "a", 8 * CLIMB) == 8
+def test_refusals_of_connections_opened_together_tell_what_is_borne() -> None:
+    budget = budget_of("a")
+    for left in (7, 6, 5, 4, 3):
+        budget.refused("h", "a", 0.0, borne=left)
+    assert budget.share("h", "a", 0.1) == 3
+    assert budget.share("i", "a", 0.1) == 8
+
+
+@given(serves=st.integers(1, 12), first=st.integers(0, 12), limit=st.integers(1, 12))
+def test_a_host_is_back_at_what_it_serves_within_seconds_and_seldom_asked_for_more(
+    serves: int, first: int, limit: int
+) -> None:
+    budget, refusals = budget_of("a", limit=limit), 0
+    budget.refused("h", "a", 0.0, borne=min(first, serves))
+    for tenth in range(1, 6000):
+        now = tenth / 10
+        wanted = budget.share("h", "a", now)
+        assert 1 <= wanted <= limit
+        budget.serving("h", "a", min(wanted, serves), now)
+        if wanted > serves:
+            refusals += 1
+            budget.refused("h", "a", now, borne=serves)
+        if now >= (SOONEST + 0.2) * min(serves, limit):
+            assert budget.limit("h", now) >= min(serves, limit)
+    assert refusals <= 6 + 600 / LATEST
+
+
+def test_what_it_has_served_is_tried_again_in_one_step() -> None:
+    budget = budget_of("a")
+    budget.refused("h", "a", 0.0, borne=1)
+    budget.serving("h", "a", 3, 1.0)
+    budget.refused("h", "a", 10.0, borne=1)
+    assert budget.limit("h", 10.1) == 1
+    assert budget.limit("h", 10.1 + 2 * SOONEST) == 3
+
+
+def test_what_others_are_served_counts_as_borne() -> None:
+    budget = budget_of("a", "b")
+    budget.serving("h", "b", 2, 0.0)
+    budget.refused("h", "a", 0.0, borne=1)
+    assert budget.limit("h", 0.0) == 3
+    budget.leave("b")
+    budget.refused("h", "a", 0.0, borne=1)
+    assert budget.limit("h", 0.0) == 1
+
+
+def test_a_refusal_is_forgotten() -> None:
+    budget = budget_of("a")
+    budget.refused("h", "a", 0.0, borne=1)
+    assert budget.more_in("h", 0.25) == SOONEST - 0.25
+    assert budget.limit("h", FORGOTTEN) == 8
+    assert budget.more_in("h", FORGOTTEN) is None
+
+
+def budget_of(*owners: str, limit: int = 8) -> HostBudget:
+    budget = HostBudget(limit)
+    for owner in owners:
+        budget.join("h", owner)
+    return budget

@@ -53,6 +53,14 @@ def situation(*, figures: dict[str, object] | None = None, **fields: object) -> 
             "h:80 sends 2.0 MiB/s on each connection, and 4 connections are all that it may have",
         ),
         (
+            situation(single=True, mixed="another ETag"),
+            Cause.SERVER,
+            (
+                "different servers behind h:80 answer with different files (another ETag): one"
+                " connection keeps to one of them, at 8.0 MiB/s"
+            ),
+        ),
+        (
             situation(wanted=8),
             Cause.SERVER,
             "h:80 sends 8.0 MiB/s over 4 connections",
