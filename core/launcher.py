@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from core.adapters import config_file, event_loop
 from core.adapters.config_file import Configuration, SettingValue, Source
 from core.adapters.log_file import open_log
+from core.adapters.named_file import COOKIES_BYTES, check_named, read_named
 from core.adapters.paths import Paths
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError
 from core.domain.service import DownloadService
@@ -27,6 +28,7 @@ from core.rpc.client import RemoteService, UnreachableError
 from core.rpc.codec import Readiness, decode
 
 __all__ = [
+    "COOKIES_BYTES",
     "Configuration",
     "Embedded",
     "Paths",
@@ -34,12 +36,14 @@ __all__ = [
     "SettingValue",
     "Source",
     "change_setting",
+    "check_named",
     "connect",
     "embedded",
     "examine",
     "load_configuration",
     "load_settings",
     "paths",
+    "read_named",
     "run_daemon",
     "run_engine",
     "shortcomings",

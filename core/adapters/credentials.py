@@ -17,12 +17,9 @@ from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from core.adapters.named_file import MIB, UnfitFileError, check_named
+from core.adapters.named_file import COOKIES_BYTES, NETRC_BYTES, UnfitFileError, check_named
 from core.domain.errors import ConfigError
 from core.domain.login import basic
-
-NETRC_BYTES = MIB
-COOKIES_BYTES = 4 * MIB
 
 T = TypeVar("T")
 

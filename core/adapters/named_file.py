@@ -7,12 +7,13 @@ list is a mistake. Blocking all the same, because a mount may hang: not for an e
 from __future__ import annotations
 
 import errno
-import io
 import os
 import stat
 from pathlib import Path
 
 MIB = 1024 * 1024
+NETRC_BYTES = MIB
+COOKIES_BYTES = 4 * MIB
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -45,14 +46,16 @@ def read_with_status(
 ) -> tuple[bytes, os.stat_result]:
     """Return what `read_named` does, and what the system says of the very file that was read."""
     fd = os.open(path, _FLAGS)
-    with os.fdopen(fd, "rb", buffering=0) as stream:
+    try:
         found = os.fstat(fd)
         if pipes and (stat.S_ISFIFO(found.st_mode) or os.isatty(fd)):
             # Opened anew, so that the writer of a named pipe is waited for.
             with open(path, "rb") as waiting:  # noqa: PTH123 (may be /dev/fd/63)
                 return _within(waiting.read(most + 1), most), found
         _check_kind(found, most)
-        return _within(_read(stream, most + 1), most), found
+        return _within(_read(fd, most + 1), most), found
+    finally:
+        os.close(fd)
 
 
 def check_named(path: str | Path, *, most: int) -> None:
@@ -85,9 +88,9 @@ def _too_large(most: int) -> UnfitFileError:
     return UnfitFileError(f"it is larger than {most // MIB} MiB")
 
 
-def _read(stream: io.FileIO, size: int) -> bytes:
+def _read(fd: int, size: int) -> bytes:
     pieces = []
-    while size and (piece := stream.read(min(size, MIB))):
+    while size and (piece := os.read(fd, min(size, MIB))):
         pieces.append(piece)
         size -= len(piece)
     return b"".join(pieces)

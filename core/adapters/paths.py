@@ -19,7 +19,7 @@ import platformdirs
 from core.adapters.atomic_file import make_private_directory, state_error
 from core.adapters.log_tail import LOG_NAME
 from core.adapters.ownership import ROOT, check_place
-from core.domain.errors import StateError
+from core.domain.errors import DestinationError, StateError
 
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing NUL included.
 MAX_SOCKET_PATH = (104 if sys.platform == "darwin" else 108) - 1
@@ -66,6 +66,16 @@ class Paths:
     def lock_file(self) -> Path:
         """What the owner of the state directory holds locked."""
         return self.state_dir / "lock"
+
+    def check_destination(self, directory: str) -> None:
+        """Raise DestinationError where files would lie among winch's own; blocks."""
+        real = Path(directory).resolve()
+        own = (self.state_dir, self.run_dir)
+        if any(real.is_relative_to(place.resolve()) for place in own):
+            raise _own_error(directory, "state")
+        # Only the directory itself: what lies below it is no settings file.
+        if real == self.config_file.parent.resolve():
+            raise _own_error(directory, "settings")
 
     def prepare(self) -> None:
         """Make the directories that are missing, for their owner alone (0700).
@@ -115,6 +125,12 @@ class Paths:
 
 
 _SOCKET = "winch.sock"
+
+
+def _own_error(directory: str, what: str) -> DestinationError:
+    return DestinationError(
+        f"{directory} is where winch keeps its own {what}", hint="choose another directory"
+    )
 
 
 def _short_run_dir(state_dir: Path) -> Path:

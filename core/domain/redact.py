@@ -50,6 +50,10 @@ def redact_text(text: str) -> str:
     return "".join(_without_secrets(word) if "://" in word else word for word in _WORDS.split(text))
 
 
+# Most addresses hold nothing: no userinfo, parameters or fragment.
+_NOTHING_TO_HIDE = re.compile(r"https?://[^\s/@?#;\x00-\x20]+/[^\s@?#;\x00-\x20]*")
+
+
 def redact_url(url: str) -> str:
     """Return a URL that may be shown: no userinfo, no fragment, no signature or token in its query.
 
@@ -57,6 +61,8 @@ def redact_url(url: str) -> str:
     URLs can be is cut.
     """
     url = _cut(url, MAX_URL)
+    if _NOTHING_TO_HIDE.fullmatch(url):
+        return url
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -22,6 +22,9 @@ from core.policy.requests import check_request
 
 log = logging.getLogger(__name__)
 
+_LOGGED = 100
+"""Of very many downloads, those that the log names: a line each would take longer than the rest."""
+
 
 class Intake:
     """Takes requests into the ledger and hands what may run to the runner."""
@@ -56,6 +59,7 @@ class Intake:
             asked = [self._create(r) for r in requests if not self._is_known(r)]
         else:
             asked = [self._continue(r) or self._create(r) for r in requests]
+        _log_added([download for download in asked if download.id not in before])
         try:
             await self._ledger.flush()
         except WinchError:
@@ -112,11 +116,17 @@ class Intake:
             id_ = secrets.token_hex(8)
         download = DownloadRecord(
             id=id_,
-            request=dataclasses.replace(request, limit=request.limit or None),
+            request=request if request.limit != 0 else dataclasses.replace(request, limit=None),
             name=request.name or suggest(disposition=None, url=request.url),
             order=self._queue.next_order(),
             created_at=self._clock.now(),
             status=Status.PAUSED if request.paused else Status.PENDING,
         )
-        log.info("added %s %s", id_[:SHORT], redact_url(request.url))
         return self._ledger.add(download, "added")
+
+
+def _log_added(added: Sequence[DownloadRecord]) -> None:
+    for download in added[:_LOGGED]:
+        log.info("added %s %s", download.id[:SHORT], redact_url(download.request.url))
+    if (more := len(added) - _LOGGED) > 0:
+        log.info("added %d more", more)

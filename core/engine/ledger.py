@@ -115,8 +115,8 @@ class Ledger:
 
     def add(self, download: DownloadRecord, text: str) -> DownloadRecord:
         """Take a new download into the list."""
-        download = self._stamped(download, text, after=download.status)
-        download = download.replace(updated_at=download.timeline[-1].at)
+        entry = TimelineEntry(at=self._clock.now(), text=text, after=download.status)
+        download = download.replace(timeline=(*download.timeline, entry), updated_at=entry.at)
         self.queue.put(download)
         self._tally.enter(download, 0)
         self._catalog.put(download)

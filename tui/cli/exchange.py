@@ -34,7 +34,7 @@ ENDED = frozenset({Status.COMPLETED, Status.CANCELLED})
 """Those that are in a document for the record only."""
 _STOPPED = frozenset({Status.PAUSED, Status.FAILED})
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_AT = re.compile(r" - at `\$(?:\.downloads\[(?P<index>\d+)\])?\.?(?P<field>.*)`$")
+_AT = re.compile(r" - at `\$\.?(?P<field>.*)`$")
 
 _Amount = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
@@ -79,6 +79,29 @@ class Export(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     exported_at: datetime
     paused: bool = False
     downloads: tuple[Entry, ...]
+
+
+class Import(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A document as it comes in; its downloads are decoded one by one, because they may be many."""
+
+    winch_export: int
+    exported_at: datetime
+    paused: bool = False
+    downloads: tuple[msgspec.Raw, ...]
+
+    def entries(self, shown: str) -> Iterator[Entry]:
+        """Yield the downloads of a document that came from `shown`.
+
+        Raises UsageError that names the download (from 1) and the field.
+        """
+        for number, raw in enumerate(self.downloads, start=1):
+            try:
+                yield _ENTRIES.decode(raw)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise UsageError(f"{shown}, download {number}{_where(str(error))}") from None
+
+
+_ENTRIES = msgspec.json.Decoder(Entry)
 
 
 class _Header(msgspec.Struct):
@@ -140,10 +163,10 @@ def is_export(data: bytes) -> bool:
     return True
 
 
-def from_bytes(data: bytes, shown: str) -> Export:
+def from_bytes(data: bytes, shown: str) -> Import:
     """Return the document in `data`, which came from `shown`.
 
-    Raises UsageError that says where and what is wrong.
+    Raises UsageError that says where and what is wrong. Its downloads are not looked at yet.
     """
     if len(data) > MOST_BYTES:
         raise UsageError(
@@ -157,7 +180,7 @@ def from_bytes(data: bytes, shown: str) -> Export:
                 hint="import it with a winch of that version",
             )
         if version == FORMAT:
-            return msgspec.json.decode(data, type=Export)
+            return msgspec.json.decode(data, type=Import)
     except msgspec.ValidationError as error:
         if is_export(data):
             raise UsageError(f"{shown}{_where(str(error))}") from None
@@ -166,13 +189,14 @@ def from_bytes(data: bytes, shown: str) -> Export:
     raise UsageError(f"{shown} is no export of winch", hint="'winch export' writes one")
 
 
-def to_requests(export: Export, shown: str, *, directory: str | None) -> list[DownloadRequest]:
-    """Return what to ask for, without those that ended; `directory` replaces all of theirs.
+def to_requests(
+    document: Import, shown: str, *, directory: str | None
+) -> Iterator[DownloadRequest | None]:
+    """Yield what to ask for, None for each that ended; `directory` replaces all of theirs.
 
     Raises UsageError that names the download (from 1) and the field.
     """
-    requests = []
-    for number, item in enumerate(export.downloads, start=1):
+    for number, item in enumerate(document.entries(shown), start=1):
         try:
             # Those that ended are looked at as well: a document is right as a whole or not at all.
             request = _request(item, directory)
@@ -180,9 +204,7 @@ def to_requests(export: Export, shown: str, *, directory: str | None) -> list[Do
             raise UsageError(
                 f"{shown}, download {number}, {error.message}", hint=error.hint
             ) from None
-        if item.status not in ENDED:
-            requests.append(request)
-    return requests
+        yield None if item.status in ENDED else request
 
 
 def portions(
@@ -254,13 +276,12 @@ def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _where(message: str) -> str:
-    """Return msgspec's words with the place before them: `, download 3, limit: expected int`."""
+    """Return msgspec's words with the place before them: `, limit: expected int`."""
     words = message
     place = ""
     if (at := _AT.search(message)) is not None:
         words = message[: at.start()]
-        place = f", download {int(at['index']) + 1}" if at["index"] is not None else ""
-        place += f", {at['field']}" if at["field"] else ""
+        place = f", {at['field']}" if at["field"] else ""
     words = words.replace("`", "'")
     return f"{place}: {words[:1].lower()}{words[1:]}"
 

@@ -221,6 +221,12 @@ def import_(parser: argparse.ArgumentParser) -> None:
     add("file", metavar="FILE", help="what 'winch export' wrote; - is stdin")
     add("-d", "--directory", metavar="DIR", help="where all files go, instead of where they went")
     add("--overwrite", action="store_true", help="let those that say so overwrite what exists")
+    add(
+        "-y",
+        "--yes",
+        action="store_true",
+        help="take what goes outside the destination folder without asking",
+    )
 
 
 def history(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from getpass import getpass
 from pathlib import Path
 
+from core import launcher
 from core.domain import checks
 from core.domain.errors import UsageError
 from core.domain.login import basic
@@ -21,6 +22,9 @@ from core.domain.models import Checksum, Conflict, DownloadRequest
 from core.domain.settings import check_limit
 from core.domain.units import parse_rate
 from tui.format import clean
+
+MOST_BYTES = 256 * 2**20
+"""How long a list of URLs may be."""
 
 
 def from_arguments(args: argparse.Namespace, directory: str) -> list[DownloadRequest]:
@@ -97,10 +101,17 @@ def _urls(words: Iterable[str], source: str | None) -> Iterator[str]:
 
 
 def _read(source: str) -> bytes:
+    """Return a list of URLs; a pipe, such as the shell's `<(…)`, is read as it comes."""
     try:
-        return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        if source == "-":
+            data = sys.stdin.buffer.read(MOST_BYTES + 1)
+        else:
+            data = launcher.read_named(source, most=MOST_BYTES, pipes=True)
     except OSError as error:
         raise UsageError(f"cannot read {source}: {error.strerror}", hint="see -i FILE") from None
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"stdin is longer than {MOST_BYTES >> 20} MiB", hint="see -i FILE")
+    return data
 
 
 def _login(args: argparse.Namespace) -> str | None:
@@ -138,8 +149,12 @@ def _cookies(file: str | None) -> str | None:
     if file is None:
         return None
     path = absolute(file)
-    if not os.access(path, os.R_OK):
-        raise UsageError(f"the cookies in {file} cannot be read", hint="see --cookies FILE")
+    try:
+        launcher.check_named(path, most=launcher.COOKIES_BYTES)
+    except OSError as error:
+        raise UsageError(
+            f"the cookies in {file} cannot be read: {error.strerror}", hint="see --cookies FILE"
+        ) from None
     return path
 
 

@@ -9,20 +9,26 @@ import argparse
 import contextlib
 import dataclasses
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from core import launcher
 from core.domain.errors import ExitCode, UsageError, WinchError
-from core.domain.models import Conflict, Download, DownloadRequest
+from core.domain.models import Conflict, DownloadRequest
 from core.domain.service import DownloadService
 from tui.cli import exchange
+from tui.cli.asking import check_somebody_there, confirm
 from tui.cli.client import connected
 from tui.cli.files import write_private
 from tui.cli.requests import absolute
+from tui.cli.review import Review
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.cli.wording import HELD, counted
-from tui.format import short_id
+from tui.format import clean, short_id
+
+_NAMED = 10
 
 
 def export(args: argparse.Namespace) -> int:
@@ -61,18 +67,23 @@ def export(args: argparse.Namespace) -> int:
 def import_(args: argparse.Namespace) -> int:
     """Queue what a document asks for, in its order, and print an id for each that is new."""
     shown = "stdin" if args.file == "-" else args.file
-    document = exchange.from_bytes(_read(args.file), shown)
+    document = exchange.from_bytes(_read(args.file, pipes=True), shown)
     directory = None if args.directory is None else absolute(args.directory)
-    requests = exchange.to_requests(document, shown, directory=directory)
-    if not args.overwrite:
-        requests = _harmless(requests)
+    review = Review.of(exchange.to_requests(document, shown, directory=directory), directory)
+    _agree(review, overwrite=args.overwrite, yes=args.yes)
 
     async def ask() -> int:
         async with connected() as service:
-            takes_over = bool(requests) and document.paused and await _may_hold(service)
+            takes_over = bool(review.asked) and document.paused and await _may_hold(service)
             if takes_over:
                 # Before anything is added, so that nothing begins meanwhile.
                 await service.hold(True)
+            # Once more from the document: so many requests would not be kept.
+            requests: Iterable[DownloadRequest] = filter(
+                None, exchange.to_requests(document, shown, directory=directory)
+            )
+            if not args.overwrite:
+                requests = map(_harmless, requests)
             try:
                 added = await _add(service, requests)
             except WinchError:
@@ -80,14 +91,33 @@ def import_(args: argparse.Namespace) -> int:
                     await service.hold(False)
                 raise
             paused = (await service.status()).paused
-        for download in added:
-            out(short_id(download.id))
-        say(_summary(len(added), len(requests), len(document.downloads)))
+        for id_ in added:
+            out(short_id(id_))
+        say(_summary(len(added), review))
         if paused:
             say(HELD)
         return ExitCode.OK
 
     return Signals().run(ask())
+
+
+def _agree(review: Review, *, overwrite: bool, yes: bool) -> None:
+    """Say what a document asks for that nobody may expect; raises StoppedError, UsageError."""
+    if review.overwriting and not overwrite:
+        say(
+            f"{counted(review.overwriting)} would overwrite what exists; they do not,"
+            " without --overwrite"
+        )
+    if not review.outside:
+        return
+    say(f"not all goes to {review.destination}:")
+    for directory, count in list(review.outside.items())[:_NAMED]:
+        say(f"  {clean(directory)}: {counted(count)}")
+    if (more := len(review.outside) - _NAMED) > 0:
+        say(f"  and {more:,} more directories")
+    check_somebody_there(yes=yes, what="takes them there")
+    if not yes:
+        confirm("put them there?", refused="nothing was imported")
 
 
 def _stripped(entries: list[exchange.Entry]) -> list[exchange.Entry]:
@@ -98,15 +128,11 @@ def _stripped(entries: list[exchange.Entry]) -> list[exchange.Entry]:
     return bare
 
 
-def _harmless(requests: list[DownloadRequest]) -> list[DownloadRequest]:
-    """Return the requests without leave to overwrite files: a document is no word of the person."""
-    harmless = [
-        dataclasses.replace(r, conflict=None) if r.conflict is Conflict.OVERWRITE else r
-        for r in requests
-    ]
-    if changed := sum(a is not b for a, b in zip(harmless, requests, strict=True)):
-        say(f"{counted(changed)} would overwrite what exists; they do not, without --overwrite")
-    return harmless
+def _harmless(request: DownloadRequest) -> DownloadRequest:
+    """Return a request without leave to overwrite files: a document is no word of the person."""
+    if request.conflict is not Conflict.OVERWRITE:
+        return request
+    return dataclasses.replace(request, conflict=None)
 
 
 async def _may_hold(service: DownloadService) -> bool:
@@ -120,35 +146,34 @@ async def _may_hold(service: DownloadService) -> bool:
     return False
 
 
-async def _add(service: DownloadService, requests: list[DownloadRequest]) -> list[Download]:
-    """Add what is new, all of it or nothing."""
-    added: list[Download] = []
+async def _add(service: DownloadService, requests: Iterable[DownloadRequest]) -> list[str]:
+    """Add what is new, all of it or nothing, and return the ids."""
+    added: list[str] = []
     try:
         for portion in exchange.portions(requests):
-            added += await service.add(portion, only_new=True)
+            added += [download.id for download in await service.add(portion, only_new=True)]
     except WinchError:
         with contextlib.suppress(WinchError):
-            await service.remove([download.id for download in added])
+            await service.remove(added)
         raise
     return added
 
 
-def _summary(added: int, asked: int, all_: int) -> str:
+def _summary(added: int, review: Review) -> str:
     parts = [f"imported {counted(added)}"]
-    if known := asked - added:
+    if known := review.asked - added:
         parts.append(f"{known} in the list already")
-    if ended := all_ - asked:
-        parts.append(f"{ended} completed or cancelled, left out")
+    if review.ended:
+        parts.append(f"{review.ended} completed or cancelled, left out")
     return "; ".join(parts)
 
 
-def _read(source: str) -> bytes:
+def _read(source: str, *, pipes: bool) -> bytes:
     """Return what is there, or one byte more than a document may have."""
+    if source == "-":
+        return sys.stdin.buffer.read(exchange.MOST_BYTES + 1)
     try:
-        if source == "-":
-            return sys.stdin.buffer.read(exchange.MOST_BYTES + 1)
-        with Path(source).open("rb") as stream:
-            return stream.read(exchange.MOST_BYTES + 1)
+        return launcher.read_named(source, most=exchange.MOST_BYTES, pipes=pipes)
     except OSError as error:
         raise UsageError(f"cannot read {source}: {error.strerror}") from None
 
@@ -157,7 +182,7 @@ def _refuse_foreign(path: Path) -> None:
     """Raise UsageError where a file would be lost that `winch export` did not write."""
     if path.is_symlink() or path.exists():
         with contextlib.suppress(UsageError):
-            if path.is_file() and exchange.is_export(_read(str(path))):
+            if path.is_file() and exchange.is_export(_read(str(path), pipes=False)):
                 return
         raise UsageError(
             f"{path} exists and is no export of winch", hint="name another file, or add --force"
