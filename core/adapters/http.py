@@ -58,7 +58,9 @@ if TYPE_CHECKING:
 INTERIM: Final = 20
 """Interim answers (1xx) that may come before the real one."""
 BARREN: Final = 1024 * 1024
-"""Bytes that may come in a row without one of the file: heads, chunk extensions, trailers."""
+"""Bytes of heads, chunk extensions and trailers that an answer may have in any case."""
+FRAMING: Final = 64
+"""Bytes of those that it may have for each byte of the file: a chunk may hold a single one."""
 # The second one is glibc's: there is such a name, and it has no address.
 _NO_SUCH_NAME: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", -5)})
 _WINDOW_CLAMP: Final = getattr(socket, "TCP_WINDOW_CLAMP", None)
@@ -192,11 +194,11 @@ class _Protocol(ResponseHandler):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
-        self._interim = self._barren = self._arrived = 0
+        self._interim = self._came = 0
 
     def set_response_params(self, **params: Any) -> None:
         """Begin with the answer to another request."""
-        self._interim = self._barren = self._arrived = 0
+        self._interim = self._came = 0
         super().set_response_params(**params)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
@@ -210,15 +212,12 @@ class _Protocol(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""
         super().data_received(data)
-        arrived = 0 if self._payload is None else self._payload.total_bytes
-        if arrived != self._arrived:
-            self._arrived, self._barren = arrived, 0
-        else:
-            self._barren += len(data)
+        self._came += len(data)
+        of_the_file = 0 if self._payload is None else self._payload.total_bytes
         if self._interim > INTERIM:
             self._refuse("it answers again and again that it is about to answer")
-        elif self._barren > BARREN:
-            self._refuse("it sends and sends, and nothing of it is the file")
+        elif self._came > BARREN + (FRAMING + 1) * of_the_file:
+            self._refuse("it sends and sends, and next to nothing of it is the file")
 
     def _refuse(self, reason: str) -> None:
         error = _FloodError(reason)
@@ -315,7 +314,9 @@ class HttpClient:
                 following = follow(hop, response.headers.get("Location"), count=count)
             finally:
                 response.release()
-            way = await _check_reach(way, hop.url, following.url)
+            with _translated(following.url, late="has a name that takes too long to look up"):
+                async with asyncio.timeout(self._settings.connect_timeout):
+                    way = await _check_reach(way, hop.url, following.url)
             hop = _without_userinfo(following.url, following.headers)
 
     async def _ask(

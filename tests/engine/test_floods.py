@@ -20,6 +20,9 @@ from tests.faults.server import FaultServer
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 20_000
 EXTENSION = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10;" + b"a" * 1_000_000
 
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+DROP = b"1;" + b"a" * 200_000 + b"\r\nx\r\n"
+
 
 @contextmanager
 def flood(first: bytes, again: bytes) -> Iterator[Callable[[], str]]:
@@ -52,8 +55,8 @@ def flood(first: bytes, again: bytes) -> Iterator[Callable[[], str]]:
 
 @pytest.mark.parametrize(
     ("first", "again"),
-    [(b"", HINTS), (EXTENSION, EXTENSION[-1_000_000:])],
-    ids=["interim-answers", "chunk-extension"],
+    [(b"", HINTS), (EXTENSION, EXTENSION[-1_000_000:]), (CHUNKS, DROP)],
+    ids=["interim-answers", "chunk-extension", "a-byte-now-and-then"],
 )
 async def test_a_flood_without_a_file_is_refused_and_no_neighbour_feels_it(
     house: House, fault_server: FaultServer, first: bytes, again: bytes

@@ -66,6 +66,13 @@ def chunked(first: bytes, tail: bytes, *, pause: float = 0.0) -> Serve:
     return serve
 
 
+def tiny(ask: Ask) -> bytes:
+    """Return the file in chunks of one byte each, every one with an extension."""
+    body = b"".join(b"1;name=value\r\n%c\r\n" % byte for byte in DATA[:50_000])
+    head = "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nConnection: close"
+    return raw(head, body + b"0\r\n\r\n")
+
+
 def eventually(count: int) -> Serve:
     """Return how to send so many interim answers before the right one."""
     hints = raw("HTTP/1.1 103 Early Hints\nLink: </x>") * count
@@ -175,6 +182,13 @@ CASES = (
         serve=chunked(b"10;", b"a" * 250_000),
         ends=REFUSED | ends(ALONE, NOTHING),
         peers=2,
+    ),
+    Case(
+        row=61,
+        title="one byte in each chunk",
+        good=replace(GOOD, content=DATA[:50_000]),
+        serve=tiny,
+        ends=ends(ALONE, Whole(content=DATA[:50_000])),
     ),
     Case(
         row=61,
