@@ -153,7 +153,7 @@ async def test_whoever_meets_one_that_hangs_is_told_how_to_end_it(
                 with pytest.raises(DaemonError) as caught:
                     await (service.status() if hears == "once" else launcher.connect())
                 assert "`winch daemon stop` ends it" in caught.value.hint
-                with pytest.raises(DaemonError, match="has not answered"):
+                with pytest.raises(client.UnresponsiveDaemonError, match="has not answered"):
                     await anext(events)
             finally:
                 os.kill(pid, signal.SIGCONT)

@@ -62,6 +62,10 @@ class IncompatibleDaemonError(DaemonError):
     """A daemon answers, but in another version of the protocol."""
 
 
+class UnresponsiveDaemonError(DaemonError):
+    """A daemon holds the socket and does not answer: it hangs, or is far too busy."""
+
+
 class RemoteService:
     """A `DownloadService` whose work is done in the daemon; made by `open`.
 
@@ -312,7 +316,7 @@ class _Wire:
                     wire._writer.transport.abort()
                     raise
         except TimeoutError as error:
-            raise DaemonError(
+            raise UnresponsiveDaemonError(
                 f"the daemon has not answered for {_GREETING_TIMEOUT:.0f} s",
                 hint="if it hangs, `winch daemon stop` ends it; downloads go on at the next start",
             ) from error

@@ -11,6 +11,7 @@ from core.domain.errors import ConfigError, DaemonError, StoppedError
 from core.domain.events import Event
 from core.domain.models import Download
 from core.domain.service import DownloadService
+from core.rpc.client import UnresponsiveDaemonError
 from tui.cli.following import Following
 from tui.cli.progress import REDRAW_INTERVAL, Display
 from tui.cli.terminal import say, say_once, sentence
@@ -90,8 +91,9 @@ async def follow_on(
             if first is not None:
                 await first(service)
             await follow(service, following, make_display(), on_end)
-        except DaemonError:
-            if attempt == _DAEMONS - 1:
+        except DaemonError as error:
+            # One that hangs is still there: no next one can come.
+            if attempt == _DAEMONS - 1 or isinstance(error, UnresponsiveDaemonError):
                 raise
         else:
             return
