@@ -6,7 +6,7 @@ Pure: the store, the time and past attempts go in, lines come out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -88,6 +88,29 @@ def time_left(download: Download, done: int, rate: float | None) -> str:
     return fmt.duration(max(download.total_bytes - done, 0) / rate)
 
 
+def needs(
+    downloads: Sequence[tuple[Download, int]], rates: Mapping[str, float], rate: float | None
+) -> str:
+    """Return how long the rest of some downloads takes together, `unknown` and why where it is.
+
+    With how much of each is here, their own bytes/s before, and those of their servers as they
+    were lately. All are not done sooner than the slowest of them.
+    """
+    unsized = sum(download.total_bytes is None for download, _ in downloads)
+    if unsized:
+        return f"unknown: nobody knows the length of {unsized} file{'' if unsized == 1 else 's'}"
+    left = {d.id: max((d.total_bytes or 0) - done, 0) for d, done in downloads}
+    own = [(left[id_] / rates[id_], rates[id_]) for id_ in left if id_ in rates]
+    slowest, its_rate = max(own, default=(0.0, 0.0))
+    if not rate and len(own) < len(left):
+        return "unknown: no rate was measured before"
+    together = sum(left.values()) / rate if rate else 0.0
+    if slowest <= together and rate:
+        return f"about {fmt.duration(together)}, at {fmt.rate(rate)} as lately"
+    whose = "" if len(left) == 1 else "the slowest "
+    return f"about {fmt.duration(slowest)}, {whose}at {fmt.rate(its_rate)} as lately"
+
+
 def throughput(attempts: Iterable[HistoryEntry], downloads: Iterable[Download]) -> float | None:
     """Return the bytes/s that came in while anything did, from the servers of some downloads.
 
@@ -118,17 +141,16 @@ def _seconds(attempt: HistoryEntry) -> float:
 
 def summary(
     interrupted: Interrupted,
-    rate: float | None,
+    needed: str,
     now: datetime,
     width: int,
     *,
-    estimated: bool = True,
     compact: bool = False,
     ascii_only: bool = False,
 ) -> list[Line]:
     """Return what the prompt says; `compact` leaves out the names and what is only air.
 
-    `rate` is bytes/s as they were lately; until it is `estimated`, nothing is said of it.
+    `needed` says how long the rest takes; where it is empty, nothing is said of that.
     """
     of = interrupted
     noun = "download" if of.files == 1 else "downloads"
@@ -142,8 +164,8 @@ def summary(
         bar = fmt.bar(of.bytes_done, of.bytes_total, room, ascii_only=ascii_only)
         lines += [(Cell(0, bar, Role.BAR), Cell(room, percent, Role.PLAIN)), *air]
     facts = _facts(of)
-    if estimated:
-        facts.append(("Needs", _needs(of, rate)))
+    if needed:
+        facts.append(("Needs", needed))
     for label, text in facts:
         lines.append((Cell(0, label, Role.MUTED), Cell(_LABEL, text, Role.PLAIN)))
     if not compact:
@@ -190,16 +212,6 @@ def file_row(
 def file_heading(width: int) -> Line:
     """Return the heading over the files."""
     return table(_COLUMNS, [], width)[0]
-
-
-def _needs(of: Interrupted, rate: float | None) -> str:
-    if of.unsized:
-        files = "1 file" if of.unsized == 1 else f"{of.unsized} files"
-        return f"an unknown time: nobody knows the length of {files}"
-    if not rate:
-        return "an unknown time: no rate was measured before"
-    left = fmt.duration((of.bytes_total - of.bytes_done) / rate)
-    return f"about {left}, at {fmt.rate(rate)} as lately"
 
 
 def _facts(of: Interrupted) -> list[tuple[str, str]]:

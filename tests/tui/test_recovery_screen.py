@@ -26,7 +26,7 @@ from tests.tui.samples import (
     until,
     until_gone,
 )
-from tui.recovery import throughput
+from tui.recovery import needs, throughput
 from tui.screens.recovery import RecoveryScreen
 
 MIB = 1024**2
@@ -88,7 +88,7 @@ async def test_it_says_how_far_how_long_ago_and_what_they_did() -> None:
             "4 downloading",
             "and 1 more",
             "gives up 4.00 MiB",
-            "an unknown time: no rate was measured before",
+            "unknown: no rate was measured before",
         )
         assert " about " not in shown
 
@@ -397,3 +397,16 @@ def test_the_throughput_lies_between_the_slowest_and_all_together(
     rates = [count / seconds for _, seconds, count in spans]
     assert rate is not None
     assert min(rates) * 0.999 <= rate <= sum(rates) * 1.001
+
+
+def test_all_together_are_not_done_before_the_slowest() -> None:
+    slow, fast = sample(1, total_bytes=10 * MIB), sample(2, total_bytes=100 * MIB)
+    both = [(slow, 0), (fast, 0)]
+    rates = {slow.id: 0.1 * MIB, fast.id: 10.0 * MIB}
+    assert needs(both, rates, 10.0 * MIB) == "about 1:40, the slowest at 102 KiB/s as lately"
+    assert needs(both, {}, 10.0 * MIB) == "about 0:11, at 10.0 MiB/s as lately"
+    assert needs(both[:1], rates, 10.0 * MIB) == "about 1:40, at 102 KiB/s as lately"
+    assert needs(both, rates, None) == "about 1:40, the slowest at 102 KiB/s as lately"
+    assert needs(both, {slow.id: 1.0}, None) == "unknown: no rate was measured before"
+    unsized = [*both, (sample(3), 0), (sample(4), 0)]
+    assert needs(unsized, rates, 1.0) == "unknown: nobody knows the length of 2 files"

@@ -24,9 +24,8 @@ from tui.cli.requests import check_url, from_arguments
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say, sentence
 from tui.cli.wording import HELD, amount, counted
-from tui.format import clean, duration, short_id, size
-from tui.format import rate as per_second
-from tui.recovery import rates_before, throughput, time_left
+from tui.format import clean, short_id, size
+from tui.recovery import needs, rates_before, throughput, time_left
 
 _ATTEMPTS = 200
 """How many of the last attempts tell how fast it went before."""
@@ -98,35 +97,35 @@ def resuming(args: argparse.Namespace) -> _Changing:
             ids = standing(await service.downloads(), states, age, datetime.now(UTC))[: args.limit]
         if args.fresh and ids is not None:
             return await service.start_fresh(ids)
-        outcome = await service.resume(ids)
         if not args.all:
-            return outcome
-        return replace(outcome, notes=(*outcome.notes, *await _outlook(service, outcome.changed)))
+            return await service.resume(ids)
+        # What is here is told as it is before it goes on.
+        done = {v.download.id: v.progress.bytes_downloaded for v in await service.downloads()}
+        outcome = await service.resume(ids)
+        resumed = [(download, done.get(download.id, 0)) for download in outcome.changed]
+        return replace(outcome, notes=(*outcome.notes, *await _outlook(service, resumed)))
 
     return "started afresh" if args.fresh else "resumed", ask
 
 
-async def _outlook(service: DownloadService, resumed: Sequence[Download]) -> list[str]:
-    """Return what each of a few takes at the rate that it had before, and all together."""
+async def _outlook(service: DownloadService, resumed: Sequence[tuple[Download, int]]) -> list[str]:
+    """Return what each of a few takes at the rate that it had before, and all together.
+
+    `resumed` are downloads and how much of them is here.
+    """
     if not resumed:
         return []
     attempts = (await service.history(HistoryQuery(limit=_ATTEMPTS))).entries
-    done = {v.download.id: v.progress.bytes_downloaded for v in await service.downloads()}
-    here = [(download, done.get(download.id, 0)) for download in resumed]
     rates = rates_before(attempts)
     lines = [
         f"{clean(download.name)}: {amount(download, count)},"
         f" time left {time_left(download, count, rates.get(download.id))}"
-        for download, count in here[:_NAMED]
+        for download, count in resumed[:_NAMED]
     ]
-    if len(here) > _NAMED:
-        lines.append(f"and {len(here) - _NAMED:,} more")
-    rate = throughput(attempts, resumed)
-    sized = [(download.total_bytes, count) for download, count in here if download.total_bytes]
-    if rate is None or len(sized) < len(here):
-        return [*lines, "time left of all: unknown"]
-    left = sum(max(total - count, 0) for total, count in sized) / rate
-    return [*lines, f"time left of all: about {duration(left)}, at {per_second(rate)} as lately"]
+    if len(resumed) > _NAMED:
+        lines.append(f"and {len(resumed) - _NAMED:,} more")
+    rate = throughput(attempts, [download for download, _ in resumed])
+    return [*lines, f"time left of all: {needs(resumed, rates, rate)}"]
 
 
 def standing(

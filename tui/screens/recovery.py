@@ -22,6 +22,7 @@ from tui.recovery import (
     Interrupted,
     file_heading,
     file_row,
+    needs,
     rates_before,
     summary,
     throughput,
@@ -86,9 +87,8 @@ class RecoveryScreen(ModalScreen[Way | None]):
         self._service = service
         self._now = now
         self._ascii = ascii_only
-        self._rate: float | None = None
         self._rates: Mapping[str, float] = {}
-        self._is_estimated = False
+        self._needs = ""
         ids = store.interrupted
         self._ids = frozenset(ids)
         self._found = Interrupted.of(store, ids)
@@ -163,10 +163,9 @@ class RecoveryScreen(ModalScreen[Way | None]):
     def _write(self, width: int) -> list[Line]:
         return summary(
             self._found,
-            self._rate,
+            self._needs,
             self._now(),
             width,
-            estimated=self._is_estimated,
             compact=self._is_compact,
             ascii_only=self._ascii,
         )
@@ -183,9 +182,9 @@ class RecoveryScreen(ModalScreen[Way | None]):
         with contextlib.suppress(WinchError):
             history = await self._service().history(HistoryQuery(limit=_ATTEMPTS))
             downloads = [self._store.download(id_) for id_ in self._store.interrupted]
-            self._rate = throughput(history.entries, downloads)
+            here = [(d, self._store.progress(d.id).bytes_downloaded) for d in downloads]
             self._rates = rates_before(history.entries)
-            self._is_estimated = True
+            self._needs = needs(here, self._rates, throughput(history.entries, downloads))
             self._show()
 
     async def _ask_again(self) -> None:
