@@ -303,7 +303,14 @@ class HttpClient:
             _WAY.set(way)
             address = _address(hop.url, redirected=count > 0)
             first = min(buffer, (ahead or 2 * buffer) // 2)
-            response, login = await self._ask(address, hop, cookies, first)
+            try:
+                response, login = await self._ask(address, hop, cookies, first)
+            except UsageError:
+                if count == 0:
+                    raise
+                raise RedirectError(
+                    "the server redirected to an address that cannot be asked"
+                ) from None
             try:
                 if response.status not in STATUSES:
                     shown = before if login is Login.NONE else login

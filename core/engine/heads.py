@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from core.domain.bounds import MAX_SHOWN
+
+FIELDS = 40
+"""Header fields that are shown of an answer, each cut to 300 characters."""
 REMEMBERED = 200
 """Downloads whose last answer is kept: an answer may have many long fields."""
 
@@ -29,8 +33,11 @@ class Heads:
         self._heads: OrderedDict[str, Head] = OrderedDict()
 
     def put(self, owner: str, head: Head) -> None:
-        """Remember an answer to a download."""
-        self._heads[owner] = head
+        """Remember an answer to a download, as much of it as is ever shown."""
+        shown = list(head.headers.items())[:FIELDS]
+        # One character more than that: whoever cuts then knows that it is not all.
+        fields = {name[:MAX_SHOWN]: value[: MAX_SHOWN + 1] for name, value in shown}
+        self._heads[owner] = replace(head, reason=head.reason[:MAX_SHOWN], headers=fields)
         self._heads.move_to_end(owner)
         if len(self._heads) > REMEMBERED:
             self._heads.popitem(last=False)

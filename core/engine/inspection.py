@@ -23,7 +23,7 @@ from core.domain.inspection import (
 )
 from core.domain.models import Download, DownloadRecord, Segment, Status
 from core.domain.redact import redact_header, redact_url
-from core.engine.heads import Head
+from core.engine.heads import FIELDS, Head
 from core.engine.ledger import Ledger
 from core.engine.runner import Runner
 from core.engine.transfer import Tools, Transfer
@@ -37,8 +37,6 @@ SHORTEST = 0.5
 """Seconds below which nothing is concluded from where they went."""
 STALE = 30.0
 """Seconds after which an earlier look is forgotten."""
-FIELDS = 40
-"""Header fields that are shown of an answer, each cut to 300 characters."""
 _LONGEST = 300
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from core.domain.bounds import MAX_DIGITS, number
+from core.domain.bounds import MAX_DIGITS, MAX_URL, number
 from core.domain.errors import (
     AuthRequiredError,
     FileChangedError,
@@ -39,6 +39,7 @@ _NUMBER = rf"[0-9]{{1,{MAX_DIGITS}}}"
 _CONTENT_RANGE = re.compile(rf"bytes ({_NUMBER})-({_NUMBER})/({_NUMBER}|\*)", re.IGNORECASE)
 _UNSATISFIED = re.compile(rf"bytes \*/({_NUMBER})", re.IGNORECASE)
 _STRONG_AGE = 60
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,15 +141,18 @@ def strong_validator(validator: Validator) -> str | None:
     """Return the value that If-Range may carry, or None.
 
     An ETag that is not weak, else a Last-Modified at least 60 s older than the Date it came with
-    (RFC 9110 section 8.8.2.2): within that minute the file may have changed twice.
+    (RFC 9110 section 8.8.2.2): within that minute the file may have changed twice. What holds a
+    control character cannot be sent back.
     """
     if validator.etag is not None:
-        return None if validator.etag.startswith("W/") else validator.etag
+        is_weak = validator.etag.startswith("W/") or _CONTROLS.search(validator.etag)
+        return None if is_weak else validator.etag
     modified, date = http_date(validator.last_modified), http_date(validator.date)
     if modified is None or date is None:
         return None
     age = (date - modified).total_seconds()
-    return validator.last_modified if age >= _STRONG_AGE else None
+    is_strong = age >= _STRONG_AGE and not _CONTROLS.search(validator.last_modified or "")
+    return validator.last_modified if is_strong else None
 
 
 def judge(
@@ -340,15 +344,20 @@ def _resource(url: str, headers: Mapping[str, str], *, total: int | None, ranges
         url=url,
         total=total,
         validator=Validator(
-            etag=headers.get("etag"),
-            last_modified=headers.get("last-modified"),
-            date=headers.get("date"),
+            etag=_modest(headers.get("etag")),
+            last_modified=_modest(headers.get("last-modified")),
+            date=_modest(headers.get("date")),
         ),
         ranges=ranges,
-        disposition=headers.get("content-disposition"),
+        disposition=_modest(headers.get("content-disposition")),
         coding=coding_of(headers.get("content-encoding", "")),
         media_type=headers.get("content-type", "").partition(";")[0].strip().lower() or None,
     )
+
+
+def _modest(field: str | None) -> str | None:
+    """Return a field unless it is too long to be kept with every record of the file."""
+    return None if field is None or len(field) > MAX_URL else field
 
 
 def _offers_ranges(headers: Mapping[str, str]) -> bool:

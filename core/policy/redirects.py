@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import quote_from_bytes, urljoin, urlsplit
 
-from core.domain.bounds import MAX_URL
+from core.domain.bounds import MAX_URL, cut
 from core.domain.errors import RedirectError
 from core.domain.text import valid
 
@@ -53,7 +53,8 @@ def follow(hop: Hop, location: str | None, *, count: int) -> Hop:
     except ValueError:
         raise RedirectError("the server redirected to an address that cannot be read") from None
     if target.scheme not in ("http", "https") or not target.hostname:
-        raise RedirectError(f"the server redirected to '{target.scheme}:', which is no web address")
+        scheme = cut(target.scheme, 40)
+        raise RedirectError(f"the server redirected to '{scheme}:', which is no web address")
     if urlsplit(hop.url).scheme == "https" and target.scheme == "http":
         raise RedirectError(
             "the server redirected from https to http, where anybody could change the file",

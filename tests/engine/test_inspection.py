@@ -258,7 +258,7 @@ def test_only_the_latest_answers_are_kept() -> None:
     for number in range(REMEMBERED + 1):
         heads.put(str(number), head)
     assert heads.get("0") is None
-    assert heads.get("1") is head
+    assert heads.get("1") == head
 
 
 @pytest.mark.parametrize(

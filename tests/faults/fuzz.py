@@ -2,7 +2,8 @@
 
 The answers of the conformance table are spoilt (bytes, numbers, lines, two answers in one) and
 served to a real engine on the loopback, as first answers, as later ones and to a second connection.
-Each must end in a stable code or in a whole file: with a digest that is known, in no other file.
+Each must end in a stable code, which does not blame the person, or in a whole file: with a digest
+that is known, in no other file.
 The seed decides about everything but the order of what runs at the same time.
 """
 
@@ -282,6 +283,7 @@ class Fuzz:
         self._corpus = corpus
         self._trials: dict[int, Trial] = {}
         self._port = 0
+        self._others: list[bytes] = []
         self.found = Findings()
 
     async def run(self, numbers: range) -> None:
@@ -293,6 +295,7 @@ class Fuzz:
         loop.getaddrinfo = _no_names(loop.getaddrinfo)  # type: ignore[method-assign]
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**20)
         self._port = server.sockets[0].getsockname()[1]
+        self._others = [template.fill(0, SMALL, self._port) for template in self._corpus]
         try:
             for begin in range(numbers.start, numbers.stop, BATCH):
                 await self._batch(range(begin, min(begin + BATCH, numbers.stop)))
@@ -306,7 +309,7 @@ class Fuzz:
     def _trial(self, number: int) -> Trial:
         seed = self._seed * 1_000_003 + number
         random = Random(seed)
-        spoiler = Spoiler(random, [t.fill(0, SMALL, self._port) for t in self._corpus[::7]])
+        spoiler = Spoiler(random, self._others)
 
         def spoilt(first: int, end: int) -> bytes:
             if random.random() < 0.5:
@@ -402,7 +405,7 @@ class Fuzz:
         self.found.ends[end] += 1
         names = list(Path(download.request.directory).iterdir())
         if download.status is Status.FAILED and error is not None:
-            if error.code is ErrorCode.INTERNAL:
+            if error.code in (ErrorCode.INTERNAL, ErrorCode.USAGE, ErrorCode.CONFIG):
                 self._complain(trial, download, error.message)
             elif any(path.suffix not in (".part", ".mismatch") for path in names):
                 self._complain(trial, download, "a final name without a whole file")

@@ -11,6 +11,7 @@ from tests.faults.cases import (
     AGAIN,
     ALL,
     ALONE,
+    COMPARED,
     DATA,
     GOOD,
     PROTOCOL,
@@ -77,6 +78,13 @@ CASES = (
         ends=ends(AGAIN, VERIFIED),
         ranges=dict.fromkeys(AGAIN, ("bytes=0-", REST)),
         check=sent_back('"café"'.encode()),
+    ),
+    Case(
+        row=52,
+        title="ETag that cannot be sent back",
+        serve=replace(GOOD, etag='"v\x1b\udce9"'),
+        good=replace(GOOD, etag='"v\x1b\udce9"'),
+        ends=ends(AGAIN, COMPARED),
     ),
     *(
         Case(
