@@ -9,6 +9,7 @@ from core.domain.events import Added, Changed, ProgressBatch, Removed, Snapshot
 from core.domain.models import Download, Progress, Status
 from tests.cli.samples import active, completed, download
 from tui.cli.following import Following
+from tui.cli.progress import live_lines
 
 
 def failed(id: str, code: ErrorCode) -> Download:  # noqa: A002
@@ -90,3 +91,17 @@ def test_the_first_failure_in_the_order_of_the_urls_decides() -> None:
     following.apply(changed(failed("b", ErrorCode.NOT_FOUND)))
     following.apply(changed(completed("a")))
     assert following.exit_code == 3
+
+
+def test_the_time_left_is_told_of_what_is_followed_alone() -> None:
+    following = Following([active("a"), download("b")])
+    assert following.eta is None
+    following.apply(ProgressBatch(revision=1, progress={}, eta=90.0))
+    assert following.eta == 90.0
+    assert live_lines(following, columns=100, rows=24)[-1].endswith("1 waiting, 1:30 left")
+    following.apply(Added(revision=2, downloads=(download("c"),)))
+    assert following.eta is None
+    following.apply(changed(completed("c")))
+    assert following.eta == 90.0
+    following.apply(changed(download("a")))
+    assert not live_lines(following, columns=100, rows=24)[-1].endswith("left")

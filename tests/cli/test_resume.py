@@ -70,7 +70,8 @@ def test_after_a_kill_they_wait_for_a_word_and_then_go_on(winch: Winch, waiting:
     # Both were interrupted, so that a rate was written down of each.
     assert [line.split()[1] for line in lines] == ["a.bin:", "b.bin:"]
     assert all(re.search(r" of 3.00 MiB, time left \d+:\d\d$", line) for line in lines)
-    assert re.fullmatch(r"winch: time left of all: about \d+:\d\d, (the slowest )?at .*/s as lately", whole)
+    needed = r"winch: time left of all: about \d+:\d\d, (the slowest )?at .*/s as lately"
+    assert re.fullmatch(needed, whole)
     assert by_status(winch)[waiting[2]] == "paused"
     assert "were interrupted" in winch("ls").stderr
     assert winch("resume", "--all").stderr.splitlines()[-1] == "winch: resumed 1 download"

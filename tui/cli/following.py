@@ -40,6 +40,7 @@ class Following:
         self._others: dict[str, Download] = {}
         self._places: dict[str, Place] = {}
         self._progress: dict[str, Progress] = {}
+        self._eta: float | None = None
         self._removed: set[str] = set()
         # Kept beside the downloads: with ten thousand, none may be looked at after every event.
         self._unfinished = {d.id for d in self if not d.status.is_settled}
@@ -61,8 +62,9 @@ class Following:
             case Removed(ids=ids):
                 self._forget_others(ids)
                 return self._remove(set(ids) & set(self._downloads))
-            case ProgressBatch(progress=progress):
+            case ProgressBatch(progress=progress, eta=eta):
                 self._advance(progress)
+                self._eta = eta
                 return []
             case Noticed(paused=paused):
                 self._paused = paused
@@ -95,6 +97,11 @@ class Following:
             known = Place(1 + own + len(before), len(before), active)
             self._places[download.id] = known
         return known
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until all of them are done as they move, None where others share the queue."""
+        return None if self._others else self._eta
 
     @property
     def is_held(self) -> bool:

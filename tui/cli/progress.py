@@ -264,4 +264,6 @@ def _summary(following: Following, unfinished: list[Download]) -> str:
     line = f"{done} of {len(following)} whole, {active} active, {waiting} waiting"
     failed = len(following) - len(unfinished) - done
     line += f", {failed} ended otherwise" if failed else ""
-    return f"{line}, {fmt.rate(rate)}" if rate else line
+    line += f", {fmt.rate(rate)}" if rate else ""
+    left = following.eta if active else None
+    return line if left is None else f"{line}, {fmt.duration(left)} left"
