@@ -57,7 +57,8 @@ class Disk:
         return found.f_bavail * found.f_frsize
 
     def _mount(self, size: int) -> bool:
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(self.directory)]
+        options = f"size={size},mode=0700"
+        mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.directory)]
         try:
             return subprocess.run(mount, check=False, capture_output=True).returncode == 0
         except OSError:
