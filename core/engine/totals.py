@@ -112,15 +112,16 @@ class Tally:
         self.counts[status] += sign
         if status is Status.CANCELLED:
             return
+        here = _done(download, done)
         if status is Status.PENDING and download.wait_reason is not WaitReason.HELD:
-            left = None if total is None else total - _done(download, done)
-            self._waiting.count(left, sign)
-            self._at_hosts += sign * (download.wait_reason is WaitReason.HOST_LIMIT)
+            self._waiting.count(None if total is None else total - here, sign)
+            if download.wait_reason is WaitReason.HOST_LIMIT:
+                self._at_hosts += sign
         if total is None:
             self._unsized += sign
             return
         self._sizes.count(total, sign)
-        self._bytes_done += sign * _done(download, done)
+        self._bytes_done += sign * here
         self._bytes_total += sign * total
 
 

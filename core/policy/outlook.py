@@ -8,7 +8,7 @@ long after it has ended, and would not see that a large one may outlast the rest
 from __future__ import annotations
 
 import heapq
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, harmonic_mean, median
@@ -52,8 +52,8 @@ class Backlog:
 
     def __init__(self) -> None:
         self.unsized = 0
-        self._files: Counter[tuple[int, int]] = Counter()
-        self._bytes: Counter[tuple[int, int]] = Counter()
+        self._sizes: dict[int, list[int]] = {}
+        """By class of size how many there are, and their bytes."""
 
     def count(self, left: int | None, sign: int) -> None:
         """Put a download that lacks `left` bytes in (1) or take it out (-1)."""
@@ -62,26 +62,31 @@ class Backlog:
             return
         # A quarter of a doubling: the largest of them is known well enough.
         bits = max(left.bit_length() - 3, 0)
-        key = (bits, left >> bits)
-        self._files[key] += sign
-        self._bytes[key] += sign * left
-        if not self._files[key]:
-            del self._files[key], self._bytes[key]
+        key = bits << 3 | left >> bits
+        found = self._sizes.get(key)
+        if found is None:
+            self._sizes[key] = [sign, sign * left]
+            return
+        found[0] += sign
+        found[1] += sign * left
+        if not found[0]:
+            del self._sizes[key]
 
     def jobs(self, unsized: float | None) -> list[tuple[float, int]]:
         """Return sizes and how many there are of each, the smallest first, as the queue goes.
 
         What nobody knows the length of is taken for `unsized` bytes, or left out.
         """
-        jobs = [(self._bytes[key] / count, count) for key, count in self._files.items()]
+        jobs = [(size / count, count) for count, size in self._sizes.values()]
         if unsized is not None and self.unsized:
             jobs.append((unsized, self.unsized))
         return sorted(jobs)
 
     def median(self) -> float | None:
         """Return the size in the middle; None of none."""
-        below, middle = 0, self._files.total() / 2
-        for size, count in self.jobs(None):
+        jobs = self.jobs(None)
+        below, middle = 0, sum(count for _, count in jobs) / 2
+        for size, count in jobs:
             below += count
             if below >= middle:
                 return size
