@@ -26,7 +26,7 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from core.adapters.credentials import Cookies, Netrc
-from core.adapters.logins import Logins
+from core.adapters.logins import Exchange, Logins, is_closed_door
 from core.adapters.proxies import proxy_for
 from core.adapters.resolver import addresses
 from core.domain.errors import (
@@ -297,41 +297,59 @@ class HttpClient:
         twice `buffer` bytes wait to be read, the server is slowed; at first, once there are `ahead`
         (None: the same). Leaving early closes the connection.
         """
-        hop = _without_userinfo(url, headers)
-        way, before = _Way(), Login.NONE
+        start = _without_userinfo(url, headers)
+        first = min(buffer, (ahead or 2 * buffer) // 2)
+        response, hop, login, withheld = await self._follow(start, cookies, first)
+        media_type = response.headers.get("Content-Type", "")
+        if withheld and is_closed_door(response.status, media_type):
+            response.release()
+            response, hop, login, _ = await self._follow(start, cookies, first, unasked=True)
+        try:
+            patience = self._settings.read_timeout
+            yield Response(response, hop, login=login, patience=patience, buffer=buffer)
+        finally:
+            response.release()
+
+    async def _follow(
+        self, hop: Hop, cookies: str | None, buffer: int, *, unasked: bool = False
+    ) -> tuple[aiohttp.ClientResponse, Hop, Login, bool]:
+        """Send a request and those that redirects ask for; return the answer and what it answers.
+
+        The last two tell what it was shown of a login, and whether one was withheld on the way.
+        """
+        way, before, withheld = _Way(), Login.NONE, False
         for count in itertools.count():
             _WAY.set(way)
-            address = _address(hop.url, redirected=count > 0)
-            first = min(buffer, (ahead or 2 * buffer) // 2)
             try:
-                response, login = await self._ask(address, hop, cookies, first)
+                response, asking = await self._ask(
+                    hop, cookies, buffer, redirected=count > 0, unasked=unasked
+                )
             except UsageError:
                 if count == 0:
                     raise
                 raise RedirectError(
                     "the server redirected to an address that cannot be asked"
                 ) from None
-            try:
-                if response.status not in STATUSES:
-                    shown = before if login is Login.NONE else login
-                    patience = self._settings.read_timeout
-                    yield Response(response, hop, login=shown, patience=patience, buffer=buffer)
-                    return
-                before = before if login is Login.NONE else Login.ELSEWHERE
-                following = follow(hop, response.headers.get("Location"), count=count)
-            finally:
-                response.release()
+            withheld = withheld or asking.withheld
+            login = before if asking.login is Login.NONE else asking.login
+            if response.status not in STATUSES:
+                return response, hop, login, withheld
+            before = login if login is Login.NONE else Login.ELSEWHERE
+            response.release()
+            following = follow(hop, response.headers.get("Location"), count=count)
             with _translated(following.url, late="has a name that takes too long to look up"):
                 async with asyncio.timeout(self._settings.connect_timeout):
                     way = await _check_reach(way, hop.url, following.url)
             hop = _without_userinfo(following.url, following.headers)
+        raise AssertionError("`follow` ends it")
 
     async def _ask(
-        self, address: URL, hop: Hop, cookies: str | None, buffer: int
-    ) -> tuple[aiohttp.ClientResponse, Login]:
+        self, hop: Hop, cookies: str | None, buffer: int, *, redirected: bool, unasked: bool
+    ) -> tuple[aiohttp.ClientResponse, Exchange]:
         """Send one hop's request, and again as the server asks for the login that is there."""
+        address = _address(hop.url, redirected=redirected)
         headers = await self._with_credentials(hop, cookies)
-        asking = self._logins.begin(hop.url, address.raw_path_qs, headers)
+        asking = self._logins.begin(hop.url, address.raw_path_qs, headers, unasked=unasked)
         settings = self._settings
         while True:
             with _translated(hop.url, late="did not answer in time"):
@@ -346,7 +364,7 @@ class HttpClient:
                     )
             challenges = response.headers.getall("WWW-Authenticate", ())
             if not asking.again(response.status, response.headers, challenges):
-                return response, asking.login
+                return response, asking
             response.release()
 
     def peer_of(self, url: str) -> str:

@@ -2,7 +2,8 @@
 
 A name and a password are kept as the Authorization that Basic makes of them, wherever they came
 from. Over https they are sent like that. Over http, where everybody on the way can read it, the
-first request goes without: a server that asks for Digest never gets to see the password.
+first request goes without: a server that asks for Digest never gets to see the password. Only
+where nobody asks, and what comes looks like a closed door, it goes along unasked.
 """
 
 from __future__ import annotations
@@ -16,12 +17,20 @@ from urllib.parse import urlsplit
 
 from core.domain.login import read_basic
 from core.policy.challenges import Digest, Login, answer, next_nonce, read_offer
-from core.policy.redirects import STATUSES
 
 REMEMBERED: Final = 256
 """Servers whose wish is known at the same time."""
 _ANSWERS: Final = 4
 """How often a request may be asked again: nonces that last for one request may race."""
+
+
+def is_closed_door(status: int, media_type: str) -> bool:
+    """Tell whether an answer may be what a server shows to strangers without asking who they are.
+
+    Some never ask: they deny the file, deny that there is one, or send a page to log in at.
+    """
+    page = media_type.lower().startswith("text/html")
+    return status in (403, 404) or (status in (200, 206) and page)
 
 
 class _Nonce:
@@ -46,9 +55,14 @@ class Logins:
         # By origin and login; None is Basic.
         self._wanted: OrderedDict[tuple[str, str], _Nonce | None] = OrderedDict()
 
-    def begin(self, url: str, target: str, headers: Mapping[str, str]) -> Exchange:
-        """Return how to ask for a URL, whose `target` is what the request line will hold."""
-        return Exchange(self._wanted, url, target, headers)
+    def begin(
+        self, url: str, target: str, headers: Mapping[str, str], *, unasked: bool
+    ) -> Exchange:
+        """Return how to ask for a URL, whose `target` is what the request line will hold.
+
+        With `unasked` the login goes along also over http before anybody has asked for it.
+        """
+        return Exchange(self._wanted, url, target, headers, unasked=unasked)
 
 
 class Exchange:
@@ -63,13 +77,14 @@ class Exchange:
         url: str,
         target: str,
         headers: Mapping[str, str],
+        *,
+        unasked: bool,
     ) -> None:
         self._wanted = wanted
         self._target = target
         self._bare = {k: v for k, v in headers.items() if k.lower() != "authorization"}
         given = next((v for k, v in headers.items() if k.lower() == "authorization"), "")
         parts = urlsplit(url)
-        self._host = parts.hostname or ""
         self._key = (f"{parts.scheme}://{parts.netloc}", given)
         self._given = given
         self._login = read_basic(given)
@@ -81,8 +96,9 @@ class Exchange:
             self._nonce = wanted.get(self._key)
             if self._nonce is not None:
                 self._show(self._nonce.authorize(self._login, target))
-            elif parts.scheme == "http" and self._key not in wanted:
-                self._show(None)
+            else:
+                withheld = parts.scheme == "http" and self._key not in wanted and not unasked
+                self._show(None if withheld else given)
 
     def again(self, status: int, headers: Mapping[str, str], challenges: Sequence[str]) -> bool:
         """Take an answer in; True where the request is to be sent once more, with other headers."""
@@ -100,31 +116,26 @@ class Exchange:
             self._nonce = _Nonce(offer.digest)
             self._remember()
             return self._show(self._nonce.authorize(self._login, self._target))
-        if self._shown == self._given or not offer.clear:
+        if self._shown == self._given or self._fresh or not offer.clear:
             return self._refused()
         self._nonce = None
         return self._show(self._given)
 
     def _settled(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Go on with an answer that asks for no login.
-
-        Some servers never ask: who comes without one is sent elsewhere, or sees nothing.
-        """
         if self._shown is None:
-            return self._may_hide(status, headers) and self._show(self._given)
+            return False
         if self._nonce is None:
-            self._remember()
+            if status < 400:
+                self._remember()
         elif nonce := next_nonce(headers.get("Authentication-Info", "")):
             self._nonce = _Nonce(dataclasses.replace(self._nonce.digest, nonce=nonce))
             self._remember()
         return False
 
-    def _may_hide(self, status: int, headers: Mapping[str, str]) -> bool:
-        if status in STATUSES:
-            # The same host over https is where the login would be safe, and it stays here.
-            return not headers.get("Location", "").lower().startswith(f"https://{self._host}")
-        page = headers.get("Content-Type", "").lower().startswith("text/html")
-        return status in (403, 404) or (status == 200 and page)
+    @property
+    def withheld(self) -> bool:
+        """Whether there is a login that was not shown, because nobody asked for it."""
+        return self._login is not None and self._shown is None
 
     @property
     def login(self) -> Login:

@@ -35,7 +35,7 @@ async def test_a_login_of_netrc_stays_with_its_host(
 ) -> None:
     netrc.write_text("machine 127.0.0.1 login me password hunter2")
     target = elsewhere(fault_server.file("b", DATA))
-    url = fault_server.file("a", redirect_to=target)
+    url = fault_server.file("a", redirect_to=target, statuses=[401])
     engine = await house.engine()
     assert (await fetch(engine, house.request(url))).status is Status.COMPLETED
     assert fault_server.requests_to("a")[-1].headers["authorization"] == BASIC

@@ -89,7 +89,7 @@ async def test_a_basic_server_costs_one_request_more_and_only_once(
     assert shown(fault_server, "b") == [BASIC]
 
 
-@pytest.mark.parametrize("hidden", [401, 403, 404, (302, {"Location": "/login"})])
+@pytest.mark.parametrize("hidden", [401, 403, 404, (302, {"Location": "/no"})])
 async def test_a_server_that_never_asks_is_told_all_the_same(
     house: House, fault_server: FaultServer, hidden: Answer
 ) -> None:
@@ -99,6 +99,27 @@ async def test_a_server_that_never_asks_is_told_all_the_same(
     url = fault_server.file("a", DATA, statuses=hide)
     assert (await get(house, url)).status is Status.COMPLETED
     assert shown(fault_server) == [None, BASIC]
+
+
+async def test_a_page_to_log_in_at_is_no_file(house: House, fault_server: FaultServer) -> None:
+    def hide(request: Request) -> Answer:
+        moved = (302, {"Location": "/login"})
+        return 200 if request.headers.get("authorization") == BASIC else moved
+
+    fault_server.file("login", b"<html>", content_type="text/html")
+    url = fault_server.file("a", DATA, statuses=hide)
+    assert (await get(house, url)).status is Status.COMPLETED
+    assert house.content("a") == DATA
+
+
+async def test_a_redirect_is_followed_without_a_password_as_far_as_nobody_asks(
+    house: House, fault_server: FaultServer
+) -> None:
+    fault_server.file("b", DATA, statuses=Gate())
+    url = fault_server.file("a", redirect_to="/b")
+    assert (await get(house, url)).status is Status.COMPLETED
+    assert shown(fault_server, "a") == [None]
+    assert shown(fault_server, "b") == [None, "Digest"]
 
 
 async def test_what_everybody_may_have_is_taken_without_a_password(

@@ -563,7 +563,7 @@ async def test_an_embedded_engine_runs_only_what_it_was_told_to(
 async def test_secrets_stay_with_their_origin(house: House, fault_server: FaultServer) -> None:
     async with FaultServer() as elsewhere:
         target = elsewhere.file("a", DATA)
-        url = fault_server.file("a", redirect_to=target)
+        url = fault_server.file("a", redirect_to=target, statuses=[401])
         engine = await house.engine()
         request = house.request(url.replace("http://", "http://me:hunter2@"))
         request = dataclasses.replace(request, headers={"X-Api-Key": "s3cret"})
