@@ -1,4 +1,4 @@
-"""Looks now and then which running downloads hold a place that others wait for, and bring nothing."""
+"""Looks which running downloads hold a place that others wait for, and bring next to nothing."""
 
 from __future__ import annotations
 
