@@ -88,7 +88,8 @@ async def _prove(file: FinishedFile, request: DownloadRequest, answer: Answer) -
     if _is_of_the_same_time(file, resource, answer.now):
         same = await _at_places(file, answer)
         if same is not None:
-            return "same Last-Modified, same length, same bytes all over" if same else None
+            where = f"same bytes at {PLACES} places"
+            return f"same Last-Modified, same length, {where}" if same else None
     return "the same bytes" if await _throughout(file, answer) else None
 
 
@@ -114,7 +115,7 @@ def _is_of_the_same_time(file: FinishedFile, resource: Resource, now: float) -> 
 
 
 async def _at_places(file: FinishedFile, answer: Answer) -> bool | None:
-    """Tell whether the bytes are the same at both ends and between; None if it cannot be told."""
+    """Tell whether the bytes are the same at both ends and in between; None if it cannot be told."""
     known = answer.accepted.resource
     furthest = max(0, file.size - OVERLAP)
     for start in sorted({furthest * place // (PLACES - 1) for place in range(PLACES)}):
