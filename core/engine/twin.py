@@ -115,7 +115,7 @@ def _is_of_the_same_time(file: FinishedFile, resource: Resource, now: float) -> 
 
 
 async def _at_places(file: FinishedFile, answer: Answer) -> bool | None:
-    """Tell whether the bytes are the same at both ends and in between; None if it cannot be told."""
+    """Tell whether the bytes are the same at both ends and between; None if nothing tells."""
     known = answer.accepted.resource
     furthest = max(0, file.size - OVERLAP)
     for start in sorted({furthest * place // (PLACES - 1) for place in range(PLACES)}):
