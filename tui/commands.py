@@ -5,12 +5,13 @@ Nothing here changes the screen: what is shown changes when the service says tha
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
-from core.domain.errors import UnknownIdError
+from core.domain.errors import UnknownIdError, WinchError
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import Download, Status
 from core.domain.service import (
@@ -198,14 +199,19 @@ class Commands:
 
     # What can be taken back.
 
-    def plan_deletion(self, ids: Sequence[str], ask: Callable[[Removal], Awaitable[None]]) -> None:
-        """Find out what a removal with the files would delete, and have somebody asked."""
+    async def plan_deletion(self, ids: Sequence[str]) -> Removal:
+        """Return what a removal with the files would delete; raises WinchError."""
         present = [id_ for id_ in ids if id_ in self._store]
+        answer: asyncio.Future[Removal] = asyncio.get_running_loop().create_future()
 
         async def plan(service: DownloadService) -> None:
-            await ask(await service.remove(present, files=True, dry_run=True))
+            try:
+                answer.set_result(await service.remove(present, files=True, dry_run=True))
+            except WinchError as error:
+                answer.set_exception(error)
 
         self._ask(plan)
+        return await answer
 
     def remove(self, ids: Sequence[str], *, files: bool = False) -> None:
         """Take downloads off the list; with their files that is for good."""

@@ -219,15 +219,11 @@ async def _show(args: argparse.Namespace, stage: Stage) -> str:
 async def _rm(args: argparse.Namespace, stage: Stage) -> str:
     _choose(args, stage, "rm")
     service = stage.service
-    if args.all:
-        chosen = [view.download for view in await service.downloads()]
-    else:
-        chosen = [(await service.find(id_)).download for id_ in args.ids]
-    if not chosen:
+    plan = await service.remove(None if args.all else args.ids, files=args.files, dry_run=True)
+    if not (chosen := plan.removed):
         raise UsageError("there is nothing to remove")
     ids = [download.id for download in chosen]
     if args.dry_run or (args.files and not args.yes):
-        plan = await service.remove(ids, files=args.files, dry_run=True)
         if args.dry_run:
             note = deleted_note(plan) if args.files else kept_note(chosen)
             return f"This would remove {counted(len(chosen))}. {note}"
@@ -241,11 +237,11 @@ async def _rm(args: argparse.Namespace, stage: Stage) -> str:
 async def _verify(args: argparse.Namespace, stage: Stage) -> str:
     _choose(args, stage, "verify")
     service = stage.service
-    found = [(await service.find(id_)).download for id_ in args.ids]
-    names = {download.id: download.name for download in found}
+    ids = args.ids
+    names = {download.id: download.name for download in stage.queue}
 
     async def verify() -> None:
-        for verdict in summary(await service.verify(list(names)), names):
+        for verdict in summary(await service.verify(ids), names):
             stage.tell(verdict.text, wrong=verdict.is_wrong)
 
     stage.later(verify())

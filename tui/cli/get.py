@@ -179,7 +179,8 @@ async def _wait(args: argparse.Namespace) -> int:
         service = await stack.enter_async_context(connected())
         if args.ids and not args.all:
             ids = await chosen(service, args, "wait") or ()
-            views = [await service.find(id_) for id_ in ids]
+            listed = {view.download.id: view for view in await service.downloads()}
+            views = [listed[id_] if id_ in listed else await service.find(id_) for id_ in ids]
         else:
             every = await service.downloads()
             views = [view for view in every if not view.download.status.is_settled]

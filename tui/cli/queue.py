@@ -238,16 +238,16 @@ def rm(args: argparse.Namespace) -> int:
     async def ask() -> int:
         async with connected() as service:
             # Fixed before the question is asked: what is added meanwhile was not meant.
-            found = await _find(service, await chosen(service, args, "remove"))
-            if not found:
-                if args.all:
-                    say("there is nothing to remove")
-                return ExitCode.OK
-            ids = [download.id for download in found]
+            ids = await chosen(service, args, "remove")
             plan = Removal()
             if args.files or args.dry_run:
                 plan = await service.remove(ids, files=args.files, dry_run=True)
+                ids = [download.id for download in plan.removed]
                 _name(plan)
+            if ids == []:
+                if args.all:
+                    say("there is nothing to remove")
+                return ExitCode.OK
             if args.dry_run:
                 _tell_removed("would remove", plan)
                 return ExitCode.OK
@@ -301,13 +301,6 @@ async def _tell_if_held(service: DownloadService, downloads: Iterable[Download])
     """Say why downloads that could run do not."""
     if any(d.status is Status.PENDING for d in downloads) and (await service.status()).paused:
         say(HELD)
-
-
-async def _find(service: DownloadService, ids: Sequence[str] | None) -> list[Download]:
-    if ids is None:
-        return [view.download for view in await service.downloads()]
-    found = [(await service.find(id_)).download for id_ in ids]
-    return list({download.id: download for download in found}.values())
 
 
 def _name(plan: Removal) -> None:

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from textual.screen import Screen
@@ -18,7 +18,6 @@ from core.domain.checks import check_url
 from core.domain.errors import UsageError
 from core.domain.models import Download
 from core.domain.redact import redact_url
-from core.domain.service import Removal
 from core.domain.units import parse_rate, rate_text
 from tui.commands import Commands
 from tui.format import clean, cut_middle
@@ -72,15 +71,16 @@ class Asking:
         question = f"Remove {_called(downloads)} from the list?"
         await self._confirm("Remove", question, kept_note(downloads), downloads, files=False)
 
-    def remove_files(self) -> None:
+    async def remove_files(self) -> None:
         """Take downloads off the list and delete their files, once that is confirmed."""
         downloads = self._commands.chosen
         question = f"Remove {_called(downloads)} and delete the files?"
+        ids = [download.id for download in downloads]
 
-        async def ask(plan: Removal) -> None:
-            await self._confirm("Delete", question, deleted_note(plan), downloads)
+        async def look() -> str:
+            return deleted_note(await self._commands.plan_deletion(ids))
 
-        self._commands.plan_deletion([download.id for download in downloads], ask)
+        await self._confirm("Delete", question, "", downloads, look=look)
 
     async def _confirm(
         self,
@@ -90,6 +90,7 @@ class Asking:
         downloads: Sequence[Download],
         *,
         files: bool = True,
+        look: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         if hidden := self._selection.hidden:
             are = "1 of them is" if hidden == 1 else f"{hidden:,} of them are"
@@ -102,7 +103,13 @@ class Asking:
 
         await self._screen.app.push_screen(
             ConfirmScreen(
-                title=verb, question=question, note=note, yes=verb, no="Keep", careful=files
+                title=verb,
+                question=question,
+                note=note,
+                yes=verb,
+                no="Keep",
+                careful=files,
+                look=look,
             ),
             act,
         )

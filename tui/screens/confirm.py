@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -11,6 +12,10 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from core.domain.errors import WinchError
+from tui.format import sentence
+
+_LOOKING = "Looking at what is there ..."
 _WIDTH = 64
 _FRAME_X, _FRAME_Y = 6, 6
 """Cells that border, padding and answers take."""
@@ -19,7 +24,8 @@ _FRAME_X, _FRAME_Y = 6, 6
 class ConfirmScreen(ModalScreen[bool]):
     """Asks; answers True for yes. The texts are shown as they are, without markup.
 
-    With `careful` Enter means no until somebody chooses otherwise.
+    With `careful` Enter means no until somebody chooses otherwise. With `look`, the note is what
+    that returns, and nothing is agreed to before it is there.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -53,7 +59,15 @@ class ConfirmScreen(ModalScreen[bool]):
     """
 
     def __init__(
-        self, *, title: str, question: str, note: str, yes: str, no: str, careful: bool = False
+        self,
+        *,
+        title: str,
+        question: str,
+        note: str = "",
+        yes: str,
+        no: str,
+        careful: bool = False,
+        look: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         super().__init__()
         self._title = title
@@ -62,13 +76,14 @@ class ConfirmScreen(ModalScreen[bool]):
         self._yes = yes
         self._no = no
         self._is_careful = careful
+        self._look = look
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = self._title
             yield Static(self._question, markup=False)
             with VerticalScroll(can_focus=False):
-                yield Static(self._note, markup=False, classes="-note")
+                yield Static(self._note, markup=False, classes="-note", id="note")
             with Horizontal():
                 yield Button(f"y  {self._yes}", id="yes", compact=True)
                 yield Button(f"n  {self._no}", id="no", compact=True)
@@ -76,6 +91,19 @@ class ConfirmScreen(ModalScreen[bool]):
     def on_mount(self) -> None:
         """Choose what Enter means."""
         self.set_focus(self.query_one("#no" if self._is_careful else "#yes"))
+        if self._look is not None:
+            self.query_one("#note", Static).update(_LOOKING)
+            self.run_worker(self._fill_in(self._look))
+
+    async def _fill_in(self, look: Callable[[], Awaitable[str]]) -> None:
+        try:
+            note = await look()
+        except WinchError as error:
+            # It stays: what is not known cannot be agreed to.
+            self.query_one("#note", Static).update(sentence(error))
+            return
+        self.query_one("#note", Static).update(self._note + note)
+        self._look = None
 
     def on_resize(self) -> None:
         """Leave room for the question and the answers; what is longer is scrolled."""
@@ -99,5 +127,6 @@ class ConfirmScreen(ModalScreen[bool]):
         self.action_answer(event.button.id == "yes")
 
     def action_answer(self, answer: bool) -> None:
-        """Close with an answer."""
-        self.dismiss(answer)
+        """Close with an answer; yes counts once it is known to what."""
+        if not answer or self._look is None:
+            self.dismiss(answer)
