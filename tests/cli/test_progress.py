@@ -92,6 +92,7 @@ def test_what_lasts_is_told_and_what_is_over_in_no_time_is_not(log: Log) -> None
 def test_the_place_in_the_queue_is_told_with_those_before_it(log: Log) -> None:
     others = [download(f"o{i}", order=0.1 * i, wait_reason=WaitReason.QUEUED) for i in (1, 2)]
     runs = active("r", order=0.0)
+    assert live_lines(log.following, columns=100, rows=24)[0].endswith(" queued")
     log.following.apply(Snapshot(revision=1, downloads=(runs, *others, download()), progress={}))
     assert log.after() == []
     log.time = 0.5

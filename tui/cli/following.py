@@ -39,6 +39,7 @@ class Following:
         self._downloads = {download.id: download for download in downloads}
         self._others: dict[str, Download] = {}
         self._places: dict[str, Place] = {}
+        self._knows_queue = False
         self._progress: dict[str, Progress] = {}
         self._eta: float | None = None
         self._removed: set[str] = set()
@@ -56,6 +57,7 @@ class Following:
                 self._advance(progress)
                 gone = set(self._downloads) - {download.id for download in downloads}
                 self._others.clear()
+                self._knows_queue = True
                 return self._update(downloads) + self._remove(gone)
             case Added(downloads=downloads) | Changed(downloads=downloads):
                 return self._update(downloads)
@@ -88,8 +90,10 @@ class Following:
         """Tell whether nothing more will happen to a download of itself."""
         return id not in self._unfinished
 
-    def place(self, download: Download) -> Place:
-        """Return where one stands in the queue that waits for its turn."""
+    def place(self, download: Download) -> Place | None:
+        """Return where one stands that waits for its turn; None before the queue is known."""
+        if not self._knows_queue:
+            return None
         if (known := self._places.get(download.id)) is None:
             before = [d for d in self._others.values() if _is_before(d, download)]
             own = sum(_is_before(self._downloads[id_], download) for id_ in self._unfinished)

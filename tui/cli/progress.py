@@ -212,7 +212,8 @@ def _doing(download: Download, following: Following, now: datetime) -> str:
     words = doing(download, following.progress(download.id), now)
     if not waits_for_its_turn(download) or download.wait_reason is WaitReason.HOST_LIMIT:
         return words
-    place = following.place(download)
+    if (place := following.place(download)) is None:
+        return words
     words += f", {ordinal(place.number)} in the queue"
     if place.others:
         return f"{words}, behind {place.others:,} of others"
