@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode, b64encode
 
 LONGEST = 8192
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def basic(user: str, password: str) -> str:
@@ -14,7 +16,10 @@ def basic(user: str, password: str) -> str:
 
 
 def read_basic(value: str) -> tuple[str, str] | None:
-    """Return the name and the password of an Authorization, None where it is of another kind."""
+    """Return the name and the password of an Authorization, None where it is of another kind.
+
+    A name with control characters fits in no header of another kind, and is left in this one.
+    """
     scheme, _, token = value[:LONGEST].strip().partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -22,4 +27,4 @@ def read_basic(value: str) -> tuple[str, str] | None:
         user, colon, password = b64decode(token.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         return None
-    return (user, password) if colon else None
+    return (user, password) if colon and not _CONTROLS.search(user) else None

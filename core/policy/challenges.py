@@ -16,9 +16,9 @@ from enum import Enum
 from typing import Final
 from urllib.parse import quote
 
-LONGEST: Final = 8192
+LONGEST: Final = 4096
 """Characters of a field that are read."""
-MOST: Final = 16
+MOST: Final = 8
 """Fields that are read, and challenges in all of them."""
 
 # Separators, a quoted string, a token or `=`: each takes at least one character, and no text can be
@@ -136,7 +136,7 @@ def read_offer(fields: Iterable[str]) -> Offer:
         realm=next(
             (_shown(c.parameters["realm"]) for c in challenges if "realm" in c.parameters), ""
         ),
-        others=", ".join(others),
+        others=_shown(", ".join(others)),
     )
 
 
