@@ -8,10 +8,10 @@ long after it has ended, and would not see that a large one may outlast the rest
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, harmonic_mean, median
+from statistics import fmean, median
 
 from core.policy.eta import STALL
 
@@ -142,7 +142,12 @@ class Habits:
 
         `waiting` tells how many wait for a host: what a slow one has to bring takes its time.
         """
-        rates = {host: self._rate(host, now, running) for host in self._known(running)}
+        present: defaultdict[str, list[float]] = defaultdict(list)
+        for each in running:
+            if each.mean_rate:
+                present[each.host].append(each.mean_rate)
+        hosts = self._hosts.keys() | present.keys()
+        rates = {host: self._rate(host, now, present.get(host, [])) for host in hosts}
         known = {host: rate for host, rate in rates.items() if rate}
         if not known:
             return None
@@ -152,12 +157,8 @@ class Habits:
             return 1 / median(known.values())
         return sum(weights[host] / rate for host, rate in known.items()) / whole
 
-    def _known(self, running: Sequence[Running]) -> set[str]:
-        return {*self._hosts, *(each.host for each in running)}
-
-    def _rate(self, host: str, now: float, running: Sequence[Running]) -> float | None:
+    def _rate(self, host: str, now: float, present: list[float]) -> float | None:
         """Return what a download of a host gets; those that ended lately know it best."""
-        present = [each.mean_rate for each in running if each.host == host and each.mean_rate]
         ended = list(self._hosts.get(host, ()))
         fresh = [rate for at, rate in ended if now - at < FRESH]
         if len(fresh) < _ENOUGH and present:
@@ -174,7 +175,9 @@ class Habits:
 def _usual(rates: Sequence[float]) -> float:
     """Return the rate at which as many bytes take as long, but for a few that crawl."""
     slowest = median(rates) / _CRAWL
-    return harmonic_mean([rate for rate in rates if rate >= slowest])
+    kept = [rate for rate in rates if rate >= slowest]
+    # Not statistics.harmonic_mean: it reckons in fractions, and this is asked four times a second.
+    return len(kept) / sum(1 / rate for rate in kept)
 
 
 def time_left(
