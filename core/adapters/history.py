@@ -155,6 +155,10 @@ class HistoryStore:
             brought[entry.download] += entry.bytes
         return brought
 
+    def live(self) -> list[HistoryEntry]:
+        """Return the live attempts, the oldest first."""
+        return [entry for entry, _ in self._content.entries.values()]
+
     def completed(self) -> frozenset[str]:
         """Return the ids of the downloads that a live attempt made whole."""
         return frozenset(entry.download for _, entry in self._newest() if entry.success)

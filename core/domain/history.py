@@ -55,6 +55,7 @@ class AttemptFigures:
     peak_rate: float | None = None
     retries: int = 0
     connections: int = 0
+    served_best: int | None = None
     verdict: str | None = None
 
 
@@ -65,7 +66,8 @@ class HistoryEntry:
     `number` grows with every entry of a state directory and orders them whatever the clock did.
     `url` has no secrets; `retries` are those that came before this attempt, `connections` the most
     that were seen at once (0: nobody looked), `added_at` when the download entered the list (None
-    in what a winch before 0.2 wrote down). The rates leave out
+    in what a winch before 0.2 wrote down), `served_best` how many connections its host served best
+    (None: that was not found out). The rates leave out
     the time before the first byte; what comes in less than a quarter of a second counts as if it
     had taken that long, because so little says nothing about the link.
     """
@@ -91,6 +93,7 @@ class HistoryEntry:
     error_code: ErrorCode | None = None
     error_message: str | None = None
     added_at: datetime | None = None
+    served_best: int | None = None
 
     @property
     def success(self) -> bool:

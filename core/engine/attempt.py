@@ -36,6 +36,11 @@ class Moving(Protocol):
         """How many are open."""
         ...
 
+    @property
+    def served_best(self) -> int | None:
+        """How many of them its host served best, None where that was not found out."""
+        ...
+
 
 class Attempt:
     """Follows a transfer from its start; made when it starts."""
@@ -96,6 +101,7 @@ class Attempt:
             retries=self._retries,
             # One that was gone before anybody looked had one at least.
             connections=max(self._connections, int(gained > 0)),
+            served_best=self._transfer.served_best,
             verdict=self._verdict,
         )
 
@@ -137,4 +143,5 @@ def entry_of(
         error_code=None if error is None else error.code,
         error_message=None if error is None else redact_text(error.message),
         added_at=download.created_at,
+        served_best=figures.served_best,
     )

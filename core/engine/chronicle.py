@@ -28,6 +28,7 @@ from core.domain.history import (
 )
 from core.domain.models import Download, DownloadRecord, ResumeRecord
 from core.engine.attempt import Attempt, Moving, entry_of
+from core.policy.host_memory import HostMemory
 from core.policy.outlook import Habits
 from core.policy.statistics import period_start, statistics
 
@@ -46,11 +47,12 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Chronicle:
-    """Turns attempts into history entries and entries into statistics."""
+    """Turns attempts into history entries, these into statistics and into what is `known`."""
 
-    def __init__(self, store: HistoryStore, clock: Clock) -> None:
+    def __init__(self, store: HistoryStore, clock: Clock, known: HostMemory | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._known = HostMemory() if known is None else known
         self._attempts: dict[str, Attempt] = {}
         self.habits = Habits()
         """How fast downloads were lately."""
@@ -64,6 +66,8 @@ class Chronicle:
         notices = await self._store.load()
         self._brought = self._store.bytes_by_download()
         self._completed = self._store.completed()
+        for entry in self._store.live():
+            self._remember(entry)
         self._rounds = asyncio.create_task(self._make_rounds(), name="chronicle")
         return notices
 
@@ -161,6 +165,7 @@ class Chronicle:
 
     async def clear(self) -> int:
         """Forget every attempt; see `DownloadService.clear_history`."""
+        self._known.clear()
         return await self._store.clear()
 
     async def statistics(self, days: int) -> Statistics:
@@ -172,7 +177,12 @@ class Chronicle:
         usage = dict(self._store.usage)
         return await run_to_end(statistics, entries, usage, now=now, days=days)
 
+    def _remember(self, entry: HistoryEntry) -> None:
+        if entry.served_best is not None:
+            self._known.put(entry.host, entry.served_best, entry.ended_at)
+
     def _write(self, entry: HistoryEntry) -> None:
+        self._remember(entry)
         try:
             self._store.append(entry)
         except WinchError as error:

@@ -102,7 +102,7 @@ class Engine:
             limits=settings.limits,
             downloads=settings.downloads,
         )
-        self._chronicle = Chronicle(state.history, clock)
+        self._chronicle = Chronicle(state.history, clock, self._shared.known)
         self._runner = Runner(settings, self._ledger, tools, self._chronicle, embedded=embedded)
         self._intake = Intake(self._ledger, self._runner, clock, state.directory)
         self._actions = Actions(self._ledger, self._runner, state.resume_data)

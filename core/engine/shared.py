@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from core.engine.heads import Heads
 from core.policy.host_budget import HostBudget
+from core.policy.host_memory import HostMemory
 from core.policy.memory import MemoryPool
 from core.policy.rate import RateWindow
 from core.policy.slowness import Ceiling
@@ -17,7 +18,7 @@ class Shared:
     """Handed to every transfer; `connections` counts those that are open.
 
     `pace` follows the bytes of all downloads together, `best` is their best rate lately, `heads`
-    are the last answers.
+    are the last answers, `known` is what served best from each host.
     """
 
     hosts: HostBudget
@@ -26,4 +27,5 @@ class Shared:
     connections: int = 0
     best: Ceiling = field(default_factory=Ceiling)
     heads: Heads = field(default_factory=Heads)
+    known: HostMemory = field(default_factory=HostMemory)
     memory: MemoryPool = field(default_factory=MemoryPool)

@@ -41,6 +41,7 @@ from core.engine.worker import (
 )
 from core.policy.growth import Growth
 from core.policy.holdup import Holdup
+from core.policy.host_memory import Remembered
 from core.policy.ranges import (
     CHANGED,
     OVERLAP,
@@ -68,7 +69,7 @@ class Swarm:
     """Fetches what is missing of a file over as many connections as help.
 
     `setup` is how many seconds the first answer took. `written` hears of every block that is on
-    disk, `note` gets sentences for the timeline.
+    disk, `note` gets sentences for the timeline, `known` is what served best the last time.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Swarm:
         setup: float,
         written: Callable[[int], None],
         note: Callable[[str], None],
+        known: Remembered | None = None,
     ) -> None:
         self._file = file
         self._sources = sources
@@ -95,7 +97,9 @@ class Swarm:
         self._written = written
         self._note = note
         self._workers: set[Worker] = set()
-        self._growth = Growth(clock.monotonic())
+        self._known = known
+        self._growth = Growth(clock.monotonic(), start=known.connections if known else None)
+        self._most_served = 0
         self._total = RateWindow(clock.monotonic(), window=2.0)
         self._received = 0
         self._setup = setup
@@ -142,6 +146,16 @@ class Swarm:
         for watch in (worker.watch for worker in self._workers):
             spent[watch.state] = spent.get(watch.state, 0.0) + now - watch.since
         return spent
+
+    def served_best(self) -> int | None:
+        """Return how many connections were served best, None where there was no time to tell."""
+        if self._single or self._on_trial:
+            return None
+        if self._growth.enough is not None:
+            return self._growth.enough
+        has_all = self._most_served > 1 and self._most_served >= self._budget()
+        has_borne = self._most_served and self._sources.has_refused(self._clock.monotonic())
+        return self._most_served if has_all or has_borne else None
 
     async def run(self, source: Source, claim: Claim, response: Response, body: Body) -> Ending:
         """Fetch everything, beginning with an answer that was accepted.
@@ -209,6 +223,7 @@ class Swarm:
             limited=self._is_limited,
             held_up=self._is_limited and self._holdup.lasts(self._spent_by(now), now),
         )
+        self._tell_beginning()
         slow = straggler(self._workers, now, self._setup)
         if slow is not None and self._replacement.is_due(now):
             self._replacement.made(now)
@@ -227,10 +242,19 @@ class Swarm:
             self._best.note(self._total.rate(now), now)
             self._shared.best.note(self._shared.pace.rate(now), now)
 
+    def _tell_beginning(self) -> None:
+        known = self._known
+        if known is not None and self._growth.has_begun_there:
+            self._known = None
+            if 1 < self._target == known.connections:
+                day = f"{known.at.astimezone():%-d %b}"
+                self._note(f"began with {self._target} connections, as served best on {day}")
+
     def _tell_served(self, now: float) -> None:
         """Give up connections that nobody serves, and let the hosts' budgets know what is borne."""
         served = Counter(w.source.host for w in self._workers if w.is_served)
         self._sources.note_served(served, now)
+        self._most_served = max(self._most_served, served.total())
         for worker in self._workers:
             host = worker.source.host
             if served[host] and not worker.abandoned and worker.is_unserved(now, self._setup):

@@ -104,6 +104,7 @@ class Transfer:
         self._has_grown = False
         self._restarts = 0
         self._setup = 0.0
+        self._served_best: int | None = None
         self._compared: int | None = None
         self.received = 0
         """Bytes that came in this attempt, those included that were here already."""
@@ -147,6 +148,17 @@ class Transfer:
     def connections(self) -> int:
         """How many are open that fetch the file."""
         return self._swarm.connections if self._swarm is not None else 0
+
+    @property
+    def served_best(self) -> int | None:
+        """How many connections its host served best; None where that was not found out.
+
+        Fewer that were wished for, or a limit set here, say nothing of the host.
+        """
+        limits = (self._limit, self._tools.shared.limit)
+        if self._swarm is not None and not self._most and not any(limit.rate for limit in limits):
+            self._served_best = self._swarm.served_best() or self._served_best
+        return self._served_best
 
     def progress(self) -> Progress:
         """Return how far the download is right now."""
@@ -386,12 +398,14 @@ class Transfer:
             setup=self._setup,
             written=self._written,
             note=self._note,
+            known=self._tools.shared.known.get(source.host, self._tools.clock.now()),
         )
         is_open_ended = file.segments.total is None
         swarm = self._swarm
         try:
             ending = await swarm.run(source, claim, response, body)
         finally:
+            self._served_best = self.served_best
             self._swarm = None
         if isinstance(ending, Contradicted):
             return ending

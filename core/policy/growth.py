@@ -23,10 +23,17 @@ LOSS = 0.95
 
 
 class Growth:
-    """The number of connections to have; `now` is monotonic seconds, given by the caller."""
+    """The number of connections to have; `now` is monotonic seconds, given by the caller.
 
-    def __init__(self, now: float) -> None:
+    `start` is what served best the last time: the first step leads there, and whether more would
+    be better now is looked at later.
+    """
+
+    def __init__(self, now: float, *, start: int | None = None) -> None:
         self._target = 1
+        self._start = start
+        self.has_begun_there = False
+        """Whether it has taken the first step to `start`."""
         self._enough: tuple[int, float] | None = None
         self._last_cap = 0
         self._next_step = now + RAMP
@@ -71,9 +78,11 @@ class Growth:
         may_grow = self._target < cap and self._before is None and not held_up and not waits
         if may_grow and now >= self._next_step:
             if seconds is None or seconds > WORTHWHILE + 2 * setup:
-                self._target = min(cap, self._target * STEP)
+                is_known = self._start is not None and not self.has_begun_there
+                self._target = min(cap, self._start or 1 if is_known else self._target * STEP)
                 self._trial_at = now + WINDOW
-            self._next_step = now + RAMP
+                self.has_begun_there |= is_known
+            self._next_step = now + (RAMP if self._start is None else WINDOW)
         elif limited:
             self._end_trial(now)
         elif seconds is not None and seconds > LONG and now >= self._trial_at:

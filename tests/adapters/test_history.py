@@ -176,7 +176,7 @@ async def test_no_number_is_given_twice_after_a_kill(shelf: Shelf) -> None:
 
 
 async def test_above_its_limit_the_oldest_archive_goes(shelf: Shelf) -> None:
-    store = await shelf.open(most_bytes=2000)
+    store = await shelf.open(most_bytes=2100)
     noise = random.Random(1)
     for month in (1, 2, 3):
         entry = an_attempt(

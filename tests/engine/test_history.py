@@ -190,6 +190,7 @@ class Moved:
     gained = 0
     rate = 0.0
     connections = 0
+    served_best: int | None = None
 
 
 def a_download(**changes: object) -> DownloadRecord:

@@ -21,7 +21,7 @@ from core.policy.ranges import OVERLAP
 from core.policy.segments import Claim
 from core.policy.slowness import Situation, explain
 from core.policy.throttle import TokenBucket
-from tests.engine.conftest import SETTINGS, House, until
+from tests.engine.conftest import SETTINGS, House, fetch, until
 from tests.engine.test_limits import local
 from tests.faults.model import File, Request, content
 from tests.faults.server import FaultServer
@@ -223,3 +223,19 @@ async def test_servers_behind_one_name_that_differ_are_named_as_the_reason(
     slowness = (await engine.inspect(download.id)).slowness
     assert slowness is not None
     assert "answer with different files (another ETag)" in slowness.sentence
+
+
+async def test_the_next_download_begins_with_what_served_best_also_after_a_restart(
+    house: House, fault_server: FaultServer
+) -> None:
+    limits = LimitSettings(connections=4, min_split="64k")
+    settings = dataclasses.replace(SETTINGS, limits=limits)
+    began = []
+    for name in ("first", "second"):
+        engine = await house.engine(settings)
+        url = fault_server.file(name, DATA, rate=2_000_000)
+        done = await fetch(engine, house.request(url))
+        began += [[e.text for e in done.timeline if e.text.startswith("began with")]]
+        await engine.close()
+    day = f"{done.created_at.astimezone():%-d %b}"
+    assert began == [[], [f"began with 4 connections, as served best on {day}"]]

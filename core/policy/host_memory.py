@@ -1,0 +1,47 @@
+"""How many connections served best from a host the last time, so that the next begins with them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+HOSTS = 1000
+"""Hosts that are remembered, those that served last."""
+KEPT = timedelta(days=30)
+"""How long: a host may be another one by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """So many connections served best; `at` is the wall time when that was found."""
+
+    connections: int
+    at: datetime
+
+
+class HostMemory:
+    """What attempts found out about hosts; it lives on in the history, from which it is made."""
+
+    def __init__(self) -> None:
+        self._hosts: OrderedDict[str, Remembered] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many hosts are remembered."""
+        return len(self._hosts)
+
+    def put(self, host: str, connections: int, at: datetime) -> None:
+        """Remember what served best last."""
+        self._hosts[host] = Remembered(max(1, connections), at)
+        self._hosts.move_to_end(host)
+        if len(self._hosts) > HOSTS:
+            self._hosts.popitem(last=False)
+
+    def get(self, host: str, now: datetime) -> Remembered | None:
+        """Return what served best from a host, None where that is unknown or too long ago."""
+        found = self._hosts.get(host)
+        return found if found is not None and now - found.at < KEPT else None
+
+    def clear(self) -> None:
+        """Forget every host."""
+        self._hosts.clear()
