@@ -17,7 +17,7 @@ from core.domain import bounds, checks, redact, text, units
 from core.domain.errors import UsageError, WinchError
 from core.domain.models import Checksum, DownloadRequest
 from core.domain.names import safe_name
-from core.policy import dates, digests, filename, modified, ranges, redirects, retry
+from core.policy import challenges, dates, digests, filename, modified, ranges, redirects, retry
 from core.rpc import codec
 from tui import curl, filter, format, intake, shell, urls  # noqa: A004
 from tui.cli import exchange
@@ -122,6 +122,12 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "judge length": judge(200, "content-length"),
     "judge type": judge(206, "content-type"),
     "judge etag": judge(200, "etag"),
+    "challenges": lambda value: challenges.read_offer([value]),
+    "refusal": lambda value: challenges.refusal(value, challenges.Login.PASSWORD),
+    "next_nonce": challenges.next_nonce,
+    "judge coding": judge(200, "content-encoding"),
+    "judge refusal": judge(401, "www-authenticate"),
+    "judge modified": judge(200, "last-modified"),
     "filter": filter.parse,
     "filter quote": filter.quote,
     "curl": lambda value: (curl.is_curl(value), curl.parse_curl(value)),

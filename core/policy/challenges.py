@@ -211,7 +211,7 @@ def refusal(field: str, login: Login) -> tuple[str, str]:
 def next_nonce(field: str) -> str | None:
     """Return the nonce that an Authentication-Info orders for what is asked next, if any."""
     challenges = parse_challenges([f"info {field}"])
-    nonce = challenges[0].parameters.get("nextnonce")
+    nonce = challenges[0].parameters.get("nextnonce") if challenges else None
     return nonce if nonce and not _UNSENDABLE.search(nonce) else None
 
 
