@@ -122,11 +122,12 @@ async def test_a_limit_set_here_is_what_slows_it(house: House, fault_server: Fau
     engine = await house.engine(ONE, clock=clock)
     request = dataclasses.replace(house.request(fault_server.file("a", DATA)), limit=100_000)
     (download,) = await engine.add([request])
-    await clock.asleep(1)
+    # Beside the download, who looks for trickles sleeps.
+    await clock.asleep(2)
     await engine.inspect(download.id)
     for _ in range(1000):
         clock.advance()
-        await clock.asleep(1)
+        await clock.asleep(2)
     (connection,) = (seen := await engine.inspect(download.id)).connections
     assert connection.state is ConnectionState.LIMITED
     assert seen.slowness is not None
@@ -138,7 +139,7 @@ async def test_a_limit_set_here_is_what_slows_it(house: House, fault_server: Fau
     await engine.limit(LimitChanges(rate=50_000))
     for _ in range(1000):
         clock.advance()
-        await clock.asleep(1)
+        await clock.asleep(2)
     seen = await engine.inspect(download.id)
     assert seen.slowness is not None
     assert (seen.slowness.cause, seen.limits.total) == (Cause.TOTAL_LIMIT, 50_000)
