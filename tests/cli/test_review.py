@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,15 @@ def test_what_is_no_file_is_no_document_and_no_list(winch: Winch, tmp_path: Path
             refused = winch(*command, odd)
             assert refused.returncode == 2
             assert "not a file" in refused.stderr
+
+
+def test_a_pipe_in_the_place_of_cookies_holds_nobody_up(winch: Winch, tmp_path: Path) -> None:
+    cookies = tmp_path / "cookies.txt"
+    cookies.write_text("# Netscape HTTP Cookie File\n")
+    assert winch("add", "--paused", "--cookies", str(cookies), URL).returncode == 0
+    cookies.unlink()
+    os.mkfifo(cookies)
+    winch("resume", "--all")
+    winch("wait", "--all")
+    (failed,) = winch.json("ls")
+    assert "it is a pipe, not a file" in failed["error_message"]
