@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from core.domain.service import DownloadService
+from core.rpc.codec import PROTOCOL
 from core.rpc.server import RpcServer
 
-HELLO = b'{"hello":{"protocol":1,"client":"test/1"}}'
+HELLO = b'{"hello":{"protocol":%d,"client":"test/1"}}' % PROTOCOL
 
 
 @contextmanager
@@ -98,7 +99,7 @@ class RawClient:
         client = cls(reader, writer)
         try:
             if hello:
-                assert (await client.ask(hello))["hello"]["protocol"] == 1
+                assert (await client.ask(hello))["hello"]["protocol"] == PROTOCOL
             yield client
         finally:
             writer.close()

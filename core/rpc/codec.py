@@ -22,7 +22,7 @@ from core.domain.events import Event, Snapshot
 from core.domain.service import DownloadService
 from core.domain.text import mended
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAX_LINE = 64 * 1024 * 1024
 """Bytes that a request may have."""
 MAX_ANSWER = 16 * MAX_LINE

@@ -14,6 +14,7 @@ import pytest
 
 from core.domain.models import DownloadRequest, Progress
 from core.domain.service import ServiceStatus
+from core.rpc.codec import PROTOCOL
 from core.rpc.server import RpcServer
 from tests.fakes import FakeService
 from tests.unix import HELLO, RawClient, serving, until
@@ -88,15 +89,16 @@ class TestRequests:
 class TestHello:
     async def test_the_server_names_itself(self, server: RpcServer, socket_path: Path) -> None:
         async with RawClient.open(socket_path, hello=b"") as client:
-            assert await client.ask(HELLO) == {"hello": {"protocol": 1, "server": "winch/test"}}
+            answer = await client.ask(HELLO)
+            assert answer == {"hello": {"protocol": PROTOCOL, "server": "winch/test"}}
 
     async def test_another_protocol_is_refused_with_the_way_out(
         self, server: RpcServer, socket_path: Path
     ) -> None:
         async with RawClient.open(socket_path, hello=b"") as client:
-            answer = await client.ask(b'{"hello":{"protocol":2,"client":"winch/9"}}')
-            assert answer["hello"] == {"protocol": 1, "server": "winch/test"}
-            assert "winch/9 speaks protocol 2" in answer["error"]["message"]
+            answer = await client.ask(b'{"hello":{"protocol":9,"client":"winch/9"}}')
+            assert answer["hello"] == {"protocol": PROTOCOL, "server": "winch/test"}
+            assert "winch/9 speaks protocol 9" in answer["error"]["message"]
             assert "winch daemon stop" in answer["error"]["hint"]
             assert await client.receive() == {}
 
@@ -299,7 +301,7 @@ class TestClientCount:
     async def test_connections_of_one_session_are_one_client(
         self, server: RpcServer, socket_path: Path
     ) -> None:
-        hello = b'{"hello":{"protocol":1,"client":"x","session":"same"}}'
+        hello = b'{"hello":{"protocol":%d,"client":"x","session":"same"}}' % PROTOCOL
         async with (
             RawClient.open(socket_path, hello=hello),
             RawClient.open(socket_path, hello=hello),
