@@ -50,7 +50,7 @@ class TestRate:
             [house.request(fault_server.file(name, DATA)) for name in "abc"]
         )
         while clock.passed < seconds:
-            await clock.asleep(3)
+            await clock.asleep(4)
             clock.advance()
         await engine.pause(None)
         counts = [(await engine.find(d.id)).progress.bytes_downloaded for d in downloads]
@@ -64,7 +64,7 @@ class TestRate:
         engine = await house.engine(limited(), clock=clock)
         request = house.request(fault_server.file("slow", DATA))
         (slow,) = await engine.add([dataclasses.replace(request, limit=50_000)])
-        await clock.asleep(1)
+        await clock.asleep(2)
         (fast,) = await engine.add([house.request(fault_server.file("fast", DATA))])
         assert (await settled(engine, fast)).status is Status.COMPLETED
         assert (await engine.find(slow.id)).download.status is Status.ACTIVE
@@ -75,7 +75,7 @@ class TestRate:
         engine = await house.engine(limited(), clock=clock)
         request = house.request(fault_server.file("a", DATA))
         (slow,) = await engine.add([dataclasses.replace(request, limit=1024)])
-        await clock.asleep(1)
+        await clock.asleep(2)
         await engine.set([slow.id], Changes(limit=0))
         clock.advance()
         assert (await settled(engine, slow)).status is Status.COMPLETED
@@ -91,7 +91,7 @@ class TestRate:
         await fault_server.held("a")
         await engine.limit(LimitChanges(rate=100_000))
         fault_server.release("a")
-        await clock.asleep(1)
+        await clock.asleep(2)
         assert (await engine.find(running.id)).progress.bytes_downloaded < SIZE
         await engine.limit(LimitChanges(rate=0))
         clock.advance()
@@ -177,12 +177,13 @@ class TestTimetable:
             [house.request(fault_server.file("a", DATA, hold_after=HALF))]
         )
         await fault_server.held("a")
-        await clock.asleep(1)
-        clock.advance()
-        await clock.asleep(1)
+        while clock.now() < local("09:00:00"):
+            await clock.asleep(2)
+            clock.advance()
         assert clock.now() == local("09:00:00")
-        fault_server.release("a")
         await clock.asleep(2)
+        fault_server.release("a")
+        await clock.asleep(3)
         assert (await engine.find(running.id)).download.status is Status.ACTIVE
         limits = await engine.limit(LimitChanges())
         assert (limits.rate, limits.rate_source) == (100 * 1024, RateSource.SCHEDULE)
