@@ -111,9 +111,8 @@ def test_a_second_winch_waits_for_the_first_to_end_with_the_file(
         assert winch.json("ls")[0]["status"] == "completed"
         names = sorted(path.name for path in winch.directory.iterdir())
         assert names == ["a.bin"]  # proved to be the same, and not fetched beside it
-        first, copy = (winch.directory / name for name in reversed(names))
-        assert hashlib.sha256(first.read_bytes()).hexdigest() == FILES[0].sha256
-        assert first.read_bytes() == copy.read_bytes()
+        content = (winch.directory / "a.bin").read_bytes()
+        assert hashlib.sha256(content).hexdigest() == FILES[0].sha256
     finally:
         assert second("daemon", "stop").returncode == 0
 
