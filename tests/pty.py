@@ -35,7 +35,11 @@ class Pty:
         self.master, slave = os.openpty()
         _set_size(slave, *size)
         self.attributes = termios.tcgetattr(slave)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("TERM", "SSH", "TMUX"))}
+        kept = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("TERM", "SSH", "TMUX", "COLUMNS", "LINES"))
+        }
         kept |= {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}
         kept |= {name: value for name, value in environment.items() if value is not None}
         self.process = subprocess.Popen(

@@ -96,7 +96,7 @@ async def test_a_number_is_typed_written_and_in_force(opened: Opened, file: Path
 async def test_keys_that_come_in_one_go_act_in_their_order(opened: Opened) -> None:
     async with opened.app.run_test(notifications=True, size=(80, 24)) as pilot:
         await until(pilot, "downloads.directory = ")
-        for key, character in [("j", "j")] * 5 + [("enter", "\r"), ("backspace", None), ("9", "9")]:
+        for key, character in [("j", "j")] * 6 + [("enter", "\r"), ("backspace", None), ("9", "9")]:
             opened.app.post_message(events.Key(key, character))
         opened.app.post_message(events.Key("enter", "\r"))
         await until(pilot, "limits.active = 9", "holds now")
