@@ -13,8 +13,8 @@ from tests.engine.conftest import House
 
 _CASE = re.compile(r"test_matrix\.py::test_\w+\[row(\d+)-")
 
-TOLD = pytest.StashKey[list[str]]()
-"""What other tools did, for the end of the run."""
+TOLD = "told at the end"
+"""The property of a test with what other tools did; it comes from every worker of the run."""
 
 
 @pytest.fixture
@@ -43,7 +43,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             line += f"; broken: {', '.join(map(str, broken))}"
         terminalreporter.section("servers")
         terminalreporter.line(line)
-    if told := terminalreporter.config.stash.get(TOLD, []):
+    reports = terminalreporter.stats.get("passed", [])
+    told = [str(said) for r in reports for name, said in r.user_properties if name == TOLD]
+    if told:
         terminalreporter.section("the same cut and the same server, resumed")
         for line in sorted(told, key=lambda line: int(line.split()[1].rstrip(","))):
             terminalreporter.line(line)

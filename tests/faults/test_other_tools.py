@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from asyncio import StreamWriter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,10 @@ async def run(command: tuple[str, ...], url: str, directory: Path) -> int:
 
 @pytest.mark.parametrize("case", [pytest.param(c, id=f"row{c.row}") for c in CHOSEN])
 async def test_resuming_beside_other_tools(
-    case: Case, house: House, tmp_path: Path, pytestconfig: pytest.Config
+    case: Case,
+    house: House,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     found: dict[str, str] = {}
     async with FaultServer() as server:
@@ -112,6 +116,6 @@ async def test_resuming_beside_other_tools(
         content = there.read_bytes() if there.exists() else None
         found[tool] = outcome(content, claims=status == 0)
     told = " | ".join(f"{tool}: {words}" for tool, words in found.items())
-    pytestconfig.stash.setdefault(TOLD, []).append(f"row {case.row}, {case.title}: {told}")
+    record_property(TOLD, f"row {case.row}, {case.title}: {told}")
     assert "MIXED" not in found["winch"]
     assert found["winch"] == EXPECTED[case.row, case.title]
