@@ -14,13 +14,33 @@ from itertools import islice
 import pytest
 
 from core.domain import bounds, checks, redact, text, units
-from core.domain.errors import UsageError, WinchError
-from core.domain.models import Checksum, DownloadRequest
+from core.domain.errors import ErrorCode, ErrorInfo, UsageError, WinchError
+from core.domain.inspection import Answer, Inspection, LimitsInForce
+from core.domain.models import Checksum, DownloadRequest, Progress, Status, TimelineEntry
 from core.domain.names import safe_name
 from core.policy import challenges, dates, digests, filename, modified, ranges, redirects, retry
 from core.rpc import codec
-from tui import curl, filter, format, intake, shell, urls  # noqa: A004
-from tui.cli import exchange
+from tests.tui.samples import NOW, sample
+from tui import (
+    actions,
+    columns,
+    curl,
+    detail_fields,
+    details,
+    draft,
+    examination,
+    filter,  # noqa: A004
+    format,  # noqa: A004
+    intake,
+    sharing,
+    shell,
+    urls,
+    verbs,
+)
+from tui.app import URL
+from tui.cli import choosing, exchange, wording
+from tui.screens import palette
+from tui.widgets.remarks import Remarks
 
 LENGTH = 100_000
 MOST_SECONDS = 10.0
@@ -86,6 +106,58 @@ def judge(status: int, name: str) -> Callable[[str], object]:
     )
 
 
+def pane(value: str) -> object:
+    """Return the details of a download of which every text is the value: a dozen texts."""
+    value = value[: LENGTH // 20]
+    error = ErrorInfo(code=ErrorCode.PROTOCOL, message=value, hint=value)
+    request = DownloadRequest(
+        url=value, directory=value, mirrors=(value,), group=value, headers={value: value}
+    )
+    download = sample(
+        name=value, request=request, error=error, status=Status.FAILED, resume_verdict=value
+    )
+    entries = tuple(TimelineEntry(at=NOW, text=value) for _ in range(3))
+    answer = Answer(at=NOW, url=value, status=200, reason=value, headers=((value, value),))
+    subject = details.Subject(
+        download=download,
+        progress=Progress(),
+        inspection=Inspection(
+            id=download.id,
+            limits=LimitsInForce(own=None, total=None, connections=1),
+            answer=answer,
+            timeline=entries,
+        ),
+    )
+    sharing.curl_command(download)
+    columns.status_text(download, Progress(), NOW)
+    wording.state(download, Progress())
+    wording.doing(download, Progress(), NOW)
+    wording.trouble(download)
+    return details.report(subject, 120, 60, NOW)
+
+
+def examine(value: str) -> object:
+    every = dict.fromkeys(("directory", "name", "checksum", "connections", "limit"), value)
+    asked = draft.Draft(urls=value, priority=value, group=value, **every)
+    return list(examination.Examination(asked, {}, [sample(name=value)], "/").steps())
+
+
+def remarks(value: str) -> object:
+    widget = Remarks(ascii_only=False)
+    widget.show([intake.Remark(value, value, intake.Weight.WRONG)])
+    return widget.rows(80)
+
+
+def search(value: str) -> object:
+    action = actions.ACTIONS[0]
+    return palette.rank([palette.Entry(action, "a", applies=True)], value)
+
+
+def found_by(value: str) -> object:
+    wanted = filter.parse(value)
+    return wanted.matches(sample(name=value), Progress(), NOW)
+
+
 FUNCTIONS: dict[str, Callable[[str], object]] = {
     "redact_url": redact.redact_url,
     "redact_text": redact.redact_text,
@@ -137,6 +209,17 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "clean": format.clean,
     "fit": lambda value: format.fit(value, 40),
     "cut_middle": lambda value: format.cut_middle(value, 40),
+    "wrap": lambda value: format.wrap(format.clean(value[: LENGTH // 5]), 20, 17),
+    "folded": lambda value: detail_fields.folded(format.clean(value), 40),
+    "pane": pane,
+    "examination": examine,
+    "remarks": remarks,
+    "palette": search,
+    "filter test": found_by,
+    "command line": verbs.parse,
+    "completions": lambda value: verbs.completions(value, {"0" * 32: value}),
+    "choose": lambda value: choosing.choose([value]),
+    "pasted": URL.findall,
     "host_of": urls.host_of,
     "site_of": urls.site_of,
     "decode": lambda value: codec.decode(value.encode("utf-8", "replace"), codec.Request),

@@ -32,7 +32,7 @@ from tui.terminal_features import Terminal, detect
 from tui.theme import ANSI, ANSI_CSS, ASCII_CSS, THEMES, Attributes, variables
 from tui.window import Window
 
-_URL = re.compile(r"https?://[^\s<>\"'`\ufffd]+", re.IGNORECASE)
+URL = re.compile(r"https?://[^\s<>\"'`\ufffd]+", re.IGNORECASE)
 # Above the line to type in, the word about it and the keys.
 _NOTIFICATIONS_CSS = """
 ToastRack { margin-bottom: 4; max-height: 75vh; }
@@ -152,7 +152,7 @@ class WinchApp(TerminalApp):
         if is_curl(event.text.lstrip()):
             await self.main.adding.add_later(event.text)
             return
-        urls = [match.rstrip(".,;:!?)]}") for match in _URL.findall(event.text)]
+        urls = [match.rstrip(".,;:!?)]}") for match in URL.findall(event.text)]
         if urls:
             self.main.adding.add_pasted(urls)
         else:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from rich.cells import cell_len, chop_cells
 
+from core.domain.bounds import MAX_SHOWN
 from core.domain.inspection import Answer, Figures, HostLimit, Inspection, LimitsInForce
 from core.domain.models import Download, TimelineEntry
 from core.domain.redact import redact_url
@@ -30,6 +31,7 @@ def folded(
     """Return text in at most `most` lines, broken between words where that is possible."""
     lines: list[str] = []
     width = max(width, 1)
+    text = text[: most * MAX_SHOWN]
     while cell_len(text) > width and len(lines) < most - 1:
         head = chop_cells(text, width)[0] or text[:1]
         cut = len(head) if text[len(head) :].startswith(" ") else head.rfind(" ")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from rich.cells import cell_len, split_graphemes
+from rich.cells import cell_len, chop_cells, split_graphemes
 
 from core.domain.bounds import MAX_SHOWN
 from core.domain.errors import WinchError
@@ -121,6 +121,21 @@ def cut_middle(name: str, width: int, *, ascii_only: bool = False) -> str:
     return head + _ellipsis(width, ascii_only=ascii_only) + tail
 
 
+def wrap(text: str, first: int, further: int) -> list[str]:
+    """Return all of a text in lines: one of at most `first` cells, the others of `further`.
+
+    A line ends at a space where there is one in its last third. Widths are 2 or more.
+    """
+    lines = [piece := _line(text, 0, first)]
+    at = len(piece)
+    while at < len(text):
+        at += text[at] == " "
+        if piece := _line(text, at, further):
+            lines.append(piece)
+        at += len(piece)
+    return lines
+
+
 def bar(done: int, total: int | None, width: int, *, ascii_only: bool = False) -> str:
     """Return a progress bar of `width` cells in eighths of a cell; blank when the end is unknown.
 
@@ -140,6 +155,23 @@ def _ellipsis(width: int, *, ascii_only: bool) -> str:
     if width < 1:
         return ""
     return "~" if ascii_only else "…"
+
+
+def _line(text: str, start: int, width: int) -> str:
+    """Return the text from `start` on that fits in a line."""
+    # Never all that is left: for each line again, that is the square of the length.
+    seen = width * 2
+    while True:
+        window = text[start : start + seen]
+        pieces = chop_cells(window, width)
+        if len(pieces) > 1 or len(window) < seen:
+            break
+        seen *= 2
+    if len(pieces) < 2:
+        return window
+    piece = pieces[0] or window[0]
+    space = piece.rfind(" ", len(piece) * 2 // 3)
+    return piece[:space] if space > 0 else piece
 
 
 def _head(text: str, width: int) -> str:

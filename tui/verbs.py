@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from core.domain.bounds import MAX_TEXT
 from core.domain.errors import DaemonError, UsageError
 from core.domain.service import DownloadService, Outcome
 from core.domain.upkeep import Leftover
@@ -75,6 +76,8 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(line: str) -> Command | None:
     """Return what a line asks for, None where it is empty; raises UsageError."""
+    if len(line) > MAX_TEXT:
+        raise UsageError(f"a line of {len(line):,} characters is too long")
     try:
         words = shlex.split(line)
     except ValueError:

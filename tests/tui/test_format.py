@@ -111,3 +111,17 @@ def test_a_plain_bar_is_made_of_ascii() -> None:
     assert fmt.bar(32, 64, 8, ascii_only=True) == "####----"
     assert fmt.bar(64, 64, 8, ascii_only=True) == "########"
     assert fmt.bar(0, 0, 3, ascii_only=True) == "###"
+
+
+@given(
+    st.text(alphabet="ab  \N{CJK UNIFIED IDEOGRAPH-6587}e\u0301\u200d", max_size=80),
+    st.integers(min_value=2, max_value=20),
+)
+def test_lines_of_a_long_text_lose_nothing_but_spaces(text: str, width: int) -> None:
+    lines = fmt.wrap(text, width + 2, width)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+@given(st.text(alphabet="ab  \N{CJK UNIFIED IDEOGRAPH-6587}", max_size=80))
+def test_lines_of_a_long_text_fit(text: str) -> None:
+    assert all(cell_len(line) <= 10 for line in fmt.wrap(text, 10, 8))

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from rich.cells import chop_cells
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -16,8 +15,8 @@ from textual.widgets import Static
 from core.domain.errors import WinchError
 from core.domain.service import MOST_LOG_LINES, DownloadService
 from tui import actions
+from tui import format as fmt
 from tui.columns import Cell, Role
-from tui.format import clean
 from tui.screens.help import HelpScreen
 from tui.tables import Line
 from tui.widgets.key_bar import KeyBar, bindings
@@ -122,7 +121,7 @@ class LogScreen(Screen[None]):
             self._lines = await self._service().tail_log(MOST_LOG_LINES)
             self._trouble, self._is_read = "", True
         except WinchError as error:
-            trouble = clean(error.message)
+            trouble = fmt.clean(error.message)
             if self._trouble == trouble:
                 return
             self._trouble = trouble
@@ -146,36 +145,22 @@ class LogScreen(Screen[None]):
         parts = [" Log", self._trouble or ("following" if self._follows else "standing still")]
         if self._filter:
             parts.append(f"{len(self._shown):,} of {len(self._lines):,} lines")
-            parts.append(f"/{clean(self._filter)}")
+            parts.append(f"/{fmt.clean(self._filter)}")
         return "  ".join(parts)
 
     def _write(self, width: int) -> Sequence[Line]:
         if not self._shown:
             text = "Nothing matches." if self._lines else "The log is empty."
             return [(Cell(1, text, Role.MUTED),)] if self._is_read else []
-        return [line for text in self._shown for line in _wrapped(clean(text), max(width - 1, 8))]
+        return [
+            line for text in self._shown for line in _wrapped(fmt.clean(text), max(width - 1, 8))
+        ]
 
 
 def _wrapped(text: str, width: int) -> list[Line]:
     """Return a line of the log in as many as it takes, the further ones indented."""
-    first, rest = _cut(text, width)
-    lines: list[Line] = [_head(first)]
-    while rest:
-        part, rest = _cut(rest, width - _INDENT)
-        lines.append((Cell(1 + _INDENT, part, Role.PLAIN),))
-    return lines
-
-
-def _cut(text: str, width: int) -> tuple[str, str]:
-    """Return the start of a text that fits, up to a space where there is one near, and the rest."""
-    if len(text) * 2 <= width:
-        return text, ""
-    first = next(iter(chop_cells(text, width)), "")
-    if len(first) == len(text):
-        return text, ""
-    space = first.rfind(" ", len(first) * 2 // 3)
-    end = space if space > 0 else len(first)
-    return text[:end], text[end:].removeprefix(" ")
+    first, *rest = fmt.wrap(text, width, width - _INDENT)
+    return [_head(first), *((Cell(1 + _INDENT, part, Role.PLAIN),) for part in rest)]
 
 
 def _head(text: str) -> Line:
