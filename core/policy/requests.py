@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from core.domain.bounds import overlong
+from core.domain.bounds import cut, overlong
 from core.domain.checks import check_header, check_name, check_url
 from core.domain.errors import DestinationError, UsageError
-from core.domain.models import DownloadRequest
+from core.domain.models import Checksum, DownloadRequest
 from core.domain.redact import redact_url
 from core.domain.service import Changes
 from core.domain.settings import check_limit
@@ -37,9 +37,23 @@ def check_request(request: DownloadRequest) -> None:
         check_url(mirror)
     for name, value in request.headers.items():
         check_header(name, value)
+    _check_checksum(request.checksum)
+    _check_cookies(request.cookies)
     for text in (request.group, request.cookies):
         if text is not None and _SURROGATES.search(text):
             raise UsageError("the group's name or the cookies' path is not UTF-8 text")
+
+
+def _check_checksum(checksum: Checksum | None) -> None:
+    if checksum is not None and Checksum.parse(str(checksum)) != checksum:
+        raise UsageError("a checksum's algorithm and digits are written in small letters")
+
+
+def _check_cookies(path: str | None) -> None:
+    if path is not None and not path.startswith("/"):
+        raise UsageError(f"the path of the cookies, '{cut(path, 80)}', is not absolute")
+    if path is not None and _CONTROLS.search(path):
+        raise UsageError("the path of the cookies holds control characters")
 
 
 def apply_changes(request: DownloadRequest, changes: Changes) -> DownloadRequest:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from core.domain.errors import DestinationError, UsageError, WinchError
-from core.domain.models import DownloadRequest
+from core.domain.models import Checksum, DownloadRequest
 from core.policy.requests import check_request
 
 GOOD = DownloadRequest(url="https://host/file", directory="/tmp")
@@ -42,6 +42,11 @@ def test_a_plain_request_passes() -> None:
         ({"headers": {"A": "b" * 70_000}}, UsageError, "too long"),
         ({"group": "\ud800"}, UsageError, "UTF-8"),
         ({"group": "g" * 70_000}, UsageError, "too long"),
+        ({"cookies": "cookies.txt"}, UsageError, "not absolute"),
+        ({"cookies": "/tmp/\0"}, UsageError, "control"),
+        ({"checksum": Checksum("shake_128", "zz")}, UsageError, "no known checksum"),
+        ({"checksum": Checksum("md5", "")}, UsageError, "32 hexadecimal"),
+        ({"checksum": Checksum("md5", "AB" * 16)}, UsageError, "small letters"),
         ({"priority": 10**18}, UsageError, "18 digits"),
         ({"url": "http://h/" + "a" * 8192}, UsageError, "too long"),
         ({"mirrors": ("http://h/" + "a" * 8192,)}, UsageError, "too long"),
