@@ -80,6 +80,8 @@ async def running(paths: Paths, settings: Settings, *, embedded: bool) -> AsyncI
             try:
                 await server.close()
             finally:
+                # While the state is still ours: the next owner makes its own.
+                paths.clear()
                 await engine.close()
             _log.info("winch ended")
 

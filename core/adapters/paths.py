@@ -5,6 +5,7 @@ Client and daemon must come to the same answer from the same environment, or the
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -90,6 +91,15 @@ class Paths:
         except OSError as error:
             raise state_error(error, Path(error.filename or self.state_dir), verb="made") from error
         self.verify()
+
+    def clear(self) -> None:
+        """Take away the short directory of a socket that is gone: it is nobody's but the socket's.
+
+        The directories that are winch's own stay, and so does one in which something else lies.
+        """
+        if self.run_dir.parent not in (self.state_dir, self.state_dir.parent):
+            with contextlib.suppress(OSError):
+                self.run_dir.rmdir()
 
     def verify(self) -> None:
         """Refuse places that somebody else could write in, or swap for his own.

@@ -80,6 +80,22 @@ def test_a_long_path_gives_way_to_a_short_one_of_its_own(long_home: Path) -> Non
     assert mode(paths.run_dir) == 0o700
 
 
+def test_the_short_one_goes_with_its_socket_and_only_that(long_home: Path, tmp_path: Path) -> None:
+    paths = Paths.discover({"WINCH_HOME": str(long_home)})
+    paths.prepare()
+    (paths.run_dir / "other").touch()
+    paths.clear()
+    assert paths.run_dir.exists()
+    (paths.run_dir / "other").unlink()
+    paths.clear()
+    paths.clear()
+    assert not paths.run_dir.exists()
+    own = Paths.discover({"WINCH_HOME": str(tmp_path)})
+    own.prepare()
+    own.clear()
+    assert own.run_dir.exists()
+
+
 def test_one_that_is_still_too_long_says_what_to_do(
     long_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

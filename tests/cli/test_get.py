@@ -248,9 +248,12 @@ def test_embedded_is_seen_by_others_and_can_be_told_to_end(
 def test_what_others_add_to_an_embedded_get_is_handed_to_a_daemon(
     winch: Winch, server: DemoServer
 ) -> None:
-    process = winch.start("get", "--embedded", server.url(SLOW))
+    # So slow that it is at work still when the other command has started.
+    process = winch.start("get", "--embedded", "--limit", "1k", server.url(SLOW))
     until_it_starts(process)
+    (slow,) = (record["id"] for record in winch.json("ls"))
     assert winch("add", server.url(FILE)).returncode == 0
+    assert winch("set", slow, "--limit", "off").returncode == 0
     status, stderr = ended(process)
     assert status == 0
     assert "the daemon does them" in stderr

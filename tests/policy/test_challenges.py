@@ -145,9 +145,10 @@ def test_any_text_can_be_read_and_every_digest_answered(fields: list[str]) -> No
 
 @pytest.mark.parametrize("piece", ['"', "\\", '"\\', "a ", "a=", " ", ",", '="', "Digest a=b,"])
 def test_a_field_without_end_costs_no_more_than_a_long_one(piece: str) -> None:
-    began = time.perf_counter()
+    # The time of this process alone: what else runs on the machine is no fault of the function.
+    began = time.process_time()
     read_offer([piece * 1_000_000] * 1_000)
-    assert time.perf_counter() - began < 10.0
+    assert time.process_time() - began < 10.0
 
 
 def test_a_refusal_never_asks_for_what_was_given() -> None:
