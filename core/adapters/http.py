@@ -12,6 +12,8 @@ import os
 import re
 import socket
 import ssl
+import struct
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
@@ -48,6 +50,7 @@ from core.domain.text import octets_of, valid
 from core.domain.version import VERSION
 from core.policy.challenges import Login
 from core.policy.redirects import STATUSES, Hop, check_reach, follow, is_public, private_error
+from core.policy.throttle import AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +66,10 @@ FRAMING: Final = 64
 """Bytes of those that it may have for each byte of the file: a chunk may hold a single one."""
 # The second one is glibc's: there is such a name, and it has no address.
 _NO_SUCH_NAME: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", -5)})
-_WINDOW_CLAMP: Final = getattr(socket, "TCP_WINDOW_CLAMP", None)
-_ANY_WINDOW: Final = 2**30
+_TCP_INFO: Final = getattr(socket, "TCP_INFO", None)
+_ROUND_TRIP: Final = struct.Struct("68xI")  # tcpi_rtt, in microseconds
+_SO_BUF_LOCK: Final = 72  # Linux 5.15; Python has no name for it
+_ANY_SIZE: Final = 2**30
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 _VALIDATORS: Final = frozenset({"etag", "last-modified"})
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -157,9 +162,9 @@ class Response:
         connection = self._response.connection
         transport = None if connection is None else connection.transport
         wire = None if transport is None else transport.get_extra_info("socket")
-        if wire is not None and _WINDOW_CLAMP is not None:
+        if wire is not None and sys.platform == "linux":
             with suppress(OSError):
-                wire.setsockopt(socket.IPPROTO_TCP, _WINDOW_CLAMP, most or _ANY_WINDOW)
+                _keep_small(wire, most)
 
     def _ended_well(self) -> bool:
         """Tell whether a body that only the connection's end can end was ended by the server.
@@ -179,6 +184,23 @@ class Response:
     def close(self) -> None:
         """Close the connection, if the body has not ended."""
         self._response.close()
+
+
+def _keep_small(wire: socket.socket, most: int | None) -> None:
+    """Let the kernel hold at most about `most` bytes for a socket beside those that are on the way.
+
+    A window clamp would not do: the kernel overrides it as soon as it tunes its buffer. None lets
+    it tune that again. Raises OSError where the system has no such option.
+    """
+    if most is None:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ANY_SIZE)
+        wire.setsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK, 0)
+        return
+    (trip,) = _ROUND_TRIP.unpack(
+        wire.getsockopt(socket.IPPROTO_TCP, _TCP_INFO or 0, _ROUND_TRIP.size)
+    )
+    size = int(most * (1 + 2 * trip / 1e6 / AHEAD))
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, min(size, _ANY_SIZE))
 
 
 class _FloodError(aiohttp.ClientError):

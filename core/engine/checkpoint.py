@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable
 
 from core.adapters.clock import Clock
 
-INTERVAL = 1.0
-"""Seconds between checkpoints while bytes move: what a kill may cost at most."""
+INTERVAL = 0.75
+"""Seconds between checkpoints while bytes move. A kill costs little more than a second of them: the
+next one begins with a write, which a slow file makes each half second."""
 
 
 class Checkpointer:
-    """Runs `save` at the first byte, then once a second while bytes move, and at the end."""
+    """Runs `save` at the first byte, then at intervals while bytes move, and at the end."""
 
     def __init__(self, save: Callable[[], Awaitable[None]], clock: Clock) -> None:
         self._save = save

@@ -62,7 +62,8 @@ class Body:
     """The body of an accepted answer, cut into what is wanted of it.
 
     Every read is charged to the `limits`, and waits for them. `watch` hears of that. `fellows`
-    returns how many connections share what one download gets of a limit.
+    returns how many connections share what one download gets of a limit, `connections` how many
+    it has.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Body:
         self._limits = limits
         self.watch = Stopwatch(clock, {})
         self.fellows: Callable[[], int] = lambda: 1
+        self.connections: Callable[[], int] = lambda: 1
 
     async def read(self) -> bytes:
         """Return the next bytes, never more than the accepted length; `b""` at the end.
@@ -129,7 +131,7 @@ class Body:
             self._left += len(piece)
 
     async def _receive(self) -> bytes:
-        if (ahead := read_ahead(self._limits, self.fellows())) != self._ahead:
+        if (ahead := read_ahead(self._limits, self.connections())) != self._ahead:
             self._ahead = ahead
             self._response.read_ahead(ahead)
         arrived = self._unpaid or await self._response.read(self._portion())

@@ -293,10 +293,14 @@ class Swarm:
         now = self._clock.monotonic()
         worker = Worker(source, claim, now, Stopwatch(self._clock, self._spent))
         if opened is not None:
-            worker.listen(*opened, self._fellows)
+            self._listen(worker, *opened)
         self._workers.add(worker)
         self._shared.connections += 1
         worker.task = asyncio.create_task(self._work(worker, opened))
+
+    def _listen(self, worker: Worker, response: Response, body: Body) -> None:
+        worker.listen(response, body)
+        body.fellows, body.connections = self._fellows, lambda: max(1, len(self._workers))
 
     async def _work(self, worker: Worker, opened: tuple[Response, Body] | None) -> Ending:
         """Fetch stretch after stretch until there is none left, or something is wrong."""
@@ -346,7 +350,7 @@ class Swarm:
                     return Contradicted(reason, grew=grew)
                 case Accept():
                     body = Body(response, judgement.length, self._clock, self._limits)
-                    worker.listen(response, body, self._fellows)
+                    self._listen(worker, response, body)
                     received = partial(self._count, worker)
                     if not await proved(file, claim, body, judgement, received):
                         return Contradicted("the bytes on the server are other ones", True)

@@ -87,10 +87,10 @@ class Worker:
         self.asked_at, self.first_byte_at, self.received = now, None, 0
         self.watch.enter(ConnectionState.CONNECTING)
 
-    def listen(self, response: Response, body: Body, fellows: Callable[[], int]) -> None:
-        """Begin with an answer that was accepted; see `Body` for `fellows`."""
+    def listen(self, response: Response, body: Body) -> None:
+        """Begin with an answer that was accepted."""
         self.peer = response.peer
-        body.watch, body.fellows = self.watch, fellows
+        body.watch = self.watch
         self.watch.enter(ConnectionState.RECEIVING)
 
     def rate(self, now: float, setup: float) -> float | None:

@@ -18,6 +18,9 @@ LONG = 30.0
 """Seconds that must remain before a trial with fewer connections is worth its risk."""
 LASTING = 60.0
 """Seconds after which what was found out is put to the test again."""
+GENTLE = 0.5
+"""Seconds between the steps under a limit: as many as fill it are enough, and take a while to tell.
+"""
 LOSS = 0.95
 """Fraction of the rate that fewer connections must keep."""
 
@@ -78,11 +81,13 @@ class Growth:
         may_grow = self._target < cap and self._before is None and not held_up and not waits
         if may_grow and now >= self._next_step:
             if seconds is None or seconds > WORTHWHILE + 2 * setup:
-                is_known = self._start is not None and not self.has_begun_there
-                self._target = min(cap, self._start or 1 if is_known else self._target * STEP)
+                is_known = self._start is not None and not self.has_begun_there and not limited
+                step = 2 if limited else STEP
+                self._target = min(cap, self._start or 1 if is_known else self._target * step)
                 self._trial_at = now + WINDOW
                 self.has_begun_there |= is_known
-            self._next_step = now + (RAMP if self._start is None else WINDOW)
+            pause = RAMP if self._start is None else WINDOW
+            self._next_step = now + (GENTLE if limited else pause)
         elif limited:
             self._end_trial(now)
         elif seconds is not None and seconds > LONG and now >= self._trial_at:

@@ -15,6 +15,7 @@ PORTION = 0.005
 AHEAD = 0.125
 """Seconds of the rate that may lie ready to be read: what is stopped then throws them away."""
 _LEAST_AHEAD = 32 * 1024
+_UNDIVIDED = 256 * 1024
 _LEAST = 1024
 _LEAST_PART = 128
 
@@ -83,7 +84,11 @@ def read_ahead(limits: Iterable[TokenBucket], parts: int = 1) -> int | None:
     """Return how many bytes a connection may receive before they are read; None: any number.
 
     Nobody waits for more where a limit holds, and what lies in buffers is lost at a kill. `parts`
-    connections share it.
+    connections share it, beyond the little that none of them has to share: each may be the one
+    that gets on.
     """
     rates = [limit.rate for limit in limits if limit.rate is not None]
-    return max(_LEAST_AHEAD, int(min(rates) * AHEAD) // parts) if rates else None
+    if not rates:
+        return None
+    ahead = int(min(rates) * AHEAD)
+    return max(_LEAST_AHEAD, min(ahead, _UNDIVIDED), ahead // parts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import socket
+import sys
 
 import pytest
 
@@ -89,8 +91,8 @@ async def test_a_limit_is_shared_by_downloads_and_not_by_their_connections(
     limits = LimitSettings(connections=6, min_split="64k")
     engine = await house.engine(dataclasses.replace(SETTINGS, limits=limits))
     await engine.limit(LimitChanges(rate=600_000))
-    # Each connection alone is slow enough that many are opened, all together are too fast.
-    many = house.request(fault_server.file("many", DATA, rate=200_000))
+    # Each connection alone is slow enough that some are opened, all together are too fast.
+    many = house.request(fault_server.file("many", DATA, rate=100_000))
     one = house.request(fault_server.file("one", DATA, ranges=False))
     first, second = await engine.add([many, one])
     await until(engine, first, lambda view: view.progress.connections > 3)
@@ -207,6 +209,45 @@ async def test_little_lies_unread_while_a_limit_holds_and_as_much_as_fits_once_i
         assert unread.get_read_buffer_limits() == (1_000_000, 2_000_000)
         response.read_ahead(100_000)
         assert unread.get_read_buffer_limits() == (50_000, 100_000)
+    await client.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel's buffer is left alone")
+async def test_the_kernel_holds_little_while_a_limit_does() -> None:
+    sent, stuck = 0, asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (256 * 2**20))
+        piece = bytes(64 * 1024)
+        writer.transport.set_write_buffer_limits(0)
+        while not writer.is_closing():
+            writer.write(piece)
+            try:
+                async with asyncio.timeout(0.6):
+                    await writer.drain()
+            except TimeoutError:
+                stuck.set()
+                break
+            sent += len(piece)
+        writer.close()
+
+    server = socket.create_server(("127.0.0.1", 0))
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
+    port, client = server.getsockname()[1], HttpClient(SETTINGS.network)
+    async with (
+        await asyncio.start_server(serve, sock=server),
+        client.get(f"http://127.0.0.1:{port}/", {}, buffer=1_000_000, ahead=200_000) as response,
+    ):
+        response.read_ahead(200_000)
+        received = 0
+        # As a limit reads: that is what the kernel tunes its buffer by.
+        while received < 2**20:
+            received += len(await response.read(10_000))
+            await asyncio.sleep(0.005)
+        await stuck.wait()
+        assert sent - received < 2**20
     await client.close()
 
 

@@ -77,6 +77,24 @@ def test_a_limit_of_our_own_and_a_stall_conclude_nothing() -> None:
         assert target == 8
 
 
+def test_under_a_limit_no_more_are_opened_than_fill_it() -> None:
+    # The server gives each connection 1 MB/s, of which the limit lets two pass.
+    for start in (None, 8):
+        growth, now, connections = Growth(0.0, start=start), 0.0, 1
+        while now < 10.0:
+            now += RAMP
+            connections = growth.target(
+                now,
+                cap=8,
+                received=int(now * 2e6),
+                left=GIB,
+                rate=2e6,
+                limited=True,
+                held_up=connections > 2,
+            )
+        assert connections <= 4
+
+
 def test_a_raised_cap_counts_at_once() -> None:
     targets = simulate(lambda _: 4e6, 60)
     assert targets[-1] == 1

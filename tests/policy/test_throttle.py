@@ -144,5 +144,7 @@ def test_who_waits_for_a_limit_reads_little_ahead_and_any_number_without_one() -
     free, slow, fast = (TokenBucket(rate, 0.0) for rate in (None, 8e6, 80e6))
     assert read_ahead([free, free]) is None
     assert read_ahead([free, fast]) == 80e6 * AHEAD
-    assert read_ahead([slow, fast], 4) == 2e6 * AHEAD
+    assert read_ahead([slow, fast], 2) == 4e6 * AHEAD
+    assert read_ahead([TokenBucket(2e6, 0.0)], 8) == 2e6 * AHEAD, "too little to share"
+    assert 8 * (read_ahead([fast], 8) or 0) <= 80e6 * AHEAD, "however many there are"
     assert 0 < (read_ahead([TokenBucket(1.0, 0.0)]) or 0) <= 64 * 1024
