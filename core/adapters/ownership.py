@@ -34,6 +34,12 @@ def check_place(path: Path, *, owners: Collection[int] = ()) -> None:
         real = path.resolve()
         if (found := _look(real)) and (reason := weakness(found, {me, *owners})):
             raise StateError(f"{path} {reason}", hint=mend(found, path))
+        for link in _links(path):
+            if (owner := link.lstat().st_uid) not in (me, ROOT) and not _is_unmapped(owner):
+                raise StateError(
+                    f"{link}, a link which leads to {path}, belongs to {_user(owner)}",
+                    hint="set WINCH_HOME to a directory of your own, by a way that nobody can turn",
+                )
         for directory in _way(path, real):
             found = _look(directory)
             if found is None or stat.S_ISLNK(found.st_mode) or _is_unmapped(found.st_uid):
@@ -72,6 +78,22 @@ def _way(path: Path, real: Path) -> list[Path]:
     with suppress(RuntimeError, OSError):
         way -= set(Path.home().resolve().parents)
     return sorted(way)
+
+
+def _links(path: Path) -> list[Path]:
+    """Return the links on the way, those behind links included; they lead in no circle.
+
+    In a directory that is open to all each can turn his own, whatever it leads to just now.
+    """
+    found: list[Path] = []
+    waiting = [path.absolute()]
+    while waiting:
+        place = waiting.pop()
+        for each in (place, *place.parents):
+            if each.is_symlink() and each not in found:
+                found.append(each)
+                waiting.append(each.parent / each.readlink())
+    return found
 
 
 def _look(path: Path) -> os.stat_result | None:

@@ -64,6 +64,23 @@ def test_what_others_can_only_read_is_made_private(paths: Paths) -> None:
     assert paths.state_dir.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_link_that_another_user_can_turn_is_refused(
+    paths: Paths, tmp_path: Path, as_root: None
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    theirs, mine = shared / "theirs", shared / "mine"
+    theirs.symlink_to(paths.state_dir.parent)
+    mine.symlink_to("theirs/../theirs")
+    check_place(mine / "state")
+    os.lchown(theirs, NOBODY, NOBODY)
+    for link in (theirs, mine):
+        for place in (link, link / "state", link / "missing"):
+            with pytest.raises(StateError, match=f"{theirs}, a link .* belongs to nobody"):
+                check_place(place)
+
+
 def test_a_way_that_others_can_rename_is_refused(paths: Paths, tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     refused(paths, f"{tmp_path}, which leads to")
