@@ -182,9 +182,14 @@ class FakeService:
 
     # DownloadService.
 
-    async def add(
-        self, requests: Sequence[DownloadRequest], *, only_new: bool = False
-    ) -> list[DownloadRecord]:
+    async def add_new(
+        self, requests: Sequence[DownloadRequest], *, more: bool = False
+    ) -> list[str]:
+        listed = list(self._records.values())
+        fresh = [r for r in requests if not any(self._is_same(d, r) for d in listed)]
+        return list(dict.fromkeys(download.id for download in await self.add(fresh)))
+
+    async def add(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
         self.calls.append(("add", None))
         for request in requests:
             if urlsplit(request.url).scheme not in ("http", "https"):
@@ -193,8 +198,6 @@ class FakeService:
                 raise DestinationError(f"'{request.directory}' is not an absolute path")
         answer, added, changed = [], [], []
         for request in requests:
-            if only_new and any(self._is_same(d, request) for d in self._records.values()):
-                continue
             known = self._unfinished(request)
             if known is None:
                 download = self._new(request)

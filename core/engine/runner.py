@@ -146,12 +146,17 @@ class Runner:
             self._comebacks.insist(download)
         self._comebacks.forget(download.id)
         self._guards.forget(download.id)
-        held = self._is_shut_out(download)
-        reason = WaitReason.HELD if held else WaitReason.QUEUED
-        self._ledger.update(download, wait_reason=reason, retry_at=None, failing_since=None)
-        if not held:
+        reason = self.turn_of(download.id)
+        # What was just added waits so already, and there may be very many of them.
+        if download.wait_reason is not reason or download.retry_at or download.failing_since:
+            self._ledger.update(download, wait_reason=reason, retry_at=None, failing_since=None)
+        if reason is WaitReason.QUEUED:
             self._wait(download)
         self._changed()
+
+    def turn_of(self, id: str) -> WaitReason:  # noqa: A002
+        """Return why a download waits that could start: for its turn, or for being admitted."""
+        return WaitReason.HELD if self._is_shut_out(id) else WaitReason.QUEUED
 
     def take_up(self, download: DownloadRecord) -> None:
         """Let a pending download go on to wait as it did before the last end.
@@ -161,7 +166,7 @@ class Runner:
         if download.status is not Status.PENDING:
             return
         left = self._comebacks.restore(download)
-        if self._is_shut_out(download):
+        if self._is_shut_out(download.id):
             self._ledger.update(download, wait_reason=WaitReason.HELD)
         elif left:
             retry_at = self._tools.clock.now() + timedelta(seconds=left)
@@ -267,8 +272,8 @@ class Runner:
         transfer = self._transfers.get(id_)
         return transfer.progress() if transfer is not None and transfer.knows_progress else None
 
-    def _is_shut_out(self, download: Download) -> bool:
-        return self._admitted is not None and download.id not in self._admitted
+    def _is_shut_out(self, id_: str) -> bool:
+        return self._admitted is not None and id_ not in self._admitted
 
     def _eta(self) -> float | None:
         return self._ledger.eta(self._transfers, self.prospects)

@@ -24,6 +24,8 @@ _SAME = {"x-gzip": "gzip", "x-compress": "compress"}
 _EXTENDED = re.compile(r"""(?i)(?:^|;)\s*filename\*\s*=\s*"?([\w-]+)'[^']*'([^;"]+)""")
 _PLAIN = re.compile(r"""(?i)(?:^|;)\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))""")
 
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(/[A-Za-z0-9._/+-]*)")
+
 # Those of RFC 8187; Python knows a hundred more, some of which take their time or no text.
 _CHARSETS = frozenset({"utf-8", "iso-8859-1"})
 
@@ -36,7 +38,9 @@ def suggest(*, disposition: str | None, url: str) -> str:
     """
     named = _from_disposition(disposition[:MAX_URL]) if disposition else None
     if named is None or safe_name(named) == FALLBACK:
-        named = valid(unquote(urlsplit(url).path, errors="surrogateescape"))
+        # Asked of each of very many downloads, and most have nothing that is to be decoded.
+        plain = _PLAIN_URL.fullmatch(url)
+        named = plain[1] if plain else _path(url)
     name = safe_name(named)
     # In a home directory `.profile` is a program that runs at the next login.
     return "_" + name if name.startswith(".") else name
@@ -70,6 +74,10 @@ def alternatives(name: str) -> Iterator[str]:
     while True:
         number += 1
         yield f"{stem} ({number}){extension}"
+
+
+def _path(url: str) -> str:
+    return valid(unquote(urlsplit(url).path, errors="surrogateescape"))
 
 
 def _from_disposition(field: str) -> str | None:

@@ -104,10 +104,13 @@ class RemoteService:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def add(
-        self, requests: Sequence[DownloadRequest], *, only_new: bool = False
-    ) -> list[DownloadRecord]:
-        return await self._call(DownloadService.add, requests=requests, only_new=only_new)
+    async def add(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
+        return await self._call(DownloadService.add, requests=requests)
+
+    async def add_new(
+        self, requests: Sequence[DownloadRequest], *, more: bool = False
+    ) -> list[str]:
+        return await self._call(DownloadService.add_new, requests=requests, more=more)
 
     async def downloads(self) -> list[DownloadView]:
         return await self._call(DownloadService.downloads)

@@ -56,6 +56,21 @@ async def test_flushes_at_once_share_a_save(state: Path, current: Path) -> None:
     await catalog.close()
 
 
+async def test_after_a_long_save_only_a_flush_does_not_wait(
+    state: Path, current: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(document, "REST", 10**6)
+    catalog = Catalog(state, debounce=0.0)
+    catalog.put(a_download("a1"))
+    await catalog.flush()
+    catalog.put(a_download("b2"))
+    await asyncio.sleep(0.1)
+    assert generation(current) == 1
+    await catalog.flush()
+    assert ids(await reload(state)) == {"a1", "b2"}
+    await catalog.close()
+
+
 async def test_a_flush_without_a_change_writes_nothing(state: Path, current: Path) -> None:
     await Catalog(state).flush()
     assert not current.exists()

@@ -127,6 +127,35 @@ class TestAdd:
         assert await harness.service.downloads() == []
 
 
+class TestAddNew:
+    async def test_portions_come_in_their_order_and_twice_adds_nothing(
+        self, harness: Harness
+    ) -> None:
+        (known,) = await add(harness, "b")
+        portions = [["a", "b", "a"], ["c"]]
+        new = []
+        for portion in portions * 2:
+            requests = [harness.request(name) for name in portion]
+            new += await harness.service.add_new(requests, more=True)
+        assert await harness.service.add_new([]) == []
+        views = await harness.service.downloads()
+        assert [view.download.name for view in views] == ["b", "a", "c"]
+        assert [view.download.id for view in views] == [known.id, *new]
+        assert views[0].download == known
+
+    async def test_what_is_not_paused_runs_or_waits(self, harness: Harness) -> None:
+        await harness.service.add_new([harness.request("a", paused=False)])
+        assert (await statuses(harness))[0] in RUNS
+
+    async def test_one_that_cannot_be_meant_queues_none_of_its_portion(
+        self, harness: Harness
+    ) -> None:
+        await harness.service.add_new([harness.request("a")], more=True)
+        bad = dataclasses.replace(harness.request("c"), url="gopher://host.example/1")
+        await raises(UsageError.code, harness.service.add_new([harness.request("b"), bad]))
+        assert await names(harness) == ["a"]
+
+
 class TestIds:
     async def test_a_unique_prefix_is_enough(self, harness: Harness) -> None:
         (download,) = await add(harness, "a")

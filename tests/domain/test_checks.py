@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from unittest.mock import patch
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain import checks
 from core.domain.checks import check_url, in_full
 from core.domain.errors import UsageError
 
@@ -36,3 +42,24 @@ def test_a_url_without_its_scheme_is_refused_with_that_hint() -> None:
     with pytest.raises(UsageError) as refused:
         check_url("example.org/x")
     assert refused.value.hint == "write it in full: https://example.org/x"
+
+
+def _refusal(url: str) -> str | None:
+    try:
+        check_url(url)
+    except UsageError as error:
+        return error.message
+    return None
+
+
+@given(
+    st.tuples(
+        st.sampled_from(["http://", "https://", "HTTP://", "http:/", "ftp://", ""]),
+        st.text("ab.-:@[]9/?#%\\ \n\x80", max_size=12),
+        st.sampled_from(["", "/", "/a?b#c", "/\N{SNOWMAN}", "\n"]),
+    ).map("".join)
+)
+def test_what_is_plainly_an_address_would_be_one_by_the_rules_too(url: str) -> None:
+    quick = _refusal(url)
+    with patch.object(checks, "_PLAIN", re.compile(r"(?!)")):
+        assert _refusal(url) == quick

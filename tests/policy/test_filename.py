@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -92,3 +93,13 @@ def test_the_number_stands_before_the_extension() -> None:
     assert list(islice(alternatives("a.tar.gz"), 3)) == ["a.tar.gz", "a (1).tar.gz", "a (2).tar.gz"]
     assert list(islice(alternatives(".bashrc"), 2)) == [".bashrc", ".bashrc (1)"]
     assert list(islice(alternatives("README"), 2)) == ["README", "README (1)"]
+
+
+@given(
+    st.sampled_from(["a.example", "a:80", "me:pw@a", "A"]),
+    st.text("abA.-_/+%25?#;~@ ", max_size=20),
+)
+def test_a_url_gives_the_last_segment_of_its_path(host: str, path: str) -> None:
+    url = f"https://{host}/{path}"
+    name = safe_name(unquote(urlsplit(url).path))
+    assert suggest(disposition=None, url=url) == ("_" + name if name.startswith(".") else name)

@@ -27,8 +27,8 @@ from tui.cli.requests import check_url
 FORMAT = 1
 MOST_BYTES = 64 * 1024 * 1024
 """Bytes that a document may have."""
-PORTION = 4 * 1024 * 1024
-"""Bytes of requests that are handed over at once: few saves, and the daemon has time for others."""
+PORTION = 1024 * 1024
+"""Bytes of requests that are handed over at once: in between, the daemon has time for others."""
 
 ENDED = frozenset({Status.COMPLETED, Status.CANCELLED})
 """Those that are in a document for the record only."""

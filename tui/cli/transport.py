@@ -6,6 +6,7 @@ The document goes through stdin and stdout by itself, so that a pipe between two
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import dataclasses
 import sys
@@ -149,9 +150,16 @@ async def _may_hold(service: DownloadService) -> bool:
 async def _add(service: DownloadService, requests: Iterable[DownloadRequest]) -> list[str]:
     """Add what is new, all of it or nothing, and return the ids."""
     added: list[str] = []
+    portions = exchange.portions(requests)
     try:
-        for portion in exchange.portions(requests):
-            added += [download.id for download in await service.add(portion, only_new=True)]
+        portion = next(portions, [])
+        while portion:
+            # The next one is made while the daemon takes this one in.
+            new, portion = await asyncio.gather(
+                service.add_new(portion, more=True), asyncio.to_thread(next, portions, [])
+            )
+            added += new
+        await service.add_new([])
     except WinchError:
         with contextlib.suppress(WinchError):
             await service.remove(added)
