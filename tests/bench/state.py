@@ -103,7 +103,7 @@ def _a_download(number: int) -> DownloadRecord:
     added = datetime(2026, 3, 1, 12, 0, tzinfo=UTC) + timedelta(seconds=number)
     name = f"measurements-{number:06}.tar.zst"
     return DownloadRecord(
-        id=f"{number:032x}",
+        id=f"{number * 0x9E3779B1 % 2**32:08x}{number:024x}",
         request=DownloadRequest(
             url=f"https://data.example.org/sets/2026/{name}",
             directory="/data/sets/2026",
