@@ -89,6 +89,24 @@ def check_name(name: str) -> None:
         )
 
 
+def check_path(path: str, what: str) -> None:
+    """Raise UsageError unless this can be the path of something, wherever the reader works."""
+    if _SURROGATES.search(path):
+        raise UsageError(f"{what} is not UTF-8 text")
+    if _CONTROLS.search(path):
+        raise UsageError(f"{what} holds control characters")
+    if not path.startswith("/"):
+        raise UsageError(f"{what} '{cut(path, 80)}' is no absolute path", hint="it begins with a /")
+
+
+def check_group(group: str) -> None:
+    """Raise UsageError unless a group can be called this."""
+    if _SURROGATES.search(group):
+        raise UsageError("the group's name is not UTF-8 text")
+    if _CONTROLS.search(group):
+        raise UsageError("the group's name holds control characters")
+
+
 def check_header(name: str, value: str) -> None:
     """Raise UsageError unless this header can be sent and is not winch's own to set."""
     if len(name) + len(value) > MAX_TEXT:

@@ -359,7 +359,10 @@ class DownloadService(Protocol):
         ...
 
     async def history(self, query: HistoryQuery) -> History:
-        """Return attempts that were made, the newest first."""
+        """Return attempts that were made, the newest first.
+
+        Raises UsageError for a time without its offset from UTC.
+        """
         ...
 
     async def clear_history(self) -> int:

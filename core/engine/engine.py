@@ -55,7 +55,7 @@ from core.engine.trash import Trash
 from core.engine.wall_clock import WallClock
 from core.policy.host_budget import HostBudget
 from core.policy.rate import RateWindow
-from core.policy.requests import apply_changes
+from core.policy.requests import apply_changes, check_query
 from core.policy.settings_in_force import settings_in_force
 from core.policy.throttle import TokenBucket
 
@@ -336,6 +336,7 @@ class Engine:
 
     async def history(self, query: HistoryQuery) -> History:
         """Return attempts that were made, the newest first."""
+        check_query(query)
         return await self._chronicle.history(query)
 
     async def clear_history(self) -> int:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 
-from core.domain.bounds import cut, overlong
-from core.domain.checks import check_header, check_name, check_url
+from core.domain.bounds import overlong
+from core.domain.checks import check_group, check_header, check_name, check_path, check_url
 from core.domain.errors import DestinationError, UsageError
+from core.domain.history import HistoryQuery
 from core.domain.models import Checksum, DownloadRequest
 from core.domain.redact import redact_url
 from core.domain.service import Changes
 from core.domain.settings import check_limit
 from core.policy.redirects import Hop, headers_for, is_same_origin
-
-_CONTROLS = re.compile("[\x00-\x1f\x7f]")
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def check_request(request: DownloadRequest) -> None:
@@ -23,37 +20,37 @@ def check_request(request: DownloadRequest) -> None:
     if (trouble := overlong(request)) is not None:
         raise UsageError(trouble)
     check_url(request.url)
-    if not request.directory.startswith("/"):
-        raise DestinationError(f"the directory '{request.directory}' is not absolute")
-    if _CONTROLS.search(request.directory) or _SURROGATES.search(request.directory):
-        raise DestinationError("the directory's name holds control characters or is not UTF-8")
+    try:
+        check_path(request.directory, "the directory")
+    except UsageError as error:
+        raise DestinationError(error.message, hint=error.hint) from None
     if request.name is not None:
         check_name(request.name)
     if request.retries is not None and request.retries < 0:
         raise UsageError("the number of retries is 0 or more")
+    _check_checksum(request.checksum)
     # A limit of 0 lifts the one that a download in the list may have.
-    _check_wishes(connections=request.connections, limit=request.limit or None)
+    _check_wishes(connections=request.connections, limit=request.limit or None, group=request.group)
     for mirror in request.mirrors:
         check_url(mirror)
     for name, value in request.headers.items():
         check_header(name, value)
-    _check_checksum(request.checksum)
-    _check_cookies(request.cookies)
-    for text in (request.group, request.cookies):
-        if text is not None and _SURROGATES.search(text):
-            raise UsageError("the group's name or the cookies' path is not UTF-8 text")
+    if request.cookies is not None:
+        check_path(request.cookies, "the cookies' path")
+
+
+def check_query(query: HistoryQuery) -> None:
+    """Raise UsageError for a question about the history that has no one answer."""
+    if query.since is not None and query.since.utcoffset() is None:
+        raise UsageError(
+            "the time since when says not where it holds",
+            hint="end it with its offset: 2026-03-01T18:30:00+00:00",
+        )
 
 
 def _check_checksum(checksum: Checksum | None) -> None:
     if checksum is not None and Checksum.parse(str(checksum)) != checksum:
         raise UsageError("a checksum's algorithm and digits are written in small letters")
-
-
-def _check_cookies(path: str | None) -> None:
-    if path is not None and not path.startswith("/"):
-        raise UsageError(f"the path of the cookies, '{cut(path, 80)}', is not absolute")
-    if path is not None and _CONTROLS.search(path):
-        raise UsageError("the path of the cookies holds control characters")
 
 
 def apply_changes(request: DownloadRequest, changes: Changes) -> DownloadRequest:
@@ -67,7 +64,9 @@ def apply_changes(request: DownloadRequest, changes: Changes) -> DownloadRequest
     changed_request = dataclasses.replace(request, **changed)  # type: ignore[arg-type]
     if (trouble := overlong(changed_request)) is not None:
         raise UsageError(trouble)
-    _check_wishes(connections=changed_request.connections, limit=changed_request.limit)
+    _check_wishes(
+        connections=changed_request.connections, limit=changed_request.limit, group=changes.group
+    )
     return changed_request
 
 
@@ -97,8 +96,10 @@ def without_secrets(request: DownloadRequest) -> DownloadRequest:
     )
 
 
-def _check_wishes(*, connections: int | None, limit: int | None) -> None:
+def _check_wishes(*, connections: int | None, limit: int | None, group: str | None) -> None:
     if connections is not None:
         check_limit("connections", connections)
     if limit is not None and limit < 1:
         raise UsageError("a limit is 1 byte/s or more", hint="leave it out for no limit")
+    if group is not None:
+        check_group(group)

@@ -133,7 +133,7 @@ def raw(*entries: object, **fields: object) -> bytes:
         (raw(ENTRY | {"status": "gone"}), "q, download 1, status: invalid enum value 'gone'"),
         (raw(ENTRY | {"url": "file:///etc/passwd"}), "q, download 1, url: "),
         (raw(ENTRY | {"mirrors": ["gopher://x"]}), "q, download 1, mirrors: "),
-        (raw(ENTRY | {"directory": "here"}), "q, download 1, directory: 'here'"),
+        (raw(ENTRY | {"directory": "here"}), "q, download 1, directory: the path 'here'"),
         (raw(ENTRY | {"directory": "/a\nb"}), "q, download 1, directory: "),
         (raw(ENTRY | {"name": "../../.profile"}), "q, download 1, name: "),
         (raw(ENTRY | {"name": ".."}), "q, download 1, name: "),

@@ -8,7 +8,8 @@ import pytest
 
 from core.domain.errors import DestinationError, UsageError, WinchError
 from core.domain.models import Checksum, DownloadRequest
-from core.policy.requests import check_request
+from core.domain.service import Changes
+from core.policy.requests import apply_changes, check_request
 
 GOOD = DownloadRequest(url="https://host/file", directory="/tmp")
 
@@ -27,9 +28,14 @@ def test_a_plain_request_passes() -> None:
         ({"url": "http://host:port/"}, UsageError, "not a URL"),
         ({"url": "http://[::1/"}, UsageError, "not a URL"),
         ({"url": "http://host/\r\nX: y"}, UsageError, "not a URL"),
-        ({"directory": "relative"}, DestinationError, "not absolute"),
+        ({"directory": "relative"}, DestinationError, "no absolute path"),
         ({"directory": "/tmp/\x1b"}, DestinationError, "control"),
         ({"directory": "/tmp/\udcff"}, DestinationError, "UTF-8"),
+        ({"checksum": Checksum("shake_128", "zz")}, UsageError, "no known checksum"),
+        ({"checksum": Checksum("md5", "")}, UsageError, "32 hexadecimal"),
+        ({"cookies": "cookies.txt"}, UsageError, "no absolute path"),
+        ({"cookies": "/tmp/\0"}, UsageError, "control"),
+        ({"group": "a\x1b[31m"}, UsageError, "control"),
         ({"name": "../x"}, UsageError, "safe"),
         ({"name": ""}, UsageError, "safe"),
         ({"name": "x" * 300}, UsageError, "safe"),
@@ -42,10 +48,6 @@ def test_a_plain_request_passes() -> None:
         ({"headers": {"A": "b" * 70_000}}, UsageError, "too long"),
         ({"group": "\ud800"}, UsageError, "UTF-8"),
         ({"group": "g" * 70_000}, UsageError, "too long"),
-        ({"cookies": "cookies.txt"}, UsageError, "not absolute"),
-        ({"cookies": "/tmp/\0"}, UsageError, "control"),
-        ({"checksum": Checksum("shake_128", "zz")}, UsageError, "no known checksum"),
-        ({"checksum": Checksum("md5", "")}, UsageError, "32 hexadecimal"),
         ({"checksum": Checksum("md5", "AB" * 16)}, UsageError, "small letters"),
         ({"priority": 10**18}, UsageError, "18 digits"),
         ({"url": "http://h/" + "a" * 8192}, UsageError, "too long"),
@@ -57,6 +59,13 @@ def test_nonsense_is_refused(
 ) -> None:
     with pytest.raises(error, match=words):
         check_request(dataclasses.replace(GOOD, **changes))
+
+
+def test_a_group_is_judged_where_it_is_changed() -> None:
+    with pytest.raises(UsageError, match="control"):
+        apply_changes(GOOD, Changes(group="a\nb"))
+    older = dataclasses.replace(GOOD, group="a\nb")
+    assert apply_changes(older, Changes(priority=1)).priority == 1
 
 
 def test_a_password_is_not_repeated_in_the_error() -> None:

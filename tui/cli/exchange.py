@@ -16,7 +16,7 @@ from urllib.parse import urldefrag
 
 import msgspec
 
-from core.domain.checks import check_header, check_name
+from core.domain.checks import check_group, check_header, check_name, check_path
 from core.domain.errors import UsageError
 from core.domain.models import Checksum, Conflict, DownloadRequest, DownloadView, Status
 from core.domain.redact import redact_url
@@ -33,7 +33,6 @@ PORTION = 1024 * 1024
 ENDED = frozenset({Status.COMPLETED, Status.CANCELLED})
 """Those that are in a document for the record only."""
 _STOPPED = frozenset({Status.PAUSED, Status.FAILED})
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _AT = re.compile(r" - at `\$\.?(?P<field>.*)`$")
 
 _Amount = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -235,7 +234,6 @@ def _request(item: Entry, directory: str | None) -> DownloadRequest:
         restart=item.restart,
         wait_for_host=item.wait_for_host,
         priority=item.priority,
-        group=item.group,
         mirrors=tuple(_checked("mirrors", check_url, url) for url in item.mirrors),
         headers=_checked("headers", _headers, item.headers),
         paused=item.status in _STOPPED,
@@ -244,6 +242,8 @@ def _request(item: Entry, directory: str | None) -> DownloadRequest:
         _checked("connections", lambda number: check_limit("connections", number), item.connections)
     if item.name is not None:
         request = replace(request, name=_checked("name", _name, item.name))
+    if item.group is not None:
+        request = replace(request, group=_checked("group", _group, item.group))
     if item.checksum is not None:
         request = replace(request, checksum=_checked("checksum", Checksum.parse, item.checksum))
     if item.cookies is not None:
@@ -259,9 +259,13 @@ def _checked(field: str, check: Callable[[_A], _B], value: _A) -> _B:
 
 
 def _absolute(path: str) -> str:
-    if not path.startswith("/") or _UNPRINTABLE.search(path):
-        raise UsageError(f"'{path}' is no absolute path", hint="it begins with / and is printable")
+    check_path(path, "the path")
     return path
+
+
+def _group(group: str) -> str:
+    check_group(group)
+    return group
 
 
 def _name(name: str) -> str:
