@@ -116,7 +116,18 @@ class Runner:
             limit=shared.limit.rate,
             rate=shared.pace.rate,
             waiting=self._scheduler.waiting_for,
+            lanes=self._scheduler.lanes(),
+            delayed=self._delayed(),
         )
+
+    def _delayed(self) -> tuple[float, int | None] | None:
+        """Return until when the last one waits that has to, and the bytes that it lacks."""
+        if (found := self._scheduler.longest_delay()) is None:
+            return None
+        id_, until = found
+        total = self._ledger.queue[id_].total_bytes
+        done = self._ledger.progress_of(id_).bytes_downloaded
+        return until, None if total is None else max(0, total - done)
 
     def transfer(self, id: str) -> Transfer | None:  # noqa: A002
         """Return the transfer of a download, None where it does not run."""

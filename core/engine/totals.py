@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from core.domain.models import Download, Progress, Status, WaitReason
 from core.domain.service import Totals
 from core.policy.host_budget import host_of
-from core.policy.outlook import Backlog, Habits, Running, time_left
+from core.policy.outlook import Backlog, Habits, Lane, Running, time_left
+from core.policy.scheduler import LaneLoad
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,10 @@ class Prospects:
     limit: float | None
     rate: Callable[[float], float]
     waiting: Callable[[str], int]
+    lanes: Sequence[LaneLoad] = ()
+    """Who waits behind whom; without any, all do behind all that run."""
+    delayed: tuple[float, int | None] | None = None
+    """Until when (monotonic) the last one waits that has to, and the bytes it lacks."""
 
 
 class Tally:
@@ -94,18 +99,48 @@ class Tally:
         habits = prospects.habits
         typical = habits.size or self._sizes.median()
         running = [each.as_running(typical) for each in moving]
-        if not habits.is_moving(now, running):
+        if not habits.is_moving(now, running) or self._is_in_the_dark(running, typical):
             return None
+        delayed = None
+        if prospects.delayed is not None:
+            until, left = prospects.delayed
+            size = typical if left is None else left
+            delayed = (max(0.0, until - now), size or 0.0)
         return time_left(
             running,
             self._waiting.jobs(typical),
-            # What waits for its host takes no place that is free.
-            slots=len(running) if self._at_hosts else prospects.slots,
+            lanes=self._lanes(moving, prospects),
+            delayed=delayed,
             per_byte=habits.seconds_per_byte(now, running, prospects.waiting),
             around=habits.around,
             limit=prospects.limit,
             rate=prospects.rate(now),
         )
+
+    def _is_in_the_dark(self, running: Sequence[Running], typical: float | None) -> bool:
+        """Tell whether there are some of whose length there is nothing to go by."""
+        if typical is not None:
+            return False
+        return self._waiting.unsized > 0 or any(each.left is None for each in running)
+
+    def _lanes(self, moving: Sequence[Moving], prospects: Prospects) -> list[Lane]:
+        everybody = frozenset(range(len(moving)))
+        served = [lane for lane in prospects.lanes if lane.waiting]
+        slots = prospects.slots * max(len(served), 1)
+        if self._at_hosts:
+            # What waits for its host takes no place that is free, and any that becomes so.
+            return [Lane(min(len(moving), slots), everybody, 1.0)]
+        if not served:
+            return [Lane(slots, everybody, 1.0)]
+        whole = sum(lane.waiting for lane in served)
+        return [
+            Lane(
+                prospects.slots,
+                frozenset(i for i, each in enumerate(moving) if each.download.id in lane.running),
+                lane.waiting / whole,
+            )
+            for lane in served
+        ]
 
     def _count(self, download: Download, done: int, sign: int) -> None:
         status, total = download.status, download.total_bytes

@@ -47,6 +47,18 @@ class Running:
         return self.left / self.eta if self.left and self.eta else None
 
 
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Places that are filled from one queue: `taken` are indices of what runs on them now.
+
+    `share` is how much of all that waits waits for these.
+    """
+
+    slots: int
+    taken: frozenset[int]
+    share: float
+
+
 class Backlog:
     """What waits, by how much of it there is: small sums, however long the queue is."""
 
@@ -184,16 +196,19 @@ def time_left(
     running: Sequence[Running],
     jobs: Sequence[tuple[float, int]],
     *,
-    slots: int,
+    lanes: Sequence[Lane],
     per_byte: float | None,
     around: float = 0.0,
     limit: float | None = None,
     rate: float = 0.0,
+    delayed: tuple[float, float] | None = None,
 ) -> float | None:
     """Return seconds until all is done, None where too little is known to say.
 
-    `jobs` are sizes and numbers of what waits, in the order of its turns; of `slots` downloads
-    that may run at once, each gets a byte in `per_byte` seconds, and takes `around` seconds beside.
+    `jobs` are sizes and numbers of what waits, in the order of its turns; of those that the lanes
+    let run at once, each gets a byte in `per_byte` seconds, and takes `around` seconds beside.
+    What leaves a lane on which nobody waits leaves its place empty. `delayed` are the seconds for
+    which the last of those that wait for their time does so, and its size: it cannot end before.
     `limit` (bytes/s) holds for all together, whose `rate` over the last seconds tells if it binds.
     """
     if per_byte is None and (jobs or any(each.eta is None for each in running)):
@@ -203,11 +218,20 @@ def time_left(
         each.eta if each.eta is not None else around + (each.left or 0) * per_byte
         for each in running
     ]
+    last = max(ends, default=0.0)
+    if delayed is not None:
+        last = max(last, delayed[0] + around + delayed[1] * per_byte)
     if limit is not None and rate >= _AT_LIMIT * limit:
-        return _under_limit(running, ends, jobs, limit)
-    free = [0.0] * (max(slots, 1 if jobs else 0) - len(ends)) + ends
-    waiting = [(around + size * per_byte, count) for size, count in jobs]
-    return _last_end(free, waiting)
+        return max(last if delayed else 0.0, _under_limit(running, ends, jobs, limit))
+    for lane in lanes:
+        if lane.share and jobs:
+            here = sorted(ends[index] for index in lane.taken)
+            # Over a limit that was lowered, the first that end make no room.
+            here = here[max(len(here) - lane.slots, 0) :]
+            free = [0.0] * (max(lane.slots, 1) - len(here)) + here
+            waiting = [(around + size * per_byte, count * lane.share) for size, count in jobs]
+            last = max(last, around + jobs[-1][0] * per_byte, _last_end(free, waiting))
+    return last
 
 
 def _under_limit(
@@ -226,7 +250,7 @@ def _under_limit(
     return max([left / limit, *(end for each, end in pairs if 0 < (each.rate or 0.0) < share)])
 
 
-def _last_end(free: list[float], waiting: Sequence[tuple[float, int]]) -> float:
+def _last_end(free: list[float], waiting: Sequence[tuple[float, float]]) -> float:
     """Return when the last of the waiting ends, on places that come free at these times.
 
     All but the last few are poured in as if they could be divided at will; only the last ones
@@ -237,7 +261,7 @@ def _last_end(free: list[float], waiting: Sequence[tuple[float, int]]) -> float:
     last: list[float] = []
     poured = 0.0
     for seconds, count in reversed(waiting):
-        taken = min(count, _ROUNDS * len(free) - len(last))
+        taken = min(int(count), _ROUNDS * len(free) - len(last))
         last += [seconds] * taken
         poured += seconds * (count - taken)
     free = _poured(free, poured)

@@ -42,6 +42,14 @@ class Assignment:
     wake_at: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LaneLoad:
+    """Who runs on a lane, and how many wait for a place on it, those with a delay included."""
+
+    running: frozenset[str]
+    waiting: int
+
+
 @dataclass(slots=True)
 class _Waiting:
     entry: _Entry
@@ -65,6 +73,10 @@ class Scheduler:
         self._lanes: dict[str, int] = {}
         self._last_lane = _QUEUE
         self._delayed: list[tuple[float, str]] = []
+        self._latest: list[tuple[float, str]] = []
+        """The delays once more, negative: the longest first."""
+        self._in_lane: Counter[int] = Counter()
+        """How many wait on each lane."""
         self._waiting: dict[str, _Waiting] = {}
         self._running: dict[str, _Running] = {}
         self._behind: dict[str, float] = {}
@@ -82,14 +94,36 @@ class Scheduler:
         """Return how many of a host could start if there were room."""
         return sum(len(hosts.get(host, ())) for hosts in self._ready.values())
 
+    def lanes(self) -> list[LaneLoad]:
+        """Return every lane on which anybody waits or runs; costs nothing of the queue's length."""
+        running: defaultdict[int, set[str]] = defaultdict(set)
+        for id_, each in self._running.items():
+            running[each.lane].add(id_)
+        return [
+            LaneLoad(frozenset(running.get(lane, ())), self._in_lane[lane])
+            for lane in running.keys() | self._in_lane.keys()
+        ]
+
+    def longest_delay(self) -> tuple[str, float] | None:
+        """Return who waits longest for its time, and until when; None where nobody does."""
+        while self._latest:
+            due, id_ = -self._latest[0][0], self._latest[0][1]
+            waiting = self._waiting.get(id_)
+            if waiting is not None and waiting.not_before == due:
+                return id_, due
+            heapq.heappop(self._latest)
+        return None
+
     def wait(self, download: Download, *, host: str = "", not_before: float = 0.0) -> None:
         """Let a download wait for its turn, which does not come before a monotonic time."""
         self.forget(download.id)
         lane = self._lanes.get(download.id, _QUEUE)
         waiting = _Waiting(self._entry(download), host, lane, not_before)
         self._waiting[download.id] = waiting
+        self._in_lane[lane] += 1
         if not_before:
             heapq.heappush(self._delayed, (not_before, download.id))
+            heapq.heappush(self._latest, (-not_before, download.id))
         else:
             self._make_ready(waiting)
 
@@ -104,7 +138,9 @@ class Scheduler:
             if (waiting := self._waiting.get(id_)) is not None:
                 if not waiting.not_before:
                     self._take_out(waiting)
+                self._leave_lane(waiting)
                 waiting.lane = self._last_lane
+                self._in_lane[waiting.lane] += 1
                 if not waiting.not_before:
                     self._make_ready(waiting)
 
@@ -163,6 +199,8 @@ class Scheduler:
         delays = {id_: w.not_before for id_, w in self._waiting.items() if w.not_before}
         self._delayed = [(due, id_) for id_, due in delays.items()]
         heapq.heapify(self._delayed)
+        self._latest = [(-due, id_) for id_, due in delays.items()]
+        heapq.heapify(self._latest)
         return delays
 
     def reorder(self, download: Download) -> None:
@@ -181,8 +219,10 @@ class Scheduler:
         self._forced.discard(id)
         self._favoured.discard(id)
         self._stopping.discard(id)
-        if (waiting := self._waiting.pop(id, None)) is not None and not waiting.not_before:
-            self._take_out(waiting)
+        if (waiting := self._waiting.pop(id, None)) is not None:
+            self._leave_lane(waiting)
+            if not waiting.not_before:
+                self._take_out(waiting)
 
     def assign(
         self,
@@ -280,10 +320,16 @@ class Scheduler:
     def _begin(self, waiting: _Waiting) -> str:
         id_ = waiting.entry[1]
         del self._waiting[id_]
+        self._leave_lane(waiting)
         if not waiting.not_before:
             self._take_out(waiting)
         self._running[id_] = _Running(waiting.entry, waiting.host, waiting.lane)
         return id_
+
+    def _leave_lane(self, waiting: _Waiting) -> None:
+        self._in_lane[waiting.lane] -= 1
+        if not self._in_lane[waiting.lane]:
+            del self._in_lane[waiting.lane]
 
     def _make_ready(self, waiting: _Waiting) -> None:
         ready = self._ready.setdefault(waiting.lane, {})

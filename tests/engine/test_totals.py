@@ -151,6 +151,17 @@ def test_nothing_is_promised_while_nothing_moves() -> None:
     assert tally.totals().eta is None
 
 
+def test_nothing_is_promised_while_no_length_is_known() -> None:
+    tally = Tally()
+    running = download(status=Status.ACTIVE)
+    for item in (running, *(download(f"{i:08}", status=Status.PENDING) for i in range(22))):
+        tally.enter(item, 0)
+    habits = prospects().habits
+    habits.note("127.0.0.1", 10.0, count=400_000, downloading=4.0)
+    known = dataclasses.replace(prospects(), habits=habits)
+    assert tally.eta([moving(running, 0, 300, None)], known, 10.0) is None
+
+
 async def test_the_engine_tells_them(house: House, fault_server: FaultServer) -> None:
     engine = await house.engine()
     await fetch(engine, house.request(fault_server.file("whole", DATA)))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.policy.eta import Pace
-from core.policy.outlook import Backlog, Habits, Running, time_left
+from core.policy.outlook import Backlog, Habits, Lane, Running, time_left
 from core.policy.rate import RateWindow
 
 STEP = 0.1
@@ -98,7 +98,7 @@ def estimates(
             time_left(
                 running,
                 backlog.jobs(habits.size or known.median()),
-                slots=slots,
+                lanes=one_lane(slots, running),
                 limit=limit,
                 rate=total.rate(now),
                 per_byte=habits.seconds_per_byte(
@@ -107,6 +107,10 @@ def estimates(
                 around=habits.around,
             ),
         )
+
+
+def one_lane(slots: int, running: Sequence[Running]) -> list[Lane]:
+    return [Lane(slots, frozenset(range(len(running))), 1.0)]
 
 
 def share_of_near(files: list[File], slots: int, limit: float | None = None) -> float:
@@ -210,7 +214,8 @@ def test_no_one_is_done_before_those_that_run(
     for size in waiting:
         backlog.count(size, 1)
     jobs = backlog.jobs(1000.0)
-    eta = time_left(running, jobs, slots=slots, limit=limit, per_byte=per_byte)
+    lanes = one_lane(slots, running)
+    eta = time_left(running, jobs, lanes=lanes, limit=limit, per_byte=per_byte)
     if eta is None:
         assert per_byte is None
         return
@@ -218,7 +223,7 @@ def test_no_one_is_done_before_those_that_run(
     if limit is None:
         assert eta >= max((each.eta or 0.0 for each in running), default=0.0)
         more = [*jobs, (1e6, 1)]
-        later = time_left(running, sorted(more), slots=slots, limit=None, per_byte=per_byte)
+        later = time_left(running, sorted(more), lanes=lanes, limit=None, per_byte=per_byte)
         assert later is None or later >= eta * (1 - 1e-9)
 
 
@@ -247,8 +252,39 @@ def test_a_long_queue_costs_no_more_than_a_short_one() -> None:
         began = time.perf_counter()
         for _ in range(20):
             jobs = backlog.jobs(None)
-            time_left(running, jobs, slots=4, limit=None, per_byte=1e-6)
+            time_left(running, jobs, lanes=one_lane(4, running), limit=None, per_byte=1e-6)
         return time.perf_counter() - began
 
     # A hundred times as many would take 100 times as long, if each were looked at.
     assert seconds(100_000) < 20 * seconds(1000)
+
+
+def test_a_place_beside_those_that_somebody_waits_for_is_nobody_elses() -> None:
+    # Eight run, four where nobody waits: 22 more of 4 s take only the other four places.
+    running = [Running("a", 400, 4.0, 100.0)] * 8
+    lanes = [Lane(4, frozenset(range(4)), 1.0)]
+    told = time_left(running, [(400.0, 22)], lanes=lanes, per_byte=0.01)
+    assert told == pytest.approx(4.0 + 22 * 4.0 / 4, abs=2.0)
+
+
+def test_two_lanes_go_on_beside_each_other() -> None:
+    running = [Running("a", 100, 1.0, 100.0)] * 8
+    lanes = [Lane(4, frozenset(range(4)), 0.9), Lane(4, frozenset(range(4, 8)), 0.1)]
+    told = time_left(running, [(100.0, 400)], lanes=lanes, per_byte=0.01)
+    assert told == pytest.approx(1.0 + 90.0, abs=1.0)
+
+
+@given(st.floats(0, 100), st.floats(0, 100))
+def test_it_counts_down_while_one_waits_for_its_time(delay: float, gone: float) -> None:
+    gone = min(gone, delay)
+    lanes = [Lane(4, frozenset({0}), 1.0)]
+
+    def told(at: float) -> float | None:
+        running = [Running("a", 1000 - round(at), 10 - at / 100, 100.0)]
+        jobs = [(1000.0, 1)]
+        return time_left(running, jobs, lanes=lanes, per_byte=0.01, delayed=(delay - at, 1000.0))
+
+    first, later = told(0.0), told(gone)
+    assert first is not None
+    assert later is not None
+    assert first - later == pytest.approx(gone)

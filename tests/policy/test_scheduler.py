@@ -295,3 +295,25 @@ def test_nobody_is_in_the_way_beside_free_places_or_of_a_host_that_is_full() -> 
 
     assert not in_the_way(3)
     assert not in_the_way(2)
+
+
+def test_it_tells_who_waits_behind_whom_and_who_waits_longest() -> None:
+    scheduler = Scheduler()
+    for number in range(1, 7):
+        scheduler.wait(download(number))
+    assign(scheduler, active=2, now=0.0)
+    scheduler.expedite(f"{number:04x}" for number in range(1, 6))
+    assign(scheduler, active=2, now=0.0)
+    loads = {lane.running: lane.waiting for lane in scheduler.lanes()}
+    assert loads == {frozenset({"0001", "0002"}): 1, frozenset({"0003", "0004"}): 1}
+    assert scheduler.longest_delay() is None
+    scheduler.wait(download(7), not_before=50.0)
+    scheduler.wait(download(8), not_before=40.0)
+    assert scheduler.longest_delay() == ("0007", 50.0)
+    scheduler.hasten(20.0)
+    assert scheduler.longest_delay() == ("0007", 30.0)
+    scheduler.forget("0007")
+    assert scheduler.longest_delay() == ("0008", 20.0)
+    assign(scheduler, active=9, now=20.0)
+    assert scheduler.longest_delay() is None
+    assert sum(lane.waiting for lane in scheduler.lanes()) == 0
