@@ -198,6 +198,12 @@ async def _start(places: Paths) -> ErrorInfo | None:
     with os.fdopen(reader, "rb", buffering=0), os.fdopen(writer, "wb", buffering=0) as ready:
         try:
             log = open_log(places.log_file)
+        except OSError as error:
+            raise DaemonError(
+                "the daemon cannot be started: its log"
+                f" {places.log_file} cannot be written: {error.strerror}"
+            ) from error
+        try:
             with os.fdopen(log, "ab", buffering=0) as stderr:
                 # -P: a directory called core that lies about must not be taken for ours.
                 starter = await asyncio.create_subprocess_exec(

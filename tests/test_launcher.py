@@ -53,6 +53,13 @@ class TestConnect:
             assert pid != os.getpid()
             assert (await second.status()).pid == pid
 
+    async def test_a_log_that_cannot_be_written_is_named(self, home: Path) -> None:
+        log = launcher.paths().log_file
+        launcher.paths().prepare()
+        log.symlink_to(home / "elsewhere")
+        with pytest.raises(DaemonError, match=f"{log} cannot be written: it is a link"):
+            await launcher.connect()
+
     async def test_clients_that_come_at_once_share_one_daemon(self, home: Path) -> None:
         services = await asyncio.gather(*(launcher.connect() for _ in range(5)))
         pids = {(await service.status()).pid for service in services}
