@@ -169,10 +169,9 @@ async def haul(
 ) -> None:
     """Write a body to its claim until the claim or the body ends.
 
-    `received` hears of each piece, `written` of each block of at most about `body.block`
-    bytes. What
-    arrived before an error or a cancellation is written all the same. Raises NetworkError and its
-    kin, DiskError and what `written` raises.
+    `received` hears of each piece, `written` of each block of at most about `body.block` bytes.
+    What arrived before an error or a cancellation is written all the same. Raises NetworkError and
+    its kin, DiskError and what `written` raises.
     """
     gathered: list[bytes] = []
     size = 0

@@ -113,6 +113,8 @@ class Swarm:
         self._error: WinchError | None = None
         self.grew = False
         """Whether the file was seen to have become longer than it was at the first answer."""
+        self.mingled = False
+        """Whether parts came from addresses that nothing but their seams proves to hold one file."""
         self._paces: deque[float] = deque(maxlen=16)
         self._replacement = Replacement()
         self._target = 1
@@ -356,6 +358,8 @@ class Swarm:
                         return Contradicted("the bytes on the server are other ones", True)
                     worker.answered.set()
                     self._on_trial = False
+                    is_same = judgement.same_version or worker.source is self._primary
+                    self.mingled = self.mingled or not is_same
                     return await self._receive(worker, body)
 
     async def _receive(self, worker: Worker, body: Body) -> Ending:

@@ -47,6 +47,9 @@ from core.policy.throttle import TokenBucket, read_ahead
 
 MAX_RESTARTS = 3
 _GREW = "verified: it grew on the server meanwhile; these are its first {} bytes, as at first told"
+_MINGLED = (
+    "unverified: it came from several addresses, and only its seams tell that they hold one file"
+)
 ANEW = "it begins anew when it goes on: its server cannot continue a file"
 
 
@@ -409,6 +412,8 @@ class Transfer:
             self._swarm = None
         if isinstance(ending, Contradicted):
             return ending
+        if swarm.mingled:
+            self._report(resume_verdict=_MINGLED)
         if swarm.grew:
             self._report(resume_verdict=_GREW.format(file.segments.total))
         if is_open_ended:

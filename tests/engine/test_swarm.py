@@ -230,6 +230,22 @@ async def test_mirrors_are_used_together(house: House, fault_server: FaultServer
         assert fault_server.bytes_served("a") > SIZE / 8
 
 
+@pytest.mark.parametrize(("etag", "verdict"), [('"v1"', None), (None, "unverified: it came from")])
+async def test_what_only_its_seams_hold_together_is_called_unverified(
+    house: House, fault_server: FaultServer, etag: str | None, verdict: str | None
+) -> None:
+    async with FaultServer() as mirror:
+        url = fault_server.file("a", DATA, rate=2_000_000, etag=etag)
+        request = dataclasses.replace(
+            house.request(url), mirrors=(mirror.file("b", DATA, rate=2_000_000, etag=etag),)
+        )
+        done = await fetch(await house.engine(MANY), request)
+        assert house.content("a") == DATA
+        assert mirror.bytes_served("b")
+        assert (done.resume_verdict or "").startswith(verdict or "")
+        assert (done.resume_verdict is None) is (verdict is None)
+
+
 @pytest.mark.parametrize("wrong", [DATA[:-1], OTHER])
 async def test_a_mirror_that_disagrees_is_dropped_with_the_reason(
     house: House, fault_server: FaultServer, wrong: bytes
