@@ -43,6 +43,13 @@ def reason(held: SettingInForce) -> str:
     return ""
 
 
+def usual(held: SettingInForce) -> str:
+    """Return what a setting would be without `winch limit` and the timetable, and who says so."""
+    if held.usual_source is SettingSource.ENVIRONMENT:
+        return f"{variable(held.name)} in the daemon's environment says {clean(held.otherwise)}"
+    return f"the settings say {clean(held.otherwise)}"
+
+
 def _note(item: SettingValue, held: SettingInForce) -> str:
     shown = text_of(item.value)
     is_environment = held.source is SettingSource.ENVIRONMENT

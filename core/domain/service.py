@@ -178,13 +178,15 @@ class SettingSource(StrEnum):
 class SettingInForce:
     """The value of a setting (`limits.rate`) that the service obeys, as a person writes it.
 
-    `otherwise` is what it would be without `winch limit` and the timetable.
+    `otherwise` is what it would be without `winch limit` and the timetable, `usual_source` who says
+    that.
     """
 
     name: str
     value: str
     source: SettingSource
     otherwise: str
+    usual_source: SettingSource = SettingSource.SETTINGS
 
 
 class DownloadService(Protocol):

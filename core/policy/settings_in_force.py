@@ -38,5 +38,9 @@ def settings_in_force(
                 value = text if source is usual else rate_text(limits.rate)
             elif section == "limits" and getattr(changes, key, None) is not None:
                 value, source = str(getattr(changes, key)), SettingSource.COMMAND
-            found.append(SettingInForce(name=name, value=value, source=source, otherwise=text))
+            found.append(
+                SettingInForce(
+                    name=name, value=value, source=source, otherwise=text, usual_source=usual
+                )
+            )
     return found

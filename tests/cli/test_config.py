@@ -40,6 +40,9 @@ def test_whose_environment_counts_is_said(winch: Winch) -> None:
     winch.env["WINCH_LIMITS_RATE"] = "1M"
     assert "by WINCH_LIMITS_RATE in the daemon's environment" in winch("limit").stdout
     assert line(winch, "rate") == 'rate = "1M"  # environment'
+    said = winch("limit", "3M").stdout
+    assert "; WINCH_LIMITS_RATE in the daemon's environment says 1M)" in said
+    winch("limit", "auto")
     del winch.env["WINCH_LIMITS_RATE"]
     assert line(winch, "rate") == (
         'rate = "off"  # default; in force: 1M, by WINCH_LIMITS_RATE in the daemon\'s environment'

@@ -12,7 +12,7 @@ from tui.cli.client import connected
 from tui.cli.records import dump, timestamp
 from tui.cli.signals import Signals
 from tui.cli.terminal import out
-from tui.in_force import reason
+from tui.in_force import reason, usual
 
 _SECTION = "limits."
 
@@ -75,7 +75,7 @@ def details(limits: Limits, held: Iterable[SettingInForce]) -> list[str]:
         setting = settings[key]
         why = reason(setting)
         if setting.value != setting.otherwise:
-            why += f"; the settings say {setting.otherwise}"
+            why += f"; {usual(setting)}"
         return f"{label:<11}  {text} ({(why or 'from the settings') + also})"
 
     until = limits.until
