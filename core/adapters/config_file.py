@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from core.adapters.config_place import place, syntax_error
+from core.adapters.config_place import entry_place, place, syntax_error
 from core.adapters.named_file import MIB, read_with_status
 from core.adapters.ownership import ROOT, mend, weakness
 from core.domain.errors import ConfigError
@@ -37,6 +37,8 @@ _EXPECTED: dict[object, str] = {
 
 # How the messages begin that `Settings` has for values which do not fit.
 _NAMED = re.compile(r"\[*([a-z]+)(?:\.([a-z_]+))?")
+
+_ENTRY_NAMED = re.compile(r"\[\[limits\.schedule\]\] number (\d+): '([^']*)'")
 
 # The two settings that are no scalars. `from` is no name in Python, so the file's words differ.
 _KEYS = ("screen", "keys")
@@ -129,8 +131,14 @@ def parse(
     return Configuration(settings=settings, values=values)
 
 
+def place_of(path: Path, *names: str) -> str:
+    """Return where something is written in the file that can be read; raises ConfigError."""
+    return place(path, read(path), *names)
+
+
 def read(path: Path) -> str:
     """Return the text of the file, "" where there is none; raises ConfigError."""
+    data = b""
     try:
         data, found = read_with_status(path, most=_MOST_BYTES)
         if reason := weakness(found, {os.geteuid(), ROOT}):
@@ -142,7 +150,10 @@ def read(path: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text", hint="save it as UTF-8") from error
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}, line {line}: this is not UTF-8 text", hint="save the file as UTF-8"
+        ) from error
 
 
 def value_of(section: str, key: str, text: str) -> object:
@@ -154,11 +165,13 @@ def _from_text(text: str, path: Path) -> dict[tuple[str, str], object]:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise syntax_error(str(error), path) from error
+        raise syntax_error(str(error), path, text) from error
     except RecursionError as error:
         raise ConfigError(f"{path} is nested too deep to be read") from error
     values: dict[tuple[str, str], object] = {}
     for section, table in document.items():
+        if section not in sections() and not isinstance(table, dict | list):
+            raise _outside(section, place(path, text, section))
         if section not in sections():
             raise ConfigError(
                 f"{place(path, text, section)}: there is no section [{section}]",
@@ -171,6 +184,16 @@ def _from_text(text: str, path: Path) -> dict[tuple[str, str], object]:
             where = place(path, text, section, key)
             values[section, key] = _checked(section, key, value, where=where, strict=True)
     return values
+
+
+def _outside(key: str, where: str) -> ConfigError:
+    """Return the error for a setting that stands above every section."""
+    homes = [f"[{section}]" for section, keys in sections().items() if key in keys]
+    every = dict.fromkeys(key for keys in sections().values() for key in keys)
+    return ConfigError(
+        f"{where}: {key} stands above every section",
+        hint=f"write it below {' or '.join(homes)}" if homes else _did_you_mean(key, every),
+    )
 
 
 def names_in(env: Mapping[str, str]) -> frozenset[str]:
@@ -200,7 +223,9 @@ def _placed(
     if not concerned:
         return error
     section, key = concerned[0]
-    if sources[section, key] is Source.ENVIRONMENT:
+    if (entry := _ENTRY_NAMED.match(error.message)) is not None:
+        where = entry_place(path, text, int(entry[1]), entry[2])
+    elif sources[section, key] is Source.ENVIRONMENT:
         where = f"{_PREFIX}{section.upper()}_{key.upper()}"
     else:
         where = place(path, text, section, key)

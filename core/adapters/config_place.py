@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from core.domain.bounds import cut
 from core.domain.errors import ConfigError
 
 _HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]#]{1,200}?)\s*\]")
@@ -17,10 +18,10 @@ _QUOTES = "\"' \t"
 
 # What the parser says, in the words of somebody who has to mend it.
 _CAUSES = (
-    ("Cannot overwrite", "it is there twice", "take one of the two out"),
-    ("Cannot declare", "the section is there twice", "put what is in both together"),
-    ("Cannot mutate", "the section is there twice", "put what is in both together"),
-    ("Duplicate", "it is there twice", "take one of the two out"),
+    ("Cannot overwrite", "{} is there twice", "take one of the two out"),
+    ("Cannot declare", "the section {} is there twice", "put what is in both together"),
+    ("Cannot mutate", "the section {} is there twice", "put what is in both together"),
+    ("Duplicate", "{} is there twice", "take one of the two out"),
     ("Invalid value", "the value is none", 'text needs quotes: directory = "/data"'),
     ("Expected ']'", "a bracket is not closed", "a section is written [limits]"),
     ("Unclosed array", "a bracket is not closed", ""),
@@ -33,13 +34,32 @@ _CAUSES = (
 )
 
 
-def place(path: Path, text: str, section: str, key: str = "") -> str:
-    """Return the file with the number of the line where a section or a setting is written."""
-    number = _line_of(text, section, key)
-    return str(path) if number is None else f"{path}, line {number}"
+def place(path: Path, text: str, *names: str) -> str:
+    """Return the file with the number of the line where a section or a setting is written.
+
+    The names lead to it from the outside in: `limits`, `active`.
+    """
+    return _at(path, _line_of(text, list(names)))
 
 
-def syntax_error(message: str, path: Path) -> ConfigError:
+def entry_place(path: Path, text: str, number: int, wanted: str) -> str:
+    """Return the file with the line of something in one `[[limits.schedule]]`, counted from 1.
+
+    That of the entry where `wanted` is not written in it.
+    """
+    count, begin = 0, None
+    for line_number, line in enumerate(text.splitlines(), start=1):
+        if (header := _HEADER.match(line)) is not None:
+            if begin is not None:
+                break
+            count += _parts(header[1]) == ["limits", "schedule"]
+            begin = line_number if count == number else None
+        elif begin is not None and wanted and wanted in line:
+            return _at(path, line_number)
+    return _at(path, begin or _line_of(text, ["limits", "schedule"]))
+
+
+def syntax_error(message: str, path: Path, text: str) -> ConfigError:
     """Return the error for a file that is no TOML, by what the parser says of it."""
     match = _AT.search(message)
     said = message[: match.start()] if match else message
@@ -47,21 +67,35 @@ def syntax_error(message: str, path: Path) -> ConfigError:
     where = f"line {line}" if line else "at its end"
     for begin, cause, hint in _CAUSES:
         if said.startswith(begin):
-            return ConfigError(f"{path}, {where}: this is not valid TOML: {cause}", hint=hint)
+            shown = cause.format(_subject(text, int(line)) if line else "something")
+            return ConfigError(f"{path}, {where}: this is not valid TOML: {shown}", hint=hint)
     return ConfigError(f"{path}, {where}: this is not valid TOML: {said}")
 
 
-def _line_of(text: str, section: str, key: str) -> int | None:
+def _at(path: Path, number: int | None) -> str:
+    return str(path) if number is None else f"{path}, line {number}"
+
+
+def _subject(text: str, number: int) -> str:
+    """Return what a line is about: `[limits]` or `active`."""
+    lines = text.splitlines()
+    line = lines[number - 1] if number <= len(lines) else ""
+    if (header := _HEADER.match(line)) is not None:
+        return header[0].strip()
+    return cut(found[1], 80) if (found := _KEY.match(line)) is not None else "it"
+
+
+def _line_of(text: str, names: list[str]) -> int | None:
     current: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if (header := _HEADER.match(line)) is not None:
             current = _parts(header[1])
-            if current[: 2 if key else 1] == ([section, key] if key else [section]):
+            if current[: len(names)] == names:
                 return number
         elif (found := _KEY.match(line)) is not None:
             name = [*current, *_parts(found[1])]
             # A section may also be one line: limits = { active = 4 }
-            if name[:2] == [section, key] or name == [section] or (not key and name[0] == section):
+            if name[: len(names)] == names or names[: len(name)] == name:
                 return number
     return None
 

@@ -244,8 +244,8 @@ def test_keys_that_are_none_name_their_place(tmp_path: Path, text: str) -> None:
     [
         ("# a\n[limits\nactive = 4\n", 2, "a bracket is not closed"),
         ("[downloads]\ndirectory = /data\n", 2, "the value is none"),
-        ("[limits]\nactive = 4\nactive = 5\n", 3, "it is there twice"),
-        ("[limits]\nactive = 4\n[limits]\n", 3, "the section is there twice"),
+        ("[limits]\nactive = 4\nactive = 5\n", 3, ": active is there twice"),
+        ("[limits]\nactive = 4\n[limits]\n", 3, "the section [limits] is there twice"),
         ('[limits]\nrate = "off\n', 2, "a quote is not closed"),
         ("[limits]\nactive = 4 5\n", 2, "something follows the value"),
         ("[limits]\nactive\n", 2, "an = is missing"),
@@ -259,7 +259,10 @@ def test_keys_that_are_none_name_their_place(tmp_path: Path, text: str) -> None:
         ('[downloads]\nask_after = "soon"\n', 2, "is no length of time"),
         ('[downloads]\nforget_done = "soon"\n', 2, "is no length of time"),
         ('[downloads]\nforget_done = "10s"\n', 2, "too short to see what is done"),
-        ('[[limits.schedule]]\nfrom = "25:00"\nto = "3:00"\nrate = "1M"\n', 1, "no time of day"),
+        ('[[limits.schedule]]\nfrom = "25:00"\nto = "3:00"\nrate = "1M"\n', 2, "no time of day"),
+        (SCHEDULE.replace('"06:00"', '"26:00"'), 11, "number 2: '26:00' is no time"),
+        ("active = 3\n[limits]\n", 1, "active stands above every section"),
+        ("# a\nzzz = 3\n", 2, "zzz stands above every section"),
     ],
 )
 def test_a_mistake_has_its_line_and_its_cause(file: Path, text: str, line: int, cause: str) -> None:
@@ -273,6 +276,16 @@ def test_a_value_of_the_environment_that_cannot_be_is_not_blamed_on_the_file(fil
     file.write_text("[limits]\nactive = 4\n")
     error = refused(file, env={"WINCH_LIMITS_ACTIVE": "0"})
     assert error.message.startswith("WINCH_LIMITS_ACTIVE: limits.active is 0")
+
+
+def test_a_setting_outside_its_section_is_told_where_it_belongs(file: Path) -> None:
+    assert refused(file, "active = 3\n").hint == "write it below [limits]"
+    assert refused(file, "activ = 3\n").hint == "did you mean active?"
+
+
+def test_bytes_that_are_no_text_have_their_line(file: Path) -> None:
+    file.write_bytes(b"[limits]\n# \xff\n")
+    assert refused(file).message == f"{file}, line 2: this is not UTF-8 text"
 
 
 def test_what_editors_on_windows_write_is_read(file: Path) -> None:
