@@ -82,6 +82,18 @@ class Comebacks:
         }
         return Again(now + decision.seconds, decision.when, fields)
 
+    def crowded_out(self, delay: float, error: WinchError) -> Again:
+        """Return when one is tried again that its host refused while it serves others.
+
+        That is no failure: it waits for its host, and no retry is used up.
+        """
+        fields: dict[str, object] = {
+            "wait_reason": WaitReason.HOST_LIMIT,
+            "retry_at": self._clock.now() + timedelta(seconds=delay),
+            "error": error.info(),
+        }
+        return Again(self._clock.monotonic() + delay, RetryAfter(delay).when, fields)
+
     def restore(self, download: Download) -> float:
         """Go on with what an earlier engine told of a download, and return the seconds it waits.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from core.adapters.part_lock import PartInUseError
-from core.domain.errors import NotAllowedError, WinchError
+from core.domain.errors import HttpStatusError, NotAllowedError, WinchError
 from core.domain.history import AttemptEnd
 from core.domain.lifecycle import Action
 from core.domain.models import (
@@ -34,8 +34,9 @@ from core.engine.ticker import AT_ONCE, Ticker
 from core.engine.totals import Prospects
 from core.engine.transfer import ANEW, Tools, Transfer
 from core.engine.trickles import TrickleWatch
-from core.policy.host_budget import host_of
+from core.policy.host_budget import SOONEST, host_of
 from core.policy.requests import without_secrets
+from core.policy.retry import ordered_wait
 from core.policy.scheduler import Scheduler
 from core.policy.trickle import BEHIND
 
@@ -489,9 +490,20 @@ class Runner:
         log.info("completed %s", id_[:SHORT])
         self._epilogue.completed(id_)
 
+    def _crowded_out(self, download: Download, error: WinchError) -> Again | None:
+        """Return when one is tried again whose host has enough to do with others."""
+        hosts, host = self._tools.shared.hosts, host_of(download.request.url)
+        if not isinstance(error, HttpStatusError) or error.status not in (429, 503):
+            return None
+        if ordered_wait(error) is not None or not hosts.is_serving(host):
+            return None
+        now = self._tools.clock.monotonic()
+        hosts.refused(host, download.id, now, borne=0)
+        return self._comebacks.crowded_out(max(SOONEST, hosts.more_in(host, now) or 0.0), error)
+
     def _failed(self, id_: str, error: WinchError) -> AttemptEnd:
         download = self._ledger.queue[id_]
-        match self._comebacks.after(download, error):
+        match self._crowded_out(download, error) or self._comebacks.after(download, error):
             case Again(not_before=not_before, when=when, fields=fields):
                 text = f"{error.message}; trying again {when}"
                 waiting = self._ledger.step(download, Action.REQUEUE, text, **fields)

@@ -126,5 +126,9 @@ class HostBudget:
             return None
         return max(0.0, bound.since + bound.wait - now)
 
+    def is_serving(self, host: str) -> bool:
+        """Tell whether a host serves anybody at present."""
+        return self._served(host) > 0
+
     def _served(self, host: str) -> int:
         return sum(self._serving.get(host, {}).values())

@@ -317,3 +317,19 @@ async def test_a_hole_at_the_start_is_filled_without_losing_what_lies_behind(
     assert (await settled(engine, download)).status is Status.COMPLETED
     assert house.content("a") == DATA
     assert fault_server.bytes_served("a") - before < 0.85 * SIZE
+
+
+async def test_who_is_refused_while_others_are_served_waits_for_its_host_and_uses_no_retry(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(MANY)
+    held = fault_server.file("held", DATA, ranges=False, hold_after=100_000)
+    (first,) = await engine.add([house.request(held)])
+    await fault_server.held("held")
+    await until(engine, first, lambda view: view.progress.connections == 1)
+    url = fault_server.file("b", DATA, statuses=[429])
+    (second,) = await engine.add([dataclasses.replace(house.request(url), retries=0)])
+    done = await settled(engine, second)
+    assert (done.status, done.retry_count) == (Status.COMPLETED, 0)
+    fault_server.release("held")
+    assert (await settled(engine, first)).status is Status.COMPLETED
