@@ -114,7 +114,7 @@ class Swarm:
         self.grew = False
         """Whether the file was seen to have become longer than it was at the first answer."""
         self.mingled = False
-        """Whether parts came from addresses of which only the seams tell that they hold one file."""
+        """Whether parts came from addresses that only their seams prove to hold one file."""
         self._paces: deque[float] = deque(maxlen=16)
         self._replacement = Replacement()
         self._target = 1
