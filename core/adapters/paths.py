@@ -110,6 +110,7 @@ class Paths:
         self._verify_run_dir()
         check_place(self.config_file.parent, owners={ROOT})
         check_place(self.state_dir)
+        check_place(self.state_dir / "resume_data")
         check_place(self.run_dir)
 
     def _verify_run_dir(self) -> None:

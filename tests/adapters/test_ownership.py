@@ -89,9 +89,10 @@ def test_a_way_that_others_can_rename_is_refused(paths: Paths, tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("as_root")
-@pytest.mark.parametrize("place", ["state", "run", "."])
+@pytest.mark.parametrize("place", ["state", "state/resume_data", "run", "."])
 def test_a_directory_of_another_user_is_refused_for_root_too(paths: Paths, place: str) -> None:
     directory = paths.config_file.parent / place
+    directory.mkdir(exist_ok=True)
     os.chown(directory, NOBODY, NOBODY)
     error = refused(paths, "belongs to")
     assert str(directory) in error.message
