@@ -43,6 +43,11 @@ class PhaseTimes:
     verifying: float = 0.0
     finalizing: float = 0.0
 
+    @property
+    def whole(self) -> float:
+        """Seconds in all."""
+        return self.connecting + self.downloading + self.verifying + self.finalizing
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFigures:
@@ -68,8 +73,8 @@ class HistoryEntry:
     that were seen at once (0: nobody looked), `added_at` when the download entered the list (None
     in what a winch before 0.2 wrote down), `served_best` how many connections its host served best
     (None: that was not found out). The rates leave out
-    the time before the first byte; what comes in less than a quarter of a second counts as if it
-    had taken that long, because so little says nothing about the link.
+    the time before the first byte, but where what came took less than a quarter of a second: then
+    the whole attempt counts, up to that.
     """
 
     number: int

@@ -266,6 +266,18 @@ class Interruption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What the attempt that made a file whole brought: bytes, seconds in all, and bytes/s.
+
+    The rate is that of the history, None where nothing came.
+    """
+
+    bytes: int
+    seconds: float
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
     """One file on its way, as it stands.
 
@@ -275,7 +287,8 @@ class Download:
     otherwise. `name` is a guess from the URL until `name_settled`; from then on `part` tells which
     file on disk is its own, whatever else has its name, and `left` how winch left it, so that what
     somebody changed since is not deleted; its time counts once it is whole. `awaited` is a part
-    file that another winch was seen to write in its place. `updated_at` is the last change of its
+    file that another winch was seen to write in its place. `fetched` is None where no attempt
+    made it whole, or a winch before 0.2 did. `updated_at` is the last change of its
     state, phase or reason to wait, `last_retry_at` when it was last tried again by itself; None in
     what a winch before 0.2 wrote down.
     """
@@ -301,6 +314,7 @@ class Download:
     resume_verdict: str | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
+    fetched: Fetched | None = None
     interrupted: Interruption | None = None
     asked_at: datetime | None = None
     updated_at: datetime | None = None

@@ -17,8 +17,10 @@ from core.domain.models import Download, Phase
 from core.domain.redact import redact_text, redact_url
 from core.policy.host_budget import host_of
 
-SHORTEST = 0.25
-"""Seconds below which a rate says nothing; see `HistoryEntry`."""
+_SHORT = 0.25
+"""Seconds below which what came in them says little: then the whole attempt is their measure."""
+_FINEST = 0.001
+"""Seconds below which a duration is no measure."""
 
 
 class Moving(Protocol):
@@ -91,7 +93,8 @@ class Attempt:
         if self._ended is None:
             seconds[self._phase] += self._clock.monotonic() - self._entered
         gained = self._transfer.gained
-        average = gained / max(seconds[Phase.DOWNLOADING], SHORTEST) if gained else None
+        measured = max(seconds[Phase.DOWNLOADING], min(sum(seconds.values()), _SHORT), _FINEST)
+        average = gained / measured if gained else None
         return AttemptFigures(
             started_at=self._started_at,
             bytes=gained,

@@ -18,6 +18,7 @@ from core.domain.lifecycle import Action
 from core.domain.models import (
     Download,
     DownloadRecord,
+    Fetched,
     Phase,
     Progress,
     Status,
@@ -478,6 +479,7 @@ class Runner:
     def _completed(self, id_: str, name: str) -> None:
         self._comebacks.forget(id_)
         download = self._ledger.queue[id_]
+        figures = self._chronicle.figures(id_)
         self._ledger.step(
             download,
             Action.COMPLETE,
@@ -486,6 +488,11 @@ class Runner:
             name=name,
             name_settled=True,
             completed_at=self._tools.clock.now(),
+            fetched=None
+            if figures is None
+            else Fetched(
+                bytes=figures.bytes, seconds=figures.phases.whole, rate=figures.average_rate
+            ),
         )
         log.info("completed %s", id_[:SHORT])
         self._epilogue.completed(id_)

@@ -31,6 +31,8 @@ MOST_DAYS = 3660
 RECENT = 10
 """Attempts that are shown one by one."""
 
+_TELLING = 0.25
+"""Seconds from which on a rate is one of the link, and not of what lay ready."""
 _HOUR, _WEEK = timedelta(hours=1), timedelta(days=7)
 
 K = TypeVar("K", bound=Hashable)
@@ -206,7 +208,13 @@ def _busiest(week: Sequence[Sequence[int]]) -> Busiest | None:
 
 
 def _best_rate(entries: Sequence[HistoryEntry]) -> float | None:
-    return max((entry.peak_rate for entry in entries if entry.peak_rate), default=None)
+    """Return the highest rate of those that lasted long enough to say something of the link.
+
+    No lower than the average, which those that were over in a moment count towards too.
+    """
+    rates = [e.peak_rate for e in entries if e.phases.downloading >= _TELLING]
+    average = _average_rate(entries)
+    return max((rate for rate in (*rates, average) if rate), default=None)
 
 
 def _phase(

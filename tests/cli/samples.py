@@ -8,6 +8,7 @@ from core.domain.models import (
     DownloadRecord,
     DownloadRequest,
     DownloadView,
+    Fetched,
     Phase,
     Progress,
     Status,
@@ -49,6 +50,7 @@ def completed(
         "total_bytes": 1000,
         "started_at": START,
         "completed_at": START + timedelta(seconds=2),
+        "fetched": Fetched(bytes=1000, seconds=2.0, rate=500.0),
     }
     return download(id, name, **(end | changes))
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.events import Changed, Noticed, ProgressBatch, Removed, Snapshot
-from core.domain.models import Download, Phase, Progress, Status, WaitReason
+from core.domain.models import Download, Fetched, Phase, Progress, Status, WaitReason
 from tests.cli.samples import START, active, completed, download
 from tui.cli.following import Following
 from tui.cli.progress import LiveLines, Reports, live_lines
@@ -53,6 +53,14 @@ def test_every_ten_percent_has_a_line(log: Log) -> None:
     told = [line for done in range(0, 1000, 20) for line in log.after(active(), done=done, rate=5)]
     assert len(told) == 9
     assert told[0] == "a.bin: downloading, 10% 100 B of 1000 B, 5 B/s"
+
+
+def test_a_line_of_one_that_moves_tells_the_time_left(log: Log) -> None:
+    log.following.apply(Changed(revision=1, downloads=(active(),)))
+    moves = Progress(bytes_downloaded=250, rate=100.0, eta=7.5)
+    log.following.apply(ProgressBatch(revision=2, progress={download().id: moves}))
+    log.reports.update(log.following)
+    assert log.lines == ["a.bin: downloading, 25% 250 B of 1000 B, 100 B/s, 0:08 left"]
 
 
 def test_every_ten_seconds_has_a_line(log: Log) -> None:
@@ -115,9 +123,24 @@ def test_of_many_that_wait_only_the_sum_is_told() -> None:
 
 def test_a_whole_file_is_told_with_path_size_rate_and_verdict(log: Log) -> None:
     assert log.after(completed(resume_verdict="verified")) == [
-        "/data/a.bin: 1000 B in 0:02 at 500 B/s (verified)"
+        "/data/a.bin: 1000 B in 2.00 s at 500 B/s (verified)"
     ]
     assert log.after(completed()) == []
+
+
+def test_only_what_came_now_is_told_with_its_time(log: Log) -> None:
+    # The first attempt was a day ago.
+    began = START - timedelta(days=1)
+    resumed = Fetched(bytes=250, seconds=0.5, rate=625.0)
+    assert log.after(completed(started_at=began, fetched=resumed)) == [
+        "/data/a.bin: 1000 B (250 B of it now) in 0.50 s at 625 B/s"
+    ]
+
+
+def test_what_was_there_already_came_at_no_rate(log: Log) -> None:
+    nothing = Fetched(bytes=0, seconds=0.01)
+    skipped = completed(fetched=nothing, resume_verdict="skipped: the file exists")
+    assert log.after(skipped) == ["/data/a.bin: 1000 B (skipped: the file exists)"]
 
 
 def test_a_failure_is_told_with_its_hint(log: Log) -> None:

@@ -76,6 +76,7 @@ def test_the_past_of_a_download_is_its_timeline_and_its_attempts() -> None:
     (attempt,) = shown["attempts"]  # type: ignore[misc]
     assert isinstance(attempt, dict)
     assert (attempt["outcome"], attempt["bytes"]) == ("completed", 500)
+    assert "number" not in attempt
     assert attempt["average_rate"] == 250
     assert attempt["phases"]["downloading"] == 0.5
 

@@ -251,14 +251,24 @@ class TestAttempt:
         entry = attempt.entry(a_download(), AttemptEnd.COMPLETED, None)
         assert (entry.average_rate, entry.peak_rate) == (100.0, 500.0)
 
-    def test_a_moment_does_not_make_a_record(self) -> None:
+    def test_the_rate_of_a_moment_is_what_came_in_it(self) -> None:
         clock, moved = Hourglass(NOON), Moved()
         attempt = Attempt(a_download(), moved, clock)
         attempt.observe({"phase": Phase.DOWNLOADING})
-        clock.passed += 0.001
+        clock.passed += 0.02
         moved.gained = 1000
         entry = attempt.entry(a_download(), AttemptEnd.COMPLETED, None)
-        assert entry.average_rate == entry.peak_rate == 4000.0
+        assert entry.average_rate == entry.peak_rate == 50_000.0
+
+    def test_what_lay_ready_is_no_faster_than_its_attempt(self) -> None:
+        clock, moved = Hourglass(NOON), Moved()
+        attempt = Attempt(a_download(), moved, clock)
+        clock.passed += 0.03
+        attempt.observe({"phase": Phase.DOWNLOADING})
+        clock.passed += 0.02
+        moved.gained = 1000
+        entry = attempt.entry(a_download(), AttemptEnd.COMPLETED, None)
+        assert entry.average_rate == pytest.approx(20_000.0)
 
     def test_neither_address_nor_message_holds_a_secret(self) -> None:
         error = ErrorInfo(

@@ -121,6 +121,14 @@ def test_the_average_rate_is_that_of_all_bytes_not_that_of_all_files() -> None:
     assert found.best_rate == 2000.0
 
 
+def test_a_moment_does_not_make_a_record() -> None:
+    moment = PhaseTimes(downloading=0.02)
+    short = an_attempt(1, bytes=1000, phases=moment, average_rate=50_000.0, peak_rate=50_000.0)
+    long = an_attempt(2, bytes=1000, average_rate=1000.0, peak_rate=2000.0)
+    assert figures(short, long).best_rate == 2000.0
+    assert figures(short).best_rate == 50_000.0
+
+
 def test_a_retry_is_no_failure_but_its_reason_counts() -> None:
     retried = a_failure(1, end=AttemptEnd.RETRIED, error_code=ErrorCode.TIMEOUT)
     found = figures(retried, an_attempt(2))

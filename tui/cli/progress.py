@@ -192,6 +192,8 @@ class Reports:
                 line += f", {amount(download, progress.bytes_downloaded)}"
             if moving and progress.rate:
                 line += f", {fmt.rate(progress.rate)}"
+                if progress.eta is not None:
+                    line += f", {fmt.duration(progress.eta)} left"
             self._write(line + trouble(download))
             reported.told, reported.at = True, now
             reported.percent = percent - percent % _REPORT_STEP

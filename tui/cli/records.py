@@ -66,7 +66,11 @@ def record_with_past(view: DownloadView, attempts: Iterable[HistoryEntry]) -> di
         }
         for entry in view.download.timeline
     ]
-    chosen = [attempt_record(entry) for entry in attempts]
+    # Its number is that in the whole history: beside one download it would be taken for a count.
+    chosen = [
+        {name: value for name, value in attempt_record(entry).items() if name != "number"}
+        for entry in attempts
+    ]
     return record(view) | {"timeline": timeline, "attempts": chosen}
 
 

@@ -107,13 +107,17 @@ def clock(moment: datetime) -> str:
 
 
 def success(download: Download) -> str:
-    """Return the line for a whole file: path, size, mean rate, and the verdict if there is one."""
+    """Return the line for a whole file: path, size, mean rate, and the verdict if there is one.
+
+    Time and rate are those of the last attempt at it, as in the history, and so is what it brought.
+    """
     parts = [fmt.size(download.total_bytes)] if download.total_bytes is not None else []
-    if download.started_at and download.completed_at:
-        seconds = (download.completed_at - download.started_at).total_seconds()
-        if download.total_bytes and seconds > 0:
-            parts.append(f"in {fmt.duration(seconds)}")
-            parts.append(f"at {fmt.rate(download.total_bytes / seconds)}")
+    if (fetched := download.fetched) is not None and fetched.bytes:
+        if download.total_bytes is not None and fetched.bytes < download.total_bytes:
+            parts.append(f"({fmt.size(fetched.bytes)} of it now)")
+        parts.append(f"in {seconds(fetched.seconds)}")
+        if fetched.rate:
+            parts.append(f"at {fmt.rate(fetched.rate)}")
     if download.resume_verdict:
         parts.append(f"({download.resume_verdict})")
     return f"{download.path}: {' '.join(parts)}" if parts else download.path
