@@ -43,6 +43,9 @@ from core.policy.trickle import BEHIND
 
 log = logging.getLogger(__name__)
 
+_CROWDED = 2.0
+"""Seconds after which one asks again, at the latest, whose host serves others."""
+
 
 class Runner:
     """Runs pending downloads of the ledger. With `embedded`, only those that were admitted."""
@@ -506,7 +509,9 @@ class Runner:
             return None
         now = self._tools.clock.monotonic()
         hosts.refused(host, download.id, now, borne=0)
-        return self._comebacks.crowded_out(max(SOONEST, hosts.more_in(host, now) or 0.0), error)
+        # Its own asking is what makes the others give one up: it must not be as late as a trial.
+        wait = min(_CROWDED, max(SOONEST, hosts.more_in(host, now) or 0.0))
+        return self._comebacks.crowded_out(wait, error)
 
     def _failed(self, id_: str, error: WinchError) -> AttemptEnd:
         download = self._ledger.queue[id_]

@@ -132,7 +132,7 @@ def read_offer(fields: Iterable[str]) -> Offer:
     return Offer(
         digest=max(digests, key=lambda digest: digest.strength, default=None),
         basic="basic" in schemes,
-        clear="basic" in schemes or "digest" not in schemes,
+        clear="digest" not in schemes,
         realm=next(
             (_shown(c.parameters["realm"]) for c in challenges if "realm" in c.parameters), ""
         ),
@@ -189,7 +189,7 @@ def refusal(field: str, login: Login) -> tuple[str, str]:
             f"the server refused the login{realm} (401)",
             "the token may have expired: ask again with a new one",
         )
-    if offer.others and offer.digest is None and not offer.basic:
+    if offer.others and offer.digest is None and not (offer.basic and offer.clear):
         return (
             f"the server asks for a login that winch cannot do ({offer.others})",
             "a token or a browser's cookies may do: --bearer, --cookies",

@@ -112,6 +112,7 @@ def test_a_quoted_value_is_read_and_written_the_same() -> None:
         'Digest realm="r", nonce="n", algorithm=SHA-1',
         'Digest realm="r", nonce="a\x01b"',
         'Digest realm="\ud800", nonce="n"',
+        'Digest realm="r", nonce="n", algorithm=SHA-999, Basic realm="r"',
     ],
 )
 def test_what_cannot_be_answered_is_not_and_no_password_is_shown_instead(field: str) -> None:
