@@ -43,6 +43,7 @@ __all__ = [
     "load_configuration",
     "load_settings",
     "paths",
+    "place_of",
     "read_named",
     "run_daemon",
     "run_engine",
@@ -71,6 +72,11 @@ def load_configuration() -> Configuration:
 def load_settings() -> Settings:
     """Return the settings in force; raises ConfigError."""
     return load_configuration().settings
+
+
+def place_of(*names: str) -> str:
+    """Return where a setting is written, by the names that lead to it; raises ConfigError."""
+    return config_file.place_of(paths().config_file, *names)
 
 
 def change_setting(section: str, key: str, text: str | None) -> Configuration:

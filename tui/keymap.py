@@ -59,8 +59,16 @@ def key_name(key: str) -> str:
     return "-".join([*(_NAMES.get(name, name) for name in held), last])
 
 
+class UnfitKeyError(ConfigError):
+    """The key of an action cannot be meant; `action` is the one that somebody gave it."""
+
+    def __init__(self, message: str, *, action: str, hint: str) -> None:
+        super().__init__(f"[screen.keys]: {message}", hint=hint)
+        self.action = action
+
+
 class Keymap:
-    """The keys of every action; raises ConfigError for what cannot be meant."""
+    """The keys of every action; raises UnfitKeyError for what cannot be meant."""
 
     def __init__(self, changed: Mapping[str, str] | None = None) -> None:
         changed = changed or {}
@@ -69,8 +77,9 @@ class Keymap:
         for id_, text in changed.items():
             if id_ not in known:
                 near = difflib.get_close_matches(id_, known, n=1)
-                raise ConfigError(
-                    f"[screen.keys]: there is no action '{id_}'",
+                raise UnfitKeyError(
+                    f"there is no action '{id_}'",
+                    action=id_,
                     hint=f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}",
                 )
             self._keys[id_] = _parse(id_, text)
@@ -108,8 +117,9 @@ class Keymap:
                 if other == action.id or {other, action.id} == _APART:
                     continue
                 first, second = (other, action.id) if other in changed else (action.id, other)
-                raise ConfigError(
-                    f"[screen.keys]: {key_name(key)} is the key of both {first} and {second}",
+                raise UnfitKeyError(
+                    f"{key_name(key)} is the key of both {first} and {second}",
+                    action=first,
                     hint=f"give {second} another key too",
                 )
 
@@ -121,12 +131,13 @@ def _parse(id_: str, text: str) -> tuple[str, ...]:
     for word in words:
         key = _key(word.strip())
         if not key:
-            raise ConfigError(
-                f"[screen.keys]: {id_} has no key", hint='write one, such as "G" or "ctrl+d"'
+            raise UnfitKeyError(
+                f"{id_} has no key", action=id_, hint='write one, such as "G" or "ctrl+d"'
             )
         if key in RESERVED:
-            raise ConfigError(
-                f"[screen.keys]: {key_name(key)} cannot be the key of {id_}",
+            raise UnfitKeyError(
+                f"{key_name(key)} cannot be the key of {id_}",
+                action=id_,
                 hint="it belongs to the terminal or to a multiplexer",
             )
         keys.append(key)

@@ -18,10 +18,10 @@ from core.adapters.instance_lock import InstanceLock
 from core.adapters.paths import Paths
 from core.domain.errors import ConfigError, StateError, WinchError
 from core.domain.settings import Settings
+from core.domain.units import rough_size
 from core.domain.upkeep import Finding
 
 _LIST = "downloads.json"
-_MIB = 1024 * 1024
 
 
 class _Head(msgspec.Struct):
@@ -150,9 +150,9 @@ def _room(subject: str, directory: Path, low: int) -> Finding:
     if space is None:
         text = f"{there} cannot be asked how much is free"
         return Finding(subject=subject, text=text, level="problem")
-    text = f"{space.free / _MIB:,.0f} MiB are free for {directory}"
+    text = f"{rough_size(space.free)} are free for {directory}"
     if space.free < low:
-        text += f", less than the {low / _MIB:,.0f} MiB of disk.low_water"
+        text += f", less than the {rough_size(low)} of disk.low_water"
         return Finding(subject=subject, text=text, level="notice", hint="make room")
     return Finding(subject=subject, text=text)
 

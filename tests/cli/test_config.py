@@ -102,3 +102,24 @@ def test_only_what_does_not_simply_hold_is_noted(
     item = SettingValue(section="limits", key="active", value=4, source=Source.FILE)
     held = SettingInForce(name="limits.active", value=value, source=source, otherwise="4")
     assert notes([item], [held]) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('# a\n[screen.keys]\nhelp = "f1"\nmove_up = "q"\n', 4, "q is the key of both move_up"),
+        ('[screen]\nkeys = { move_pu = "K" }\n', 2, "there is no action 'move_pu'"),
+        ('[screen]\nkeys.help = "ctrl+c"\n', 2, "Ctrl-c cannot be the key of help"),
+    ],
+)
+def test_a_key_of_the_screen_that_cannot_be_is_told_by_every_command(
+    winch: Winch, text: str, line: int, words: str
+) -> None:
+    file = config(winch)
+    file.write_text(text)
+    start = f"{file}, line {line}: [screen.keys]: {words}"
+    for command in (("config", "show"), ("ls",), ("add", "http://127.0.0.1:1/a")):
+        assert start in winch(*command).stderr, command
+    doctor = winch("doctor")
+    assert doctor.returncode == 1
+    assert start in doctor.stdout

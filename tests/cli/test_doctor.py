@@ -133,7 +133,10 @@ def test_too_little_room_is_worth_a_notice(used: Winch) -> None:
     used.env["WINCH_DISK_LOW_WATER"] = "900T"
     status, checks = examined(used)
     assert status == 0
-    assert of(checks, "state disk")[0]["level"] == "notice"
+    (disk,) = of(checks, "state disk")
+    assert disk["level"] == "notice"
+    assert "less than the 900 TiB of disk.low_water" in disk["text"]
+    assert "to no terminal" in of(checks, "terminal")[0]["text"]
 
 
 def test_the_terminal_is_described_by_its_environment(used: Winch) -> None:

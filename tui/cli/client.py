@@ -15,6 +15,7 @@ from core.rpc.client import UnresponsiveDaemonError
 from tui.cli.following import Following
 from tui.cli.progress import REDRAW_INTERVAL, Display
 from tui.cli.terminal import say, say_once, sentence
+from tui.configuration import load_settings
 
 OnEnd = Callable[[DownloadService, Download], Awaitable[None]]
 _DAEMONS = 5
@@ -34,7 +35,7 @@ async def connected() -> AsyncIterator[DownloadService]:
 def tell_broken_settings() -> None:
     """Say in a line what is wrong with config.toml or the environment, where something is."""
     try:
-        launcher.load_settings()
+        load_settings()
     except ConfigError as error:
         say_once(sentence(error.info()))
 

@@ -15,6 +15,7 @@ from core.domain.errors import WinchError
 from tui.cli.client import tell_broken_settings
 from tui.cli.signals import Signals
 from tui.cli.terminal import out
+from tui.configuration import load_configuration
 from tui.in_force import notes
 
 
@@ -24,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
         out(str(launcher.paths().config_file))
         tell_broken_settings()
         return 0
-    configuration = launcher.load_configuration()
+    configuration = load_configuration()
 
     async def ask() -> int:
         said: Mapping[str, str] = {}

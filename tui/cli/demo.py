@@ -25,6 +25,7 @@ from tui.cli.progress import Reports
 from tui.cli.screen import open_screen
 from tui.cli.signals import Signals
 from tui.cli.terminal import has_screen, out, say, sentence
+from tui.configuration import load_settings
 from tui.demo.files import DEMO_FILES, DemoFile
 from tui.demo.server import DemoServer
 
@@ -45,7 +46,7 @@ def demonstrate(files: Sequence[DemoFile]) -> int:
         follows = not has_screen()
         status = Signals().run(_download(requests, follows=follows))
         if status == ExitCode.OK and not follows:
-            status = open_screen(launcher.load_settings(), str(directory), farewell=False)
+            status = open_screen(load_settings(), str(directory), farewell=False)
         whole = [_tell(file, directory) for file in files]
         return status or (ExitCode.OK if all(whole) else ExitCode.UNFINISHED)
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 
 from core import launcher
-from core.domain.errors import ExitCode, WinchError
+from core.domain.errors import ConfigError, ExitCode, WinchError
 from core.domain.service import ServiceStatus
 from core.domain.upkeep import Checkup, Finding
 from core.domain.version import VERSION
@@ -23,6 +23,7 @@ from tui import format as fmt
 from tui.cli.records import dump
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
+from tui.configuration import load_configuration
 
 _PROBLEM, _NOTICE = "problem", "notice"
 
@@ -31,13 +32,23 @@ def run(args: argparse.Namespace) -> int:
     """Print what was looked at and what was found; 1 where there is a problem."""
 
     async def ask() -> int:
-        findings = launcher.examine()
+        findings = [*map(_with_keys, launcher.examine())]
         findings += await _ask_daemon(may_start=not _count(findings, _PROBLEM))
         findings += _terminal()
         _print(findings, as_json=args.json)
         return ExitCode.OTHER if _count(findings, _PROBLEM) else ExitCode.OK
 
     return Signals().run(ask())
+
+
+def _with_keys(finding: Finding) -> Finding:
+    """Return what was found of config.toml with the judgement on the screen's keys."""
+    if finding.subject == "config" and finding.level == "ok":
+        try:
+            load_configuration()
+        except ConfigError as error:
+            return _finding("config", error.message, _PROBLEM, error.hint)
+    return finding
 
 
 def _print(findings: list[Finding], *, as_json: bool) -> None:
@@ -118,7 +129,10 @@ def _terminal() -> Iterator[Finding]:
     env = os.environ
     kind = env.get("TERM", "")
     if not sys.stdout.isatty():
-        yield _finding("terminal", "stdout is none: no colours, nothing is drawn anew in place")
+        yield _finding(
+            "terminal",
+            "this output goes to no terminal: no colours, and lines instead of a display",
+        )
     elif kind in ("", "dumb"):
         yield _finding("terminal", f"TERM is {kind!r}: no screen, no colours", _NOTICE)
     else:

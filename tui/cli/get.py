@@ -27,6 +27,7 @@ from tui.cli.requests import from_arguments
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say, sentence
 from tui.cli.wording import HELD
+from tui.configuration import load_settings
 from tui.format import short_id
 
 _MOST_IDS = 4
@@ -36,7 +37,7 @@ _SILENCE = 0.9
 
 def run(args: argparse.Namespace) -> int:
     """Download and return the exit status of the first that failed."""
-    requests = from_arguments(args, launcher.load_settings().downloads.directory)
+    requests = from_arguments(args, load_settings().downloads.directory)
     signals = Signals()
     run_loop = launcher.run_engine if args.embedded else asyncio.run
     return signals.run(_Get(args, signals).run(requests), run_loop)

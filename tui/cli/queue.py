@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from core import launcher
 from core.domain.errors import ExitCode, UsageError
 from core.domain.history import HistoryQuery
 from core.domain.models import Download, DownloadView, Status
@@ -24,6 +23,7 @@ from tui.cli.requests import check_url, from_arguments
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say, sentence
 from tui.cli.wording import HELD, amount, counted
+from tui.configuration import load_settings
 from tui.format import clean, short_id, size
 from tui.recovery import needs, rates_before, throughput, time_left
 
@@ -38,7 +38,7 @@ _Changing = tuple[str, _Change]
 
 def add(args: argparse.Namespace) -> int:
     """Queue downloads and print an id for each once it is on disk."""
-    requests = from_arguments(args, launcher.load_settings().downloads.directory)
+    requests = from_arguments(args, load_settings().downloads.directory)
 
     async def ask() -> int:
         async with connected() as service:

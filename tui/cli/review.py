@@ -14,6 +14,7 @@ from core import launcher
 from core.domain.errors import UsageError
 from core.domain.models import Conflict, DownloadRequest
 from tui.cli.requests import absolute
+from tui.configuration import load_settings
 from tui.format import clean
 
 
@@ -34,7 +35,7 @@ class Review:
         Raises UsageError for winch's own directories, and for hidden files and directories that
         are not there yet: `.bashrc` is a program that runs at the next login.
         """
-        review = cls(directory or absolute(launcher.load_settings().downloads.directory))
+        review = cls(directory or absolute(load_settings().downloads.directory))
         wanted = Path(os.path.normpath(review.destination)).resolve()
         inside: dict[str, bool] = {}
         for request in requests:

@@ -15,11 +15,12 @@ from tui.cli.client import connected
 from tui.cli.requests import absolute, for_urls
 from tui.cli.signals import Signals
 from tui.cli.terminal import has_screen
+from tui.configuration import load_settings
 
 
 def run(args: argparse.Namespace) -> int:
     """Open the screen; raises UsageError where there is no terminal to show it on."""
-    settings = launcher.load_settings()
+    settings = load_settings()
     if args.no_mouse:
         settings = replace(settings, screen=replace(settings.screen, mouse=False))
     requests = for_urls(args.urls, settings.downloads.directory)
