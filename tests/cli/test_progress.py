@@ -201,6 +201,15 @@ def test_a_held_queue_is_told_while_it_holds_these(embedded: bool) -> None:
     assert live_lines(log.following, columns=80, rows=24) == []
 
 
+def test_a_held_queue_is_told_again_only_after_a_while() -> None:
+    log = Log(Following([download()]))
+    log.following.apply(Noticed(revision=1, notices=(), paused=True))
+    said = []
+    for log.time in (0.0, 0.6, 9.0, 10.1, 10.8, 20.2):
+        said += [(log.time, line) for line in log.after()]
+    assert said == [(0.0, HELD), (10.1, HELD), (20.2, HELD)]
+
+
 def test_a_single_download_needs_no_sum() -> None:
     assert len(live_lines(Following([active()]), columns=80, rows=24)) == 1
 

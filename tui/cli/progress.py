@@ -133,6 +133,7 @@ class Reports:
         was_held, self._was_held = self._was_held, following.is_held
         if following.is_held and (not was_held or (due and unfinished)) and not self._only_ends:
             self._write(HELD)
+            due = True
         if due:
             self._summed_at = now
             if unfinished > _MOST_LINES and not self._only_ends and not following.is_held:
