@@ -212,6 +212,7 @@ def test_the_commands_on_real_attempts(winch: Winch, base_url: str) -> None:
     assert len(winch.json("history", "--limit", "1")) == 1
     assert "--limit 0" in winch("history", "--limit", "1").stderr
     assert winch.json("history", "--since", "2100-01-01") == []
+    assert "or a day: 2026-03-01" in winch("history", "--since", "x").stderr
 
     exported_to = winch.directory / "all.jsonl"
     assert winch("history", "export", "all.jsonl").returncode == 0
