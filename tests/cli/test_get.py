@@ -297,3 +297,16 @@ def test_ctrl_c_pauses_what_is_left_of_the_call(winch: Winch, server: DemoServer
     status, stderr = ended(process)
     assert status == 130
     assert "paused 1 download" in stderr
+
+
+def test_what_ends_a_daemon_that_does_not_answer_says_that_it_waits(winch: Winch) -> None:
+    winch("daemon", "start")
+    pid = winch.json("daemon", "status")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        stopping = winch.start("daemon", "stop")
+        assert stopping.stderr is not None
+        assert "waiting for the daemon to end" in stopping.stderr.readline()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert "the daemon has ended" in stopping.communicate(timeout=30)[1]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 
 from core import launcher
 from core.domain.errors import ConfigError, DaemonError, StoppedError
@@ -19,6 +20,8 @@ from tui.configuration import load_settings
 
 OnEnd = Callable[[DownloadService, Download], Awaitable[None]]
 _DAEMONS = 5
+_SILENCE = 0.9
+"""Seconds in which nothing need be said."""
 
 
 @asynccontextmanager
@@ -30,6 +33,17 @@ async def connected() -> AsyncIterator[DownloadService]:
     tell_broken_settings()
     async with await launcher.connect() as service:
         yield service
+
+
+@contextmanager
+def impatience(words: str, *, quiet: bool = False) -> Iterator[None]:
+    """Say what is waited for where that takes longer than anybody watches without a word."""
+    say_it = (lambda: None) if quiet else partial(say, words)
+    waiting = asyncio.get_running_loop().call_later(_SILENCE, say_it)
+    try:
+        yield
+    finally:
+        waiting.cancel()
 
 
 def tell_broken_settings() -> None:

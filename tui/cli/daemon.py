@@ -12,7 +12,7 @@ from core.domain.errors import ExitCode
 from core.domain.service import ServiceStatus
 from core.rpc.client import UnreachableError
 from tui import format as fmt
-from tui.cli.client import connected, tell_broken_settings
+from tui.cli.client import connected, impatience, tell_broken_settings
 from tui.cli.records import dump, timestamp
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
@@ -43,7 +43,8 @@ async def _start() -> int:
 
 
 async def _stop() -> int:
-    was_running = await launcher.stop_daemon(say)
+    with impatience("waiting for the daemon to end"):
+        was_running = await launcher.stop_daemon(say)
     say("the daemon has ended" if was_running else "no daemon was running")
     return ExitCode.OK
 

@@ -19,7 +19,7 @@ from core.domain.errors import LockedError, StoppedError, UnknownIdError, WinchE
 from core.domain.models import Download, DownloadRequest, WaitReason
 from core.domain.service import DownloadService
 from tui.cli.choosing import chosen
-from tui.cli.client import connected, follow, follow_on
+from tui.cli.client import connected, follow, follow_on, impatience
 from tui.cli.following import Following
 from tui.cli.progress import Display, display
 from tui.cli.records import dump, record
@@ -31,8 +31,6 @@ from tui.configuration import load_settings
 from tui.format import short_id
 
 _MOST_IDS = 4
-_SILENCE = 0.9
-"""Seconds in which nothing need be said."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -76,13 +74,8 @@ class _Get:
                 raise
 
     async def _connected(self, stack: AsyncExitStack) -> DownloadService:
-        impatience = asyncio.get_running_loop().call_later(
-            _SILENCE, lambda: None if self._args.quiet else say("waiting for the daemon to answer")
-        )
-        try:
+        with impatience("waiting for the daemon to answer", quiet=self._args.quiet):
             return await stack.enter_async_context(connected())
-        finally:
-            impatience.cancel()
 
     async def _hurry(self, service: DownloadService) -> None:
         """Have the call's own downloads run beside those of the queue."""
