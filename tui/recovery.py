@@ -20,6 +20,7 @@ from tui.urls import host_of
 
 _NAMES = 3
 _LABEL = 8
+_GAP = 2
 _COLUMNS = (
     Column("name", 0, right=False),
     Column("here", 9),
@@ -35,7 +36,7 @@ _COLUMNS = (
 class Interrupted:
     """The interrupted downloads together; `unsized` are those whose length nobody knows yet.
 
-    `at` is when the last of them moved, `names` are the first few.
+    `at` is when the last of them moved, `first` are the first few, with how much of each is here.
     """
 
     files: int
@@ -44,7 +45,7 @@ class Interrupted:
     unsized: int
     phases: Counter[Phase]
     at: datetime
-    names: tuple[str, ...]
+    first: tuple[tuple[Download, int], ...]
     list_done: int
     list_total: int
 
@@ -61,7 +62,7 @@ class Interrupted:
             unsized=sum(download.total_bytes is None for download in downloads),
             phases=Counter(interruption.phase for interruption in found if interruption.phase),
             at=max(interruption.at for interruption in found),
-            names=tuple(download.name for download in downloads[:_NAMES]),
+            first=tuple((d, store.progress(d.id).bytes_downloaded) for d in downloads[:_NAMES]),
             list_done=counts.get(Status.COMPLETED, 0),
             list_total=sum(counts.values()) - counts.get(Status.CANCELLED, 0),
         )
@@ -94,21 +95,26 @@ def needs(
     """Return how long the rest of some downloads takes together, `unknown` and why where it is.
 
     With how much of each is here, their own bytes/s before, and those of their servers as they
-    were lately. All are not done sooner than the slowest of them.
+    were lately. All are not done sooner than the slowest of them; those whose length nobody knows
+    are counted beside.
     """
-    unsized = sum(download.total_bytes is None for download, _ in downloads)
-    if unsized:
+    left = {
+        d.id: max(d.total_bytes - done, 0) for d, done in downloads if d.total_bytes is not None
+    }
+    unsized = len(downloads) - len(left)
+    if not left:
         return f"unknown: nobody knows the length of {unsized} file{'' if unsized == 1 else 's'}"
-    left = {d.id: max((d.total_bytes or 0) - done, 0) for d, done in downloads}
+    # The line of a narrow screen has no room for more.
+    rest = f", and {unsized:,} of unknown length" if unsized else " as lately"
     own = [(left[id_] / rates[id_], rates[id_]) for id_ in left if id_ in rates]
     slowest, its_rate = max(own, default=(0.0, 0.0))
     if not rate and len(own) < len(left):
-        return "unknown: no rate was measured before"
+        return f"unknown: no rate was measured before{rest if unsized else ''}"
     together = sum(left.values()) / rate if rate else 0.0
     if slowest <= together and rate:
-        return f"about {fmt.duration(together)}, at {fmt.rate(rate)} as lately"
+        return f"about {fmt.duration(together)}, at {fmt.rate(rate)}{rest}"
     whose = "" if len(left) == 1 else "the slowest "
-    return f"about {fmt.duration(slowest)}, {whose}at {fmt.rate(its_rate)} as lately"
+    return f"about {fmt.duration(slowest)}, {whose}at {fmt.rate(its_rate)}{rest}"
 
 
 def throughput(attempts: Iterable[HistoryEntry], downloads: Iterable[Download]) -> float | None:
@@ -142,6 +148,7 @@ def _seconds(attempt: HistoryEntry) -> float:
 def summary(
     interrupted: Interrupted,
     needed: str,
+    rates: Mapping[str, float],
     now: datetime,
     width: int,
     *,
@@ -150,7 +157,8 @@ def summary(
 ) -> list[Line]:
     """Return what the prompt says; `compact` leaves out the names and what is only air.
 
-    `needed` says how long the rest takes; where it is empty, nothing is said of that.
+    `needed` says how long the rest takes; where it is empty, nothing is said of that. `rates` are
+    the bytes/s at which each came before.
     """
     of = interrupted
     noun = "download" if of.files == 1 else "downloads"
@@ -170,11 +178,14 @@ def summary(
         lines.append((Cell(0, label, Role.MUTED), Cell(_LABEL, text, Role.PLAIN)))
     if not compact:
         lines.append(())
-        for name in of.names:
-            shown = fmt.cut_middle(fmt.clean(name), width, ascii_only=ascii_only)
-            lines.append((Cell(0, shown, Role.MUTED),))
-        if of.files > len(of.names):
-            lines.append((Cell(0, f"and {of.files - len(of.names)} more", Role.MUTED),))
+        for download, done in of.first:
+            left = f"time left {time_left(download, done, rates.get(download.id))}"
+            room = max(width - (len(left) + _GAP if needed else 0), 1)
+            name = fmt.cut_middle(fmt.clean(download.name), room, ascii_only=ascii_only)
+            line = (Cell(0, name, Role.MUTED), Cell(width - len(left), left, Role.MUTED))
+            lines.append(line if needed else line[:1])
+        if of.files > len(of.first):
+            lines.append((Cell(0, f"and {of.files - len(of.first)} more", Role.MUTED),))
         lines.append(())
     return [_cut(line, width, ascii_only=ascii_only) for line in lines]
 

@@ -118,6 +118,21 @@ async def test_every_file_says_what_it_takes_at_the_rate_it_had_before() -> None
         assert any("other.iso" in line and "unknown" in line for line in shown)
 
 
+async def test_at_the_common_size_each_of_the_first_says_its_time() -> None:
+    service = FakeService()
+    known, other = await interrupted(service, "known.iso", "other.iso")
+    service.attempts = [replace(attempt(1, 200, 100, 10 * MIB), download=known)]
+    service.attempts = [replace(each, average_rate=MIB / 10) for each in service.attempts]
+    service.change(other, total_bytes=None)
+    async with app_for(service).run_test(size=(80, 24)) as pilot:
+        shown = (await until(pilot, "and 1 of unknown length")).splitlines()
+        assert any("known.iso" in line and "time left 0:30" in line for line in shown)
+        assert any("other.iso" in line and "time left unknown" in line for line in shown)
+        await pilot.press("d")
+        shown = (await until(pilot, "needs", "known.iso")).splitlines()
+        assert any("known.iso" in line and "0:30" in line for line in shown)
+
+
 async def test_it_says_nothing_of_the_whole_while_a_size_is_unknown() -> None:
     service = FakeService()
     service.attempts = [attempt(1, 0, 100, 10 * MIB)]
@@ -125,7 +140,7 @@ async def test_it_says_nothing_of_the_whole_while_a_size_is_unknown() -> None:
     service.change(first, total_bytes=None)
     async with app_for(service).run_test(size=(80, 24)) as pilot:
         shown = await until(
-            pilot, "2.00 MiB of 4.00 MiB+", "View details", "nobody knows the length of 1 file"
+            pilot, "2.00 MiB of 4.00 MiB+", "View details", "about 0:30", "and 1 of unknown length"
         )
         assert "%  │" not in shown
 
@@ -409,4 +424,6 @@ def test_all_together_are_not_done_before_the_slowest() -> None:
     assert needs(both, rates, None) == "about 1:40, the slowest at 102 KiB/s as lately"
     assert needs(both, {slow.id: 1.0}, None) == "unknown: no rate was measured before"
     unsized = [*both, (sample(3), 0), (sample(4), 0)]
-    assert needs(unsized, rates, 1.0) == "unknown: nobody knows the length of 2 files"
+    told = "about 1:40, the slowest at 102 KiB/s, and 2 of unknown length"
+    assert needs(unsized, rates, 10.0 * MIB) == told
+    assert needs(unsized[2:], rates, 1.0) == "unknown: nobody knows the length of 2 files"

@@ -164,6 +164,7 @@ class RecoveryScreen(ModalScreen[Way | None]):
         return summary(
             self._found,
             self._needs,
+            self._rates,
             self._now(),
             width,
             compact=self._is_compact,
