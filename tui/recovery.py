@@ -36,13 +36,16 @@ _COLUMNS = (
 class Interrupted:
     """The interrupted downloads together; `unsized` are those whose length nobody knows yet.
 
+    `anew` are those that begin anew in any case, `bytes_kept` what is here of the others.
     `at` is when the last of them moved, `first` are the first few, with how much of each is here.
     """
 
     files: int
     bytes_done: int
+    bytes_kept: int
     bytes_total: int
     unsized: int
+    anew: int
     phases: Counter[Phase]
     at: datetime
     first: tuple[tuple[Download, int], ...]
@@ -58,6 +61,12 @@ class Interrupted:
         return cls(
             files=len(ids),
             bytes_done=sum(store.progress(id_).bytes_downloaded for id_ in ids),
+            bytes_kept=sum(
+                store.progress(id_).bytes_downloaded
+                for id_, download in zip(ids, downloads, strict=True)
+                if not _begins_anew(download)
+            ),
+            anew=sum(map(_begins_anew, downloads)),
             bytes_total=sum(download.total_bytes or 0 for download in downloads),
             unsized=sum(download.total_bytes is None for download in downloads),
             phases=Counter(interruption.phase for interruption in found if interruption.phase),
@@ -70,7 +79,21 @@ class Interrupted:
     @property
     def given_up(self) -> str:
         """What a fresh start throws away."""
-        return fmt.size(self.bytes_done) if self.bytes_done else "nothing"
+        return fmt.size(self.bytes_kept) if self.bytes_kept else "nothing"
+
+    @property
+    def goes_on(self) -> str:
+        """What becomes of them where they are resumed."""
+        if not self.anew:
+            return "recommended: goes on with what is here"
+        if self.anew == self.files:
+            one = self.files == 1
+            return "begins anew: its server cannot continue" if one else "all must begin anew"
+        return f"recommended: goes on, but {self.anew} must begin anew"
+
+
+def _begins_anew(download: Download) -> bool:
+    return download.interrupted is not None and download.interrupted.anew
 
 
 def rates_before(attempts: Iterable[HistoryEntry]) -> dict[str, float]:

@@ -259,10 +259,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interruption:
-    """That a download was under way when winch ended: when it last moved, and what it did then."""
+    """That a download was under way when winch ended: when it last moved, and what it did then.
+
+    `anew` tells that it has to begin anew, because its server cannot continue a file.
+    """
 
     at: datetime
     phase: Phase | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

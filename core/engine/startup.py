@@ -229,13 +229,21 @@ class Startup:
         """Return since when a download has been interrupted; None for one that was not."""
         if download.status is Status.ACTIVE:
             moved = record.saved_at if record is not None else None
-            return Interruption(at=self._past(moved or ended), phase=download.phase)
+            anew = self._begins_anew(download, record)
+            return Interruption(at=self._past(moved or ended), phase=download.phase, anew=anew)
         if download.status is not Status.PENDING:
             return None
         if download.wait_reason is WaitReason.HELD:
             # The last engine did not run it: it was embedded, or the list had to be rebuilt.
             return download.interrupted
-        return Interruption(at=ended)
+        return Interruption(at=ended, anew=self._begins_anew(download, record))
+
+    def _begins_anew(self, download: Download, record: ResumeRecord | None) -> bool:
+        """Tell whether what is here of a download is lost, whatever the person decides."""
+        done = self._ledger.progress_of(download.id).bytes_downloaded
+        if record is None or record.resource.ranges:
+            return False
+        return 0 < done != record.resource.total
 
     def _interrupt(self, download: DownloadRecord, interruption: Interruption) -> Recovery:
         age = (self._clock.now() - interruption.at).total_seconds()

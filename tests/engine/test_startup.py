@@ -48,13 +48,17 @@ def rule(recovery: Recovery, ask_after: str = "24h") -> Settings:
     return dataclasses.replace(SETTINGS, downloads=downloads)
 
 
-async def begun(house: House, server: FaultServer, *names: str, **wishes: object) -> list[Download]:
+async def begun(
+    house: House, server: FaultServer, *names: str, ranges: bool = True, **wishes: object
+) -> list[Download]:
     """Have downloads half done by an engine that ended in good order; return them as it left them.
 
     The server gives no more than half of each until it is told to.
     """
     engine = await house.engine()
-    requests = [house.request(server.file(name, DATA, hold_after=HALF)) for name in names]
+    requests = [
+        house.request(server.file(name, DATA, hold_after=HALF, ranges=ranges)) for name in names
+    ]
     asked = [dataclasses.replace(r, connections=1, **wishes) for r in requests]  # type: ignore[arg-type]
     added = await engine.add(asked)
     for download in added:
@@ -81,12 +85,16 @@ async def rewrite(house: House, *downloads: Download, ago: timedelta = timedelta
 
 
 async def killed(
-    house: House, server: FaultServer, *names: str, ago: timedelta = timedelta()
+    house: House,
+    server: FaultServer,
+    *names: str,
+    ago: timedelta = timedelta(),
+    ranges: bool = True,
 ) -> list[Download]:
     """Have downloads that were killed half done, that long ago."""
     downloads = [
         download.replace(status=Status.ACTIVE, phase=Phase.DOWNLOADING)
-        for download in await begun(house, server, *names)
+        for download in await begun(house, server, *names, ranges=ranges)
     ]
     await rewrite(house, *downloads, ago=ago)
     return downloads
@@ -124,6 +132,15 @@ async def test_what_was_killed_goes_on_by_itself(house: House, fault_server: Fau
     assert AttemptEnd.INTERRUPTED in [entry.end for entry in entries]
 
 
+async def test_what_its_server_cannot_continue_is_said_to_begin_anew(
+    house: House, fault_server: FaultServer
+) -> None:
+    (left,) = await killed(house, fault_server, "a", ranges=False)
+    waiting = await found(await house.engine(rule(Recovery.ASK)), left)
+    assert waiting.interrupted is not None
+    assert waiting.interrupted.anew
+
+
 @pytest.mark.parametrize(
     ("settings", "ago"), [(rule(Recovery.ASK), timedelta(hours=1)), (SETTINGS, 3 * DAYS)]
 )
@@ -137,6 +154,7 @@ async def test_a_person_is_asked_by_rule_or_after_a_long_time(
         assert waiting.status is Status.PAUSED
         assert waiting.interrupted is not None
         assert waiting.interrupted.phase is Phase.DOWNLOADING
+        assert not waiting.interrupted.anew
         assert datetime.now(UTC) - waiting.interrupted.at >= ago
         assert "waits for your word" in texts(waiting)[-1]
     assert not engine.has_work

@@ -42,13 +42,13 @@ async def interrupted(service: FakeService, *names: str) -> list[str]:
     return ids
 
 
-def interrupt(service: FakeService, id_: str) -> None:
+def interrupt(service: FakeService, id_: str, *, anew: bool = False) -> None:
     service.change(
         id_,
         status=Status.PAUSED,
         wait_reason=None,
         total_bytes=4 * MIB,
-        interrupted=Interruption(at=NOW - timedelta(days=3), phase=Phase.DOWNLOADING),
+        interrupted=Interruption(at=NOW - timedelta(days=3), phase=Phase.DOWNLOADING, anew=anew),
     )
 
 
@@ -91,6 +91,16 @@ async def test_it_says_how_far_how_long_ago_and_what_they_did() -> None:
             "unknown: no rate was measured before",
         )
         assert " about " not in shown
+
+
+async def test_what_begins_anew_in_any_case_is_not_given_up_and_does_not_go_on() -> None:
+    service = FakeService()
+    first, second = await interrupted(service, "a.iso", "b.iso")
+    interrupt(service, first, anew=True)
+    async with app_for(service).run_test(size=(80, 24)) as pilot:
+        await until(pilot, "goes on, but 1 must begin anew", "gives up 1.00 MiB")
+        interrupt(service, second, anew=True)
+        await until(pilot, "all must begin anew", "gives up nothing")
 
 
 async def test_it_says_how_long_it_takes_where_past_attempts_tell() -> None:

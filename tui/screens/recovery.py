@@ -173,7 +173,7 @@ class RecoveryScreen(ModalScreen[Way | None]):
 
     def _answers(self) -> list[Choice]:
         return [
-            Choice("resume", "r", "Resume", "recommended: goes on with what is here"),
+            Choice("resume", "r", "Resume", self._found.goes_on),
             Choice("fresh", "f", "Start fresh", f"gives up {self._found.given_up}"),
             Choice("details", "d", "View details", "every file, and how far it is"),
             Choice("cancel", "Esc", "Cancel", "they stay paused; p resumes one"),
