@@ -182,7 +182,9 @@ def from_bytes(data: bytes, shown: str) -> Import:
             return msgspec.json.decode(data, type=Import)
     except msgspec.ValidationError as error:
         if is_export(data):
-            raise UsageError(f"{shown}{_where(str(error))}") from None
+            raise UsageError(
+                f"{shown}{_where(str(error))}", hint="'winch export' writes whole documents"
+            ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{shown} is not JSON: {error}", hint="see 'winch export'") from None
     raise UsageError(f"{shown} is no export of winch", hint="'winch export' writes one")
