@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -25,6 +26,10 @@ from core.policy.retry import Retries, RetryAfter, ordered_wait
 
 log = logging.getLogger(__name__)
 
+CROWDED = 2.0
+"""Seconds after which one asks again, at the latest, whose host refused it and serves others."""
+_INNOCENT = 3
+"""How often a refusal is taken for the host's having enough to do, before it is the file's own."""
 _DELAYED = (WaitReason.RETRY, WaitReason.HELD)
 """Reasons to wait with which `retry_at` is the download's own; an embedded engine held it."""
 
@@ -45,6 +50,7 @@ class Comebacks:
         self._ledger = ledger
         self._clock = clock
         self._retries = Retries(settings)
+        self._crowded: Counter[str] = Counter()
         self.rests = HostRests()
 
     def configure(self, settings: RetrySettings) -> None:
@@ -54,6 +60,7 @@ class Comebacks:
     def forget(self, id: str) -> None:  # noqa: A002
         """Give a download a clean record."""
         self._retries.forget(id)
+        self._crowded.pop(id, None)
 
     def insist(self, download: Download) -> None:
         """Let the person's word go before that of the download's host."""
@@ -82,11 +89,18 @@ class Comebacks:
         }
         return Again(now + decision.seconds, decision.when, fields)
 
+    def may_be_crowded_out(self, id: str) -> bool:  # noqa: A002
+        """Count a refusal while the host serves others; False once there were too many for that."""
+        self._crowded[id] += 1
+        return self._crowded[id] <= _INNOCENT
+
     def crowded_out(self, delay: float, error: WinchError) -> Again:
         """Return when one is tried again that its host refused while it serves others.
 
-        That is no failure: it waits for its host, and no retry is used up.
+        That is no failure: it waits for its host, and no retry is used up. It asks soon, because
+        its asking is what makes the others give up a connection.
         """
+        delay = min(delay, CROWDED)
         fields: dict[str, object] = {
             "wait_reason": WaitReason.HOST_LIMIT,
             "retry_at": self._clock.now() + timedelta(seconds=delay),

@@ -43,9 +43,6 @@ from core.policy.trickle import BEHIND
 
 log = logging.getLogger(__name__)
 
-_CROWDED = 2.0
-"""Seconds after which one asks again, at the latest, whose host serves others."""
-
 
 class Runner:
     """Runs pending downloads of the ledger. With `embedded`, only those that were admitted."""
@@ -334,8 +331,13 @@ class Runner:
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
-        if due := [at for at in (assignment.wake_at, rests.wake_at(now)) if at is not None]:
-            delay = max(0.0, min(due) - now)
+        # A host that refused may have room for more later, and nothing else tells of that.
+        crowded = {host_of(self._ledger.queue[id_].request.url) for id_ in assignment.held}
+        more = [hosts.more_in(host, now) for host in crowded]
+        wakes = [now + max(SOONEST, seconds) for seconds in more if seconds is not None]
+        wakes += [at for at in (assignment.wake_at, rests.wake_at(now)) if at is not None]
+        if wakes:
+            delay = max(0.0, min(wakes) - now)
             self._wake = asyncio.get_running_loop().call_later(delay, self._assign)
 
     def _start(self, download: DownloadRecord) -> None:
@@ -507,11 +509,11 @@ class Runner:
             return None
         if ordered_wait(error) is not None or not hosts.is_serving(host):
             return None
+        if not self._comebacks.may_be_crowded_out(download.id):
+            return None
         now = self._tools.clock.monotonic()
         hosts.refused(host, download.id, now, borne=0)
-        # Its own asking is what makes the others give one up: it must not be as late as a trial.
-        wait = min(_CROWDED, max(SOONEST, hosts.more_in(host, now) or 0.0))
-        return self._comebacks.crowded_out(wait, error)
+        return self._comebacks.crowded_out(max(SOONEST, hosts.more_in(host, now) or 0.0), error)
 
     def _failed(self, id_: str, error: WinchError) -> AttemptEnd:
         download = self._ledger.queue[id_]

@@ -333,3 +333,19 @@ async def test_who_is_refused_while_others_are_served_waits_for_its_host_and_use
     assert (done.status, done.retry_count) == (Status.COMPLETED, 0)
     fault_server.release("held")
     assert (await settled(engine, first)).status is Status.COMPLETED
+
+
+async def test_a_file_that_is_always_refused_fails_though_its_host_serves_others(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine = await house.engine(MANY)
+    held = fault_server.file("held", DATA, ranges=False, hold_after=100_000)
+    (first,) = await engine.add([house.request(held)])
+    await fault_server.held("held")
+    await until(engine, first, lambda view: view.progress.connections == 1)
+    url = fault_server.file("b", DATA, statuses=[503] * 20)
+    (second,) = await engine.add([dataclasses.replace(house.request(url), retries=0)])
+    done = await settled(engine, second)
+    assert (done.status, len(fault_server.requests_to("b"))) == (Status.FAILED, 4)
+    fault_server.release("held")
+    assert (await settled(engine, first)).status is Status.COMPLETED
