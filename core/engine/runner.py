@@ -512,7 +512,8 @@ class Runner:
         if not self._comebacks.may_be_crowded_out(download.id):
             return None
         now = self._tools.clock.monotonic()
-        hosts.refused(host, download.id, now, borne=0)
+        if error.status == 429:  # a 503 may be of this file alone, and its host has room for others
+            hosts.refused(host, download.id, now, borne=0)
         return self._comebacks.crowded_out(max(SOONEST, hosts.more_in(host, now) or 0.0), error)
 
     def _failed(self, id_: str, error: WinchError) -> AttemptEnd:
