@@ -8,8 +8,9 @@ import dataclasses
 import pytest
 
 from core.adapters.resume_data import ResumeStore
-from core.domain.models import Download, DownloadView, Segment, Status
+from core.domain.models import Download, DownloadRecord, DownloadView, Segment, Status
 from core.domain.settings import LimitSettings
+from core.engine.engine import Engine
 from tests.engine.conftest import SETTINGS, House, fetch, settled, until
 from tests.faults.model import File, Request, content
 from tests.faults.server import FaultServer
@@ -319,14 +320,22 @@ async def test_a_hole_at_the_start_is_filled_without_losing_what_lies_behind(
     assert fault_server.bytes_served("a") - before < 0.85 * SIZE
 
 
-async def test_who_is_refused_while_others_are_served_waits_for_its_host_and_uses_no_retry(
+async def beside_one_that_is_served(
     house: House, fault_server: FaultServer
-) -> None:
+) -> tuple[Engine, DownloadRecord]:
+    """Return an engine with a download that its host serves, until it is released."""
     engine = await house.engine(MANY)
     held = fault_server.file("held", DATA, ranges=False, hold_after=100_000)
     (first,) = await engine.add([house.request(held)])
     await fault_server.held("held")
     await until(engine, first, lambda view: view.progress.connections == 1)
+    return engine, first
+
+
+async def test_who_is_refused_while_others_are_served_waits_for_its_host_and_uses_no_retry(
+    house: House, fault_server: FaultServer
+) -> None:
+    engine, first = await beside_one_that_is_served(house, fault_server)
     url = fault_server.file("b", DATA, statuses=[429])
     (second,) = await engine.add([dataclasses.replace(house.request(url), retries=0)])
     done = await settled(engine, second)
@@ -338,11 +347,7 @@ async def test_who_is_refused_while_others_are_served_waits_for_its_host_and_use
 async def test_a_file_that_is_always_refused_fails_though_its_host_serves_others(
     house: House, fault_server: FaultServer
 ) -> None:
-    engine = await house.engine(MANY)
-    held = fault_server.file("held", DATA, ranges=False, hold_after=100_000)
-    (first,) = await engine.add([house.request(held)])
-    await fault_server.held("held")
-    await until(engine, first, lambda view: view.progress.connections == 1)
+    engine, first = await beside_one_that_is_served(house, fault_server)
     url = fault_server.file("b", DATA, statuses=[503] * 20)
     (second,) = await engine.add([dataclasses.replace(house.request(url), retries=0)])
     done = await settled(engine, second)
