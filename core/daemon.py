@@ -18,17 +18,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from core.adapters import config_file, event_loop
-from core.adapters.clock import Clock
-from core.adapters.http import HttpClient
-from core.adapters.instance_lock import InstanceLock
-from core.adapters.log_file import logging_to
-from core.adapters.paths import Paths
-from core.adapters.state import State
+from core.adapters.config import config_file
+from core.adapters.net.http import HttpClient
+from core.adapters.state.stores import State
+from core.adapters.system import event_loop
+from core.adapters.system.clock import Clock
+from core.adapters.system.instance_lock import InstanceLock
+from core.adapters.system.log_file import logging_to
+from core.adapters.system.paths import Paths
 from core.domain.errors import ErrorCode, ErrorInfo, WinchError
 from core.domain.settings import Settings
 from core.domain.version import VERSION
-from core.engine.engine import Engine
+from core.engine.service import Engine
 from core.rpc.codec import Readiness, encode
 from core.rpc.server import RpcServer
 

@@ -15,11 +15,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from core.adapters import config_file, event_loop
-from core.adapters.config_file import Configuration, SettingValue, Source
-from core.adapters.log_file import open_log
-from core.adapters.named_file import COOKIES_BYTES, check_named, read_named
-from core.adapters.paths import Paths
+from core.adapters.config import config_file
+from core.adapters.config.config_file import Configuration, SettingValue, Source
+from core.adapters.files.named_file import COOKIES_BYTES, check_named, read_named
+from core.adapters.system import event_loop
+from core.adapters.system.log_file import open_log
+from core.adapters.system.paths import Paths
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
@@ -85,7 +86,7 @@ def change_setting(section: str, key: str, text: str | None) -> Configuration:
     `text` is read by the type of the setting. Raises ConfigError; nothing is written then.
     """
     # Only the screen's settings change the file.
-    from core.adapters import config_edit  # noqa: PLC0415
+    from core.adapters.config import config_edit  # noqa: PLC0415
 
     value = None if text is None else config_file.value_of(section, key, text)
     return config_edit.write(paths().config_file, os.environ, section, key, value)
@@ -94,7 +95,7 @@ def change_setting(section: str, key: str, text: str | None) -> Configuration:
 def examine() -> list[Finding]:
     """Return what can be seen of settings, places, list and disks without a daemon."""
     # Only `winch doctor` looks so closely.
-    from core.adapters import examination  # noqa: PLC0415
+    from core.adapters.config import examination  # noqa: PLC0415
 
     try:
         places = paths()
@@ -105,7 +106,7 @@ def examine() -> list[Finding]:
 
 def shortcomings() -> tuple[str, ...]:
     """Return what degrades on this machine, where no daemon can be asked."""
-    from core.adapters import machine  # noqa: PLC0415
+    from core.adapters.system import machine  # noqa: PLC0415
 
     with suppress(StateError):
         return machine.find_shortcomings(paths().state_dir)

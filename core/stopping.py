@@ -11,8 +11,8 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 
-from core.adapters.instance_lock import InstanceLock
-from core.adapters.paths import Paths
+from core.adapters.system.instance_lock import InstanceLock
+from core.adapters.system.paths import Paths
 from core.domain.errors import DaemonError
 from core.rpc.client import IncompatibleDaemonError, RemoteService, UnreachableError
 

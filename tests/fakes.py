@@ -58,7 +58,7 @@ from core.domain.service import (
 )
 from core.domain.settings import NetworkSettings, Settings, check_limit
 from core.domain.upkeep import Checkup, Cleanup, Leftover
-from core.engine.totals import Tally
+from core.engine.downloads.totals import Tally
 from core.policy.host_budget import host_of
 from core.policy.requests import apply_changes, with_url
 from core.policy.settings_in_force import settings_in_force

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
-from core.adapters.clock import Clock
+from core.adapters.system.clock import Clock
 
 
 class Hourglass(Clock):

@@ -21,25 +21,14 @@ from core.domain.names import safe_name
 from core.policy import challenges, dates, digests, filename, modified, ranges, redirects, retry
 from core.rpc import codec
 from tests.tui.samples import NOW, sample
-from tui import (
-    actions,
-    columns,
-    curl,
-    detail_fields,
-    details,
-    draft,
-    examination,
-    filter,  # noqa: A004
-    format,  # noqa: A004
-    intake,
-    sharing,
-    shell,
-    urls,
-    verbs,
-)
 from tui.app import URL
-from tui.cli import choosing, exchange, wording
+from tui.cli import exchange
+from tui.control import actions, choosing, sharing, verbs
+from tui.input import add_examination, add_parser, add_validation, curl, shell
+from tui.model import filter as filters
 from tui.screens import palette
+from tui.text import columns, detail_fields, details, urls, wording
+from tui.text import format as fmt
 from tui.widgets.remarks import Remarks
 
 LENGTH = 100_000
@@ -138,13 +127,13 @@ def pane(value: str) -> object:
 
 def examine(value: str) -> object:
     every = dict.fromkeys(("directory", "name", "checksum", "connections", "limit"), value)
-    asked = draft.Draft(urls=value, priority=value, group=value, **every)
-    return list(examination.Examination(asked, {}, [sample(name=value)], "/").steps())
+    asked = add_validation.Draft(urls=value, priority=value, group=value, **every)
+    return list(add_examination.Examination(asked, {}, [sample(name=value)], "/").steps())
 
 
 def remarks(value: str) -> object:
     widget = Remarks(ascii_only=False)
-    widget.show([intake.Remark(value, value, intake.Weight.WRONG)])
+    widget.show([add_parser.Remark(value, value, add_parser.Weight.WRONG)])
     return widget.rows(80)
 
 
@@ -154,7 +143,7 @@ def search(value: str) -> object:
 
 
 def found_by(value: str) -> object:
-    wanted = filter.parse(value)
+    wanted = filters.parse(value)
     return wanted.matches(sample(name=value), Progress(), NOW)
 
 
@@ -200,17 +189,17 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "judge coding": judge(200, "content-encoding"),
     "judge refusal": judge(401, "www-authenticate"),
     "judge modified": judge(200, "last-modified"),
-    "filter": filter.parse,
-    "filter quote": filter.quote,
+    "filter": filters.parse,
+    "filter quote": filters.quote,
     "curl": lambda value: (curl.is_curl(value), curl.parse_curl(value)),
     "shell": shell.read_command,
-    "intake": lambda value: list(intake.Intake(value, {}).steps()),
-    "list_names": intake.list_names,
-    "clean": format.clean,
-    "fit": lambda value: format.fit(value, 40),
-    "cut_middle": lambda value: format.cut_middle(value, 40),
-    "wrap": lambda value: format.wrap(format.clean(value[: LENGTH // 5]), 20, 17),
-    "folded": lambda value: detail_fields.folded(format.clean(value), 40),
+    "intake": lambda value: list(add_parser.Intake(value, {}).steps()),
+    "list_names": add_parser.list_names,
+    "clean": fmt.clean,
+    "fit": lambda value: fmt.fit(value, 40),
+    "cut_middle": lambda value: fmt.cut_middle(value, 40),
+    "wrap": lambda value: fmt.wrap(fmt.clean(value[: LENGTH // 5]), 20, 17),
+    "folded": lambda value: detail_fields.folded(fmt.clean(value), 40),
     "pane": pane,
     "examination": examine,
     "remarks": remarks,

@@ -22,15 +22,15 @@ from textual.screen import Screen
 
 from core.domain.errors import ConfigError
 from core.domain.settings import Settings
-from tui.curl import is_curl
-from tui.feed import Connect, StoreChanged
-from tui.format import clean
-from tui.keymap import Keymap
+from tui.control.feed import Connect, StoreChanged
+from tui.control.keymap import Keymap
+from tui.input.curl import is_curl
 from tui.screens.main import MainScreen
-from tui.terminal_app import TerminalApp
-from tui.terminal_features import Terminal, detect
-from tui.theme import ANSI, ANSI_CSS, ASCII_CSS, THEMES, Attributes, variables
-from tui.window import Window
+from tui.terminal.features import Terminal, detect
+from tui.terminal.terminal_app import TerminalApp
+from tui.terminal.theme import ANSI, ANSI_CSS, ASCII_CSS, THEMES, Attributes, variables
+from tui.terminal.window import Window
+from tui.text.format import clean
 
 URL = re.compile(r"https?://[^\s<>\"'`\ufffd]+", re.IGNORECASE)
 # Above the line to type in, the word about it and the keys.

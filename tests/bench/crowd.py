@@ -38,8 +38,8 @@ async def _run(urls: Sequence[str], directory: str) -> list[float]:
     import os
 
     from core import daemon
-    from core.adapters import config_file
-    from core.adapters.paths import Paths
+    from core.adapters.config import config_file
+    from core.adapters.system.paths import Paths
     from core.domain.models import DownloadRequest
     from tui.cli.following import Following
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from core.adapters.paths import Paths
+from core.adapters.system.paths import Paths
 from core.domain.models import (
     DownloadRecord,
     DownloadRequest,

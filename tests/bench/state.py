@@ -22,7 +22,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from statistics import median, quantiles
 
-from core.adapters.catalog import Catalog
+from core.adapters.state.catalog import Catalog
 from core.domain.models import DownloadRecord, DownloadRequest, PartIdentity, Status, TimelineEntry
 
 NAME = "state"

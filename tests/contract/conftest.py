@@ -14,19 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.clock import Clock
-from core.adapters.destination import identity_of
-from core.adapters.http import HttpClient
-from core.adapters.resume_data import ResumeStore
-from core.adapters.state import State
+from core.adapters.files.destination import identity_of
+from core.adapters.net.http import HttpClient
+from core.adapters.state.resume_data import ResumeStore
+from core.adapters.state.stores import State
+from core.adapters.system.clock import Clock
 from core.domain.history import HistoryEntry
 from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
 from core.domain.upkeep import Leftover, LeftoverKind
-from core.engine.engine import Engine
+from core.engine.service import Engine
 from core.rpc.client import RemoteService
-from tests.adapters.records import a_record
+from tests.core.adapters.records import a_record
 from tests.fakes import FakeService
 from tests.unix import serving, short_directory, silent_server
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from core.adapters.destination import identity_of
+from core.adapters.files.destination import identity_of
 from core.domain.models import PartIdentity, ResumeRecord
 from tests.crash.disk_model import Cut, materialise
 from tests.crash.recording import Recording

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from core import daemon
-from core.adapters.paths import Paths
+from core.adapters.system.paths import Paths
 from core.domain.errors import ErrorInfo
 from core.rpc.client import RemoteService
 from core.rpc.codec import Readiness, decode

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from core.adapters.destination import MISMATCH, SUFFIX
+from core.adapters.files.destination import MISMATCH, SUFFIX
 from core.domain.models import Download, Status
 from core.domain.service import Removal
 from tests.crash.machine_disk import Disk

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from core.adapters.catalog import Catalog
-from core.adapters.paths import Paths
+from core.adapters.state.catalog import Catalog
+from core.adapters.system.paths import Paths
 from core.domain.errors import ErrorCode, WinchError
 from core.domain.models import Download, Status, WaitReason
 from core.rpc.client import RemoteService

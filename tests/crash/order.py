@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.adapters.destination import SUFFIX
+from core.adapters.files.destination import SUFFIX
 from tests.crash.trace import Call
 
 _SYNCS = ("fsync", "fdatasync")

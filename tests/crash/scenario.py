@@ -20,7 +20,7 @@ from functools import partial
 from typing import TypeVar
 
 from core import daemon
-from core.adapters.paths import Paths
+from core.adapters.system.paths import Paths
 from core.domain.errors import WinchError
 from core.domain.models import Download, DownloadRequest, DownloadView, Status, WaitReason
 from core.domain.settings import (
@@ -29,8 +29,8 @@ from core.domain.settings import (
     RetrySettings,
     Settings,
 )
-from core.engine import checkpoint, connection
-from core.engine.engine import Engine
+from core.engine.service import Engine
+from core.engine.transfer.transfer import checkpoint, connection
 
 T = TypeVar("T")
 

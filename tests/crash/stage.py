@@ -13,7 +13,7 @@ from pathlib import Path
 from core import daemon
 from core.domain.models import Status
 from core.domain.settings import DaemonSettings, RetrySettings, Settings
-from core.engine.engine import Engine
+from core.engine.service import Engine
 from tests.crash.server import CountingServer
 from tests.crash.world import World
 from tui.demo.files import KIB, MIB, DemoFile

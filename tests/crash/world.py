@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core.adapters.catalog import Catalog
-from core.adapters.paths import Paths
+from core.adapters.state.catalog import Catalog
+from core.adapters.system.paths import Paths
 from core.domain.models import Download, DownloadRequest
 from core.rpc.client import RemoteService
 from core.rpc.codec import Readiness, decode

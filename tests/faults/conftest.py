@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import House
+from tests.core.engine.conftest import Workspace
 
 _CASE = re.compile(r"test_matrix\.py::test_\w+\[row(\d+)-")
 
@@ -18,10 +18,10 @@ TOLD = "told at the end"
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def workspace(tmp_path: Path) -> AsyncIterator[Workspace]:
     """A state directory and a destination."""
     async with AsyncExitStack() as stack:
-        yield House(tmp_path, stack)
+        yield Workspace(tmp_path, stack)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

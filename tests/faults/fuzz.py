@@ -27,10 +27,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from core.adapters.clock import Clock
-from core.adapters.http import HttpClient
-from core.adapters.network import Network
-from core.adapters.state import State
+from core.adapters.net.http import HttpClient
+from core.adapters.net.network import Network
+from core.adapters.state.stores import State
+from core.adapters.system.clock import Clock
 from core.domain.errors import ErrorCode
 from core.domain.history import HistoryQuery
 from core.domain.models import Checksum, Download, DownloadRequest, Status
@@ -41,7 +41,7 @@ from core.domain.settings import (
     RetrySettings,
     Settings,
 )
-from core.engine.engine import Engine
+from core.engine.service import Engine
 from core.rpc import codec
 from tests.faults.corpus import FILE, FOREIGN, SMALL, Template, good, templates
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.transfer import Transfer
+from core.engine.transfer.transfer import Transfer
 from tests.faults.corpus import FILE, templates
 from tests.faults.fuzz import SEED, _was_sent, play
 

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import trustme
 
-from core.adapters import disk
-from core.adapters.resolver import addresses
-from core.adapters.resume_data import ResumeStore
+from core.adapters.net.resolver import addresses
+from core.adapters.state.resume_data import ResumeStore
+from core.adapters.system import disk
 from core.domain.models import (
     Download,
     DownloadRequest,
@@ -38,9 +38,9 @@ from core.domain.settings import (
     RetrySettings,
     Settings,
 )
-from core.engine.engine import Engine
+from core.engine.service import Engine
 from core.policy.ranges import OVERLAP
-from tests.engine.conftest import House, fetch, settled, until
+from tests.core.engine.conftest import Workspace, fetch, settled, until
 from tests.faults.cases import (
     DATA,
     HAVE,
@@ -74,8 +74,10 @@ def authority() -> trustme.CA:
 class Play:
     """One case on the stage."""
 
-    def __init__(self, case: Case, way: Way, house: House, tls: ssl.SSLContext | None) -> None:
-        self.case, self.way, self.house = case, way, house
+    def __init__(
+        self, case: Case, way: Way, workspace: Workspace, tls: ssl.SSLContext | None
+    ) -> None:
+        self.case, self.way, self.workspace = case, way, workspace
         self._tls = tls
         self._turn = 0
         self.stage: Stage
@@ -94,7 +96,7 @@ class Play:
         if self.way is Way.RESUMED:
             cut = await fetch(engine, self._request(url, retries=0))
             assert cut.status is Status.FAILED
-            assert self.house.content(f"{cut.name}.part") == self.case.good.content[:HAVE]
+            assert self.workspace.content(f"{cut.name}.part") == self.case.good.content[:HAVE]
             await engine.close()
             engine = await self._engine()
         return await fetch(engine, self._request(url))
@@ -135,7 +137,7 @@ class Play:
     def _request(self, url: str, *, retries: int = RETRIES) -> DownloadRequest:
         return DownloadRequest(
             url=url,
-            directory=str(self.house.files),
+            directory=str(self.workspace.files),
             retries=retries,
             connections=8 if self.way in _EIGHT else 1,
             checksum=self.case.checksum,
@@ -150,7 +152,7 @@ class Play:
             network=NetworkSettings(**given.get("network", {})),
             daemon=DaemonSettings(linger=0.0),
         )
-        return await self.house.engine(settings, tls=self._tls)
+        return await self.workspace.engine(settings, tls=self._tls)
 
 
 async def _as_in_the_world(host: str) -> frozenset[str]:
@@ -163,20 +165,24 @@ async def _as_in_the_world(host: str) -> frozenset[str]:
     [pytest.param(case, way, id=case.id(way)) for case in CASES for way in case.ends],
 )
 async def test_row(
-    case: Case, way: Way, house: House, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+    case: Case,
+    way: Way,
+    workspace: Workspace,
+    authority: trustme.CA,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if case.public:
-        monkeypatch.setattr("core.adapters.http.addresses", _as_in_the_world)
+        monkeypatch.setattr("core.adapters.net.http.addresses", _as_in_the_world)
     served, trusted = _tls(case, authority) if case.tls else (None, None)
     async with FaultServer(tls=served) as server, FaultServer() as elsewhere:
         stage = Stage(way=way, server=server, elsewhere=elsewhere)
-        stage.download = await Play(case, way, house, trusted).run(stage)
+        stage.download = await Play(case, way, workspace, trusted).run(stage)
     match case.ends[way]:
         case Whole() as end:
-            _expect_whole(end, stage.download, house)
+            _expect_whole(end, stage.download, workspace)
         case Failed() as end:
             _expect_failed(
-                end, stage.download, house, case.good.content[:HAVE] if way in _CUT else None
+                end, stage.download, workspace, case.good.content[:HAVE] if way in _CUT else None
             )
     if way in case.ranges:
         assert [request.range for request in stage.asked()] == list(case.ranges[way])
@@ -193,18 +199,20 @@ def _tls(case: Case, authority: trustme.CA) -> tuple[ssl.SSLContext, ssl.SSLCont
     return served, client
 
 
-def _expect_whole(end: Whole, download: Download, house: House) -> None:
+def _expect_whole(end: Whole, download: Download, workspace: Workspace) -> None:
     assert download.status is Status.COMPLETED, download.error
-    assert house.names() == [end.name]
-    assert hashlib.sha256(house.content(end.name)).hexdigest() == end.sha256
+    assert workspace.names() == [end.name]
+    assert hashlib.sha256(workspace.content(end.name)).hexdigest() == end.sha256
     assert (download.resume_verdict or "").startswith(end.verdict or "")
 
 
-def _expect_failed(end: Failed, download: Download, house: House, had: bytes | None) -> None:
+def _expect_failed(
+    end: Failed, download: Download, workspace: Workspace, had: bytes | None
+) -> None:
     assert download.status is Status.FAILED
     assert download.error is not None
     assert download.error.code is end.code, download.error
-    left = {name: house.content(name) for name in house.names()}
+    left = {name: workspace.content(name) for name in workspace.names()}
     kept = had if end.kept is None else end.kept
     if end.aside is not None:
         assert left == {f"{NAME}.mismatch": end.aside}
@@ -216,21 +224,23 @@ def _expect_failed(end: Failed, download: Download, house: House, had: bytes | N
     "connections",
     [pytest.param(1, id="row28-over-4-GiB-resumed"), pytest.param(8, id="row28-over-4-GiB-8")],
 )
-async def test_more_than_4_gib(house: House, fault_server: FaultServer, connections: int) -> None:
+async def test_more_than_4_gib(
+    workspace: Workspace, fault_server: FaultServer, connections: int
+) -> None:
     there = 5 * 1024**3
     url = fault_server.file(
         NAME, Sparse(there), hold_after=OVERLAP + HOLD if connections > 1 else None
     )
-    request = dataclasses.replace(house.request(url), connections=connections, paused=True)
+    request = dataclasses.replace(workspace.request(url), connections=connections, paused=True)
     settings = Settings(limits=LimitSettings(min_split="64k"))
-    engine = await house.engine(settings)
+    engine = await workspace.engine(settings)
     (download,) = await engine.add([request])
     await engine.close()
-    part = house.files / f"{NAME}.part"
+    part = workspace.files / f"{NAME}.part"
     part.touch()
     os.truncate(part, there)
     found = part.stat()
-    await ResumeStore(house.state / "resume_data").save(
+    await ResumeStore(workspace.state / "resume_data").save(
         ResumeRecord(
             id=download.id,
             name=NAME,
@@ -241,14 +251,14 @@ async def test_more_than_4_gib(house: House, fault_server: FaultServer, connecti
             done=(Segment(0, there),),
         )
     )
-    engine = await house.engine(settings)
+    engine = await workspace.engine(settings)
     await engine.resume([download.id])
     await fault_server.wait_for_request(connections, NAME)
     fault_server.release(NAME)
     done = await settled(engine, download)
     assert done.status is Status.COMPLETED, done.error
     assert fault_server.requests[0].range == f"bytes={there - OVERLAP}-{there + SIZE - 1}"
-    with (house.files / NAME).open("rb") as file:
+    with (workspace.files / NAME).open("rb") as file:
         assert file.seek(0, os.SEEK_END) == there + SIZE
         file.seek(there - OVERLAP)
         assert file.read() == bytes(OVERLAP) + DATA
@@ -256,9 +266,9 @@ async def test_more_than_4_gib(house: House, fault_server: FaultServer, connecti
 
 @pytest.mark.parametrize("endless", [pytest.param(OTHER, id="row47-never-ends-fresh")])
 async def test_a_body_without_end_stops_at_the_free_space_guard(
-    house: House, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch, endless: bytes
+    workspace: Workspace, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch, endless: bytes
 ) -> None:
-    part = house.files / f"{NAME}.part"
+    part = workspace.files / f"{NAME}.part"
 
     def space(directory: str) -> disk.Space:
         taken = part.stat().st_size if part.exists() else 0
@@ -272,13 +282,13 @@ async def test_a_body_without_end_stops_at_the_free_space_guard(
             await asyncio.sleep(0.1)
 
     monkeypatch.setattr(disk, "space", space)
-    engine = await house.engine()
-    (download,) = await engine.add([house.request(fault_server.script(NAME, serve))])
+    engine = await workspace.engine()
+    (download,) = await engine.add([workspace.request(fault_server.script(NAME, serve))])
     view = await until(
         engine, download, lambda view: view.download.wait_reason is WaitReason.DISK_LOW
     )
     assert view.download.status is Status.PENDING
-    assert house.names() == [part.name]
+    assert workspace.names() == [part.name]
     kept = part.read_bytes()
     assert len(kept) >= 1024**2
     assert kept == (endless * (len(kept) // len(endless) + 1))[: len(kept)]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.models import Status
-from tests.engine.conftest import House, fetch
+from tests.core.engine.conftest import Workspace, fetch
 from tests.faults.cases import DATA, HAVE, NAME, OTHER, Ask, Case, Stage, Way
 from tests.faults.conftest import TOLD
 from tests.faults.matrix import CASES
@@ -93,17 +93,17 @@ async def run(command: tuple[str, ...], url: str, directory: Path) -> int:
 @pytest.mark.parametrize("case", [pytest.param(c, id=f"row{c.row}") for c in CHOSEN])
 async def test_resuming_beside_other_tools(
     case: Case,
-    house: House,
+    workspace: Workspace,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
     found: dict[str, str] = {}
     async with FaultServer() as server:
         url = await serve(server, case)
-        engine = await house.engine()
-        done = await fetch(engine, house.request(url))
+        engine = await workspace.engine()
+        done = await fetch(engine, workspace.request(url))
         ok = done.status is Status.COMPLETED
-        file = house.files / (NAME if ok else f"{NAME}.part")
+        file = workspace.files / (NAME if ok else f"{NAME}.part")
         found["winch"] = outcome(file.read_bytes(), claims=ok)
     for tool, command in TOOLS.items():
         if shutil.which(tool) is None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.paths import Paths
+from core.adapters.system.paths import Paths
 from core.domain.errors import DaemonError, StateError
 from core.rpc.client import RemoteService
 from tests.faults.model import content

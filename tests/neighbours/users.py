@@ -37,12 +37,12 @@ sys.stdin.read()
 _FETCH = """
 import asyncio
 from pathlib import Path
-from core.adapters.clock import Clock
-from core.adapters.http import HttpClient
-from core.adapters.state import State
+from core.adapters.system.clock import Clock
+from core.adapters.net.http import HttpClient
+from core.adapters.state.stores import State
 from core.domain.models import DownloadRequest
 from core.domain.settings import DaemonSettings, LimitSettings, RetrySettings, Settings
-from core.engine.engine import Engine
+from core.engine.service import Engine
 
 SETTINGS = Settings(
     limits=LimitSettings(active=8, connections=1),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.screen import Screen
 
-from tui.terminal_app import TerminalApp
-from tui.theme import ANSI_CSS, ASCII_CSS, DARK, THEMES, variables
+from tui.terminal.terminal_app import TerminalApp
+from tui.terminal.theme import ANSI_CSS, ASCII_CSS, DARK, THEMES, variables
 
 
 class Bare(TerminalApp):

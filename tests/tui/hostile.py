@@ -20,8 +20,8 @@ from core.domain.service import Outcome, Refusal
 from core.domain.upkeep import Leftover, LeftoverKind
 from tests.attempts import a_failure
 from tests.fakes import FakeService
-from tests.tui.inspected import TOTAL, connections, inspected, moving
 from tests.tui.samples import NOW
+from tests.tui.text.inspected import TOTAL, connections, inspected, moving
 
 EVIL = "\x1b]52;c;aGVsbG8=\x07\x1b[2J\x1b[31mx\x9b31m\x90y\u202ez\u2066\u200b\r\n\t"
 """Writes the clipboard, clears the screen, colours and turns round what follows."""

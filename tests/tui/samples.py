@@ -15,8 +15,8 @@ from core.domain.service import DownloadService
 from core.domain.settings import ScreenSettings, Settings
 from tests.fakes import FakeService
 from tui.app import WinchApp
-from tui.feed import Connect
-from tui.terminal_features import Terminal
+from tui.control.feed import Connect
+from tui.terminal.features import Terminal
 
 NOW = datetime(2025, 3, 1, 12, 0, 0, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from core.rpc.client import UnresponsiveDaemonError
 from tui.cli.following import Following
 from tui.cli.progress import REDRAW_INTERVAL, Display
 from tui.cli.terminal import say, say_once, sentence
-from tui.configuration import load_settings
+from tui.control.configuration import load_settings
 
 OnEnd = Callable[[DownloadService, Download], Awaitable[None]]
 _DAEMONS = 5

@@ -18,16 +18,16 @@ from pathlib import Path
 from core import launcher
 from core.domain.errors import ExitCode, WinchError
 from core.domain.models import Checksum, DownloadRequest
-from tui import format as fmt
 from tui.cli.client import connected, follow
 from tui.cli.following import Following
 from tui.cli.progress import Reports
 from tui.cli.screen import open_screen
 from tui.cli.signals import Signals
 from tui.cli.terminal import has_screen, out, say, sentence
-from tui.configuration import load_settings
+from tui.control.configuration import load_settings
 from tui.demo.files import DEMO_FILES, DemoFile
 from tui.demo.server import DemoServer
+from tui.text import format as fmt
 
 
 def run(_: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ from core.domain.models import Checksum, Conflict, DownloadRequest, DownloadView
 from core.domain.redact import redact_url
 from core.domain.settings import check_limit
 from tui.cli.records import dump
-from tui.cli.requests import check_url
+from tui.input.options import check_url
 
 FORMAT = 1
 MOST_BYTES = 64 * 1024 * 1024

@@ -18,17 +18,17 @@ from core import launcher
 from core.domain.errors import LockedError, StoppedError, UnknownIdError, WinchError
 from core.domain.models import Download, DownloadRequest, WaitReason
 from core.domain.service import DownloadService
-from tui.cli.choosing import chosen
 from tui.cli.client import connected, follow, follow_on, impatience
 from tui.cli.following import Following
 from tui.cli.progress import Display, display
 from tui.cli.records import dump, record
-from tui.cli.requests import from_arguments
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say, sentence
-from tui.cli.wording import HELD
-from tui.configuration import load_settings
-from tui.format import short_id
+from tui.control.choosing import chosen
+from tui.control.configuration import load_settings
+from tui.input.options import from_arguments
+from tui.text.format import short_id
+from tui.text.wording import HELD
 
 _MOST_IDS = 4
 

@@ -12,14 +12,14 @@ from rich.cells import cell_len
 from core.domain.errors import ExitCode, StateError, UsageError
 from core.domain.history import LIVE_FILE, History, HistoryEntry, HistoryQuery
 from core.domain.units import parse_duration
-from tui import format as fmt
 from tui.cli.asking import check_somebody_there, confirm
 from tui.cli.client import connected
 from tui.cli.files import refuse_existing, write_private
 from tui.cli.records import attempt_record, dump
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say
-from tui.figures import seconds
+from tui.text import format as fmt
+from tui.text.figures import seconds
 
 SHOWN = 20
 """Attempts that are shown where no number is given."""

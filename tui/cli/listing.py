@@ -13,16 +13,16 @@ from core.domain.errors import UsageError
 from core.domain.history import HistoryEntry, HistoryQuery
 from core.domain.models import DownloadRequest, DownloadView, TimelineEntry
 from core.domain.redact import redact_url
-from tui import format as fmt
-from tui.cli.choosing import the_one
 from tui.cli.client import connected
 from tui.cli.records import dump, record, record_with_past
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say
-from tui.cli.wording import HELD, amount, attempt, overall, state
-from tui.columns import bytes_done, is_moving, updated_at
-from tui.filter import Filter, FilterError, parse
-from tui.ordering import Order, SortKey
+from tui.control.choosing import the_one
+from tui.model.filter import Filter, FilterError, parse
+from tui.model.ordering import Order, SortKey
+from tui.text import format as fmt
+from tui.text.columns import bytes_done, is_moving, updated_at
+from tui.text.wording import HELD, amount, attempt, overall, state
 
 _TITLES = ("ID", "STATUS", "DONE", "SIZE", "RATE", "ETA", "NAME")
 _RIGHT = {"DONE", "SIZE", "RATE", "ETA"}

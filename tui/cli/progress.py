@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from typing import Protocol, TextIO
 
 from core.domain.models import STUCK, TELLING, Download, Phase, Progress, Status, WaitReason
-from tui import format as fmt
 from tui.cli.following import Following, waits_for_its_turn
 from tui.cli.terminal import can_redraw, say
-from tui.cli.wording import HELD, amount, doing, ending, ordinal, state, success, trouble
+from tui.text import format as fmt
+from tui.text.wording import HELD, amount, doing, ending, ordinal, state, success, trouble
 
 REDRAW_INTERVAL = 0.25  # seconds
 _REPORT_INTERVAL = 10.0  # seconds between plain lines about one download, or …

@@ -16,16 +16,16 @@ from core.domain.models import Download, DownloadView, Status
 from core.domain.service import Changes, DownloadService, MoveTo, Outcome, Removal
 from core.domain.units import parse_duration, parse_rate
 from tui.cli.asking import check_somebody_there, confirm
-from tui.cli.choosing import check_named, chosen
 from tui.cli.client import connected
 from tui.cli.records import dump, record
-from tui.cli.requests import check_url, from_arguments
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say, sentence
-from tui.cli.wording import HELD, amount, counted
-from tui.configuration import load_settings
-from tui.format import clean, short_id, size
-from tui.recovery import needs, rates_before, throughput, time_left
+from tui.control.choosing import check_named, chosen
+from tui.control.configuration import load_settings
+from tui.input.options import check_url, from_arguments
+from tui.model.recovery import needs, rates_before, throughput, time_left
+from tui.text.format import clean, short_id, size
+from tui.text.wording import HELD, amount, counted
 
 _ATTEMPTS = 200
 """How many of the last attempts tell how fast it went before."""

@@ -15,8 +15,8 @@ from core.domain.history import Busiest, HistoryEntry, Statistics, Trend
 from core.domain.models import DownloadView
 from core.domain.redact import redact_url
 from core.domain.upkeep import Leftover
-from tui.columns import updated_at
-from tui.figures import WEEKDAYS
+from tui.text.columns import updated_at
+from tui.text.figures import WEEKDAYS
 
 
 def record(view: DownloadView) -> dict[str, object]:

@@ -13,9 +13,9 @@ from pathlib import Path
 from core import launcher
 from core.domain.errors import UsageError
 from core.domain.models import Conflict, DownloadRequest
-from tui.cli.requests import absolute
-from tui.configuration import load_settings
-from tui.format import clean
+from tui.control.configuration import load_settings
+from tui.input.options import absolute
+from tui.text.format import clean
 
 
 @dataclass(slots=True)

@@ -12,10 +12,10 @@ from core.domain.bulk import making_lasting
 from core.domain.errors import UsageError
 from core.domain.settings import Settings
 from tui.cli.client import connected
-from tui.cli.requests import absolute, for_urls
 from tui.cli.signals import Signals
 from tui.cli.terminal import has_screen
-from tui.configuration import load_settings
+from tui.control.configuration import load_settings
+from tui.input.options import absolute, for_urls
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,8 +12,8 @@ from tui.cli.client import connected
 from tui.cli.records import dump, statistics_record
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say
-from tui.figures import period, report
-from tui.tables import Line
+from tui.text.figures import period, report
+from tui.text.tables import Line
 
 _WIDTH = 80
 """Cells of a line where nothing says how wide it may be."""

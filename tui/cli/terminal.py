@@ -11,7 +11,7 @@ import sys
 from typing import TextIO
 
 from core.domain.errors import ErrorInfo
-from tui.format import clean
+from tui.text.format import clean
 
 _SAID: set[str] = set()
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 
 from core.domain.errors import ExitCode, exit_code
-from tui.cli.choosing import check_named, chosen
 from tui.cli.client import connected
 from tui.cli.signals import Signals
 from tui.cli.terminal import say
-from tui.verdicts import verdicts
+from tui.control.choosing import check_named, chosen
+from tui.text.verdicts import verdicts
 
 
 def run(args: argparse.Namespace) -> int:

@@ -22,13 +22,13 @@ from textual.widgets import Button, Input, Label, Static, TextArea
 
 from core.domain.errors import DestinationError, DiskError, WinchError
 from core.domain.models import DownloadRequest
-from tui.disk import Disk
-from tui.draft import Draft
-from tui.examination import Examination, Finding
-from tui.feed import StoreChanged
-from tui.format import clean, sentence, size
-from tui.intake import list_names
-from tui.store import DownloadStore
+from tui.control.feed import StoreChanged
+from tui.input.add_examination import Examination, Finding
+from tui.input.add_parser import list_names
+from tui.input.add_validation import Draft
+from tui.input.disk import Disk
+from tui.model.store import DownloadStore
+from tui.text.format import clean, sentence, size
 from tui.widgets.field import Field, Toggle
 from tui.widgets.line_area import LineArea
 from tui.widgets.remarks import Remarks

@@ -10,10 +10,10 @@ from textual.screen import Screen
 
 from core.domain.models import DownloadRequest, Status
 from core.domain.service import DownloadService
-from tui.draft import Draft
+from tui.input.add_validation import Draft
+from tui.model.store import DownloadStore
 from tui.screens.add import AddScreen
 from tui.screens.requests import Requests
-from tui.store import DownloadStore
 
 
 class Adding:

@@ -19,13 +19,13 @@ from core.domain.errors import UsageError
 from core.domain.models import Download
 from core.domain.redact import redact_url
 from core.domain.units import parse_rate, rate_text
-from tui.commands import Commands
-from tui.format import clean, cut_middle
-from tui.removal import deleted_note, kept_note
+from tui.control.commands import Commands
+from tui.control.sharing import curl_command
+from tui.model.selection import Selection
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.requests import tell
-from tui.selection import Selection
-from tui.sharing import curl_command
+from tui.text.format import clean, cut_middle
+from tui.text.removal import deleted_note, kept_note
 from tui.widgets.inquiry import Inquiry, Question
 from tui.widgets.letter_bar import Letter, LetterBar
 

@@ -11,10 +11,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from core.domain.history import HistoryEntry
-from tui import format as fmt
-from tui.attempt_facts import full
-from tui.columns import Cell, Role
-from tui.tables import Line
+from tui.text import format as fmt
+from tui.text.attempt_facts import full
+from tui.text.columns import Cell, Role
+from tui.text.tables import Line
 from tui.widgets.page import Page
 
 _LABEL = 13

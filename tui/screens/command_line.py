@@ -13,8 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from core.domain.errors import WinchError
-from tui.format import clean, fit, sentence
-from tui.verbs import Command, completions, parse
+from tui.control.verbs import Command, completions, parse
+from tui.text.format import clean, fit, sentence
 from tui.widgets.prompt import Line, settled
 
 _MOST = 5

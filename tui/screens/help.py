@@ -12,8 +12,8 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.actions import Group, by_group
-from tui.theme import component_style
+from tui.control.actions import Group, by_group
+from tui.terminal.theme import component_style
 from tui.widgets.key_bar import keymap_of
 
 

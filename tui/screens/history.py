@@ -15,17 +15,17 @@ from core.domain.errors import DestinationError, WinchError
 from core.domain.history import AttemptEnd, HistoryEntry, HistoryQuery
 from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
-from tui import actions
-from tui import format as fmt
-from tui.attempt_facts import brief
 from tui.cli.files import refuse_existing, write_private
 from tui.cli.history import exported
-from tui.columns import Cell, Role
-from tui.figures import seconds
+from tui.control import actions
 from tui.screens.attempt import AttemptScreen
 from tui.screens.help import HelpScreen
 from tui.screens.list_screen import ListScreen, list_lines
-from tui.tables import Column, Content, Line
+from tui.text import format as fmt
+from tui.text.attempt_facts import brief
+from tui.text.columns import Cell, Role
+from tui.text.figures import seconds
+from tui.text.tables import Column, Content, Line
 from tui.widgets.cursor_page import CursorPage
 from tui.widgets.key_bar import bindings
 from tui.widgets.prompt import Prompt

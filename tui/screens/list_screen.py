@@ -13,8 +13,8 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
 
-from tui.actions import Target
-from tui.tables import Column, Content, Line, table
+from tui.control.actions import Target
+from tui.text.tables import Column, Content, Line, table
 from tui.widgets.cursor_page import CursorPage
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.page import Lines, Page

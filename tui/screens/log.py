@@ -14,11 +14,11 @@ from textual.widgets import Static
 
 from core.domain.errors import WinchError
 from core.domain.service import MOST_LOG_LINES, DownloadService
-from tui import actions
-from tui import format as fmt
-from tui.columns import Cell, Role
+from tui.control import actions
 from tui.screens.help import HelpScreen
-from tui.tables import Line
+from tui.text import format as fmt
+from tui.text.columns import Cell, Role
+from tui.text.tables import Line
 from tui.widgets.key_bar import KeyBar, bindings
 from tui.widgets.page import Page
 from tui.widgets.prompt import Prompt

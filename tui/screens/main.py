@@ -21,24 +21,25 @@ from textual.widgets import Static
 
 from core.domain.models import Download, Progress
 from core.domain.settings import ScreenSettings, Settings
-from tui import actions
-from tui.commands import Commands
-from tui.disk import Disk
-from tui.feed import Connect, ConnectionLost, Feed, Reconnected, StoreChanged
-from tui.format import clean
-from tui.lookout import Lookout
-from tui.rows import DownloadRow
+from tui.control import actions
+from tui.control.commands import Commands
+from tui.control.feed import Connect, ConnectionLost, Feed, Reconnected, StoreChanged
+from tui.input.disk import Disk
+from tui.input.lookout import Lookout
+from tui.model.rows import DownloadRow
+from tui.model.selection import Selection
+from tui.model.store import DownloadStore
+from tui.model.view import View
 from tui.screens.adding import Adding
 from tui.screens.asking import Asking
-from tui.screens.doors import Doors
 from tui.screens.help import HelpScreen
+from tui.screens.list_controls import Sights
+from tui.screens.navigation import Doors
 from tui.screens.notices import NoticesScreen
 from tui.screens.recovery import RecoveryScreen, Way
 from tui.screens.requests import Requests, tell
-from tui.screens.sights import Sights
-from tui.selection import Selection
-from tui.store import DownloadStore
-from tui.view import View
+from tui.terminal.spans import SpanCompositor
+from tui.text.format import clean
 from tui.widgets.detail_pane import DetailPane
 from tui.widgets.download_table import DownloadTable
 from tui.widgets.header_bar import HeaderBar, Surroundings
@@ -46,7 +47,6 @@ from tui.widgets.inquiry import Inquiry
 from tui.widgets.key_bar import KeyBar, bindings, keymap_of
 from tui.widgets.letter_bar import LetterBar
 from tui.widgets.notices import NoticeBar
-from tui.widgets.spans import SpanCompositor
 from tui.widgets.split import Split
 from tui.widgets.tabs_bar import TabsBar
 

@@ -11,9 +11,9 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.feed import StoreChanged
-from tui.format import clean
-from tui.store import DownloadStore
+from tui.control.feed import StoreChanged
+from tui.model.store import DownloadStore
+from tui.text.format import clean
 
 
 class NoticesScreen(ModalScreen[None]):

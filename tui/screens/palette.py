@@ -14,10 +14,10 @@ from textual.fuzzy import FuzzySearch
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from tui.actions import Action
-from tui.columns import Cell, Role
-from tui.format import fit
-from tui.tables import Line
+from tui.control.actions import Action
+from tui.text.columns import Cell, Role
+from tui.text.format import fit
+from tui.text.tables import Line
 from tui.widgets.cursor_page import CursorPage
 from tui.widgets.prompt import Line as LineInput
 

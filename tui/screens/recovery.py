@@ -17,8 +17,8 @@ from textual.screen import ModalScreen
 from core.domain.errors import WinchError
 from core.domain.history import HistoryQuery
 from core.domain.service import DownloadService
-from tui.feed import StoreChanged
-from tui.recovery import (
+from tui.control.feed import StoreChanged
+from tui.model.recovery import (
     Interrupted,
     file_heading,
     file_row,
@@ -27,9 +27,9 @@ from tui.recovery import (
     summary,
     throughput,
 )
+from tui.model.store import DownloadStore
 from tui.screens.confirm import ConfirmScreen
-from tui.store import DownloadStore
-from tui.tables import Line
+from tui.text.tables import Line
 from tui.widgets.choices import Choice, Choices
 from tui.widgets.page import Lines, Page
 

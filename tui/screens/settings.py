@@ -20,14 +20,14 @@ from core.domain.errors import WinchError
 from core.domain.service import DownloadService, SettingInForce
 from core.domain.settings import Settings, text_of
 from core.launcher import Configuration, SettingValue, Source
-from tui import actions
-from tui.columns import Cell, Role
-from tui.format import clean, fit, sentence
-from tui.in_force import notes, variable
+from tui.control import actions
+from tui.control.in_force import notes, variable
 from tui.screens.help import HelpScreen
 from tui.screens.list_screen import ListScreen, list_lines
-from tui.setting_words import WORDS
-from tui.tables import Column, Content, Line
+from tui.text.columns import Cell, Role
+from tui.text.format import clean, fit, sentence
+from tui.text.setting_words import WORDS
+from tui.text.tables import Column, Content, Line
 from tui.widgets.cursor_page import CursorPage
 from tui.widgets.key_bar import bindings
 from tui.widgets.prompt import Prompt

@@ -15,13 +15,13 @@ from textual.widgets import Static
 from core.domain.errors import WinchError
 from core.domain.history import Statistics
 from core.domain.service import DownloadService
-from tui import actions
-from tui.columns import Cell, Role
-from tui.figures import report
-from tui.format import fit, sentence
+from tui.control import actions
 from tui.screens.help import HelpScreen
-from tui.tables import Line
-from tui.theme import component_style
+from tui.terminal.theme import component_style
+from tui.text.columns import Cell, Role
+from tui.text.figures import report
+from tui.text.format import fit, sentence
+from tui.text.tables import Line
 from tui.widgets.key_bar import KeyBar, bindings
 from tui.widgets.page import Page
 

@@ -12,8 +12,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
 
-from tui.format import fit
-from tui.theme import component_style
+from tui.terminal.theme import component_style
+from tui.text.format import fit
 
 _KEY = 5
 _LABEL = 14

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.theme import component_style
+from tui.terminal.theme import component_style
 from tui.widgets.page import Lines, Page
 
 

@@ -21,10 +21,10 @@ from core.domain.errors import WinchError
 from core.domain.inspection import Inspection
 from core.domain.models import Download, Progress, Status
 from core.domain.service import DownloadService
-from tui.details import Subject, report
-from tui.format import clean, cut_middle
-from tui.tables import Line
-from tui.throughput import Throughput
+from tui.text.details import Subject, report
+from tui.text.format import clean, cut_middle
+from tui.text.tables import Line
+from tui.text.throughput import Throughput
 from tui.widgets.cell_line import differences
 from tui.widgets.page import Lines, Page
 

@@ -20,15 +20,15 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui import actions
-from tui.columns import Column, Role, Slot, layout, titles
-from tui.rows import DownloadRow, GroupRow
-from tui.selection import Selection
-from tui.store import DownloadStore
-from tui.table_lines import TableLines
-from tui.tables import Line
-from tui.theme import component_style
-from tui.view import View
+from tui.control import actions
+from tui.model.rows import DownloadRow, GroupRow
+from tui.model.selection import Selection
+from tui.model.store import DownloadStore
+from tui.model.table_lines import TableLines
+from tui.model.view import View
+from tui.terminal.theme import component_style
+from tui.text.columns import Column, Role, Slot, layout, titles
+from tui.text.tables import Line
 from tui.widgets.cell_line import differences, strip_of
 from tui.widgets.key_bar import bindings
 

@@ -15,8 +15,8 @@ from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Label, Static
 
-from tui.format import clean
-from tui.theme import component_style
+from tui.terminal.theme import component_style
+from tui.text.format import clean
 from tui.widgets.prompt import Line
 
 LABEL = 13

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from core.domain.models import Status, WaitReason
-from tui import format as fmt
-from tui.columns import Cell, Role
-from tui.rate_trace import RateTrace
-from tui.store import Totals
-from tui.tables import Line
+from tui.model.rate_trace import RateTrace
+from tui.model.store import Totals
+from tui.text import format as fmt
+from tui.text.columns import Cell, Role
+from tui.text.tables import Line
 from tui.widgets.cell_line import CellLine
 
 _COUNTS = (

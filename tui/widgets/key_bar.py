@@ -7,10 +7,10 @@ from typing import Protocol, runtime_checkable
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from tui.actions import Target, by_target
-from tui.columns import Cell, Role
-from tui.keymap import Keymap
-from tui.tables import Line
+from tui.control.actions import Target, by_target
+from tui.control.keymap import Keymap
+from tui.text.columns import Cell, Role
+from tui.text.tables import Line
 from tui.widgets.cell_line import CellLine
 
 

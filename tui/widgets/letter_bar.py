@@ -12,8 +12,8 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from tui.columns import Cell, Role
-from tui.tables import Line
+from tui.text.columns import Cell, Role
+from tui.text.tables import Line
 from tui.widgets.cell_line import CellLine
 
 

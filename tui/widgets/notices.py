@@ -9,8 +9,8 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.widget import Widget
 
-from tui.format import clean, fit
-from tui.theme import component_style
+from tui.terminal.theme import component_style
+from tui.text.format import clean, fit
 
 
 class NoticeBar(Widget):

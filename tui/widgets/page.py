@@ -13,9 +13,9 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.columns import Role
-from tui.tables import Line
-from tui.theme import component_style
+from tui.terminal.theme import component_style
+from tui.text.columns import Role
+from tui.text.tables import Line
 
 
 class Lines(Protocol):

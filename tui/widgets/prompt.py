@@ -19,7 +19,7 @@ from textual.message_pump import MessagePump
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
-from tui.format import clean
+from tui.text.format import clean
 
 _EDITS = {
     key.strip(): binding.action

@@ -9,9 +9,9 @@ from rich.text import Text
 from textual.geometry import Size
 from textual.widget import Widget
 
-from tui.format import clean, fit
-from tui.intake import Remark, Weight
-from tui.theme import component_style
+from tui.input.add_parser import Remark, Weight
+from tui.terminal.theme import component_style
+from tui.text.format import clean, fit
 
 _STYLES = {
     Weight.WRONG: "remarks--wrong",

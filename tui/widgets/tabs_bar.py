@@ -9,12 +9,12 @@ from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
-from tui import format as fmt
-from tui.actions import ACTIONS
-from tui.columns import Cell, Role
-from tui.ordering import Order, SortKey
-from tui.tables import Line
-from tui.view import Tab
+from tui.control.actions import ACTIONS
+from tui.model.ordering import Order, SortKey
+from tui.model.view import Tab
+from tui.text import format as fmt
+from tui.text.columns import Cell, Role
+from tui.text.tables import Line
 from tui.widgets.cell_line import CellLine
 from tui.widgets.key_bar import keymap_of
 

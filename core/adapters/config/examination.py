@@ -1,0 +1,180 @@
+"""What can be seen of winch's places without a daemon, and without changing any of them.
+
+For `winch doctor`, whose answer is wanted most where no daemon can start.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from core.adapters.config import config_file
+from core.adapters.config.config_file import Configuration
+from core.adapters.system import disk, machine
+from core.adapters.system.instance_lock import InstanceLock
+from core.adapters.system.paths import Paths
+from core.domain.errors import ConfigError, StateError, WinchError
+from core.domain.settings import Settings
+from core.domain.units import rough_size
+from core.domain.upkeep import Finding
+
+_LIST = "downloads.json"
+
+
+class _Head(msgspec.Struct):
+    schema: int
+    generation: int
+
+
+class _List(msgspec.Struct):
+    """As much of the list as tells whether it can be read; the daemon looks more closely."""
+
+    meta: dict[str, _Head]
+    downloads: dict[str, msgspec.Raw]
+
+
+def examine(paths: Paths, env: Mapping[str, str]) -> list[Finding]:
+    """Return what is so and what is wrong with settings, places, list and disks."""
+    configuration, finding = _config(paths.config_file, env)
+    settings = Settings() if configuration is None else configuration.settings
+    return [
+        finding,
+        _directory("state", paths.state_dir),
+        _run_directory(paths),
+        *_open_files(paths.state_dir),
+        _list(paths.state_dir),
+        _owner(paths.lock_file),
+        _room("state disk", paths.state_dir, settings.disk.low_bytes),
+        *_destination(settings),
+    ]
+
+
+def _config(path: Path, env: Mapping[str, str]) -> tuple[Configuration | None, Finding]:
+    try:
+        configuration = config_file.load(path, env)
+    except ConfigError as error:
+        return None, _problem("config", error)
+    text = f"{path} is valid" if path.exists() else f"{path} is not there; the defaults hold"
+    return configuration, Finding(subject="config", text=text)
+
+
+def _directory(subject: str, path: Path) -> Finding:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return Finding(subject=subject, text=f"{path} is not there yet; it is made when needed")
+    except OSError as error:
+        return _problem(subject, StateError(f"{path} cannot be read: {error.strerror}"))
+    if not stat.S_ISDIR(found.st_mode):
+        return _problem(subject, StateError(f"{path} is not a directory", hint="move it away"))
+    if found.st_uid != os.getuid():
+        return _problem(subject, StateError(f"{path} belongs to another user"))
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        text, hint = f"{path} is open to other users", f"chmod 700 {path}"
+        return Finding(subject=subject, text=text, level="problem", hint=hint)
+    return Finding(subject=subject, text=f"{path}, for its owner alone")
+
+
+def _run_directory(paths: Paths) -> Finding:
+    try:
+        paths.verify()
+    except StateError as error:
+        return _problem("socket", error)
+    return Finding(subject="socket", text=str(paths.socket))
+
+
+def _open_files(directory: Path) -> Iterator[Finding]:
+    """Name what of the state others may read: it can hold addresses and what was asked for."""
+    readable = []
+    for root in (directory, directory / "resume_data"):
+        try:
+            entries = list(os.scandir(root))
+        except OSError:
+            continue
+        for entry in entries:
+            is_file = entry.is_file(follow_symlinks=False)
+            if is_file and entry.stat(follow_symlinks=False).st_mode & 0o077:
+                readable.append(entry.path)
+    if readable:
+        more = f" and {len(readable) - 1} more" if len(readable) > 1 else ""
+        yield Finding(
+            subject="state",
+            text=f"others may read {min(readable)}{more}",
+            level="notice",
+            hint=f"chmod -R go= {directory}",
+        )
+
+
+def _list(directory: Path) -> Finding:
+    current, before = directory / _LIST, directory / f"{_LIST}.bak"
+    damaged = []
+    for path in (current, before):
+        try:
+            found = msgspec.json.decode(path.read_bytes(), type=_List)
+            head = found.meta["1"]
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            return _problem("list", StateError(f"{path} cannot be read: {error.strerror}"))
+        except (ValueError, LookupError, RecursionError) as error:
+            damaged.append(f"{path} cannot be parsed ({error})")
+            continue
+        text = f"generation {head.generation}, schema {head.schema}, {len(found.downloads)} in it"
+        if path == current:
+            return Finding(subject="list", text=f"{path}: {text}")
+        what = " and ".join(damaged) or f"{current} is missing"
+        hint = f"the next start goes on from {path.name} ({text}) and keeps what is damaged"
+        return Finding(subject="list", text=what, level="problem", hint=hint)
+    if damaged:
+        hint = "the next start makes the list anew from resume_data and keeps what is damaged"
+        return Finding(subject="list", text=" and ".join(damaged), level="problem", hint=hint)
+    return Finding(subject="list", text=f"{current} is not there yet")
+
+
+def _owner(path: Path) -> Finding:
+    lock = InstanceLock(path)
+    if not lock.is_held():
+        return Finding(subject="lock", text="nobody owns the state directory")
+    owner = lock.owner()
+    who = f"process {owner.pid} on {owner.host}" if owner else "another process"
+    return Finding(subject="lock", text=f"{who} owns the state directory")
+
+
+def _room(subject: str, directory: Path, low: int) -> Finding:
+    """Tell how much is free for a directory, by the first of its parents that is there."""
+    there = next((path for path in (directory, *directory.parents) if path.is_dir()), directory)
+    space = disk.space(str(there))
+    if space is None:
+        text = f"{there} cannot be asked how much is free"
+        return Finding(subject=subject, text=text, level="problem")
+    text = f"{rough_size(space.free)} are free for {directory}"
+    if space.free < low:
+        text += f", less than the {rough_size(low)} of disk.low_water"
+        return Finding(subject=subject, text=text, level="notice", hint="make room")
+    return Finding(subject=subject, text=text)
+
+
+def _destination(settings: Settings) -> Iterator[Finding]:
+    directory = Path(settings.downloads.directory).expanduser().absolute()
+    yield _room("destination", directory, settings.disk.low_bytes)
+    if not directory.is_dir():
+        text, hint = f"{directory} does not exist", f"mkdir -p '{directory}'"
+        yield Finding(subject="destination", text=text, level="problem", hint=hint)
+        return
+    try:
+        reserves = machine.can_preallocate(directory)
+    except OSError as error:
+        text = f"{directory} cannot be written: {error.strerror}"
+        yield Finding(subject="destination", text=text, level="problem")
+        return
+    if settings.downloads.preallocate and not reserves:
+        text = f"{directory} cannot reserve room for files: a full disk shows only once it is full"
+        yield Finding(subject="destination", text=text, level="notice")
+
+
+def _problem(subject: str, error: WinchError) -> Finding:
+    return Finding(subject=subject, text=error.message, level="problem", hint=error.hint)

@@ -1,0 +1,371 @@
+"""The bytes of an unfinished file, beside where the finished one will be.
+
+The only importer of aiofiles. Everything is relative to the opened directory, so that a directory
+that is swapped or a link that is planted meanwhile leads nowhere else. Writes name their offset:
+one call each, and no handle has a position that two connections could fight over. An executor
+thread cannot be cancelled, so `close` waits for the last one before the lock is given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import stat
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from aiofiles.os import wrap
+
+from core.adapters.files import part_lock, part_owner
+from core.adapters.files.checksum import RunningDigest
+from core.adapters.files.destination import SUFFIX, disk_error, identity_of, opened_directory
+from core.adapters.files.part_owner import ForeignPartError
+from core.adapters.files.preallocate import preallocate
+from core.domain.errors import DiskError
+from core.domain.models import FileStamp, PartIdentity
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_DATASYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
+# Hashing has threads of its own: a write never waits behind it, and it leaves a core to the rest.
+_HASHERS = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="digest")
+# Not blocking: somebody else's file may be under a lease, or be none.
+_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+
+class PartFile:
+    """An open, locked part file. Offsets and sizes are bytes.
+
+    `distrust` says why what is in it proves nothing: others could have written it. Until it is
+    published only its owner can open it.
+    """
+
+    def __init__(
+        self, directory_fd: int, fd: int, directory: str, name: str, distrust: str | None = None
+    ) -> None:
+        self._directory_fd = directory_fd
+        self._fd = fd
+        self._directory = directory
+        self._pending: set[asyncio.Task[object]] = set()
+        self.name = name
+        self.distrust = distrust
+        found = os.fstat(fd)
+        self.identity = identity_of(found)
+        self.size = found.st_size
+        self._unsynced = self.size > 0
+
+    @classmethod
+    async def create(cls, directory: str, name: str, *, replace: bool = False) -> PartFile | None:
+        """Make the part file of `name`, or return None where that name is taken.
+
+        With `replace`, only its part file counts: the file itself may be there. Raises
+        PartInUseError where another process writes that part file (what becomes of the name is
+        seen once it has ended), ForeignPartError where it is not ours alone, DestinationError,
+        DiskError.
+        """
+        return await _opened(asyncio.ensure_future(wrap(_create)(cls, directory, name, replace)))
+
+    @classmethod
+    async def reopen(cls, directory: str, name: str, identity: PartIdentity) -> PartFile | None:
+        """Open the part file that a record speaks of; None where it is gone or another file.
+
+        Raises PartInUseError where somebody writes it, DestinationError, DiskError.
+        """
+        return await _opened(asyncio.ensure_future(wrap(_reopen)(cls, directory, name, identity)))
+
+    async def write(self, offset: int, buffers: Sequence[bytes]) -> None:
+        """Write all of `buffers` at `offset`; raises DiskError."""
+        try:
+            await self._run(_write_all, self._fd, self._directory, offset, buffers)
+        finally:
+            self._unsynced = True
+
+    async def read(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes from `offset`; raises DiskError."""
+        return await self._run(_read, self._fd, self._directory, offset, size)
+
+    async def truncate(self) -> None:
+        """Drop every byte; raises DiskError."""
+        self._unsynced = True
+        await self._run(os.ftruncate, self._fd, 0)
+
+    async def sync(self) -> None:
+        """Return once what was written survives a power cut; raises DiskError."""
+        if not self._unsynced:
+            return
+        self._unsynced = False
+        try:
+            await self._run(_DATASYNC, self._fd)
+        except BaseException:
+            self._unsynced = True
+            raise
+
+    async def preallocate(self, size: int) -> bool:
+        """Reserve room for `size` bytes, False where that cannot be done; raises DiskFullError."""
+        return await self._run(preallocate, self._fd, size)
+
+    async def stamp(self) -> FileStamp:
+        """Return whose the file is and when it was last changed; raises DiskError."""
+        found = await self._run(os.fstat, self._fd)
+        return FileStamp(uid=found.st_uid, modified=found.st_mtime_ns // 1000)
+
+    async def give_back(self) -> None:
+        """Give up the room behind the last byte that was reserved; raises DiskError."""
+        await self._run(_trim, self._fd)
+
+    async def digest(self, running: RunningDigest, end: int) -> None:
+        """Let a digest go on to the byte `end`, or to the end of the file; raises DiskError."""
+        await self._finish(wrap(running.advance)(self._fd, end, executor=_HASHERS))
+
+    async def publish(
+        self, name: str, *, replace: bool = False, modified: float | None = None
+    ) -> bool:
+        """Give the file its final name, durably; False where that name is taken.
+
+        Nothing is replaced, the name is linked and not renamed over, unless `replace` asks for
+        it: then the old file is there until the very moment the new one is, and False means that
+        something other than a file has the name. `modified` becomes the time of its last change,
+        in seconds since the epoch. Raises DiskError.
+        """
+        return await self._run(self._publish, name, replace, modified)
+
+    async def set_aside(self, name: str) -> bool:
+        """Rename the part file to `name`; False where that name is taken. Raises DiskError."""
+        return await self._run(self._rename, name)
+
+    async def discard(self) -> None:
+        """Delete the part file; raises DiskError."""
+        await self._run(lambda: os.unlink(self.name + SUFFIX, dir_fd=self._directory_fd))
+
+    async def close(self) -> None:
+        """Wait for the writes under way, then release the lock and the file."""
+        while self._pending:
+            await asyncio.wait(self._pending)
+        if self._fd >= 0:
+            part_lock.close(self._fd)
+            os.close(self._directory_fd)
+            self._fd = self._directory_fd = -1
+
+    async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._finish(wrap(function)(*args, **kwargs))
+
+    async def _finish(self, work: Awaitable[T]) -> T:
+        task: asyncio.Task[T] = asyncio.ensure_future(work)
+        self._pending.add(task)
+        task.add_done_callback(self._ended)
+        try:
+            return await asyncio.shield(task)
+        except OSError as error:
+            raise disk_error(error, self._directory) from error
+
+    def _ended(self, task: asyncio.Task[object]) -> None:
+        self._pending.discard(task)
+        if not task.cancelled():
+            # Whoever was cancelled meanwhile asks no more how it ended, and that is no fault.
+            task.exception()
+
+    def _publish(self, name: str, replace: bool, modified: float | None) -> bool:
+        if modified is not None:
+            os.utime(self._fd, (modified, modified))
+        part_owner.set_mode(self._fd, part_owner.final_mode())
+        os.fsync(self._fd)
+        published = False
+        try:
+            published = self._replace(name) if replace else self._rename(name)
+        finally:
+            if not published:
+                part_owner.make_private(self._fd)
+        return published
+
+    def _replace(self, name: str) -> bool:
+        """Rename the part file durably over a file; False where something else has the name."""
+        part, fd = self._own_part(), self._directory_fd
+        if (found := _lstat(fd, name)) is not None and not (
+            stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)
+        ):
+            return False
+        os.rename(part, name, src_dir_fd=fd, dst_dir_fd=fd)
+        self._check_own(name)
+        os.fsync(fd)
+        return True
+
+    def _rename(self, name: str) -> bool:
+        """Rename the part file durably without replacing anything; False where that would."""
+        part, fd = self._own_part(), self._directory_fd
+        try:
+            os.link(part, name, src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
+        except FileExistsError:
+            if not self._is_own(name):
+                return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if _lstat(fd, name) is not None:
+                return False
+            os.rename(part, name, src_dir_fd=fd, dst_dir_fd=fd)
+            self._check_own(name)
+            os.fsync(fd)
+            return True
+        if not self._is_own(name):
+            os.unlink(name, dir_fd=fd)
+            raise self._lost()
+        os.unlink(part, dir_fd=fd)
+        os.fsync(fd)
+        return True
+
+    def _own_part(self) -> str:
+        """Return the part file's name; raises DiskError where another file has it by now."""
+        part = self.name + SUFFIX
+        self._check_own(part)
+        return part
+
+    def _check_own(self, name: str) -> None:
+        """Raise DiskError where a name is not this file's: in a shared directory anybody renames.
+
+        Looked at after each step as well, because somebody may have come in between.
+        """
+        if not self._is_own(name):
+            raise self._lost()
+
+    def _lost(self) -> DiskError:
+        return DiskError(
+            f"somebody removed or replaced {self.name}{SUFFIX}",
+            hint="`winch retry` fetches it again",
+        )
+
+    def _is_own(self, name: str) -> bool:
+        found = _lstat(self._directory_fd, name)
+        return found is not None and identity_of(found) == self.identity
+
+
+async def _opened(opening: asyncio.Task[PartFile | None]) -> PartFile | None:
+    """Return the file that a thread opens; a cancellation waits for it and closes it again."""
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await asyncio.wait([opening])
+        if opening.exception() is None and (part := opening.result()) is not None:
+            await part.close()
+        raise
+
+
+def _create(cls: type[PartFile], directory: str, name: str, replace: bool) -> PartFile | None:
+    with opened_directory(directory) as directory_fd:
+        fd = -1
+        if replace or _lstat(directory_fd, name) is None:
+            fd = _open_new(directory_fd, directory, name)
+        if fd < 0:
+            os.close(directory_fd)
+            return None
+        return cls(directory_fd, fd, directory, name)
+
+
+def _open_new(directory_fd: int, directory: str, name: str) -> int:
+    flags = _FLAGS | os.O_CREAT | os.O_EXCL
+    try:
+        fd = os.open(name + SUFFIX, flags, part_owner.PRIVATE, dir_fd=directory_fd)
+    except FileExistsError:
+        return _adopt_empty(directory_fd, directory, name)
+    return fd if _lock(fd, directory, name) else -1
+
+
+def _adopt_empty(directory_fd: int, directory: str, name: str) -> int:
+    """Take over a part file that a crash left before its first byte: it holds nothing to lose."""
+    part = name + SUFFIX
+    found = _lstat(directory_fd, part)
+    try:
+        fd = os.open(part, _FLAGS, dir_fd=directory_fd)
+    except OSError:
+        if found is not None and found.st_uid != os.geteuid():
+            raise ForeignPartError(f"{part} belongs to another user") from None
+        return -1
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        return -1
+    # Before the lock: whoever else owns the file may hold that for ever.
+    if (reason := part_owner.distrust(fd, directory_fd, part)) is not None:
+        os.close(fd)
+        raise ForeignPartError(reason)
+    if not _lock(fd, directory, name):
+        return -1
+    found = os.fstat(fd)
+    if not found.st_size and found.st_nlink == 1:
+        part_owner.make_private(fd)
+        return fd
+    part_lock.close(fd)
+    return -1
+
+
+def _reopen(
+    cls: type[PartFile], directory: str, name: str, identity: PartIdentity
+) -> PartFile | None:
+    part = name + SUFFIX
+    with opened_directory(directory) as directory_fd:
+        try:
+            fd = os.open(part, _FLAGS, dir_fd=directory_fd)
+        except OSError as error:
+            is_other = (found := _lstat(directory_fd, part)) and identity_of(found) != identity
+            if error.errno not in (errno.ENOENT, errno.ELOOP) and not is_other:
+                raise
+            os.close(directory_fd)
+            return None
+        if identity_of(os.fstat(fd)) != identity:
+            os.close(fd)
+            os.close(directory_fd)
+            return None
+        distrust = part_owner.distrust(fd, directory_fd, part)
+        if not _lock(fd, directory, name):
+            raise part_lock.PartInUseError(_path(directory, name), os.getpid(), identity)
+        if distrust is None:
+            part_owner.make_private(fd)
+        return cls(directory_fd, fd, directory, name, distrust)
+
+
+def _lock(fd: int, directory: str, name: str) -> bool:
+    """Lock an open file; where that cannot be, it is closed. Raises PartInUseError."""
+    locked = False
+    try:
+        locked = part_lock.lock(fd, _path(directory, name))
+    finally:
+        if not locked:
+            os.close(fd)
+    return locked
+
+
+def _path(directory: str, name: str) -> str:
+    return f"{directory.rstrip('/')}/{name}{SUFFIX}"
+
+
+def _lstat(directory_fd: int, name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=directory_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _trim(fd: int) -> None:
+    os.ftruncate(fd, os.fstat(fd).st_size)
+
+
+def _write_all(fd: int, directory: str, offset: int, buffers: Sequence[bytes]) -> None:
+    left = [memoryview(buffer) for buffer in buffers]
+    while left:
+        written = os.pwritev(fd, left[:512], offset)
+        offset += written
+        while left and written >= len(left[0]):
+            written -= len(left.pop(0))
+        if written:
+            left[0] = left[0][written:]
+
+
+def _read(fd: int, directory: str, offset: int, size: int) -> bytes:
+    pieces: list[bytes] = []
+    while size and (piece := os.pread(fd, size, offset)):
+        pieces.append(piece)
+        offset += len(piece)
+        size -= len(piece)
+    return b"".join(pieces)

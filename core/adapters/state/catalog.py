@@ -1,0 +1,144 @@
+"""The list of downloads on disk, a TinyDB document: for the engine, which owns it alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from core.adapters.state import migrations
+from core.adapters.state.document import Document
+from core.adapters.state.encoding import encode
+from core.adapters.state.generations import Format, Tables
+from core.adapters.system.clock import Clock
+from core.domain.bulk import making_lasting
+from core.domain.models import DownloadRecord
+from core.domain.service import LimitChanges
+
+_DOWNLOADS = "downloads"
+_QUEUE = "queue"
+_ONLY = "1"  # the id of the one document in the table `queue`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadResult:
+    """What was found at the start.
+
+    `limits` are what a person has changed of the limits in the settings, `notices` sentences for
+    that person; `saved_at` is the wall time of the last change that was saved, None where nobody
+    wrote it down. `verified` is False when the newest generation was not readable: then the list
+    may lack downloads, and nothing that looks orphaned may be removed.
+    """
+
+    downloads: list[DownloadRecord]
+    limits: LimitChanges = field(default_factory=LimitChanges)
+    paused: bool = False
+    saved_at: datetime | None = None
+    notices: tuple[str, ...] = ()
+    verified: bool = True
+
+
+class _Queue(msgspec.Struct):
+    """What is stored of the queue as a whole."""
+
+    limits: LimitChanges = LimitChanges()
+    paused: bool = False
+    saved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    downloads: list[DownloadRecord]
+    queue: _Queue
+
+
+def _decode(tables: Tables) -> _Content:
+    # One by one: a call for all of them would keep every other thread waiting for its whole time.
+    decoder = msgspec.json.Decoder(DownloadRecord)
+    with making_lasting():
+        downloads = [decoder.decode(encoded) for encoded in tables[_DOWNLOADS].values()]
+    queue = tables[_QUEUE].get(_ONLY, msgspec.Raw(b"{}"))
+    return _Content(downloads, msgspec.json.decode(queue, type=_Queue))
+
+
+FORMAT = Format(
+    title="list of downloads",
+    tables=(_DOWNLOADS, _QUEUE),
+    decode=_decode,
+    migrations=migrations.DOWNLOADS,
+    covered={1: _DOWNLOADS},
+)
+
+
+class Catalog:
+    """state/downloads.json: every download, durable on request.
+
+    Only for the thread of the event loop. A change is saved at most `debounce` seconds after it
+    was made; `core.adapters.state.document` says how, and what happens where that fails.
+    """
+
+    document: Document[_Content]
+    """What it is stored in, for the hooks that it has."""
+
+    clock: Clock
+    """Whose wall time is stored with every change."""
+
+    def __init__(self, directory: Path, *, debounce: float = 0.5) -> None:
+        self.document = Document(directory / "downloads.json", FORMAT, debounce=debounce)
+        self.clock = Clock()
+        self._queue = _Queue()
+
+    async def load(self) -> LoadResult:
+        """Return every download of the newest generation that can be believed.
+
+        Raises StateError when the list was written by a newer winch (it is left untouched) or
+        cannot be read at all.
+        """
+        loaded = await self.document.load()
+        self._queue = queue = loaded.content.queue
+        return LoadResult(
+            downloads=loaded.content.downloads,
+            limits=queue.limits,
+            paused=queue.paused,
+            saved_at=queue.saved_at,
+            notices=loaded.notices,
+            verified=loaded.verified,
+        )
+
+    def put(self, download: DownloadRecord) -> None:
+        """Add or replace a record; it is encoded now and saved within the debounce time."""
+        self.document.put(_DOWNLOADS, download.id, encode(download))
+        self._put_queue()
+
+    def discard(self, id: str) -> None:  # noqa: A002
+        """Remove a record, if it is there; saved within the debounce time."""
+        self.document.discard(_DOWNLOADS, id)
+        self._put_queue()
+
+    def put_limits(self, limits: LimitChanges) -> None:
+        """Replace what was changed of the limits; saved within the debounce time."""
+        self._queue.limits = limits
+        self._put_queue()
+
+    def put_paused(self, paused: bool) -> None:
+        """Store whether the queue as a whole stands still; saved within the debounce time."""
+        self._queue.paused = paused
+        self._put_queue()
+
+    async def flush(self) -> None:
+        """Return once everything put or discarded before is on disk.
+
+        Raises StateError, or DiskFullError where space is missing; the last good generation is
+        then still there, and saving is tried again.
+        """
+        await self.document.flush()
+
+    async def close(self) -> None:
+        """Flush and stop: no change is accepted any more. Raises what `flush` raises."""
+        await self.document.close()
+
+    def _put_queue(self) -> None:
+        self._queue.saved_at = self.clock.now()
+        self.document.put(_QUEUE, _ONLY, encode(self._queue))

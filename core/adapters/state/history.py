@@ -1,0 +1,290 @@
+"""Every attempt that was made: the newest in a TinyDB document, older ones in monthly archives.
+
+What moves to the archives is always the oldest by number, and it is in both places for a moment: a
+crash in between leaves an attempt twice, never not at all, and reading takes each number once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from core.adapters.files.atomic_file import state_error
+from core.adapters.files.threads import run_to_end
+from core.adapters.state.document import Document
+from core.adapters.state.encoding import encode
+from core.adapters.state.generations import Format, Tables
+from core.adapters.state.history_archive import MOST_BYTES, Encoded, HistoryArchive
+from core.domain.errors import StateError, WinchError
+from core.domain.history import LIVE_FILE, History, HistoryEntry, HistoryQuery
+from core.domain.text import mended
+
+log = logging.getLogger(__name__)
+
+LIVE = 1000
+"""Entries that stay in the document."""
+SURPLUS = 250
+"""Entries beyond those that move to the archives together, so that these are seldom rewritten."""
+MOST_AGE = timedelta(days=30)
+"""After that an entry moves as well."""
+USAGE_DAYS = 400
+
+_ENTRIES, _USAGE, _NUMBERS = "entries", "usage", "numbers"
+_NEXT = "next"
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """The document: entries by number, the number of the next one, and usage by day."""
+
+    entries: dict[int, Encoded] = field(default_factory=dict)
+    next_number: int = 1
+    usage: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+
+class HistoryStore:
+    """state/history.json and history-YYYY-MM.jsonl.gz. Only for the thread of the event loop.
+
+    History is worth less than downloads: where its disk is full or its file cannot be read, that
+    is logged, and it goes on in memory.
+    """
+
+    def __init__(
+        self, directory: Path, *, debounce: float = 2.0, most_bytes: int = MOST_BYTES
+    ) -> None:
+        tables = (_ENTRIES, _USAGE, _NUMBERS)
+        format_ = Format(title="history", tables=tables, decode=_decode)
+        self._directory = directory
+        self._document = Document(directory / LIVE_FILE, format_, debounce=debounce)
+        self._document.on_error = _tell_error
+        self._document.on_recovered = _tell_recovery
+        self._archive = HistoryArchive(directory, most_bytes=most_bytes)
+        self._content = _Content()
+        self._next = 1
+        self._is_kept = True
+        self._is_stuck = False
+        self._missing: tuple[str, ...] = ()
+        self._moves = asyncio.Lock()
+        self._moving: asyncio.Task[None] | None = None
+
+    async def load(self) -> tuple[str, ...]:
+        """Read the live entries and return sentences for the person, if anything was damaged.
+
+        Raises nothing that would keep the daemon from starting: a history that cannot be used (a
+        newer winch wrote it) is left as it is, and this one is forgotten at the end.
+        """
+        try:
+            loaded = await self._document.load()
+        except WinchError as error:
+            self._is_kept = False
+            self._missing = (LIVE_FILE,)
+            notices: tuple[str, ...] = (f"{error.message}; until then no history is kept",)
+            is_certain = False
+        else:
+            self._content, notices = loaded.content, loaded.notices
+            if not loaded.verified:
+                self._missing = (LIVE_FILE,)
+            is_certain = loaded.verified and loaded.content.next_number > 1
+        self._next = self._content.next_number
+        if not is_certain:
+            self._next = max(self._next, 1 + await run_to_end(self._last_archived))
+        return notices
+
+    @property
+    def usage(self) -> Mapping[str, tuple[float, int]]:
+        """CPU seconds and peak memory (bytes) by local day, `YYYY-MM-DD`."""
+        return self._content.usage
+
+    def append(self, entry: HistoryEntry) -> HistoryEntry:
+        """Add an attempt under the next number; saved within the debounce time.
+
+        Raises StateError after `close`.
+        """
+        entry = mended(dataclasses.replace(entry, number=self._next))
+        live = self._content.entries
+        encoded = encode(entry)
+        if self._is_kept:
+            self._document.put(_ENTRIES, str(entry.number), encoded)
+            self._document.put(_NUMBERS, _NEXT, str(entry.number + 1).encode())
+        live[entry.number] = (entry, encoded)
+        self._next += 1
+        if not self._is_kept and len(live) > LIVE:
+            del live[next(iter(live))]
+        # At every multiple, so that a move that failed is tried again, but not at each entry.
+        elif len(live) > LIVE and (len(live) - LIVE) % SURPLUS == 0:
+            self._move_in_background()
+        return entry
+
+    async def query(self, query: HistoryQuery) -> History:
+        """Return attempts, the newest first."""
+        limit = None if query.limit is None else max(0, query.limit)
+        # Taken before the archives are read: what moves meanwhile is in one of them at least.
+        live = {number: entry for number, entry in self._newest() if query.admits(entry)}
+        if limit is not None and len(live) >= limit:
+            return _newest_first(live, self._missing, limit)
+
+        def search() -> History:
+            found = self._archive.search(query.admits, since=query.since, limit=limit)
+            return _newest_first(found.entries | live, (*self._missing, *found.damaged), limit)
+
+        return await run_to_end(search)
+
+    async def ended_since(self, moment: datetime) -> list[HistoryEntry]:
+        """Return the attempts that ended at a time or later, in no order."""
+
+        def admits(entry: HistoryEntry) -> bool:
+            return entry.ended_at >= moment
+
+        live = {number: entry for number, entry in self._newest() if admits(entry)}
+        found = await run_to_end(self._archive.search, admits, since=moment)
+        return list((found.entries | live).values())
+
+    def bytes_by_download(self) -> Counter[str]:
+        """Return how many bytes the live attempts brought in, by the id of the download."""
+        brought: Counter[str] = Counter()
+        for _, entry in self._newest():
+            brought[entry.download] += entry.bytes
+        return brought
+
+    def live(self) -> list[HistoryEntry]:
+        """Return the live attempts, the oldest first."""
+        return [entry for entry, _ in self._content.entries.values()]
+
+    def completed(self) -> frozenset[str]:
+        """Return the ids of the downloads that a live attempt made whole."""
+        return frozenset(entry.download for _, entry in self._newest() if entry.success)
+
+    async def flush(self) -> None:
+        """Return once every attempt is on disk; raises StateError, DiskFullError."""
+        if self._is_kept:
+            await self._document.flush()
+
+    def note_usage(self, day: str, cpu_seconds: float, peak_memory: int) -> None:
+        """Add CPU seconds to a day (`YYYY-MM-DD`) and raise its peak memory (bytes)."""
+        usage = self._content.usage
+        seconds, peak = usage.get(day, (0.0, 0))
+        usage[day] = figures = (seconds + cpu_seconds, max(peak, peak_memory))
+        changed: dict[str, bytes | None] = {day: encode(figures)}
+        for old in sorted(usage)[:-USAGE_DAYS]:
+            del usage[old]
+            changed[old] = None
+        if not self._is_kept:
+            return
+        for name, encoded in changed.items():
+            if encoded is None:
+                self._document.discard(_USAGE, name)
+            else:
+                self._document.put(_USAGE, name, encoded)
+
+    async def tidy(self, now: datetime) -> None:
+        """Move what is too old or too much to the archives, and bound their size."""
+        await self._move(oldest=now - MOST_AGE)
+
+    async def clear(self) -> int:
+        """Forget every attempt, archives included, and return how many there were.
+
+        Raises StateError, or DiskFullError where there is no room for the shorter document. What a
+        newer winch wrote is not this one's to forget.
+        """
+        if not self._is_kept:
+            raise StateError(
+                f"{self._directory / LIVE_FILE} cannot be used, so nothing was forgotten",
+                hint="`winch doctor` tells why",
+            )
+        live = self._content.entries
+        async with self._moves:
+            numbers = set(live)
+            live.clear()
+            try:
+                numbers |= await run_to_end(self._archive.clear)
+            except OSError as error:
+                raise state_error(error, self._directory, verb="cleared") from error
+            # Twice: the generation before is kept, and it must not hold what was forgotten.
+            for _ in range(2):
+                for number in numbers:
+                    self._document.discard(_ENTRIES, str(number))
+                await self._document.flush()
+        return len(numbers)
+
+    async def close(self) -> None:
+        """Write what is not yet written; raises StateError, DiskFullError."""
+        if self._moving is not None:
+            await self._moving
+        if self._is_kept:
+            await self._document.close()
+
+    def _newest(self) -> Iterator[tuple[int, HistoryEntry]]:
+        return ((number, entry) for number, (entry, _) in self._content.entries.items())
+
+    def _last_archived(self) -> int:
+        return max(self._archive.search(lambda _: True, limit=1).entries, default=0)
+
+    def _move_in_background(self) -> None:
+        if self._moving is None or self._moving.done():
+            self._moving = asyncio.create_task(self._move(), name="history")
+
+    async def _move(self, *, oldest: datetime | None = None) -> None:
+        """Move entries that ended before `oldest`, and those beyond LIVE, to the archives."""
+        live = self._content.entries
+        async with self._moves:
+            count = max(0, len(live) - LIVE)
+            if oldest is not None:
+                # A prefix by number: an entry never overtakes an older one on its way out.
+                for entry, _ in islice(live.values(), count, None):
+                    if entry.ended_at >= oldest:
+                        break
+                    count += 1
+            if not (count and self._is_kept):
+                return
+            moved = dict(islice(live.items(), count))
+            try:
+                # First the document: a number that is in an archive must never be given again.
+                await self._document.flush()
+                await run_to_end(self._archive.append, list(moved.values()))
+            except WinchError:
+                return  # it was told already
+            except OSError as error:
+                if not self._is_stuck:
+                    log.warning("old history stays where it is: %s", error)
+                self._is_stuck = True
+                return
+            self._is_stuck = False
+            for number in moved:
+                del live[number]
+                self._document.discard(_ENTRIES, str(number))
+
+
+def _decode(tables: Tables) -> _Content:
+    decoder = msgspec.json.Decoder(HistoryEntry)
+    entries = {int(id_): (decoder.decode(raw), bytes(raw)) for id_, raw in tables[_ENTRIES].items()}
+    usage = {
+        day: msgspec.json.decode(raw, type=tuple[float, int]) for day, raw in tables[_USAGE].items()
+    }
+    next_number = max([1, *(number + 1 for number in entries)])
+    if (raw := tables[_NUMBERS].get(_NEXT)) is not None:
+        next_number = max(next_number, msgspec.json.decode(raw, type=int))
+    return _Content(dict(sorted(entries.items())), next_number, usage)
+
+
+def _newest_first(
+    entries: Mapping[int, HistoryEntry], damaged: Iterable[str], limit: int | None
+) -> History:
+    numbers = sorted(entries, reverse=True)[:limit]
+    return History(entries=tuple(entries[n] for n in numbers), damaged=tuple(damaged))
+
+
+def _tell_error(error: WinchError) -> None:
+    log.error("the history could not be saved: %s", error.message)
+
+
+def _tell_recovery() -> None:
+    log.info("the history is saved again")

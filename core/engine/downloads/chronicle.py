@@ -1,0 +1,210 @@
+"""What is written down of every attempt, and what the figures of many of them say.
+
+Nothing here may get in the way of a download: what cannot be written down is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import resource
+import sys
+from collections import Counter
+from contextlib import suppress
+from datetime import datetime
+
+from core.adapters.files.threads import run_to_end
+from core.adapters.state.history import HistoryStore
+from core.adapters.system.clock import Clock
+from core.domain.errors import WinchError
+from core.domain.history import (
+    AttemptEnd,
+    AttemptFigures,
+    History,
+    HistoryEntry,
+    HistoryQuery,
+    Statistics,
+)
+from core.domain.models import Download, DownloadRecord, ResumeRecord
+from core.engine.downloads.attempts import Attempt, Moving, entry_of
+from core.policy.host_memory import HostMemory
+from core.policy.outlook import Habits
+from core.policy.statistics import period_start, statistics
+
+log = logging.getLogger(__name__)
+
+ROUND = 60.0
+"""Seconds between looks at what the process uses, and at what of the history is too old."""
+
+WORTH_NOTING = 1.0
+"""CPU seconds below which a round writes nothing down."""
+
+STARTED = "started"
+"""What the timeline of a download says when an attempt begins."""
+
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class Chronicle:
+    """Turns attempts into history entries, these into statistics and into what is `known`."""
+
+    def __init__(self, store: HistoryStore, clock: Clock, known: HostMemory | None = None) -> None:
+        self._store = store
+        self._clock = clock
+        self._known = HostMemory() if known is None else known
+        self._attempts: dict[str, Attempt] = {}
+        self.habits = Habits()
+        """How fast downloads were lately."""
+        self._cpu = _cpu_seconds()
+        self._rounds: asyncio.Task[None] | None = None
+        self._brought: Counter[str] = Counter()
+        self._completed: frozenset[str] = frozenset()
+
+    async def start(self) -> tuple[str, ...]:
+        """Load what was there before and return sentences for the person."""
+        notices = await self._store.load()
+        self._brought = self._store.bytes_by_download()
+        self._completed = self._store.completed()
+        for entry in self._store.live():
+            self._remember(entry)
+        self._rounds = asyncio.create_task(self._make_rounds(), name="chronicle")
+        return notices
+
+    async def close(self) -> None:
+        """Write what is not yet written; a failure is logged."""
+        if self._rounds is None:
+            return
+        self._rounds.cancel()
+        await asyncio.gather(self._rounds, return_exceptions=True)
+        self._note_usage()
+        try:
+            await self._store.close()
+        except WinchError as error:
+            log.error("the newest history is lost: %s", error.message)
+
+    async def flush(self) -> None:
+        """Return once every attempt that has ended is written down; a failure is logged."""
+        try:
+            await self._store.flush()
+        except WinchError as error:
+            log.error("the newest history is not saved yet: %s", error.message)
+
+    def begin(self, download: Download, transfer: Moving) -> None:
+        """Follow an attempt that starts now."""
+        self._attempts[download.id] = Attempt(download, transfer, self._clock)
+
+    def observe(self, id: str, changes: dict[str, object]) -> None:  # noqa: A002
+        """Learn which fields of a download its transfer has changed."""
+        self._attempts[id].observe(changes)
+
+    def sample(self, id: str) -> None:  # noqa: A002
+        """Look how fast a download is, if it runs."""
+        if (attempt := self._attempts.get(id)) is not None:
+            attempt.sample()
+
+    def figures(self, id: str) -> AttemptFigures | None:  # noqa: A002
+        """Return what is measured by now of the attempt at a download, None where none runs."""
+        attempt = self._attempts.get(id)
+        return None if attempt is None else attempt.figures()
+
+    def stop(self, id: str) -> None:  # noqa: A002
+        """Stop the clocks of an attempt; how it ended is said later, by `end`."""
+        self._attempts[id].stop()
+
+    def end(self, download: Download, end: AttemptEnd, error: WinchError | None = None) -> None:
+        """Write down an attempt that has ended."""
+        info = None if error is None else error.info()
+        entry = self._attempts.pop(download.id).entry(download, end, info)
+        phases, now = entry.phases, self._clock.monotonic()
+        self.habits.note(entry.host, now, count=entry.bytes, downloading=phases.downloading)
+        if end is AttemptEnd.COMPLETED:
+            around = phases.connecting + phases.verifying + phases.finalizing
+            self.habits.note_whole(entry.total_bytes, around)
+        self._write(entry)
+
+    def interrupted(
+        self, download: DownloadRecord, ended_at: datetime, record: ResumeRecord | None
+    ) -> None:
+        """Write down the attempt that a kill or a power cut ended at about that time.
+
+        What the record claims is on disk; what earlier attempts brought of it is not this one's.
+        Its figures are those of the last checkpoint. Before the first one nobody took any.
+        """
+        bytes_done = 0 if record is None else record.bytes_done
+        self._write_unseen(download, ended_at, AttemptEnd.INTERRUPTED, bytes_done, record)
+
+    def completed(self, download: DownloadRecord, record: ResumeRecord | None = None) -> None:
+        """Write down the attempt that made a file whole, unless that was done before a kill."""
+        if download.completed_at is not None and download.id not in self._completed:
+            size, ended_at = download.total_bytes or 0, download.completed_at
+            self._write_unseen(download, ended_at, AttemptEnd.COMPLETED, size, record)
+
+    def _write_unseen(
+        self,
+        download: DownloadRecord,
+        ended_at: datetime,
+        end: AttemptEnd,
+        bytes_done: int,
+        record: ResumeRecord | None,
+    ) -> None:
+        began = [entry.at for entry in download.timeline if entry.text == STARTED]
+        started_at = min(began[-1] if began else download.started_at or ended_at, ended_at)
+        gained = max(0, bytes_done - self._brought[download.id])
+        self._brought[download.id] += gained
+        figures = record.attempt if record is not None else None
+        if figures is None or figures.started_at < started_at:
+            # Those of an attempt before this one.
+            figures = AttemptFigures(started_at=started_at, retries=download.retry_count)
+        figures = dataclasses.replace(figures, started_at=started_at, bytes=gained)
+        self._write(entry_of(download, figures, ended_at=ended_at, end=end))
+
+    async def history(self, query: HistoryQuery) -> History:
+        """Return attempts; see `DownloadService.history`."""
+        return await self._store.query(query)
+
+    async def clear(self) -> int:
+        """Forget every attempt; see `DownloadService.clear_history`."""
+        self._known.clear()
+        return await self._store.clear()
+
+    async def statistics(self, days: int) -> Statistics:
+        """Return the figures of the last days; see `DownloadService.statistics`."""
+        now = self._clock.now().astimezone()
+        since = period_start(now, days)
+        self._note_usage()
+        entries = await self._store.ended_since(since)
+        usage = dict(self._store.usage)
+        return await run_to_end(statistics, entries, usage, now=now, days=days)
+
+    def _remember(self, entry: HistoryEntry) -> None:
+        if entry.served_best is not None:
+            self._known.put(entry.host, entry.served_best, entry.ended_at)
+
+    def _write(self, entry: HistoryEntry) -> None:
+        self._remember(entry)
+        try:
+            self._store.append(entry)
+        except WinchError as error:
+            log.error("an attempt is missing in the history: %s", error.message)
+
+    async def _make_rounds(self) -> None:
+        while True:
+            await self._store.tidy(self._clock.now())
+            await asyncio.sleep(ROUND)
+            # An idle daemon writes nothing: what little it uses is counted at the next occasion.
+            if _cpu_seconds() - self._cpu >= WORTH_NOTING:
+                self._note_usage()
+
+    def _note_usage(self) -> None:
+        """Count what the process has used since the last time for today."""
+        before, self._cpu = self._cpu, _cpu_seconds()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
+        today = self._clock.now().astimezone().date().isoformat()
+        with suppress(WinchError):
+            self._store.note_usage(today, self._cpu - before, peak)
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime

@@ -1,0 +1,177 @@
+"""What becomes of a request: a new download, or one that is in the list already and goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from core.adapters.files.destination import check_directory, is_within
+from core.adapters.system.clock import Clock
+from core.domain.bulk import not_collecting
+from core.domain.errors import DestinationError, WinchError
+from core.domain.lifecycle import Action, allowed_actions
+from core.domain.models import DownloadRecord, DownloadRequest, Status, TimelineEntry
+from core.domain.redact import redact_url
+from core.engine.downloads.ledger import Ledger
+from core.engine.downloads.queue import SHORT
+from core.engine.running.runner import Runner
+from core.policy.filename import suggest
+from core.policy.requests import check_request
+
+log = logging.getLogger(__name__)
+
+_ID = 8
+"""Bytes of an id."""
+_LOGGED = 100
+"""Of very many downloads, those that the log names: a line each would take longer than the rest."""
+
+
+class Intake:
+    """Takes requests into the ledger and hands what may run to the runner."""
+
+    def __init__(self, ledger: Ledger, runner: Runner, clock: Clock, state_directory: Path) -> None:
+        self._ledger = ledger
+        self._state_directory = state_directory
+        self._queue = ledger.queue
+        self._runner = runner
+        self._clock = clock
+        self._ids = _ids()
+
+    async def add(
+        self, requests: Sequence[DownloadRequest], *, refuse_if_closing: Callable[[], None]
+    ) -> list[DownloadRecord]:
+        """Queue downloads durably; see `DownloadService.add`."""
+        await self._check(requests)
+        refuse_if_closing()
+        before = {d.id for r in requests for d in self._same(r)}
+        with not_collecting():
+            asked = [self._continue(r) or self._create(r) for r in requests]
+        new = [download for download in asked if download.id not in before]
+        _log_added(new)
+        try:
+            await self._store(new)
+        finally:
+            # What was in the list before goes on all the same: nobody else would start it.
+            self._start(asked)
+        return [self._queue[d.id] for d in asked if d.id in self._queue]
+
+    async def add_new(
+        self,
+        requests: Sequence[DownloadRequest],
+        *,
+        more: bool,
+        refuse_if_closing: Callable[[], None],
+    ) -> list[str]:
+        """Queue what is not in the list yet; see `DownloadService.add_new`."""
+        await self._check(requests)
+        refuse_if_closing()
+        with not_collecting():
+            new = [self._create(r) for r in requests if not self._is_known(r)]
+        _log_added(new)
+        if not more:
+            await self._store(new)
+        self._start(new)
+        return [download.id for download in new]
+
+    async def _check(self, requests: Sequence[DownloadRequest]) -> None:
+        for request in requests:
+            check_request(request)
+        for directory in dict.fromkeys(request.directory for request in requests):
+            await check_directory(directory)
+            if await is_within(directory, self._state_directory):
+                raise DestinationError(
+                    f"{directory} is where winch keeps its own state",
+                    hint="choose another directory",
+                )
+
+    async def _store(self, new: Sequence[DownloadRecord]) -> None:
+        try:
+            await self._ledger.flush()
+        except WinchError:
+            # What could not be stored was not taken on: nothing may haunt the list.
+            ids = dict.fromkeys(download.id for download in new)
+            self._ledger.remove([self._queue[id_] for id_ in ids if id_ in self._queue])
+            raise
+
+    def _start(self, downloads: Iterable[DownloadRecord]) -> None:
+        with not_collecting():
+            for download in downloads:
+                if download.id in self._queue:
+                    self._runner.enqueue(self._queue[download.id])
+
+    def _same(self, request: DownloadRequest, url: str | None = None) -> list[DownloadRecord]:
+        return self._queue.same(
+            url=url or request.url, directory=request.directory, name=request.name
+        )
+
+    def _is_known(self, request: DownloadRequest) -> bool:
+        """Tell whether the list has it; what is completed was stored without its secrets."""
+        if self._same(request):
+            return True
+        shown = redact_url(request.url)
+        return shown != request.url and bool(self._same(request, shown))
+
+    def _continue(self, request: DownloadRequest) -> DownloadRecord | None:
+        """Return the unfinished download that a request asks for again, going on."""
+        found = next((d for d in self._same(request) if d.status is not Status.COMPLETED), None)
+        if found is None:
+            return None
+        before = found.request
+        merged = dataclasses.replace(
+            before,
+            checksum=request.checksum or before.checksum,
+            # Not what was said earlier: leave to overwrite belongs to the command that gave it.
+            conflict=request.conflict,
+            connections=request.connections or before.connections,
+            limit=before.limit if request.limit is None else request.limit or None,
+            mirrors=tuple(dict.fromkeys((*before.mirrors, *request.mirrors))),
+            headers=request.headers or before.headers,
+            cookies=request.cookies or before.cookies,
+            priority=request.priority or before.priority,
+            restart=request.restart,
+            wait_for_host=request.wait_for_host or before.wait_for_host,
+            group=request.group or before.group,
+            retries=before.retries if request.retries is None else request.retries,
+        )
+        found = self._ledger.update(found, request=merged, asked_at=self._clock.now())
+        self._runner.adjust(found)
+        if request.paused or Action.RESUME not in allowed_actions(found.status):
+            return found
+        return self._ledger.step(found, Action.RESUME, "asked for again")
+
+    def _create(self, request: DownloadRequest) -> DownloadRecord:
+        id_ = next(filter(self._queue.is_free, self._ids))
+        now = self._clock.now()
+        status = Status.PAUSED if request.paused else Status.PENDING
+        # Whole from the start: it is stored once, however many there are.
+        download = DownloadRecord(
+            id=id_,
+            request=request if request.limit != 0 else dataclasses.replace(request, limit=None),
+            name=request.name or suggest(disposition=None, url=request.url),
+            order=self._queue.next_order(),
+            created_at=now,
+            updated_at=now,
+            status=status,
+            wait_reason=None if request.paused else self._runner.turn_of(id_),
+            timeline=(TimelineEntry(at=now, text="added", after=status),),
+        )
+        self._ledger.enter(download)
+        return download
+
+
+def _ids() -> Iterator[str]:
+    """Yield ids that nobody can guess, drawn many at once."""
+    while True:
+        drawn = secrets.token_hex(256 * _ID)
+        for start in range(0, len(drawn), 2 * _ID):
+            yield drawn[start : start + 2 * _ID]
+
+
+def _log_added(added: Sequence[DownloadRecord]) -> None:
+    for download in added[:_LOGGED]:
+        log.info("added %s %s", download.id[:SHORT], redact_url(download.request.url))
+    if (more := len(added) - _LOGGED) > 0:
+        log.info("added %d more", more)

@@ -1,0 +1,125 @@
+"""Which limits are in force: the settings, their timetable, and what a person changed since.
+
+The engine asks it to change them; the transfers read them from the tools they share, so that a
+change holds at once for what runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable
+from datetime import UTC
+
+from core.adapters.system.clock import Clock
+from core.domain.errors import UsageError
+from core.domain.service import LimitChanges, Limits, RateSource
+from core.domain.settings import LimitSettings, check_limit
+from core.engine.transfer.transfer import Tools
+from core.policy.timetable import entry_at, rate_at
+
+log = logging.getLogger(__name__)
+
+REVIEW = 60.0
+"""Seconds after which the wall clock is read again: it may have jumped."""
+_SHORTEST = 0.1
+_COUNTS = ("active", "connections", "connections_per_host")
+
+
+class LimitKeeper:
+    """Puts the limits in force into `tools`; `on_change` hears when more or fewer may run."""
+
+    def __init__(
+        self, settings: LimitSettings, tools: Tools, clock: Clock, on_change: Callable[[], None]
+    ) -> None:
+        self._settings = settings
+        self._tools = tools
+        self._clock = clock
+        self._on_change = on_change
+        self._changes = LimitChanges()
+        self._following: asyncio.Task[None] | None = None
+
+    def start(self, changes: LimitChanges) -> None:
+        """Take up what was changed before the last end, and follow the timetable."""
+        self._changes = changes
+        self.configure(self._settings)
+
+    def configure(self, settings: LimitSettings) -> None:
+        """Let other settings hold; what a person changed since goes on before them."""
+        self._settings = settings
+        self.close()
+        self._apply()
+        if settings.schedule:
+            self._following = asyncio.create_task(self._follow(), name="timetable")
+
+    def close(self) -> None:
+        """Follow the timetable no longer."""
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
+
+    def review(self) -> None:
+        """Read the wall clock again: it was set, or the machine slept."""
+        if self._settings.schedule:
+            self._apply()
+
+    def change(self, changes: LimitChanges) -> LimitChanges:
+        """Put a change into force and return all that differs from the settings, to be kept.
+
+        Raises UsageError for a value that cannot be meant; then nothing has changed.
+        """
+        wanted = {
+            field.name: value
+            for field in dataclasses.fields(changes)
+            if (value := getattr(changes, field.name)) is not None
+        }
+        for name in _COUNTS:
+            if name in wanted:
+                check_limit(name, wanted[name])
+        if wanted.get("rate", 0) < 0:
+            raise UsageError("a rate is 1 byte/s or more, or off")
+        before = LimitChanges() if wanted.pop("reset") else self._changes
+        self._changes = dataclasses.replace(before, **wanted)
+        self._apply()
+        return self._changes
+
+    @property
+    def in_force(self) -> Limits:
+        """The limits that hold right now."""
+        settings, changes = self._settings, self._changes
+        # The timetable is written in the time that the person's wall shows.
+        now = self._clock.now().astimezone().replace(tzinfo=None)
+        rate, until = rate_at(settings.schedule, settings.rate_bytes, now)
+        source = RateSource.SCHEDULE if entry_at(settings.schedule, now) else RateSource.SETTINGS
+        if changes.rate is not None:
+            rate, until, source = changes.rate or None, None, RateSource.COMMAND
+        return Limits(
+            rate=rate,
+            rate_source=source,
+            until=until.astimezone(UTC) if until else None,
+            active=changes.active or settings.active,
+            connections=changes.connections or settings.connections,
+            connections_per_host=changes.connections_per_host or settings.connections_per_host,
+        )
+
+    def _apply(self) -> None:
+        limits, shared = self.in_force, self._tools.shared
+        if shared.limit.rate != limits.rate:
+            log.info("the limit is %s now (%s)", limits.rate or "off", limits.rate_source)
+            shared.limit.set_rate(limits.rate, self._clock.monotonic())
+        shared.hosts.set_limit(limits.connections_per_host)
+        self._tools.limits = dataclasses.replace(
+            self._settings,
+            active=limits.active,
+            connections=limits.connections,
+            connections_per_host=limits.connections_per_host,
+        )
+        self._on_change()
+
+    async def _follow(self) -> None:
+        while True:
+            until = self.in_force.until
+            left = (until - self._clock.now()).total_seconds() if until else REVIEW
+            await self._clock.sleep(min(REVIEW, max(_SHORTEST, left)))
+            self._apply()

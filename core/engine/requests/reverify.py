@@ -1,0 +1,167 @@
+"""Whether a finished file still is what it was: read again from the disk, because somebody asks.
+
+Beside everything else, one file after the other: the list stays as it is meanwhile, and the
+downloads go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from core.adapters.files.checksum import RunningDigest
+from core.adapters.files.finished_file import FinishedFile
+from core.adapters.system.clock import Clock
+from core.domain.errors import (
+    ChecksumError,
+    DiskError,
+    NotAllowedError,
+    StoppedError,
+    WinchError,
+)
+from core.domain.models import Checksum, DownloadRecord, Progress, Status
+from core.domain.service import Outcome, Refusal
+from core.engine.downloads.ledger import Ledger
+from core.engine.downloads.queue import SHORT
+from core.engine.running.runner import Runner
+from core.engine.running.ticker import TICK
+from core.engine.transfer.verify import STRETCH
+
+log = logging.getLogger(__name__)
+
+UNASKED = "sha256"
+"""What is computed where nothing is there to be compared."""
+
+
+class Auditor:
+    """Verifies completed downloads."""
+
+    def __init__(self, ledger: Ledger, runner: Runner, clock: Clock) -> None:
+        self._ledger = ledger
+        self._runner = runner
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+        self._running: dict[str, tuple[int, RunningDigest]] = {}
+        self._waiting = 0
+        self._closed = False
+        self._told = 0.0
+        # What it reads moves as well, though it is whole.
+        others = ledger.live_progress
+        ledger.live_progress = lambda id_: self._progress_of(id_) or others(id_)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being verified."""
+        return self._waiting > 0
+
+    async def close(self) -> None:
+        """Stop after the stretch that is being read; those who wait get StoppedError."""
+        self._closed = True
+        async with self._one_at_a_time:
+            return
+
+    async def verify(self, chosen: Sequence[DownloadRecord]) -> Outcome:
+        """Verify finished files; see `DownloadService.verify`."""
+        changed: list[DownloadRecord] = []
+        refused: list[Refusal] = []
+        self._waiting += 1
+        self._runner.on_work_change()
+        try:
+            for id_ in [d.id for d in chosen]:
+                try:
+                    async with self._one_at_a_time:
+                        changed.append(await self._verify(id_))
+                except StoppedError:
+                    raise
+                except WinchError as error:
+                    refused.append(Refusal(id=id_, error=error.info()))
+            await self._ledger.flush()
+        finally:
+            self._waiting -= 1
+            self._runner.on_work_change()
+        return Outcome(changed=tuple(changed), refused=tuple(refused))
+
+    async def _verify(self, id_: str) -> DownloadRecord:
+        """Verify one file and write down what came of it; raises what is wrong with it."""
+        (download,) = self._ledger.queue.resolve([id_])
+        if download.status is not Status.COMPLETED:
+            raise NotAllowedError(
+                "only a finished file can be verified again", hint="it is verified at its end"
+            )
+        try:
+            verdict = await self._judge(download)
+        except (ChecksumError, DiskError) as error:
+            what = "DAMAGED" if isinstance(error, ChecksumError) else "not verified"
+            self._write_down(id_, f"{what}: {error.message}", error)
+            log.warning("%s: %s: %s", id_[:SHORT], what, error.message)
+            raise
+        return self._write_down(id_, f"verified again: {verdict}", None)
+
+    def _write_down(self, id_: str, verdict: str, error: WinchError | None) -> DownloadRecord:
+        # It may have been removed while it was read.
+        self._ledger.queue.resolve([id_])
+        self._ledger.note(id_, verdict)
+        info = None if error is None else error.info()
+        return self._ledger.update(self._ledger.queue[id_], resume_verdict=verdict, error=info)
+
+    async def _judge(self, download: DownloadRecord) -> str:
+        """Return what proves a file; raises ChecksumError, DiskError, StoppedError."""
+        file = await FinishedFile.open(download.path)
+        if file is None:
+            raise DiskError(
+                f"{download.path} is not there any more", hint="add its URL again to fetch it anew"
+            )
+        try:
+            total, checksum = download.total_bytes, download.request.checksum
+            if total is not None and file.size != total:
+                raise ChecksumError(
+                    f"it has {file.size} bytes, not {total}",
+                    hint="somebody changed it; add its URL again to fetch it anew",
+                )
+            algorithm = UNASKED if checksum is None else checksum.algorithm
+            return _verdict(checksum, await self._hash(download.id, file, algorithm))
+        finally:
+            file.close()
+
+    async def _hash(self, id_: str, file: FinishedFile, algorithm: str) -> Checksum:
+        running = RunningDigest([algorithm])
+        self._running[id_] = (file.size, running)
+        try:
+            while running.position < file.size:
+                if self._closed:
+                    raise StoppedError("winch is stopping", hint="try again in a moment")
+                before = running.position
+                await file.digest(running, min(file.size, before + STRETCH))
+                if running.position == before:
+                    raise ChecksumError(f"it ends after {before} bytes, not {file.size}")
+                self._tell(id_)
+        finally:
+            del self._running[id_]
+            if id_ in self._ledger.queue:
+                self._ledger.publish_progress({id_: self._ledger.progress_of(id_)})
+        return Checksum(algorithm, running.hexdigest(algorithm))
+
+    def _tell(self, id_: str) -> None:
+        now = self._clock.monotonic()
+        if now - self._told >= TICK and id_ in self._ledger.queue:
+            self._told = now
+            self._ledger.publish_progress({id_: self._ledger.progress_of(id_)})
+
+    def _progress_of(self, id_: str) -> Progress | None:
+        if id_ not in self._running:
+            return None
+        size, running = self._running[id_]
+        return Progress(bytes_downloaded=size, verified=running.position)
+
+
+def _verdict(expected: Checksum | None, found: Checksum) -> str:
+    if expected is None:
+        found_as = f"{found.algorithm} is {found.hexdigest}"
+        return f"its length is right; no checksum is known, its {found_as}"
+    if found != expected:
+        raise ChecksumError(
+            f"{found.algorithm} is {found.hexdigest}, not {expected.hexdigest} as given",
+            hint="somebody changed it, or the disk did; add its URL again to fetch it anew",
+        )
+    return f"{found.algorithm} is right"

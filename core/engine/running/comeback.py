@@ -1,0 +1,160 @@
+"""When a download that failed is tried again: what the policies decide, by the clocks there are.
+
+Delays go by the monotonic clock. What is told and stored of them is wall time, so that the next
+daemon can go on with them.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from core.adapters.system.clock import Clock
+from core.domain.errors import ErrorInfo, WinchError
+from core.domain.models import Download, DownloadRecord, WaitReason
+from core.domain.settings import RetrySettings
+from core.domain.units import rough_duration
+from core.engine.downloads.ledger import Ledger
+from core.engine.downloads.queue import SHORT
+from core.policy.host_budget import host_of
+from core.policy.host_rest import HostRests
+from core.policy.retry import Retries, RetryAfter, ordered_wait
+
+log = logging.getLogger(__name__)
+
+CROWDED = 2.0
+"""Seconds after which one asks again, at the latest, whose host refused it and serves others."""
+_INNOCENT = 3
+"""How often a refusal is taken for the host's having enough to do, before it is the file's own."""
+_DELAYED = (WaitReason.RETRY, WaitReason.HELD)
+"""Reasons to wait with which `retry_at` is the download's own; an embedded engine held it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """It is tried again, not before a monotonic time; `fields` are what is told of it till then."""
+
+    not_before: float
+    when: str
+    fields: dict[str, object]
+
+
+class Comebacks:
+    """Decides for the downloads of the ledger."""
+
+    def __init__(self, settings: RetrySettings, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._retries = Retries(settings)
+        self._crowded: Counter[str] = Counter()
+        self.rests = HostRests()
+
+    def configure(self, settings: RetrySettings) -> None:
+        """Let other rules hold."""
+        self._retries.configure(settings)
+
+    def forget(self, id: str) -> None:  # noqa: A002
+        """Give a download a clean record."""
+        self._retries.forget(id)
+        self._crowded.pop(id, None)
+
+    def insist(self, download: Download) -> None:
+        """Let the person's word go before that of the download's host."""
+        self.rests.served(host_of(download.request.url))
+
+    def after(self, download: Download, error: WinchError) -> Again | ErrorInfo:
+        """Return when it is tried again after an error, or what is left of that if it is not."""
+        id_, clock = download.id, self._clock
+        done = self._ledger.progress_of(id_).bytes_downloaded
+        jitter = random.random()  # noqa: S311 (spreads load, keeps no secret)
+        decision = self._retries.decide(
+            download, error, done=done, jitter=jitter, now=clock.boottime()
+        )
+        log.info("%s: %s (%s)", id_[:SHORT], error.message, error.code)
+        if not isinstance(decision, RetryAfter):
+            return error.info() if decision.age is None else _put_off(error, decision.age)
+        now = clock.monotonic()
+        if (asked := ordered_wait(error)) is not None:
+            self.rests.ask(host_of(download.request.url), min(asked, decision.seconds), now)
+        fields: dict[str, object] = {
+            "wait_reason": WaitReason.RETRY,
+            "retry_at": clock.now() + timedelta(seconds=decision.seconds),
+            "retry_count": download.retry_count + 1,
+            "failing_since": self._failing_since(id_),
+            "error": error.info(),
+        }
+        return Again(now + decision.seconds, decision.when, fields)
+
+    def may_be_crowded_out(self, id: str) -> bool:  # noqa: A002
+        """Count a refusal while the host serves others; False once there were too many for that."""
+        self._crowded[id] += 1
+        return self._crowded[id] <= _INNOCENT
+
+    def crowded_out(self, delay: float, error: WinchError) -> Again:
+        """Return when one is tried again that its host refused while it serves others.
+
+        That is no failure: it waits for its host, and no retry is used up. It asks soon, because
+        its asking is what makes the others give up a connection.
+        """
+        delay = min(delay, CROWDED)
+        fields: dict[str, object] = {
+            "wait_reason": WaitReason.HOST_LIMIT,
+            "retry_at": self._clock.now() + timedelta(seconds=delay),
+            "error": error.info(),
+        }
+        return Again(self._clock.monotonic() + delay, RetryAfter(delay).when, fields)
+
+    def restore(self, download: Download) -> float:
+        """Go on with what an earlier engine told of a download, and return the seconds it waits.
+
+        A wall clock that was set meanwhile makes nobody wait for longer than any wait may last.
+        """
+        now = self._clock.now()
+        if download.failing_since is not None:
+            age = max(0.0, (now - download.failing_since).total_seconds())
+            done = self._ledger.progress_of(download.id).bytes_downloaded
+            self._retries.restore(download.id, done=done, since=self._clock.boottime() - age)
+        if download.retry_at is None or download.wait_reason not in _DELAYED:
+            return 0.0
+        left = (download.retry_at - now).total_seconds()
+        return max(0.0, min(left, self._retries.longest))
+
+    def clock_jumped(self, delays: dict[str, float], slept: float) -> None:
+        """Say anew when delays end, which are given as monotonic times by id."""
+        self.rests.hasten(slept)
+        now, wall = self._clock.monotonic(), self._clock.now()
+        for id_, due in delays.items():
+            if (download := self._ledger.queue[id_]).retry_at is not None:
+                left = timedelta(seconds=max(0.0, due - now))
+                since = self._failing_since(id_)
+                self._ledger.update(download, retry_at=wall + left, failing_since=since)
+
+    def tell_held(self, ids: Iterable[str]) -> None:
+        """Say that downloads wait for their host, and until when if it wants to be left alone."""
+        now, wall = self._clock.monotonic(), self._clock.now()
+        for download in [self._ledger.queue[id_] for id_ in ids]:
+            left = self.rests.left(host_of(download.request.url), now)
+            if left is None or not _is_told(download):
+                at = None if left is None else wall + timedelta(seconds=left)
+                self._ledger.update(download, wait_reason=WaitReason.HOST_LIMIT, retry_at=at)
+
+    def _failing_since(self, id_: str) -> datetime:
+        age = self._retries.age(id_, self._clock.boottime())
+        return self._clock.now() - timedelta(seconds=age)
+
+
+def _is_told(download: DownloadRecord) -> bool:
+    return download.wait_reason is WaitReason.HOST_LIMIT and download.retry_at is not None
+
+
+def _put_off(error: WinchError, age: float) -> ErrorInfo:
+    """Return what is left of an error after the server has put a download off for too long."""
+    return replace(
+        error.info(),
+        message=f"{error.message}, and has put it off for {rough_duration(age)}",
+        hint="`winch retry` tries again; give_up_after in [retry] of config.toml is the patience",
+    )

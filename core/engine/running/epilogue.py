@@ -1,0 +1,53 @@
+"""What follows when a file is whole: its resume record goes, once list and history know.
+
+Small files end by the hundred in a second. They share a save of the list and a way to the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from core.adapters.state.resume_data import ResumeStore
+from core.domain.errors import WinchError
+from core.engine.downloads.chronicle import Chronicle
+from core.engine.downloads.ledger import Ledger
+
+PAUSE = 2.0
+"""Seconds in which others that end may join; as long as the history gathers attempts."""
+
+
+class Epilogue:
+    """Deletes the records of completed downloads, beside everything else."""
+
+    def __init__(self, ledger: Ledger, chronicle: Chronicle, resume_data: ResumeStore) -> None:
+        self._ledger = ledger
+        self._chronicle = chronicle
+        self._resume_data = resume_data
+        self._ids: list[str] = []
+        self._hurry = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def completed(self, id: str) -> None:  # noqa: A002
+        """Have the record of a download deleted that the ledger shows as completed."""
+        self._ids.append(id)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="epilogue")
+
+    async def close(self) -> None:
+        """Delete what is still to be deleted, at once."""
+        self._hurry.set()
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        while self._ids:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PAUSE):
+                    await self._hurry.wait()
+            ids, self._ids = self._ids, []
+            # A record that stays is harmless: the next start finds the file whole.
+            with suppress(WinchError):
+                await self._ledger.flush()
+                await self._chronicle.flush()
+                await self._resume_data.delete(*ids)

@@ -1,0 +1,100 @@
+"""Done downloads leave the list by themselves after a while, where the settings say so.
+
+Their files stay, and so does what the history has of them. What a person brought back to the list
+is left to that person, and what was found damaged stays to be seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Container
+
+from core.adapters.system.clock import Clock
+from core.domain.errors import WinchError
+from core.domain.models import Download
+from core.engine.downloads.chronicle import Chronicle
+from core.engine.downloads.ledger import Ledger
+from core.policy.upkeep import is_forgettable
+
+log = logging.getLogger(__name__)
+
+LOOK = 3600.0
+"""Seconds between two looks at the list; a short time to be kept is looked at more often."""
+_SHORTEST = 30.0
+
+
+class Forgetting:
+    """Takes done downloads off the list `after` seconds; None leaves them there.
+
+    `kept` are the ids of those that a person brought back.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        chronicle: Chronicle,
+        clock: Clock,
+        *,
+        after: Callable[[], float | None],
+        kept: Container[str],
+    ) -> None:
+        self._ledger = ledger
+        self._chronicle = chronicle
+        self._clock = clock
+        self._after = after
+        self._kept = kept
+        self._asked = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Look now and from time to time."""
+        self._running = asyncio.create_task(self._run(), name="forgetting")
+
+    def look(self) -> None:
+        """Look at once: the settings have changed."""
+        self._asked.set()
+
+    async def close(self) -> None:
+        """Forget no more."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+
+    async def _run(self) -> None:
+        while True:
+            self._asked.clear()
+            after = self._after()
+            if after is not None:
+                try:
+                    await self._forget(after)
+                except WinchError as error:
+                    log.warning("done downloads could not be forgotten: %s", error.message)
+            try:
+                async with asyncio.timeout(LOOK if after is None else _pause(after)):
+                    await self._asked.wait()
+            except TimeoutError:
+                continue
+
+    async def _forget(self, after: float) -> None:
+        # First, so that nothing leaves the list that the history does not have yet.
+        await self._chronicle.flush()
+        now = self._clock.now()
+        gone = [
+            download
+            for download in self._ledger.queue
+            if is_forgettable(download, after, now) and not self._is_wanted(download)
+        ]
+        if not gone:
+            return
+        self._ledger.remove(gone)
+        log.info("%d done downloads left the list; their files stay", len(gone))
+        await self._ledger.flush()
+
+    def _is_wanted(self, download: Download) -> bool:
+        reading = self._ledger.progress_of(download.id).verified is not None
+        return reading or download.id in self._kept
+
+
+def _pause(after: float) -> float:
+    return min(LOOK, max(_SHORTEST, after / 2))

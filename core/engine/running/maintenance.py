@@ -1,0 +1,280 @@
+"""Keeping the house in order: what may go by itself, at the start and daily, and what on request.
+
+Whatever is not proved to be ours and useless stays. After a start that could not read the whole
+list nothing is touched at all: what looks orphaned then may belong to a download that was lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from core.adapters.files import leftovers, own_files
+from core.adapters.files.left_parts import LeftPart
+from core.adapters.files.leftovers import Part, Stray
+from core.adapters.files.own_files import Found
+from core.adapters.files.threads import run_to_end
+from core.adapters.state.history_archive import HistoryArchive
+from core.adapters.state.resume_data import Orphan
+from core.adapters.state.stores import State
+from core.adapters.system import machine
+from core.adapters.system.clock import Clock
+from core.adapters.system.log_file import old_logs
+from core.domain.errors import WinchError
+from core.domain.models import PartIdentity, Status
+from core.domain.upkeep import Checkup, Cleanup, Leftover, LeftoverKind, RecoveryStep, Room
+from core.engine.downloads.ledger import Ledger
+from core.policy.upkeep import (
+    Fate,
+    PartState,
+    Verdict,
+    judge_damaged,
+    judge_record,
+    judge_temporary,
+)
+
+log = logging.getLogger(__name__)
+
+LOOK = 600.0
+"""Seconds between two looks at whether a day has passed."""
+_DAY = 86_400.0
+_REFUSAL = (
+    "the last start could not read the whole list of downloads, so that what looks left over may"
+    " belong to one that is missing; nothing is removed until a start has read all of it"
+)
+_OWNED = "a download of the list has it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Find:
+    """Files that go together or not at all; `remove` returns why they stayed, None if they went."""
+
+    files: tuple[Leftover, ...]
+    fate: Fate
+    remove: Callable[[], Awaitable[str | None]]
+
+    @property
+    def paths(self) -> set[str]:
+        """Where they are."""
+        return {leftover.path for leftover in self.files}
+
+
+class Maintenance:
+    """Finds what nothing needs any more, and removes it where that is safe.
+
+    `verified` tells whether the whole list was read at the start, `steps` how that went.
+    """
+
+    def __init__(self, state: State, ledger: Ledger, clock: Clock) -> None:
+        self._state = state
+        self._ledger = ledger
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+        self._running: asyncio.Task[None] | None = None
+        self.verified = False
+        self.steps: tuple[RecoveryStep, ...] = ()
+        state.catalog.document.make_room = self.make_room
+
+    def start(self) -> None:
+        """Tidy up now and then daily, beside everything else."""
+        self._running = asyncio.create_task(self._daily(), name="upkeep")
+
+    async def close(self) -> None:
+        """Tidy up no longer."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+
+    async def clean(self, *, dry_run: bool, only: Sequence[str] | None = None) -> Cleanup:
+        """Remove leftovers; see `DownloadService.clean`."""
+        async with self._one_at_a_time:
+            finds = await self._look_around()
+            if not self.verified:
+                found = tuple(leftover for find in finds for leftover in find.files)
+                return Cleanup(kept=found, refused=_REFUSAL)
+            removed: list[Leftover] = []
+            kept: list[Leftover] = []
+            for find in finds:
+                if find.fate is Fate.STAYS:
+                    kept += find.files
+                elif only is not None and not find.paths.issubset(only):
+                    continue
+                elif dry_run or (why := await self._remove(find)) is None:
+                    removed += find.files
+                else:
+                    kept += [dataclasses.replace(leftover, reason=why) for leftover in find.files]
+        return Cleanup(removed=tuple(removed), kept=tuple(kept))
+
+    async def checkup(self) -> Checkup:
+        """Tell what lies around; see `DownloadService.checkup`."""
+        async with self._one_at_a_time:
+            finds = await self._look_around()
+        return Checkup(
+            steps=self.steps,
+            leftovers=tuple(leftover for find in finds for leftover in find.files),
+            platform=await machine.shortcomings(self._state.directory),
+            resume_data=await self._state.resume_data.room(),
+            part_files=await self._part_files(),
+        )
+
+    async def _part_files(self) -> Room:
+        parts: dict[str, dict[str, PartIdentity]] = {}
+        for download in self._ledger.queue:
+            if download.part is not None and download.status is not Status.COMPLETED:
+                files = parts.setdefault(download.request.directory, {})
+                files[download.name] = download.part
+        return await leftovers.room_of_parts(parts)
+
+    async def make_room(self) -> int:
+        """Delete what is dearest to nobody of our own, and return how many bytes that made free.
+
+        For a state that cannot be saved: old logs first, then the oldest archive of the history,
+        one for each time that is asked.
+        """
+        directory = self._state.directory
+        freed = await leftovers.delete_files(await run_to_end(old_logs, directory))
+        if not freed:
+            archives = await run_to_end(HistoryArchive(directory).files)
+            freed = await leftovers.delete_files(archives[:1])
+        if freed:
+            log.warning("the disk is full: %d bytes of old logs or history were given up", freed)
+        return freed
+
+    async def _daily(self) -> None:
+        while True:
+            due = self._clock.boottime() + _DAY
+            try:
+                await self._tidy_up()
+            except Exception:
+                log.exception("upkeep failed; it is tried again tomorrow")
+            # No timer counts the hours in which the machine sleeps.
+            while self._clock.boottime() < due:  # noqa: ASYNC110
+                await asyncio.sleep(LOOK)
+
+    async def _tidy_up(self) -> None:
+        if not self.verified:
+            log.info("no upkeep: %s", _REFUSAL)
+            return
+        async with self._one_at_a_time:
+            finds = await self._look_around()
+            for find in finds:
+                if find.fate is Fate.GOES:
+                    await self._remove(find)
+        waiting = [f for find in finds if find.fate is Fate.ON_REQUEST for f in find.files]
+        for leftover in waiting:
+            log.info("left over: %s (%s)", leftover.path, leftover.reason)
+        if waiting:
+            size = sum(leftover.size for leftover in waiting)
+            log.info("`winch clean` removes %d leftovers of %d bytes", len(waiting), size)
+
+    async def _remove(self, find: _Find) -> str | None:
+        try:
+            why = await find.remove()
+        except WinchError as error:
+            why = error.message
+        for leftover in find.files:
+            if why is None:
+                log.info("removed %s, %d bytes: %s", leftover.path, leftover.size, leftover.reason)
+            else:
+                log.info("kept %s: %s", leftover.path, why)
+        return why
+
+    async def _look_around(self) -> list[_Find]:
+        now = self._clock.now()
+        known = {download.id for download in self._ledger.queue}
+        orphans = await self._state.resume_data.orphans(known)
+        parts = await leftovers.find_parts([o.record for o in orphans if o.record is not None])
+        found = [self._orphan(o, parts.get(o.id), now) for o in orphans if not self._is_known(o.id)]
+        found += await self._left_parts()
+        for stray in await leftovers.strays(self._state.directory):
+            # One of a live download is being written, whatever the clock says of its age.
+            id_ = stray.path.name.partition(".")[0]
+            if stray.kind is not LeftoverKind.TEMPORARY or not self._is_known(id_):
+                found += _stray(stray, now)
+        return found
+
+    def _orphan(self, orphan: Orphan, part: Part | None, now: datetime) -> _Find:
+        """Return a resume record without a download, together with its part file if it has one."""
+        state = PartState.UNREACHABLE if part is None else part.state
+        verdict = judge_record(state, now - orphan.mtime)
+        if orphan.record is not None and self._is_live(orphan.record.part):
+            verdict = Verdict(Fate.STAYS, _OWNED)
+        files = [_leftover(LeftoverKind.RESUME_DATA, str(orphan.path), orphan.size, verdict)]
+        if part is not None and part.state is PartState.THERE:
+            files.insert(0, _leftover(LeftoverKind.PART_FILE, part.path, part.size, verdict))
+
+        async def remove() -> str | None:
+            record = orphan.record
+            if state is PartState.THERE and record is not None and record.request is not None:
+                why = await leftovers.remove_part(
+                    record.request.directory,
+                    record.name,
+                    record.part,
+                    is_live=lambda: self._is_live(record.part),
+                )
+                if why is not None:
+                    return why
+            if self._is_known(orphan.id):
+                return _OWNED
+            await self._state.resume_data.delete(orphan.id)
+            return None
+
+        return _Find(files=tuple(files), fate=verdict.fate, remove=remove)
+
+    async def _left_parts(self) -> list[_Find]:
+        """Return the part files that a removal from the list has left, and forget those gone."""
+        left = await self._state.left.all()
+        sights = await own_files.find([part.own for part in left])
+        gone = [part.id for part, sight in zip(left, sights, strict=True) if sight is None]
+        taken = [part.id for part in left if self._is_live(part.identity)]
+        mounted = await leftovers.mounted({p.directory: p.identity.device for p in left})
+        await self._state.left.forget(
+            [*taken, *(p.id for p in left if p.id in set(gone) and p.directory in mounted)]
+        )
+        return [
+            self._left_part(part, sight)
+            for part, sight in zip(left, sights, strict=True)
+            if sight is not None and part.id not in set(taken)
+        ]
+
+    def _left_part(self, part: LeftPart, sight: Found) -> _Find:
+        reason = sight.reason or f"left by a removal from the list on {part.at:%Y-%m-%d}"
+        fate = Fate.STAYS if sight.reason else Fate.ON_REQUEST
+        file = Leftover(
+            kind=LeftoverKind.PART_FILE, path=sight.path, size=sight.size, reason=reason
+        )
+
+        async def remove() -> str | None:
+            if self._is_live(part.identity):
+                return _OWNED
+            why = await own_files.delete(part.own)
+            if why is None:
+                await self._state.left.forget([part.id])
+            return why
+
+        return _Find(files=(file,), fate=fate, remove=remove)
+
+    def _is_known(self, id_: str) -> bool:
+        return id_ in self._ledger.queue
+
+    def _is_live(self, part: PartIdentity) -> bool:
+        return any(download.part == part for download in self._ledger.queue)
+
+
+def _stray(stray: Stray, now: datetime) -> list[_Find]:
+    judge = judge_damaged if stray.kind is LeftoverKind.DAMAGED else judge_temporary
+    verdict = judge(now - stray.changed)
+    if verdict is None:
+        return []
+    file = _leftover(stray.kind, str(stray.path), stray.size, verdict)
+    remove = partial(leftovers.remove_stray, stray)
+    return [_Find(files=(file,), fate=verdict.fate, remove=remove)]
+
+
+def _leftover(kind: LeftoverKind, path: str, size: int, verdict: Verdict) -> Leftover:
+    return Leftover(kind=kind, path=path, size=size, reason=verdict.reason)

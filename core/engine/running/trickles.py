@@ -1,0 +1,80 @@
+"""Looks which running downloads hold a place that others wait for, and bring next to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from core.domain.models import Phase
+from core.engine.downloads.ledger import Ledger
+from core.engine.transfer.transfer import Tools, Transfer
+from core.policy.trickle import PATIENCE, Trickle
+
+LOOKS = 30
+"""Looks in the time over which a trickle is measured."""
+_FETCHING = frozenset({Phase.CONNECTING, Phase.DOWNLOADING})
+
+
+class TrickleWatch:
+    """Watches `transfers` while there are any.
+
+    `in_the_way` tells whether somebody waits for the place of a download, `let_pass` is called with
+    one that is to make room: one at a time, because there may be fewer that wait.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        tools: Tools,
+        transfers: Mapping[str, Transfer],
+        *,
+        in_the_way: Callable[[str], bool],
+        let_pass: Callable[[str], None],
+    ) -> None:
+        self._ledger = ledger
+        self._tools = tools
+        self._transfers = transfers
+        self._in_the_way = in_the_way
+        self._let_pass = let_pass
+        self._trickles: dict[str, tuple[Transfer, Trickle]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Go on watching; it ends by itself when nothing runs any more."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._watch(), name="watch trickles")
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _watch(self) -> None:
+        while self._transfers:
+            await self._tools.clock.sleep(PATIENCE / LOOKS)
+            useless = [id_ for id_ in self._transfers if self._is_useless(id_)]
+            gone = self._trickles.keys() - self._transfers.keys()
+            for id_ in gone:
+                del self._trickles[id_]
+            if (found := next(filter(self._in_the_way, useless), None)) is not None:
+                self._let_pass(found)
+
+    def _is_useless(self, id_: str) -> bool:
+        transfer, now = self._transfers[id_], self._tools.clock.monotonic()
+        before, trickle = self._trickles.get(id_, (None, None))
+        download = self._ledger.queue[id_]
+        if trickle is None or before is not transfer or download.phase not in _FETCHING:
+            self._trickles[id_] = transfer, Trickle(now)
+            return False
+        progress = self._ledger.progress_of(id_)
+        total = download.total_bytes
+        shared = self._tools.shared.limit.rate
+        limits = [] if shared is None else [shared / len(self._transfers)]
+        if download.request.limit:
+            limits.append(download.request.limit)
+        return trickle.is_useless(
+            now,
+            received=transfer.received,
+            left=None if total is None else total - progress.bytes_downloaded,
+            limit=min(limits, default=None),
+        )

@@ -1,0 +1,63 @@
+"""When and in which order progress becomes durable.
+
+First the bytes (fdatasync of the part file), then the record that claims them, so that a record
+never claims a byte which the disk may lose. A checkpoint runs beside the transfer: what is claimed
+is what was written before the sync began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from core.adapters.system.clock import Clock
+
+INTERVAL = 0.75
+"""Seconds between checkpoints while bytes move. A kill costs little more than a second of them: the
+next one begins with a write, which a slow file makes each half second."""
+
+
+class Checkpointer:
+    """Runs `save` at the first byte, then at intervals while bytes move, and at the end."""
+
+    def __init__(self, save: Callable[[], Awaitable[None]], clock: Clock) -> None:
+        self._save = save
+        self._clock = clock
+        self._due = 0.0
+        self._dirty = False
+        self._task: asyncio.Task[None] | None = None
+
+    def note(self) -> None:
+        """Say that bytes were written; starts a checkpoint when one is due.
+
+        Raises what the last checkpoint failed with (StateError, DiskError): a transfer that cannot
+        be recorded must not run on as if it were.
+        """
+        self._dirty = True
+        if self._task is not None and self._task.done():
+            task, self._task = self._task, None
+            task.result()
+        if self._task is None and self._clock.monotonic() >= self._due:
+            self._task = asyncio.create_task(self._run())
+
+    async def start(self) -> None:
+        """Record the file before its first byte, so that a crash leaves no part file unknown."""
+        self._dirty = True
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Return once everything written before is on disk and recorded."""
+        if self._task is not None:
+            task, self._task = self._task, None
+            await task
+        if self._dirty:
+            await self._run()
+
+    async def _run(self) -> None:
+        self._dirty = False
+        self._due = self._clock.monotonic() + INTERVAL
+        try:
+            await self._save()
+        except BaseException:
+            self._dirty = True
+            raise

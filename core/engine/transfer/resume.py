@@ -1,0 +1,175 @@
+"""What an earlier attempt left of a file, and whether it may be continued.
+
+A record is believed as far as the disk bears it out: the part file must be the very one it speaks
+of, and hold what it claims.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+
+from core.adapters.files.destination import identity_of, look, take_back
+from core.adapters.files.part_file import PartFile
+from core.adapters.state.resume_data import ResumeStore
+from core.domain.errors import CannotResumeError
+from core.domain.history import AttemptFigures
+from core.domain.models import Download, DownloadRecord, Resource, ResumeRecord, Segment, Validator
+from core.engine.transfer.connection import Partial
+from core.policy.recovery import Finding, Sight, compare, is_published
+from core.policy.segments import SegmentMap
+
+TIMELINE_TAIL = 5
+"""Entries of the timeline that a resume record keeps, for a list that has to be rebuilt."""
+
+
+class AlreadyPublishedError(Exception):
+    """The file has its final name already: the crash came between the rename and the list."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+async def recover(
+    download: Download, resume_data: ResumeStore, note: Callable[[str], None]
+) -> Partial | None:
+    """Return the unfinished file to go on with, open and locked, or None to begin anew.
+
+    Raises AlreadyPublishedError; PartInUseError where another process writes the part file;
+    CannotResumeError where it has to begin anew and that is not wanted; DiskError.
+    """
+    record = await resume_data.load(download.id)
+    if record is None:
+        return await _without_record(download, note)
+    directory = download.request.directory
+    part = await PartFile.reopen(directory, record.name, record.part)
+    if part is None and is_whole(record, await look(directory, record.name)):
+        if nothing_to_verify(download, record):
+            raise AlreadyPublishedError(record.name)
+        # Who gave it that name, and whether it was verified before, is not known.
+        await take_back(directory, record.name)
+        part = await PartFile.reopen(directory, record.name, record.part)
+    if part is None:
+        note("the part file is gone; starting anew")
+        await resume_data.delete(download.id)
+        return None
+    if part.distrust is not None:
+        await _leave(download, part, note)
+        await resume_data.delete(download.id)
+        return None
+    finding = compare(record, Sight(part.identity, part.size), None)
+    if finding is Finding.AS_RECORDED:
+        return Partial(record.resource, part, _plan(record))
+    return await _anew(download, record.resource, part, f"the part file is {finding}", note)
+
+
+def nothing_to_verify(download: Download, record: ResumeRecord) -> bool:
+    """Tell whether no digest is known that the whole file has to have."""
+    return download.request.checksum is None and record.resource.digest is None
+
+
+def sight(found: os.stat_result | None) -> Sight | None:
+    """Return what was found on disk as the policy wants it."""
+    return None if found is None else Sight(identity_of(found), found.st_size)
+
+
+def is_whole(record: ResumeRecord, found: os.stat_result | None) -> bool:
+    """Tell whether what has the final name is the finished part file of a record."""
+    final = sight(found)
+    return final is not None and is_published(record, final)
+
+
+async def forget(download: Download, resume_data: ResumeStore) -> None:
+    """Drop the record and the bytes of a download; its part file stays, empty.
+
+    The record goes first: bytes that no record claims are fetched anew, the other way round a
+    record would claim bytes that are gone. Raises, before anything has changed, PartInUseError and
+    DestinationError; StateError, DiskError.
+    """
+    part = None
+    if download.part is not None:
+        part = await PartFile.reopen(download.request.directory, download.name, download.part)
+    try:
+        await resume_data.delete(download.id)
+        if part is not None:
+            await part.truncate()
+    finally:
+        if part is not None:
+            await part.close()
+
+
+async def _without_record(download: Download, note: Callable[[str], None]) -> Partial | None:
+    """Return the download's own part file, emptied: without a record its bytes prove nothing."""
+    if download.part is None:
+        return None
+    part = await PartFile.reopen(download.request.directory, download.name, download.part)
+    if part is None:
+        return None
+    if part.distrust is not None:
+        await _leave(download, part, note)
+        return None
+    unknown = Resource(url=download.request.url, total=None, validator=Validator(), ranges=False)
+    return await _anew(download, unknown, part, "its resume data is lost", note)
+
+
+async def _leave(download: Download, part: PartFile, note: Callable[[str], None]) -> None:
+    """Let go of a part file that others could have written; raises CannotResumeError."""
+    await part.close()
+    if part.size and not download.request.restart:
+        raise _no_restart(part.distrust or "")
+    note(f"{part.distrust}; starting anew")
+
+
+async def _anew(
+    download: Download, resource: Resource, part: PartFile, reason: str, note: Callable[[str], None]
+) -> Partial:
+    """Empty a part file whose bytes cannot be trusted; raises CannotResumeError."""
+    try:
+        if part.size and not download.request.restart:
+            raise _no_restart(reason)
+        if part.size:
+            note(f"{reason}; starting anew")
+            await part.truncate()
+    except BaseException:
+        await part.close()
+        raise
+    return Partial(resource, part, SegmentMap.plan(resource.total))
+
+
+def _no_restart(reason: str) -> CannotResumeError:
+    return CannotResumeError(
+        f"{reason}, and a restart is not wanted",
+        hint="what is here is kept; the same command without --no-restart fetches it anew",
+    )
+
+
+def _plan(record: ResumeRecord) -> SegmentMap:
+    try:
+        return SegmentMap.plan(record.resource.total, record.done)
+    except ValueError:
+        return SegmentMap.plan(record.resource.total)
+
+
+def record_of(
+    download: DownloadRecord,
+    file: Partial,
+    done: tuple[Segment, ...],
+    *,
+    saved_at: datetime,
+    attempt: AttemptFigures | None,
+) -> ResumeRecord:
+    """Return the record to save once the bytes in `done` are synced."""
+    return ResumeRecord(
+        id=download.id,
+        name=file.part.name,
+        resource=file.resource,
+        part=file.part.identity,
+        done=done,
+        attempt=attempt,
+        request=download.request,
+        timeline=download.timeline[-TIMELINE_TAIL:],
+        created_at=download.created_at,
+        saved_at=saved_at,
+    )

@@ -1,0 +1,243 @@
+"""Where a download's bytes come from: one address, what it redirects to, and how it has done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+
+from core.adapters.net.http import HttpClient, Response
+from core.adapters.system.clock import Clock
+from core.domain.errors import HttpStatusError, WinchError
+from core.domain.models import Download, Resource
+from core.domain.redact import redact_url
+from core.engine.transfer.last_responses import Head
+from core.engine.transfer.shared import Shared
+from core.policy.host_budget import HostBudget, host_of
+from core.policy.memory import MemoryPool
+from core.policy.ranges import AskAgain, Judgement, RangeRequest, judge
+from core.policy.redirects import Hop, headers_for
+
+_EXPIRED = frozenset({400, 401, 403, 404, 410})
+
+
+class Source:
+    """One URL of a download. `dropped` says why it is not asked any more.
+
+    `answered` hears of the head of every answer; `ahead` returns how many bytes of a new one may
+    lie unread (None: as many as memory allows).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        http: HttpClient,
+        clock: Clock,
+        memory: MemoryPool,
+        *,
+        cookies: str | None = None,
+        answered: Callable[[Head], None] = lambda _: None,
+        ahead: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self.url = url
+        self.host = host_of(url)
+        self.dropped: str | None = None
+        self.failures = 0
+        self.not_before = 0.0
+        self.connections = 0
+        self.best_rate: float | None = None
+        self._headers = headers
+        self._cookies = cookies
+        self._answered = answered
+        self._http = http
+        self._clock = clock
+        self._memory = memory
+        self._ahead = ahead
+        self._resolved: Hop | None = None
+        self._renewal = asyncio.Lock()
+        self._knows_no_if_range = False
+
+    @asynccontextmanager
+    async def ask(
+        self, request: RangeRequest, *, known: Resource | None
+    ) -> AsyncIterator[tuple[Response, Judgement]]:
+        """Send a request and yield the answer with what is to be thought of it.
+
+        All connections share what the address redirected to; when that answers no more (a signed
+        URL has expired), the address itself is asked again. Raises NetworkError and its kin.
+        """
+        if self._knows_no_if_range:
+            request = replace(request, if_range=None)
+        while True:
+            async with self._ask(request, known) as (response, judgement):
+                if not isinstance(judgement, AskAgain):
+                    yield response, judgement
+                    return
+            # It has fewer fields each time, so this comes to an end.
+            self._knows_no_if_range |= judgement.request.if_range != request.if_range
+            request = judgement.request
+
+    @asynccontextmanager
+    async def _ask(
+        self, request: RangeRequest, known: Resource | None
+    ) -> AsyncIterator[tuple[Response, Judgement | AskAgain]]:
+        if (hop := self._resolved) is not None:
+            async with self._get(hop, request) as response:
+                if response.status not in _EXPIRED:
+                    yield response, self._judge(request, response, known)
+                    return
+        async with AsyncExitStack() as renewal:
+            if hop is not None:
+                # One asks for all: the others wait for what it finds.
+                await renewal.enter_async_context(self._renewal)
+                if self._resolved is hop:
+                    self._resolved = None
+            start = self._resolved or Hop(self.url, self._headers)
+            async with self._get(start, request) as response:
+                if response.hop.url != start.url and response.status < 400:
+                    self._resolved = response.hop
+                await renewal.aclose()
+                yield response, self._judge(request, response, known)
+
+    @asynccontextmanager
+    async def _get(self, hop: Hop, request: RangeRequest) -> AsyncIterator[Response]:
+        headers = {**hop.headers, **request.headers()}
+        self.connections += 1
+        try:
+            with self._memory.buffer() as buffer:
+                async with self._http.get(
+                    hop.url, headers, cookies=self._cookies, buffer=buffer, ahead=self._ahead()
+                ) as response:
+                    now = self._clock.now()
+                    status, reason = response.status, response.reason
+                    self._answered(Head(now, response.url, status, reason, response.headers))
+                    yield response
+        finally:
+            self.connections -= 1
+
+    def _judge(
+        self, request: RangeRequest, response: Response, known: Resource | None
+    ) -> Judgement | AskAgain:
+        return judge(
+            request,
+            response.status,
+            response.headers,
+            url=response.url,
+            now=self._clock.now().timestamp(),
+            known=known,
+            login=response.login,
+        )
+
+
+class Sources:
+    """All addresses of one download: which to ask next, and which not any more.
+
+    `note` gets a sentence for the timeline.
+    """
+
+    def __init__(
+        self, owner: str, sources: Sequence[Source], hosts: HostBudget, note: Callable[[str], None]
+    ) -> None:
+        self._owner = owner
+        self._sources = sources
+        self._budget = hosts
+        self._note = note
+
+    @classmethod
+    def of(
+        cls,
+        download: Download,
+        http: HttpClient,
+        clock: Clock,
+        shared: Shared,
+        note: Callable[[str], None],
+        *,
+        ahead: Callable[[], int | None],
+    ) -> Sources:
+        """Return the addresses that a download asks for; `ahead` as for a `Source`."""
+        request = download.request
+        asked = Hop(request.url, request.headers)
+        sources = [
+            Source(
+                url,
+                headers_for(url, asked),
+                http,
+                clock,
+                shared.memory,
+                cookies=request.cookies,
+                answered=partial(shared.heads.put, download.id),
+                ahead=ahead,
+            )
+            for url in (request.url, *request.mirrors)
+        ]
+        return cls(download.id, sources, shared.hosts, note)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts that connections may go to."""
+        return frozenset(source.host for source in self._sources)
+
+    @property
+    def usable(self) -> list[Source]:
+        """Those that were not dropped, in the order given; never none."""
+        return [source for source in self._sources if source.dropped is None]
+
+    def share(self, now: float) -> int:
+        """Return how many connections the hosts' budgets allow altogether."""
+        hosts = {source.host for source in self.usable}
+        return sum(self._budget.share(host, self._owner, now) for host in hosts)
+
+    def choose(self, now: float) -> Source | None:
+        """Take the one that has done best for each of its connections, the untried first.
+
+        None while every host is used up, or all that are left have to be left in peace.
+        """
+        used = Counter[str]()
+        for source in self._sources:
+            used[source.host] += source.connections
+        candidates = [
+            source
+            for source in self.usable
+            if source.not_before <= now
+            and used[source.host] < self._budget.share(source.host, self._owner, now)
+        ]
+        if not candidates:
+            return None
+        return max(candidates, key=lambda s: (s.connections == 0, s.best_rate or 0.0))
+
+    def failed(self, source: Source, error: WinchError, now: float, *, others: int) -> None:
+        """Take in that a connection failed while `others` went on."""
+        source.failures += 1
+        source.not_before = now + min(30.0, 0.25 * 2.0**source.failures)
+        if isinstance(error, HttpStatusError) and error.status in (429, 503) and others:
+            # Too many for this server: fewer, for a while, instead of a failure.
+            self._budget.refused(source.host, self._owner, now, borne=others)
+            source.not_before = now + (error.retry_after or 1.0)
+        elif not error.retryable or source.failures >= 3:
+            self.drop(source, error.message)
+        elif source is not self._sources[0] and source.failures == 1:
+            self._note(f"{redact_url(source.url)} failed: {error.message}")
+
+    def note_served(self, served: Counter[str], now: float) -> None:
+        """Take in how many connections each host serves at present."""
+        for host in self.hosts:
+            self._budget.serving(host, self._owner, served[host], now)
+
+    def unserved(self, source: Source, now: float, *, served: int) -> None:
+        """Take in that a host serves only so many of the connections that it took."""
+        self._budget.refused(source.host, self._owner, now, borne=served)
+
+    def has_refused(self, now: float) -> bool:
+        """Tell whether a host gets fewer connections at present than it may have."""
+        return any(self._budget.more_in(host, now) is not None for host in self.hosts)
+
+    def drop(self, source: Source, reason: str) -> bool:
+        """Ask a source no more; False where it is the last one."""
+        if source.dropped is None and len(self.usable) > 1:
+            source.dropped = reason
+            self._note(f"{redact_url(source.url)} is not used any more: {reason}")
+        return source.dropped is not None

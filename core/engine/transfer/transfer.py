@@ -1,0 +1,508 @@
+"""One download, from its URL to its final name.
+
+The first GET is the probe and its body is used; once its answer is accepted, more connections may
+join. Every continuation is proved before bytes are mixed: the answer's headers are judged, then the
+last bytes before the resume point are fetched again and compared. A file gets its final name only
+when it is whole, verified and synced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import NoReturn
+
+from core.adapters.files.threads import past_recall
+from core.adapters.net.http import HttpClient, Response
+from core.adapters.net.network import Network
+from core.adapters.state.resume_data import ResumeStore
+from core.adapters.system.clock import Clock
+from core.domain.errors import (
+    CannotResumeError,
+    FileChangedError,
+    IncompleteBodyError,
+    TransferError,
+)
+from core.domain.history import AttemptFigures
+from core.domain.models import Conflict, DownloadRecord, Phase, Progress
+from core.domain.settings import DownloadSettings, LimitSettings
+from core.engine.transfer.checkpoint import Checkpointer
+from core.engine.transfer.connection import Body, Partial
+from core.engine.transfer.naming import Skipped, check_conflict, create_part, publish
+from core.engine.transfer.overlap import reach
+from core.engine.transfer.pool import Swarm
+from core.engine.transfer.resume import AlreadyPublishedError, record_of, recover
+from core.engine.transfer.shared import Shared
+from core.engine.transfer.source import Source, Sources
+from core.engine.transfer.twin import Answer, meet
+from core.engine.transfer.verify import Verdict, Verifier, reject
+from core.engine.transfer.worker import Contradicted, Glimpse, proved, verdict_on
+from core.policy.eta import Pace
+from core.policy.modified import modified_at
+from core.policy.ranges import OVERLAP, Accept, Judgement, Reject, RestartWhole, build, coding_error
+from core.policy.segments import Claim, SegmentMap
+from core.policy.throttle import TokenBucket, read_ahead
+
+MAX_RESTARTS = 3
+_GREW = "verified: it grew on the server meanwhile; these are its first {} bytes, as at first told"
+_MINGLED = (
+    "unverified: it came from several addresses, and only its seams tell that they hold one file"
+)
+ANEW = "it begins anew when it goes on: its server cannot continue a file"
+
+
+@dataclass(slots=True)
+class Tools:
+    """What every transfer works with; `limits` are replaced when others are in force."""
+
+    http: HttpClient
+    network: Network
+    resume_data: ResumeStore
+    clock: Clock
+    shared: Shared
+    limits: LimitSettings
+    downloads: DownloadSettings
+
+
+class Transfer:
+    """One attempt at one download.
+
+    `look` returns the download as it is now (a checksum may join it under way), `report` is called
+    with the fields of it that change, `note` with a sentence for its timeline,
+    `claim_room` with the length once it is known; it raises DiskFullError where that does not fit.
+    `figures` returns what is measured of the attempt, for the resume record.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[], DownloadRecord],
+        tools: Tools,
+        *,
+        report: Callable[..., object],
+        note: Callable[[str], None],
+        claim_room: Callable[[int | None], None],
+        figures: Callable[[], AttemptFigures | None],
+    ) -> None:
+        request = look().request
+        now = tools.clock.monotonic()
+        self._look = look
+        self._tools = tools
+        self._report = report
+        self._note = note
+        self._claim_room = claim_room
+        self._figures = figures
+        self._file: Partial | None = None
+        self._swarm: Swarm | None = None
+        self._pace = Pace(now)
+        self._moved_at: datetime | None = None
+        self._limit = TokenBucket(request.limit, now)
+        ahead = partial(read_ahead, (self._limit, tools.shared.limit))
+        self._sources = Sources.of(look(), tools.http, tools.clock, tools.shared, note, ahead=ahead)
+        self._most = request.connections
+        self._checkpoint = Checkpointer(self._save, tools.clock)
+        self._verifier = Verifier()
+        self._trusts_ranges = True
+        self._has_grown = False
+        self._restarts = 0
+        self._setup = 0.0
+        self._served_best: int | None = None
+        self._compared: int | None = None
+        self.received = 0
+        """Bytes that came in this attempt, those included that were here already."""
+        self.gained = 0
+        """Bytes that this attempt has added."""
+
+    @property
+    def _is_empty(self) -> bool:
+        return self._file is None or not self._file.segments.bytes_done
+
+    @property
+    def _file_is_complete(self) -> bool:
+        return self._file is not None and self._file.segments.is_complete
+
+    @property
+    def _download(self) -> DownloadRecord:
+        return self._look()
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts that it may have connections to."""
+        return self._sources.hosts
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether nothing that it has is lost if it stops."""
+        file = self._file
+        return file is None or self._is_empty or file.resource.ranges or self._file_is_complete
+
+    @property
+    def knows_progress(self) -> bool:
+        """Whether it has looked yet at what is there."""
+        return self._file is not None or self._compared is not None
+
+    @property
+    def rate(self) -> float:
+        """Bytes/s at present."""
+        return self._pace.rate(self._tools.clock.monotonic())
+
+    @property
+    def connections(self) -> int:
+        """How many are open that fetch the file."""
+        return self._swarm.connections if self._swarm is not None else 0
+
+    @property
+    def served_best(self) -> int | None:
+        """How many connections its host served best; None where that was not found out.
+
+        Fewer that were wished for, or a limit set here, say nothing of the host.
+        """
+        limits = (self._limit, self._tools.shared.limit)
+        if self._swarm is not None and not self._most and not any(limit.rate for limit in limits):
+            self._served_best = self._swarm.served_best() or self._served_best
+        return self._served_best
+
+    def progress(self) -> Progress:
+        """Return how far the download is right now."""
+        if self._file is None:
+            return Progress(verified=self._compared)
+        now = self._tools.clock.monotonic()
+        segments = self._file.segments
+        left = None if segments.total is None else segments.total - segments.bytes_done
+        return Progress(
+            bytes_downloaded=segments.bytes_done,
+            rate=self._pace.rate(now),
+            eta=self._pace.eta(now, left),
+            connections=self.connections,
+            verified=self._verifier.verified,
+            updated_at=self._moved_at,
+        )
+
+    @property
+    def segments(self) -> SegmentMap | None:
+        """The file's stretches, None before they are known."""
+        return None if self._file is None else self._file.segments
+
+    def glimpse(self) -> Glimpse | None:
+        """Return what its connections do right now, None while there are none."""
+        return self._swarm.glimpse(self._tools.clock.monotonic()) if self._swarm else None
+
+    def set_limits(self, *, rate: float | None, connections: int | None) -> None:
+        """Change how fast (bytes/s) and over how many connections this download may run."""
+        self._limit.set_rate(rate, self._tools.clock.monotonic())
+        self._most = connections
+
+    async def run(self) -> str:
+        """Fetch the file and return the name it got.
+
+        Raises WinchError; whatever happens, what arrived is on disk and recorded on return.
+        """
+        try:
+            self._file = await recover(self._download, self._tools.resume_data, self._note)
+            if self._file is None and (name := self._download.request.name) is not None:
+                await check_conflict(self._download.request.directory, name, self._conflict)
+            while self._file is None or not self._file.segments.is_complete:
+                gained = self.gained
+                try:
+                    doubt = await self._fetch()
+                except TransferError as error:
+                    first = self._sources.usable[0]
+                    if self.gained > gained or not self._sources.drop(first, error.message):
+                        raise
+                    continue
+                if doubt is None and self.gained == gained and not self._file_is_complete:
+                    raise IncompleteBodyError("the server sent nothing new")
+                if doubt is not None:
+                    await self._heed(doubt, gained=self.gained > gained)
+            await self._verify(self._file)
+            return await self._finalize(self._file)
+        except AlreadyPublishedError as whole:
+            return whole.name
+        except Skipped as existing:
+            self._note(existing.verdict)
+            self._report(resume_verdict=existing.verdict, total_bytes=existing.size)
+            return existing.name
+        finally:
+            await self._settle()
+
+    async def _heed(self, doubt: Contradicted, *, gained: bool) -> None:
+        """Begin anew for this reason, or compare next; raises FileChangedError after some times.
+
+        A file that only grows may do so as often as it likes, as long as something is `gained`.
+        """
+        if not (doubt.grew and gained):
+            self._restarts += 1
+        if self._restarts > MAX_RESTARTS:
+            raise FileChangedError("the file keeps changing on the server", hint="try again later")
+        self._has_grown = doubt.grew
+        if not doubt.grew:
+            self._trusts_ranges = self._trusts_ranges and not doubt.bytes_differ
+            await self._restart(doubt.reason)
+
+    async def _fetch(self) -> Contradicted | None:
+        """Fetch what is missing; returns why the file has to begin anew, if it has to."""
+        self._report(phase=Phase.CONNECTING)
+        file = self._file
+        claim = file.segments.claim() if file is not None else None
+        overlap = 0
+        known = None
+        request = build(first=0)
+        resumes = file is not None and claim is not None and file.segments.bytes_done > 0
+        if file is not None and claim is not None and resumes and not self._has_grown:
+            known = file.resource
+            overlap = min(OVERLAP, file.segments.done_before(claim.position))
+            first = claim.position - overlap
+            end = reach(claim, file.segments.total)
+            request = build(first=first, end=end, known=known, overlap=overlap)
+        source = self._sources.usable[0]
+        asked_at = self._tools.clock.monotonic()
+        try:
+            async with source.ask(request, known=known) as (response, judgement):
+                self._setup = self._tools.clock.monotonic() - asked_at
+                accepted = await self._accept(judgement)
+                if isinstance(accepted, Contradicted):
+                    return accepted
+                body = self._body(response, accepted)
+                if file is None and self._download.awaited is not None:
+                    now = self._tools.clock.now().timestamp()
+                    answer = Answer(source, accepted, body, now, self._has_compared)
+                    if other := await meet(self._download, self._conflict, answer, self._report):
+                        return other
+                if file is not None and resumes and self._has_grown and not self._is_empty:
+                    if (claim := await self._at_front(file, body, accepted)) is None:
+                        return Contradicted("the file changed on the server")
+                elif file is None or claim is None or known is None or self._is_empty:
+                    file, claim = await self._begin(accepted)
+                elif not await proved(file, claim, body, accepted):
+                    return Contradicted("the bytes on the server are other ones", True)
+                else:
+                    self._report(resume_verdict=verdict_on(file, accepted))
+                    file.resource = replace(file.resource, ranges=accepted.resource.ranges)
+                return await self._haul(file, claim, source, response, body)
+        finally:
+            self._release_claims()
+
+    def _has_compared(self, count: int) -> None:
+        self._compared = count
+
+    async def _accept(self, judgement: Judgement) -> Accept | Contradicted:
+        """Return the part of the answer to use; raises what a useless answer stands for."""
+        match judgement:
+            case Accept():
+                return judgement
+            case Reject(error=error):
+                raise error
+            case RestartWhole(reason=reason, usable=usable, grew=grew):
+                if usable is None:
+                    return Contradicted(reason, grew=grew)
+                if grew and not self._is_empty:
+                    self._has_grown = True
+                    return usable
+                await self._restart(reason)
+                return usable
+
+    def _body(self, response: Response, accepted: Accept) -> Body:
+        limits = (self._limit, self._tools.shared.limit)
+        return Body(response, accepted.length, self._tools.clock, limits)
+
+    async def _at_front(self, file: Partial, body: Body, accepted: Accept) -> Claim | None:
+        """Return the rest of a file that grew, once an answer from byte 0 is at where that begins.
+
+        All that is here up to the first gap is compared with it, because nothing less proves that
+        a longer file begins as this one did; what is here behind the gap comes again. None where
+        it is another file.
+        """
+        total, there = file.segments.total, accepted.resource.total
+        if total is None or (there is not None and there < total):
+            return None
+        if error := coding_error(file.resource, accepted.resource):
+            raise error
+        self._release_claims()
+        done = [segment for segment in file.segments.done[:1] if segment.start == 0]
+        file.segments = SegmentMap.plan(total, done)
+        claim = file.segments.claim()
+        if claim is None or not await proved(file, claim, body, accepted, self._saw):
+            return None
+        self._report(resume_verdict=_GREW.format(total))
+        return claim
+
+    def _saw(self, count: int) -> None:
+        self.received += count
+
+    async def _begin(self, accepted: Accept) -> tuple[Partial, Claim]:
+        """Lay out a file whose first answer was accepted from byte 0."""
+        resource = accepted.resource
+        if self._file is not None and (error := coding_error(self._file.resource, resource)):
+            raise error
+        segments = SegmentMap.plan(resource.total)
+        await self._checkpoint.flush()
+        self._claim_room(resource.total)
+        if self._file is None:
+            part = await create_part(self._download.request, resource, self._conflict, self._note)
+        else:
+            part = self._file.part
+            await part.truncate()
+        self._file = file = Partial(resource, part, segments)
+        self._report(
+            name=part.name,
+            name_settled=True,
+            part=part.identity,
+            left=await part.stamp(),
+            total_bytes=resource.total,
+        )
+        if resource.coding is not None:
+            self._note(
+                f"the server sends it coded as {resource.coding}, though plain was asked for"
+            )
+        await self._checkpoint.start()
+        if self._tools.downloads.preallocate and resource.total:
+            await file.part.preallocate(resource.total)
+        claim = segments.claim()
+        return file, claim if claim is not None else Claim(0, 0)
+
+    async def _restart(self, reason: str) -> None:
+        """Forget what is here: it cannot be continued. The part file stays, its bytes go."""
+        file = self._file
+        if file is None:
+            return
+        if file.segments.bytes_done and not self._download.request.restart:
+            raise CannotResumeError(
+                f"{reason}, and a restart is not wanted",
+                hint="what is here is kept; the same command without --no-restart fetches it anew",
+            )
+        self._note(f"restarted: {reason}")
+        self._report(resume_verdict=f"restarted: {reason}")
+        self._release_claims()
+        await self._checkpoint.flush()
+        self._file = replace(file, segments=SegmentMap.plan(None))
+        await file.part.truncate()
+        await self._checkpoint.start()
+
+    def _release_claims(self) -> None:
+        if self._file is not None:
+            for claim in self._file.segments.claims:
+                self._file.segments.release(claim)
+
+    async def _haul(
+        self, file: Partial, claim: Claim, source: Source, response: Response, body: Body
+    ) -> Contradicted | None:
+        self._report(phase=Phase.DOWNLOADING)
+        if claim.end == claim.position:
+            return None
+        self._swarm = Swarm(
+            file,
+            self._sources,
+            self._tools.shared,
+            self._tools.clock,
+            limit=self._limit,
+            most=self._most_connections,
+            min_split=self._tools.limits.min_split_bytes,
+            setup=self._setup,
+            written=self._written,
+            note=self._note,
+            known=self._tools.shared.known.get(source.host, self._tools.clock.now()),
+        )
+        is_open_ended = file.segments.total is None
+        swarm = self._swarm
+        try:
+            ending = await swarm.run(source, claim, response, body)
+        finally:
+            self._served_best = self.served_best
+            self._swarm = None
+        if isinstance(ending, Contradicted):
+            return ending
+        if swarm.mingled:
+            self._report(resume_verdict=_MINGLED)
+        if swarm.grew:
+            self._report(resume_verdict=_GREW.format(file.segments.total))
+        if is_open_ended:
+            file.resource = replace(file.resource, total=file.segments.total)
+            self._report(
+                total_bytes=file.segments.total,
+                resume_verdict="unverified: the server did not say how long the file is",
+            )
+        return None
+
+    def _most_connections(self) -> int:
+        if not self._trusts_ranges or self._has_grown:
+            return 1
+        return self._most or self._tools.limits.connections
+
+    def _written(self, count: int) -> None:
+        self.gained += count
+        self.received += count
+        self._moved_at, now = self._tools.clock.now(), self._tools.clock.monotonic()
+        self._pace.add(now, count)
+        self._tools.shared.pace.add(now, count)
+        self._checkpoint.note()
+        if self._file is not None:
+            self._verifier.follow(self._file, self._download.request.checksum)
+
+    async def _verify(self, file: Partial) -> None:
+        """Check every digest that is known; a file that has another one is set aside."""
+        request = self._download.request
+        if request.checksum is None and file.resource.digest is None:
+            return
+        self._report(phase=Phase.VERIFYING)
+        verdicts = await self._verifier.judge(file, request.checksum)
+        for verdict in verdicts:
+            if not verdict.holds:
+                await self._set_aside(file, verdict)
+            self._note(f"{verdict.expected.algorithm} is right ({verdict.authority})")
+        self._report(resume_verdict=f"verified: {verdicts[0].expected.algorithm} is right")
+
+    async def _set_aside(self, file: Partial, verdict: Verdict) -> NoReturn:
+        await self._checkpoint.flush()
+        error = await reject(file, verdict)
+        self._file = None
+        await self._tools.resume_data.delete(self._download.id)
+        raise error
+
+    async def _finalize(self, file: Partial) -> str:
+        self._report(phase=Phase.FINALIZING)
+        await self._checkpoint.flush()
+        now = self._tools.clock.now().timestamp()
+        modified = modified_at(file.resource.validator.last_modified, now=now)
+        download = self._download
+        # Stopped halfway, the file would have a name that nobody knows.
+        name = await past_recall(
+            publish(
+                file.part,
+                download.request,
+                file.resource,
+                self._conflict,
+                modified,
+                asked_at=download.asked_at or download.created_at,
+                note=self._note,
+            )
+        )
+        self._report(left=await file.part.stamp())
+        return name
+
+    @property
+    def _conflict(self) -> Conflict:
+        return self._download.request.conflict or self._tools.downloads.conflict
+
+    async def _save(self) -> None:
+        file = self._file
+        if file is None:
+            return
+        done = file.segments.proved
+        await file.part.sync()
+        record = record_of(
+            self._download, file, done, saved_at=self._tools.clock.now(), attempt=self._figures()
+        )
+        await self._tools.resume_data.save(record)
+
+    async def _settle(self) -> None:
+        """Leave nothing under way: the last bytes recorded, the lock given up."""
+        await self._verifier.stop()
+        if self._file is None:
+            return
+        try:
+            await self._checkpoint.flush()
+            if self._tools.downloads.preallocate and not self._file.segments.is_complete:
+                await self._file.part.give_back()
+        finally:
+            await self._file.part.close()

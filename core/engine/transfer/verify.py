@@ -1,0 +1,147 @@
+"""Whether what is on disk is the file: its digests, computed while it arrives where that is free.
+
+The person may have given a checksum and the server may have announced one; both must hold. The hash
+follows the bytes that lie without a gap from the first one on, reading them back while they are
+still in memory. What it has not met by the end (the stretches of other connections, what an earlier
+run has left) is hashed then, with its progress shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from core.adapters.files.checksum import RunningDigest
+from core.domain.errors import ChecksumError, WinchError
+from core.domain.models import Checksum
+from core.engine.transfer.connection import Partial
+from core.engine.transfer.naming import set_aside
+from core.policy.segments import SegmentMap
+
+STEP = 1024 * 1024
+"""Bytes that must have arrived before the running hash follows."""
+STRETCH = 8 * 1024 * 1024
+"""Bytes hashed in one go, so that many downloads take turns and a pause need not wait."""
+RECENT = 64 * 1024 * 1024
+"""Bytes behind the arriving ones that are hardly read from the disk, where they would slow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One digest that the file must have, who says so, and what it has."""
+
+    expected: Checksum
+    authority: str
+    found: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether the file has it."""
+        return self.found == self.expected.hexdigest
+
+
+class Verifier:
+    """Hashes one download's file, from its first byte to the judgement."""
+
+    def __init__(self) -> None:
+        self._segments: SegmentMap | None = None
+        self._running = RunningDigest(())
+        self._follows = False
+        self._following: asyncio.Task[None] | None = None
+        self._judging = False
+
+    @property
+    def verified(self) -> int | None:
+        """How many bytes are hashed, None before the whole file is there to be judged."""
+        return self._running.position if self._judging else None
+
+    def follow(self, file: Partial, asked: Checksum | None) -> None:
+        """Hash on in the background; call it when bytes were written."""
+        if file.segments is not self._segments:
+            self._begin(file, asked)
+        if not self._follows or (self._following is not None and not self._following.done()):
+            return
+        if file.segments.done_after(0) - self._running.position >= STEP:
+            self._following = asyncio.create_task(self._catch_up(file, self._running))
+
+    async def judge(self, file: Partial, asked: Checksum | None) -> list[Verdict]:
+        """Return what the digests of a whole file are; nothing where none is known.
+
+        Raises DiskError.
+        """
+        expected = _expected(file, asked)
+        if not expected:
+            return []
+        if file.segments is not self._segments or not self._running.has(_algorithms(file, asked)):
+            self._begin(file, asked)
+        self._judging = True
+        try:
+            if self._following is not None:
+                # Not cancelled: its thread would go on with the same digest beside this one.
+                await asyncio.wait([self._following])
+            while await self._advance(file, self._running, file.segments.bytes_done):
+                pass
+        finally:
+            self._judging = False
+        return [
+            Verdict(checksum, authority, self._running.hexdigest(checksum.algorithm))
+            for checksum, authority in expected
+        ]
+
+    async def stop(self) -> None:
+        """Follow no longer, and return once nothing runs."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait([self._following])
+            self._following = None
+
+    def _begin(self, file: Partial, asked: Checksum | None) -> None:
+        """Start at the first byte of a file that was laid out anew, or for other digests."""
+        algorithms = _algorithms(file, asked)
+        self._segments = file.segments
+        self._running = RunningDigest(algorithms)
+        self._follows = bool(algorithms) and file.segments.done_after(0) <= RECENT
+
+    async def _catch_up(self, file: Partial, running: RunningDigest) -> None:
+        try:
+            while running is self._running:
+                end = file.segments.done_after(0)
+                if end - running.position < STEP or not await self._advance(file, running, end):
+                    return
+        except WinchError:
+            # The judgement reads there again, and then it is the download that fails.
+            self._follows = False
+
+    async def _advance(self, file: Partial, running: RunningDigest, end: int) -> bool:
+        """Hash some more and tell whether there was more to hash."""
+        before = running.position
+        if before < end:
+            await file.part.digest(running, min(end, before + STRETCH))
+        return running.position > before
+
+
+async def reject(file: Partial, verdict: Verdict) -> ChecksumError:
+    """Set a file aside that has another digest, and return the error that says so.
+
+    Raises DiskError.
+    """
+    aside = await set_aside(file.part)
+    await file.part.close()
+    expected = verdict.expected
+    return ChecksumError(
+        f"{expected.algorithm} is {verdict.found}, not {expected.hexdigest} as"
+        f" {verdict.authority}; the file was set aside as {aside}",
+        hint="check the checksum and the address; `winch retry` fetches the file again",
+    )
+
+
+def _expected(file: Partial, asked: Checksum | None) -> list[tuple[Checksum, str]]:
+    announced = file.resource.digest
+    found = [] if asked is None else [(asked, "given")]
+    if announced is not None and announced != asked:
+        found.append((announced, "announced by the server"))
+    return found
+
+
+def _algorithms(file: Partial, asked: Checksum | None) -> set[str]:
+    return {checksum.algorithm for checksum, _ in _expected(file, asked)}

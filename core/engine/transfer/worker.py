@@ -1,0 +1,228 @@
+"""One connection of a download: what it is on, how it may end, and the proof before it writes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from statistics import median
+
+from core.adapters.net.http import Response
+from core.domain.errors import WinchError
+from core.domain.inspection import ConnectionState
+from core.domain.models import Validator
+from core.engine.transfer.connection import Body, Partial, Stopwatch
+from core.engine.transfer.source import Source
+from core.policy.ranges import Accept
+from core.policy.rate import RateWindow
+from core.policy.segments import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """There is nothing left for this connection to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection failed; what it had is kept."""
+
+    error: WinchError
+
+
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """The answer is of another version of the file, or its bytes are other ones."""
+
+    reason: str
+    bytes_differ: bool = False
+    grew: bool = False
+    """It may still begin with what is here, which comparing all of that would tell."""
+
+
+Ending = Done | Lost | Contradicted
+
+SETTLING = 0.25
+"""Seconds after the first byte before which a rate says nothing."""
+SHORTEST = 0.05
+"""Seconds that an answer counts for at the least."""
+STRAGGLER = 6.0
+"""How many times slower than usual a connection is before it is replaced."""
+WINDOW = 3.0
+"""Seconds over which the rate of a connection is measured."""
+_COMPARED = 1024 * 1024
+TRUSTED_AFTER = 0.6
+"""Seconds without a byte after which a connection counts as stopped, at the least."""
+
+UNSERVED = 1.0
+"""Seconds without an answer after which a connection counts against its host, at the least."""
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """One connection and what it is on."""
+
+    source: Source
+    claim: Claim
+    asked_at: float
+    watch: Stopwatch
+    meter: RateWindow = field(init=False)
+    first_byte_at: float | None = None
+    received: int = 0
+    abandoned: bool = False
+    peer: str | None = None
+    start: int = field(init=False)
+    """Where its stretch begins."""
+    answered: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set once its request was accepted, or it ended."""
+    task: asyncio.Task[Ending] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.start = self.claim.position
+        self.meter = RateWindow(self.asked_at, window=WINDOW)
+
+    def take_on(self, claim: Claim, now: float) -> None:
+        """Ask for another stretch next."""
+        self.claim, self.start = claim, claim.position
+        self.asked_at, self.first_byte_at, self.received = now, None, 0
+        self.watch.enter(ConnectionState.CONNECTING)
+
+    def listen(self, response: Response, body: Body) -> None:
+        """Begin with an answer that was accepted."""
+        self.peer = response.peer
+        body.watch = self.watch
+        self.watch.enter(ConnectionState.RECEIVING)
+
+    def rate(self, now: float, setup: float) -> float | None:
+        """Return its bytes/s, None where they cannot be known yet.
+
+        `setup` is how many seconds a first byte takes.
+        """
+        if self.first_byte_at is None:
+            # Mute for so long: as good as stopped.
+            return 0.0 if self.is_due(now, setup) and not self.is_held_up else None
+        if now - self.first_byte_at < SETTLING:
+            return None
+        rate = self.meter.rate(now)
+        self.source.best_rate = max(self.source.best_rate or 0.0, rate)
+        return rate
+
+    def is_due(self, now: float, setup: float) -> bool:
+        """Tell whether its first byte should have come by now."""
+        return now - self.asked_at > max(TRUSTED_AFTER, 5 * setup)
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether it waits for a limit that was set here, which says nothing of its server."""
+        return self.watch.state is ConnectionState.LIMITED
+
+    @property
+    def is_served(self) -> bool:
+        """Whether its request was accepted."""
+        return self.watch.state is not ConnectionState.CONNECTING
+
+    def is_unserved(self, now: float, setup: float) -> bool:
+        """Tell whether its server took the connection and does nothing with it.
+
+        A few workers at the other end serve one after the other: who waits for the next of them
+        only stands in the way of others. `setup` is how many seconds a first byte takes.
+        """
+        return not self.is_served and now - self.asked_at > max(UNSERVED, 3 * setup)
+
+    def took(self, count: int, now: float) -> None:
+        """Take in that bytes have come, those of its proof included."""
+        if self.first_byte_at is None:
+            self.first_byte_at, self.meter = now, RateWindow(now, window=WINDOW)
+        self.received += count
+        self.meter.add(now, count)
+        self.source.failures = 0
+
+    def pace(self, now: float) -> float | None:
+        """Return what its answer brought on average, in bytes/s; None where none has come."""
+        if self.first_byte_at is None:
+            return None
+        pace = self.received / max(SHORTEST, now - self.first_byte_at)
+        self.source.best_rate = max(self.source.best_rate or 0.0, pace)
+        return pace
+
+    def abandon(self) -> None:
+        """Give it up; what it has fetched is kept."""
+        if self.task is not None and not self.abandoned:
+            self.abandoned = True
+            self.task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What the connections of a download do at a moment.
+
+    `spent` are their seconds by state since it began to run, those that have ended included;
+    `single`, `enough`, `best`, `share` and `mixed` are as in `policy.slowness.Situation`.
+    """
+
+    workers: tuple[Worker, ...]
+    spent: Mapping[ConnectionState, float]
+    single: bool
+    enough: int | None
+    best: float
+    share: int
+    mixed: str | None
+
+
+def straggler(workers: Collection[Worker], now: float, setup: float) -> Worker | None:
+    """Return a connection that is far slower than the others, if one is: the next may do better.
+
+    `setup` is how many seconds that takes to its first byte.
+    """
+    judged = [w for w in workers if w.is_due(now, setup) and not w.is_held_up]
+    if len(judged) < 3:
+        return None
+    rates = {w: w.meter.rate(now) for w in judged}
+    slowest = min(judged, key=lambda worker: rates[worker])
+    usual = median(rates.values())
+    left = (slowest.claim.end or 0) - slowest.claim.reserved
+    is_slow = rates[slowest] * STRAGGLER < usual
+    return slowest if is_slow and left > usual * (setup + SHORTEST) else None
+
+
+async def proved(
+    file: Partial,
+    claim: Claim,
+    body: Body,
+    accepted: Accept,
+    received: Callable[[int], None] = lambda _: None,
+) -> bool:
+    """Compare the bytes before a resume point with those on disk, and learn the file's length.
+
+    `received` hears of each piece: a slow server is no mute one while it proves itself.
+    """
+    at = accepted.start
+    while at < claim.position:
+        size = min(_COMPARED, claim.position - at)
+        if await body.take(size, received) != await file.part.read(at, size):
+            return False
+        at += size
+    if accepted.start < claim.position:
+        claim.begins = None
+    total = accepted.resource.total
+    if total is not None and file.segments.total is None:
+        if total < claim.position:
+            return False
+        file.segments.end_at(total)
+        file.resource = replace(file.resource, total=total)
+    return True
+
+
+def verdict_on(file: Partial, accepted: Accept) -> str:
+    """Return what proves the answer that a file goes on with.
+
+    Nothing told versions apart where the address is another one: from here on its validator does.
+    """
+    if accepted.same_version:
+        return "verified: same validator, same bytes at the seam"
+    known = file.resource
+    if known.validator != Validator() or known.url == accepted.resource.url:
+        return "verified: same bytes at the seam, no strong validator"
+    file.resource = replace(known, validator=accepted.resource.validator)
+    length = "same length, " if accepted.resource.total == known.total else ""
+    return f"verified: {length}same bytes at the seam, from another address"

@@ -1,0 +1,184 @@
+"""A disk that runs full costs no byte and no retry: downloads wait for room and go on."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from asyncio import StreamWriter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.domain.errors import ErrorCode, exit_code
+from core.domain.models import Status, WaitReason
+from core.domain.settings import DiskSettings, NetworkSettings, Settings
+from core.engine.running import guards
+from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
+from tests.faults.model import Request, content
+from tests.faults.server import FaultServer
+
+MIB = 1024 * 1024
+DATA = content(4 * MIB)
+NO_MARKS = dataclasses.replace(SETTINGS, disk=DiskSettings(low_water="0"))
+
+
+@pytest.fixture
+def disk(
+    workspace: Workspace, small_disk: Callable[[Path, str], None], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    monkeypatch.setattr(guards, "POLL", 0.02)
+    small_disk(workspace.files, "10m")
+    return workspace.files
+
+
+def marks(low: str, high: str = "") -> Settings:
+    return dataclasses.replace(SETTINGS, disk=DiskSettings(low_water=low, high_water=high))
+
+
+def fill(disk: Path, size: int) -> Path:
+    ballast = disk / "ballast"
+    ballast.write_bytes(b"x" * size)
+    return ballast
+
+
+async def test_a_disk_that_fills_under_way_stops_nothing_for_good(
+    workspace: Workspace, disk: Path, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine(NO_MARKS)
+    url = fault_server.file("a", DATA, hold_after=2 * MIB)
+    (download,) = await engine.add(
+        [dataclasses.replace(workspace.request(url), retries=0, connections=1)]
+    )
+    await until(engine, download, lambda view: view.progress.bytes_downloaded >= MIB)
+    ballast = fill(disk, 7 * MIB)
+    fault_server.release("a")
+    view = await until(engine, download, lambda v: v.download.wait_reason is WaitReason.DISK_LOW)
+    assert view.download.status is Status.PENDING
+    assert view.download.error is not None
+    assert view.download.error.code is ErrorCode.DISK_FULL
+    assert view.progress.bytes_downloaded >= MIB
+    ballast.unlink()
+    done = await settled(engine, download)
+    assert (done.status, done.retry_count) == (Status.COMPLETED, 0)
+    assert workspace.content("a") == DATA
+    assert fault_server.requests_to("a")[-1].range != "bytes=0-"
+
+
+async def test_without_room_a_download_waits_before_it_takes_any(
+    workspace: Workspace, disk: Path, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine(marks("1M"))
+    ballast = fill(disk, 6 * MIB)
+    (download,) = await engine.add([workspace.request(fault_server.file("a", DATA))])
+    view = await until(engine, download, lambda v: v.download.wait_reason is WaitReason.DISK_LOW)
+    assert view.download.error is not None
+    assert "1.0 MiB of room are missing" in view.download.error.message
+    assert workspace.names() == ["ballast"]
+    assert engine.has_work
+    ballast.unlink()
+    assert (await settled(engine, download)).status is Status.COMPLETED
+    assert workspace.content("a") == DATA
+
+
+async def test_what_is_under_way_has_its_room_reserved(
+    workspace: Workspace, disk: Path, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine(marks("3M"))
+    (first,) = await engine.add([workspace.request(fault_server.file("a", DATA, hold_after=1))])
+    await until(engine, first, lambda view: view.download.name_settled)
+    (second,) = await engine.add([workspace.request(fault_server.file("b", DATA))])
+    await until(engine, second, lambda v: v.download.wait_reason is WaitReason.DISK_LOW)
+    fault_server.release("a")
+    assert (await settled(engine, first)).status is Status.COMPLETED
+    assert (await engine.find(second.id)).download.status is Status.PENDING
+    (disk / "a").unlink()
+    assert (await settled(engine, second)).status is Status.COMPLETED
+
+
+async def test_running_downloads_stop_under_the_low_mark_and_go_on_above_the_high_one(
+    workspace: Workspace, disk: Path, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine(marks("2M", "4M"))
+    url = fault_server.file("a", DATA, hold_after=3 * MIB)
+    (download,) = await engine.add([workspace.request(url)])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded >= 2 * MIB)
+    ballast = fill(disk, 6 * MIB)
+    view = await until(engine, download, lambda v: v.download.wait_reason is WaitReason.DISK_LOW)
+    assert view.progress.bytes_downloaded >= 2 * MIB
+    fault_server.release("a")
+    ballast.unlink()
+    assert (await settled(engine, download)).status is Status.COMPLETED
+    assert workspace.content("a") == DATA
+
+
+async def test_what_is_larger_than_the_disk_fails_with_the_reason(
+    workspace: Workspace, disk: Path, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine(NO_MARKS)
+    failed = await fetch(engine, workspace.request(fault_server.file("a", content(11 * MIB))))
+    assert failed.status is Status.FAILED
+    assert failed.error is not None
+    assert "the whole file system" in failed.error.message
+    assert exit_code(failed.error.code) == 9
+    assert workspace.names() == []
+
+
+@pytest.mark.parametrize("pause", [0.05, 60.0], ids=["drips", "stalls"])
+async def test_a_length_whose_bytes_do_not_come_takes_no_room_from_others(
+    workspace: Workspace, disk: Path, fault_server: FaultServer, pause: float
+) -> None:
+    async def lie(request: Request, writer: StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (8 * MIB))
+        while not writer.is_closing():
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(pause)
+
+    engine = await workspace.engine(
+        dataclasses.replace(marks("1M"), network=NetworkSettings(read_timeout=0.5))
+    )
+    liar = dataclasses.replace(
+        workspace.request(fault_server.script("lie", lie)), retries=1000, name="lie"
+    )
+    (first,) = await engine.add([liar])
+    await until(engine, first, lambda view: view.download.name_settled)
+    (second,) = await engine.add([workspace.request(fault_server.file("b", DATA))])
+    await until(engine, second, lambda v: v.download.wait_reason is WaitReason.DISK_LOW)
+    assert (await settled(engine, second)).status is Status.COMPLETED
+    assert workspace.content("b") == DATA
+    assert not (await engine.find(first.id)).download.status.is_settled
+
+
+async def test_a_length_beyond_all_disks_is_nobody_elses_matter(
+    workspace: Workspace, disk: Path, fault_server: FaultServer
+) -> None:
+    async def lie(request: Request, writer: StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000000000\r\n\r\nx")
+        await writer.drain()
+
+    engine = await workspace.engine(marks("1M"))
+    lies = [workspace.request(fault_server.script(name, lie)) for name in ("l1", "l2", "l3")]
+    *liars, good = await engine.add([*lies, workspace.request(fault_server.file("b", DATA))])
+    assert (await settled(engine, good)).status is Status.COMPLETED
+    for liar in liars:
+        failed = await settled(engine, liar)
+        assert failed.error is not None
+        assert "the whole file system" in failed.error.message
+    told = [entry.text for entry in (await engine.find(good.id)).download.timeline]
+    assert not any("room" in text for text in told), told
+
+
+async def test_a_queue_goes_on_beside_what_waits_for_room(
+    workspace: Workspace, disk: Path, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine(marks("1M"))
+    fill(disk, 6 * MIB)
+    big, small = await engine.add(
+        [
+            workspace.request(fault_server.file("big", DATA)),
+            workspace.request(fault_server.file("small", DATA[:MIB])),
+        ]
+    )
+    assert (await settled(engine, small)).status is Status.COMPLETED
+    assert (await engine.find(big.id)).download.wait_reason is WaitReason.DISK_LOW

@@ -1,0 +1,72 @@
+"""Many small files: few saves of the list, and no record outlives its download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from core.adapters.state.resume_data import ResumeStore
+from core.domain.history import HistoryQuery
+from core.domain.models import Status
+from tests.core.engine.conftest import Workspace, fetch, settled
+from tests.faults.server import FaultServer
+
+
+def records(workspace: Workspace) -> list[Path]:
+    return list((workspace.state / "resume_data").glob("*.json"))
+
+
+def generation(workspace: Workspace) -> int:
+    content = (workspace.state / "downloads.json").read_bytes()
+    return int(msgspec.json.decode(content)["meta"]["1"]["generation"])
+
+
+async def test_downloads_that_end_together_share_a_save(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    urls = [fault_server.file(f"f{number}", b"x" * 100) for number in range(60)]
+    before = generation(workspace) if (workspace.state / "downloads.json").exists() else 0
+    for download in await engine.add([workspace.request(url) for url in urls]):
+        assert (await settled(engine, download)).status is Status.COMPLETED
+    await engine.close()
+    assert len(workspace.names()) == 60
+    assert records(workspace) == []
+    assert generation(workspace) - before < 30
+
+
+async def test_an_attempt_that_a_kill_kept_from_the_history_is_written_down_at_the_next_start(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    done = await fetch(engine, workspace.request(fault_server.file("f", b"x" * 100)))
+    store = ResumeStore(workspace.state / "resume_data")
+    record = await store.load(done.id)
+    assert record is not None
+    await engine.close()
+    # As a kill leaves it within two seconds: the list knows, the history does not.
+    (workspace.state / "history.json").unlink()
+    (workspace.state / "history.json.bak").unlink(missing_ok=True)
+    await store.save(record)
+    for _ in range(2):
+        engine = await workspace.engine()
+        (entry,) = (await engine.history(HistoryQuery())).entries
+        assert (entry.download, entry.success, entry.bytes) == (done.id, True, 100)
+        await engine.close()
+        await store.save(record)
+
+
+async def test_a_record_that_a_crash_left_goes_at_the_next_start(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    done = await fetch(engine, workspace.request(fault_server.file("f", b"x" * 100)))
+    store = ResumeStore(workspace.state / "resume_data")
+    record = await store.load(done.id)
+    assert record is not None
+    await engine.close()
+    await store.save(record)
+    engine = await workspace.engine()
+    assert records(workspace) == []
+    assert (await engine.find(done.id)).progress.bytes_downloaded == 100

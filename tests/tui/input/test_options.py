@@ -1,0 +1,171 @@
+"""From arguments to what the service is asked for, and what is refused before it is asked."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.domain.errors import UsageError
+from core.domain.models import Checksum, Conflict, DownloadRequest
+from tui.cli.parser import parse
+from tui.input.options import for_urls, from_arguments
+
+SHA1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+
+
+def requests(*words: str, setting: str = "/setting") -> list[DownloadRequest]:
+    return from_arguments(parse(["add", *words])[1], setting)
+
+
+def test_a_url_alone_goes_where_the_setting_says() -> None:
+    assert requests("http://a/x") == [DownloadRequest(url="http://a/x", directory="/setting")]
+
+
+def test_every_option_arrives() -> None:
+    words = ["--checksum", f"SHA-1:{SHA1}", "--retries", "3", "--header", "X-A: b: c"]
+    words += ["--conflict", "skip"]
+    words += ["--priority", "-2", "--group", "set", "--paused", "-d", "/dir", "-o", "n"]
+    assert requests("http://a/x", *words) == [
+        DownloadRequest(
+            url="http://a/x",
+            directory="/dir",
+            name="n",
+            checksum=Checksum("sha1", SHA1),
+            conflict=Conflict.SKIP,
+            retries=3,
+            headers={"X-A": "b: c"},
+            priority=-2,
+            group="set",
+            paused=True,
+        )
+    ]
+
+
+def test_a_directory_is_made_absolute_and_home_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert requests("http://a/x", "-d", "sub")[0].directory == str(tmp_path / "sub")
+    assert requests("http://a/x", "-d", "~/sub")[0].directory == "/home/somebody/sub"
+    assert requests("http://a/x", setting=".")[0].directory == str(tmp_path)
+
+
+def test_a_url_that_is_named_twice_is_one_download() -> None:
+    twice = requests("http://a/x", "http://a/y", "http://a/x")
+    assert [request.url for request in twice] == ["http://a/x", "http://a/y"]
+    assert len(for_urls(["http://a/x", "http://a/x"], "/d")) == 1
+
+
+def test_a_list_may_hold_comments_blank_lines_and_any_line_ends(tmp_path: Path) -> None:
+    source = tmp_path / "urls.txt"
+    source.write_bytes("\ufeff# mine\r\n\r\n  http://a/1  \r\nhttp://a/2\n#x\n".encode())
+    urls = [request.url for request in requests("http://a/0", "-i", str(source))]
+    assert urls == ["http://a/0", "http://a/1", "http://a/2"]
+
+
+def test_a_dash_reads_the_list_from_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"http://a/1\nnonsense\n")))
+    with pytest.raises(UsageError, match="stdin, line 2: 'nonsense' is not a URL"):
+        requests("-i", "-")
+
+
+@pytest.mark.parametrize("line", [b"ftp://a/x", b"http://", b"http://a/ b", b"\xff\xfe"])
+def test_what_is_wrong_in_a_list_is_named_by_its_line(tmp_path: Path, line: bytes) -> None:
+    source = tmp_path / "urls.txt"
+    source.write_bytes(b"http://a/1\n\n" + line + b"\n")
+    with pytest.raises(UsageError, match=r"urls\.txt, line 3: "):
+        requests("-i", str(source))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["-i", "/nowhere/at/all"],
+        ["no-url"],
+        ["file:///etc/passwd"],
+        ["http://[::1/x"],
+        ["http://a:99999/x"],
+        ["http://a/\x1b[31m"],
+        ["http://a/\udcff"],
+        ["http://a/x", "-o", "sub/name"],
+        ["http://a/x", "-o", ".."],
+        ["http://a/x", "-o", ""],
+        ["http://a/x", "-o", "n\udcff"],
+        ["http://a/x", "-d", "/d\udcff"],
+        ["http://a/x", "--group", "g\udcff"],
+        ["http://a/x", "--header", "A: \udcff"],
+        ["http://a/x", "http://a/y", "-o", "name"],
+        ["http://a/x", "http://a/y", "--checksum", f"sha1:{SHA1}"],
+        ["http://a/x", "--checksum", "sha1:1234"],
+        ["http://a/x", "--checksum", f"crc:{SHA1}"],
+        ["http://a/x", "--header", "no colon"],
+        ["http://a/x", "--header", "bad name: x"],
+        ["http://a/x", "--header", "A: b\r\nEvil: c"],
+    ],
+)
+def test_what_cannot_be_meant_is_refused(words: list[str]) -> None:
+    with pytest.raises(UsageError):
+        requests(*words)
+
+
+def test_limits_and_mirrors_arrive() -> None:
+    words = ["-x", "4", "--limit", "500k"]
+    words += ["--mirror", "http://b/x", "--mirror", "http://c/x", "--mirror", "http://b/x"]
+    (request,) = requests("http://a/x", *words)
+    assert (request.connections, request.limit) == (4, 512_000)
+    assert request.mirrors == ("http://b/x", "http://c/x")
+    assert requests("http://a/x", "--limit", "off")[0].limit == 0
+    assert requests("http://a/x")[0].limit is None
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--user", "me:pa:ss"], "Basic bWU6cGE6c3M="),
+        (["--user", "me"], "Basic bWU6"),
+        (["--bearer", "abc"], "Bearer abc"),
+        (["--header", "authorization: Basic x"], None),
+    ],
+)
+def test_a_login_is_a_header(
+    words: list[str], expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    (request,) = requests("http://a/x", *words)
+    assert request.headers.get("Authorization") == expected
+    assert len(request.headers) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-x", "33"],
+        ["--limit", "fast"],
+        ["--limit", "0"],
+        ["--mirror", "ftp://b/x"],
+        ["http://a/y", "--mirror", "http://b/x"],
+        ["--bearer", "a\nEvil: b"],
+        ["--user", "me:\udcff"],
+        ["--user", "me:x", "--bearer", "y"],
+        ["--user", "me:x", "--header", "Authorization: Basic z"],
+    ],
+)
+def test_limits_mirrors_and_logins_that_cannot_be_meant_are_refused(words: list[str]) -> None:
+    with pytest.raises(UsageError):
+        requests("http://a/x", *words)
+
+
+def test_a_refusal_repeats_no_secret() -> None:
+    with pytest.raises(UsageError) as url:
+        requests("ftp://user:hunter2@a/x?token=hunter2")
+    with pytest.raises(UsageError) as header:
+        requests("http://a/x", "--header", "Authorization hunter2")
+    with pytest.raises(UsageError) as login:
+        requests("http://a/x", "--bearer", "hunter2\n")
+    for caught in (url, header, login):
+        assert "hunter2" not in f"{caught.value} {caught.value.hint}"

@@ -1,0 +1,169 @@
+"""Which downloads a command is for: named by ids, by their exact names, or by a filter.
+
+A word that is no id and no filter has to be the whole name of one download: it is never looked for
+in names, because what follows may be deleted. For the same reason each term of a filter has its
+key here (`name:iso`), unlike in `winch ls`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from core.domain.errors import AmbiguousIdError, UnknownIdError, UsageError
+from core.domain.lifecycle import Action, allowed_actions
+from core.domain.models import Download, Status
+from core.domain.service import DownloadService
+from tui.cli.terminal import say
+from tui.model.filter import Filter, FilterError, parse, quote
+
+_ID = re.compile(r"[0-9a-f]{1,64}")
+_ACTIONS = {
+    "pause": Action.PAUSE,
+    "resume": Action.RESUME,
+    "retry": Action.RETRY,
+    "cancel": Action.CANCEL,
+}
+_USUAL = {"resume": Status.PAUSED, "retry": Status.FAILED, "verify": Status.COMPLETED}
+"""The state that a command is meant for, unless the filter names one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was named: ids or how they begin, exact names, and a filter, None for none.
+
+    What a filter admits comes on top of the others.
+    """
+
+    ids: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    filter: Filter | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there are but ids, which the service knows without a look at the list."""
+        return not self.names and self.filter is None
+
+    def ids_among(
+        self, downloads: Sequence[Download], matching: Callable[[Filter], Iterable[str]], verb: str
+    ) -> list[str]:
+        """Return the ids of what is meant, those of a filter only where they admit the verb.
+
+        `matching` says what a filter admits. Raises UnknownIdError, AmbiguousIdError.
+        """
+        ids = [*self.ids, *(_named(name, downloads) for name in self.names)]
+        if self.filter is not None:
+            matched = set(matching(self.filter))
+            names_a_state = "status" in self.filter.keys
+            ids += [
+                download.id
+                for download in downloads
+                if download.id in matched and _admits(verb, download.status, names_a_state)
+            ]
+        return list(dict.fromkeys(ids))
+
+
+def choose(words: Sequence[str]) -> Choice:
+    """Return what the words of a command name; raises UsageError where that cannot be meant."""
+    ids, names, terms = [], [], []
+    for word in words:
+        if _ID.fullmatch(word):
+            ids.append(word)
+        elif ":" in word or word.startswith("!"):
+            terms.append(_term(word))
+        elif word.strip():
+            names.append(word)
+        else:
+            raise UsageError("an empty word names no download", hint="`--all` names every one")
+    return Choice(tuple(ids), tuple(names), _keyed(" ".join(terms)) if terms else None)
+
+
+async def chosen(service: DownloadService, args: argparse.Namespace, verb: str) -> list[str] | None:
+    """Return the ids of what the arguments of a command name, None for `--all`.
+
+    Says so where a filter matches nothing. Raises UsageError, UnknownIdError, AmbiguousIdError.
+    """
+    if getattr(args, "all", False):
+        return None
+    choice = choose(args.ids)
+    if choice.is_plain:
+        return list(choice.ids)
+    views = await service.downloads()
+    now = datetime.now(UTC)
+
+    def matching(wanted: Filter) -> Iterable[str]:
+        return (v.download.id for v in views if wanted.matches(v.download, v.progress, now))
+
+    ids = choice.ids_among([view.download for view in views], matching, verb)
+    if not ids and choice.filter is not None:
+        say(f"nothing to {verb} matches {choice.filter.text}")
+    return ids
+
+
+async def the_one(service: DownloadService, word: str) -> str:
+    """Return the id of the one download that a word names.
+
+    Raises UsageError, UnknownIdError, AmbiguousIdError.
+    """
+    ids = await chosen(service, argparse.Namespace(ids=[word]), "show") or []
+    if not ids:
+        raise UnknownIdError("no download is named", hint="see `winch ls`")
+    if len(ids) > 1:
+        raise AmbiguousIdError(f"{len(ids)} downloads match {word}", hint="name one by its id")
+    return ids[0]
+
+
+def check_named(args: argparse.Namespace) -> None:
+    """Raise UsageError unless downloads or `--all` are named, and not both; and for no filter."""
+    if bool(args.ids) == getattr(args, "all", False):
+        what = "both downloads and --all" if args.ids else "no downloads"
+        raise UsageError(f"{what} were named", hint="name ids or a filter, or --all")
+    choose(args.ids)
+
+
+def _term(word: str) -> str:
+    """Return a word of the shell as it is in a filter: it has lost the quotes around its value."""
+    key, _, value = word.partition(":")
+    try:
+        if not re.search(r"\s", word) or "" not in parse(word).keys:
+            return word
+    except FilterError:
+        pass
+    return f"{key}:{quote(value)}"
+
+
+def _keyed(text: str) -> Filter:
+    wanted = parse(text)
+    if wanted.is_empty or "" in wanted.keys:
+        raise UsageError(
+            f"'{text}' has a word without a key, which could match more than is meant",
+            hint="write what is tested, such as name:iso, status:done or age:>30d",
+        )
+    return wanted
+
+
+def _named(name: str, downloads: Sequence[Download]) -> str:
+    found = [download.id for download in downloads if download.name == name]
+    if not found:
+        raise UnknownIdError(
+            f"no download has the id or the whole name '{name}'",
+            hint=f"see `winch ls`; a part of a name is looked for by name:{quote(name)}",
+        )
+    if len(found) > 1:
+        raise AmbiguousIdError(
+            f"{len(found)} downloads have the name '{name}'",
+            hint=f"name their ids, or all of them by name:{quote(name)}",
+        )
+    return found[0]
+
+
+def _admits(verb: str, status: Status, names_a_state: bool) -> bool:
+    """Tell whether a verb is for what a filter admits, as it is for `--all`."""
+    usual = _USUAL.get(verb)
+    if usual is not None and not names_a_state:
+        return status is usual
+    action = _ACTIONS.get(verb)
+    return action is None or action in allowed_actions(status)

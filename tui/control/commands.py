@@ -1,0 +1,374 @@
+"""What a key asks the service to do with the downloads that are chosen, and how it is taken back.
+
+Nothing here changes the screen: what is shown changes when the service says that it has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Protocol
+
+from core.domain.errors import UnknownIdError, WinchError
+from core.domain.lifecycle import Action, allowed_actions
+from core.domain.models import Download, Status
+from core.domain.service import (
+    MOST_REMOVED,
+    Changes,
+    DownloadService,
+    LimitChanges,
+    MoveTo,
+    Outcome,
+    Removal,
+)
+from tui.model.ordering import Order
+from tui.model.rows import DownloadRow, GroupRow
+from tui.model.selection import Selection
+from tui.model.store import DownloadStore
+from tui.model.undo import (
+    Place,
+    Prioritize,
+    Restore,
+    Step,
+    Undo,
+    Undos,
+    of_move,
+    of_priority,
+    of_removal,
+)
+from tui.model.view import View
+from tui.text import format as fmt
+from tui.text.removal import kept_lines
+from tui.text.verdicts import summary
+
+Call = Callable[[DownloadService], Awaitable[object]]
+
+
+class Tell(Protocol):
+    """Says something in passing, cleaned; longer where something is `wrong`."""
+
+    def __call__(self, text: str, *, wrong: bool = False) -> None: ...
+
+
+class Commands:
+    """Turns what is chosen into requests; `ask` sends them and says what was refused.
+
+    `tell` says what came of those that show nothing else.
+    """
+
+    def __init__(
+        self,
+        store: DownloadStore,
+        view: View,
+        selection: Selection,
+        ask: Callable[[Call], None],
+        tell: Tell,
+    ) -> None:
+        self._store = store
+        self._view = view
+        self._selection = selection
+        self._ask = ask
+        self._tell = tell
+        self._undos = Undos()
+        self.handlers: Mapping[str, Callable[[], object]] = MappingProxyType(
+            {
+                method.__name__: method
+                for method in (
+                    self.toggle_pause,
+                    self.hold,
+                    self.retry,
+                    self.retry_all,
+                    self.start_now,
+                    self.move_up,
+                    self.move_down,
+                    self.move_front,
+                    self.move_back,
+                    self.raise_priority,
+                    self.lower_priority,
+                    self.verify,
+                    self.undo,
+                )
+            }
+        )
+
+    @property
+    def chosen(self) -> list[Download]:
+        """What an action is for, in the order of the queue."""
+        return [self._store.download(id_) for id_ in self._selection.targets]
+
+    @property
+    def queue(self) -> list[Download]:
+        """Every download, in the order of the queue."""
+        return [self._store.download(id_) for id_ in self._store.ids]
+
+    def can(self, id: str) -> bool:  # noqa: A002
+        """Tell whether an action applies to anything of what is chosen."""
+        match id:
+            case "undo":
+                return bool(self._undos)
+            case "retry_all":
+                return bool(self._store.totals.counts.get(Status.FAILED))
+            case "toggle_pause":
+                return self._any(lambda status: bool(_PAUSABLE & allowed_actions(status)))
+            case "retry":
+                return self._any(lambda status: Action.RETRY in allowed_actions(status))
+            case "start_now":
+                return self._any(_can_start)
+            case "verify":
+                return self._any(lambda status: status is Status.COMPLETED)
+            case "replace_url":
+                is_one = len(self._selection.aim) == 1
+                return is_one and self._any(lambda status: status is not Status.COMPLETED)
+            case "move_up" | "move_down":
+                return self._any(lambda _: True) and self._view.order == Order()
+            case "hold" | "limit_all":
+                return True
+            case _:
+                return self._any(lambda _: True)
+
+    def label(self, id: str) -> str | None:  # noqa: A002
+        """Return what an action is called where it would do something else than usual."""
+        if id == "toggle_details" and isinstance(self._selection.row, GroupRow):
+            return "Fold"
+        if id != "toggle_pause" or self._any(lambda s: Action.PAUSE in allowed_actions(s)):
+            return None
+        return "Resume" if self._any(lambda s: Action.RESUME in allowed_actions(s)) else None
+
+    # What runs and what waits.
+
+    def toggle_pause(self) -> None:
+        """Pause what goes on by itself; where nothing does, let what is paused go on."""
+        pausable = self._ids(lambda d: Action.PAUSE in allowed_actions(d.status))
+        if pausable:
+            self._ask(lambda service: service.pause(pausable))
+            return
+        resumable = self._ids(lambda d: Action.RESUME in allowed_actions(d.status))
+        self._ask(lambda service: service.resume(resumable))
+
+    def hold(self) -> None:
+        """Hold the whole queue, or let it go on."""
+        is_held = self._store.paused
+        self._ask(lambda service: service.hold(not is_held))
+
+    def retry(self) -> None:
+        """Try again what can be tried again."""
+        ids = self._ids(lambda d: Action.RETRY in allowed_actions(d.status))
+        self._ask(lambda service: service.retry(ids))
+
+    def retry_all(self) -> None:
+        """Try again all that failed."""
+        self._ask(lambda service: service.retry(None))
+
+    def start_now(self) -> None:
+        """Start what waits, before all others."""
+        ids = self._ids(lambda d: _can_start(d.status))
+        self._ask(lambda service: service.start_now(ids))
+
+    def set_limit(self, ids: Sequence[str], rate: int | None) -> None:
+        """Give downloads a limit in bytes/s, or none."""
+
+        async def limit(service: DownloadService) -> Outcome:
+            outcome = await service.set(ids, Changes(limit=rate or 0))
+            self._tell(f"limit {_limit(rate)}{_of(outcome.changed)}")
+            return outcome
+
+        self._ask(limit)
+
+    def set_total_limit(self, rate: int | None) -> None:
+        """Give all downloads together a limit in bytes/s, or none."""
+
+        async def limit(service: DownloadService) -> None:
+            limits = await service.limit(LimitChanges(rate=rate or 0))
+            self._tell(f"limit of all {_limit(limits.rate)}")
+
+        self._ask(limit)
+
+    def replace_url(self, id: str, url: str) -> None:  # noqa: A002
+        """Have a download fetched from elsewhere."""
+
+        async def replace(service: DownloadService) -> Outcome:
+            outcome = await service.replace_url(id, url)
+            for download in outcome.changed:
+                self._tell(f"another URL for {download.name}")
+            return outcome
+
+        self._ask(replace)
+
+    def verify(self) -> None:
+        """Have finished files read again and compared, and say how they are."""
+        finished = [d for d in self.chosen if d.status is Status.COMPLETED]
+        names = {download.id: download.name for download in finished}
+
+        async def verify(service: DownloadService) -> None:
+            for verdict in summary(await service.verify(list(names)), names):
+                self._tell(verdict.text, wrong=verdict.is_wrong)
+
+        self._ask(verify)
+
+    # What can be taken back.
+
+    async def plan_deletion(self, ids: Sequence[str]) -> Removal:
+        """Return what a removal with the files would delete; raises WinchError."""
+        present = [id_ for id_ in ids if id_ in self._store]
+        answer: asyncio.Future[Removal] = asyncio.get_running_loop().create_future()
+
+        async def plan(service: DownloadService) -> None:
+            try:
+                answer.set_result(await service.remove(present, files=True, dry_run=True))
+            except WinchError as error:
+                answer.set_exception(error)
+
+        self._ask(plan)
+        return await answer
+
+    def remove(self, ids: Sequence[str], *, files: bool = False) -> None:
+        """Take downloads off the list; with their files that is for good."""
+        present = [id_ for id_ in ids if id_ in self._store]
+
+        async def remove(service: DownloadService) -> None:
+            removal = await service.remove(present, files=files)
+            gone = [download.id for download in removal.removed]
+            if removal.kept:
+                self._tell(kept_lines(removal), wrong=True)
+            if files:
+                self._undos.forget(set(gone))
+            elif gone:
+                self._undos.remember(of_removal(gone))
+
+        if present:
+            self._ask(remove)
+
+    def move_up(self) -> None:
+        """Move up the queue, past what is shown above."""
+        self._move(self._beside(-1) or MoveTo.UP)
+
+    def move_down(self) -> None:
+        """Move down the queue, past what is shown below."""
+        self._move(self._beside(1) or MoveTo.DOWN)
+
+    def move_front(self) -> None:
+        """Move to the front of the queue."""
+        self._move(MoveTo.TOP)
+
+    def move_back(self) -> None:
+        """Move to the end of the queue."""
+        self._move(MoveTo.BOTTOM)
+
+    def raise_priority(self) -> None:
+        """Raise the priority by one."""
+        self._prioritize(1)
+
+    def lower_priority(self) -> None:
+        """Lower the priority by one."""
+        self._prioritize(-1)
+
+    def remember(self, undo: Undo) -> None:
+        """Let a change that was made otherwise be the next to be taken back."""
+        self._undos.remember(undo)
+
+    def undo(self) -> None:
+        """Take the last change back that can be, and say which it was."""
+        undo = self._undos.take()
+
+        async def take_back(service: DownloadService) -> Outcome:
+            outcomes = [await _do(step, service) for step in undo.steps_for(self._store.by_id)]
+            refused = [refusal for outcome in outcomes for refusal in outcome.refused]
+            others = [r for r in refused if r.error.code != UnknownIdError.code]
+            if lost := undo.lost + len(refused) - len(others):
+                why = f"only the last {MOST_REMOVED:,} are remembered"
+                self._tell(f"Undone: {undo.what}, all but {lost:,}: {why}.", wrong=True)
+            else:
+                self._tell(f"Undone: {undo.what}.")
+            return Outcome(refused=tuple(others))
+
+        self._ask(take_back)
+
+    def _move(self, to: MoveTo | int) -> None:
+        ids = self._selection.targets
+        undo = of_move(self.queue, set(ids))
+
+        async def move(service: DownloadService) -> Outcome:
+            outcome = await service.move(ids, to)
+            self._undos.remember(undo)
+            return outcome
+
+        self._ask(move)
+
+    def _beside(self, step: int) -> int | None:
+        """Return where one download comes to stand past its neighbour in sight.
+
+        None where the queue's own neighbour is it, or several are chosen.
+        """
+        row = self._selection.row
+        if len(self._selection.aim) != 1 or not isinstance(row, DownloadRow):
+            return None
+        index = self._selection.index + step
+        if not 0 <= index < len(self._view):
+            return None
+        neighbour = self._view.row_at(index)
+        if not isinstance(neighbour, DownloadRow):
+            return None
+        if neighbour.id not in self._store:
+            # Gone since the last frame.
+            return None
+        place = self._place(neighbour.id)
+        # Relative to what is there then, so that the key counts as often as it is pressed.
+        return None if abs(place - self._place(row.id)) == 1 else place
+
+    def _place(self, id: str) -> int:  # noqa: A002
+        return self._store.index_at(self._store.place_of(id)) + 1
+
+    def _prioritize(self, step: int) -> None:
+        downloads = self.chosen
+        undo = of_priority(downloads)
+        by_priority: dict[int, list[str]] = defaultdict(list)
+        for download in downloads:
+            by_priority[download.request.priority + step].append(download.id)
+
+        async def prioritize(service: DownloadService) -> None:
+            changed: list[Download] = []
+            for priority, ids in by_priority.items():
+                changed += (await service.set(ids, Changes(priority=priority))).changed
+            self._undos.remember(undo)
+            if changed:
+                now = [download.request.priority for download in changed]
+                to = f" to {max(now)}" if max(now) > min(now) else ""
+                self._tell(f"priority {min(now)}{to}{_of(changed)}")
+
+        self._ask(prioritize)
+
+    def _any(self, test: Callable[[Status], bool]) -> bool:
+        # The states first: they are few, however many are chosen.
+        held = self._store.by_id
+        return any(map(test, {held[id_].status for id_ in self._selection.aim if id_ in held}))
+
+    def _ids(self, test: Callable[[Download], bool]) -> list[str]:
+        return [download.id for download in self.chosen if test(download)]
+
+
+_PAUSABLE = frozenset({Action.PAUSE, Action.RESUME})
+
+
+def _limit(rate: int | None) -> str:
+    return fmt.rate(rate) if rate else "off"
+
+
+def _of(downloads: Sequence[Download]) -> str:
+    """Return how many downloads were changed, where that was not one."""
+    return "" if len(downloads) == 1 else f" for {len(downloads):,} downloads"
+
+
+def _can_start(status: Status) -> bool:
+    return status not in (Status.ACTIVE, Status.COMPLETED)
+
+
+async def _do(step: Step, service: DownloadService) -> Outcome:
+    match step:
+        case Restore(ids):
+            return await service.restore(ids)
+        case Place(ids, to):
+            return await service.move(ids, to)
+        case Prioritize(ids, priority):
+            return await service.set(ids, Changes(priority=priority))

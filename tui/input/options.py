@@ -1,0 +1,167 @@
+"""What `get`, `add` and the screen are asked to download: from arguments to DownloadRequests.
+
+Everything that can be known to be wrong without a server is said here, before a daemon is started,
+and for a list of URLs with the line it stands on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from getpass import getpass
+from pathlib import Path
+
+from core import launcher
+from core.domain import checks
+from core.domain.errors import UsageError
+from core.domain.login import basic
+from core.domain.models import Checksum, Conflict, DownloadRequest
+from core.domain.settings import check_limit
+from core.domain.units import parse_rate
+from tui.text.format import clean
+
+MOST_BYTES = 256 * 2**20
+"""How long a list of URLs may be."""
+
+
+def from_arguments(args: argparse.Namespace, directory: str) -> list[DownloadRequest]:
+    """Return what `get` or `add` was asked for, each URL once, in the order given.
+
+    `directory` is the setting that holds where -d is not given. Raises UsageError.
+    """
+    urls = list(dict.fromkeys(_urls(args.urls, args.input)))
+    if not urls:
+        raise UsageError("there is no URL to download", hint="name one, or -i FILE")
+    only_one = (("-o", args.output), ("--checksum", args.checksum), ("--mirror", args.mirror))
+    for option, value in only_one:
+        if value not in (None, []) and len(urls) > 1:
+            raise UsageError(f"{option} fits one URL, but there are {len(urls)}")
+    if args.connections is not None:
+        check_limit("connections", args.connections)
+    if args.output is not None:
+        checks.check_name(args.output)
+    shared = DownloadRequest(
+        url="",
+        directory=absolute(args.directory or directory),
+        name=args.output,
+        checksum=None if args.checksum is None else Checksum.parse(args.checksum),
+        conflict=None if args.conflict is None else Conflict(args.conflict),
+        retries=args.retries,
+        connections=args.connections,
+        limit=None if args.limit is None else parse_rate(args.limit) or 0,
+        mirrors=tuple(dict.fromkeys(map(check_url, args.mirror))),
+        headers=_headers(args.header, _login(args)),
+        cookies=_cookies(args.cookies),
+        priority=getattr(args, "priority", 0),
+        group=_text(args.group, "the group") if getattr(args, "group", None) else None,
+        paused=getattr(args, "paused", False),
+        restart=not args.no_restart,
+        wait_for_host=args.wait_for_host,
+    )
+    return [dataclasses.replace(shared, url=url) for url in urls]
+
+
+def for_urls(urls: Iterable[str], directory: str) -> list[DownloadRequest]:
+    """Return plain requests for URLs, each once; raises UsageError."""
+    where = absolute(directory)
+    return [
+        DownloadRequest(url=url, directory=where) for url in dict.fromkeys(map(check_url, urls))
+    ]
+
+
+def absolute(directory: str) -> str:
+    """Return a directory as the daemon, which runs elsewhere, has to hear it; raises UsageError."""
+    return _text(str(Path(directory).expanduser().absolute()), "the path")
+
+
+def check_url(url: str) -> str:
+    """Return the URL without what stands around it; raises UsageError for no such address."""
+    checks.check_url(url := url.strip())
+    return url
+
+
+def _urls(words: Iterable[str], source: str | None) -> Iterator[str]:
+    for word in words:
+        yield check_url(word)
+    if source is None:
+        return
+    shown = "stdin" if source == "-" else source
+    for number, raw in enumerate(_read(source).splitlines(), start=1):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+            if line and not line.startswith("#"):
+                yield check_url(line)
+        except UnicodeDecodeError:
+            raise UsageError(f"{shown}, line {number}: this is not UTF-8 text") from None
+        except UsageError as error:
+            raise UsageError(f"{shown}, line {number}: {error.message}", hint=error.hint) from None
+
+
+def _read(source: str) -> bytes:
+    """Return a list of URLs; a pipe, such as the shell's `<(…)`, is read as it comes."""
+    try:
+        if source == "-":
+            data = sys.stdin.buffer.read(MOST_BYTES + 1)
+        else:
+            data = launcher.read_named(source, most=MOST_BYTES, pipes=True)
+    except OSError as error:
+        raise UsageError(f"cannot read {source}: {error.strerror}", hint="see -i FILE") from None
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"stdin is longer than {MOST_BYTES >> 20} MiB", hint="see -i FILE")
+    return data
+
+
+def _login(args: argparse.Namespace) -> str | None:
+    """Return what proves to the server who asks (RFC 7617, RFC 6750), as an Authorization."""
+    if args.bearer is not None:
+        return f"Bearer {args.bearer}"
+    if args.user is None:
+        return None
+    user, colon, password = args.user.partition(":")
+    if not colon and sys.stdin.isatty():
+        password = getpass(f"winch: password of {clean(user)}: ", sys.stderr)
+    return basic(_text(user, "the user's name"), _text(password, "the password", is_secret=True))
+
+
+def _headers(lines: Iterable[str], login: str | None) -> Mapping[str, str]:
+    headers = {}
+    if login is not None:
+        lines = [*lines, f"Authorization: {login}"]
+    for line in lines:
+        name, colon, value = line.partition(":")
+        # The value may be a secret, and without a colon the line may be all value: never repeated.
+        if not colon:
+            raise UsageError("a --header is no header", hint="write it as 'Name: value'")
+        checks.check_header(name.strip(), value.strip())
+        if name.strip().lower() == "authorization" and login not in (None, value.strip()):
+            raise UsageError(
+                "there are two ways to log in", hint="give --header, --user or --bearer, not two"
+            )
+        headers[name.strip()] = value.strip()
+    return headers
+
+
+def _cookies(file: str | None) -> str | None:
+    """Return where the cookies are, as the daemon has to hear it; raises UsageError."""
+    if file is None:
+        return None
+    path = absolute(file)
+    try:
+        launcher.check_named(path, most=launcher.COOKIES_BYTES)
+    except OSError as error:
+        raise UsageError(
+            f"the cookies in {file} cannot be read: {error.strerror}", hint="see --cookies FILE"
+        ) from None
+    return path
+
+
+def _text(value: str, what: str, *, is_secret: bool = False) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        shown = "" if is_secret else f": {os.fsencode(value)!r}"
+        raise UsageError(f"{what} is not UTF-8 text{shown}") from None
+    return value

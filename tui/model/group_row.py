@@ -1,0 +1,112 @@
+"""What stands in the row of a group: its name, and the sums over its members in the same columns.
+
+Pure, like tui.text.columns, whose columns and roles it fills.
+"""
+
+from __future__ import annotations
+
+from core.domain.models import Status
+from tui.model.tally import Totals
+from tui.text import format as fmt
+from tui.text.columns import RIGHT, SIGN_X, Cell, Column, Role, Slot
+
+_WORDS = {
+    Status.FAILED: "failed",
+    Status.ACTIVE: "active",
+    Status.PENDING: "queued",
+    Status.PAUSED: "paused",
+    Status.COMPLETED: "done",
+    Status.CANCELLED: "cancelled",
+}
+
+_LEAST = 4
+"""Cells of a name, below that nothing is said beside it."""
+_ROOMY = 12
+"""Cells in which it can be said how many failed."""
+
+
+def group_row(
+    slots: tuple[Slot, ...],
+    name: str,
+    totals: Totals,
+    *,
+    is_folded: bool,
+    ascii_only: bool = False,
+) -> tuple[Cell, ...]:
+    """Return the cells of a group's row, without overlap and from left to right."""
+    sign = ("+" if is_folded else "-") if ascii_only else ("▶" if is_folded else "▼")
+    cells = [Cell(SIGN_X, sign, Role.MUTED)]
+    status = next(slot for slot in slots if slot.column is Column.STATUS)
+    for slot in slots:
+        width, role = slot.width, Role.PLAIN if totals.rate else Role.MUTED
+        if slot is status and not totals.rate:
+            width = slots[-1].x + slots[-1].width - slot.x
+        if not width:
+            continue
+        match slot.column:
+            case Column.NAME:
+                # Where something flows, the states may have no room of their own.
+                tells = bool(totals.rate) and status.width < _ROOMY
+                text = _name(name, totals, width, tells_failed=tells, ascii_only=ascii_only)
+                role = Role.TITLE
+            case Column.BAR:
+                text, role = _bar(totals, width, ascii_only=ascii_only)
+            case Column.STATUS:
+                text, role = _status(totals, width), _role(totals)
+            case _:
+                text = _figure(slot.column, totals)
+        text = fmt.fit(text, width, right=slot.column in RIGHT, ascii_only=ascii_only)
+        cells.append(Cell(slot.x, text, role))
+        if slot is status and not totals.rate:
+            break
+    return tuple(cells)
+
+
+def _name(name: str, totals: Totals, width: int, *, tells_failed: bool, ascii_only: bool) -> str:
+    count = f"{sum(totals.counts.values()):,}"
+    failed = totals.counts.get(Status.FAILED) if tells_failed else None
+    counts = [f" ({count}, {failed:,} failed)"] if failed else []
+    for said in (*counts, f" ({count})"):
+        if (room := width - len(said)) >= _LEAST:
+            return fmt.cut_middle(fmt.clean(name), room, ascii_only=ascii_only) + said
+    return fmt.cut_middle(fmt.clean(name), width, ascii_only=ascii_only)
+
+
+def _status(totals: Totals, width: int) -> str:
+    """Return how many members are in which state, those first that matter; as many as fit."""
+    words = [f"{totals.counts[s]:,} {word}" for s, word in _WORDS.items() if s in totals.counts]
+    while len(words) > 1 and len(", ".join(words)) > width:
+        words.pop()
+    return ", ".join(words)
+
+
+def _role(totals: Totals) -> Role:
+    counts = totals.counts
+    if Status.FAILED in counts:
+        return Role.FAILED
+    if Status.ACTIVE in counts:
+        return Role.ACTIVE
+    return Role.DONE if counts.keys() == {Status.COMPLETED} else Role.MUTED
+
+
+def _figure(column: Column, totals: Totals) -> str:
+    more = "" if totals.known else "+"
+    match column:
+        case Column.SIZE:
+            return f"{fmt.size(totals.bytes_total)}{more}" if totals.bytes_total else "-"
+        case Column.PERCENT:
+            return fmt.percent(totals.bytes_done, totals.bytes_total) if totals.known else "-"
+        case Column.RATE:
+            return fmt.rate(totals.rate)
+        case _:
+            left = totals.bytes_total - totals.bytes_done
+            return fmt.duration(left / totals.rate) if totals.known and totals.rate else "-"
+
+
+def _bar(totals: Totals, width: int, *, ascii_only: bool) -> tuple[str, Role]:
+    if not totals.known or not totals.bytes_done:
+        return "", Role.PLAIN
+    role = Role.BAR if totals.rate else Role.BAR_IDLE
+    if totals.bytes_done == totals.bytes_total:
+        role = Role.BAR_DONE
+    return fmt.bar(totals.bytes_done, totals.bytes_total, width, ascii_only=ascii_only), role

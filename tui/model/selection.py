@@ -1,0 +1,164 @@
+"""The cursor and the marks of the table: bound to downloads and groups, never to row numbers.
+
+Both survive every refresh, sort and filter. A mark goes when its download is gone, and the cursor
+then to the neighbour; a mark that a filter hides stays, so `hidden` counts those for whoever acts
+on all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+
+from tui.model.ordering import Order
+from tui.model.rows import DownloadRow, GroupRow, Row, Spot
+from tui.model.store import DownloadStore
+from tui.model.view import View
+
+
+class Selection:
+    """Where the cursor is in a view, and which downloads are marked."""
+
+    def __init__(self, view: View, store: DownloadStore) -> None:
+        self._view = view
+        self._store = store
+        self._marks: set[str] = set()
+        # Where a range began, and what was marked before that.
+        self._anchor: Row | None = None
+        self._before: frozenset[str] = frozenset()
+        self._spot: Spot | None = None
+        self._order: Order = view.order
+        self.row: Row | None = None
+        """What the cursor is on; None in an empty list."""
+        self.index = 0
+        """Where that is; 0 in an empty list."""
+
+    # The cursor.
+
+    def move_to(self, index: int) -> None:
+        """Put the cursor on a row, or on the nearest that exists."""
+        count = len(self._view)
+        self.index = min(max(index, 0), max(count - 1, 0))
+        self.row = self._view.row_at(self.index) if count else None
+        self._spot = self._view.spot_of(self.row) if self.row is not None else None
+        self._order = self._view.order
+
+    def follow(self) -> bool:
+        """Find the cursor's row again after the view changed, and tell whether it is another now.
+
+        In place of what is gone comes the row that moved up, and in place of a member that was
+        folded away its group.
+        """
+        before = self.row
+        if self.row is not None and self.row in self._view:
+            self.move_to(self._view.index_of(self.row))
+        elif self._spot is not None and self._order == self._view.order:
+            self.move_to(self._view.index_at(self._spot))
+        else:
+            self.move_to(self.index)
+        return self.row != before
+
+    # The marks.
+
+    @property
+    def marks(self) -> Set[str]:
+        """The ids of the marked downloads; only to be read."""
+        return self._marks
+
+    @property
+    def hidden(self) -> int:
+        """How many marked downloads are not shown."""
+        if self._view.counts[self._view.tab] == len(self._store):
+            return 0
+        return sum(DownloadRow(id_) not in self._view for id_ in self._marks)
+
+    @property
+    def aim(self) -> Set[str]:
+        """What an action is for: all marked ones, else what the cursor is on."""
+        return self._marks or set(self._under(self.row))
+
+    @property
+    def targets(self) -> list[str]:
+        """What an action is for and is not gone meanwhile, in the order of the queue."""
+        wanted = self.aim
+        if len(wanted) < 2:
+            return [id_ for id_ in wanted if id_ in self._store]
+        return [id_ for id_ in self._store.ids if id_ in wanted]
+
+    def is_marked(self, row: Row) -> bool:
+        """Tell whether a download is marked, or all of a group that is shown."""
+        if isinstance(row, DownloadRow):
+            return row.id in self._marks
+        return self._marks.issuperset(self._under(row))
+
+    def forget(self, changed: Iterable[str]) -> None:
+        """Drop the marks of those among the changed downloads that are gone."""
+        if self._marks:
+            self._marks.difference_update(id_ for id_ in changed if id_ not in self._store)
+
+    def mark(self, row: Row) -> None:
+        """Mark a download, or all of a group that is shown."""
+        self._marks.update(self._under(row))
+
+    def unmark(self, row: Row) -> None:
+        """Take the mark off again."""
+        self._marks.difference_update(self._under(row))
+
+    def toggle(self, row: Row) -> None:
+        """Mark a row, or take its mark off."""
+        if self.is_marked(row):
+            self.unmark(row)
+        else:
+            self.mark(row)
+
+    def mark_between(self, one: Row, other: Row) -> None:
+        """Mark two rows that are shown and all between them, with what folded groups hide."""
+        first, last = sorted((self._view.index_of(one), self._view.index_of(other)))
+        for index in range(first, last + 1):
+            row = self._view.row_at(index)
+            if isinstance(row, DownloadRow) or self._view.is_folded(row.name):
+                self.mark(row)
+
+    @property
+    def has_range(self) -> bool:
+        """Whether a range has been begun that follows the cursor."""
+        return self._anchor is not None
+
+    def begin_range(self) -> None:
+        """From now on mark all between this row and the cursor, beside what is marked already."""
+        self._anchor, self._before = self.row, frozenset(self._marks)
+        self.stretch_range()
+
+    def stretch_range(self) -> None:
+        """Let a range that was begun reach to the cursor."""
+        if self._anchor is None or self.row is None:
+            return
+        if self._anchor not in self._view:
+            self.end_range()
+            return
+        self._marks = {id_ for id_ in self._before if id_ in self._store}
+        self.mark_between(self._anchor, self.row)
+
+    def end_range(self) -> None:
+        """Let the range be as it is."""
+        self._anchor = None
+
+    def mark_all(self) -> None:
+        """Mark everything that is shown."""
+        self._marks.update(self._view.ids)
+
+    def invert(self) -> None:
+        """Mark what is shown and not marked, and the other way round."""
+        self._marks.symmetric_difference_update(self._view.ids)
+
+    def clear(self) -> None:
+        """Take off all marks, also those that are not shown."""
+        self._marks.clear()
+        self._anchor = None
+
+    def _under(self, row: Row | None) -> list[str]:
+        match row:
+            case DownloadRow(id=id_):
+                return [id_]
+            case GroupRow(name=name):
+                return self._view.members(name)
+        return []

@@ -1,0 +1,84 @@
+"""What stands in the lines of the list: a download, a group or, where there are none, a word.
+
+Pure: it only reads what it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from rich.cells import cell_len
+
+from tui.model.group_row import group_row
+from tui.model.rows import GroupRow
+from tui.model.selection import Selection
+from tui.model.store import DownloadStore
+from tui.model.view import View
+from tui.text.columns import INDENT, MARK_X, Cell, Role, Slot, row
+from tui.text.format import fit
+from tui.text.tables import Line
+
+_EMPTY = (
+    "Nothing to haul yet.",
+    "",
+    "Paste URLs anywhere, or press a to add some.",
+    "Press ? for all keys.",
+)
+_NO_MATCH = ("Nothing here.", "", "1 shows all downloads, \\ takes filter and sort away.")
+
+
+class TableLines:
+    """The rows of a view over a store, as cells."""
+
+    def __init__(
+        self,
+        store: DownloadStore,
+        view: View,
+        selection: Selection,
+        *,
+        now: Callable[[], datetime],
+        ascii_only: bool,
+    ) -> None:
+        self._store = store
+        self._view = view
+        self._selection = selection
+        self._now = now
+        self._ascii = ascii_only
+
+    def row(self, index: int, slots: tuple[Slot, ...]) -> Line:
+        """Return what stands in a row, nothing below the last."""
+        if index >= len(self._view):
+            return ()
+        at = self._view.row_at(index)
+        if isinstance(at, GroupRow):
+            cells = group_row(
+                slots,
+                at.name,
+                self._view.totals(at.name),
+                is_folded=self._view.is_folded(at.name),
+                ascii_only=self._ascii,
+            )
+        else:
+            cells = row(
+                slots,
+                self._view.download(at.id),
+                self._store.progress(at.id),
+                self._now(),
+                indent=INDENT if self._view.group_of(at) is not None else 0,
+                ascii_only=self._ascii,
+            )
+        if self._selection.is_marked(at):
+            return (Cell(MARK_X, "*" if self._ascii else "●", Role.ACTIVE), *cells)
+        return cells
+
+    def hint(self, line: int, width: int) -> Line:
+        """Return a line of what an empty list says; 0 is the one in its middle."""
+        lines = _NO_MATCH if len(self._store) else _EMPTY
+        line += len(lines) // 2
+        if not 0 <= line < len(lines):
+            return ()
+        block = max(map(cell_len, lines))
+        text = fit(lines[line], min(block, width), ascii_only=self._ascii)
+        role = Role.PLAIN if line == 0 else Role.MUTED
+        return (Cell(max((width - block) // 2, 0), text, role),)

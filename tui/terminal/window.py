@@ -1,0 +1,117 @@
+"""What a terminal shows around the picture: its title, a progress bar, a word when all has ended.
+
+Pure but for `write`. Nothing foreign is in any of it, only figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.domain.models import Status
+from core.domain.settings import Finished, ScreenSettings
+from tui.model.store import Totals
+from tui.terminal.features import Notice, Terminal, through_tmux
+from tui.text import format as fmt
+
+_PUSH_TITLE, _POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
+_ENDED = (Status.COMPLETED, Status.FAILED)
+_STALE = 10.0
+"""Seconds after which progress is said again: Ghostty forgets it after 15."""
+
+
+class Window:
+    """Tells a terminal about the queue's totals; sends nothing that it has been told already."""
+
+    def __init__(
+        self, write: Callable[[str], object], terminal: Terminal, settings: ScreenSettings
+    ) -> None:
+        self._write = write
+        self._terminal = terminal
+        self._finished = settings.finished
+        self._arrow = ">" if settings.ascii else "▸"
+        self._has_title = settings.title and terminal.has_title
+        self._has_kept_title = False
+        self._title = self._progress = ""
+        self._said_at = 0.0
+        self._before: Totals | None = None
+
+    def open(self) -> None:
+        """Keep the title that is there."""
+        if self._has_title:
+            self._has_kept_title = True
+            self._write(_PUSH_TITLE)
+
+    def close(self) -> None:
+        """Put the title back and take the progress away."""
+        if self._has_kept_title:
+            self._has_kept_title = False
+            # First an empty one, for a terminal that keeps no titles.
+            self._write(_title("") + _POP_TITLE)
+        if self._progress:
+            self._write(self._wrapped(_progress(0)))
+        self._title = self._progress = ""
+
+    def show(self, totals: Totals, now: float) -> None:
+        """Bring title and progress up to date; `now` is a monotonic time in seconds."""
+        title = self._title_for(totals)
+        if self._has_title and title != self._title:
+            self._title = title
+            self._write(_title(title))
+        progress = _progress_for(totals) if self._terminal.has_progress else ""
+        is_stale = bool(progress) and now - self._said_at >= _STALE
+        if progress != self._progress or is_stale:
+            self._progress, self._said_at = progress, now
+            self._write(self._wrapped(progress or _progress(0)))
+
+    def announce_end(self, totals: Totals) -> None:
+        """Tell the person when the last download has ended since the last call.
+
+        Not when what was left has been paused or removed: then the person did it.
+        """
+        before, self._before = self._before, totals
+        if before is None or not before.unfinished or totals.unfinished:
+            return
+        if _count(totals) <= _count(before) or self._finished is Finished.OFF:
+            return
+        text = f"All downloads have ended: {totals.counts.get(Status.COMPLETED, 0)} done"
+        if failed := totals.counts.get(Status.FAILED, 0):
+            text += f", {failed} failed"
+        notice = self._terminal.notice if self._finished is Finished.NOTIFY else Notice.BELL
+        match notice:
+            case Notice.OSC_9:
+                self._write(self._wrapped(f"\x1b]9;winch: {text}\x1b\\"))
+            case Notice.OSC_777:
+                self._write(self._wrapped(f"\x1b]777;notify;winch;{text}\x1b\\"))
+            case Notice.BELL:
+                self._write("\x07")
+
+    def _title_for(self, totals: Totals) -> str:
+        active = totals.counts.get(Status.ACTIVE, 0)
+        if not active:
+            return "winch"
+        rate = f" {self._arrow} {fmt.rate(totals.rate)}" if totals.rate else ""
+        return f"winch {active}{rate}"
+
+    def _wrapped(self, sequence: str) -> str:
+        return through_tmux(sequence) if self._terminal.is_tmux else sequence
+
+
+def _count(totals: Totals) -> int:
+    return sum(totals.counts.get(status, 0) for status in _ENDED)
+
+
+def _progress_for(totals: Totals) -> str:
+    """Return what shows how much of everything is here; "" once nothing is left to do."""
+    if not totals.unfinished:
+        return ""
+    if not totals.known or not totals.bytes_total:
+        return _progress(3)
+    return _progress(1, 100 * totals.bytes_done // totals.bytes_total)
+
+
+def _progress(state: int, percent: int = 0) -> str:
+    return f"\x1b]9;4;{state};{percent}\x1b\\"
+
+
+def _title(text: str) -> str:
+    return f"\x1b]2;{text}\x1b\\"

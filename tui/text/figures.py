@@ -1,0 +1,410 @@
+"""The figures of a period as lines to read: tables, bars and what changed, for any width.
+
+Pure: statistics and the time go in, lines come out. Where it is wide they stand in two columns;
+where it is narrow, tables give up their least important columns.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from functools import partial
+from itertools import chain, zip_longest
+
+from core.domain.errors import ErrorCode
+from core.domain.history import (
+    AttemptEnd,
+    Busiest,
+    DayFigures,
+    FailureCount,
+    HistoryEntry,
+    Statistics,
+    Trend,
+)
+from tui.text import charts
+from tui.text import format as fmt
+from tui.text.columns import Cell, Role
+from tui.text.tables import Column, Content, Line, table
+
+_MARGIN = 1
+_GAP = 4
+_TWO_COLUMNS = 116
+_WIDEST = 100
+_MOST_DAYS = 31
+_MOST_ROWS = 12
+_HEIGHT = 4
+_INDENT = 7
+_TRENDS = 64
+_WEEKDAY = 4
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+_ENDS = {
+    AttemptEnd.COMPLETED: ("done", Role.DONE),
+    AttemptEnd.FAILED: ("failed", Role.FAILED),
+    AttemptEnd.RETRIED: ("retried", Role.WAITING),
+    AttemptEnd.STOPPED: ("stopped", Role.MUTED),
+    AttemptEnd.INTERRUPTED: ("interrupted", Role.WAITING),
+}
+
+
+def report(
+    statistics: Statistics, width: int, now: datetime, *, ascii_only: bool = False
+) -> list[Line]:
+    """Return what there is to say of a period, in lines of at most `width` cells."""
+    page = _Report(statistics, now, ascii_only=ascii_only)
+    room = max(width - 2 * _MARGIN, 1)
+    if not statistics.attempts:
+        return _shifted(page.nothing(room), _MARGIN)
+    if width < _TWO_COLUMNS:
+        whence = (page.totals, page.phases, page.failures, page.hosts)
+        when = (page.hours, page.week, page.days, page.recent)
+        return _shifted(_stacked([*whence, *when], min(room, _WIDEST)), _MARGIN)
+    column = min((room - _GAP) // 2, _WIDEST)
+    left = _stacked((page.totals, page.phases, page.failures, page.recent), column)
+    right = _stacked((page.hosts, page.hours, page.week, page.days), column)
+    right = _shifted(right, column + _GAP)
+    return _shifted([a + b for a, b in zip_longest(left, right, fillvalue=())], _MARGIN)
+
+
+def stretch(busiest: Busiest, *, ascii_only: bool = False) -> str:
+    """Return the hours of a weekday: Mon, from 10 to 12."""
+    dash = "-" if ascii_only else "\u2013"
+    return f"{WEEKDAYS[busiest.weekday]} {busiest.since:02}{dash}{busiest.until:02}"
+
+
+def period(days: int) -> str:
+    """Return the name of a period: `Last 7 days`."""
+    return "Last day" if days == 1 else f"Last {days} days"
+
+
+class _Report:
+    """Every section for a width; a section without figures is empty."""
+
+    def __init__(self, statistics: Statistics, now: datetime, *, ascii_only: bool) -> None:
+        self._of = statistics
+        self._now = now.astimezone()
+        self._ascii = ascii_only
+
+    def nothing(self, width: int) -> list[Line]:
+        """Say that there are no figures, and what to do about it."""
+        texts = (
+            (f"Nothing was downloaded in the {period(self._of.days).lower()}.", Role.PLAIN),
+            ("", Role.PLAIN),
+            ("Choose a longer period with ], or press Esc and then a to add", Role.MUTED),
+            ("downloads; figures appear here once the first has ended.", Role.MUTED),
+        )
+        return [(), *((Cell(0, self._cut(text, width), role),) for text, role in texts)]
+
+    def totals(self, width: int) -> list[Line]:
+        """Return how many, how much and how fast."""
+        of = self._of
+        failed = Role.FAILED if of.failed else Role.PLAIN
+        rows: list[list[Content]] = [
+            _plain("Completed", str(of.completed), "", ""),
+            [("Failed", Role.MUTED), (str(of.failed), failed), ("", failed), ("", failed)],
+            _plain("Retried", str(of.retried), "", ""),
+            _trend("Success", of.success_rate, _share, change=_points),
+            _trend("Downloaded", of.total_bytes, fmt.size),
+            _trend("Average rate", of.average_rate, fmt.rate),
+            _plain("Best rate", fmt.rate(of.best_rate), "", ""),
+        ]
+        return self._trends(period(of.days), rows, width)
+
+    def phases(self, width: int) -> list[Line]:
+        """Return how long a download takes in each phase."""
+        of = self._of.phases
+        trends = (
+            ("Connecting", of.connecting),
+            ("Downloading", of.downloading),
+            ("Verifying", of.verifying),
+            ("Finalizing", of.finalizing),
+        )
+        rows = [_trend(label, trend, seconds) for label, trend in trends]
+        rows.append(_trend("Whole attempt", self._of.attempt_time, seconds))
+        rows.append(_trend("Total since added", self._of.total_time, seconds))
+        return self._trends("Average time", rows, width)
+
+    def failures(self, width: int) -> list[Line]:
+        """Return what failed, how often and where."""
+        is_wide = width >= 76
+        columns = (
+            Column("times", 5),
+            Column("cause", 13, right=False),
+            Column("host", 24 if is_wide else 0, right=False),
+            Column("what was said", 0, right=False, start=76),
+        )
+        failures = self._of.failures[:_MOST_ROWS]
+        rows: list[list[Content]] = [
+            [
+                (str(failure.count), Role.PLAIN),
+                (_words(failure.code), Role.FAILED),
+                (self._name(failure.host), Role.PLAIN),
+                (fmt.clean(failure.message), Role.MUTED),
+            ]
+            for failure in failures
+        ]
+        lines = self._table(columns, rows, width)
+        if not is_wide:
+            said = [self._said(failure, width) for failure in failures]
+            lines = [*lines[:1], *chain.from_iterable(zip(lines[1:], said, strict=True))]
+        return self._section("Failures", lines)
+
+    def _said(self, failure: FailureCount, width: int) -> Line:
+        """Return the line below a failure where there is no room for it beside."""
+        text = self._cut(fmt.clean(failure.message), max(width - _INDENT, 0))
+        return (Cell(_INDENT, text, Role.MUTED),)
+
+    def hosts(self, width: int) -> list[Line]:
+        """Return what each host did."""
+        columns = (
+            Column("Hosts", 0, right=False),
+            Column("", 12, right=False, start=54),
+            Column("size", 9),
+            Column("done", 5, start=48),
+            Column("failed", 6),
+            Column("average", 10, start=70),
+            Column("best", 10, start=88),
+        )
+        largest = max((host.bytes for host in self._of.hosts), default=0)
+        shown, more = self._of.hosts[:_MOST_ROWS], len(self._of.hosts) - _MOST_ROWS
+        rows: list[list[Content]] = [
+            [
+                (self._name(host.host), Role.PLAIN),
+                (self._bar(host.bytes, largest), Role.BAR),
+                (fmt.size(host.bytes), Role.PLAIN),
+                (str(host.completed), Role.PLAIN),
+                (str(host.failed), Role.FAILED if host.failed else Role.MUTED),
+                (fmt.rate(host.average_rate), Role.PLAIN),
+                (fmt.rate(host.best_rate), Role.MUTED),
+            ]
+            for host in shown
+        ]
+        lines = self._titled(columns, rows, width)
+        return [*lines, (Cell(0, f"and {more} more", Role.MUTED),)] if more > 0 else lines
+
+    def hours(self, width: int) -> list[Line]:
+        """Return at which hours of the day bytes came in."""
+        hours = self._of.hours
+        if not any(hours):
+            return []
+        pitch = min(max(width // len(hours), 1), 4)
+        gap = min(pitch - 1, 1)
+        busiest = max(range(len(hours)), key=hours.__getitem__)
+        most = f"busiest {busiest:02}:00, {fmt.size(hours[busiest])}"
+        drawn = charts.histogram(hours, _HEIGHT, width=pitch - gap, gap=gap, ascii_only=self._ascii)
+        axis = "".join(f"{hour:02}:00".ljust(6 * pitch) for hour in range(0, len(hours), 6))
+        lines: list[Line] = [(Cell(0, line, Role.BAR),) for line in drawn]
+        lines.append((Cell(0, axis, Role.MUTED),))
+        return [(Cell(0, "Hours", Role.TITLE), Cell(8, most, Role.MUTED)), *lines]
+
+    def week(self, width: int) -> list[Line]:
+        """Return at which hours of which weekday bytes came in."""
+        week, busiest = self._of.week, self._of.busiest
+        if busiest is None:
+            return []
+        pitch = min(max((width - _WEEKDAY) // 24, 1), 3)
+        largest = max(map(max, week))
+        most = f"busiest {stretch(busiest, ascii_only=self._ascii)}, {fmt.size(busiest.bytes)}"
+        lines: list[Line] = [
+            (
+                Cell(0, name, Role.MUTED),
+                Cell(
+                    _WEEKDAY,
+                    charts.heat(hours, largest, width=pitch, ascii_only=self._ascii),
+                    Role.BAR,
+                ),
+            )
+            for name, hours in zip(WEEKDAYS, week, strict=True)
+        ]
+        axis = "".join(f"{hour:02}:00".ljust(6 * pitch) for hour in range(0, 24, 6))
+        lines.append((Cell(_WEEKDAY, axis.rstrip(), Role.MUTED),))
+        most = self._cut(most, max(width - 8, 0)).rstrip()
+        return [(Cell(0, "Week", Role.TITLE), Cell(8, most, Role.MUTED)), *lines]
+
+    def days(self, width: int) -> list[Line]:
+        """Return what each day brought, or each month of a long period, and what it took."""
+        daily = self._of.daily
+        by_month = len(daily) > _MOST_DAYS
+        if by_month:
+            daily = _by_month(daily)
+        columns = (
+            Column("Months" if by_month else "Days", 10, right=False),
+            Column("", 0, right=False),
+            Column("size", 9),
+            Column("done", 5, start=68),
+            Column("failed", 6, start=68),
+            Column("CPU", 7, start=54),
+            Column("memory", 9, start=54),
+        )
+        largest = max((day.bytes for day in daily), default=0)
+        rows: list[list[Content]] = [
+            [
+                (_day(day.day), Role.MUTED),
+                (self._bar(day.bytes, largest), Role.BAR),
+                (fmt.size(day.bytes) if day.bytes else "-", Role.PLAIN),
+                (str(day.completed or "-"), Role.PLAIN),
+                (str(day.failed or "-"), Role.FAILED if day.failed else Role.MUTED),
+                (seconds(day.cpu_seconds), Role.MUTED),
+                (fmt.size(day.peak_memory), Role.MUTED),
+            ]
+            for day in daily
+        ]
+        return self._titled(columns, rows, width)
+
+    def recent(self, width: int) -> list[Line]:
+        """Return what ended last."""
+        columns = (
+            Column("ended", 6, right=False),
+            Column("name", 0, right=False),
+            Column("size", 9, start=48),
+            Column("average", 10, start=70),
+            Column("end", 12 if width < 76 else 21, right=False),
+        )
+        rows = [self._attempt(entry) for entry in self._of.recent[:_MOST_ROWS]]
+        return self._section("Recent", self._table(columns, rows, width))
+
+    def _attempt(self, entry: HistoryEntry) -> list[Content]:
+        end, role = _ENDS[entry.end]
+        if entry.error_code and entry.end is AttemptEnd.FAILED:
+            end = f"{end}: {_words(entry.error_code)}"
+        at = entry.ended_at.astimezone()
+        today = at.date() == self._now.date()
+        return [
+            (at.strftime("%H:%M" if today else "%d %b"), Role.MUTED),
+            (self._name(entry.name), Role.PLAIN),
+            (fmt.size(entry.bytes), Role.PLAIN),
+            (fmt.rate(entry.average_rate), Role.PLAIN),
+            (end, role),
+        ]
+
+    def _trends(self, title: str, rows: Sequence[list[Content]], width: int) -> list[Line]:
+        """Return figures beside those of the period before, if there are any of that."""
+        is_compared = any(before for _, _, (before, _), _ in rows)
+        columns = (
+            Column(title, 0, right=False),
+            Column("now" if is_compared else "", 11),
+            Column("before" if is_compared else "", 11, start=56),
+            Column("change" if is_compared else "", 10),
+        )
+        return self._titled(columns, rows, min(width, _TRENDS))
+
+    def _titled(
+        self, columns: Sequence[Column], rows: Sequence[list[Content]], width: int
+    ) -> list[Line]:
+        """Return a table that has its title where its first column has its heading."""
+        lines = self._table(columns, rows, width)
+        return [(replace(line[0], role=Role.TITLE), *line[1:]) for line in lines[:1]] + lines[1:]
+
+    def _section(self, title: str, lines: list[Line]) -> list[Line]:
+        """Put a title over lines; nothing over none."""
+        return [(Cell(0, title, Role.TITLE),), *lines] if lines else []
+
+    def _table(
+        self, columns: Sequence[Column], rows: Sequence[list[Content]], width: int
+    ) -> list[Line]:
+        return table(columns, rows, width, ascii_only=self._ascii) if rows else []
+
+    def _bar(self, value: float, largest: float) -> Callable[[int], str]:
+        return partial(charts.bar, value, largest, ascii_only=self._ascii)
+
+    def _name(self, name: str) -> Callable[[int], str]:
+        return partial(fmt.cut_middle, fmt.clean(name), ascii_only=self._ascii)
+
+    def _cut(self, text: str, width: int) -> str:
+        return fmt.fit(text, width, ascii_only=self._ascii)
+
+
+def seconds(value: float | None) -> str:
+    """Return seconds with the digits that tell: `0.21 s`, `12.5 s`, `3:07`; `-` when unknown."""
+    if value is None or value >= 60:
+        return fmt.duration(value)
+    return f"{value:.2f} s" if value < 9.995 else f"{value:.1f} s"
+
+
+def _words(code: ErrorCode) -> str:
+    return code.replace("_", " ")
+
+
+def _plain(label: str, *texts: str) -> list[Content]:
+    return [(label, Role.MUTED), *((text, Role.PLAIN) for text in texts)]
+
+
+def _trend(
+    label: str,
+    trend: Trend,
+    write: Callable[[float | None], str],
+    *,
+    change: Callable[[float, float], str] | None = None,
+) -> list[Content]:
+    """Return a figure, what it was before and by how much it differs."""
+    difference = ""
+    if trend.now is not None and trend.before:
+        difference = (change or _percent)(trend.now, trend.before)
+    before = "" if trend.before is None else write(trend.before)
+    return [
+        (label, Role.MUTED),
+        (write(trend.now), Role.PLAIN),
+        (before, Role.MUTED),
+        (difference, Role.MUTED),
+    ]
+
+
+def _percent(now: float, before: float) -> str:
+    return _signed(round(100 * (now - before) / before), "%")
+
+
+def _points(now: float, before: float) -> str:
+    return _signed(round(100 * (now - before)), " points")
+
+
+def _signed(change: int, unit: str) -> str:
+    return f"{change:+}{unit}" if change else "same"
+
+
+def _share(share: float | None) -> str:
+    """Return a share in percent; 100% means all."""
+    if share is None:
+        return "-"
+    return f"{min(round(100 * share), 99 if share < 1 else 100)}%"
+
+
+def _day(day: str) -> str:
+    """Return `Mon 17 Nov` for a day, `Nov 2025` for a month."""
+    if len(day) == len("YYYY-MM"):
+        return f"{date.fromisoformat(f'{day}-01'):%b %Y}"
+    return f"{date.fromisoformat(day):%a %d %b}"
+
+
+def _by_month(daily: Sequence[DayFigures]) -> tuple[DayFigures, ...]:
+    """Return the sums of months; of memory the most."""
+    months: defaultdict[str, list[DayFigures]] = defaultdict(list)
+    for day in daily:
+        months[day.day[: len("YYYY-MM")]].append(day)
+    return tuple(_sum(month, days) for month, days in months.items())
+
+
+def _sum(name: str, days: Sequence[DayFigures]) -> DayFigures:
+    cpu = [day.cpu_seconds for day in days if day.cpu_seconds is not None]
+    return DayFigures(
+        day=name,
+        completed=sum(day.completed for day in days),
+        failed=sum(day.failed for day in days),
+        bytes=sum(day.bytes for day in days),
+        cpu_seconds=sum(cpu) if cpu else None,
+        peak_memory=max((d.peak_memory for d in days if d.peak_memory is not None), default=None),
+    )
+
+
+def _stacked(sections: Sequence[Callable[[int], list[Line]]], width: int) -> list[Line]:
+    """Return sections one below another, an empty line before each."""
+    lines: list[Line] = []
+    for section in sections:
+        if written := section(width):
+            lines += [(), *written]
+    return lines
+
+
+def _shifted(lines: Sequence[Line], x: int) -> list[Line]:
+    return [tuple(replace(cell, x=cell.x + x) for cell in line) for line in lines]

@@ -1,0 +1,151 @@
+"""How a download is put into words on the command line: its state, its end, what went wrong.
+
+Pure; what comes from outside is cleaned by who prints it, so that no caller can forget a part.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core.domain.history import HistoryEntry
+from core.domain.models import TELLING, Download, Progress, Status, WaitReason
+from core.domain.service import Totals
+from tui.cli.terminal import sentence
+from tui.text import format as fmt
+from tui.text.figures import seconds
+
+_WAITS = {
+    WaitReason.QUEUED: "queued",
+    WaitReason.HOST_LIMIT: "host limit",
+    WaitReason.HELD: "held",
+    WaitReason.RETRY: "retry",
+    WaitReason.NO_NETWORK: "no network",
+    WaitReason.DISK_LOW: "disk low",
+    WaitReason.IN_USE: "in use by another winch",
+}
+
+
+HELD = "the queue is held; `winch resume --queue` lets it go on"
+
+
+def counted(count: int) -> str:
+    """Return `1 download`, `2 downloads`."""
+    return f"{count:,} download{'' if count == 1 else 's'}"
+
+
+def overall(totals: Totals) -> str:
+    """Return how far all together are: `1 of 3 whole, 40% of 3.00 GiB, 1.00 MiB/s, 12:30 left`."""
+    parts = [f"{totals.files_done} of {totals.files} whole"]
+    if totals.bytes_total:
+        parts.append(
+            f"{fmt.percent(totals.bytes_done, totals.bytes_total)} of"
+            f" {fmt.size(totals.bytes_total)}"
+        )
+    if totals.unsized:
+        parts.append(f"{totals.unsized} of unknown size")
+    if totals.rate:
+        parts.append(fmt.rate(totals.rate))
+    if totals.eta is not None:
+        parts.append(f"{fmt.duration(totals.eta)} left")
+    return ", ".join(parts)
+
+
+def state(download: Download, progress: Progress) -> str:
+    """Return where a download stands and why: `verifying 40%`, `retry 14:03:11`, `failed: dns`."""
+    match download.status:
+        case Status.ACTIVE if progress.verified is not None and download.total_bytes:
+            return f"verifying {fmt.percent(progress.verified, download.total_bytes)}"
+        case Status.PENDING if download.wait_reason is WaitReason.RETRY and download.retry_at:
+            return f"retry {clock(download.retry_at)}"
+        case Status.PENDING:
+            return _WAITS[download.wait_reason] if download.wait_reason else "pending"
+        case Status.ACTIVE:
+            return download.phase.value if download.phase else "active"
+        case Status.FAILED if download.error is not None:
+            return f"failed: {download.error.code}"
+        case status:
+            return status.value
+
+
+def doing(download: Download, progress: Progress, now: datetime) -> str:
+    """Return what it does or waits for at a time: `connecting`, `retry in 0:18 (503)`."""
+    if download.status is not Status.PENDING:
+        return state(download, progress)
+    words = _WAITS[download.wait_reason] if download.wait_reason else "queued"
+    if download.wait_reason is WaitReason.HELD:
+        words = "waits until the command that runs winch without a daemon has ended"
+    at, reason = download.retry_at, download.wait_reason
+    if at is not None and reason in (WaitReason.RETRY, WaitReason.HOST_LIMIT):
+        left = max(0.0, (at - now).total_seconds())
+        when = f"in {fmt.duration(left)}" if left >= 0.5 else "at once"
+        words += f" {when}" if reason is WaitReason.RETRY else f" for {fmt.duration(left)}"
+    if download.error is not None and reason is WaitReason.RETRY:
+        words += f" ({download.error.status or download.error.code})"
+    return words
+
+
+def trouble(download: Download) -> str:
+    """Return what is wrong with one that waits, as the end of a line; nothing where nothing is.
+
+    A status that the server answered with is told already.
+    """
+    error = download.error
+    if download.wait_reason not in TELLING or error is None or error.status is not None:
+        return ""
+    return f": {error.message}"
+
+
+def ordinal(number: int) -> str:
+    """Return `1st`, `2nd`, `3rd`, `4th`."""
+    teen = 10 < number % 100 < 20
+    return f"{number:,}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def clock(moment: datetime) -> str:
+    """Return a time as a clock on the person's wall shows it."""
+    return moment.astimezone().strftime("%H:%M:%S")
+
+
+def success(download: Download) -> str:
+    """Return the line for a whole file: path, size, mean rate, and the verdict if there is one.
+
+    Time and rate are those of the last attempt at it, as in the history, and so is what it brought.
+    """
+    parts = [fmt.size(download.total_bytes)] if download.total_bytes is not None else []
+    if (fetched := download.fetched) is not None and fetched.bytes:
+        if download.total_bytes is not None and fetched.bytes < download.total_bytes:
+            parts.append(f"({fmt.size(fetched.bytes)} of it now)")
+        parts.append(f"in {seconds(fetched.seconds)}")
+        if fetched.rate:
+            parts.append(f"at {fmt.rate(fetched.rate)}")
+    if download.resume_verdict:
+        parts.append(f"({download.resume_verdict})")
+    return f"{download.path}: {' '.join(parts)}" if parts else download.path
+
+
+def ending(download: Download, *, removed: bool) -> str:
+    """Return the line for a download that ended otherwise than whole."""
+    if download.status is Status.FAILED:
+        reason = sentence(download.error) if download.error else "it failed"
+        return f"{download.name}: {reason}"
+    what = "was taken off the list" if removed else f"was {download.status}"
+    return f"{download.name}: {what} before it was whole"
+
+
+def amount(download: Download, done: int) -> str:
+    """Return how much is there of how much: `12% 1.50 MiB of 12.0 MiB`, or only what is there."""
+    if download.total_bytes is None:
+        return fmt.size(done)
+    percent = fmt.percent(done, download.total_bytes)
+    return f"{percent} {fmt.size(done)} of {fmt.size(download.total_bytes)}"
+
+
+def attempt(entry: HistoryEntry) -> str:
+    """Return how an attempt went: `failed after 12.0 s, 3.00 MiB at 256 KiB/s: no such host`."""
+    took = (entry.ended_at - entry.started_at).total_seconds()
+    parts = [f"{entry.end} after {seconds(took)}"]
+    if entry.bytes:
+        at = f" at {fmt.rate(entry.average_rate)}" if entry.average_rate else ""
+        parts.append(f"{fmt.size(entry.bytes)}{at}")
+    reason = f": {entry.error_message}" if entry.error_message else ""
+    return ", ".join(parts) + reason
