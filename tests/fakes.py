@@ -58,7 +58,7 @@ from core.domain.service import (
 )
 from core.domain.settings import NetworkSettings, Settings, check_limit
 from core.domain.upkeep import Checkup, Cleanup, Leftover
-from core.engine.downloads.totals import Tally
+from core.engine.downloads.totals import ListTotals
 from core.policy.host_budget import host_of
 from core.policy.requests import apply_changes, with_url
 from core.policy.settings_in_force import settings_in_force
@@ -435,11 +435,11 @@ class FakeService:
 
     async def status(self) -> ServiceStatus:
         counts = {str(status): 0 for status in Status}
-        tally = Tally()
+        sums = ListTotals()
         for download in self._records.values():
             counts[str(download.status)] += 1
             progress = self._progress.get(download.id, Progress())
-            tally.enter(download, progress.bytes_downloaded)
+            sums.enter(download, progress.bytes_downloaded)
         return ServiceStatus(
             version="fake",
             pid=os.getpid(),
@@ -449,7 +449,7 @@ class FakeService:
             rate=sum(progress.rate or 0.0 for progress in self._progress.values()),
             clients=self.client_count(),
             paused=self.paused,
-            totals=tally.totals(),
+            totals=sums.totals(),
             notices=self.notices,
         )
 

@@ -1,6 +1,6 @@
 """What a front end may ask of the downloads in this process: the service itself.
 
-It lives in one event loop and answers requests by changing the ledger; the runner does the work.
+It lives in one event loop and answers requests by changing the list; the runner does the work.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from core.domain.service import (
 from core.domain.settings import Settings
 from core.domain.upkeep import Checkup, Cleanup
 from core.domain.version import VERSION
-from core.engine.downloads.chronicle import Chronicle
-from core.engine.downloads.ledger import Ledger
-from core.engine.requests.actions import Actions
-from core.engine.requests.add import Intake
+from core.engine.downloads.list import DownloadList
+from core.engine.downloads.recorder import AttemptRecorder
+from core.engine.requests.add import Adder
 from core.engine.requests.inspect import Inspector
 from core.engine.requests.limits import LimitKeeper
-from core.engine.requests.remove import Trash
-from core.engine.requests.reverify import Auditor
+from core.engine.requests.remove import Remover
+from core.engine.requests.reverify import Reverifier
+from core.engine.requests.transitions import Transitions
 from core.engine.running.forgetting import Forgetting
 from core.engine.running.maintenance import Maintenance
 from core.engine.running.runner import Runner
@@ -86,8 +86,8 @@ class Engine:
         self._resume_data = state.resume_data
         # The connections are made with these, until the end.
         self._network = settings.network
-        self._ledger = Ledger(state.catalog, clock)
-        self._queue = self._ledger.queue
+        self._downloads = DownloadList(state.catalog, clock)
+        self._downloads = self._downloads
         self._shared = Shared(
             hosts=HostBudget(settings.limits.connections_per_host),
             limit=TokenBucket(settings.limits.rate_bytes, clock.monotonic()),
@@ -102,23 +102,23 @@ class Engine:
             limits=settings.limits,
             downloads=settings.downloads,
         )
-        self._chronicle = Chronicle(state.history, clock, self._shared.known)
-        self._runner = Runner(settings, self._ledger, tools, self._chronicle, embedded=embedded)
-        self._intake = Intake(self._ledger, self._runner, clock, state.directory)
-        self._actions = Actions(self._ledger, self._runner, state.resume_data)
-        self._trash = Trash(self._ledger, self._runner, state, clock)
-        self._inspector = Inspector(self._ledger, self._runner, tools)
-        self._auditor = Auditor(self._ledger, self._runner, clock)
-        self._maintenance = Maintenance(state, self._ledger, clock)
+        self._recorder = AttemptRecorder(state.history, clock, self._shared.known)
+        self._runner = Runner(settings, self._downloads, tools, self._recorder, embedded=embedded)
+        self._adder = Adder(self._downloads, self._runner, clock, state.directory)
+        self._transitions = Transitions(self._downloads, self._runner, state.resume_data)
+        self._remover = Remover(self._downloads, self._runner, state, clock)
+        self._inspector = Inspector(self._downloads, self._runner, tools)
+        self._reverifier = Reverifier(self._downloads, self._runner, clock)
+        self._maintenance = Maintenance(state, self._downloads, clock)
         self._forgetting = Forgetting(
-            self._ledger,
-            self._chronicle,
+            self._downloads,
+            self._recorder,
             clock,
             after=lambda: tools.downloads.forget_done_seconds,
-            kept=self._trash.brought_back,
+            kept=self._remover.brought_back,
         )
         self._startup = Startup(
-            self._ledger, self._runner, self._chronicle, tools, embedded=embedded
+            self._downloads, self._runner, self._recorder, tools, embedded=embedded
         )
         self._limits = LimitKeeper(settings.limits, tools, clock, self._limits_changed)
         self._wall_clock = WallClock(clock, self._clock_jumped)
@@ -129,16 +129,16 @@ class Engine:
 
     async def start(self) -> None:
         """Load what was there before and begin to work it off; raises StateError."""
-        self._ledger.notices += await self._chronicle.start()
+        self._downloads.notices += await self._recorder.start()
         await self._startup.run()
         self._maintenance.verified = self._startup.verified
         if not self._startup.verified:
             # A sound generation at once, whatever comes next; what cannot be saved is told.
             with suppress(WinchError):
-                await self._ledger.flush()
+                await self._downloads.flush()
         self._maintenance.steps = tuple(self._startup.steps)
-        self._limits.start(self._ledger.limits)
-        for download in self._queue.ordered():
+        self._limits.start(self._downloads.limits)
+        for download in self._downloads.ordered():
             self._runner.take_up(download)
         self._maintenance.start()
         if not self._embedded:
@@ -155,13 +155,13 @@ class Engine:
         await self._forgetting.close()
         self._limits.close()
         try:
-            await self._auditor.close()
+            await self._reverifier.close()
             await self._runner.close()
         finally:
             await self._resume_data.close()
-            await self._chronicle.close()
+            await self._recorder.close()
             await self._http.close()
-            await self._ledger.close()
+            await self._downloads.close()
 
     def admit(self, ids: Iterable[str]) -> None:
         """Let these downloads run in an embedded engine, which holds all others."""
@@ -170,7 +170,7 @@ class Engine:
     @property
     def has_work(self) -> bool:
         """Whether anything runs, waits for its turn or waits to be tried again."""
-        return self._runner.has_work or self._auditor.is_busy
+        return self._runner.has_work or self._reverifier.is_busy
 
     def on_work_change(self, callback: Callable[[], None]) -> None:
         """Have `callback` called whenever `has_work` may have changed."""
@@ -178,33 +178,33 @@ class Engine:
 
     async def add(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
         """Queue downloads, durably; see `DownloadService.add`."""
-        return await self._intake.add(requests, refuse_if_closing=self._refuse_if_closing)
+        return await self._adder.add(requests, refuse_if_closing=self._refuse_if_closing)
 
     async def add_new(
         self, requests: Sequence[DownloadRequest], *, more: bool = False
     ) -> list[str]:
         """Queue what is not in the list yet; see `DownloadService.add_new`."""
-        return await self._intake.add_new(
+        return await self._adder.add_new(
             requests, more=more, refuse_if_closing=self._refuse_if_closing
         )
 
     async def downloads(self) -> list[DownloadView]:
         """Return everything in the list, in the order of the queue."""
         return [
-            DownloadView(download=d, progress=self._ledger.progress_of(d.id), position=position)
-            for position, d in enumerate(self._queue.ordered(), start=1)
+            DownloadView(download=d, progress=self._downloads.progress_of(d.id), position=position)
+            for position, d in enumerate(self._downloads.ordered(), start=1)
         ]
 
     async def find(self, id: str) -> DownloadView:  # noqa: A002
         """Return one download; raises UnknownIdError or AmbiguousIdError."""
-        (found,) = self._queue.resolve([id])
-        position = 1 + sum(other.sort_key < found.sort_key for other in self._queue)
-        progress = self._ledger.progress_of(found.id)
+        (found,) = self._downloads.resolve([id])
+        position = 1 + sum(other.sort_key < found.sort_key for other in self._downloads)
+        progress = self._downloads.progress_of(found.id)
         return DownloadView(download=found, progress=progress, position=position)
 
     async def inspect(self, id: str) -> Inspection:  # noqa: A002
         """Look at one download closely; see `DownloadService.inspect`."""
-        (found,) = self._queue.resolve([id])
+        (found,) = self._downloads.resolve([id])
         return await self._inspector.inspect(found)
 
     async def pause(self, ids: Sequence[str] | None) -> Outcome:
@@ -222,14 +222,14 @@ class Engine:
     async def start_fresh(self, ids: Sequence[str]) -> Outcome:
         """Forget what unfinished downloads have and fetch them from their first byte."""
         self._refuse_if_closing()
-        return await self._actions.start_fresh(self._queue.resolve(ids))
+        return await self._transitions.start_fresh(self._downloads.resolve(ids))
 
     async def hold(self, paused: bool) -> None:
         """Stop the queue as a whole, or let it go on; see `DownloadService.hold`."""
         self._refuse_if_closing()
-        self._ledger.hold(paused)
+        self._downloads.hold(paused)
         await self._runner.held_changed()
-        await self._ledger.flush()
+        await self._downloads.flush()
 
     async def cancel(self, ids: Sequence[str] | None) -> Outcome:
         """Give downloads up; their record and their part files stay."""
@@ -240,65 +240,65 @@ class Engine:
     ) -> Removal:
         """Take downloads off the list; see `DownloadService.remove`."""
         self._refuse_if_closing()
-        chosen = self._queue.ordered() if ids is None else self._queue.resolve(ids)
+        chosen = self._downloads.ordered() if ids is None else self._downloads.resolve(ids)
         if dry_run:
-            return await self._trash.would_remove(chosen, files=files)
-        return await self._trash.remove(chosen, files=files)
+            return await self._remover.would_remove(chosen, files=files)
+        return await self._remover.remove(chosen, files=files)
 
     async def restore(self, ids: Sequence[str]) -> Outcome:
         """Bring back what was removed; see `DownloadService.restore`."""
         self._refuse_if_closing()
-        return await self._trash.restore(ids)
+        return await self._remover.restore(ids)
 
     async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
         """Move downloads within the queue, keeping their order; a number is a position from 1."""
-        moved = self._queue.resolve(ids)
-        for download in self._queue.place(moved, to):
-            self._runner.reorder(self._ledger.update(download))
-        await self._ledger.flush()
-        return Outcome(changed=tuple(self._queue[d.id] for d in moved if d.id in self._queue))
+        moved = self._downloads.resolve(ids)
+        for download in self._downloads.place(moved, to):
+            self._runner.reorder(self._downloads.update(download))
+        await self._downloads.flush()
+        return Outcome(changed=tuple(self._downloads.current(d.id for d in moved)))
 
     async def start_now(self, ids: Sequence[str]) -> Outcome:
         """Start downloads at once; see `DownloadService.start_now`."""
         self._refuse_if_closing()
-        return await self._actions.start_now(self._queue.resolve(ids))
+        return await self._transitions.start_now(self._downloads.resolve(ids))
 
     async def expedite(self, ids: Sequence[str]) -> None:
         """Let downloads run beside those of the queue; see `DownloadService.expedite`."""
         self._refuse_if_closing()
-        self._runner.expedite([download.id for download in self._queue.resolve(ids)])
+        self._runner.expedite([download.id for download in self._downloads.resolve(ids)])
 
     async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
         """Change what was asked for of downloads; see `DownloadService.set`."""
         self._refuse_if_closing()
-        chosen = self._queue.resolve(ids)
+        chosen = self._downloads.resolve(ids)
         for download, request in [(d, apply_changes(d.request, changes)) for d in chosen]:
-            self._runner.adjust(self._ledger.update(download, request=request))
-        await self._ledger.flush()
-        return Outcome(changed=tuple(self._queue[d.id] for d in chosen if d.id in self._queue))
+            self._runner.adjust(self._downloads.update(download, request=request))
+        await self._downloads.flush()
+        return Outcome(changed=tuple(self._downloads.current(d.id for d in chosen)))
 
     async def replace_url(self, id: str, url: str) -> Outcome:  # noqa: A002
         """Fetch an unfinished download from elsewhere; see `DownloadService.replace_url`."""
         self._refuse_if_closing()
-        (found,) = self._queue.resolve([id])
-        return await self._actions.replace_url(found, url)
+        (found,) = self._downloads.resolve([id])
+        return await self._transitions.replace_url(found, url)
 
     async def verify(self, ids: Sequence[str]) -> Outcome:
         """Read finished files again and compare them; see `DownloadService.verify`."""
         self._refuse_if_closing()
-        return await self._auditor.verify(self._queue.resolve(ids))
+        return await self._reverifier.verify(self._downloads.resolve(ids))
 
     async def limit(self, changes: LimitChanges) -> Limits:
         """Change the limits of all downloads together; see `DownloadService.limit`."""
         if changes != LimitChanges():
             self._refuse_if_closing()
-            self._ledger.keep_limits(self._limits.change(changes))
-            await self._ledger.flush()
+            self._downloads.keep_limits(self._limits.change(changes))
+            await self._downloads.flush()
         return self._limits.in_force
 
     async def settings_in_force(self) -> list[SettingInForce]:
         """Return the settings that are obeyed now; see `DownloadService.settings_in_force`."""
-        limits, changes = self._limits.in_force, self._ledger.limits
+        limits, changes = self._limits.in_force, self._downloads.limits
         held = dataclasses.replace(self.settings, network=self._network)
         return settings_in_force(held, limits, changes, self.environment)
 
@@ -319,8 +319,8 @@ class Engine:
 
     async def status(self) -> ServiceStatus:
         """Return the state of the service as a whole."""
-        counts = self._ledger.counts
-        totals = self._ledger.totals(self._runner.running, self._runner.prospects)
+        counts = self._downloads.counts
+        totals = self._downloads.totals(self._runner.running, self._runner.prospects)
         return ServiceStatus(
             version=VERSION,
             pid=os.getpid(),
@@ -329,23 +329,23 @@ class Engine:
             counts={status.value: counts.get(status, 0) for status in Status},
             rate=totals.rate,
             clients=self.client_count(),
-            paused=self._ledger.paused,
+            paused=self._downloads.paused,
             totals=totals,
-            notices=tuple(self._ledger.notices),
+            notices=tuple(self._downloads.notices),
         )
 
     async def history(self, query: HistoryQuery) -> History:
         """Return attempts that were made, the newest first."""
         check_query(query)
-        return await self._chronicle.history(query)
+        return await self._recorder.history(query)
 
     async def clear_history(self) -> int:
         """Forget every attempt and return how many there were."""
-        return await self._chronicle.clear()
+        return await self._recorder.clear()
 
     async def statistics(self, days: int) -> Statistics:
         """Return the figures of the last days; raises UsageError for less than one."""
-        return await self._chronicle.statistics(days)
+        return await self._recorder.statistics(days)
 
     async def clean(self, *, dry_run: bool, only: Sequence[str] | None = None) -> Cleanup:
         """Remove what nothing needs any more; see `DownloadService.clean`."""
@@ -367,16 +367,16 @@ class Engine:
 
     def subscribe(self) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Follow what happens; see `DownloadService.subscribe`."""
-        return self._ledger.bus.subscribe()
+        return self._downloads.bus.subscribe()
 
     async def _act(
         self, action: Action, ids: Sequence[str] | None, meant: Status | None = None
     ) -> Outcome:
         self._refuse_if_closing()
-        return await self._actions.take(action, self._actions.chosen(action, ids, meant))
+        return await self._transitions.take(action, self._transitions.chosen(action, ids, meant))
 
     def _limits_changed(self) -> None:
-        self._ledger.tell_limit(self._limits.in_force.rate)
+        self._downloads.tell_limit(self._limits.in_force.rate)
         self._runner.limits_changed()
 
     def _clock_jumped(self, slept: float) -> None:

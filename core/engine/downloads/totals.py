@@ -57,7 +57,7 @@ class Prospects:
     """Until when (monotonic) the last one waits that has to, and the bytes it lacks."""
 
 
-class Tally:
+class ListTotals:
     """Sums over the list. A download leaves them with the values that it entered with."""
 
     def __init__(self) -> None:

@@ -15,8 +15,8 @@ from core.domain.errors import DestinationError, WinchError
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import DownloadRecord, DownloadRequest, Status, TimelineEntry
 from core.domain.redact import redact_url
-from core.engine.downloads.ledger import Ledger
-from core.engine.downloads.queue import SHORT
+from core.engine.downloads.index import SHORT
+from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
 from core.policy.filename import suggest
 from core.policy.requests import check_request
@@ -29,13 +29,14 @@ _LOGGED = 100
 """Of very many downloads, those that the log names: a line each would take longer than the rest."""
 
 
-class Intake:
-    """Takes requests into the ledger and hands what may run to the runner."""
+class Adder:
+    """Takes requests into the list and hands what may run to the runner."""
 
-    def __init__(self, ledger: Ledger, runner: Runner, clock: Clock, state_directory: Path) -> None:
-        self._ledger = ledger
+    def __init__(
+        self, downloads: DownloadList, runner: Runner, clock: Clock, state_directory: Path
+    ) -> None:
+        self._downloads = downloads
         self._state_directory = state_directory
-        self._queue = ledger.queue
         self._runner = runner
         self._clock = clock
         self._ids = _ids()
@@ -56,7 +57,7 @@ class Intake:
         finally:
             # What was in the list before goes on all the same: nobody else would start it.
             self._start(asked)
-        return [self._queue[d.id] for d in asked if d.id in self._queue]
+        return self._downloads.current(d.id for d in asked)
 
     async def add_new(
         self,
@@ -89,21 +90,21 @@ class Intake:
 
     async def _store(self, new: Sequence[DownloadRecord]) -> None:
         try:
-            await self._ledger.flush()
+            await self._downloads.flush()
         except WinchError:
             # What could not be stored was not taken on: nothing may haunt the list.
             ids = dict.fromkeys(download.id for download in new)
-            self._ledger.remove([self._queue[id_] for id_ in ids if id_ in self._queue])
+            self._downloads.remove(self._downloads.current(ids))
             raise
 
     def _start(self, downloads: Iterable[DownloadRecord]) -> None:
         with not_collecting():
             for download in downloads:
-                if download.id in self._queue:
-                    self._runner.enqueue(self._queue[download.id])
+                if download.id in self._downloads:
+                    self._runner.enqueue(self._downloads[download.id])
 
     def _same(self, request: DownloadRequest, url: str | None = None) -> list[DownloadRecord]:
-        return self._queue.same(
+        return self._downloads.same(
             url=url or request.url, directory=request.directory, name=request.name
         )
 
@@ -136,14 +137,14 @@ class Intake:
             group=request.group or before.group,
             retries=before.retries if request.retries is None else request.retries,
         )
-        found = self._ledger.update(found, request=merged, asked_at=self._clock.now())
+        found = self._downloads.update(found, request=merged, asked_at=self._clock.now())
         self._runner.adjust(found)
         if request.paused or Action.RESUME not in allowed_actions(found.status):
             return found
-        return self._ledger.step(found, Action.RESUME, "asked for again")
+        return self._downloads.step(found, Action.RESUME, "asked for again")
 
     def _create(self, request: DownloadRequest) -> DownloadRecord:
-        id_ = next(filter(self._queue.is_free, self._ids))
+        id_ = next(filter(self._downloads.is_free, self._ids))
         now = self._clock.now()
         status = Status.PAUSED if request.paused else Status.PENDING
         # Whole from the start: it is stored once, however many there are.
@@ -151,14 +152,14 @@ class Intake:
             id=id_,
             request=request if request.limit != 0 else dataclasses.replace(request, limit=None),
             name=request.name or suggest(disposition=None, url=request.url),
-            order=self._queue.next_order(),
+            order=self._downloads.next_order(),
             created_at=now,
             updated_at=now,
             status=status,
             wait_reason=None if request.paused else self._runner.turn_of(id_),
             timeline=(TimelineEntry(at=now, text="added", after=status),),
         )
-        self._ledger.enter(download)
+        self._downloads.enter(download)
         return download
 
 

@@ -23,7 +23,7 @@ from core.domain.inspection import (
 )
 from core.domain.models import Download, DownloadRecord, Segment, Status
 from core.domain.redact import redact_header, redact_url
-from core.engine.downloads.ledger import Ledger
+from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
 from core.engine.transfer.last_responses import FIELDS, Head
 from core.engine.transfer.transfer import Tools, Transfer
@@ -52,13 +52,13 @@ class Inspector:
 
     def __init__(
         self,
-        ledger: Ledger,
+        downloads: DownloadList,
         runner: Runner,
         tools: Tools,
         *,
         cpu: Callable[[], float] = time.thread_time,
     ) -> None:
-        self._ledger = ledger
+        self._downloads = downloads
         self._runner = runner
         self._tools = tools
         self._cpu = cpu

@@ -14,7 +14,7 @@ from core.adapters.system.clock import Clock
 from core.domain.errors import AmbiguousIdError, NotAllowedError, UnknownIdError, WinchError
 from core.domain.models import DownloadRecord, PartIdentity, Progress, ResumeRecord, Status
 from core.domain.service import MOST_REMOVED, Kept, Outcome, Refusal, Removal
-from core.engine.downloads.ledger import Ledger
+from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
 
 
@@ -34,15 +34,14 @@ class _Owned:
     found: Found
 
 
-class Trash:
+class Remover:
     """Takes downloads off the list and brings them back with all that was known of them.
 
     Their resume data leaves the disk with them: it is kept here, in memory.
     """
 
-    def __init__(self, ledger: Ledger, runner: Runner, state: State, clock: Clock) -> None:
-        self._ledger = ledger
-        self._queue = ledger.queue
+    def __init__(self, downloads: DownloadList, runner: Runner, state: State, clock: Clock) -> None:
+        self._downloads = downloads
         self._runner = runner
         self._resume_data = state.resume_data
         self._left = state.left
@@ -57,15 +56,15 @@ class Trash:
         # None of them may get its turn while others are being stopped.
         self._runner.forget(d.id for d in chosen)
         await self._runner.halt(d.id for d in chosen)
-        removed = [self._queue[d.id] for d in chosen if d.id in self._queue]
+        removed = self._downloads.current(d.id for d in chosen)
         owned = await self._look(removed)
         # Before the list: whatever comes between, someone knows whose they are.
         await self._left.put(self._left_parts(owned))
-        progress = {d.id: self._ledger.progress_of(d.id) for d in removed}
+        progress = {d.id: self._downloads.progress_of(d.id) for d in removed}
         self._runner.forget(d.id for d in removed)
-        self._ledger.remove(removed)
+        self._downloads.remove(removed)
         try:
-            await self._ledger.flush()
+            await self._downloads.flush()
         except WinchError as error:
             # What could not be stored did not happen: it is in the list, and can be tried again.
             text = f"not removed: {error.message}"
@@ -100,16 +99,16 @@ class Trash:
         await self._left.forget([removed.download.id for removed in taken])
         added = [self._enter(removed, "brought back") for removed in taken]
         try:
-            await self._ledger.flush()
+            await self._downloads.flush()
         except WinchError:
             # What could not be stored is not in the list, and can be tried again.
-            self._ledger.remove([d for d in added if d.id in self._queue])
+            self._downloads.remove([d for d in added if d.id in self._downloads])
             for removed in taken:
                 self._put(removed.download.id, removed)
             raise
-        for download in [d for d in added if d.id in self._queue]:
+        for download in [d for d in added if d.id in self._downloads]:
             self._runner.take_up(download)
-        changed = tuple(self._queue[d.id] for d in added if d.id in self._queue)
+        changed = tuple(self._downloads.current(d.id for d in added))
         self.brought_back.update(d.id for d in changed)
         return Outcome(changed=changed, refused=tuple(refused))
 
@@ -158,7 +157,7 @@ class Trash:
             raise NotAllowedError(
                 "its files were deleted with it", hint="add its URL again to fetch it anew"
             )
-        if not self._queue.is_free(id_):
+        if not self._downloads.is_free(id_):
             raise NotAllowedError("another download has its id by now", hint="add its URL again")
         del self._removed[id_]
         if removed.record is not None:
@@ -174,9 +173,9 @@ class Trash:
         download = removed.download
         if download.status is Status.ACTIVE:
             download = download.replace(status=Status.PENDING, phase=None)
-        download = self._ledger.add(download, text)
+        download = self._downloads.add(download, text)
         progress = removed.progress
-        self._ledger.settle(download.id, progress.bytes_downloaded, progress.updated_at)
+        self._downloads.settle(download.id, progress.bytes_downloaded, progress.updated_at)
         return download
 
     def _find(self, prefix: str) -> str:

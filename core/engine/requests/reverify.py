@@ -22,10 +22,10 @@ from core.domain.errors import (
 )
 from core.domain.models import Checksum, DownloadRecord, Progress, Status
 from core.domain.service import Outcome, Refusal
-from core.engine.downloads.ledger import Ledger
-from core.engine.downloads.queue import SHORT
+from core.engine.downloads.index import SHORT
+from core.engine.downloads.list import DownloadList
+from core.engine.running.progress import TICK
 from core.engine.running.runner import Runner
-from core.engine.running.ticker import TICK
 from core.engine.transfer.verify import STRETCH
 
 log = logging.getLogger(__name__)
@@ -34,11 +34,11 @@ UNASKED = "sha256"
 """What is computed where nothing is there to be compared."""
 
 
-class Auditor:
+class Reverifier:
     """Verifies completed downloads."""
 
-    def __init__(self, ledger: Ledger, runner: Runner, clock: Clock) -> None:
-        self._ledger = ledger
+    def __init__(self, downloads: DownloadList, runner: Runner, clock: Clock) -> None:
+        self._downloads = downloads
         self._runner = runner
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
@@ -47,8 +47,8 @@ class Auditor:
         self._closed = False
         self._told = 0.0
         # What it reads moves as well, though it is whole.
-        others = ledger.live_progress
-        ledger.live_progress = lambda id_: self._progress_of(id_) or others(id_)
+        others = downloads.live_progress
+        downloads.live_progress = lambda id_: self._progress_of(id_) or others(id_)
 
     @property
     def is_busy(self) -> bool:
@@ -76,7 +76,7 @@ class Auditor:
                     raise
                 except WinchError as error:
                     refused.append(Refusal(id=id_, error=error.info()))
-            await self._ledger.flush()
+            await self._downloads.flush()
         finally:
             self._waiting -= 1
             self._runner.on_work_change()
@@ -84,7 +84,7 @@ class Auditor:
 
     async def _verify(self, id_: str) -> DownloadRecord:
         """Verify one file and write down what came of it; raises what is wrong with it."""
-        (download,) = self._ledger.queue.resolve([id_])
+        (download,) = self._downloads.resolve([id_])
         if download.status is not Status.COMPLETED:
             raise NotAllowedError(
                 "only a finished file can be verified again", hint="it is verified at its end"
@@ -100,10 +100,10 @@ class Auditor:
 
     def _write_down(self, id_: str, verdict: str, error: WinchError | None) -> DownloadRecord:
         # It may have been removed while it was read.
-        self._ledger.queue.resolve([id_])
-        self._ledger.note(id_, verdict)
+        self._downloads.resolve([id_])
+        self._downloads.note(id_, verdict)
         info = None if error is None else error.info()
-        return self._ledger.update(self._ledger.queue[id_], resume_verdict=verdict, error=info)
+        return self._downloads.update(self._downloads[id_], resume_verdict=verdict, error=info)
 
     async def _judge(self, download: DownloadRecord) -> str:
         """Return what proves a file; raises ChecksumError, DiskError, StoppedError."""
@@ -138,15 +138,15 @@ class Auditor:
                 self._tell(id_)
         finally:
             del self._running[id_]
-            if id_ in self._ledger.queue:
-                self._ledger.publish_progress({id_: self._ledger.progress_of(id_)})
+            if id_ in self._downloads:
+                self._downloads.publish_progress({id_: self._downloads.progress_of(id_)})
         return Checksum(algorithm, running.hexdigest(algorithm))
 
     def _tell(self, id_: str) -> None:
         now = self._clock.monotonic()
-        if now - self._told >= TICK and id_ in self._ledger.queue:
+        if now - self._told >= TICK and id_ in self._downloads:
             self._told = now
-            self._ledger.publish_progress({id_: self._ledger.progress_of(id_)})
+            self._downloads.publish_progress({id_: self._downloads.progress_of(id_)})
 
     def _progress_of(self, id_: str) -> Progress | None:
         if id_ not in self._running:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Container
 from core.adapters.system.clock import Clock
 from core.domain.errors import WinchError
 from core.domain.models import Download
-from core.engine.downloads.chronicle import Chronicle
-from core.engine.downloads.ledger import Ledger
+from core.engine.downloads.list import DownloadList
+from core.engine.downloads.recorder import AttemptRecorder
 from core.policy.upkeep import is_forgettable
 
 log = logging.getLogger(__name__)
@@ -32,15 +32,15 @@ class Forgetting:
 
     def __init__(
         self,
-        ledger: Ledger,
-        chronicle: Chronicle,
+        downloads: DownloadList,
+        recorder: AttemptRecorder,
         clock: Clock,
         *,
         after: Callable[[], float | None],
         kept: Container[str],
     ) -> None:
-        self._ledger = ledger
-        self._chronicle = chronicle
+        self._downloads = downloads
+        self._recorder = recorder
         self._clock = clock
         self._after = after
         self._kept = kept
@@ -78,21 +78,21 @@ class Forgetting:
 
     async def _forget(self, after: float) -> None:
         # First, so that nothing leaves the list that the history does not have yet.
-        await self._chronicle.flush()
+        await self._recorder.flush()
         now = self._clock.now()
         gone = [
             download
-            for download in self._ledger.queue
+            for download in self._downloads
             if is_forgettable(download, after, now) and not self._is_wanted(download)
         ]
         if not gone:
             return
-        self._ledger.remove(gone)
+        self._downloads.remove(gone)
         log.info("%d done downloads left the list; their files stay", len(gone))
-        await self._ledger.flush()
+        await self._downloads.flush()
 
     def _is_wanted(self, download: Download) -> bool:
-        reading = self._ledger.progress_of(download.id).verified is not None
+        reading = self._downloads.progress_of(download.id).verified is not None
         return reading or download.id in self._kept
 
 

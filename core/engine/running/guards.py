@@ -19,7 +19,7 @@ from core.domain.errors import DiskFullError, NetworkError, WinchError
 from core.domain.models import Download, Phase, WaitReason
 from core.domain.settings import DiskSettings
 from core.domain.units import rough_size
-from core.engine.downloads.ledger import Ledger
+from core.engine.downloads.list import DownloadList
 from core.engine.transfer.transfer import Tools
 from core.policy.disk_guard import Credit, DiskGuard
 
@@ -53,7 +53,7 @@ class _Running:
 
 
 class Guards:
-    """Watches network and disks for the downloads of the ledger.
+    """Watches network and disks for the downloads of the list.
 
     A server that is silent for `grace` seconds has no room reserved any more. `on_stop` is awaited
     with running downloads that have to wait, and why; `on_change` is called with downloads whose
@@ -63,14 +63,14 @@ class Guards:
     def __init__(
         self,
         settings: DiskSettings,
-        ledger: Ledger,
+        downloads: DownloadList,
         tools: Tools,
         *,
         grace: float,
         on_stop: Callable[[list[str], Wait], Awaitable[None]],
         on_change: Callable[[list[str]], None],
     ) -> None:
-        self._ledger = ledger
+        self._downloads = downloads
         self._http = tools.http
         self._clock = tools.clock
         self._network = tools.network
@@ -113,7 +113,7 @@ class Guards:
 
     def claim_room(self, id: str, total: int | None) -> None:  # noqa: A002
         """Take in the length that the server told; raises DiskFullError where it does not fit."""
-        download = self._ledger.update(self._ledger.queue[id], total_bytes=total)
+        download = self._downloads.update(self._downloads[id], total_bytes=total)
         self._reserve(download)
 
     async def on_failure(self, download: Download, error: WinchError) -> Wait | None:
@@ -187,7 +187,7 @@ class Guards:
 
     def _needed(self, download: Download) -> int:
         """Return the bytes of room that a download is still to take."""
-        there = self._ledger.progress_of(download.id).bytes_downloaded
+        there = self._downloads.progress_of(download.id).bytes_downloaded
         if download.name_settled:
             there = max(there, disk.allocated(download.part_path))
         return max(0, (download.total_bytes or 0) - there)
@@ -217,7 +217,7 @@ class Guards:
         """Reserve room, as far as the bytes that are to take it come."""
         now = self._clock.monotonic()
         credit = self._credits.setdefault(id_, Credit(now, grace=self._grace))
-        credit.note(self._ledger.progress_of(id_).bytes_downloaded, now)
+        credit.note(self._downloads.progress_of(id_).bytes_downloaded, now)
         self._disk.reserve(id_, space.device, credit.of(needed, now))
 
     def _can_fit(self, download: Download) -> bool:
@@ -225,7 +225,7 @@ class Guards:
         return space is None or self._needed(download) <= space.size
 
     def _after_full_disk(self, download: Download, error: DiskFullError) -> Wait | None:
-        download = self._ledger.queue[download.id]
+        download = self._downloads[download.id]
         space = disk.space(download.request.directory)
         if space is None or not self._can_fit(download):
             return None
@@ -243,18 +243,18 @@ class Guards:
             await self._look_at_stalled()
 
     async def _look_at_disks(self, waits: dict[str, Wait]) -> None:
-        queue = self._ledger.queue
-        gone = [i for i in self._credits if i not in queue or queue[i].status.is_settled]
+        downloads = self._downloads
+        gone = [i for i in self._credits if i not in downloads or downloads[i].status.is_settled]
         for id_ in gone:
             del self._credits[id_]
-        running = [queue[id_] for id_ in self._running]
-        waiting = sorted((queue[id_] for id_ in waits), key=lambda d: d.sort_key)
+        running = [downloads[id_] for id_ in self._running]
+        waiting = sorted((downloads[id_] for id_ in waits), key=lambda d: d.sort_key)
         directories = {download.request.directory for download in (*running, *waiting)}
         spaces = await asyncio.to_thread(_spaces, directories)
         low = []
         for id_ in [download.id for download in running if download.id in self._running]:
             # As it is by now: its length may have become known during the look.
-            download = queue[id_]
+            download = downloads[id_]
             space = spaces.get(download.request.directory)
             if space is None:
                 continue
@@ -308,8 +308,8 @@ class Guards:
         """Stop what hangs because the network is gone: its connections would not notice by time."""
         stalled = []
         for id_, running in self._running.items():
-            done = self._ledger.progress_of(id_).bytes_downloaded
-            idle = done == running.done and self._ledger.queue[id_].phase in _WRITING
+            done = self._downloads.progress_of(id_).bytes_downloaded
+            idle = done == running.done and self._downloads[id_].phase in _WRITING
             running.idle = running.idle + 1 if idle else 0
             running.done = done
             if running.idle >= _STALLED:

@@ -1,4 +1,4 @@
-"""Keeping the house in order: what may go by itself, at the start and daily, and what on request.
+"""Upkeep: what of the state may go by itself, at the start and daily, and what on request only.
 
 Whatever is not proved to be ours and useless stays. After a start that could not read the whole
 list nothing is touched at all: what looks orphaned then may belong to a download that was lost.
@@ -28,7 +28,7 @@ from core.adapters.system.log_file import old_logs
 from core.domain.errors import WinchError
 from core.domain.models import PartIdentity, Status
 from core.domain.upkeep import Checkup, Cleanup, Leftover, LeftoverKind, RecoveryStep, Room
-from core.engine.downloads.ledger import Ledger
+from core.engine.downloads.list import DownloadList
 from core.policy.upkeep import (
     Fate,
     PartState,
@@ -70,9 +70,9 @@ class Maintenance:
     `verified` tells whether the whole list was read at the start, `steps` how that went.
     """
 
-    def __init__(self, state: State, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, state: State, downloads: DownloadList, clock: Clock) -> None:
         self._state = state
-        self._ledger = ledger
+        self._downloads = downloads
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
         self._running: asyncio.Task[None] | None = None
@@ -124,7 +124,7 @@ class Maintenance:
 
     async def _part_files(self) -> Room:
         parts: dict[str, dict[str, PartIdentity]] = {}
-        for download in self._ledger.queue:
+        for download in self._downloads:
             if download.part is not None and download.status is not Status.COMPLETED:
                 files = parts.setdefault(download.request.directory, {})
                 files[download.name] = download.part
@@ -186,7 +186,7 @@ class Maintenance:
 
     async def _look_around(self) -> list[_Find]:
         now = self._clock.now()
-        known = {download.id for download in self._ledger.queue}
+        known = {download.id for download in self._downloads}
         orphans = await self._state.resume_data.orphans(known)
         parts = await leftovers.find_parts([o.record for o in orphans if o.record is not None])
         found = [self._orphan(o, parts.get(o.id), now) for o in orphans if not self._is_known(o.id)]
@@ -260,10 +260,10 @@ class Maintenance:
         return _Find(files=(file,), fate=fate, remove=remove)
 
     def _is_known(self, id_: str) -> bool:
-        return id_ in self._ledger.queue
+        return id_ in self._downloads
 
     def _is_live(self, part: PartIdentity) -> bool:
-        return any(download.part == part for download in self._ledger.queue)
+        return any(download.part == part for download in self._downloads)
 
 
 def _stray(stray: Stray, now: datetime) -> list[_Find]:

@@ -25,14 +25,14 @@ from core.domain.models import (
     WaitReason,
 )
 from core.domain.settings import Settings
-from core.engine.downloads.chronicle import STARTED, Chronicle
-from core.engine.downloads.ledger import Ledger
-from core.engine.downloads.queue import SHORT
+from core.engine.downloads.index import SHORT
+from core.engine.downloads.list import DownloadList
+from core.engine.downloads.recorder import STARTED, AttemptRecorder
 from core.engine.downloads.totals import Prospects
-from core.engine.running.comeback import Again, Comebacks
-from core.engine.running.epilogue import Epilogue
+from core.engine.running.completion import CompletedRecords
 from core.engine.running.guards import Guards, Wait
-from core.engine.running.ticker import AT_ONCE, Ticker
+from core.engine.running.progress import AT_ONCE, ProgressTicker
+from core.engine.running.retries import Again, RetryPlanner
 from core.engine.running.trickles import TrickleWatch
 from core.engine.transfer.transfer import ANEW, Tools, Transfer
 from core.policy.host_budget import SOONEST, host_of
@@ -45,23 +45,23 @@ log = logging.getLogger(__name__)
 
 
 class Runner:
-    """Runs pending downloads of the ledger. With `embedded`, only those that were admitted."""
+    """Runs pending downloads of the list. With `embedded`, only those that were admitted."""
 
     def __init__(
         self,
         settings: Settings,
-        ledger: Ledger,
+        downloads: DownloadList,
         tools: Tools,
-        chronicle: Chronicle,
+        recorder: AttemptRecorder,
         *,
         embedded: bool,
     ) -> None:
-        self._ledger = ledger
-        self._chronicle = chronicle
+        self._downloads = downloads
+        self._recorder = recorder
         self._tools = tools
-        self._comebacks = Comebacks(settings.retry, ledger, tools.clock)
+        self._retries = RetryPlanner(settings.retry, downloads, tools.clock)
         self._scheduler = Scheduler()
-        self._epilogue = Epilogue(ledger, chronicle, tools.resume_data)
+        self._completed_records = CompletedRecords(downloads, recorder, tools.resume_data)
         self._admitted: set[str] | None = set() if embedded else None
         self._transfers: dict[str, Transfer] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -69,17 +69,21 @@ class Runner:
         self._passed: set[str] = set()
         self._yielding: set[str] = set()
         self._trickles = TrickleWatch(
-            ledger, tools, self._transfers, in_the_way=self._is_in_the_way, let_pass=self._let_pass
+            downloads,
+            tools,
+            self._transfers,
+            in_the_way=self._is_in_the_way,
+            let_pass=self._let_pass,
         )
-        self._ticker = Ticker(ledger, chronicle, self._transfers, self._eta)
+        self._ticker = ProgressTicker(downloads, recorder, self._transfers, self._eta)
         self._wake: asyncio.TimerHandle | None = None
         self._due = False
         self._closed = False
         self.on_work_change: Callable[[], None] = lambda: None
-        ledger.live_progress = self._progress_of
+        downloads.live_progress = self._progress_of
         self._guards = Guards(
             settings.disk,
-            ledger,
+            downloads,
             tools,
             grace=settings.network.read_timeout,
             on_stop=self._suspend,
@@ -88,7 +92,7 @@ class Runner:
 
     def configure(self, settings: Settings) -> None:
         """Let other rules hold for what fails, and for how much of a disk stays free."""
-        self._comebacks.configure(settings.retry)
+        self._retries.configure(settings.retry)
         self._guards.configure(settings.disk)
 
     @property
@@ -101,7 +105,7 @@ class Runner:
     @property
     def is_held(self) -> bool:
         """Whether the queue as a whole stands still; what was asked for in a foreground goes on."""
-        return self._ledger.paused and self._admitted is None
+        return self._downloads.paused and self._admitted is None
 
     @property
     def running(self) -> list[str]:
@@ -113,7 +117,7 @@ class Runner:
         """What decides on how long the rest takes."""
         shared = self._tools.shared
         return Prospects(
-            habits=self._chronicle.habits,
+            habits=self._recorder.habits,
             slots=self._tools.limits.active,
             limit=shared.limit.rate,
             rate=shared.pace.rate,
@@ -127,8 +131,8 @@ class Runner:
         if (found := self._scheduler.longest_delay()) is None:
             return None
         id_, until = found
-        total = self._ledger.queue[id_].total_bytes
-        done = self._ledger.progress_of(id_).bytes_downloaded
+        total = self._downloads[id_].total_bytes
+        done = self._downloads.progress_of(id_).bytes_downloaded
         return until, None if total is None else max(0, total - done)
 
     def transfer(self, id: str) -> Transfer | None:  # noqa: A002
@@ -146,7 +150,7 @@ class Runner:
             return
         for id_ in ids:
             self._admitted.add(id_)
-            self.enqueue(self._ledger.queue[id_])
+            self.enqueue(self._downloads[id_])
 
     def enqueue(self, download: DownloadRecord, *, insist: bool = False) -> None:
         """Let a pending download wait for its turn, with a clean record; others are left alone.
@@ -156,13 +160,13 @@ class Runner:
         if download.status is not Status.PENDING:
             return
         if insist:
-            self._comebacks.insist(download)
-        self._comebacks.forget(download.id)
+            self._retries.insist(download)
+        self._retries.forget(download.id)
         self._guards.forget(download.id)
         reason = self.turn_of(download.id)
         # What was just added waits so already, and there may be very many of them.
         if download.wait_reason is not reason or download.retry_at or download.failing_since:
-            self._ledger.update(download, wait_reason=reason, retry_at=None, failing_since=None)
+            self._downloads.update(download, wait_reason=reason, retry_at=None, failing_since=None)
         if reason is WaitReason.QUEUED:
             self._wait(download)
         self._changed()
@@ -178,15 +182,15 @@ class Runner:
         """
         if download.status is not Status.PENDING:
             return
-        left = self._comebacks.restore(download)
+        left = self._retries.restore(download)
         if self._is_shut_out(download.id):
-            self._ledger.update(download, wait_reason=WaitReason.HELD)
+            self._downloads.update(download, wait_reason=WaitReason.HELD)
         elif left:
             retry_at = self._tools.clock.now() + timedelta(seconds=left)
-            self._ledger.update(download, wait_reason=WaitReason.RETRY, retry_at=retry_at)
+            self._downloads.update(download, wait_reason=WaitReason.RETRY, retry_at=retry_at)
             self._wait(download, not_before=self._tools.clock.monotonic() + left)
         else:
-            self._ledger.update(download, wait_reason=WaitReason.QUEUED, retry_at=None)
+            self._downloads.update(download, wait_reason=WaitReason.QUEUED, retry_at=None)
             self._wait(download)
         self._changed()
 
@@ -220,9 +224,7 @@ class Runner:
 
     def expedite(self, ids: Iterable[str]) -> None:
         """Run downloads beyond the limit of active ones; see `DownloadService.expedite`."""
-        self._scheduler.expedite(
-            id_ for id_ in ids if not self._ledger.queue[id_].status.is_settled
-        )
+        self._scheduler.expedite(id_ for id_ in ids if not self._downloads[id_].status.is_settled)
         self._changed()
 
     def limits_changed(self) -> None:
@@ -231,11 +233,11 @@ class Runner:
 
     def clock_jumped(self, slept: float) -> None:
         """Say anew when waiting retries come due; what they slept through (seconds) is over."""
-        self._comebacks.clock_jumped(self._scheduler.hasten(slept), slept)
+        self._retries.clock_jumped(self._scheduler.hasten(slept), slept)
         self._changed()
 
     async def held_changed(self) -> None:
-        """Obey the ledger's word on the queue as a whole: what runs waits again, or all goes on."""
+        """Obey the list's word on the queue as a whole: what runs waits again, or all goes on."""
         if self.is_held:
             running = list(self._tasks)
             self._yielding.update(running)
@@ -248,7 +250,7 @@ class Runner:
             self._scheduler.forget(id_)
             self._scheduler.leave(id_)
             self._guards.forget(id_)
-            self._comebacks.forget(id_)
+            self._retries.forget(id_)
         self._changed()
 
     async def halt(self, ids: Iterable[str]) -> None:
@@ -274,12 +276,12 @@ class Runner:
         running = list(self._tasks)
         await self.halt(running)
         for id_ in running:
-            download = self._ledger.queue[id_]
+            download = self._downloads[id_]
             if download.status is Status.ACTIVE:
-                self._ledger.step(download, Action.REQUEUE, "winch stopped")
+                self._downloads.step(download, Action.REQUEUE, "winch stopped")
         self._ticker.close()
         self._trickles.close()
-        await self._epilogue.close()
+        await self._completed_records.close()
 
     def _progress_of(self, id_: str) -> Progress | None:
         transfer = self._transfers.get(id_)
@@ -289,7 +291,7 @@ class Runner:
         return self._admitted is not None and id_ not in self._admitted
 
     def _eta(self) -> float | None:
-        return self._ledger.eta(self._transfers, self.prospects)
+        return self._downloads.eta(self._transfers, self.prospects)
 
     def _wait(self, download: Download, *, not_before: float = 0.0) -> None:
         host = host_of(download.request.url)
@@ -306,7 +308,7 @@ class Runner:
         if self._closed or self.is_held:
             return
         now = self._tools.clock.monotonic()
-        hosts, rests = self._tools.shared.hosts, self._comebacks.rests
+        hosts, rests = self._tools.shared.hosts, self._retries.rests
         assignment = self._scheduler.assign(
             active=min(self._tools.limits.active, len(self._tasks) + AT_ONCE),
             now=now,
@@ -315,13 +317,13 @@ class Runner:
             keeps=self.begins_anew,
         )
         for id_ in assignment.start:
-            download = self._ledger.queue[id_]
+            download = self._downloads[id_]
             if (wait := self._guards.reason_to_wait(download)) is None:
                 self._start(download)
             else:
                 self._park(download, wait)
                 self._changed()
-        self._comebacks.tell_held(assignment.held)
+        self._retries.tell_held(assignment.held)
         for id_ in assignment.stop:
             if (task := self._tasks.get(id_)) is not None:
                 self._yielding.add(id_)
@@ -332,7 +334,7 @@ class Runner:
             self._wake.cancel()
             self._wake = None
         # A host that refused may have room for more later, and nothing else tells of that.
-        crowded = {host_of(self._ledger.queue[id_].request.url) for id_ in assignment.held}
+        crowded = {host_of(self._downloads[id_].request.url) for id_ in assignment.held}
         more = [hosts.more_in(host, now) for host in crowded]
         wakes = [now + max(SOONEST, seconds) for seconds in more if seconds is not None]
         wakes += [at for at in (assignment.wake_at, rests.wake_at(now)) if at is not None]
@@ -344,7 +346,7 @@ class Runner:
         id_ = download.id
         now = self._tools.clock.now()
         retried = now if download.wait_reason is WaitReason.RETRY else download.last_retry_at
-        self._ledger.step(
+        self._downloads.step(
             download,
             Action.START,
             STARTED,
@@ -352,16 +354,16 @@ class Runner:
             last_retry_at=retried,
         )
         transfer = Transfer(
-            lambda: self._ledger.queue[id_],
+            lambda: self._downloads[id_],
             self._tools,
             report=lambda **fields: self._report(id_, fields),
-            note=lambda text: self._ledger.note(id_, text),
+            note=lambda text: self._downloads.note(id_, text),
             claim_room=lambda total: self._guards.claim_room(id_, total),
-            figures=lambda: self._chronicle.figures(id_),
+            figures=lambda: self._recorder.figures(id_),
         )
         self._transfers[id_] = transfer
         self._passed.discard(id_)
-        self._chronicle.begin(download, transfer)
+        self._recorder.begin(download, transfer)
         for host in transfer.hosts:
             self._tools.shared.hosts.join(host, id_)
         self._guards.started(download)
@@ -385,10 +387,10 @@ class Runner:
             task.cancel()
 
     def _report(self, id_: str, fields: dict[str, object]) -> None:
-        self._chronicle.observe(id_, fields)
-        download = self._ledger.update(self._ledger.queue[id_], **fields)
+        self._recorder.observe(id_, fields)
+        download = self._downloads.update(self._downloads[id_], **fields)
         if fields.get("phase") is Phase.DOWNLOADING:
-            self._comebacks.rests.served(host_of(download.request.url))
+            self._retries.rests.served(host_of(download.request.url))
             self._changed()
 
     async def _run(self, id_: str, transfer: Transfer) -> None:
@@ -401,12 +403,12 @@ class Runner:
                 name = await transfer.run()
             except WinchError as raised:
                 error = raised
-                self._chronicle.stop(id_)
-                wait = await self._guards.on_failure(self._ledger.queue[id_], raised)
+                self._recorder.stop(id_)
+                wait = await self._guards.on_failure(self._downloads[id_], raised)
         except asyncio.CancelledError:
             # It may come at any await above, that of the guards included.
             if id_ not in self._yielding:
-                self._chronicle.end(self._ledger.queue[id_], AttemptEnd.STOPPED)
+                self._recorder.end(self._downloads[id_], AttemptEnd.STOPPED)
                 raise
             yielded = True
         except Exception as raised:
@@ -418,7 +420,7 @@ class Runner:
         finally:
             if transfer.knows_progress:
                 progress = transfer.progress()
-                self._ledger.settle(id_, progress.bytes_downloaded, progress.updated_at)
+                self._downloads.settle(id_, progress.bytes_downloaded, progress.updated_at)
             del self._transfers[id_], self._tasks[id_]
             self._begun.discard(id_)
             self._yielding.discard(id_)
@@ -433,21 +435,21 @@ class Runner:
             end = AttemptEnd.COMPLETED
         elif wait is not None:
             error = wait.error
-            self._park(self._ledger.queue[id_], wait)
+            self._park(self._downloads[id_], wait)
         else:
             end = self._failed(id_, error)
-        if self._ledger.queue[id_].status.is_settled:
+        if self._downloads[id_].status.is_settled:
             self._scheduler.leave(id_)
         self._changed()
-        self._chronicle.end(self._ledger.queue[id_], end, error)
+        self._recorder.end(self._downloads[id_], end, error)
 
     def _requeue(self, id_: str, transfer: Transfer) -> None:
         text = "waits again: the queue is held" if self.is_held else "waits again: it made room"
         if id_ in self._passed:
             self._passed.discard(id_)
             text = "waits again behind the others: its server sends next to nothing"
-        waiting = self._ledger.step(
-            self._ledger.queue[id_],
+        waiting = self._downloads.step(
+            self._downloads[id_],
             Action.REQUEUE,
             text if transfer.can_continue else f"{text}; {ANEW}",
             wait_reason=WaitReason.QUEUED,
@@ -461,15 +463,15 @@ class Runner:
             fields["awaited"] = wait.error.identity
         self._scheduler.forget(download.id)
         if download.status is Status.ACTIVE:
-            self._ledger.step(download, Action.REQUEUE, wait.error.message, **fields)
+            self._downloads.step(download, Action.REQUEUE, wait.error.message, **fields)
         else:
-            self._ledger.update(download, **fields)
+            self._downloads.update(download, **fields)
         self._guards.wait(download, wait)
 
     async def _suspend(self, ids: list[str], wait: Wait) -> None:
         """Stop running downloads and let them wait."""
         await self.halt(ids)
-        for download in [self._ledger.queue[id_] for id_ in ids if id_ in self._ledger.queue]:
+        for download in self._downloads.current(ids):
             if download.status is Status.ACTIVE:
                 self._park(download, wait)
         self._changed()
@@ -477,15 +479,15 @@ class Runner:
     def _release(self, ids: list[str]) -> None:
         """Let downloads run again whose reason to wait is gone."""
         for id_ in ids:
-            download = self._ledger.queue[id_]
-            self._wait(self._ledger.update(download, wait_reason=WaitReason.QUEUED, error=None))
+            download = self._downloads[id_]
+            self._wait(self._downloads.update(download, wait_reason=WaitReason.QUEUED, error=None))
         self._changed()
 
     def _completed(self, id_: str, name: str) -> None:
-        self._comebacks.forget(id_)
-        download = self._ledger.queue[id_]
-        figures = self._chronicle.figures(id_)
-        self._ledger.step(
+        self._retries.forget(id_)
+        download = self._downloads[id_]
+        figures = self._recorder.figures(id_)
+        self._downloads.step(
             download,
             Action.COMPLETE,
             "completed",
@@ -500,7 +502,7 @@ class Runner:
             ),
         )
         log.info("completed %s", id_[:SHORT])
-        self._epilogue.completed(id_)
+        self._completed_records.completed(id_)
 
     def _crowded_out(self, download: Download, error: WinchError) -> Again | None:
         """Return when one is tried again whose host has enough to do with others."""
@@ -509,21 +511,21 @@ class Runner:
             return None
         if ordered_wait(error) is not None or not hosts.is_serving(host):
             return None
-        if not self._comebacks.may_be_crowded_out(download.id):
+        if not self._retries.may_be_crowded_out(download.id):
             return None
         now = self._tools.clock.monotonic()
         if error.status == 429:  # a 503 may be of this file alone, and its host has room for others
             hosts.refused(host, download.id, now, borne=0)
-        return self._comebacks.crowded_out(max(SOONEST, hosts.more_in(host, now) or 0.0), error)
+        return self._retries.crowded_out(max(SOONEST, hosts.more_in(host, now) or 0.0), error)
 
     def _failed(self, id_: str, error: WinchError) -> AttemptEnd:
-        download = self._ledger.queue[id_]
-        match self._crowded_out(download, error) or self._comebacks.after(download, error):
+        download = self._downloads[id_]
+        match self._crowded_out(download, error) or self._retries.after(download, error):
             case Again(not_before=not_before, when=when, fields=fields):
                 text = f"{error.message}; trying again {when}"
-                waiting = self._ledger.step(download, Action.REQUEUE, text, **fields)
+                waiting = self._downloads.step(download, Action.REQUEUE, text, **fields)
                 self._wait(waiting, not_before=not_before)
                 return AttemptEnd.RETRIED
             case info:
-                self._ledger.step(download, Action.FAIL, info.message, error=info)
+                self._downloads.step(download, Action.FAIL, info.message, error=info)
                 return AttemptEnd.FAILED

@@ -27,9 +27,9 @@ from core.domain.models import (
 from core.domain.settings import Recovery
 from core.domain.units import rough_duration
 from core.domain.upkeep import RecoveryStep
-from core.engine.downloads.chronicle import Chronicle
-from core.engine.downloads.ledger import Ledger
-from core.engine.downloads.queue import SHORT
+from core.engine.downloads.index import SHORT
+from core.engine.downloads.list import DownloadList
+from core.engine.downloads.recorder import AttemptRecorder
 from core.engine.running.runner import Runner
 from core.engine.transfer.resume import nothing_to_verify, sight
 from core.engine.transfer.transfer import Tools
@@ -51,18 +51,24 @@ _LEVELS = {"ok": logging.INFO, "notice": logging.INFO, "problem": logging.WARNIN
 
 
 class Startup:
-    """Puts the ledger in order and hands the runner what may run.
+    """Puts the list in order and hands the runner what may run.
 
     `steps` tell how it went, `verified` whether the whole list was read. With `embedded`, what was
     interrupted waits for the next daemon as it is.
     """
 
     def __init__(
-        self, ledger: Ledger, runner: Runner, chronicle: Chronicle, tools: Tools, *, embedded: bool
+        self,
+        downloads: DownloadList,
+        runner: Runner,
+        recorder: AttemptRecorder,
+        tools: Tools,
+        *,
+        embedded: bool,
     ) -> None:
-        self._ledger = ledger
+        self._downloads = downloads
         self._runner = runner
-        self._chronicle = chronicle
+        self._recorder = recorder
         self._settings = tools.downloads
         self._resume_data = tools.resume_data
         self._clock = tools.clock
@@ -73,7 +79,7 @@ class Startup:
     async def run(self) -> None:
         """Recover what there is; what may run is still to be enqueued. Raises StateError."""
         self._step("lock", f"process {os.getpid()} owns the state directory")
-        loaded = await self._ledger.load()
+        loaded = await self._downloads.load()
         records = await self._resume_data.load_all()
         self._loaded(loaded)
         if not loaded.downloads and loaded.saved_at is None and records:
@@ -98,7 +104,7 @@ class Startup:
         for record in sorted(rebuilt, key=self._created):
             download = self._rebuilt(record)
             if download is not None:
-                self._ledger.add(download, "rebuilt from its resume data: the list was lost")
+                self._downloads.add(download, "rebuilt from its resume data: the list was lost")
         if rebuilt:
             self._tell(
                 "rebuild",
@@ -122,7 +128,7 @@ class Startup:
             name_settled=True,
             part=record.part,
             total_bytes=record.resource.total,
-            order=self._ledger.queue.next_order(),
+            order=self._downloads.next_order(),
             created_at=self._created(record),
             wait_reason=WaitReason.HELD,
             interrupted=Interruption(at=self._past(record.saved_at)),
@@ -136,33 +142,33 @@ class Startup:
         """Take over how far the downloads are; what is complete needs its record no more."""
         whole = []
         for id_, record in records.items():
-            if id_ not in self._ledger.queue:
+            if id_ not in self._downloads:
                 continue
-            download = self._ledger.queue[id_]
+            download = self._downloads[id_]
             if download.status is Status.COMPLETED:
                 # The end came before the epilogue.
-                self._chronicle.completed(download, record)
+                self._recorder.completed(download, record)
                 whole.append(id_)
             else:
                 # The list is saved a little later than the record of what was begun.
-                self._ledger.update(
+                self._downloads.update(
                     download,
                     name=record.name,
                     name_settled=True,
                     part=record.part,
                     total_bytes=record.resource.total,
                 )
-                self._ledger.settle(id_, record.bytes_done, record.saved_at)
+                self._downloads.settle(id_, record.bytes_done, record.saved_at)
         if whole:
-            await self._chronicle.flush()
+            await self._recorder.flush()
             await self._resume_data.delete(*whole)
 
     # -- reconcile --------------------------------------------------------------------------------
 
     async def _reconcile(self, records: Mapping[str, ResumeRecord]) -> None:
         """Compare every unfinished record with the disk; what is whole is completed."""
-        queue = self._ledger.queue
-        known = [(queue[id_], record) for id_, record in records.items() if id_ in queue]
+        downloads = self._downloads
+        known = [(downloads[id_], record) for id_, record in records.items() if id_ in downloads]
         chosen = [(d, record) for d, record in known if d.status is not Status.COMPLETED]
         names: defaultdict[str, list[str]] = defaultdict(list)
         for download, record in chosen:
@@ -182,7 +188,7 @@ class Startup:
         self._tell_reconciled(len(chosen), different)
         if silent := [directory for directory in names if directory not in found]:
             self._step("reconcile", f"no look could be had at {_named(silent)}", "problem")
-        if lost := [d.id[:SHORT] for d in queue if _has_lost_its_record(d, records)]:
+        if lost := [d.id[:SHORT] for d in downloads if _has_lost_its_record(d, records)]:
             self._step("reconcile", f"the resume data is lost of {_named(lost)}", "problem")
 
     def _tell_reconciled(self, count: int, different: Mapping[Finding, list[str]]) -> None:
@@ -196,7 +202,7 @@ class Startup:
             return
         if download.status is Status.PENDING:
             started = download.started_at or self._clock.now()
-            self._ledger.step(download, Action.START, "found whole", started_at=started)
+            self._downloads.step(download, Action.START, "found whole", started_at=started)
         self._runner.complete(download.id, name)
 
     # -- interruptions ----------------------------------------------------------------------------
@@ -207,13 +213,13 @@ class Startup:
         signs = [saved_at, *(record.saved_at for record in records.values())]
         ended = self._past(max((sign for sign in signs if sign is not None), default=None))
         done: defaultdict[Recovery, int] = defaultdict(int)
-        for download in list(self._ledger.queue):
+        for download in list(self._downloads):
             record = records.get(download.id)
             interruption = self._interruption(download, record, ended)
             if interruption is None:
                 continue
             if download.status is Status.ACTIVE:
-                self._chronicle.interrupted(download, interruption.at, record)
+                self._recorder.interrupted(download, interruption.at, record)
             done[self._interrupt(download, interruption)] += 1
         for rule, count in done.items():
             self._step(
@@ -240,7 +246,7 @@ class Startup:
 
     def _begins_anew(self, download: Download, record: ResumeRecord | None) -> bool:
         """Tell whether what is here of a download is lost, whatever the person decides."""
-        done = self._ledger.progress_of(download.id).bytes_downloaded
+        done = self._downloads.progress_of(download.id).bytes_downloaded
         if record is None or record.resource.ranges:
             return False
         return 0 < done != record.resource.total
@@ -251,31 +257,31 @@ class Startup:
         if self._embedded or rule is Recovery.RESUME:
             if download.status is Status.ACTIVE:
                 text = f"interrupted {rough_duration(age)} ago"
-                self._ledger.step(download, Action.REQUEUE, text, interrupted=interruption)
+                self._downloads.step(download, Action.REQUEUE, text, interrupted=interruption)
             elif self._embedded:
-                self._ledger.update(download, interrupted=interruption)
+                self._downloads.update(download, interrupted=interruption)
             return Recovery.RESUME
         if rule is Recovery.ASK:
             text = "waits for your word (`winch resume --all`)"
             text = f"interrupted {rough_duration(age)} ago; {text}"
-            self._ledger.step(download, Action.PAUSE, text, interrupted=interruption)
+            self._downloads.step(download, Action.PAUSE, text, interrupted=interruption)
         else:
             text = f"interrupted {rough_duration(age)} ago; paused, as the settings say"
-            self._ledger.step(download, Action.PAUSE, text)
+            self._downloads.step(download, Action.PAUSE, text)
         return rule
 
     def _ask(self) -> None:
         """Tell the person of those that wait for a word, also since an earlier start."""
         waiting = {
             d.id: d.interrupted.at
-            for d in self._ledger.queue
+            for d in self._downloads
             if d.status is Status.PAUSED and d.interrupted is not None
         }
         if not waiting or self._embedded:
             return
         were, wait = ("was", "waits") if len(waiting) == 1 else ("were", "wait")
         lets = "lets it go on" if len(waiting) == 1 else "lets them go on"
-        self._ledger.ask(
+        self._downloads.ask(
             waiting,
             f"{_count(len(waiting), 'download')} {were} interrupted on"
             f" {max(waiting.values()).astimezone():%Y-%m-%d at %H:%M} and {wait}:"
@@ -286,7 +292,7 @@ class Startup:
 
     async def _list_orphans(self) -> None:
         """Tell of records without a download, and of the part files that these call their own."""
-        orphans = await self._resume_data.orphans({d.id for d in self._ledger.queue})
+        orphans = await self._resume_data.orphans({d.id for d in self._downloads})
         records = [orphan.record for orphan in orphans if orphan.record is not None]
         placed = [(r.request.directory, r) for r in records if r.request is not None]
         names: defaultdict[str, list[str]] = defaultdict(list)
@@ -319,7 +325,7 @@ class Startup:
         return rough_duration((self._clock.now() - moment).total_seconds())
 
     def _tell(self, step: str, text: str) -> None:
-        self._ledger.notice(text)
+        self._downloads.notice(text)
         self._step(step, text, "problem")
 
     def _step(self, step: str, text: str, level: str = "ok") -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from core.domain.models import Phase
-from core.engine.downloads.ledger import Ledger
+from core.engine.downloads.list import DownloadList
 from core.engine.transfer.transfer import Tools, Transfer
 from core.policy.trickle import PATIENCE, Trickle
 
@@ -24,14 +24,14 @@ class TrickleWatch:
 
     def __init__(
         self,
-        ledger: Ledger,
+        downloads: DownloadList,
         tools: Tools,
         transfers: Mapping[str, Transfer],
         *,
         in_the_way: Callable[[str], bool],
         let_pass: Callable[[str], None],
     ) -> None:
-        self._ledger = ledger
+        self._downloads = downloads
         self._tools = tools
         self._transfers = transfers
         self._in_the_way = in_the_way
@@ -62,11 +62,11 @@ class TrickleWatch:
     def _is_useless(self, id_: str) -> bool:
         transfer, now = self._transfers[id_], self._tools.clock.monotonic()
         before, trickle = self._trickles.get(id_, (None, None))
-        download = self._ledger.queue[id_]
+        download = self._downloads[id_]
         if trickle is None or before is not transfer or download.phase not in _FETCHING:
             self._trickles[id_] = transfer, Trickle(now)
             return False
-        progress = self._ledger.progress_of(id_)
+        progress = self._downloads.progress_of(id_)
         total = download.total_bytes
         shared = self._tools.shared.limit.rate
         limits = [] if shared is None else [shared / len(self._transfers)]

@@ -19,9 +19,9 @@ async def test_a_poisoned_record_is_shown_saved_and_removed_like_any_other(
     requests = [workspace.request(url) for url in urls]
     await engine.hold(True)
     first, second, third = await engine.add(requests)
-    ledger = engine._ledger
-    ledger.update(ledger.queue[second.id], name=POISON, resume_verdict=POISON)
-    ledger.note(second.id, POISON)
+    downloads = engine._downloads
+    downloads.update(downloads[second.id], name=POISON, resume_verdict=POISON)
+    downloads.note(second.id, POISON)
     with short_directory() as directory:
         path = directory / "s"
         async with serving(engine, path), await RemoteService.open(path) as remote:

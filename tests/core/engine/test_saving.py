@@ -76,7 +76,7 @@ async def test_what_can_go_makes_room_for_the_list(workspace: Workspace, state: 
         ballast.unlink()
         return size
 
-    engine._ledger._catalog.document.make_room = make_room
+    engine._downloads._catalog.document.make_room = make_room
     await engine.add([paused(workspace, "a")])
 
     assert (await engine.status()).notices == ()

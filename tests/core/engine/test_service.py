@@ -479,7 +479,7 @@ async def test_what_could_not_be_stored_is_not_in_the_list(
     async def full() -> None:
         raise DiskFullError("no space")
 
-    monkeypatch.setattr(engine._ledger, "flush", full)
+    monkeypatch.setattr(engine._downloads, "flush", full)
     with pytest.raises(DiskFullError):
         await engine.add([workspace.request(url)])
     assert await engine.downloads() == []
@@ -497,7 +497,7 @@ async def test_what_goes_on_by_a_request_that_could_not_be_stored_is_started(
         raise DiskFullError("no space")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine._ledger, "flush", full)
+        patch.setattr(engine._downloads, "flush", full)
         with pytest.raises(DiskFullError):
             await engine.add([request])
     assert (await settled(engine, download)).status is Status.COMPLETED

@@ -13,7 +13,7 @@ from core.domain.history import AttemptEnd, HistoryQuery
 from core.domain.lifecycle import TRANSITIONS, Action
 from core.domain.models import DownloadRecord, Phase, Status
 from core.domain.settings import RetrySettings
-from core.engine.downloads.ledger import TIMELINE_LENGTH
+from core.engine.downloads.list import TIMELINE_LENGTH
 from core.engine.service import Engine
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.faults.model import content
@@ -116,7 +116,7 @@ async def test_what_a_kill_ended_keeps_its_phases_and_its_rate(
     assert transfer is not None
     await transfer._checkpoint.flush()
     assert await is_recorded()
-    await engine._ledger.flush()
+    await engine._downloads.flush()
     # What a kill leaves is what lies on disk right now.
     left = shutil.copytree(workspace.state, workspace.state.with_name("left"))
     shutil.rmtree(left / "run", ignore_errors=True)

@@ -23,8 +23,8 @@ from core.domain.models import (
 )
 from core.domain.settings import LimitSettings
 from core.engine.downloads.attempts import Attempt
-from core.engine.downloads.chronicle import STARTED, Chronicle
-from core.engine.running.ticker import Ticker
+from core.engine.downloads.recorder import STARTED, AttemptRecorder
+from core.engine.running.progress import ProgressTicker
 from core.engine.service import Engine
 from tests.attempts import NOON
 from tests.core.adapters.records import a_record
@@ -283,20 +283,20 @@ class TestAttempt:
         assert "abc" not in repr(entry)
 
 
-class TestChronicle:
+class TestAttemptRecorder:
     @pytest.fixture
     def store(self, workspace: Workspace) -> HistoryStore:
         return HistoryStore(workspace.state)
 
-    async def only(self, chronicle: Chronicle) -> HistoryEntry:
-        (entry, *_) = (await chronicle.history(HistoryQuery())).entries
+    async def only(self, recorder: AttemptRecorder) -> HistoryEntry:
+        (entry, *_) = (await recorder.history(HistoryQuery())).entries
         return entry
 
     async def test_what_a_kill_ended_began_when_it_was_started_last(
         self, store: HistoryStore
     ) -> None:
-        chronicle = Chronicle(store, Clock())
-        await chronicle.start()
+        recorder = AttemptRecorder(store, Clock())
+        await recorder.start()
         times = [NOON, NOON + timedelta(hours=1), NOON + timedelta(hours=2)]
         texts = [STARTED, "paused", STARTED]
         timeline = tuple(
@@ -304,40 +304,40 @@ class TestChronicle:
         )
         download = a_download(started_at=NOON, timeline=timeline, retry_count=3)
         record = a_record(done=700)
-        chronicle.interrupted(download, times[2] + timedelta(minutes=5), record)
-        entry = await self.only(chronicle)
+        recorder.interrupted(download, times[2] + timedelta(minutes=5), record)
+        entry = await self.only(recorder)
         assert (entry.end, entry.retries) == (AttemptEnd.INTERRUPTED, 3)
         assert (entry.started_at, entry.ended_at) == (times[2], times[2] + timedelta(minutes=5))
         assert (entry.bytes, entry.average_rate, entry.phases) == (700, None, PhaseTimes())
         # What an earlier attempt brought does not count again, and no attempt takes bytes away.
-        chronicle.interrupted(download, times[2], a_record(done=900))
-        assert (await self.only(chronicle)).bytes == 200
-        chronicle.interrupted(download, NOON - timedelta(days=1), a_record(done=0))
-        entry = await self.only(chronicle)
+        recorder.interrupted(download, times[2], a_record(done=900))
+        assert (await self.only(recorder)).bytes == 200
+        recorder.interrupted(download, NOON - timedelta(days=1), a_record(done=0))
+        entry = await self.only(recorder)
         assert entry.bytes == 0
         assert entry.started_at == entry.ended_at
-        await chronicle.close()
+        await recorder.close()
 
     async def test_it_says_so_once_where_it_cannot_save_and_goes_on(
         self, store: HistoryStore, workspace: Workspace, caplog: pytest.LogCaptureFixture
     ) -> None:
-        chronicle = Chronicle(store, Clock())
-        await chronicle.start()
+        recorder = AttemptRecorder(store, Clock())
+        await recorder.start()
         (workspace.state / "history.json").mkdir()
         for _ in range(3):
-            chronicle.interrupted(a_download(), NOON, None)
+            recorder.interrupted(a_download(), NOON, None)
             await store.tidy(NOON + timedelta(days=365))
-        await chronicle.close()
+        await recorder.close()
         failures = [r for r in caplog.records if "could not be saved" in r.message]
         assert [r.levelno for r in failures] == [logging.ERROR]
-        assert len((await chronicle.history(HistoryQuery())).entries) == 3
+        assert len((await recorder.history(HistoryQuery())).entries) == 3
 
     async def test_closing_what_never_started_does_nothing(self, store: HistoryStore) -> None:
-        await Chronicle(store, Clock()).close()
+        await AttemptRecorder(store, Clock()).close()
 
 
 class Unwatched:
-    """A ledger whose bus nobody listens to, and the bus."""
+    """A downloads whose bus nobody listens to, and the bus."""
 
     has_subscribers = False
 
@@ -361,7 +361,7 @@ async def test_rates_are_sampled_though_nobody_watches() -> None:
                 running.clear()
                 done.set()
 
-    ticker = Ticker(Unwatched(), Samples(), running, lambda: None)  # type: ignore[arg-type]
+    ticker = ProgressTicker(Unwatched(), Samples(), running, lambda: None)  # type: ignore[arg-type]
     ticker.start()
     ticker.start()
     await done.wait()

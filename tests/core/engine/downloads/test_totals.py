@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.models import Download, Progress, Status, WaitReason
-from core.engine.downloads.totals import Moving, Prospects, Tally
+from core.engine.downloads.totals import ListTotals, Moving, Prospects
 from core.policy.outlook import Habits
 from tests.core.engine.conftest import Workspace, fetch, settled, until
 from tests.faults.model import content
@@ -33,8 +33,8 @@ _downloads = st.builds(
 _entries = st.lists(st.tuples(_downloads, st.integers(0, 1200)), max_size=12)
 
 
-def still(tally: Tally) -> tuple[int, ...]:
-    totals = tally.totals()
+def still(sums: ListTotals) -> tuple[int, ...]:
+    totals = sums.totals()
     assert totals.rate == 0
     assert totals.eta is None
     return (
@@ -58,18 +58,18 @@ def counted(entries: list[tuple[Download, int]]) -> tuple[int, ...]:
 def test_the_sums_are_those_of_what_is_there(
     entries: list[tuple[Download, int]], data: st.DataObject
 ) -> None:
-    tally = Tally()
+    sums = ListTotals()
     for item, done in entries:
-        tally.enter(item, done)
-    assert still(tally) == counted(entries)
+        sums.enter(item, done)
+    assert still(sums) == counted(entries)
     kept = [pair for pair in entries if data.draw(st.booleans())]
     for item, done in entries:
         if not any(item is other for other, _ in kept):
-            tally.leave(item, done)
-    assert still(tally) == counted(kept)
+            sums.leave(item, done)
+    assert still(sums) == counted(kept)
     for item, done in kept:
-        tally.leave(item, done)
-    assert still(tally) == (0, 0, 0, 0, 0)
+        sums.leave(item, done)
+    assert still(sums) == (0, 0, 0, 0, 0)
 
 
 def moving(item: Download, settled: int, now: int, eta: float | None) -> Moving:
@@ -80,7 +80,7 @@ def prospects(slots: int = 1, *, limit: float | None = None, rate: float = 0.0) 
     return Prospects(Habits(), slots, limit, rate=lambda _: rate, waiting=lambda _: 0)
 
 
-def listed(tally: Tally) -> Download:
+def listed(sums: ListTotals) -> Download:
     """Put some of everything into the sums, and return the one that runs."""
     running = download(status=Status.ACTIVE, total_bytes=1000)
     for item, done in (
@@ -92,74 +92,74 @@ def listed(tally: Tally) -> Download:
         (download(status=Status.COMPLETED, total_bytes=9000), 9000),
         (download(status=Status.CANCELLED, total_bytes=9000), 0),
     ):
-        tally.enter(item, done)
+        sums.enter(item, done)
     return running
 
 
 def test_the_time_left_is_for_all_that_goes_on_by_itself() -> None:
-    tally = Tally()
-    running = moving(listed(tally), 100, 400, 6.0)
-    totals = tally.totals([running], prospects=prospects(), now=10.0)
+    sums = ListTotals()
+    running = moving(listed(sums), 100, 400, 6.0)
+    totals = sums.totals([running], prospects=prospects(), now=10.0)
     # One place, at 100 bytes a second: 600 of the one and 300 of the other.
     assert totals.eta == pytest.approx(9.0)
-    assert tally.eta([running], prospects(2), 10.0) == pytest.approx(6.0)
+    assert sums.eta([running], prospects(2), 10.0) == pytest.approx(6.0)
     assert totals.rate == 100.0
     assert (totals.bytes_done, totals.bytes_total) == (400 + 200 + 30 + 9000, 29_000)
     assert (totals.files, totals.files_done, totals.unsized) == (6, 1, 0)
 
 
 def test_a_limit_for_all_is_shared_by_what_is_left() -> None:
-    tally = Tally()
-    running = moving(listed(tally), 100, 400, 6.0)
+    sums = ListTotals()
+    running = moving(listed(sums), 100, 400, 6.0)
     held_up = prospects(2, limit=100.0, rate=99.0)
-    assert tally.eta([running], held_up, 10.0) == pytest.approx(900 / 100)
+    assert sums.eta([running], held_up, 10.0) == pytest.approx(900 / 100)
 
 
 def test_what_nobody_knows_the_length_of_is_like_the_others() -> None:
-    tally = Tally()
-    running = moving(listed(tally), 100, 400, 6.0)
-    before = tally.eta([running], prospects(), 10.0)
-    tally.enter(download(status=Status.PENDING), 0)
-    after = tally.eta([running], prospects(), 10.0)
+    sums = ListTotals()
+    running = moving(listed(sums), 100, 400, 6.0)
+    before = sums.eta([running], prospects(), 10.0)
+    sums.enter(download(status=Status.PENDING), 0)
+    after = sums.eta([running], prospects(), 10.0)
     assert before is not None
     assert after is not None
     assert after > before
 
 
 def test_a_place_is_not_free_for_what_waits_for_its_host() -> None:
-    tally = Tally()
-    running = moving(listed(tally), 100, 400, 6.0)
+    sums = ListTotals()
+    running = moving(listed(sums), 100, 400, 6.0)
     waiting = download(status=Status.PENDING, total_bytes=300, wait_reason=WaitReason.HOST_LIMIT)
-    tally.enter(waiting, 0)
+    sums.enter(waiting, 0)
     # The one behind the other, whatever places there are.
-    assert tally.eta([running], prospects(8), 10.0) == pytest.approx(6.0 + 3.0 + 3.0)
+    assert sums.eta([running], prospects(8), 10.0) == pytest.approx(6.0 + 3.0 + 3.0)
 
 
 def test_all_is_not_done_sooner_than_the_slowest() -> None:
-    tally = Tally()
+    sums = ListTotals()
     items = [download(id_, status=Status.ACTIVE, total_bytes=100) for id_ in ("a" * 8, "b" * 8)]
     for item in items:
-        tally.enter(item, 0)
+        sums.enter(item, 0)
     running = [moving(items[0], 0, 90, 0.1), moving(items[1], 0, 0, 5000.0)]
-    assert tally.totals(running, prospects=prospects(2), now=10.0).eta == 5000.0
+    assert sums.totals(running, prospects=prospects(2), now=10.0).eta == 5000.0
 
 
 def test_nothing_is_promised_while_nothing_moves() -> None:
-    tally = Tally()
-    running = moving(listed(tally), 100, 400, None)
-    assert tally.eta([running], prospects(), 10.0) is None
-    assert tally.totals().eta is None
+    sums = ListTotals()
+    running = moving(listed(sums), 100, 400, None)
+    assert sums.eta([running], prospects(), 10.0) is None
+    assert sums.totals().eta is None
 
 
 def test_nothing_is_promised_while_no_length_is_known() -> None:
-    tally = Tally()
+    sums = ListTotals()
     running = download(status=Status.ACTIVE)
     for item in (running, *(download(f"{i:08}", status=Status.PENDING) for i in range(22))):
-        tally.enter(item, 0)
+        sums.enter(item, 0)
     habits = prospects().habits
     habits.note("127.0.0.1", 10.0, count=400_000, downloading=4.0)
     known = dataclasses.replace(prospects(), habits=habits)
-    assert tally.eta([moving(running, 0, 300, None)], known, 10.0) is None
+    assert sums.eta([moving(running, 0, 300, None)], known, 10.0) is None
 
 
 async def test_the_engine_tells_them(workspace: Workspace, fault_server: FaultServer) -> None:

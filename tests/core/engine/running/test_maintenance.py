@@ -334,7 +334,7 @@ class TestFullState:
         with pytest.raises(DiskFullError):
             await engine.add([refused])
         assert (small_state / "downloads.json").read_bytes() == generation
-        await happened(lambda: bool(engine._ledger.notices))
+        await happened(lambda: bool(engine._downloads.notices))
         assert "cannot be written" in (await engine.status()).notices[0]
         fault_server.release("a")
         view = await until(

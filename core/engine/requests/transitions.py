@@ -11,7 +11,7 @@ from core.domain.lifecycle import Action, allowed_actions, is_already
 from core.domain.models import Download, DownloadRecord, Status, Validator, WaitReason
 from core.domain.redact import redact_url
 from core.domain.service import Outcome, Refusal
-from core.engine.downloads.ledger import Ledger
+from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
 from core.engine.transfer.resume import forget
 from core.engine.transfer.transfer import ANEW
@@ -29,12 +29,11 @@ _AFRESH = {"total_bytes": None, "resume_verdict": None, "retry_count": 0}
 _RESTING = (Status.PAUSED, Status.CANCELLED)
 
 
-class Actions:
-    """Takes steps of downloads in the ledger; the runner follows."""
+class Transitions:
+    """Takes steps of downloads in the list; the runner follows."""
 
-    def __init__(self, ledger: Ledger, runner: Runner, resume_data: ResumeStore) -> None:
-        self._ledger = ledger
-        self._queue = ledger.queue
+    def __init__(self, downloads: DownloadList, runner: Runner, resume_data: ResumeStore) -> None:
+        self._downloads = downloads
         self._runner = runner
         self._resume_data = resume_data
 
@@ -46,10 +45,10 @@ class Actions:
         Raises UnknownIdError, AmbiguousIdError.
         """
         if ids is not None:
-            return self._queue.resolve(ids)
+            return self._downloads.resolve(ids)
         return [
             download
-            for download in self._queue.ordered()
+            for download in self._downloads.ordered()
             if action in allowed_actions(download.status) and meant in (None, download.status)
         ]
 
@@ -60,12 +59,12 @@ class Actions:
             await self._runner.halt(d.id for d in chosen)
         changed: list[DownloadRecord] = []
         refused: list[Refusal] = []
-        for download in [self._queue[d.id] for d in chosen if d.id in self._queue]:
+        for download in self._downloads.current(d.id for d in chosen):
             try:
                 changed.append(self._take(action, download, loses=download.id in anew))
             except NotAllowedError as error:
                 refused.append(Refusal(id=download.id, error=error.info()))
-        await self._ledger.flush()
+        await self._downloads.flush()
         notes = _notes([d for d in changed if d.id in anew])
         return Outcome(changed=tuple(changed), refused=tuple(refused), notes=notes)
 
@@ -80,7 +79,7 @@ class Actions:
         changed, refused = [], list(outcome.refused)
         for download in outcome.changed:
             try:
-                self._runner.start_now(self._queue[download.id])
+                self._runner.start_now(self._downloads[download.id])
                 changed.append(download)
             except NotAllowedError as error:
                 refused.append(Refusal(id=download.id, error=error.info()))
@@ -99,9 +98,9 @@ class Actions:
                 changed.append(self._go_on(id_, "started afresh", **_AFRESH))
             except WinchError as error:
                 refused.append(Refusal(id=id_, error=error.info()))
-                if id_ in self._queue and not self._queue[id_].status.is_settled:
+                if id_ in self._downloads and not self._downloads[id_].status.is_settled:
                     self._go_on(id_, f"not started afresh: {error.message}")
-        await self._ledger.flush()
+        await self._downloads.flush()
         return Outcome(changed=tuple(changed), refused=tuple(refused))
 
     async def replace_url(self, found: DownloadRecord, url: str) -> Outcome:
@@ -113,17 +112,17 @@ class Actions:
         try:
             changed = await self._send_elsewhere(found.id, url)
         except WinchError as error:
-            if found.id in self._queue and not self._queue[found.id].status.is_settled:
+            if found.id in self._downloads and not self._downloads[found.id].status.is_settled:
                 self._go_on(found.id, f"its URL was not replaced: {error.message}")
             outcome = Outcome(refused=(Refusal(id=found.id, error=error.info()),))
         else:
             outcome = Outcome(changed=(changed,))
-        await self._ledger.flush()
+        await self._downloads.flush()
         return outcome
 
     async def _send_elsewhere(self, id_: str, url: str) -> DownloadRecord:
         """Give a halted download another URL; raises NotAllowedError, StateError."""
-        (download,) = self._queue.resolve([id_])
+        (download,) = self._downloads.resolve([id_])
         if download.status is Status.COMPLETED:
             raise NotAllowedError(
                 "a completed download has nothing left to fetch", hint="add the URL on its own"
@@ -134,15 +133,15 @@ class Actions:
             # never the new one with the old one's word for which version it has.
             resource = dataclasses.replace(record.resource, validator=Validator())
             await self._resume_data.save(dataclasses.replace(record, resource=resource))
-        (download,) = self._queue.resolve([id_])
+        (download,) = self._downloads.resolve([id_])
         request = with_url(download.request, url)
         name = download.name
         if request.name is None and not download.name_settled:
             name = suggest(disposition=None, url=url)
         text = f"its URL is another one now: {redact_url(url)}"
         if download.status in _RESTING:
-            self._ledger.note(id_, text)
-            return self._ledger.update(self._queue[id_], request=request, name=name)
+            self._downloads.note(id_, text)
+            return self._downloads.update(self._downloads[id_], request=request, name=name)
         return self._go_on(id_, text, request=request, name=name, retry_count=0)
 
     def _take(self, action: Action, download: DownloadRecord, *, loses: bool) -> DownloadRecord:
@@ -151,32 +150,32 @@ class Actions:
             if action is Action.RESUME and download.wait_reason is WaitReason.RETRY:
                 # The person's word goes before the server's.
                 self._runner.enqueue(download, insist=True)
-            return self._queue[download.id]
+            return self._downloads[download.id]
         text = f"{_DONE[action]}; {ANEW}" if loses else _DONE[action]
-        stepped = self._ledger.step(download, action, text)
+        stepped = self._downloads.step(download, action, text)
         self._runner.forget([download.id])
         self._runner.enqueue(stepped, insist=True)
-        return self._queue[download.id]
+        return self._downloads[download.id]
 
     async def _empty(self, id_: str) -> None:
         """Forget what a halted download has; raises NotAllowedError, LockedError, DiskError."""
-        (download,) = self._queue.resolve([id_])
+        (download,) = self._downloads.resolve([id_])
         if download.status is Status.COMPLETED:
             raise NotAllowedError(
                 "a completed download cannot be started afresh",
                 hint="add its URL again to fetch it anew",
             )
         await forget(download, self._resume_data)
-        self._ledger.settle(id_, 0)
+        self._downloads.settle(id_, 0)
 
     def _go_on(self, id_: str, text: str, **fields: object) -> DownloadRecord:
         """Let a halted download wait for its turn, whatever state it is in."""
-        (download,) = self._queue.resolve([id_])
+        (download,) = self._downloads.resolve([id_])
         action = next(a for a in _ONWARD if a in allowed_actions(download.status))
-        stepped = self._ledger.step(download, action, text, **fields)
+        stepped = self._downloads.step(download, action, text, **fields)
         self._runner.forget([id_])
         self._runner.enqueue(stepped, insist=True)
-        return self._queue[id_]
+        return self._downloads[id_]
 
 
 def _notes(anew: Sequence[Download]) -> tuple[str, ...]:

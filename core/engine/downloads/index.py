@@ -1,8 +1,8 @@
-"""The list of downloads in memory: found by id or unique prefix, ordered, and moved about."""
+"""Finds downloads: by id or unique prefix, by what they fetch, and in the order of the queue."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from core.domain.errors import AmbiguousIdError, UnknownIdError, UsageError
 from core.domain.models import DownloadRecord
@@ -12,7 +12,7 @@ SHORT = 8
 """Characters of an id that are shown; no two downloads share them."""
 
 
-class Queue:
+class DownloadIndex:
     """Every download, by id."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Queue:
         """Return the download with a whole id."""
         return self._downloads[id]
 
-    def put(self, download: DownloadRecord) -> None:
+    def _put(self, download: DownloadRecord) -> None:
         """Add or replace a download."""
         before = self._downloads.get(download.id)
         if before is None:
@@ -49,7 +49,7 @@ class Queue:
         self._downloads[download.id] = download
         self._last = max(self._last, download.order)
 
-    def discard(self, id: str) -> None:  # noqa: A002
+    def _discard(self, id: str) -> None:  # noqa: A002
         """Drop a download."""
         download = self._downloads.pop(id)
         del self._prefixes[id[:SHORT]]
@@ -73,6 +73,10 @@ class Queue:
         Raises UnknownIdError, AmbiguousIdError.
         """
         return list({found.id: found for found in map(self._find, ids)}.values())
+
+    def current(self, ids: Iterable[str]) -> list[DownloadRecord]:
+        """Return those of these downloads that are still here, as they are by now."""
+        return [self._downloads[id_] for id_ in ids if id_ in self._downloads]
 
     def same(self, *, url: str, directory: str, name: str | None) -> list[DownloadRecord]:
         """Return the downloads of this URL to this directory (and name, if one is given)."""

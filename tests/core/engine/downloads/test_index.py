@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from core.domain.errors import AmbiguousIdError, UnknownIdError, UsageError
 from core.domain.models import DownloadRecord, DownloadRequest
 from core.domain.service import MoveTo
-from core.engine.downloads.queue import Queue
+from core.engine.downloads.index import DownloadIndex
 
 LETTERS = "abcdef"
 
 
-def queue(priorities: str = "000000") -> Queue:
-    made = Queue()
+def queue(priorities: str = "000000") -> DownloadIndex:
+    made = DownloadIndex()
     for number, letter in enumerate(LETTERS):
-        made.put(
+        made._put(
             DownloadRecord(
                 id=letter * 16,
                 request=DownloadRequest(
@@ -33,9 +33,9 @@ def queue(priorities: str = "000000") -> Queue:
     return made
 
 
-def move(made: Queue, letters: str, to: MoveTo | int) -> str:
+def move(made: DownloadIndex, letters: str, to: MoveTo | int) -> str:
     for changed in made.place(made.resolve(list(letters)), to):
-        made.put(changed)
+        made._put(changed)
     return "".join(download.name for download in made.ordered())
 
 
@@ -91,7 +91,7 @@ def test_an_unknown_id_is_an_error(prefix: str) -> None:
 def test_a_prefix_of_two_downloads_is_ambiguous() -> None:
     made = queue()
     twin = next(iter(made)).replace(id="ab" + "0" * 14)
-    made.put(twin)
+    made._put(twin)
     with pytest.raises(AmbiguousIdError):
         made.resolve(["a"])
     assert made.resolve(["ab", "aa", "ab"])[0] is twin
@@ -100,6 +100,6 @@ def test_a_prefix_of_two_downloads_is_ambiguous() -> None:
 def test_a_short_id_is_taken_once() -> None:
     made = queue()
     assert not made.is_free("aaaaaaaa" + "0" * 8)
-    made.discard("a" * 16)
+    made._discard("a" * 16)
     assert made.is_free("aaaaaaaa" + "0" * 8)
     assert made.same(url="http://h/a", directory="/d", name=None) == []

@@ -10,26 +10,28 @@ from contextlib import suppress
 
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import WinchError
-from core.engine.downloads.chronicle import Chronicle
-from core.engine.downloads.ledger import Ledger
+from core.engine.downloads.list import DownloadList
+from core.engine.downloads.recorder import AttemptRecorder
 
 PAUSE = 2.0
 """Seconds in which others that end may join; as long as the history gathers attempts."""
 
 
-class Epilogue:
+class CompletedRecords:
     """Deletes the records of completed downloads, beside everything else."""
 
-    def __init__(self, ledger: Ledger, chronicle: Chronicle, resume_data: ResumeStore) -> None:
-        self._ledger = ledger
-        self._chronicle = chronicle
+    def __init__(
+        self, downloads: DownloadList, recorder: AttemptRecorder, resume_data: ResumeStore
+    ) -> None:
+        self._downloads = downloads
+        self._recorder = recorder
         self._resume_data = resume_data
         self._ids: list[str] = []
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def completed(self, id: str) -> None:  # noqa: A002
-        """Have the record of a download deleted that the ledger shows as completed."""
+        """Have the record of a download deleted that the list shows as completed."""
         self._ids.append(id)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="epilogue")
@@ -48,6 +50,6 @@ class Epilogue:
             ids, self._ids = self._ids, []
             # A record that stays is harmless: the next start finds the file whole.
             with suppress(WinchError):
-                await self._ledger.flush()
-                await self._chronicle.flush()
+                await self._downloads.flush()
+                await self._recorder.flush()
                 await self._resume_data.delete(*ids)

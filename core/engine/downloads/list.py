@@ -19,8 +19,8 @@ from core.domain.lifecycle import Action, next_status
 from core.domain.models import DownloadRecord, Progress, Status, TimelineEntry
 from core.domain.service import LimitChanges, Totals
 from core.engine.downloads.events import EventBus
-from core.engine.downloads.queue import Queue
-from core.engine.downloads.totals import Moving, Prospects, Tally
+from core.engine.downloads.index import DownloadIndex
+from core.engine.downloads.totals import ListTotals, Moving, Prospects
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +29,16 @@ TIMELINE_LENGTH = 50
 _NOTHING = Progress()
 
 
-class Ledger:
+class DownloadList(DownloadIndex):
     """The only place where a download changes."""
 
     def __init__(self, catalog: Catalog, clock: Clock) -> None:
+        super().__init__()
         self._catalog = catalog
         self._clock = clock
         self._revision = 0
         self._progress: dict[str, Progress] = {}
-        self._tally = Tally()
-        self.queue = Queue()
+        self._sums = ListTotals()
         self.bus = EventBus(self._snapshot)
         self.notices: list[str] = []
         self.paused = False
@@ -59,8 +59,8 @@ class Ledger:
         self.limits = loaded.limits
         self.paused = loaded.paused
         for download in loaded.downloads:
-            self.queue.put(download)
-            self._tally.enter(download, 0)
+            self._put(download)
+            self._sums.enter(download, 0)
             if download.status is Status.COMPLETED:
                 self.settle(download.id, download.total_bytes or 0, download.completed_at)
         if not loaded.verified:
@@ -122,8 +122,8 @@ class Ledger:
 
     def enter(self, download: DownloadRecord) -> None:
         """Take a download into the list as it is, its timeline begun already."""
-        self.queue.put(download)
-        self._tally.enter(download, 0)
+        self._put(download)
+        self._sums.enter(download, 0)
         self._catalog.put(download)
         self._revision += 1
         self.bus.publish(Added(revision=self._revision, downloads=(download,)))
@@ -131,15 +131,15 @@ class Ledger:
     def update(self, download: DownloadRecord, **fields: object) -> DownloadRecord:
         """Replace fields of a download; nothing happens where they are so already."""
         changed = download.replace(**fields)
-        before = self.queue[download.id]
+        before = self[download.id]
         if changed == before:
             return changed
         if _place_in_life(changed) != _place_in_life(before):
             changed = changed.replace(updated_at=self._clock.now())
-        self.queue.put(changed)
+        self._put(changed)
         done = self._settled(before.id).bytes_downloaded
-        self._tally.leave(before, done)
-        self._tally.enter(changed, done)
+        self._sums.leave(before, done)
+        self._sums.enter(changed, done)
         self._catalog.put(changed)
         if changed.interrupted is None:
             self._answered(changed.id)
@@ -149,7 +149,7 @@ class Ledger:
 
     def note(self, id: str, text: str) -> None:  # noqa: A002
         """Write a sentence into a download's timeline."""
-        self.update(self._stamped(self.queue[id], text))
+        self.update(self._stamped(self[id], text))
 
     def step(
         self, download: DownloadRecord, action: Action, text: str, **fields: object
@@ -173,8 +173,8 @@ class Ledger:
         """Take downloads off the list."""
         for download in downloads:
             done = self._settled(download.id).bytes_downloaded
-            self._tally.leave(self.queue[download.id], done)
-            self.queue.discard(download.id)
+            self._sums.leave(self[download.id], done)
+            self._discard(download.id)
             self._catalog.discard(download.id)
             self._answered(download.id)
             self._progress.pop(download.id, None)
@@ -191,8 +191,8 @@ class Ledger:
     ) -> None:
         """Remember how far a download is that does not move, and when its last bytes came."""
         before = self._settled(id)
-        self._tally.leave(self.queue[id], before.bytes_downloaded)
-        self._tally.enter(self.queue[id], bytes_downloaded)
+        self._sums.leave(self[id], before.bytes_downloaded)
+        self._sums.enter(self[id], bytes_downloaded)
         self._progress[id] = Progress(
             bytes_downloaded=bytes_downloaded, updated_at=updated_at or before.updated_at
         )
@@ -207,23 +207,23 @@ class Ledger:
     def totals(self, running: Iterable[str], prospects: Prospects) -> Totals:
         """Return the sums over the list; costs a step for each that runs."""
         now = self._clock.monotonic()
-        return self._tally.totals(self._moving(running), prospects=prospects, now=now)
+        return self._sums.totals(self._moving(running), prospects=prospects, now=now)
 
     def eta(self, running: Iterable[str], prospects: Prospects) -> float | None:
         """Return seconds until all is done that goes on by itself, None where nobody can say."""
         moving = self._moving(running)
-        return self._tally.eta(moving, prospects, self._clock.monotonic()) if moving else None
+        return self._sums.eta(moving, prospects, self._clock.monotonic()) if moving else None
 
     def _moving(self, running: Iterable[str]) -> list[Moving]:
         return [
-            Moving(self.queue[id_], self._settled(id_).bytes_downloaded, self.progress_of(id_))
+            Moving(self[id_], self._settled(id_).bytes_downloaded, self.progress_of(id_))
             for id_ in running
         ]
 
     @property
     def counts(self) -> Mapping[Status, int]:
         """How many downloads there are in each state."""
-        return self._tally.counts
+        return self._sums.counts
 
     def _settled(self, id_: str) -> Progress:
         return self._progress.get(id_, _NOTHING)
@@ -258,8 +258,8 @@ class Ledger:
     def _snapshot(self) -> Snapshot:
         return Snapshot(
             revision=self._revision,
-            downloads=tuple(self.queue.ordered()),
-            progress={d.id: self.progress_of(d.id) for d in self.queue},
+            downloads=tuple(self.ordered()),
+            progress={d.id: self.progress_of(d.id) for d in self},
             notices=tuple(self.notices),
             paused=self.paused,
             limit=self.limit,

@@ -46,7 +46,7 @@ STARTED = "started"
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
-class Chronicle:
+class AttemptRecorder:
     """Turns attempts into history entries, these into statistics and into what is `known`."""
 
     def __init__(self, store: HistoryStore, clock: Clock, known: HostMemory | None = None) -> None:
@@ -68,7 +68,7 @@ class Chronicle:
         self._completed = self._store.completed()
         for entry in self._store.live():
             self._remember(entry)
-        self._rounds = asyncio.create_task(self._make_rounds(), name="chronicle")
+        self._rounds = asyncio.create_task(self._make_rounds(), name="recorder")
         return notices
 
     async def close(self) -> None:

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Collection
 
 from core.domain.models import Progress
-from core.engine.downloads.chronicle import Chronicle
-from core.engine.downloads.ledger import Ledger
+from core.engine.downloads.list import DownloadList
+from core.engine.downloads.recorder import AttemptRecorder
 
 TICK = 0.25
 """Seconds between progress events."""
@@ -15,7 +15,7 @@ AT_ONCE = 20
 """Downloads that are started or looked at in one turn of the event loop: others wait for it too."""
 
 
-class Ticker:
+class ProgressTicker:
     """Publishes progress while anything of `running` does, and samples the attempts' rates.
 
     `eta` returns how long all together will still take.
@@ -23,14 +23,14 @@ class Ticker:
 
     def __init__(
         self,
-        ledger: Ledger,
-        chronicle: Chronicle,
+        downloads: DownloadList,
+        recorder: AttemptRecorder,
         running: Collection[str],
         eta: Callable[[], float | None],
     ) -> None:
-        self._ledger = ledger
+        self._downloads = downloads
         self._eta = eta
-        self._chronicle = chronicle
+        self._recorder = recorder
         self._running = running
         self._task: asyncio.Task[None] | None = None
 
@@ -50,14 +50,14 @@ class Ticker:
             await asyncio.sleep(TICK)
             before, last = last, {}
             ids = list(self._running)
-            eta = self._eta() if self._ledger.bus.has_subscribers else None
+            eta = self._eta() if self._downloads.bus.has_subscribers else None
             for start in range(0, len(ids), AT_ONCE):
                 chosen = ids[start : start + AT_ONCE]
                 for id_ in chosen:
-                    self._chronicle.sample(id_)
-                if self._ledger.bus.has_subscribers:
-                    now = {id_: self._ledger.progress_of(id_) for id_ in chosen}
+                    self._recorder.sample(id_)
+                if self._downloads.bus.has_subscribers:
+                    now = {id_: self._downloads.progress_of(id_) for id_ in chosen}
                     last |= now
                     if moved := {id_: now[id_] for id_ in chosen if before.get(id_) != now[id_]}:
-                        self._ledger.publish_progress(moved, eta)
+                        self._downloads.publish_progress(moved, eta)
                 await asyncio.sleep(0)

@@ -18,8 +18,8 @@ from core.domain.errors import ErrorInfo, WinchError
 from core.domain.models import Download, DownloadRecord, WaitReason
 from core.domain.settings import RetrySettings
 from core.domain.units import rough_duration
-from core.engine.downloads.ledger import Ledger
-from core.engine.downloads.queue import SHORT
+from core.engine.downloads.index import SHORT
+from core.engine.downloads.list import DownloadList
 from core.policy.host_budget import host_of
 from core.policy.host_rest import HostRests
 from core.policy.retry import Retries, RetryAfter, ordered_wait
@@ -43,23 +43,23 @@ class Again:
     fields: dict[str, object]
 
 
-class Comebacks:
-    """Decides for the downloads of the ledger."""
+class RetryPlanner:
+    """Decides for the downloads of the list."""
 
-    def __init__(self, settings: RetrySettings, ledger: Ledger, clock: Clock) -> None:
-        self._ledger = ledger
+    def __init__(self, settings: RetrySettings, downloads: DownloadList, clock: Clock) -> None:
+        self._downloads = downloads
         self._clock = clock
-        self._retries = Retries(settings)
+        self._decider = Retries(settings)
         self._crowded: Counter[str] = Counter()
         self.rests = HostRests()
 
     def configure(self, settings: RetrySettings) -> None:
         """Let other rules hold."""
-        self._retries.configure(settings)
+        self._decider.configure(settings)
 
     def forget(self, id: str) -> None:  # noqa: A002
         """Give a download a clean record."""
-        self._retries.forget(id)
+        self._decider.forget(id)
         self._crowded.pop(id, None)
 
     def insist(self, download: Download) -> None:
@@ -69,9 +69,9 @@ class Comebacks:
     def after(self, download: Download, error: WinchError) -> Again | ErrorInfo:
         """Return when it is tried again after an error, or what is left of that if it is not."""
         id_, clock = download.id, self._clock
-        done = self._ledger.progress_of(id_).bytes_downloaded
+        done = self._downloads.progress_of(id_).bytes_downloaded
         jitter = random.random()  # noqa: S311 (spreads load, keeps no secret)
-        decision = self._retries.decide(
+        decision = self._decider.decide(
             download, error, done=done, jitter=jitter, now=clock.boottime()
         )
         log.info("%s: %s (%s)", id_[:SHORT], error.message, error.code)
@@ -116,34 +116,34 @@ class Comebacks:
         now = self._clock.now()
         if download.failing_since is not None:
             age = max(0.0, (now - download.failing_since).total_seconds())
-            done = self._ledger.progress_of(download.id).bytes_downloaded
-            self._retries.restore(download.id, done=done, since=self._clock.boottime() - age)
+            done = self._downloads.progress_of(download.id).bytes_downloaded
+            self._decider.restore(download.id, done=done, since=self._clock.boottime() - age)
         if download.retry_at is None or download.wait_reason not in _DELAYED:
             return 0.0
         left = (download.retry_at - now).total_seconds()
-        return max(0.0, min(left, self._retries.longest))
+        return max(0.0, min(left, self._decider.longest))
 
     def clock_jumped(self, delays: dict[str, float], slept: float) -> None:
         """Say anew when delays end, which are given as monotonic times by id."""
         self.rests.hasten(slept)
         now, wall = self._clock.monotonic(), self._clock.now()
         for id_, due in delays.items():
-            if (download := self._ledger.queue[id_]).retry_at is not None:
+            if (download := self._downloads[id_]).retry_at is not None:
                 left = timedelta(seconds=max(0.0, due - now))
                 since = self._failing_since(id_)
-                self._ledger.update(download, retry_at=wall + left, failing_since=since)
+                self._downloads.update(download, retry_at=wall + left, failing_since=since)
 
     def tell_held(self, ids: Iterable[str]) -> None:
         """Say that downloads wait for their host, and until when if it wants to be left alone."""
         now, wall = self._clock.monotonic(), self._clock.now()
-        for download in [self._ledger.queue[id_] for id_ in ids]:
+        for download in [self._downloads[id_] for id_ in ids]:
             left = self.rests.left(host_of(download.request.url), now)
             if left is None or not _is_told(download):
                 at = None if left is None else wall + timedelta(seconds=left)
-                self._ledger.update(download, wait_reason=WaitReason.HOST_LIMIT, retry_at=at)
+                self._downloads.update(download, wait_reason=WaitReason.HOST_LIMIT, retry_at=at)
 
     def _failing_since(self, id_: str) -> datetime:
-        age = self._retries.age(id_, self._clock.boottime())
+        age = self._decider.age(id_, self._clock.boottime())
         return self._clock.now() - timedelta(seconds=age)
 
 
