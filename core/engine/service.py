@@ -51,8 +51,7 @@ from core.engine.running.maintenance import Maintenance
 from core.engine.running.runner import Runner
 from core.engine.running.startup import Startup
 from core.engine.running.wall_clock import WallClock
-from core.engine.transfer.shared import Shared
-from core.engine.transfer.transfer import Tools
+from core.engine.transfer.context import TransferContext
 from core.policy.host_budget import HostBudget
 from core.policy.rate import RateWindow
 from core.policy.requests import apply_changes, check_query
@@ -88,39 +87,36 @@ class Engine:
         self._network = settings.network
         self._downloads = DownloadList(state.catalog, clock)
         self._downloads = self._downloads
-        self._shared = Shared(
-            hosts=HostBudget(settings.limits.connections_per_host),
-            limit=TokenBucket(settings.limits.rate_bytes, clock.monotonic()),
-            pace=RateWindow(clock.monotonic()),
-        )
-        self._tools = tools = Tools(
+        self._context = context = TransferContext(
             http=http,
             network=network or Network(),
             resume_data=state.resume_data,
             clock=clock,
-            shared=self._shared,
             limits=settings.limits,
             downloads=settings.downloads,
+            host_budget=HostBudget(settings.limits.connections_per_host),
+            rate_limit=TokenBucket(settings.limits.rate_bytes, clock.monotonic()),
+            total_rate=RateWindow(clock.monotonic()),
         )
-        self._recorder = AttemptRecorder(state.history, clock, self._shared.known)
-        self._runner = Runner(settings, self._downloads, tools, self._recorder, embedded=embedded)
+        self._recorder = AttemptRecorder(state.history, clock, context.host_memory)
+        self._runner = Runner(settings, self._downloads, context, self._recorder, embedded=embedded)
         self._adder = Adder(self._downloads, self._runner, clock, state.directory)
         self._transitions = Transitions(self._downloads, self._runner, state.resume_data)
         self._remover = Remover(self._downloads, self._runner, state, clock)
-        self._inspector = Inspector(self._downloads, self._runner, tools)
+        self._inspector = Inspector(self._downloads, self._runner, context)
         self._reverifier = Reverifier(self._downloads, self._runner, clock)
         self._maintenance = Maintenance(state, self._downloads, clock)
         self._forgetting = Forgetting(
             self._downloads,
             self._recorder,
             clock,
-            after=lambda: tools.downloads.forget_done_seconds,
+            after=lambda: context.downloads.forget_done_seconds,
             kept=self._remover.brought_back,
         )
         self._startup = Startup(
-            self._downloads, self._runner, self._recorder, tools, embedded=embedded
+            self._downloads, self._runner, self._recorder, context, embedded=embedded
         )
-        self._limits = LimitKeeper(settings.limits, tools, clock, self._limits_changed)
+        self._limits = LimitKeeper(settings.limits, context, clock, self._limits_changed)
         self._wall_clock = WallClock(clock, self._clock_jumped)
         self._started_at = clock.now()
         self._closing = False
@@ -307,7 +303,7 @@ class Engine:
         self._refuse_if_closing()
         settings = await run_to_end(self.load_settings)
         self.settings = settings
-        self._tools.downloads = settings.downloads
+        self._context.downloads = settings.downloads
         self._forgetting.look()
         self._runner.configure(settings)
         self._limits.configure(settings.limits)

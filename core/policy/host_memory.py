@@ -13,7 +13,7 @@ KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class ServedBest:
     """So many connections served best; `at` is the wall time when that was found."""
 
     connections: int
@@ -24,7 +24,7 @@ class HostMemory:
     """What attempts found out about hosts; it lives on in the history, from which it is made."""
 
     def __init__(self) -> None:
-        self._hosts: OrderedDict[str, Remembered] = OrderedDict()
+        self._hosts: OrderedDict[str, ServedBest] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many hosts are remembered."""
@@ -32,12 +32,12 @@ class HostMemory:
 
     def put(self, host: str, connections: int, at: datetime) -> None:
         """Remember what served best last."""
-        self._hosts[host] = Remembered(max(1, connections), at)
+        self._hosts[host] = ServedBest(max(1, connections), at)
         self._hosts.move_to_end(host)
         if len(self._hosts) > HOSTS:
             self._hosts.popitem(last=False)
 
-    def get(self, host: str, now: datetime) -> Remembered | None:
+    def get(self, host: str, now: datetime) -> ServedBest | None:
         """Return what served best from a host, None where that is unknown or too long ago."""
         found = self._hosts.get(host)
         return found if found is not None and now - found.at < KEPT else None

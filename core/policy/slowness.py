@@ -30,7 +30,7 @@ HALF_LIFE = 600.0
 """Seconds after which a best rate counts half: the line may be another one by then."""
 
 
-class Ceiling:
+class BestRate:
     """The best rate that was reached lately; `now` is monotonic seconds, given by the caller."""
 
     def __init__(self) -> None:

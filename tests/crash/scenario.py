@@ -30,7 +30,7 @@ from core.domain.settings import (
     Settings,
 )
 from core.engine.service import Engine
-from core.engine.transfer.transfer import checkpoint, connection
+from core.engine.transfer import body, checkpoint
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ async def _until(
 if __name__ == "__main__":
     # All that a second of an ordinary life does, in a tenth of it.
     checkpoint.INTERVAL = 0.05
-    connection.PATIENCE = 0.02
+    body.PATIENCE = 0.02
     ids = iter(IDS)
     secrets.token_hex = lambda nbytes=None: next(ids)
     random.seed(0)

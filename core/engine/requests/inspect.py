@@ -25,9 +25,9 @@ from core.domain.models import Download, DownloadRecord, Segment, Status
 from core.domain.redact import redact_header, redact_url
 from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
-from core.engine.transfer.last_responses import FIELDS, Head
-from core.engine.transfer.transfer import Tools, Transfer
-from core.engine.transfer.worker import Glimpse, Worker
+from core.engine.transfer.connection import PoolConnection, PoolStatus
+from core.engine.transfer.context import FIELDS, LastResponse, TransferContext
+from core.engine.transfer.transfer import Transfer
 from core.policy.host_budget import host_of
 from core.policy.slowness import Situation, explain, explain_waiting
 
@@ -54,33 +54,33 @@ class Inspector:
         self,
         downloads: DownloadList,
         runner: Runner,
-        tools: Tools,
+        context: TransferContext,
         *,
         cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self._downloads = downloads
         self._runner = runner
-        self._tools = tools
+        self._context = context
         self._cpu = cpu
         self._looks: dict[str, deque[_Look]] = {}
 
     async def inspect(self, download: DownloadRecord) -> Inspection:
         """Return what there is to be seen; see `DownloadService.inspect`."""
-        head = self._tools.shared.heads.get(download.id)
+        last = self._context.last_responses.get(download.id)
         seen = Inspection(
             id=download.id,
             total=download.total_bytes,
             limits=self._limits(download),
-            answer=None if head is None else _answer(head),
+            answer=None if last is None else _answer(last),
             timeline=download.timeline,
         )
         transfer = self._runner.transfer(download.id)
         if transfer is None:
             waits = explain_waiting(
-                download, held=self._runner.is_held, now=self._tools.clock.now()
+                download, held=self._runner.is_held, now=self._context.clock.now()
             )
             return replace(seen, done=await self._on_disk(download), slowness=waits)
-        segments, glimpse = transfer.segments, transfer.glimpse()
+        segments, pool = transfer.segments, transfer.pool_status()
         if segments is not None:
             claimed = sorted((claim.position, claim.end) for claim in segments.claims)
             seen = replace(
@@ -89,38 +89,38 @@ class Inspector:
                 done=segments.done,
                 claimed=tuple(Segment(position, end) for position, end in claimed),
             )
-        now = self._tools.clock.monotonic()
-        workers = () if glimpse is None else glimpse.workers
+        now = self._context.clock.monotonic()
+        connections = () if pool is None else pool.connections
         return replace(
             seen,
             connections=tuple(
-                _connection(worker, now)
-                for worker in sorted(workers, key=lambda worker: worker.claim.position)
+                _connection(connection, now)
+                for connection in sorted(connections, key=lambda c: c.claim.position)
             ),
-            slowness=self._explain(download, transfer, glimpse, now),
+            slowness=self._explain(download, transfer, pool, now),
         )
 
     async def _on_disk(self, download: Download) -> tuple[Segment, ...]:
         if download.status is Status.COMPLETED:
             return (Segment(0, download.total_bytes),) if download.total_bytes else ()
-        record = await self._tools.resume_data.load(download.id)
+        record = await self._context.resume_data.load(download.id)
         return () if record is None else record.done
 
     def _limits(self, download: Download) -> LimitsInForce:
-        request, shared = download.request, self._tools.shared
-        now = self._tools.clock.monotonic()
+        request, context = download.request, self._context
+        now = self._context.clock.monotonic()
         hosts = dict.fromkeys(map(host_of, (request.url, *request.mirrors)))
-        total = shared.limit.rate
+        total = context.rate_limit.rate
         return LimitsInForce(
             own=request.limit,
             total=None if total is None else int(total),
-            connections=request.connections or self._tools.limits.connections,
+            connections=request.connections or self._context.limits.connections,
             hosts=tuple(
                 HostLimit(
                     host=host,
-                    connections=shared.hosts.limit(host, now),
-                    share=shared.hosts.share(host, download.id, now),
-                    refused=(more_in := shared.hosts.more_in(host, now)) is not None,
+                    connections=context.host_budget.limit(host, now),
+                    share=context.host_budget.share(host, download.id, now),
+                    refused=(more_in := context.host_budget.more_in(host, now)) is not None,
                     more_in=more_in,
                 )
                 for host in hosts
@@ -128,20 +128,20 @@ class Inspector:
         )
 
     def _explain(
-        self, download: Download, transfer: Transfer, glimpse: Glimpse | None, now: float
+        self, download: Download, transfer: Transfer, pool: PoolStatus | None, now: float
     ) -> Slowness:
-        shared, limits = self._tools.shared, self._limits(download)
+        context, limits = self._context, self._limits(download)
         others = [other for id_ in self._runner.running if (other := self._runner.transfer(id_))]
         others.remove(transfer)
         figures = Figures(
-            rate=transfer.rate, total=shared.pace.rate(now), others=len(others), allowed=1
+            rate=transfer.rate, total=context.total_rate.rate(now), others=len(others), allowed=1
         )
-        if glimpse is not None:
-            share = min(limits.connections, glimpse.share)
+        if pool is not None:
+            share = min(limits.connections, pool.share)
             figures = replace(
-                self._measured(download.id, glimpse, now, figures),
-                connections=len(glimpse.workers),
-                allowed=1 if glimpse.single else share,
+                self._measured(download.id, pool, now, figures),
+                connections=len(pool.connections),
+                allowed=1 if pool.single else share,
             )
         return explain(
             Situation(
@@ -150,22 +150,22 @@ class Inspector:
                 host=host_of(download.request.url),
                 own_limit=limits.own,
                 total_limit=limits.total,
-                bringing=sum(1 for w in glimpse.workers if w.meter.rate(now)) if glimpse else None,
+                bringing=sum(1 for w in pool.connections if w.meter.rate(now)) if pool else None,
                 wanted=limits.connections,
-                share=glimpse.share if glimpse else 1,
+                share=pool.share if pool else 1,
                 refused=any(host.refused for host in limits.hosts),
-                single=glimpse is not None and glimpse.single,
-                mixed=glimpse.mixed if glimpse else None,
-                enough=glimpse.enough if glimpse else None,
-                best=glimpse.best if glimpse else 0.0,
-                best_total=shared.best.rate(now),
+                single=pool is not None and pool.single,
+                mixed=pool.mixed if pool else None,
+                enough=pool.enough if pool else None,
+                best=pool.best if pool else 0.0,
+                best_total=context.best_total_rate.rate(now),
                 elsewhere=sum(other.hosts.isdisjoint(transfer.hosts) for other in others),
             )
         )
 
-    def _measured(self, id_: str, glimpse: Glimpse, now: float, figures: Figures) -> Figures:
+    def _measured(self, id_: str, pool: PoolStatus, now: float, figures: Figures) -> Figures:
         """Add where the time went since an earlier look, or else since the start."""
-        look = _Look(now, self._cpu(), glimpse.spent)
+        look = _Look(now, self._cpu(), pool.spent)
         before = self._before(id_, look)
         spent = {
             state: seconds - (before.spent.get(state, 0.0) if before is not None else 0.0)
@@ -201,26 +201,26 @@ class Inspector:
         return before
 
 
-def _connection(worker: Worker, now: float) -> Connection:
+def _connection(connection: PoolConnection, now: float) -> Connection:
     return Connection(
-        url=redact_url(worker.source.url),
-        start=worker.start,
-        position=worker.claim.position,
-        end=worker.claim.end,
-        state=worker.watch.state,
-        asked=max(0.0, now - worker.asked_at),
-        rate=None if worker.first_byte_at is None else worker.meter.rate(now),
-        peer=worker.peer,
+        url=redact_url(connection.source.url),
+        start=connection.start,
+        position=connection.claim.position,
+        end=connection.claim.end,
+        state=connection.timer.state,
+        asked=max(0.0, now - connection.asked_at),
+        rate=None if connection.first_byte_at is None else connection.meter.rate(now),
+        peer=connection.peer,
     )
 
 
-def _answer(head: Head) -> Answer:
-    fields = list(head.headers.items())[:FIELDS]
+def _answer(response: LastResponse) -> Answer:
+    fields = list(response.headers.items())[:FIELDS]
     return Answer(
-        at=head.at,
-        url=redact_url(head.url),
-        status=head.status,
-        reason=head.reason[:_LONGEST],
+        at=response.at,
+        url=redact_url(response.url),
+        status=response.status,
+        reason=response.reason[:_LONGEST],
         headers=tuple(
             (name[:_LONGEST], redact_header(name, value)[:_LONGEST]) for name, value in fields
         ),

@@ -1,6 +1,6 @@
 """Which limits are in force: the settings, their timetable, and what a person changed since.
 
-The engine asks it to change them; the transfers read them from the tools they share, so that a
+The engine asks it to change them; the transfers read them from the context they share, so that a
 change holds at once for what runs.
 """
 
@@ -16,7 +16,7 @@ from core.adapters.system.clock import Clock
 from core.domain.errors import UsageError
 from core.domain.service import LimitChanges, Limits, RateSource
 from core.domain.settings import LimitSettings, check_limit
-from core.engine.transfer.transfer import Tools
+from core.engine.transfer.context import TransferContext
 from core.policy.timetable import entry_at, rate_at
 
 log = logging.getLogger(__name__)
@@ -28,13 +28,17 @@ _COUNTS = ("active", "connections", "connections_per_host")
 
 
 class LimitKeeper:
-    """Puts the limits in force into `tools`; `on_change` hears when more or fewer may run."""
+    """Puts the limits in force into `context`; `on_change` hears when more or fewer may run."""
 
     def __init__(
-        self, settings: LimitSettings, tools: Tools, clock: Clock, on_change: Callable[[], None]
+        self,
+        settings: LimitSettings,
+        context: TransferContext,
+        clock: Clock,
+        on_change: Callable[[], None],
     ) -> None:
         self._settings = settings
-        self._tools = tools
+        self._context = context
         self._clock = clock
         self._on_change = on_change
         self._changes = LimitChanges()
@@ -104,12 +108,12 @@ class LimitKeeper:
         )
 
     def _apply(self) -> None:
-        limits, shared = self.in_force, self._tools.shared
-        if shared.limit.rate != limits.rate:
+        limits, context = self.in_force, self._context
+        if context.rate_limit.rate != limits.rate:
             log.info("the limit is %s now (%s)", limits.rate or "off", limits.rate_source)
-            shared.limit.set_rate(limits.rate, self._clock.monotonic())
-        shared.hosts.set_limit(limits.connections_per_host)
-        self._tools.limits = dataclasses.replace(
+            context.rate_limit.set_rate(limits.rate, self._clock.monotonic())
+        context.host_budget.set_limit(limits.connections_per_host)
+        self._context.limits = dataclasses.replace(
             self._settings,
             active=limits.active,
             connections=limits.connections,

@@ -20,7 +20,7 @@ from core.domain.models import Download, Phase, WaitReason
 from core.domain.settings import DiskSettings
 from core.domain.units import rough_size
 from core.engine.downloads.list import DownloadList
-from core.engine.transfer.transfer import Tools
+from core.engine.transfer.context import TransferContext
 from core.policy.disk_guard import Credit, DiskGuard
 
 log = logging.getLogger(__name__)
@@ -64,16 +64,16 @@ class Guards:
         self,
         settings: DiskSettings,
         downloads: DownloadList,
-        tools: Tools,
+        context: TransferContext,
         *,
         grace: float,
         on_stop: Callable[[list[str], Wait], Awaitable[None]],
         on_change: Callable[[list[str]], None],
     ) -> None:
         self._downloads = downloads
-        self._http = tools.http
-        self._clock = tools.clock
-        self._network = tools.network
+        self._http = context.http
+        self._clock = context.clock
+        self._network = context.network
         self._low = settings.low_bytes
         self._disk = DiskGuard(low=settings.low_bytes, high=settings.high_bytes)
         self._grace = grace

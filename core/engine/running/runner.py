@@ -34,7 +34,8 @@ from core.engine.running.guards import Guards, Wait
 from core.engine.running.progress import AT_ONCE, ProgressTicker
 from core.engine.running.retries import Again, RetryPlanner
 from core.engine.running.trickles import TrickleWatch
-from core.engine.transfer.transfer import ANEW, Tools, Transfer
+from core.engine.transfer.context import TransferContext
+from core.engine.transfer.transfer import ANEW, Transfer
 from core.policy.host_budget import SOONEST, host_of
 from core.policy.requests import without_secrets
 from core.policy.retry import ordered_wait
@@ -51,17 +52,17 @@ class Runner:
         self,
         settings: Settings,
         downloads: DownloadList,
-        tools: Tools,
+        context: TransferContext,
         recorder: AttemptRecorder,
         *,
         embedded: bool,
     ) -> None:
         self._downloads = downloads
         self._recorder = recorder
-        self._tools = tools
-        self._retries = RetryPlanner(settings.retry, downloads, tools.clock)
+        self._context = context
+        self._retries = RetryPlanner(settings.retry, downloads, context.clock)
         self._scheduler = Scheduler()
-        self._completed_records = CompletedRecords(downloads, recorder, tools.resume_data)
+        self._completed_records = CompletedRecords(downloads, recorder, context.resume_data)
         self._admitted: set[str] | None = set() if embedded else None
         self._transfers: dict[str, Transfer] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -70,7 +71,7 @@ class Runner:
         self._yielding: set[str] = set()
         self._trickles = TrickleWatch(
             downloads,
-            tools,
+            context,
             self._transfers,
             in_the_way=self._is_in_the_way,
             let_pass=self._let_pass,
@@ -84,7 +85,7 @@ class Runner:
         self._guards = Guards(
             settings.disk,
             downloads,
-            tools,
+            context,
             grace=settings.network.read_timeout,
             on_stop=self._suspend,
             on_change=self._release,
@@ -115,12 +116,12 @@ class Runner:
     @property
     def prospects(self) -> Prospects:
         """What decides on how long the rest takes."""
-        shared = self._tools.shared
+        context = self._context
         return Prospects(
             habits=self._recorder.habits,
-            slots=self._tools.limits.active,
-            limit=shared.limit.rate,
-            rate=shared.pace.rate,
+            slots=self._context.limits.active,
+            limit=context.rate_limit.rate,
+            rate=context.total_rate.rate,
             waiting=self._scheduler.waiting_for,
             lanes=self._scheduler.lanes(),
             delayed=self._delayed(),
@@ -186,9 +187,9 @@ class Runner:
         if self._is_shut_out(download.id):
             self._downloads.update(download, wait_reason=WaitReason.HELD)
         elif left:
-            retry_at = self._tools.clock.now() + timedelta(seconds=left)
+            retry_at = self._context.clock.now() + timedelta(seconds=left)
             self._downloads.update(download, wait_reason=WaitReason.RETRY, retry_at=retry_at)
-            self._wait(download, not_before=self._tools.clock.monotonic() + left)
+            self._wait(download, not_before=self._context.clock.monotonic() + left)
         else:
             self._downloads.update(download, wait_reason=WaitReason.QUEUED, retry_at=None)
             self._wait(download)
@@ -307,10 +308,10 @@ class Runner:
         self._due = False
         if self._closed or self.is_held:
             return
-        now = self._tools.clock.monotonic()
-        hosts, rests = self._tools.shared.hosts, self._retries.rests
+        now = self._context.clock.monotonic()
+        hosts, rests = self._context.host_budget, self._retries.rests
         assignment = self._scheduler.assign(
-            active=min(self._tools.limits.active, len(self._tasks) + AT_ONCE),
+            active=min(self._context.limits.active, len(self._tasks) + AT_ONCE),
             now=now,
             per_host=lambda host: hosts.limit(host, now),
             resting=lambda host: rests.limit(host, now),
@@ -344,7 +345,7 @@ class Runner:
 
     def _start(self, download: DownloadRecord) -> None:
         id_ = download.id
-        now = self._tools.clock.now()
+        now = self._context.clock.now()
         retried = now if download.wait_reason is WaitReason.RETRY else download.last_retry_at
         self._downloads.step(
             download,
@@ -355,7 +356,7 @@ class Runner:
         )
         transfer = Transfer(
             lambda: self._downloads[id_],
-            self._tools,
+            self._context,
             report=lambda **fields: self._report(id_, fields),
             note=lambda text: self._downloads.note(id_, text),
             claim_room=lambda total: self._guards.claim_room(id_, total),
@@ -365,15 +366,15 @@ class Runner:
         self._passed.discard(id_)
         self._recorder.begin(download, transfer)
         for host in transfer.hosts:
-            self._tools.shared.hosts.join(host, id_)
+            self._context.host_budget.join(host, id_)
         self._guards.started(download)
         self._tasks[id_] = asyncio.create_task(self._run(id_, transfer), name=f"transfer {id_}")
         self._ticker.start()
         self._trickles.start()
 
     def _is_in_the_way(self, id_: str) -> bool:
-        now = self._tools.clock.monotonic()
-        hosts, active = self._tools.shared.hosts, self._tools.limits.active
+        now = self._context.clock.monotonic()
+        hosts, active = self._context.host_budget, self._context.limits.active
         return self._scheduler.is_in_the_way(
             id_, active=active, now=now, per_host=lambda host: hosts.limit(host, now)
         )
@@ -381,7 +382,7 @@ class Runner:
     def _let_pass(self, id_: str) -> None:
         """Let others have the place of a running download that makes nothing of it."""
         if (task := self._tasks.get(id_)) is not None and id_ in self._begun:
-            self._scheduler.let_pass(id_, until=self._tools.clock.monotonic() + BEHIND)
+            self._scheduler.let_pass(id_, until=self._context.clock.monotonic() + BEHIND)
             self._passed.add(id_)
             self._yielding.add(id_)
             task.cancel()
@@ -424,7 +425,7 @@ class Runner:
             del self._transfers[id_], self._tasks[id_]
             self._begun.discard(id_)
             self._yielding.discard(id_)
-            self._tools.shared.hosts.leave(id_)
+            self._context.host_budget.leave(id_)
             self._guards.ended(id_)
         self._scheduler.forget(id_)
         end = AttemptEnd.STOPPED
@@ -494,7 +495,7 @@ class Runner:
             request=without_secrets(download.request),
             name=name,
             name_settled=True,
-            completed_at=self._tools.clock.now(),
+            completed_at=self._context.clock.now(),
             fetched=None
             if figures is None
             else Fetched(
@@ -506,14 +507,14 @@ class Runner:
 
     def _crowded_out(self, download: Download, error: WinchError) -> Again | None:
         """Return when one is tried again whose host has enough to do with others."""
-        hosts, host = self._tools.shared.hosts, host_of(download.request.url)
+        hosts, host = self._context.host_budget, host_of(download.request.url)
         if not isinstance(error, HttpStatusError) or error.status not in (429, 503):
             return None
         if ordered_wait(error) is not None or not hosts.is_serving(host):
             return None
         if not self._retries.may_be_crowded_out(download.id):
             return None
-        now = self._tools.clock.monotonic()
+        now = self._context.clock.monotonic()
         if error.status == 429:  # a 503 may be of this file alone, and its host has room for others
             hosts.refused(host, download.id, now, borne=0)
         return self._retries.crowded_out(max(SOONEST, hosts.more_in(host, now) or 0.0), error)

@@ -31,8 +31,8 @@ from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
 from core.engine.running.runner import Runner
+from core.engine.transfer.context import TransferContext
 from core.engine.transfer.resume import nothing_to_verify, sight
-from core.engine.transfer.transfer import Tools
 from core.policy.recovery import Finding, compare, decide
 
 log = logging.getLogger(__name__)
@@ -62,16 +62,16 @@ class Startup:
         downloads: DownloadList,
         runner: Runner,
         recorder: AttemptRecorder,
-        tools: Tools,
+        context: TransferContext,
         *,
         embedded: bool,
     ) -> None:
         self._downloads = downloads
         self._runner = runner
         self._recorder = recorder
-        self._settings = tools.downloads
-        self._resume_data = tools.resume_data
-        self._clock = tools.clock
+        self._settings = context.downloads
+        self._resume_data = context.resume_data
+        self._clock = context.clock
         self._embedded = embedded
         self.steps: list[RecoveryStep] = []
         self.verified = False

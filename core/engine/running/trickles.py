@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 from core.domain.models import Phase
 from core.engine.downloads.list import DownloadList
-from core.engine.transfer.transfer import Tools, Transfer
+from core.engine.transfer.context import TransferContext
+from core.engine.transfer.transfer import Transfer
 from core.policy.trickle import PATIENCE, Trickle
 
 LOOKS = 30
@@ -25,14 +26,14 @@ class TrickleWatch:
     def __init__(
         self,
         downloads: DownloadList,
-        tools: Tools,
+        context: TransferContext,
         transfers: Mapping[str, Transfer],
         *,
         in_the_way: Callable[[str], bool],
         let_pass: Callable[[str], None],
     ) -> None:
         self._downloads = downloads
-        self._tools = tools
+        self._context = context
         self._transfers = transfers
         self._in_the_way = in_the_way
         self._let_pass = let_pass
@@ -51,7 +52,7 @@ class TrickleWatch:
 
     async def _watch(self) -> None:
         while self._transfers:
-            await self._tools.clock.sleep(PATIENCE / LOOKS)
+            await self._context.clock.sleep(PATIENCE / LOOKS)
             useless = [id_ for id_ in self._transfers if self._is_useless(id_)]
             gone = self._trickles.keys() - self._transfers.keys()
             for id_ in gone:
@@ -60,7 +61,7 @@ class TrickleWatch:
                 self._let_pass(found)
 
     def _is_useless(self, id_: str) -> bool:
-        transfer, now = self._transfers[id_], self._tools.clock.monotonic()
+        transfer, now = self._transfers[id_], self._context.clock.monotonic()
         before, trickle = self._trickles.get(id_, (None, None))
         download = self._downloads[id_]
         if trickle is None or before is not transfer or download.phase not in _FETCHING:
@@ -68,8 +69,8 @@ class TrickleWatch:
             return False
         progress = self._downloads.progress_of(id_)
         total = download.total_bytes
-        shared = self._tools.shared.limit.rate
-        limits = [] if shared is None else [shared / len(self._transfers)]
+        limit = self._context.rate_limit.rate
+        limits = [] if limit is None else [limit / len(self._transfers)]
         if download.request.limit:
             limits.append(download.request.limit)
         return trickle.is_useless(

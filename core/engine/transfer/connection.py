@@ -1,208 +1,230 @@
-"""One answer's body on its way into the part file.
-
-Blocks are gathered before they are written, nothing is queued in between (a slow disk slows the
-read and so the server), and a byte counts only once it is written.
-"""
+"""One connection of a download: what it is on, how it may end, and the proof before it writes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from statistics import median
 
-from core.adapters.files.part_file import PartFile
 from core.adapters.net.http import Response
-from core.adapters.system.clock import Clock
-from core.domain.errors import IncompleteBodyError
+from core.domain.errors import WinchError
 from core.domain.inspection import ConnectionState
-from core.domain.models import Resource
-from core.policy.memory import block_of
-from core.policy.segments import Claim, SegmentMap
-from core.policy.throttle import TokenBucket, read_ahead
-
-PATIENCE = 0.5
-"""Seconds after which less is written too, so that a slow file shows and keeps its progress."""
-REVIEW = 0.25
-"""Seconds after which a wait is reckoned anew, because its limit may have changed."""
-
-# Seconds that no timer is worth: what is owed stays owed and is waited off with the next.
-_NO_WAIT = 0.001
+from core.domain.models import Validator
+from core.engine.transfer.body import Body, StateTimer, UnfinishedFile
+from core.engine.transfer.source import Source
+from core.policy.ranges import Accept
+from core.policy.rate import RateWindow
+from core.policy.segments import Claim
 
 
-@dataclass(slots=True)
-class Partial:
-    """An unfinished file: the server's side, the disk's and the plan between them."""
-
-    resource: Resource
-    part: PartFile
-    segments: SegmentMap
+@dataclass(frozen=True, slots=True)
+class NothingLeft:
+    """There is nothing left for this connection to do."""
 
 
-class Stopwatch:
-    """What a connection does, and since when. The seconds of each state go into `spent`.
+@dataclass(frozen=True, slots=True)
+class ConnectionFailed:
+    """The connection failed; what it had is kept."""
 
-    It is told of changes only, so that a block costs no more for it.
-    """
-
-    __slots__ = ("_clock", "_spent", "since", "state")
-
-    def __init__(self, clock: Clock, spent: dict[ConnectionState, float]) -> None:
-        self._clock = clock
-        self._spent = spent
-        self.state = ConnectionState.CONNECTING
-        self.since = clock.monotonic()
-
-    def enter(self, state: ConnectionState) -> None:
-        """Take in that it does something else now."""
-        now = self._clock.monotonic()
-        self._spent[self.state] = self._spent.get(self.state, 0.0) + now - self.since
-        self.state, self.since = state, now
+    error: WinchError
 
 
-class Body:
-    """The body of an accepted answer, cut into what is wanted of it.
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """The answer is of another version of the file, or its bytes are other ones."""
 
-    Every read is charged to the `limits`, and waits for them. `watch` hears of that. `fellows`
-    returns how many connections share what one download gets of a limit, `connections` how many
-    it has.
-    """
+    reason: str
+    bytes_differ: bool = False
+    grew: bool = False
+    """It may still begin with what is here, which comparing all of that would tell."""
 
-    def __init__(
-        self, response: Response, length: int | None, clock: Clock, limits: Sequence[TokenBucket]
-    ) -> None:
-        self._response = response
-        self._left = length
-        self.is_part = length is not None
-        """Whether the answer said how many bytes it has."""
-        self.block = block_of(response.buffer)
-        """How many bytes of it to gather before a write."""
-        self._pushed_back = b""
-        self._unpaid = b""
-        self._ahead: int | None = None
-        self._clock = clock
-        self._limits = limits
-        self.watch = Stopwatch(clock, {})
-        self.fellows: Callable[[], int] = lambda: 1
-        self.connections: Callable[[], int] = lambda: 1
 
-    async def read(self) -> bytes:
-        """Return the next bytes, never more than the accepted length; `b""` at the end.
+ConnectionResult = NothingLeft | ConnectionFailed | Contradicted
 
-        Raises IncompleteBodyError where it ends before the accepted length: a cut may look like a
-        clean end (RFC 9112 section 8).
+SETTLING = 0.25
+"""Seconds after the first byte before which a rate says nothing."""
+SHORTEST = 0.05
+"""Seconds that an answer counts for at the least."""
+STRAGGLER = 6.0
+"""How many times slower than usual a connection is before it is replaced."""
+WINDOW = 3.0
+"""Seconds over which the rate of a connection is measured."""
+_COMPARED = 1024 * 1024
+TRUSTED_AFTER = 0.6
+"""Seconds without a byte after which a connection counts as stopped, at the least."""
+
+UNSERVED = 1.0
+"""Seconds without an answer after which a connection counts against its host, at the least."""
+
+
+@dataclass(slots=True, eq=False)
+class PoolConnection:
+    """One connection and what it is on."""
+
+    source: Source
+    claim: Claim
+    asked_at: float
+    timer: StateTimer
+    meter: RateWindow = field(init=False)
+    first_byte_at: float | None = None
+    received: int = 0
+    abandoned: bool = False
+    peer: str | None = None
+    start: int = field(init=False)
+    """Where its stretch begins."""
+    answered: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set once its request was accepted, or it ended."""
+    task: asyncio.Task[ConnectionResult] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.start = self.claim.position
+        self.meter = RateWindow(self.asked_at, window=WINDOW)
+
+    def take_on(self, claim: Claim, now: float) -> None:
+        """Ask for another stretch next."""
+        self.claim, self.start = claim, claim.position
+        self.asked_at, self.first_byte_at, self.received = now, None, 0
+        self.timer.enter(ConnectionState.CONNECTING)
+
+    def listen(self, response: Response, body: Body) -> None:
+        """Begin with an answer that was accepted."""
+        self.peer = response.peer
+        body.timer = self.timer
+        self.timer.enter(ConnectionState.RECEIVING)
+
+    def rate(self, now: float, setup: float) -> float | None:
+        """Return its bytes/s, None where they cannot be known yet.
+
+        `setup` is how many seconds a first byte takes.
         """
-        if self._left == 0:
-            return b""
-        piece, self._pushed_back = self._pushed_back, b""
-        piece = piece or await self._receive()
-        if self._left is None:
-            return piece
-        if not piece:
-            raise IncompleteBodyError(
-                f"the server closed the connection {self._left} bytes too early"
-            )
-        piece = piece[: self._left]
-        self._left -= len(piece)
-        return piece
+        if self.first_byte_at is None:
+            # Mute for so long: as good as stopped.
+            return 0.0 if self.is_due(now, setup) and not self.is_held_up else None
+        if now - self.first_byte_at < SETTLING:
+            return None
+        rate = self.meter.rate(now)
+        self.source.best_rate = max(self.source.best_rate or 0.0, rate)
+        return rate
 
-    def fellow(self, response: Response, length: int | None) -> Body:
-        """Return the body of another answer, under the same limits."""
-        return Body(response, length, self._clock, self._limits)
+    def is_due(self, now: float, setup: float) -> bool:
+        """Tell whether its first byte should have come by now."""
+        return now - self.asked_at > max(TRUSTED_AFTER, 5 * setup)
 
     @property
-    def goes_on(self) -> bool:
-        """Whether the answer holds more bytes than were read."""
-        return self._left is None or self._left > 0
+    def is_held_up(self) -> bool:
+        """Whether it waits for a limit that was set here, which says nothing of its server."""
+        return self.timer.state is ConnectionState.LIMITED
 
-    async def take(self, size: int, received: Callable[[int], None] = lambda _: None) -> bytes:
-        """Return exactly `size` bytes, fewer only where the body ends."""
-        pieces: list[bytes] = []
-        while size and (piece := await self.read()):
-            received(len(piece[:size]))
-            pieces.append(piece[:size])
-            if len(piece) > size:
-                self.push_back(piece[size:])
-            size -= len(pieces[-1])
-        return b"".join(pieces)
+    @property
+    def is_served(self) -> bool:
+        """Whether its request was accepted."""
+        return self.timer.state is not ConnectionState.CONNECTING
 
-    def push_back(self, piece: bytes) -> None:
-        """Let the next read return these bytes, which the last one returned at its end."""
-        self._pushed_back = piece + self._pushed_back
-        if self._left is not None:
-            self._left += len(piece)
+    def is_unserved(self, now: float, setup: float) -> bool:
+        """Tell whether its server took the connection and does nothing with it.
 
-    async def _receive(self) -> bytes:
-        if (ahead := read_ahead(self._limits, self.connections())) != self._ahead:
-            self._ahead = ahead
-            self._response.read_ahead(ahead)
-        arrived = self._unpaid or await self._response.read(self._portion())
-        # The limit may have come while the read was on its way: a big piece is paid in portions.
-        portion = self._portion() or len(arrived)
-        piece, self._unpaid = arrived[:portion], arrived[portion:]
-        now = self._clock.monotonic()
-        marks = [(limit, limit.charge(len(piece), now)) for limit in self._limits if limit.rate]
-        if self._wait(marks) > _NO_WAIT:
-            if len(piece) == portion:
-                # A server that sends less than its turn holds is not held up by waiting for it.
-                self.watch.enter(ConnectionState.LIMITED)
-            while (wait := self._wait(marks)) > _NO_WAIT:
-                await self._clock.sleep(min(wait, REVIEW))
-            self.watch.enter(ConnectionState.RECEIVING)
-        return piece
+        A few connections at the other end serve one after the other: who waits for the next of them
+        only stands in the way of others. `setup` is how many seconds a first byte takes.
+        """
+        return not self.is_served and now - self.asked_at > max(UNSERVED, 3 * setup)
 
-    def _wait(self, marks: Sequence[tuple[TokenBucket, float]]) -> float:
-        now = self._clock.monotonic()
-        return max((limit.wait(mark, now) for limit, mark in marks), default=0.0)
+    def took(self, count: int, now: float) -> None:
+        """Take in that bytes have come, those of its proof included."""
+        if self.first_byte_at is None:
+            self.first_byte_at, self.meter = now, RateWindow(now, window=WINDOW)
+        self.received += count
+        self.meter.add(now, count)
+        self.source.failures = 0
 
-    def _portion(self) -> int | None:
-        parts = self.fellows()
-        return min((p for limit in self._limits if (p := limit.portion(parts))), default=None)
+    def pace(self, now: float) -> float | None:
+        """Return what its answer brought on average, in bytes/s; None where none has come."""
+        if self.first_byte_at is None:
+            return None
+        pace = self.received / max(SHORTEST, now - self.first_byte_at)
+        self.source.best_rate = max(self.source.best_rate or 0.0, pace)
+        return pace
+
+    def abandon(self) -> None:
+        """Give it up; what it has fetched is kept."""
+        if self.task is not None and not self.abandoned:
+            self.abandoned = True
+            self.task.cancel()
 
 
-async def haul(
-    body: Body,
-    claim: Claim,
-    file: Partial,
-    clock: Clock,
-    *,
-    received: Callable[[int], None],
-    written: Callable[[int], None],
-) -> None:
-    """Write a body to its claim until the claim or the body ends.
+@dataclass(frozen=True, slots=True)
+class PoolStatus:
+    """What the connections of a download do at a moment.
 
-    `received` hears of each piece, `written` of each block of at most about `body.block` bytes.
-    What arrived before an error or a cancellation is written all the same. Raises NetworkError and
-    its kin, DiskError and what `written` raises.
+    `spent` are their seconds by state since it began to run, those that have ended included;
+    `single`, `enough`, `best`, `share` and `mixed` are as in `policy.slowness.Situation`.
     """
-    gathered: list[bytes] = []
-    size = 0
 
-    async def store() -> None:
-        nonlocal size
-        body.watch.enter(ConnectionState.WRITING)
-        await file.part.write(claim.position, gathered)
-        body.watch.enter(ConnectionState.RECEIVING)
-        file.segments.advance(claim, size)
-        gathered.clear()
-        stored, size = size, 0
-        written(stored)
+    connections: tuple[PoolConnection, ...]
+    spent: Mapping[ConnectionState, float]
+    single: bool
+    enough: int | None
+    best: float
+    share: int
+    mixed: str | None
 
-    due = clock.monotonic() + PATIENCE
-    try:
-        while claim.end is None or claim.position + size < claim.end:
-            piece = await body.read()
-            if not piece:
-                break
-            received(len(piece))
-            # What lies here must not be given to another connection as well.
-            allowed = file.segments.reserve(claim, size + len(piece)) - size
-            if allowed < len(piece):
-                body.push_back(piece[allowed:])
-                piece = piece[:allowed]
-            gathered.append(piece)
-            size += len(piece)
-            if size >= body.block or clock.monotonic() >= due:
-                await store()
-                due = clock.monotonic() + PATIENCE
-    finally:
-        if size:
-            await store()
+
+def slowest_straggler(
+    connections: Collection[PoolConnection], now: float, setup: float
+) -> PoolConnection | None:
+    """Return a connection that is far slower than the others, if one is: the next may do better.
+
+    `setup` is how many seconds that takes to its first byte.
+    """
+    judged = [w for w in connections if w.is_due(now, setup) and not w.is_held_up]
+    if len(judged) < 3:
+        return None
+    rates = {w: w.meter.rate(now) for w in judged}
+    slowest = min(judged, key=lambda connection: rates[connection])
+    usual = median(rates.values())
+    left = (slowest.claim.end or 0) - slowest.claim.reserved
+    is_slow = rates[slowest] * STRAGGLER < usual
+    return slowest if is_slow and left > usual * (setup + SHORTEST) else None
+
+
+async def proved(
+    file: UnfinishedFile,
+    claim: Claim,
+    body: Body,
+    accepted: Accept,
+    received: Callable[[int], None] = lambda _: None,
+) -> bool:
+    """Compare the bytes before a resume point with those on disk, and learn the file's length.
+
+    `received` hears of each piece: a slow server is no mute one while it proves itself.
+    """
+    at = accepted.start
+    while at < claim.position:
+        size = min(_COMPARED, claim.position - at)
+        if await body.take(size, received) != await file.part.read(at, size):
+            return False
+        at += size
+    if accepted.start < claim.position:
+        claim.begins = None
+    total = accepted.resource.total
+    if total is not None and file.segments.total is None:
+        if total < claim.position:
+            return False
+        file.segments.end_at(total)
+        file.resource = replace(file.resource, total=total)
+    return True
+
+
+def verdict_on(file: UnfinishedFile, accepted: Accept) -> str:
+    """Return what proves the answer that a file goes on with.
+
+    Nothing told versions apart where the address is another one: from here on its validator does.
+    """
+    if accepted.same_version:
+        return "verified: same validator, same bytes at the seam"
+    known = file.resource
+    if known.validator != Validator() or known.url == accepted.resource.url:
+        return "verified: same bytes at the seam, no strong validator"
+    file.resource = replace(known, validator=accepted.resource.validator)
+    length = "same length, " if accepted.resource.total == known.total else ""
+    return f"verified: {length}same bytes at the seam, from another address"

@@ -10,20 +10,20 @@ import asyncio
 from collections.abc import Collection
 
 from core.adapters.system.clock import Clock
-from core.engine.transfer.connection import Partial
-from core.engine.transfer.worker import TRUSTED_AFTER, Worker
+from core.engine.transfer.body import UnfinishedFile
+from core.engine.transfer.connection import TRUSTED_AFTER, PoolConnection
 from core.policy.segments import Claim, SegmentMap
 
-SEAM = 16 * 1024
+OVERLAP_BYTES = 16 * 1024
 """Bytes behind a stretch that are fetched too and compared with those of the next one."""
 
 
-def reach(claim: Claim, total: int | None) -> int | None:
+def end_with_overlap(claim: Claim, total: int | None) -> int | None:
     """Return up to where to ask for a stretch: a seam behind it, None where it has no end."""
-    return None if claim.end is None else min(claim.end + SEAM, total or claim.end)
+    return None if claim.end is None else min(claim.end + OVERLAP_BYTES, total or claim.end)
 
 
-class Seams:
+class OverlapCheck:
     """The seams of one file whose other side was not on disk yet."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Seams:
         """Remember what a connection saw from `offset` on, behind its own stretch."""
         self._waiting.append((offset, expected))
 
-    async def fit(self, file: Partial) -> bool:
+    async def fit(self, file: UnfinishedFile) -> bool:
         """Compare the seams whose other side is on disk by now; raises DiskError."""
         waiting: list[tuple[int, bytes]] = []
         for offset, expected in self._waiting:
@@ -48,28 +48,28 @@ class Seams:
         return True
 
 
-async def reach_over(
-    worker: Worker,
-    workers: Collection[Worker],
+async def pass_silent_neighbours(
+    connection: PoolConnection,
+    connections: Collection[PoolConnection],
     segments: SegmentMap,
     clock: Clock,
     *,
     setup: float,
 ) -> None:
-    """Deal with a neighbour that has not answered yet, at the end of a worker's stretch.
+    """Deal with a neighbour that has not answered yet, at the end of a connection's stretch.
 
     An answer that goes on may be through the neighbour's stretch before the neighbour's own
     begins; and a server may refuse every connection but the first: then it is all there is. `setup`
     is how many seconds a first byte takes.
     """
-    claim = worker.claim
-    behind = [w for w in workers if w is not worker and w.claim.position == claim.end]
+    claim = connection.claim
+    behind = [w for w in connections if w is not connection and w.claim.position == claim.end]
     for other in behind:
         if other.answered.is_set():
             continue
         stretch = (other.claim.end or 0) - other.claim.position
         waited = clock.monotonic() - other.asked_at
-        rate = worker.meter.rate(clock.monotonic())
+        rate = connection.meter.rate(clock.monotonic())
         if rate and stretch / rate < setup - waited:
             if segments.absorb(claim, other.claim):
                 other.abandon()

@@ -25,23 +25,28 @@ from core.domain.errors import (
     WinchError,
 )
 from core.domain.inspection import ConnectionState
-from core.engine.transfer.connection import Body, Partial, Stopwatch, haul
-from core.engine.transfer.overlap import SEAM, Seams, reach, reach_over
-from core.engine.transfer.shared import Shared
-from core.engine.transfer.source import Source, Sources
-from core.engine.transfer.worker import (
+from core.engine.transfer.body import Body, StateTimer, UnfinishedFile, receive_body
+from core.engine.transfer.connection import (
+    ConnectionFailed,
+    ConnectionResult,
     Contradicted,
-    Done,
-    Ending,
-    Glimpse,
-    Lost,
-    Worker,
+    NothingLeft,
+    PoolConnection,
+    PoolStatus,
     proved,
-    straggler,
+    slowest_straggler,
 )
+from core.engine.transfer.context import TransferContext
+from core.engine.transfer.overlap import (
+    OVERLAP_BYTES,
+    OverlapCheck,
+    end_with_overlap,
+    pass_silent_neighbours,
+)
+from core.engine.transfer.source import Source, Sources
 from core.policy.growth import Growth
 from core.policy.holdup import Holdup
-from core.policy.host_memory import Remembered
+from core.policy.host_memory import ServedBest
 from core.policy.ranges import (
     CHANGED,
     OVERLAP,
@@ -53,7 +58,7 @@ from core.policy.ranges import (
 from core.policy.rate import RateWindow
 from core.policy.replacement import Replacement
 from core.policy.segments import Claim
-from core.policy.slowness import Ceiling
+from core.policy.slowness import BestRate
 from core.policy.throttle import TokenBucket
 
 TICK = 0.05
@@ -65,7 +70,7 @@ _REVIEW = 1.0
 PARTIAL_CONTENT = 206
 
 
-class Swarm:
+class ConnectionPool:
     """Fetches what is missing of a file over as many connections as help.
 
     `setup` is how many seconds the first answer took. `written` hears of every block that is on
@@ -74,9 +79,9 @@ class Swarm:
 
     def __init__(
         self,
-        file: Partial,
+        file: UnfinishedFile,
         sources: Sources,
-        shared: Shared,
+        context: TransferContext,
         clock: Clock,
         *,
         limit: TokenBucket,
@@ -85,18 +90,18 @@ class Swarm:
         setup: float,
         written: Callable[[int], None],
         note: Callable[[str], None],
-        known: Remembered | None = None,
+        known: ServedBest | None = None,
     ) -> None:
         self._file = file
         self._sources = sources
-        self._shared = shared
+        self._context = context
         self._clock = clock
-        self._limits = (limit, shared.limit)
+        self._limits = (limit, context.rate_limit)
         self._most = most
         self._min_split = min_split
         self._written = written
         self._note = note
-        self._workers: set[Worker] = set()
+        self._connections: set[PoolConnection] = set()
         self._known = known
         self._growth = Growth(clock.monotonic(), start=known.connections if known else None)
         self._most_served = 0
@@ -104,7 +109,7 @@ class Swarm:
         self._received = 0
         self._setup = setup
         self._began = clock.monotonic()
-        self._seams = Seams()
+        self._seams = OverlapCheck()
         self._primary = sources.usable[0]
         self._single = not file.resource.ranges or file.resource.total is None
         self._mixed: str | None = None
@@ -113,27 +118,27 @@ class Swarm:
         self._error: WinchError | None = None
         self.grew = False
         """Whether the file was seen to have become longer than it was at the first answer."""
-        self.mingled = False
+        self.mixed_sources = False
         """Whether parts came from addresses that only their seams prove to hold one file."""
         self._paces: deque[float] = deque(maxlen=16)
         self._replacement = Replacement()
         self._target = 1
         self._spent: dict[ConnectionState, float] = {}
         self._reviewed = self._began
-        self._best = Ceiling()
+        self._best = BestRate()
         self._holdup = Holdup(self._began)
 
     @property
     def connections(self) -> int:
         """How many connections there are."""
-        return len(self._workers)
+        return len(self._connections)
 
-    def glimpse(self, now: float) -> Glimpse:
+    def pool_status(self, now: float) -> PoolStatus:
         """Return what its connections do right now."""
         spent = self._spent_by(now)
         best, share = self._best.rate(now), self._sources.share(now)
-        return Glimpse(
-            tuple(self._workers),
+        return PoolStatus(
+            tuple(self._connections),
             spent,
             self._single,
             self._growth.enough,
@@ -145,8 +150,8 @@ class Swarm:
     def _spent_by(self, now: float) -> dict[ConnectionState, float]:
         """Return the seconds of all connections by state, up to now."""
         spent = dict(self._spent)
-        for watch in (worker.watch for worker in self._workers):
-            spent[watch.state] = spent.get(watch.state, 0.0) + now - watch.since
+        for timer in (connection.timer for connection in self._connections):
+            spent[timer.state] = spent.get(timer.state, 0.0) + now - timer.since
         return spent
 
     def served_best(self) -> int | None:
@@ -159,11 +164,13 @@ class Swarm:
         has_borne = self._most_served and self._sources.has_refused(self._clock.monotonic())
         return self._most_served if has_all or has_borne else None
 
-    async def run(self, source: Source, claim: Claim, response: Response, body: Body) -> Ending:
+    async def run(
+        self, source: Source, claim: Claim, response: Response, body: Body
+    ) -> ConnectionResult:
         """Fetch everything, beginning with an answer that was accepted.
 
-        Returns Done when the file is complete, Contradicted when it has to begin anew; raises the
-        error of the last connection when none is left, DiskError and StateError at once.
+        Returns NothingLeft when the file is complete, Contradicted when it has to begin anew. It
+        raises the error of the last connection when none is left, DiskError and StateError at once.
         """
         if not self._single:
             self._file.segments.divide(self._budget(), self._min_split)
@@ -173,18 +180,24 @@ class Swarm:
         try:
             while True:
                 self._balance()
-                if not self._workers:
+                if not self._connections:
                     if self._file.segments.is_complete and self._file.segments.reopen():
                         self._error = None  # what went wrong before did not keep it from this
                         continue
                     return self._finish()
-                tasks = [worker.task for worker in self._workers if worker.task is not None]
+                tasks = [
+                    connection.task
+                    for connection in self._connections
+                    if connection.task is not None
+                ]
                 await asyncio.wait(
                     tasks, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED
                 )
-                for worker in [w for w in self._workers if w.task is not None and w.task.done()]:
-                    self._workers.discard(worker)
-                    if (ending := self._ended(worker)) is not None:
+                for connection in [
+                    w for w in self._connections if w.task is not None and w.task.done()
+                ]:
+                    self._connections.discard(connection)
+                    if (ending := self._ended(connection)) is not None:
                         return ending
                 if not await self._seams.fit(self._file):
                     return Contradicted("answers to different ranges do not fit together", True)
@@ -208,16 +221,16 @@ class Swarm:
     def _balance(self) -> None:
         """Open and close connections, and hand stretches from the slow to the fast."""
         now = self._clock.monotonic()
-        for worker in self._workers:
-            worker.claim.rate = worker.rate(now, self._setup)
+        for connection in self._connections:
+            connection.claim.rate = connection.rate(now, self._setup)
         self._tell_served(now)
         segments = self._file.segments
         left = None if segments.total is None else segments.total - segments.bytes_done
         self._target = self._growth.target(
             now,
             cap=self._allowed(),
-            connections=len(self._workers),
-            served=sum(worker.is_served for worker in self._workers),
+            connections=len(self._connections),
+            served=sum(connection.is_served for connection in self._connections),
             received=self._received,
             left=left,
             rate=self._present_rate(now),
@@ -226,23 +239,23 @@ class Swarm:
             held_up=self._is_limited and self._holdup.lasts(self._spent_by(now), now),
         )
         self._tell_beginning()
-        slow = straggler(self._workers, now, self._setup)
+        slow = slowest_straggler(self._connections, now, self._setup)
         if slow is not None and self._replacement.is_due(now):
             self._replacement.made(now)
             slow.abandon()
-        while len(self._workers) < self._target:
+        while len(self._connections) < self._target:
             source = self._sources.choose(now)
             if source is None or (claim := self._take(now)) is None:
                 break
             self._start(source, claim, None)
-        latest_first = sorted(self._workers, key=lambda worker: -worker.asked_at)
-        excess = latest_first[: max(0, len(self._workers) - self._target)]
-        for worker in [*excess, *(w for w in self._workers if w.claim.taken_over)]:
-            worker.abandon()
+        latest_first = sorted(self._connections, key=lambda connection: -connection.asked_at)
+        excess = latest_first[: max(0, len(self._connections) - self._target)]
+        for connection in [*excess, *(w for w in self._connections if w.claim.taken_over)]:
+            connection.abandon()
         if now - self._reviewed >= _REVIEW:
             self._reviewed = now
             self._best.note(self._total.rate(now), now)
-            self._shared.best.note(self._shared.pace.rate(now), now)
+            self._context.best_total_rate.note(self._context.total_rate.rate(now), now)
 
     def _tell_beginning(self) -> None:
         known = self._known
@@ -254,14 +267,18 @@ class Swarm:
 
     def _tell_served(self, now: float) -> None:
         """Give up connections that nobody serves, and let the hosts' budgets know what is borne."""
-        served = Counter(w.source.host for w in self._workers if w.is_served)
+        served = Counter(w.source.host for w in self._connections if w.is_served)
         self._sources.note_served(served, now)
         self._most_served = max(self._most_served, served.total())
-        for worker in self._workers:
-            host = worker.source.host
-            if served[host] and not worker.abandoned and worker.is_unserved(now, self._setup):
-                self._sources.unserved(worker.source, now, served=served[host])
-                worker.abandon()
+        for connection in self._connections:
+            host = connection.source.host
+            if (
+                served[host]
+                and not connection.abandoned
+                and connection.is_unserved(now, self._setup)
+            ):
+                self._sources.unserved(connection.source, now, served=served[host])
+                connection.abandon()
 
     def _present_rate(self, now: float) -> float:
         """Return the total in bytes/s; in the first moments, from those moments alone."""
@@ -285,7 +302,7 @@ class Swarm:
         if (claim := segments.claim()) is not None:
             return claim
         # Those that have ended count as well: where one straggler is left, it is no measure.
-        rates = [*self._paces, *(w.claim.rate for w in self._workers if w.claim.rate)]
+        rates = [*self._paces, *(w.claim.rate for w in self._connections if w.claim.rate)]
         pace = median(rates) if rates else None
         return segments.split(self._min_split, rate=pace, setup=self._setup)
 
@@ -293,140 +310,151 @@ class Swarm:
 
     def _start(self, source: Source, claim: Claim, opened: tuple[Response, Body] | None) -> None:
         now = self._clock.monotonic()
-        worker = Worker(source, claim, now, Stopwatch(self._clock, self._spent))
+        connection = PoolConnection(source, claim, now, StateTimer(self._clock, self._spent))
         if opened is not None:
-            self._listen(worker, *opened)
-        self._workers.add(worker)
-        self._shared.connections += 1
-        worker.task = asyncio.create_task(self._work(worker, opened))
+            self._listen(connection, *opened)
+        self._connections.add(connection)
+        self._context.open_connections += 1
+        connection.task = asyncio.create_task(self._work(connection, opened))
 
-    def _listen(self, worker: Worker, response: Response, body: Body) -> None:
-        worker.listen(response, body)
-        body.fellows, body.connections = self._fellows, lambda: max(1, len(self._workers))
+    def _listen(self, connection: PoolConnection, response: Response, body: Body) -> None:
+        connection.listen(response, body)
+        body.limit_parts, body.connections = (
+            self._limit_parts,
+            lambda: max(1, len(self._connections)),
+        )
 
-    async def _work(self, worker: Worker, opened: tuple[Response, Body] | None) -> Ending:
+    async def _work(
+        self, connection: PoolConnection, opened: tuple[Response, Body] | None
+    ) -> ConnectionResult:
         """Fetch stretch after stretch until there is none left, or something is wrong."""
         try:
             while True:
                 try:
                     ending = await (
-                        self._ask(worker) if opened is None else self._receive(worker, opened[1])
+                        self._ask(connection)
+                        if opened is None
+                        else self._receive(connection, opened[1])
                     )
                 except WinchError as error:
-                    ending = Lost(error)
+                    ending = ConnectionFailed(error)
                 finally:
                     if opened is not None:
                         opened[0].close()
                         opened = None
-                    if worker.claim in self._file.segments.claims:
-                        self._file.segments.release(worker.claim)
-                    worker.answered.set()
-                if not isinstance(ending, Done) or len(self._workers) > self._target:
+                    if connection.claim in self._file.segments.claims:
+                        self._file.segments.release(connection.claim)
+                    connection.answered.set()
+                if not isinstance(ending, NothingLeft) or len(self._connections) > self._target:
                     return ending
                 now = self._clock.monotonic()
                 if (claim := self._take(now)) is None:
                     return ending
-                worker.take_on(claim, now)
+                connection.take_on(claim, now)
         except asyncio.CancelledError:
-            if not worker.abandoned:
+            if not connection.abandoned:
                 raise
-            return Done()
+            return NothingLeft()
         finally:
-            worker.watch.enter(ConnectionState.CONNECTING)
-            self._shared.connections -= 1
+            connection.timer.enter(ConnectionState.CONNECTING)
+            self._context.open_connections -= 1
 
-    async def _ask(self, worker: Worker) -> Ending:
-        """Send a request for the worker's stretch and use its answer."""
-        file, claim = self._file, worker.claim
+    async def _ask(self, connection: PoolConnection) -> ConnectionResult:
+        """Send a request for the connection's stretch and use its answer."""
+        file, claim = self._file, connection.claim
         known = file.resource
         overlap = min(OVERLAP, file.segments.done_before(claim.position))
         first = claim.position - overlap
-        end = reach(claim, file.segments.total)
+        end = end_with_overlap(claim, file.segments.total)
         request = build(first=first, end=end, known=known, overlap=overlap)
-        async with worker.source.ask(request, known=known) as (response, judgement):
+        async with connection.source.ask(request, known=known) as (response, judgement):
             match judgement:
                 case Reject(error=error):
-                    return Lost(error)
+                    return ConnectionFailed(error)
                 case RestartWhole(reason=reason, grew=grew):
-                    self.grew = self.grew or (grew and worker.source is self._primary)
+                    self.grew = self.grew or (grew and connection.source is self._primary)
                     return Contradicted(reason, grew=grew)
                 case Accept():
                     body = Body(response, judgement.length, self._clock, self._limits)
-                    self._listen(worker, response, body)
-                    received = partial(self._count, worker)
+                    self._listen(connection, response, body)
+                    received = partial(self._count, connection)
                     if not await proved(file, claim, body, judgement, received):
                         return Contradicted("the bytes on the server are other ones", True)
-                    worker.answered.set()
+                    connection.answered.set()
                     self._on_trial = False
-                    is_same = judgement.same_version or worker.source is self._primary
-                    self.mingled = self.mingled or not is_same
-                    return await self._receive(worker, body)
+                    is_same = judgement.same_version or connection.source is self._primary
+                    self.mixed_sources = self.mixed_sources or not is_same
+                    return await self._receive(connection, body)
 
-    async def _receive(self, worker: Worker, body: Body) -> Ending:
-        claim, segments = worker.claim, self._file.segments
+    async def _receive(self, connection: PoolConnection, body: Body) -> ConnectionResult:
+        claim, segments = connection.claim, self._file.segments
         begun = claim.position
         while True:
-            await haul(
+            await receive_body(
                 body,
                 claim,
                 self._file,
                 self._clock,
-                received=partial(self._count, worker),
+                received=partial(self._count, connection),
                 written=self._written,
             )
-            self._learn(worker)
+            self._learn(connection)
             if claim.end is None:
                 # A part of a file of unknown length ends without the file: what follows is asked
                 # for, until there is nothing more.
                 if not (body.is_part and claim.position > begun):
                     segments.end_at(claim.position)
-                return Done()
+                return NothingLeft()
             if claim.position < claim.end:
                 if claim.position - begun >= ENOUGH:
-                    return Done()
-                return Lost(IncompleteBodyError("the server sends less than it is asked for"))
+                    return NothingLeft()
+                return ConnectionFailed(
+                    IncompleteBodyError("the server sends less than it is asked for")
+                )
             # An answer that goes on is used on: no other request is as cheap.
             if not body.goes_on:
                 break
-            await reach_over(worker, self._workers, segments, self._clock, setup=self._setup)
+            await pass_silent_neighbours(
+                connection, self._connections, segments, self._clock, setup=self._setup
+            )
             if claim.position == claim.end and not segments.extend(claim):
                 break
         if claim.end < (segments.total or 0) and body.goes_on:
-            self._seams.add(claim.end, await body.take(SEAM))
-        return Done()
+            self._seams.add(claim.end, await body.take(OVERLAP_BYTES))
+        return NothingLeft()
 
-    def _fellows(self) -> int:
+    def _limit_parts(self) -> int:
         """Return how many connections take one download's turn at a limit, beside other ones."""
-        own = len(self._workers)
-        return own if self._shared.connections > own else 1
+        own = len(self._connections)
+        return own if self._context.open_connections > own else 1
 
-    def _count(self, worker: Worker, count: int) -> None:
+    def _count(self, connection: PoolConnection, count: int) -> None:
         """Take in that bytes have come."""
         now = self._clock.monotonic()
-        if worker.first_byte_at is None:
-            self._setup += 0.3 * (now - worker.asked_at - self._setup)
-        worker.took(count, now)
+        if connection.first_byte_at is None:
+            self._setup += 0.3 * (now - connection.asked_at - self._setup)
+        connection.took(count, now)
         self._received += count
         self._total.add(now, count)
 
-    def _learn(self, worker: Worker) -> None:
+    def _learn(self, connection: PoolConnection) -> None:
         """Remember what a connection is worth, for those that come after it."""
-        if (pace := worker.pace(self._clock.monotonic())) is not None:
+        if (pace := connection.pace(self._clock.monotonic())) is not None:
             self._paces.append(pace)
 
     # -- how it ends ------------------------------------------------------------------------------
 
-    def _ended(self, worker: Worker) -> Ending | None:
+    def _ended(self, connection: PoolConnection) -> ConnectionResult | None:
         """Take in how a connection ended; returns an ending of the whole, if it is one."""
-        assert worker.task is not None
+        assert connection.task is not None
         now = self._clock.monotonic()
-        ending = worker.task.result()
-        others = len(self._workers)
+        ending = connection.task.result()
+        others = len(self._connections)
         if isinstance(ending, Contradicted):
-            return self._contradicted(worker, ending, others)
-        if not isinstance(ending, Lost):
+            return self._contradicted(connection, ending, others)
+        if not isinstance(ending, ConnectionFailed):
             return None
-        error, source = ending.error, worker.source
+        error, source = ending.error, connection.source
         if isinstance(error, DiskError | StateError):
             raise error
         self._error = error
@@ -436,10 +464,10 @@ class Swarm:
         return None
 
     def _contradicted(
-        self, worker: Worker, ending: Contradicted, others: int
+        self, connection: PoolConnection, ending: Contradicted, others: int
     ) -> Contradicted | None:
-        if worker.source is not self._primary:
-            self._sources.drop(worker.source, ending.reason)
+        if connection.source is not self._primary:
+            self._sources.drop(connection.source, ending.reason)
             return None
         if ending.bytes_differ or not others:
             return ending
@@ -458,18 +486,18 @@ class Swarm:
             self._on_trial = False
             self._file.resource = replace(self._file.resource, ranges=False)
 
-    def _finish(self) -> Ending:
+    def _finish(self) -> ConnectionResult:
         segments = self._file.segments
         if segments.is_complete and segments.doubts:
             return Contradicted("answers to different ranges cannot be compared", True)
         if self._error is not None and not segments.is_complete:
             raise self._error
-        return Done()
+        return NothingLeft()
 
     async def _stop(self) -> None:
-        tasks = [worker.task for worker in self._workers if worker.task is not None]
+        tasks = [connection.task for connection in self._connections if connection.task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        self._workers.clear()
+        self._connections.clear()

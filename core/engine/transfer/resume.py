@@ -16,7 +16,7 @@ from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import CannotResumeError
 from core.domain.history import AttemptFigures
 from core.domain.models import Download, DownloadRecord, Resource, ResumeRecord, Segment, Validator
-from core.engine.transfer.connection import Partial
+from core.engine.transfer.body import UnfinishedFile
 from core.policy.recovery import Finding, Sight, compare, is_published
 from core.policy.segments import SegmentMap
 
@@ -34,7 +34,7 @@ class AlreadyPublishedError(Exception):
 
 async def recover(
     download: Download, resume_data: ResumeStore, note: Callable[[str], None]
-) -> Partial | None:
+) -> UnfinishedFile | None:
     """Return the unfinished file to go on with, open and locked, or None to begin anew.
 
     Raises AlreadyPublishedError; PartInUseError where another process writes the part file;
@@ -61,7 +61,7 @@ async def recover(
         return None
     finding = compare(record, Sight(part.identity, part.size), None)
     if finding is Finding.AS_RECORDED:
-        return Partial(record.resource, part, _plan(record))
+        return UnfinishedFile(record.resource, part, _plan(record))
     return await _anew(download, record.resource, part, f"the part file is {finding}", note)
 
 
@@ -100,7 +100,7 @@ async def forget(download: Download, resume_data: ResumeStore) -> None:
             await part.close()
 
 
-async def _without_record(download: Download, note: Callable[[str], None]) -> Partial | None:
+async def _without_record(download: Download, note: Callable[[str], None]) -> UnfinishedFile | None:
     """Return the download's own part file, emptied: without a record its bytes prove nothing."""
     if download.part is None:
         return None
@@ -124,7 +124,7 @@ async def _leave(download: Download, part: PartFile, note: Callable[[str], None]
 
 async def _anew(
     download: Download, resource: Resource, part: PartFile, reason: str, note: Callable[[str], None]
-) -> Partial:
+) -> UnfinishedFile:
     """Empty a part file whose bytes cannot be trusted; raises CannotResumeError."""
     try:
         if part.size and not download.request.restart:
@@ -135,7 +135,7 @@ async def _anew(
     except BaseException:
         await part.close()
         raise
-    return Partial(resource, part, SegmentMap.plan(resource.total))
+    return UnfinishedFile(resource, part, SegmentMap.plan(resource.total))
 
 
 def _no_restart(reason: str) -> CannotResumeError:
@@ -154,7 +154,7 @@ def _plan(record: ResumeRecord) -> SegmentMap:
 
 def record_of(
     download: DownloadRecord,
-    file: Partial,
+    file: UnfinishedFile,
     done: tuple[Segment, ...],
     *,
     saved_at: datetime,

@@ -14,8 +14,7 @@ from core.adapters.system.clock import Clock
 from core.domain.errors import HttpStatusError, WinchError
 from core.domain.models import Download, Resource
 from core.domain.redact import redact_url
-from core.engine.transfer.last_responses import Head
-from core.engine.transfer.shared import Shared
+from core.engine.transfer.context import LastResponse, TransferContext
 from core.policy.host_budget import HostBudget, host_of
 from core.policy.memory import MemoryPool
 from core.policy.ranges import AskAgain, Judgement, RangeRequest, judge
@@ -40,7 +39,7 @@ class Source:
         memory: MemoryPool,
         *,
         cookies: str | None = None,
-        answered: Callable[[Head], None] = lambda _: None,
+        answered: Callable[[LastResponse], None] = lambda _: None,
         ahead: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.url = url
@@ -114,7 +113,9 @@ class Source:
                 ) as response:
                     now = self._clock.now()
                     status, reason = response.status, response.reason
-                    self._answered(Head(now, response.url, status, reason, response.headers))
+                    self._answered(
+                        LastResponse(now, response.url, status, reason, response.headers)
+                    )
                     yield response
         finally:
             self.connections -= 1
@@ -153,7 +154,7 @@ class Sources:
         download: Download,
         http: HttpClient,
         clock: Clock,
-        shared: Shared,
+        context: TransferContext,
         note: Callable[[str], None],
         *,
         ahead: Callable[[], int | None],
@@ -167,14 +168,14 @@ class Sources:
                 headers_for(url, asked),
                 http,
                 clock,
-                shared.memory,
+                context.memory,
                 cookies=request.cookies,
-                answered=partial(shared.heads.put, download.id),
+                answered=partial(context.last_responses.put, download.id),
                 ahead=ahead,
             )
             for url in (request.url, *request.mirrors)
         ]
-        return cls(download.id, sources, shared.hosts, note)
+        return cls(download.id, sources, context.host_budget, note)
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -9,16 +9,13 @@ when it is whole, verified and synced.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import NoReturn
 
 from core.adapters.files.threads import past_recall
-from core.adapters.net.http import HttpClient, Response
-from core.adapters.net.network import Network
-from core.adapters.state.resume_data import ResumeStore
-from core.adapters.system.clock import Clock
+from core.adapters.net.http import Response
 from core.domain.errors import (
     CannotResumeError,
     FileChangedError,
@@ -27,18 +24,17 @@ from core.domain.errors import (
 )
 from core.domain.history import AttemptFigures
 from core.domain.models import Conflict, DownloadRecord, Phase, Progress
-from core.domain.settings import DownloadSettings, LimitSettings
+from core.engine.transfer.already_fetched import Answer, check_already_fetched
+from core.engine.transfer.body import Body, UnfinishedFile
 from core.engine.transfer.checkpoint import Checkpointer
-from core.engine.transfer.connection import Body, Partial
+from core.engine.transfer.connection import Contradicted, PoolStatus, proved, verdict_on
+from core.engine.transfer.context import TransferContext
 from core.engine.transfer.naming import Skipped, check_conflict, create_part, publish
-from core.engine.transfer.overlap import reach
-from core.engine.transfer.pool import Swarm
+from core.engine.transfer.overlap import end_with_overlap
+from core.engine.transfer.pool import ConnectionPool
 from core.engine.transfer.resume import AlreadyPublishedError, record_of, recover
-from core.engine.transfer.shared import Shared
 from core.engine.transfer.source import Source, Sources
-from core.engine.transfer.twin import Answer, meet
 from core.engine.transfer.verify import Verdict, Verifier, reject
-from core.engine.transfer.worker import Contradicted, Glimpse, proved, verdict_on
 from core.policy.eta import Pace
 from core.policy.modified import modified_at
 from core.policy.ranges import OVERLAP, Accept, Judgement, Reject, RestartWhole, build, coding_error
@@ -47,23 +43,10 @@ from core.policy.throttle import TokenBucket, read_ahead
 
 MAX_RESTARTS = 3
 _GREW = "verified: it grew on the server meanwhile; these are its first {} bytes, as at first told"
-_MINGLED = (
+_MIXED_SOURCES = (
     "unverified: it came from several addresses, and only its seams tell that they hold one file"
 )
 ANEW = "it begins anew when it goes on: its server cannot continue a file"
-
-
-@dataclass(slots=True)
-class Tools:
-    """What every transfer works with; `limits` are replaced when others are in force."""
-
-    http: HttpClient
-    network: Network
-    resume_data: ResumeStore
-    clock: Clock
-    shared: Shared
-    limits: LimitSettings
-    downloads: DownloadSettings
 
 
 class Transfer:
@@ -78,7 +61,7 @@ class Transfer:
     def __init__(
         self,
         look: Callable[[], DownloadRecord],
-        tools: Tools,
+        context: TransferContext,
         *,
         report: Callable[..., object],
         note: Callable[[str], None],
@@ -86,22 +69,22 @@ class Transfer:
         figures: Callable[[], AttemptFigures | None],
     ) -> None:
         request = look().request
-        now = tools.clock.monotonic()
+        now = context.clock.monotonic()
         self._look = look
-        self._tools = tools
+        self._context = context
         self._report = report
         self._note = note
         self._claim_room = claim_room
         self._figures = figures
-        self._file: Partial | None = None
-        self._swarm: Swarm | None = None
+        self._file: UnfinishedFile | None = None
+        self._pool: ConnectionPool | None = None
         self._pace = Pace(now)
         self._moved_at: datetime | None = None
         self._limit = TokenBucket(request.limit, now)
-        ahead = partial(read_ahead, (self._limit, tools.shared.limit))
-        self._sources = Sources.of(look(), tools.http, tools.clock, tools.shared, note, ahead=ahead)
+        ahead = partial(read_ahead, (self._limit, context.rate_limit))
+        self._sources = Sources.of(look(), context.http, context.clock, context, note, ahead=ahead)
         self._most = request.connections
-        self._checkpoint = Checkpointer(self._save, tools.clock)
+        self._checkpoint = Checkpointer(self._save, context.clock)
         self._verifier = Verifier()
         self._trusts_ranges = True
         self._has_grown = False
@@ -145,12 +128,12 @@ class Transfer:
     @property
     def rate(self) -> float:
         """Bytes/s at present."""
-        return self._pace.rate(self._tools.clock.monotonic())
+        return self._pace.rate(self._context.clock.monotonic())
 
     @property
     def connections(self) -> int:
         """How many are open that fetch the file."""
-        return self._swarm.connections if self._swarm is not None else 0
+        return self._pool.connections if self._pool is not None else 0
 
     @property
     def served_best(self) -> int | None:
@@ -158,16 +141,16 @@ class Transfer:
 
         Fewer that were wished for, or a limit set here, say nothing of the host.
         """
-        limits = (self._limit, self._tools.shared.limit)
-        if self._swarm is not None and not self._most and not any(limit.rate for limit in limits):
-            self._served_best = self._swarm.served_best() or self._served_best
+        limits = (self._limit, self._context.rate_limit)
+        if self._pool is not None and not self._most and not any(limit.rate for limit in limits):
+            self._served_best = self._pool.served_best() or self._served_best
         return self._served_best
 
     def progress(self) -> Progress:
         """Return how far the download is right now."""
         if self._file is None:
             return Progress(verified=self._compared)
-        now = self._tools.clock.monotonic()
+        now = self._context.clock.monotonic()
         segments = self._file.segments
         left = None if segments.total is None else segments.total - segments.bytes_done
         return Progress(
@@ -184,13 +167,13 @@ class Transfer:
         """The file's stretches, None before they are known."""
         return None if self._file is None else self._file.segments
 
-    def glimpse(self) -> Glimpse | None:
+    def pool_status(self) -> PoolStatus | None:
         """Return what its connections do right now, None while there are none."""
-        return self._swarm.glimpse(self._tools.clock.monotonic()) if self._swarm else None
+        return self._pool.pool_status(self._context.clock.monotonic()) if self._pool else None
 
     def set_limits(self, *, rate: float | None, connections: int | None) -> None:
         """Change how fast (bytes/s) and over how many connections this download may run."""
-        self._limit.set_rate(rate, self._tools.clock.monotonic())
+        self._limit.set_rate(rate, self._context.clock.monotonic())
         self._most = connections
 
     async def run(self) -> str:
@@ -199,7 +182,7 @@ class Transfer:
         Raises WinchError; whatever happens, what arrived is on disk and recorded on return.
         """
         try:
-            self._file = await recover(self._download, self._tools.resume_data, self._note)
+            self._file = await recover(self._download, self._context.resume_data, self._note)
             if self._file is None and (name := self._download.request.name) is not None:
                 await check_conflict(self._download.request.directory, name, self._conflict)
             while self._file is None or not self._file.segments.is_complete:
@@ -253,21 +236,23 @@ class Transfer:
             known = file.resource
             overlap = min(OVERLAP, file.segments.done_before(claim.position))
             first = claim.position - overlap
-            end = reach(claim, file.segments.total)
+            end = end_with_overlap(claim, file.segments.total)
             request = build(first=first, end=end, known=known, overlap=overlap)
         source = self._sources.usable[0]
-        asked_at = self._tools.clock.monotonic()
+        asked_at = self._context.clock.monotonic()
         try:
             async with source.ask(request, known=known) as (response, judgement):
-                self._setup = self._tools.clock.monotonic() - asked_at
+                self._setup = self._context.clock.monotonic() - asked_at
                 accepted = await self._accept(judgement)
                 if isinstance(accepted, Contradicted):
                     return accepted
                 body = self._body(response, accepted)
                 if file is None and self._download.awaited is not None:
-                    now = self._tools.clock.now().timestamp()
+                    now = self._context.clock.now().timestamp()
                     answer = Answer(source, accepted, body, now, self._has_compared)
-                    if other := await meet(self._download, self._conflict, answer, self._report):
+                    if other := await check_already_fetched(
+                        self._download, self._conflict, answer, self._report
+                    ):
                         return other
                 if file is not None and resumes and self._has_grown and not self._is_empty:
                     if (claim := await self._at_front(file, body, accepted)) is None:
@@ -279,7 +264,7 @@ class Transfer:
                 else:
                     self._report(resume_verdict=verdict_on(file, accepted))
                     file.resource = replace(file.resource, ranges=accepted.resource.ranges)
-                return await self._haul(file, claim, source, response, body)
+                return await self._receive(file, claim, source, response, body)
         finally:
             self._release_claims()
 
@@ -303,10 +288,10 @@ class Transfer:
                 return usable
 
     def _body(self, response: Response, accepted: Accept) -> Body:
-        limits = (self._limit, self._tools.shared.limit)
-        return Body(response, accepted.length, self._tools.clock, limits)
+        limits = (self._limit, self._context.rate_limit)
+        return Body(response, accepted.length, self._context.clock, limits)
 
-    async def _at_front(self, file: Partial, body: Body, accepted: Accept) -> Claim | None:
+    async def _at_front(self, file: UnfinishedFile, body: Body, accepted: Accept) -> Claim | None:
         """Return the rest of a file that grew, once an answer from byte 0 is at where that begins.
 
         All that is here up to the first gap is compared with it, because nothing less proves that
@@ -330,7 +315,7 @@ class Transfer:
     def _saw(self, count: int) -> None:
         self.received += count
 
-    async def _begin(self, accepted: Accept) -> tuple[Partial, Claim]:
+    async def _begin(self, accepted: Accept) -> tuple[UnfinishedFile, Claim]:
         """Lay out a file whose first answer was accepted from byte 0."""
         resource = accepted.resource
         if self._file is not None and (error := coding_error(self._file.resource, resource)):
@@ -343,7 +328,7 @@ class Transfer:
         else:
             part = self._file.part
             await part.truncate()
-        self._file = file = Partial(resource, part, segments)
+        self._file = file = UnfinishedFile(resource, part, segments)
         self._report(
             name=part.name,
             name_settled=True,
@@ -356,7 +341,7 @@ class Transfer:
                 f"the server sends it coded as {resource.coding}, though plain was asked for"
             )
         await self._checkpoint.start()
-        if self._tools.downloads.preallocate and resource.total:
+        if self._context.downloads.preallocate and resource.total:
             await file.part.preallocate(resource.total)
         claim = segments.claim()
         return file, claim if claim is not None else Claim(0, 0)
@@ -384,37 +369,37 @@ class Transfer:
             for claim in self._file.segments.claims:
                 self._file.segments.release(claim)
 
-    async def _haul(
-        self, file: Partial, claim: Claim, source: Source, response: Response, body: Body
+    async def _receive(
+        self, file: UnfinishedFile, claim: Claim, source: Source, response: Response, body: Body
     ) -> Contradicted | None:
         self._report(phase=Phase.DOWNLOADING)
         if claim.end == claim.position:
             return None
-        self._swarm = Swarm(
+        self._pool = ConnectionPool(
             file,
             self._sources,
-            self._tools.shared,
-            self._tools.clock,
+            self._context,
+            self._context.clock,
             limit=self._limit,
             most=self._most_connections,
-            min_split=self._tools.limits.min_split_bytes,
+            min_split=self._context.limits.min_split_bytes,
             setup=self._setup,
             written=self._written,
             note=self._note,
-            known=self._tools.shared.known.get(source.host, self._tools.clock.now()),
+            known=self._context.host_memory.get(source.host, self._context.clock.now()),
         )
         is_open_ended = file.segments.total is None
-        swarm = self._swarm
+        pool = self._pool
         try:
-            ending = await swarm.run(source, claim, response, body)
+            ending = await pool.run(source, claim, response, body)
         finally:
             self._served_best = self.served_best
-            self._swarm = None
+            self._pool = None
         if isinstance(ending, Contradicted):
             return ending
-        if swarm.mingled:
-            self._report(resume_verdict=_MINGLED)
-        if swarm.grew:
+        if pool.mixed_sources:
+            self._report(resume_verdict=_MIXED_SOURCES)
+        if pool.grew:
             self._report(resume_verdict=_GREW.format(file.segments.total))
         if is_open_ended:
             file.resource = replace(file.resource, total=file.segments.total)
@@ -427,19 +412,19 @@ class Transfer:
     def _most_connections(self) -> int:
         if not self._trusts_ranges or self._has_grown:
             return 1
-        return self._most or self._tools.limits.connections
+        return self._most or self._context.limits.connections
 
     def _written(self, count: int) -> None:
         self.gained += count
         self.received += count
-        self._moved_at, now = self._tools.clock.now(), self._tools.clock.monotonic()
+        self._moved_at, now = self._context.clock.now(), self._context.clock.monotonic()
         self._pace.add(now, count)
-        self._tools.shared.pace.add(now, count)
+        self._context.total_rate.add(now, count)
         self._checkpoint.note()
         if self._file is not None:
             self._verifier.follow(self._file, self._download.request.checksum)
 
-    async def _verify(self, file: Partial) -> None:
+    async def _verify(self, file: UnfinishedFile) -> None:
         """Check every digest that is known; a file that has another one is set aside."""
         request = self._download.request
         if request.checksum is None and file.resource.digest is None:
@@ -452,17 +437,17 @@ class Transfer:
             self._note(f"{verdict.expected.algorithm} is right ({verdict.authority})")
         self._report(resume_verdict=f"verified: {verdicts[0].expected.algorithm} is right")
 
-    async def _set_aside(self, file: Partial, verdict: Verdict) -> NoReturn:
+    async def _set_aside(self, file: UnfinishedFile, verdict: Verdict) -> NoReturn:
         await self._checkpoint.flush()
         error = await reject(file, verdict)
         self._file = None
-        await self._tools.resume_data.delete(self._download.id)
+        await self._context.resume_data.delete(self._download.id)
         raise error
 
-    async def _finalize(self, file: Partial) -> str:
+    async def _finalize(self, file: UnfinishedFile) -> str:
         self._report(phase=Phase.FINALIZING)
         await self._checkpoint.flush()
-        now = self._tools.clock.now().timestamp()
+        now = self._context.clock.now().timestamp()
         modified = modified_at(file.resource.validator.last_modified, now=now)
         download = self._download
         # Stopped halfway, the file would have a name that nobody knows.
@@ -482,7 +467,7 @@ class Transfer:
 
     @property
     def _conflict(self) -> Conflict:
-        return self._download.request.conflict or self._tools.downloads.conflict
+        return self._download.request.conflict or self._context.downloads.conflict
 
     async def _save(self) -> None:
         file = self._file
@@ -491,9 +476,9 @@ class Transfer:
         done = file.segments.proved
         await file.part.sync()
         record = record_of(
-            self._download, file, done, saved_at=self._tools.clock.now(), attempt=self._figures()
+            self._download, file, done, saved_at=self._context.clock.now(), attempt=self._figures()
         )
-        await self._tools.resume_data.save(record)
+        await self._context.resume_data.save(record)
 
     async def _settle(self) -> None:
         """Leave nothing under way: the last bytes recorded, the lock given up."""
@@ -502,7 +487,7 @@ class Transfer:
             return
         try:
             await self._checkpoint.flush()
-            if self._tools.downloads.preallocate and not self._file.segments.is_complete:
+            if self._context.downloads.preallocate and not self._file.segments.is_complete:
                 await self._file.part.give_back()
         finally:
             await self._file.part.close()

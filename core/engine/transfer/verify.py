@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from core.adapters.files.checksum import RunningDigest
 from core.domain.errors import ChecksumError, WinchError
 from core.domain.models import Checksum
-from core.engine.transfer.connection import Partial
+from core.engine.transfer.body import UnfinishedFile
 from core.engine.transfer.naming import set_aside
 from core.policy.segments import SegmentMap
 
@@ -55,7 +55,7 @@ class Verifier:
         """How many bytes are hashed, None before the whole file is there to be judged."""
         return self._running.position if self._judging else None
 
-    def follow(self, file: Partial, asked: Checksum | None) -> None:
+    def follow(self, file: UnfinishedFile, asked: Checksum | None) -> None:
         """Hash on in the background; call it when bytes were written."""
         if file.segments is not self._segments:
             self._begin(file, asked)
@@ -64,7 +64,7 @@ class Verifier:
         if file.segments.done_after(0) - self._running.position >= STEP:
             self._following = asyncio.create_task(self._catch_up(file, self._running))
 
-    async def judge(self, file: Partial, asked: Checksum | None) -> list[Verdict]:
+    async def judge(self, file: UnfinishedFile, asked: Checksum | None) -> list[Verdict]:
         """Return what the digests of a whole file are; nothing where none is known.
 
         Raises DiskError.
@@ -95,14 +95,14 @@ class Verifier:
             await asyncio.wait([self._following])
             self._following = None
 
-    def _begin(self, file: Partial, asked: Checksum | None) -> None:
+    def _begin(self, file: UnfinishedFile, asked: Checksum | None) -> None:
         """Start at the first byte of a file that was laid out anew, or for other digests."""
         algorithms = _algorithms(file, asked)
         self._segments = file.segments
         self._running = RunningDigest(algorithms)
         self._follows = bool(algorithms) and file.segments.done_after(0) <= RECENT
 
-    async def _catch_up(self, file: Partial, running: RunningDigest) -> None:
+    async def _catch_up(self, file: UnfinishedFile, running: RunningDigest) -> None:
         try:
             while running is self._running:
                 end = file.segments.done_after(0)
@@ -112,7 +112,7 @@ class Verifier:
             # The judgement reads there again, and then it is the download that fails.
             self._follows = False
 
-    async def _advance(self, file: Partial, running: RunningDigest, end: int) -> bool:
+    async def _advance(self, file: UnfinishedFile, running: RunningDigest, end: int) -> bool:
         """Hash some more and tell whether there was more to hash."""
         before = running.position
         if before < end:
@@ -120,7 +120,7 @@ class Verifier:
         return running.position > before
 
 
-async def reject(file: Partial, verdict: Verdict) -> ChecksumError:
+async def reject(file: UnfinishedFile, verdict: Verdict) -> ChecksumError:
     """Set a file aside that has another digest, and return the error that says so.
 
     Raises DiskError.
@@ -135,7 +135,7 @@ async def reject(file: Partial, verdict: Verdict) -> ChecksumError:
     )
 
 
-def _expected(file: Partial, asked: Checksum | None) -> list[tuple[Checksum, str]]:
+def _expected(file: UnfinishedFile, asked: Checksum | None) -> list[tuple[Checksum, str]]:
     announced = file.resource.digest
     found = [] if asked is None else [(asked, "given")]
     if announced is not None and announced != asked:
@@ -143,5 +143,5 @@ def _expected(file: Partial, asked: Checksum | None) -> list[tuple[Checksum, str
     return found
 
 
-def _algorithms(file: Partial, asked: Checksum | None) -> set[str]:
+def _algorithms(file: UnfinishedFile, asked: Checksum | None) -> set[str]:
     return {checksum.algorithm for checksum, _ in _expected(file, asked)}

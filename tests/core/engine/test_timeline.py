@@ -105,7 +105,7 @@ async def test_what_a_kill_ended_keeps_its_phases_and_its_rate(
     url = fault_server.file("a.bin", DATA, hold_after=1_500_000)
     (download,) = await engine.add([workspace.request(url)])
     await fault_server.held("a.bin")
-    resume_data = engine._tools.resume_data
+    resume_data = engine._context.resume_data
 
     async def is_recorded() -> bool:
         record = await resume_data.load(download.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from core.policy.growth import RAMP, WINDOW, Growth
-from core.policy.host_memory import HOSTS, KEPT, HostMemory, Remembered
+from core.policy.host_memory import HOSTS, KEPT, HostMemory, ServedBest
 
 NOW = datetime(2026, 11, 12, 12, tzinfo=UTC)
 
@@ -14,7 +14,7 @@ def test_the_last_word_counts_for_thirty_days() -> None:
     memory = HostMemory()
     memory.put("h", 3, NOW - timedelta(days=1))
     memory.put("h", 6, NOW)
-    assert memory.get("h", NOW) == Remembered(6, NOW)
+    assert memory.get("h", NOW) == ServedBest(6, NOW)
     assert memory.get("h", NOW + KEPT) is None
     assert memory.get("i", NOW) is None
 

@@ -13,7 +13,7 @@ from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.inspection import Cause, Figures
 from core.domain.models import Download, DownloadRequest, Phase, Status, WaitReason
 from core.policy.ranges import status_error
-from core.policy.slowness import HALF_LIFE, Ceiling, Situation, explain, explain_waiting
+from core.policy.slowness import HALF_LIFE, BestRate, Situation, explain, explain_waiting
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 MIB = 2.0**20
@@ -318,7 +318,7 @@ def test_nothing_holds_up_what_nobody_wants_to_move(status: Status) -> None:
 
 
 def test_the_best_rate_stays_for_a_while_and_fades() -> None:
-    best = Ceiling()
+    best = BestRate()
     best.note(100.0, 10.0)
     best.note(40.0, 20.0)
     assert best.rate(10.0) == 100.0

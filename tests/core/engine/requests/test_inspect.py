@@ -15,8 +15,8 @@ from core.domain.redact import redact_header
 from core.domain.service import Changes, LimitChanges
 from core.domain.settings import LimitSettings, RetrySettings
 from core.engine.service import Engine
-from core.engine.transfer.connection import Stopwatch
-from core.engine.transfer.last_responses import REMEMBERED, Head, Heads
+from core.engine.transfer.body import StateTimer
+from core.engine.transfer.context import REMEMBERED, LastResponse, LastResponses
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.core.engine.requests.test_limits import local
 from tests.faults.model import Headers, content
@@ -238,7 +238,7 @@ async def test_looking_changes_nothing(workspace: Workspace, fault_server: Fault
 def test_every_second_of_a_connection_is_in_one_state() -> None:
     spent: dict[ConnectionState, float] = {}
     clock = Hourglass(local("08:00:00"))
-    watch = Stopwatch(clock, spent)
+    watch = StateTimer(clock, spent)
     for seconds, state in (
         (1, ConnectionState.RECEIVING),
         (2, ConnectionState.WRITING),
@@ -256,8 +256,8 @@ def test_every_second_of_a_connection_is_in_one_state() -> None:
 
 
 def test_only_the_latest_answers_are_kept() -> None:
-    heads = Heads()
-    head = Head(Clock().now(), "http://h/", 200, "OK", {})
+    heads = LastResponses()
+    head = LastResponse(Clock().now(), "http://h/", 200, "OK", {})
     for number in range(REMEMBERED + 1):
         heads.put(str(number), head)
     assert heads.get("0") is None

@@ -106,7 +106,7 @@ class TestASetClock:
         self, workspace: Workspace, clock: Hourglass
     ) -> None:
         engine = await workspace.engine(limited(schedule=(OFFICE,)), clock=clock)
-        bucket = engine._shared.limit
+        bucket = engine._context.rate_limit
         assert bucket.rate is None
         clock.jump(timedelta(hours=4))
         # What is in force for those that run; asking reads the clock itself.

@@ -15,9 +15,9 @@ from core.domain.inspection import Cause, ConnectionState, Figures
 from core.domain.models import Phase
 from core.domain.service import LimitChanges
 from core.domain.settings import LimitSettings
-from core.engine.transfer.connection import Body, Stopwatch
+from core.engine.transfer.body import Body, StateTimer
+from core.engine.transfer.connection import TRUSTED_AFTER, PoolConnection, slowest_straggler
 from core.engine.transfer.source import Source
-from core.engine.transfer.worker import TRUSTED_AFTER, Worker, straggler
 from core.policy.memory import MemoryPool
 from core.policy.ranges import OVERLAP
 from core.policy.segments import Claim
@@ -134,10 +134,10 @@ async def test_who_sends_less_than_its_share_of_a_limit_neither_waits_for_it_nor
     got: list[int] = []
     spent: list[dict[ConnectionState, float]] = []
 
-    async def use(number: int, stream: Stream, fellows: int) -> None:
+    async def use(number: int, stream: Stream, limit_parts: int) -> None:
         body = Body(stream, None, clock, [limit])  # type: ignore[arg-type]
-        body.watch, body.fellows = Stopwatch(clock, spent[number]), lambda: fellows
-        body.watch.enter(ConnectionState.RECEIVING)
+        body.timer, body.limit_parts = StateTimer(clock, spent[number]), lambda: limit_parts
+        body.timer.enter(ConnectionState.RECEIVING)
         while True:
             got[number] += len(await body.read())
 
@@ -169,31 +169,31 @@ async def test_who_sends_less_than_its_share_of_a_limit_neither_waits_for_it_nor
         assert explain(situation).cause is cause
 
 
-def workers(clock: Hourglass, source: Source, rates: list[int]) -> list[Worker]:
+def connections(clock: Hourglass, source: Source, rates: list[int]) -> list[PoolConnection]:
     """Return connections that have received at these rates for two seconds."""
     made = []
     for number in range(len(rates)):
         claim = Claim(number * SIZE, (number + 1) * SIZE)
-        worker = Worker(source, claim, clock.monotonic(), Stopwatch(clock, {}))
-        worker.watch.enter(ConnectionState.RECEIVING)
-        made.append(worker)
+        connection = PoolConnection(source, claim, clock.monotonic(), StateTimer(clock, {}))
+        connection.timer.enter(ConnectionState.RECEIVING)
+        made.append(connection)
     for _ in range(20):
         clock.passed += 0.1
-        for worker, rate in zip(made, rates, strict=True):
+        for connection, rate in zip(made, rates, strict=True):
             if rate:
-                worker.took(rate // 10, clock.monotonic())
+                connection.took(rate // 10, clock.monotonic())
     return made
 
 
 def test_only_a_connection_that_its_server_slows_is_a_straggler(workspace: Workspace) -> None:
     clock = Hourglass(local("08:00:00"))
     source = Source("http://h/", {}, None, clock, MemoryPool())  # type: ignore[arg-type]
-    *_, mute = found = workers(clock, source, [SLOW, SLOW, SLOW, 0])
+    *_, mute = found = connections(clock, source, [SLOW, SLOW, SLOW, 0])
     now = clock.monotonic()
-    assert straggler(found, now, 0.1) is mute
-    assert straggler(found, now, 0.5) is None, "a first byte may take its time there"
-    mute.watch.enter(ConnectionState.LIMITED)
-    assert straggler(found, now, 0.1) is None, "it waits for a limit of ours"
+    assert slowest_straggler(found, now, 0.1) is mute
+    assert slowest_straggler(found, now, 0.5) is None, "a first byte may take its time there"
+    mute.timer.enter(ConnectionState.LIMITED)
+    assert slowest_straggler(found, now, 0.1) is None, "it waits for a limit of ours"
 
 
 async def test_little_lies_unread_while_a_limit_holds_and_as_much_as_fits_once_it_is_gone(

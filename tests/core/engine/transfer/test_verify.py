@@ -10,7 +10,7 @@ import pytest
 
 from core.adapters.files.part_file import PartFile
 from core.domain.models import Checksum, Resource, Validator
-from core.engine.transfer.connection import Partial
+from core.engine.transfer.body import UnfinishedFile
 from core.engine.transfer.verify import STEP, Verifier
 from core.policy.segments import SegmentMap
 from tests.faults.model import content
@@ -28,7 +28,7 @@ def resource(digest: Checksum | None = None) -> Resource:
     return Resource(url="http://h/f", total=SIZE, validator=Validator(), ranges=True, digest=digest)
 
 
-async def arrived(part: PartFile, data: bytes, digest: Checksum | None = None) -> Partial:
+async def arrived(part: PartFile, data: bytes, digest: Checksum | None = None) -> UnfinishedFile:
     """Lay the file out anew, with all of its bytes written."""
     segments = SegmentMap.plan(SIZE)
     claim = segments.claim()
@@ -36,7 +36,7 @@ async def arrived(part: PartFile, data: bytes, digest: Checksum | None = None) -
     await part.write(0, [data])
     segments.reserve(claim, SIZE)
     segments.advance(claim, SIZE)
-    return Partial(resource(digest), part, segments)
+    return UnfinishedFile(resource(digest), part, segments)
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ from core.domain.models import (
     Resource,
     Validator,
 )
-from core.engine.transfer.connection import Body
+from core.engine.transfer.body import Body
+from core.engine.transfer.connection import Contradicted
 from core.engine.transfer.naming import Skipped
 from core.engine.transfer.source import Source
-from core.engine.transfer.worker import Contradicted
 from core.policy.modified import modified_at
 from core.policy.ranges import OVERLAP, Accept, build, strong_validator
 
@@ -48,7 +48,7 @@ class Answer:
     """Hears how many bytes were compared, while all of them are."""
 
 
-async def meet(
+async def check_already_fetched(
     download: Download, rule: Conflict, answer: Answer, report: Callable[..., object]
 ) -> Contradicted | None:
     """Look at what another winch has made of the part file that was waited for.
@@ -126,7 +126,7 @@ async def _at_places(file: FinishedFile, answer: Answer) -> bool | None:
         async with answer.source.ask(asked, known=known) as (got, judgement):
             if not isinstance(judgement, Accept) or judgement.start != start:
                 return None
-            body = answer.body.fellow(got, judgement.length)
+            body = answer.body.under_same_limits(got, judgement.length)
             if await body.take(end - start) != await file.read(start, end - start):
                 return False
     return True

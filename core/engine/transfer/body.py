@@ -1,0 +1,208 @@
+"""One answer's body on its way into the part file.
+
+Blocks are gathered before they are written, nothing is queued in between (a slow disk slows the
+read and so the server), and a byte counts only once it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from core.adapters.files.part_file import PartFile
+from core.adapters.net.http import Response
+from core.adapters.system.clock import Clock
+from core.domain.errors import IncompleteBodyError
+from core.domain.inspection import ConnectionState
+from core.domain.models import Resource
+from core.policy.memory import block_of
+from core.policy.segments import Claim, SegmentMap
+from core.policy.throttle import TokenBucket, read_ahead
+
+PATIENCE = 0.5
+"""Seconds after which less is written too, so that a slow file shows and keeps its progress."""
+REVIEW = 0.25
+"""Seconds after which a wait is reckoned anew, because its limit may have changed."""
+
+# Seconds that no timer is worth: what is owed stays owed and is waited off with the next.
+_NO_WAIT = 0.001
+
+
+@dataclass(slots=True)
+class UnfinishedFile:
+    """An unfinished file: the server's side, the disk's and the plan between them."""
+
+    resource: Resource
+    part: PartFile
+    segments: SegmentMap
+
+
+class StateTimer:
+    """What a connection does, and since when. The seconds of each state go into `spent`.
+
+    It is told of changes only, so that a block costs no more for it.
+    """
+
+    __slots__ = ("_clock", "_spent", "since", "state")
+
+    def __init__(self, clock: Clock, spent: dict[ConnectionState, float]) -> None:
+        self._clock = clock
+        self._spent = spent
+        self.state = ConnectionState.CONNECTING
+        self.since = clock.monotonic()
+
+    def enter(self, state: ConnectionState) -> None:
+        """Take in that it does something else now."""
+        now = self._clock.monotonic()
+        self._spent[self.state] = self._spent.get(self.state, 0.0) + now - self.since
+        self.state, self.since = state, now
+
+
+class Body:
+    """The body of an accepted answer, cut into what is wanted of it.
+
+    Every read is charged to the `limits`, and waits for them. `timer` hears of that. `limit_parts`
+    returns how many connections share what one download gets of a limit, `connections` how many
+    it has.
+    """
+
+    def __init__(
+        self, response: Response, length: int | None, clock: Clock, limits: Sequence[TokenBucket]
+    ) -> None:
+        self._response = response
+        self._left = length
+        self.is_part = length is not None
+        """Whether the answer said how many bytes it has."""
+        self.block = block_of(response.buffer)
+        """How many bytes of it to gather before a write."""
+        self._pushed_back = b""
+        self._unpaid = b""
+        self._ahead: int | None = None
+        self._clock = clock
+        self._limits = limits
+        self.timer = StateTimer(clock, {})
+        self.limit_parts: Callable[[], int] = lambda: 1
+        self.connections: Callable[[], int] = lambda: 1
+
+    async def read(self) -> bytes:
+        """Return the next bytes, never more than the accepted length; `b""` at the end.
+
+        Raises IncompleteBodyError where it ends before the accepted length: a cut may look like a
+        clean end (RFC 9112 section 8).
+        """
+        if self._left == 0:
+            return b""
+        piece, self._pushed_back = self._pushed_back, b""
+        piece = piece or await self._receive()
+        if self._left is None:
+            return piece
+        if not piece:
+            raise IncompleteBodyError(
+                f"the server closed the connection {self._left} bytes too early"
+            )
+        piece = piece[: self._left]
+        self._left -= len(piece)
+        return piece
+
+    def under_same_limits(self, response: Response, length: int | None) -> Body:
+        """Return the body of another answer, under the same limits."""
+        return Body(response, length, self._clock, self._limits)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the answer holds more bytes than were read."""
+        return self._left is None or self._left > 0
+
+    async def take(self, size: int, received: Callable[[int], None] = lambda _: None) -> bytes:
+        """Return exactly `size` bytes, fewer only where the body ends."""
+        pieces: list[bytes] = []
+        while size and (piece := await self.read()):
+            received(len(piece[:size]))
+            pieces.append(piece[:size])
+            if len(piece) > size:
+                self.push_back(piece[size:])
+            size -= len(pieces[-1])
+        return b"".join(pieces)
+
+    def push_back(self, piece: bytes) -> None:
+        """Let the next read return these bytes, which the last one returned at its end."""
+        self._pushed_back = piece + self._pushed_back
+        if self._left is not None:
+            self._left += len(piece)
+
+    async def _receive(self) -> bytes:
+        if (ahead := read_ahead(self._limits, self.connections())) != self._ahead:
+            self._ahead = ahead
+            self._response.read_ahead(ahead)
+        arrived = self._unpaid or await self._response.read(self._portion())
+        # The limit may have come while the read was on its way: a big piece is paid in portions.
+        portion = self._portion() or len(arrived)
+        piece, self._unpaid = arrived[:portion], arrived[portion:]
+        now = self._clock.monotonic()
+        marks = [(limit, limit.charge(len(piece), now)) for limit in self._limits if limit.rate]
+        if self._wait(marks) > _NO_WAIT:
+            if len(piece) == portion:
+                # A server that sends less than its turn holds is not held up by waiting for it.
+                self.timer.enter(ConnectionState.LIMITED)
+            while (wait := self._wait(marks)) > _NO_WAIT:
+                await self._clock.sleep(min(wait, REVIEW))
+            self.timer.enter(ConnectionState.RECEIVING)
+        return piece
+
+    def _wait(self, marks: Sequence[tuple[TokenBucket, float]]) -> float:
+        now = self._clock.monotonic()
+        return max((limit.wait(mark, now) for limit, mark in marks), default=0.0)
+
+    def _portion(self) -> int | None:
+        parts = self.limit_parts()
+        return min((p for limit in self._limits if (p := limit.portion(parts))), default=None)
+
+
+async def receive_body(
+    body: Body,
+    claim: Claim,
+    file: UnfinishedFile,
+    clock: Clock,
+    *,
+    received: Callable[[int], None],
+    written: Callable[[int], None],
+) -> None:
+    """Write a body to its claim until the claim or the body ends.
+
+    `received` hears of each piece, `written` of each block of at most about `body.block` bytes.
+    What arrived before an error or a cancellation is written all the same. Raises NetworkError and
+    its kin, DiskError and what `written` raises.
+    """
+    gathered: list[bytes] = []
+    size = 0
+
+    async def store() -> None:
+        nonlocal size
+        body.timer.enter(ConnectionState.WRITING)
+        await file.part.write(claim.position, gathered)
+        body.timer.enter(ConnectionState.RECEIVING)
+        file.segments.advance(claim, size)
+        gathered.clear()
+        stored, size = size, 0
+        written(stored)
+
+    due = clock.monotonic() + PATIENCE
+    try:
+        while claim.end is None or claim.position + size < claim.end:
+            piece = await body.read()
+            if not piece:
+                break
+            received(len(piece))
+            # What lies here must not be given to another connection as well.
+            allowed = file.segments.reserve(claim, size + len(piece)) - size
+            if allowed < len(piece):
+                body.push_back(piece[allowed:])
+                piece = piece[:allowed]
+            gathered.append(piece)
+            size += len(piece)
+            if size >= body.block or clock.monotonic() >= due:
+                await store()
+                due = clock.monotonic() + PATIENCE
+    finally:
+        if size:
+            await store()
