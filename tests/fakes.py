@@ -144,17 +144,17 @@ class FakeService:
 
     # What a test makes happen.
 
-    def download(self, id: str) -> DownloadRecord:  # noqa: A002
+    def download(self, download_id: str) -> DownloadRecord:
         """Return a record by its whole id."""
-        return self._records[id]
+        return self._records[download_id]
 
-    def change(self, id: str, **changes: object) -> DownloadRecord:  # noqa: A002
+    def change(self, download_id: str, **changes: object) -> DownloadRecord:
         """Replace fields of one download (status, phase, error, name, …) and tell everybody."""
-        download = self._records[id].replace(**changes)
-        self._records[id] = download
-        if download.status is not Status.ACTIVE and id in self._progress:
-            done = self._progress[id].bytes_downloaded
-            self._progress[id] = Progress(bytes_downloaded=done)
+        download = self._records[download_id].replace(**changes)
+        self._records[download_id] = download
+        if download.status is not Status.ACTIVE and download_id in self._progress:
+            done = self._progress[download_id].bytes_downloaded
+            self._progress[download_id] = Progress(bytes_downloaded=done)
         self._publish(lambda revision: Changed(revision=revision, downloads=(download,)))
         return download
 
@@ -216,12 +216,12 @@ class FakeService:
     async def downloads(self) -> list[DownloadView]:
         return [self._view(position, d) for position, d in enumerate(self._queue(), 1)]
 
-    async def find(self, id: str) -> DownloadView:  # noqa: A002
-        (found,) = self._resolve([id])
+    async def find(self, download_id: str) -> DownloadView:
+        (found,) = self._resolve([download_id])
         return next(view for view in await self.downloads() if view.download.id == found)
 
-    async def inspect(self, id: str) -> Inspection:  # noqa: A002
-        (found,) = self._resolve([id])
+    async def inspect(self, download_id: str) -> Inspection:
+        (found,) = self._resolve([download_id])
         if found in self.inspections:
             return self.inspections[found]
         download = self._records[found]
@@ -357,9 +357,9 @@ class FakeService:
         self._publish_records(Changed, chosen)
         return Outcome(changed=tuple(self._records[id_] for id_ in chosen))
 
-    async def replace_url(self, id: str, url: str) -> Outcome:  # noqa: A002
-        self._note("replace_url", [id])
-        (found,) = self._resolve([id])
+    async def replace_url(self, download_id: str, url: str) -> Outcome:
+        self._note("replace_url", [download_id])
+        (found,) = self._resolve([download_id])
         download = self._records[found]
         request = with_url(download.request, url)
         if download.status is Status.COMPLETED:

@@ -220,11 +220,11 @@ class DownloadService(Protocol):
         """Return everything in the list, in the order of the queue."""
         ...
 
-    async def find(self, id: str) -> DownloadView:  # noqa: A002
+    async def find(self, download_id: str) -> DownloadView:
         """Return one download; raises UnknownIdError or AmbiguousIdError."""
         ...
 
-    async def inspect(self, id: str) -> Inspection:  # noqa: A002
+    async def inspect(self, download_id: str) -> Inspection:
         """Look at one download closely, as often as once a second: what it does, what slows it.
 
         What it says of the time that went by is of the last seconds where somebody looks again, and
@@ -311,7 +311,7 @@ class DownloadService(Protocol):
         """
         ...
 
-    async def replace_url(self, id: str, url: str) -> Outcome:  # noqa: A002
+    async def replace_url(self, download_id: str, url: str) -> Outcome:
         """Have an unfinished download fetched from another URL, and keep its bytes.
 
         They are kept if the length is the same and the bytes before the resume point and at the

@@ -191,16 +191,16 @@ class Engine:
             for position, d in enumerate(self._downloads.ordered(), start=1)
         ]
 
-    async def find(self, id: str) -> DownloadView:  # noqa: A002
+    async def find(self, download_id: str) -> DownloadView:
         """Return one download; raises UnknownIdError or AmbiguousIdError."""
-        (found,) = self._downloads.resolve([id])
+        (found,) = self._downloads.resolve([download_id])
         position = 1 + sum(other.sort_key < found.sort_key for other in self._downloads)
         progress = self._downloads.progress_of(found.id)
         return DownloadView(download=found, progress=progress, position=position)
 
-    async def inspect(self, id: str) -> Inspection:  # noqa: A002
+    async def inspect(self, download_id: str) -> Inspection:
         """Look at one download closely; see `DownloadService.inspect`."""
-        (found,) = self._downloads.resolve([id])
+        (found,) = self._downloads.resolve([download_id])
         return await self._inspector.inspect(found)
 
     async def pause(self, ids: Sequence[str] | None) -> Outcome:
@@ -273,10 +273,10 @@ class Engine:
         await self._downloads.flush()
         return Outcome(changed=tuple(self._downloads.current(d.id for d in chosen)))
 
-    async def replace_url(self, id: str, url: str) -> Outcome:  # noqa: A002
+    async def replace_url(self, download_id: str, url: str) -> Outcome:
         """Fetch an unfinished download from elsewhere; see `DownloadService.replace_url`."""
         self._refuse_if_closing()
-        (found,) = self._downloads.resolve([id])
+        (found,) = self._downloads.resolve([download_id])
         return await self._transitions.replace_url(found, url)
 
     async def verify(self, ids: Sequence[str]) -> Outcome:

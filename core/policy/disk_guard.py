@@ -53,25 +53,25 @@ class DiskGuard:
         self._low = low
         self._high = high
 
-    def reserve(self, id: str, device: int, needed: int) -> None:  # noqa: A002
+    def reserve(self, download_id: str, device: int, needed: int) -> None:
         """Set what a download has yet to write; a length that nobody knows counts as 0."""
-        self.release(id)
-        self._reserved[id] = (device, needed)
+        self.release(download_id)
+        self._reserved[download_id] = (device, needed)
         self._sums[device] += needed
 
-    def release(self, id: str) -> None:  # noqa: A002
+    def release(self, download_id: str) -> None:
         """Forget a download that writes no more."""
-        if (reserved := self._reserved.pop(id, None)) is not None:
+        if (reserved := self._reserved.pop(download_id, None)) is not None:
             device, needed = reserved
             self._sums[device] -= needed
 
-    def missing(self, id: str, device: int, *, needed: int, free: int) -> int:  # noqa: A002
+    def missing(self, download_id: str, device: int, *, needed: int, free: int) -> int:
         """Return how many bytes of room a download lacks to start; 0 where it may."""
-        return max(0, self._low + needed - self._room(id, device, free))
+        return max(0, self._low + needed - self._room(download_id, device, free))
 
-    def may_go_on(self, id: str, device: int, *, needed: int, free: int) -> bool:  # noqa: A002
+    def may_go_on(self, download_id: str, device: int, *, needed: int, free: int) -> bool:
         """Tell whether a download that waited for room has enough of it."""
-        return self._room(id, device, free) - needed >= self._high
+        return self._room(download_id, device, free) - needed >= self._high
 
     def is_low(self, free: int) -> bool:
         """Tell whether a file system has so little left that nothing may be written to it."""

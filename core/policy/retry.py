@@ -148,17 +148,17 @@ class Retries:
         self.longest = max(settings.cap, settings.retry_after_cap)
         """The most seconds that any wait lasts."""
 
-    def forget(self, id: str) -> None:  # noqa: A002
+    def forget(self, download_id: str) -> None:
         """Give a download a clean record."""
-        self._budgets.pop(id, None)
+        self._budgets.pop(download_id, None)
 
-    def restore(self, id: str, *, done: int, since: float) -> None:  # noqa: A002
+    def restore(self, download_id: str, *, done: int, since: float) -> None:
         """Go on with a row of failures that began before the last end."""
-        self._budgets[id] = RetryBudget(done=done, since=since)
+        self._budgets[download_id] = RetryBudget(done=done, since=since)
 
-    def age(self, id: str, now: float) -> float:  # noqa: A002
+    def age(self, download_id: str, now: float) -> float:
         """Return how many seconds ago the present row of failures began."""
-        budget = self._budgets.get(id)
+        budget = self._budgets.get(download_id)
         return 0.0 if budget is None or budget.since is None else now - budget.since
 
     def decide(

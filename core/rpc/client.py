@@ -115,11 +115,11 @@ class RemoteService:
     async def downloads(self) -> list[DownloadView]:
         return await self._call(DownloadService.downloads)
 
-    async def find(self, id: str) -> DownloadView:  # noqa: A002
-        return await self._call(DownloadService.find, id=id)
+    async def find(self, download_id: str) -> DownloadView:
+        return await self._call(DownloadService.find, download_id=download_id)
 
-    async def inspect(self, id: str) -> Inspection:  # noqa: A002
-        return await self._call(DownloadService.inspect, id=id)
+    async def inspect(self, download_id: str) -> Inspection:
+        return await self._call(DownloadService.inspect, download_id=download_id)
 
     async def pause(self, ids: Sequence[str] | None) -> Outcome:
         return await self._call(DownloadService.pause, ids=ids)
@@ -159,8 +159,8 @@ class RemoteService:
     async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
         return await self._call(DownloadService.set, ids=ids, changes=changes)
 
-    async def replace_url(self, id: str, url: str) -> Outcome:  # noqa: A002
-        return await self._call(DownloadService.replace_url, id=id, url=url)
+    async def replace_url(self, download_id: str, url: str) -> Outcome:
+        return await self._call(DownloadService.replace_url, download_id=download_id, url=url)
 
     async def verify(self, ids: Sequence[str]) -> Outcome:
         return await self._call(DownloadService.verify, ids=ids)
@@ -221,7 +221,7 @@ class RemoteService:
     ) -> _T:
         name = method.__name__
         number = next(self._numbers)
-        line = _request(number, name, params)
+        line = _request(number, name, codec.METHODS[name].params(**params))
         if self._lost:
             raise _connection_lost()
         answer: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()

@@ -83,6 +83,10 @@ class Method:
     result: Any
 
 
+_WIRE_NAMES = {"download_id": "id"}
+"""Parameters that are called something else on the socket."""
+
+
 def _methods() -> dict[str, Method]:
     methods = {}
     for name, function in inspect.getmembers(DownloadService, inspect.iscoroutinefunction):
@@ -94,7 +98,7 @@ def _methods() -> dict[str, Method]:
             else:
                 fields.append((parameter.name, hints[parameter.name], parameter.default))
         struct = msgspec.defstruct(
-            f"{name}_params", fields, kw_only=True, forbid_unknown_fields=True
+            f"{name}_params", fields, kw_only=True, forbid_unknown_fields=True, rename=_WIRE_NAMES
         )
         methods[name] = Method(name, struct, hints["return"])
     return methods

@@ -32,11 +32,11 @@ class Watched(FakeService):
         self.look = look or inspected
         self.gates: dict[str, asyncio.Event] = {}
 
-    async def inspect(self, id: str) -> Inspection:  # noqa: A002
-        self.looked.append(id)
-        if id in self.gates:
-            await self.gates[id].wait()
-        return self.look(id)
+    async def inspect(self, download_id: str) -> Inspection:
+        self.looked.append(download_id)
+        if download_id in self.gates:
+            await self.gates[download_id].wait()
+        return self.look(download_id)
 
 
 async def until(pilot: Pilot[int], wanted: Callable[[], object]) -> None:
