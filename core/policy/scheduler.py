@@ -144,30 +144,30 @@ class Scheduler:
                 if not waiting.not_before:
                     self._make_ready(waiting)
 
-    def leave(self, id: str) -> None:  # noqa: A002
+    def leave(self, download_id: str) -> None:
         """Let a download wait in the queue again, from its next wait on."""
-        self._lanes.pop(id, None)
-        self._behind.pop(id, None)
+        self._lanes.pop(download_id, None)
+        self._behind.pop(download_id, None)
 
-    def let_pass(self, id: str, *, until: float) -> None:  # noqa: A002
+    def let_pass(self, download_id: str, *, until: float) -> None:
         """Let a running download wait behind all others of its lane, from its next wait on.
 
         It starts when nobody else could. After the monotonic time `until` others that let somebody
         pass have to let it pass.
         """
-        self._behind[id] = until
+        self._behind[download_id] = until
 
     def is_in_the_way(
         self,
-        id: str,  # noqa: A002
+        download_id: str,
         *,
         active: int,
         now: float,
         per_host: Callable[[str], int],
     ) -> bool:
         """Tell whether a download that waits could run in the place of a running one."""
-        own = self._running.get(id)
-        if own is None or id in self._stopping:
+        own = self._running.get(download_id)
+        if own is None or download_id in self._stopping:
             return False
         running = [each for each in self._running.values() if each is not own]
         if sum(each.lane == own.lane for each in running) < active - 1:
@@ -179,15 +179,15 @@ class Scheduler:
             if used[host] < per_host(host)
         )
 
-    def force(self, id: str) -> bool:  # noqa: A002
+    def force(self, download_id: str) -> bool:
         """Let a waiting download start with the next assignment, beyond every limit.
 
         False where it is not among those that wait for their turn.
         """
-        if id not in self._waiting:
+        if download_id not in self._waiting:
             return False
-        self._behind.pop(id, None)
-        self._forced.add(id)
+        self._behind.pop(download_id, None)
+        self._forced.add(download_id)
         return True
 
     def hasten(self, seconds: float) -> dict[str, float]:
@@ -213,13 +213,13 @@ class Scheduler:
         elif (running := self._running.get(download.id)) is not None:
             running.entry = self._entry(download)
 
-    def forget(self, id: str) -> None:  # noqa: A002
+    def forget(self, download_id: str) -> None:
         """Drop a download that neither waits nor runs any more."""
-        self._running.pop(id, None)
-        self._forced.discard(id)
-        self._favoured.discard(id)
-        self._stopping.discard(id)
-        if (waiting := self._waiting.pop(id, None)) is not None:
+        self._running.pop(download_id, None)
+        self._forced.discard(download_id)
+        self._favoured.discard(download_id)
+        self._stopping.discard(download_id)
+        if (waiting := self._waiting.pop(download_id, None)) is not None:
             self._leave_lane(waiting)
             if not waiting.not_before:
                 self._take_out(waiting)

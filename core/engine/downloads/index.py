@@ -29,13 +29,13 @@ class DownloadIndex:
         """Yield all, in no order."""
         return iter(self._downloads.values())
 
-    def __contains__(self, id: str) -> bool:  # noqa: A002
+    def __contains__(self, download_id: str) -> bool:
         """Tell whether a whole id is known."""
-        return id in self._downloads
+        return download_id in self._downloads
 
-    def __getitem__(self, id: str) -> DownloadRecord:  # noqa: A002
+    def __getitem__(self, download_id: str) -> DownloadRecord:
         """Return the download with a whole id."""
-        return self._downloads[id]
+        return self._downloads[download_id]
 
     def _put(self, download: DownloadRecord) -> None:
         """Add or replace a download."""
@@ -49,15 +49,15 @@ class DownloadIndex:
         self._downloads[download.id] = download
         self._last = max(self._last, download.order)
 
-    def _discard(self, id: str) -> None:  # noqa: A002
+    def _discard(self, download_id: str) -> None:
         """Drop a download."""
-        download = self._downloads.pop(id)
-        del self._prefixes[id[:SHORT]]
+        download = self._downloads.pop(download_id)
+        del self._prefixes[download_id[:SHORT]]
         self._drop_target(download)
 
-    def is_free(self, id: str) -> bool:  # noqa: A002
+    def is_free(self, download_id: str) -> bool:
         """Tell whether a new download may have this id and its short form."""
-        return id[:SHORT] not in self._prefixes
+        return download_id[:SHORT] not in self._prefixes
 
     def ordered(self) -> list[DownloadRecord]:
         """Return all in the order in which they are worked off."""

@@ -147,9 +147,9 @@ class DownloadList(DownloadIndex):
         self.bus.publish(Changed(revision=self._revision, downloads=(changed,)))
         return changed
 
-    def note(self, id: str, text: str) -> None:  # noqa: A002
+    def note(self, download_id: str, text: str) -> None:
         """Write a sentence into a download's timeline."""
-        self.update(self._stamped(self[id], text))
+        self.update(self._stamped(self[download_id], text))
 
     def step(
         self, download: DownloadRecord, action: Action, text: str, **fields: object
@@ -185,21 +185,21 @@ class DownloadList(DownloadIndex):
 
     def settle(
         self,
-        id: str,  # noqa: A002
+        download_id: str,
         bytes_downloaded: int,
         updated_at: datetime | None = None,
     ) -> None:
         """Remember how far a download is that does not move, and when its last bytes came."""
-        before = self._settled(id)
-        self._sums.leave(self[id], before.bytes_downloaded)
-        self._sums.enter(self[id], bytes_downloaded)
-        self._progress[id] = Progress(
+        before = self._settled(download_id)
+        self._sums.leave(self[download_id], before.bytes_downloaded)
+        self._sums.enter(self[download_id], bytes_downloaded)
+        self._progress[download_id] = Progress(
             bytes_downloaded=bytes_downloaded, updated_at=updated_at or before.updated_at
         )
 
-    def progress_of(self, id: str) -> Progress:  # noqa: A002
+    def progress_of(self, download_id: str) -> Progress:
         """Return how far a download is."""
-        live, settled = self.live_progress(id), self._settled(id)
+        live, settled = self.live_progress(download_id), self._settled(download_id)
         if live is None or live.updated_at is not None:
             return live or settled
         return replace(live, updated_at=settled.updated_at)
@@ -225,8 +225,8 @@ class DownloadList(DownloadIndex):
         """How many downloads there are in each state."""
         return self._sums.counts
 
-    def _settled(self, id_: str) -> Progress:
-        return self._progress.get(id_, _NOTHING)
+    def _settled(self, download_id: str) -> Progress:
+        return self._progress.get(download_id, _NOTHING)
 
     def publish_progress(self, progress: Mapping[str, Progress], eta: float | None = None) -> None:
         """Tell the watchers how far these downloads are, and how long all of them still take."""
@@ -234,9 +234,9 @@ class DownloadList(DownloadIndex):
             self._revision += 1
             self.bus.publish(ProgressBatch(revision=self._revision, progress=progress, eta=eta))
 
-    def _answered(self, id_: str) -> None:
-        if id_ in self._asked:
-            self._asked.discard(id_)
+    def _answered(self, download_id: str) -> None:
+        if download_id in self._asked:
+            self._asked.discard(download_id)
             if not self._asked:
                 self.unnotice(self._question)
 

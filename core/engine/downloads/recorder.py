@@ -94,23 +94,23 @@ class AttemptRecorder:
         """Follow an attempt that starts now."""
         self._attempts[download.id] = Attempt(download, transfer, self._clock)
 
-    def observe(self, id: str, changes: dict[str, object]) -> None:  # noqa: A002
+    def observe(self, download_id: str, changes: dict[str, object]) -> None:
         """Learn which fields of a download its transfer has changed."""
-        self._attempts[id].observe(changes)
+        self._attempts[download_id].observe(changes)
 
-    def sample(self, id: str) -> None:  # noqa: A002
+    def sample(self, download_id: str) -> None:
         """Look how fast a download is, if it runs."""
-        if (attempt := self._attempts.get(id)) is not None:
+        if (attempt := self._attempts.get(download_id)) is not None:
             attempt.sample()
 
-    def figures(self, id: str) -> AttemptFigures | None:  # noqa: A002
+    def figures(self, download_id: str) -> AttemptFigures | None:
         """Return what is measured by now of the attempt at a download, None where none runs."""
-        attempt = self._attempts.get(id)
+        attempt = self._attempts.get(download_id)
         return None if attempt is None else attempt.figures()
 
-    def stop(self, id: str) -> None:  # noqa: A002
+    def stop(self, download_id: str) -> None:
         """Stop the clocks of an attempt; how it ended is said later, by `end`."""
-        self._attempts[id].stop()
+        self._attempts[download_id].stop()
 
     def end(self, download: Download, end: AttemptEnd, error: WinchError | None = None) -> None:
         """Write down an attempt that has ended."""

@@ -163,10 +163,12 @@ class Inspector:
             )
         )
 
-    def _measured(self, id_: str, pool: PoolStatus, now: float, figures: Figures) -> Figures:
+    def _measured(
+        self, download_id: str, pool: PoolStatus, now: float, figures: Figures
+    ) -> Figures:
         """Add where the time went since an earlier look, or else since the start."""
         look = _Look(now, self._cpu(), pool.spent)
-        before = self._before(id_, look)
+        before = self._before(download_id, look)
         spent = {
             state: seconds - (before.spent.get(state, 0.0) if before is not None else 0.0)
             for state, seconds in look.spent.items()
@@ -185,11 +187,11 @@ class Inspector:
             writing=shares[ConnectionState.WRITING],
         )
 
-    def _before(self, id_: str, look: _Look) -> _Look | None:
+    def _before(self, download_id: str, look: _Look) -> _Look | None:
         """Remember a look, and return the earlier one that it is to be compared with."""
         for other in [o for o, looks in self._looks.items() if look.at - looks[-1].at > STALE]:
             del self._looks[other]
-        looks = self._looks.setdefault(id_, deque())
+        looks = self._looks.setdefault(download_id, deque())
         if looks and sum(look.spent.values()) < sum(looks[-1].spent.values()):
             # It began anew.
             looks.clear()

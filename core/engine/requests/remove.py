@@ -150,22 +150,22 @@ class Remover:
         await self._left.forget(gone)
         return ended
 
-    async def _take_out(self, id_: str) -> _Removed:
+    async def _take_out(self, download_id: str) -> _Removed:
         """Take a download out, with its resume data on disk; raises NotAllowedError, StateError."""
-        removed = self._removed[id_]
+        removed = self._removed[download_id]
         if removed is None:
             raise NotAllowedError(
                 "its files were deleted with it", hint="add its URL again to fetch it anew"
             )
-        if not self._downloads.is_free(id_):
+        if not self._downloads.is_free(download_id):
             raise NotAllowedError("another download has its id by now", hint="add its URL again")
-        del self._removed[id_]
+        del self._removed[download_id]
         if removed.record is not None:
             try:
                 # Before the list: a part file without its record would be emptied.
                 await self._resume_data.save(removed.record)
             except WinchError:
-                self._put(id_, removed)
+                self._put(download_id, removed)
                 raise
         return removed
 
@@ -194,9 +194,9 @@ class Remover:
             )
         return matches[0]
 
-    def _put(self, id_: str, removed: _Removed | None) -> None:
-        self._removed[id_] = removed
-        self._removed.move_to_end(id_)
+    def _put(self, download_id: str, removed: _Removed | None) -> None:
+        self._removed[download_id] = removed
+        self._removed.move_to_end(download_id)
         while len(self._removed) > MOST_REMOVED:
             self._removed.popitem(last=False)
 

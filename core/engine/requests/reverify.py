@@ -82,9 +82,9 @@ class Reverifier:
             self._runner.on_work_change()
         return Outcome(changed=tuple(changed), refused=tuple(refused))
 
-    async def _verify(self, id_: str) -> DownloadRecord:
+    async def _verify(self, download_id: str) -> DownloadRecord:
         """Verify one file and write down what came of it; raises what is wrong with it."""
-        (download,) = self._downloads.resolve([id_])
+        (download,) = self._downloads.resolve([download_id])
         if download.status is not Status.COMPLETED:
             raise NotAllowedError(
                 "only a finished file can be verified again", hint="it is verified at its end"
@@ -93,17 +93,21 @@ class Reverifier:
             verdict = await self._judge(download)
         except (ChecksumError, DiskError) as error:
             what = "DAMAGED" if isinstance(error, ChecksumError) else "not verified"
-            self._write_down(id_, f"{what}: {error.message}", error)
-            log.warning("%s: %s: %s", id_[:SHORT], what, error.message)
+            self._write_down(download_id, f"{what}: {error.message}", error)
+            log.warning("%s: %s: %s", download_id[:SHORT], what, error.message)
             raise
-        return self._write_down(id_, f"verified again: {verdict}", None)
+        return self._write_down(download_id, f"verified again: {verdict}", None)
 
-    def _write_down(self, id_: str, verdict: str, error: WinchError | None) -> DownloadRecord:
+    def _write_down(
+        self, download_id: str, verdict: str, error: WinchError | None
+    ) -> DownloadRecord:
         # It may have been removed while it was read.
-        self._downloads.resolve([id_])
-        self._downloads.note(id_, verdict)
+        self._downloads.resolve([download_id])
+        self._downloads.note(download_id, verdict)
         info = None if error is None else error.info()
-        return self._downloads.update(self._downloads[id_], resume_verdict=verdict, error=info)
+        return self._downloads.update(
+            self._downloads[download_id], resume_verdict=verdict, error=info
+        )
 
     async def _judge(self, download: DownloadRecord) -> str:
         """Return what proves a file; raises ChecksumError, DiskError, StoppedError."""
@@ -124,9 +128,9 @@ class Reverifier:
         finally:
             file.close()
 
-    async def _hash(self, id_: str, file: FinishedFile, algorithm: str) -> Checksum:
+    async def _hash(self, download_id: str, file: FinishedFile, algorithm: str) -> Checksum:
         running = RunningDigest([algorithm])
-        self._running[id_] = (file.size, running)
+        self._running[download_id] = (file.size, running)
         try:
             while running.position < file.size:
                 if self._closed:
@@ -135,23 +139,27 @@ class Reverifier:
                 await file.digest(running, min(file.size, before + STRETCH))
                 if running.position == before:
                     raise ChecksumError(f"it ends after {before} bytes, not {file.size}")
-                self._tell(id_)
+                self._tell(download_id)
         finally:
-            del self._running[id_]
-            if id_ in self._downloads:
-                self._downloads.publish_progress({id_: self._downloads.progress_of(id_)})
+            del self._running[download_id]
+            if download_id in self._downloads:
+                self._downloads.publish_progress(
+                    {download_id: self._downloads.progress_of(download_id)}
+                )
         return Checksum(algorithm, running.hexdigest(algorithm))
 
-    def _tell(self, id_: str) -> None:
+    def _tell(self, download_id: str) -> None:
         now = self._clock.monotonic()
-        if now - self._told >= TICK and id_ in self._downloads:
+        if now - self._told >= TICK and download_id in self._downloads:
             self._told = now
-            self._downloads.publish_progress({id_: self._downloads.progress_of(id_)})
+            self._downloads.publish_progress(
+                {download_id: self._downloads.progress_of(download_id)}
+            )
 
-    def _progress_of(self, id_: str) -> Progress | None:
-        if id_ not in self._running:
+    def _progress_of(self, download_id: str) -> Progress | None:
+        if download_id not in self._running:
             return None
-        size, running = self._running[id_]
+        size, running = self._running[download_id]
         return Progress(bytes_downloaded=size, verified=running.position)
 
 

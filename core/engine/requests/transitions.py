@@ -120,29 +120,29 @@ class Transitions:
         await self._downloads.flush()
         return outcome
 
-    async def _send_elsewhere(self, id_: str, url: str) -> DownloadRecord:
+    async def _send_elsewhere(self, download_id: str, url: str) -> DownloadRecord:
         """Give a halted download another URL; raises NotAllowedError, StateError."""
-        (download,) = self._downloads.resolve([id_])
+        (download,) = self._downloads.resolve([download_id])
         if download.status is Status.COMPLETED:
             raise NotAllowedError(
                 "a completed download has nothing left to fetch", hint="add the URL on its own"
             )
-        record = await self._resume_data.load(id_)
+        record = await self._resume_data.load(download_id)
         if record is not None:
             # First of all: a kill in between leaves the old address with a proof by its bytes, and
             # never the new one with the old one's word for which version it has.
             resource = dataclasses.replace(record.resource, validator=Validator())
             await self._resume_data.save(dataclasses.replace(record, resource=resource))
-        (download,) = self._downloads.resolve([id_])
+        (download,) = self._downloads.resolve([download_id])
         request = with_url(download.request, url)
         name = download.name
         if request.name is None and not download.name_settled:
             name = suggest(disposition=None, url=url)
         text = f"its URL is another one now: {redact_url(url)}"
         if download.status in _RESTING:
-            self._downloads.note(id_, text)
-            return self._downloads.update(self._downloads[id_], request=request, name=name)
-        return self._go_on(id_, text, request=request, name=name, retry_count=0)
+            self._downloads.note(download_id, text)
+            return self._downloads.update(self._downloads[download_id], request=request, name=name)
+        return self._go_on(download_id, text, request=request, name=name, retry_count=0)
 
     def _take(self, action: Action, download: DownloadRecord, *, loses: bool) -> DownloadRecord:
         """Take a step that a person asked for; raises NotAllowedError."""
@@ -157,25 +157,25 @@ class Transitions:
         self._runner.enqueue(stepped, insist=True)
         return self._downloads[download.id]
 
-    async def _empty(self, id_: str) -> None:
+    async def _empty(self, download_id: str) -> None:
         """Forget what a halted download has; raises NotAllowedError, LockedError, DiskError."""
-        (download,) = self._downloads.resolve([id_])
+        (download,) = self._downloads.resolve([download_id])
         if download.status is Status.COMPLETED:
             raise NotAllowedError(
                 "a completed download cannot be started afresh",
                 hint="add its URL again to fetch it anew",
             )
         await forget(download, self._resume_data)
-        self._downloads.settle(id_, 0)
+        self._downloads.settle(download_id, 0)
 
-    def _go_on(self, id_: str, text: str, **fields: object) -> DownloadRecord:
+    def _go_on(self, download_id: str, text: str, **fields: object) -> DownloadRecord:
         """Let a halted download wait for its turn, whatever state it is in."""
-        (download,) = self._downloads.resolve([id_])
+        (download,) = self._downloads.resolve([download_id])
         action = next(a for a in _ONWARD if a in allowed_actions(download.status))
         stepped = self._downloads.step(download, action, text, **fields)
-        self._runner.forget([id_])
+        self._runner.forget([download_id])
         self._runner.enqueue(stepped, insist=True)
-        return self._downloads[id_]
+        return self._downloads[download_id]
 
 
 def _notes(anew: Sequence[Download]) -> tuple[str, ...]:

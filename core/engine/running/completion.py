@@ -30,9 +30,9 @@ class CompletedRecords:
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def completed(self, id: str) -> None:  # noqa: A002
+    def completed(self, download_id: str) -> None:
         """Have the record of a download deleted that the list shows as completed."""
-        self._ids.append(id)
+        self._ids.append(download_id)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="epilogue")
 

@@ -111,9 +111,9 @@ class Guards:
             return Wait(WaitReason.DISK_LOW, error) if self._can_fit(download) else None
         return None
 
-    def claim_room(self, id: str, total: int | None) -> None:  # noqa: A002
+    def claim_room(self, download_id: str, total: int | None) -> None:
         """Take in the length that the server told; raises DiskFullError where it does not fit."""
-        download = self._downloads.update(self._downloads[id], total_bytes=total)
+        download = self._downloads.update(self._downloads[download_id], total_bytes=total)
         self._reserve(download)
 
     async def on_failure(self, download: Download, error: WinchError) -> Wait | None:
@@ -133,10 +133,10 @@ class Guards:
         self._running[download.id] = _Running(self._hosts_of(download))
         self._watch("disks", self._watch_running)
 
-    def ended(self, id: str) -> None:  # noqa: A002
+    def ended(self, download_id: str) -> None:
         """Forget a download that does not run any more, and what it had reserved."""
-        self._running.pop(id, None)
-        self._disk.release(id)
+        self._running.pop(download_id, None)
+        self._disk.release(download_id)
 
     def wait(self, download: Download, wait: Wait) -> None:
         """Have `on_change` called once a download need not wait any more."""
@@ -151,15 +151,15 @@ class Guards:
         else:
             self._watch("disks", self._watch_running)
 
-    def forget(self, id: str) -> None:  # noqa: A002
+    def forget(self, download_id: str) -> None:
         """Drop a download that waits no more, with what its server was believed."""
-        self._end_wait(id)
-        self._credits.pop(id, None)
+        self._end_wait(download_id)
+        self._credits.pop(download_id, None)
 
-    def _end_wait(self, id: str) -> None:  # noqa: A002
+    def _end_wait(self, download_id: str) -> None:
         for waits in self._waits.values():
-            waits.pop(id, None)
-        for host in self._hosts.pop(id, ()):
+            waits.pop(download_id, None)
+        for host in self._hosts.pop(download_id, ()):
             self._unreachable[host] -= 1
             if not self._unreachable[host]:
                 del self._unreachable[host]
@@ -213,12 +213,12 @@ class Guards:
             )
         self._keep_free(download.id, space, needed)
 
-    def _keep_free(self, id_: str, space: disk.Space, needed: int) -> None:
+    def _keep_free(self, download_id: str, space: disk.Space, needed: int) -> None:
         """Reserve room, as far as the bytes that are to take it come."""
         now = self._clock.monotonic()
-        credit = self._credits.setdefault(id_, Credit(now, grace=self._grace))
-        credit.note(self._downloads.progress_of(id_).bytes_downloaded, now)
-        self._disk.reserve(id_, space.device, credit.of(needed, now))
+        credit = self._credits.setdefault(download_id, Credit(now, grace=self._grace))
+        credit.note(self._downloads.progress_of(download_id).bytes_downloaded, now)
+        self._disk.reserve(download_id, space.device, credit.of(needed, now))
 
     def _can_fit(self, download: Download) -> bool:
         space = disk.space(download.request.directory)

@@ -259,8 +259,8 @@ class Maintenance:
 
         return _Find(files=(file,), fate=fate, remove=remove)
 
-    def _is_known(self, id_: str) -> bool:
-        return id_ in self._downloads
+    def _is_known(self, download_id: str) -> bool:
+        return download_id in self._downloads
 
     def _is_live(self, part: PartIdentity) -> bool:
         return any(download.part == part for download in self._downloads)

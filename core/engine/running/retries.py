@@ -57,10 +57,10 @@ class RetryPlanner:
         """Let other rules hold."""
         self._decider.configure(settings)
 
-    def forget(self, id: str) -> None:  # noqa: A002
+    def forget(self, download_id: str) -> None:
         """Give a download a clean record."""
-        self._decider.forget(id)
-        self._crowded.pop(id, None)
+        self._decider.forget(download_id)
+        self._crowded.pop(download_id, None)
 
     def insist(self, download: Download) -> None:
         """Let the person's word go before that of the download's host."""
@@ -89,10 +89,10 @@ class RetryPlanner:
         }
         return Again(now + decision.seconds, decision.when, fields)
 
-    def may_be_crowded_out(self, id: str) -> bool:  # noqa: A002
+    def may_be_crowded_out(self, download_id: str) -> bool:
         """Count a refusal while the host serves others; False once there were too many for that."""
-        self._crowded[id] += 1
-        return self._crowded[id] <= _INNOCENT
+        self._crowded[download_id] += 1
+        return self._crowded[download_id] <= _INNOCENT
 
     def crowded_out(self, delay: float, error: WinchError) -> Again:
         """Return when one is tried again that its host refused while it serves others.
@@ -142,8 +142,8 @@ class RetryPlanner:
                 at = None if left is None else wall + timedelta(seconds=left)
                 self._downloads.update(download, wait_reason=WaitReason.HOST_LIMIT, retry_at=at)
 
-    def _failing_since(self, id_: str) -> datetime:
-        age = self._decider.age(id_, self._clock.boottime())
+    def _failing_since(self, download_id: str) -> datetime:
+        age = self._decider.age(download_id, self._clock.boottime())
         return self._clock.now() - timedelta(seconds=age)
 
 

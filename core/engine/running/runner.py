@@ -136,13 +136,13 @@ class Runner:
         done = self._downloads.progress_of(id_).bytes_downloaded
         return until, None if total is None else max(0, total - done)
 
-    def transfer(self, id: str) -> Transfer | None:  # noqa: A002
+    def transfer(self, download_id: str) -> Transfer | None:
         """Return the transfer of a download, None where it does not run."""
-        return self._transfers.get(id)
+        return self._transfers.get(download_id)
 
-    def begins_anew(self, id: str) -> bool:  # noqa: A002
+    def begins_anew(self, download_id: str) -> bool:
         """Tell whether a download runs that would lose what it has if it were stopped."""
-        transfer = self._transfers.get(id)
+        transfer = self._transfers.get(download_id)
         return transfer is not None and not transfer.can_continue
 
     def admit(self, ids: Iterable[str]) -> None:
@@ -172,9 +172,9 @@ class Runner:
             self._wait(download)
         self._changed()
 
-    def turn_of(self, id: str) -> WaitReason:  # noqa: A002
+    def turn_of(self, download_id: str) -> WaitReason:
         """Return why a download waits that could start: for its turn, or for being admitted."""
-        return WaitReason.HELD if self._is_shut_out(id) else WaitReason.QUEUED
+        return WaitReason.HELD if self._is_shut_out(download_id) else WaitReason.QUEUED
 
     def take_up(self, download: DownloadRecord) -> None:
         """Let a pending download go on to wait as it did before the last end.
@@ -195,9 +195,9 @@ class Runner:
             self._wait(download)
         self._changed()
 
-    def complete(self, id: str, name: str) -> None:  # noqa: A002
+    def complete(self, download_id: str, name: str) -> None:
         """Take an active download as completed whose file was found whole under its final name."""
-        self._completed(id, name)
+        self._completed(download_id, name)
 
     def reorder(self, download: Download) -> None:
         """Take over a changed place in the queue."""
@@ -284,12 +284,12 @@ class Runner:
         self._trickles.close()
         await self._completed_records.close()
 
-    def _progress_of(self, id_: str) -> Progress | None:
-        transfer = self._transfers.get(id_)
+    def _progress_of(self, download_id: str) -> Progress | None:
+        transfer = self._transfers.get(download_id)
         return transfer.progress() if transfer is not None and transfer.knows_progress else None
 
-    def _is_shut_out(self, id_: str) -> bool:
-        return self._admitted is not None and id_ not in self._admitted
+    def _is_shut_out(self, download_id: str) -> bool:
+        return self._admitted is not None and download_id not in self._admitted
 
     def _eta(self) -> float | None:
         return self._downloads.eta(self._transfers, self.prospects)
@@ -372,30 +372,30 @@ class Runner:
         self._ticker.start()
         self._trickles.start()
 
-    def _is_in_the_way(self, id_: str) -> bool:
+    def _is_in_the_way(self, download_id: str) -> bool:
         now = self._context.clock.monotonic()
         hosts, active = self._context.host_budget, self._context.limits.active
         return self._scheduler.is_in_the_way(
-            id_, active=active, now=now, per_host=lambda host: hosts.limit(host, now)
+            download_id, active=active, now=now, per_host=lambda host: hosts.limit(host, now)
         )
 
-    def _let_pass(self, id_: str) -> None:
+    def _let_pass(self, download_id: str) -> None:
         """Let others have the place of a running download that makes nothing of it."""
-        if (task := self._tasks.get(id_)) is not None and id_ in self._begun:
-            self._scheduler.let_pass(id_, until=self._context.clock.monotonic() + BEHIND)
-            self._passed.add(id_)
-            self._yielding.add(id_)
+        if (task := self._tasks.get(download_id)) is not None and download_id in self._begun:
+            self._scheduler.let_pass(download_id, until=self._context.clock.monotonic() + BEHIND)
+            self._passed.add(download_id)
+            self._yielding.add(download_id)
             task.cancel()
 
-    def _report(self, id_: str, fields: dict[str, object]) -> None:
-        self._recorder.observe(id_, fields)
-        download = self._downloads.update(self._downloads[id_], **fields)
+    def _report(self, download_id: str, fields: dict[str, object]) -> None:
+        self._recorder.observe(download_id, fields)
+        download = self._downloads.update(self._downloads[download_id], **fields)
         if fields.get("phase") is Phase.DOWNLOADING:
             self._retries.rests.served(host_of(download.request.url))
             self._changed()
 
-    async def _run(self, id_: str, transfer: Transfer) -> None:
-        self._begun.add(id_)
+    async def _run(self, download_id: str, transfer: Transfer) -> None:
+        self._begun.add(download_id)
         error: WinchError | None = None
         wait: Wait | None = None
         name, yielded = "", False
@@ -404,16 +404,16 @@ class Runner:
                 name = await transfer.run()
             except WinchError as raised:
                 error = raised
-                self._recorder.stop(id_)
-                wait = await self._guards.on_failure(self._downloads[id_], raised)
+                self._recorder.stop(download_id)
+                wait = await self._guards.on_failure(self._downloads[download_id], raised)
         except asyncio.CancelledError:
             # It may come at any await above, that of the guards included.
-            if id_ not in self._yielding:
-                self._recorder.end(self._downloads[id_], AttemptEnd.STOPPED)
+            if download_id not in self._yielding:
+                self._recorder.end(self._downloads[download_id], AttemptEnd.STOPPED)
                 raise
             yielded = True
         except Exception as raised:
-            log.exception("transfer %s failed", id_[:SHORT])
+            log.exception("transfer %s failed", download_id[:SHORT])
             error = WinchError(
                 f"an unexpected error stopped it: {type(raised).__name__}",
                 hint="the log says more; please report it",
@@ -421,36 +421,36 @@ class Runner:
         finally:
             if transfer.knows_progress:
                 progress = transfer.progress()
-                self._downloads.settle(id_, progress.bytes_downloaded, progress.updated_at)
-            del self._transfers[id_], self._tasks[id_]
-            self._begun.discard(id_)
-            self._yielding.discard(id_)
-            self._context.host_budget.leave(id_)
-            self._guards.ended(id_)
-        self._scheduler.forget(id_)
+                self._downloads.settle(download_id, progress.bytes_downloaded, progress.updated_at)
+            del self._transfers[download_id], self._tasks[download_id]
+            self._begun.discard(download_id)
+            self._yielding.discard(download_id)
+            self._context.host_budget.leave(download_id)
+            self._guards.ended(download_id)
+        self._scheduler.forget(download_id)
         end = AttemptEnd.STOPPED
         if yielded:
-            self._requeue(id_, transfer)
+            self._requeue(download_id, transfer)
         elif error is None:
-            self._completed(id_, name)
+            self._completed(download_id, name)
             end = AttemptEnd.COMPLETED
         elif wait is not None:
             error = wait.error
-            self._park(self._downloads[id_], wait)
+            self._park(self._downloads[download_id], wait)
         else:
-            end = self._failed(id_, error)
-        if self._downloads[id_].status.is_settled:
-            self._scheduler.leave(id_)
+            end = self._failed(download_id, error)
+        if self._downloads[download_id].status.is_settled:
+            self._scheduler.leave(download_id)
         self._changed()
-        self._recorder.end(self._downloads[id_], end, error)
+        self._recorder.end(self._downloads[download_id], end, error)
 
-    def _requeue(self, id_: str, transfer: Transfer) -> None:
+    def _requeue(self, download_id: str, transfer: Transfer) -> None:
         text = "waits again: the queue is held" if self.is_held else "waits again: it made room"
-        if id_ in self._passed:
-            self._passed.discard(id_)
+        if download_id in self._passed:
+            self._passed.discard(download_id)
             text = "waits again behind the others: its server sends next to nothing"
         waiting = self._downloads.step(
-            self._downloads[id_],
+            self._downloads[download_id],
             Action.REQUEUE,
             text if transfer.can_continue else f"{text}; {ANEW}",
             wait_reason=WaitReason.QUEUED,
@@ -484,10 +484,10 @@ class Runner:
             self._wait(self._downloads.update(download, wait_reason=WaitReason.QUEUED, error=None))
         self._changed()
 
-    def _completed(self, id_: str, name: str) -> None:
-        self._retries.forget(id_)
-        download = self._downloads[id_]
-        figures = self._recorder.figures(id_)
+    def _completed(self, download_id: str, name: str) -> None:
+        self._retries.forget(download_id)
+        download = self._downloads[download_id]
+        figures = self._recorder.figures(download_id)
         self._downloads.step(
             download,
             Action.COMPLETE,
@@ -502,8 +502,8 @@ class Runner:
                 bytes=figures.bytes, seconds=figures.phases.whole, rate=figures.average_rate
             ),
         )
-        log.info("completed %s", id_[:SHORT])
-        self._completed_records.completed(id_)
+        log.info("completed %s", download_id[:SHORT])
+        self._completed_records.completed(download_id)
 
     def _crowded_out(self, download: Download, error: WinchError) -> Again | None:
         """Return when one is tried again whose host has enough to do with others."""
@@ -519,8 +519,8 @@ class Runner:
             hosts.refused(host, download.id, now, borne=0)
         return self._retries.crowded_out(max(SOONEST, hosts.more_in(host, now) or 0.0), error)
 
-    def _failed(self, id_: str, error: WinchError) -> AttemptEnd:
-        download = self._downloads[id_]
+    def _failed(self, download_id: str, error: WinchError) -> AttemptEnd:
+        download = self._downloads[download_id]
         match self._crowded_out(download, error) or self._retries.after(download, error):
             case Again(not_before=not_before, when=when, fields=fields):
                 text = f"{error.message}; trying again {when}"

@@ -60,14 +60,14 @@ class TrickleWatch:
             if (found := next(filter(self._in_the_way, useless), None)) is not None:
                 self._let_pass(found)
 
-    def _is_useless(self, id_: str) -> bool:
-        transfer, now = self._transfers[id_], self._context.clock.monotonic()
-        before, trickle = self._trickles.get(id_, (None, None))
-        download = self._downloads[id_]
+    def _is_useless(self, download_id: str) -> bool:
+        transfer, now = self._transfers[download_id], self._context.clock.monotonic()
+        before, trickle = self._trickles.get(download_id, (None, None))
+        download = self._downloads[download_id]
         if trickle is None or before is not transfer or download.phase not in _FETCHING:
-            self._trickles[id_] = transfer, Trickle(now)
+            self._trickles[download_id] = transfer, Trickle(now)
             return False
-        progress = self._downloads.progress_of(id_)
+        progress = self._downloads.progress_of(download_id)
         total = download.total_bytes
         limit = self._context.rate_limit.rate
         limits = [] if limit is None else [limit / len(self._transfers)]
