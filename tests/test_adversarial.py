@@ -23,8 +23,8 @@ from core.rpc import codec
 from tests.tui.samples import NOW, sample
 from tui.app import URL
 from tui.cli import exchange
-from tui.control import actions, choosing, sharing, verbs
-from tui.input import add_examination, add_parser, add_validation, curl, shell
+from tui.control import choosing, key_actions, verbs
+from tui.input import add_parser, add_validation, curl, shell
 from tui.model import filter as filters
 from tui.screens import palette
 from tui.text import columns, detail_fields, details, urls, wording
@@ -117,7 +117,7 @@ def pane(value: str) -> object:
             timeline=entries,
         ),
     )
-    sharing.curl_command(download)
+    curl.curl_command(download)
     columns.status_text(download, Progress(), NOW)
     wording.state(download, Progress())
     wording.doing(download, Progress(), NOW)
@@ -127,18 +127,18 @@ def pane(value: str) -> object:
 
 def examine(value: str) -> object:
     every = dict.fromkeys(("directory", "name", "checksum", "connections", "limit"), value)
-    asked = add_validation.Draft(urls=value, priority=value, group=value, **every)
-    return list(add_examination.Examination(asked, {}, [sample(name=value)], "/").steps())
+    asked = add_validation.AddForm(urls=value, priority=value, group=value, **every)
+    return list(add_validation.AddValidation(asked, {}, [sample(name=value)], "/").steps())
 
 
 def remarks(value: str) -> object:
     widget = Remarks(ascii_only=False)
-    widget.show([add_parser.Remark(value, value, add_parser.Weight.WRONG)])
+    widget.show([add_parser.Remark(value, value, add_parser.Severity.ERROR)])
     return widget.rows(80)
 
 
 def search(value: str) -> object:
-    action = actions.ACTIONS[0]
+    action = key_actions.KEY_ACTIONS[0]
     return palette.rank([palette.Entry(action, "a", applies=True)], value)
 
 
@@ -193,7 +193,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "filter quote": filters.quote,
     "curl": lambda value: (curl.is_curl(value), curl.parse_curl(value)),
     "shell": shell.read_command,
-    "intake": lambda value: list(add_parser.Intake(value, {}).steps()),
+    "parser": lambda value: list(add_parser.AddParser(value, {}).steps()),
     "list_names": add_parser.list_names,
     "clean": fmt.clean,
     "fit": lambda value: fmt.fit(value, 40),
@@ -201,7 +201,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "wrap": lambda value: fmt.wrap(fmt.clean(value[: LENGTH // 5]), 20, 17),
     "folded": lambda value: detail_fields.folded(fmt.clean(value), 40),
     "pane": pane,
-    "examination": examine,
+    "validation": examine,
     "remarks": remarks,
     "palette": search,
     "filter test": found_by,

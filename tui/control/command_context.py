@@ -11,7 +11,7 @@ from core.domain.service import DownloadService
 from tui.model.undo import Undo
 
 
-class Stage(Protocol):
+class CommandContext(Protocol):
     """The screen under the line, as far as verbs act on it."""
 
     @property

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from string import punctuation
 
 from core.domain.errors import ConfigError
-from tui.control.actions import ACTIONS, MAIN, Action, Target
+from tui.control.key_actions import KEY_ACTIONS, MAIN, KeyAction, KeyTarget
 
 RESERVED = frozenset({"ctrl+a", "ctrl+b", "ctrl+c", "ctrl+q", "ctrl+s", "ctrl+z"})
 """Keys of terminals and multiplexers."""
@@ -35,7 +35,7 @@ _SHORT = {
     "low_line": "underscore",
 }
 # The parts of the screens whose keys hold at the same time.
-_TOGETHER = frozenset({*MAIN, Target.TABLE})
+_TOGETHER = frozenset({*MAIN, KeyTarget.TABLE})
 # Those of which never both can be done: the one in a filter, the other without.
 _APART = frozenset({"previous_match", "start_now"})
 
@@ -72,8 +72,8 @@ class Keymap:
 
     def __init__(self, changed: Mapping[str, str] | None = None) -> None:
         changed = changed or {}
-        known = {action.id: action for action in ACTIONS}
-        self._keys = {action.id: action.keys for action in ACTIONS}
+        known = {action.id: action for action in KEY_ACTIONS}
+        self._keys = {action.id: action.keys for action in KEY_ACTIONS}
         for id_, text in changed.items():
             if id_ not in known:
                 near = difflib.get_close_matches(id_, known, n=1)
@@ -85,11 +85,11 @@ class Keymap:
             self._keys[id_] = _parse(id_, text)
         self._refuse_doubles(changed)
 
-    def keys(self, action: Action) -> tuple[str, ...]:
+    def keys(self, action: KeyAction) -> tuple[str, ...]:
         """Return an action's keys by the names that bindings have."""
         return self._keys[action.id]
 
-    def names(self, action: Action) -> tuple[str, ...]:
+    def names(self, action: KeyAction) -> tuple[str, ...]:
         """Return an action's keys as they are printed on a keyboard."""
         return self.names_of(action.id)
 
@@ -97,20 +97,22 @@ class Keymap:
         """Return the keys of an action by its id, as they are printed on a keyboard."""
         return tuple(key_name(key) for key in self._keys[id])
 
-    def action_of(self, key: str, targets: Iterable[Target]) -> Action | None:
+    def action_of(self, key: str, targets: Iterable[KeyTarget]) -> KeyAction | None:
         """Return what a key is for in some parts of the screens."""
         wanted = frozenset(targets)
-        return next((a for a in ACTIONS if a.target in wanted and key in self._keys[a.id]), None)
+        return next(
+            (a for a in KEY_ACTIONS if a.target in wanted and key in self._keys[a.id]), None
+        )
 
     @property
     def changed(self) -> dict[str, str]:
         """The keys of the actions that have others than usual, as bindings take them."""
-        usual = {action.id: action.keys for action in ACTIONS}
+        usual = {action.id: action.keys for action in KEY_ACTIONS}
         return {id_: ",".join(keys) for id_, keys in self._keys.items() if keys != usual[id_]}
 
     def _refuse_doubles(self, changed: Mapping[str, str]) -> None:
-        seen: dict[tuple[bool | Target, str], str] = {}
-        for action in ACTIONS:
+        seen: dict[tuple[bool | KeyTarget, str], str] = {}
+        for action in KEY_ACTIONS:
             scope = action.target in _TOGETHER or action.target
             for key in self._keys[action.id]:
                 other = seen.setdefault((scope, key), action.id)

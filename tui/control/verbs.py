@@ -20,7 +20,7 @@ from core.domain.upkeep import Leftover
 from tui.cli import history, limits, listing, queue
 from tui.cli.commands import COMMANDS
 from tui.control.choosing import choose
-from tui.control.command_context import Stage
+from tui.control.command_context import CommandContext
 from tui.input.options import from_arguments
 from tui.model.undo import Undo, of_move, of_priority
 from tui.text import format as fmt
@@ -113,9 +113,9 @@ def completions(line: str, names: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(id_, fmt.clean(name)) for id_, name in ids if id_ not in words]
 
 
-async def carry_out(command: Command, stage: Stage) -> str:
+async def carry_out(command: Command, context: CommandContext) -> str:
     """Do what was asked for, and return what is to be read then; raises WinchError."""
-    return command.help or await _DOING[command.verb](command.args, stage)
+    return command.help or await _DOING[command.verb](command.args, context)
 
 
 def _verb(word: str) -> str:
@@ -137,15 +137,17 @@ def _parser(verb: str) -> _Parser:
     return parser
 
 
-def _choose(args: argparse.Namespace, stage: Stage, verb: str) -> None:
+def _choose(args: argparse.Namespace, context: CommandContext, verb: str) -> None:
     """Let what is chosen on the screen stand for what was not named; raises UsageError."""
     choice = choose(args.ids)
     if not choice.is_plain:
-        args.ids = choice.ids_among(stage.queue, lambda wanted: stage.matching(wanted.text), verb)
+        args.ids = choice.ids_among(
+            context.queue, lambda wanted: context.matching(wanted.text), verb
+        )
         if not args.ids and choice.filter is not None:
             raise UsageError(f"nothing matches {choice.filter.text}")
     if not args.ids and not getattr(args, "all", False):
-        args.ids = list(stage.targets)
+        args.ids = list(context.targets)
     if not args.ids and not getattr(args, "all", False):
         raise UsageError("no download is chosen", hint="name ids, or mark some")
 
@@ -153,75 +155,75 @@ def _choose(args: argparse.Namespace, stage: Stage, verb: str) -> None:
 def _changing(
     verb: str,
     change: Callable[[argparse.Namespace], tuple[str, Callable[[DownloadService], Any]]],
-) -> Callable[[argparse.Namespace, Stage], Awaitable[str]]:
-    async def carry_out(args: argparse.Namespace, stage: Stage) -> str:
+) -> Callable[[argparse.Namespace, CommandContext], Awaitable[str]]:
+    async def carry_out(args: argparse.Namespace, context: CommandContext) -> str:
         if getattr(args, "queue", False):
             if args.ids or args.all:
                 raise UsageError("--queue is for the queue as a whole", hint="it stands alone")
-            await stage.service.hold(change is queue.pausing)
+            await context.service.hold(change is queue.pausing)
             return ""
-        _choose(args, stage, verb)
+        _choose(args, context, verb)
         participle, ask = change(args)
-        undo = _undo_of(change, args, stage)
-        outcome: Outcome = await ask(stage.service)
+        undo = _undo_of(change, args, context)
+        outcome: Outcome = await ask(context.service)
         if undo is not None:
-            stage.remember(undo)
-        _tell_refused(outcome, stage)
+            context.remember(undo)
+        _tell_refused(outcome, context)
         for note in outcome.notes:
-            stage.tell(note)
+            context.tell(note)
         if outcome.changed or not outcome.refused:
-            stage.tell(f"{participle} {counted(len(outcome.changed))}")
+            context.tell(f"{participle} {counted(len(outcome.changed))}")
         return ""
 
     return carry_out
 
 
-def _undo_of(change: object, args: argparse.Namespace, stage: Stage) -> Undo | None:
+def _undo_of(change: object, args: argparse.Namespace, context: CommandContext) -> Undo | None:
     """Return what takes a change back that is about to be made, None where nothing does."""
     is_move = change is queue.moving
     if not is_move and (change is not queue.changing or args.priority is None):
         return None
-    downloads, named = stage.queue, set(args.ids)
+    downloads, named = context.queue, set(args.ids)
     begun = tuple(named.difference(download.id for download in downloads))
     chosen = [d for d in downloads if d.id in named or d.id.startswith(begun)]
     return of_move(downloads, {d.id for d in chosen}) if is_move else of_priority(chosen)
 
 
-def _tell_refused(outcome: Outcome, stage: Stage) -> None:
+def _tell_refused(outcome: Outcome, context: CommandContext) -> None:
     for refusal in outcome.refused:
         error = refusal.error
         hint = f"\n{error.hint}" if error.hint else ""
-        stage.tell(f"{fmt.short_id(refusal.id)}: {error.message}{hint}", wrong=True)
+        context.tell(f"{fmt.short_id(refusal.id)}: {error.message}{hint}", wrong=True)
 
 
-async def _add(args: argparse.Namespace, stage: Stage) -> str:
+async def _add(args: argparse.Namespace, context: CommandContext) -> str:
     if args.input == "-":
         raise UsageError("there is no stdin here", hint="name a file")
     if args.user is not None and ":" not in args.user:
         raise UsageError("the password is missing", hint="write --user NAME:PASSWORD")
-    added = await stage.service.add(from_arguments(args, stage.directory))
-    stage.tell(f"queued {counted(len(added))}")
+    added = await context.service.add(from_arguments(args, context.directory))
+    context.tell(f"queued {counted(len(added))}")
     return ""
 
 
-async def _ls(args: argparse.Namespace, stage: Stage) -> str:
+async def _ls(args: argparse.Namespace, context: CommandContext) -> str:
     words = " ".join(args.filter)
     if args.status is not None:
         words = f"{words} status:{args.status}".strip()
-    stage.show_list(words, args.sort, is_reversed=args.reverse)
+    context.show_list(words, args.sort, is_reversed=args.reverse)
     return ""
 
 
-async def _show(args: argparse.Namespace, stage: Stage) -> str:
+async def _show(args: argparse.Namespace, context: CommandContext) -> str:
     args.ids = args.id
-    _choose(args, stage, "show")
-    views = [await stage.service.find(id_) for id_ in args.ids]
+    _choose(args, context, "show")
+    views = [await context.service.find(id_) for id_ in args.ids]
     return "\n\n".join("\n".join(listing.details(view)) for view in views)
 
 
-async def _rm(args: argparse.Namespace, stage: Stage) -> str:
-    _choose(args, stage, "rm")
-    service = stage.service
+async def _rm(args: argparse.Namespace, context: CommandContext) -> str:
+    _choose(args, context, "rm")
+    service = context.service
     plan = await service.remove(None if args.all else args.ids, files=args.files, dry_run=True)
     if not (chosen := plan.removed):
         raise UsageError("there is nothing to remove")
@@ -231,51 +233,51 @@ async def _rm(args: argparse.Namespace, stage: Stage) -> str:
             note = deleted_note(plan) if args.files else kept_note(chosen)
             return f"This would remove {counted(len(chosen))}. {note}"
         question = f"Remove {counted(len(chosen))} and delete the data?"
-        if not await stage.confirm("Delete", question, deleted_note(plan)):
+        if not await context.confirm("Delete", question, deleted_note(plan)):
             return ""
-    stage.remove(ids, files=args.files)
+    context.remove(ids, files=args.files)
     return ""
 
 
-async def _verify(args: argparse.Namespace, stage: Stage) -> str:
-    _choose(args, stage, "verify")
-    service = stage.service
+async def _verify(args: argparse.Namespace, context: CommandContext) -> str:
+    _choose(args, context, "verify")
+    service = context.service
     ids = args.ids
-    names = {download.id: download.name for download in stage.queue}
+    names = {download.id: download.name for download in context.queue}
 
     async def verify() -> None:
         for verdict in summary(await service.verify(ids), names):
-            stage.tell(verdict.text, wrong=verdict.is_wrong)
+            context.tell(verdict.text, wrong=verdict.is_wrong)
 
-    stage.later(verify())
+    context.later(verify())
     return ""
 
 
-async def _limit(args: argparse.Namespace, stage: Stage) -> str:
-    changed = await stage.service.limit(limits.changes_of(args))
-    return "\n".join(limits.details(changed, await stage.service.settings_in_force()))
+async def _limit(args: argparse.Namespace, context: CommandContext) -> str:
+    changed = await context.service.limit(limits.changes_of(args))
+    return "\n".join(limits.details(changed, await context.service.settings_in_force()))
 
 
-async def _history(args: argparse.Namespace, stage: Stage) -> str:
+async def _history(args: argparse.Namespace, context: CommandContext) -> str:
     match args.words:
         case ["export", *_]:
             raise UsageError("H opens the history, and e in it exports")
         case ["clear"]:
             question = "Forget every attempt that was ever made?"
-            if args.yes or await stage.confirm("History", question, "The files stay."):
-                stage.tell(f"forgot {await stage.service.clear_history():,} attempts")
+            if args.yes or await context.confirm("History", question, "The files stay."):
+                context.tell(f"forgot {await context.service.clear_history():,} attempts")
             return ""
-    stage.open_history(history.query_of(args, " ".join(args.words), limit=args.limit or None))
+    context.open_history(history.query_of(args, " ".join(args.words), limit=args.limit or None))
     return ""
 
 
-async def _stats(args: argparse.Namespace, stage: Stage) -> str:
-    stage.open_statistics(args.days)
+async def _stats(args: argparse.Namespace, context: CommandContext) -> str:
+    context.open_statistics(args.days)
     return ""
 
 
-async def _clean(args: argparse.Namespace, stage: Stage) -> str:
-    service = stage.service
+async def _clean(args: argparse.Namespace, context: CommandContext) -> str:
+    service = context.service
     found = await service.clean(dry_run=True)
     if found.refused is not None:
         raise UsageError(found.refused)
@@ -287,14 +289,14 @@ async def _clean(args: argparse.Namespace, stage: Stage) -> str:
     if not args.yes:
         question = f"Remove {len(names):,} file{'' if len(names) == 1 else 's'} for good?"
         more = f"\nand {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
-        if not await stage.confirm("Clean", question, "\n".join(names[:MOST_NAMES]) + more):
+        if not await context.confirm("Clean", question, "\n".join(names[:MOST_NAMES]) + more):
             return ""
     cleanup = await service.clean(dry_run=False, only=[item.path for item in found.removed])
     total = sum(item.size for item in cleanup.removed)
-    stage.tell(f"removed {len(cleanup.removed):,} files, {fmt.size(total)}")
+    context.tell(f"removed {len(cleanup.removed):,} files, {fmt.size(total)}")
     asked = {item.path for item in found.removed}
     if kept := [item for item in cleanup.kept if item.path in asked]:
-        stage.tell("\n".join(f"kept: {item.path} ({item.reason})" for item in kept), wrong=True)
+        context.tell("\n".join(f"kept: {item.path} ({item.reason})" for item in kept), wrong=True)
     return ""
 
 
@@ -302,25 +304,25 @@ def _leftover(item: Leftover) -> str:
     return f"{fmt.size(item.size):>9}  {fmt.clean(item.path)} ({fmt.clean(item.reason)})"
 
 
-async def _daemon(args: argparse.Namespace, stage: Stage) -> str:
+async def _daemon(args: argparse.Namespace, context: CommandContext) -> str:
     if args.action != "start":
         what = f"`daemon {args.action}` is for a shell: this screen hangs on the daemon"
         raise UsageError(what, hint="here there is `daemon start`")
     try:
-        status = await stage.service.status()
+        status = await context.service.status()
     except DaemonError:
-        stage.reconnect()
+        context.reconnect()
     else:
-        stage.tell(f"the daemon runs, process {status.pid}")
+        context.tell(f"the daemon runs, process {status.pid}")
     return ""
 
 
-async def _quit(_: argparse.Namespace, stage: Stage) -> str:
-    stage.leave()
+async def _quit(_: argparse.Namespace, context: CommandContext) -> str:
+    context.leave()
     return ""
 
 
-_DOING: dict[str, Callable[[argparse.Namespace, Stage], Awaitable[str]]] = {
+_DOING: dict[str, Callable[[argparse.Namespace, CommandContext], Awaitable[str]]] = {
     "add": _add,
     "ls": _ls,
     "show": _show,

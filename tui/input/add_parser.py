@@ -29,12 +29,12 @@ _Rank = tuple[bool, bool]
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
 
 
-class Weight(IntEnum):
-    """How much a remark matters; what is wrong keeps everything from being added."""
+class Severity(IntEnum):
+    """How much a remark matters; an error keeps everything from being added."""
 
-    WRONG = 0
-    NOTED = 1
-    SAID = 2
+    ERROR = 0
+    WARNING = 1
+    INFO = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class Remark:
 
     where: str
     text: str
-    weight: Weight = Weight.WRONG
+    severity: Severity = Severity.ERROR
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedUrl:
     """An address to add, where it stands, and what its curl command said."""
 
     url: str
@@ -62,14 +62,14 @@ def list_names(text: str) -> list[str]:
     return list(dict.fromkeys(name for name in found if name))
 
 
-class Intake:
+class AddParser:
     """Reads the lines; `wanted` has each address once, after all `steps`.
 
     `lists` are the contents of the lists, or what is wrong with them, by their names.
     """
 
     def __init__(self, text: str, lists: Mapping[str, str | UsageError]) -> None:
-        self.wanted: list[Wanted] = []
+        self.wanted: list[WantedUrl] = []
         self.remarks: list[Remark] = []
         self.repeated = 0
         self._text = text
@@ -100,7 +100,7 @@ class Intake:
 
     def _take_line(self, line: str, where: str) -> None:
         if line and not line.startswith("#"):
-            self._take(Wanted(line, where))
+            self._take(WantedUrl(line, where))
 
     def _take_list(self, name: str, where: str) -> Iterator[None]:
         content = self._lists.get(name, "")
@@ -126,7 +126,7 @@ class Intake:
             if isinstance(curl, Curl):
                 self._say(where, curl.summary())
                 for url, name in curl.urls:
-                    self._take(Wanted(url, where, name, curl.headers))
+                    self._take(WantedUrl(url, where, name, curl.headers))
             else:
                 self._complain(where, curl)
             at = end
@@ -140,7 +140,7 @@ class Intake:
             self._say(where, f"left out what follows the command, from '{text[at]}' on")
         return stop
 
-    def _take(self, wanted: Wanted) -> None:
+    def _take(self, wanted: WantedUrl) -> None:
         url, where = wanted.url, wanted.where
         if url in self._seen:
             self.repeated += 1
@@ -167,18 +167,18 @@ class Intake:
         self.remarks.append(Remark(where, text))
 
     def _note(self, where: str, text: str) -> None:
-        self.remarks.append(Remark(where, text, Weight.NOTED))
+        self.remarks.append(Remark(where, text, Severity.WARNING))
 
     def _say(self, where: str, text: str) -> None:
-        self.remarks.append(Remark(where, text, Weight.SAID))
+        self.remarks.append(Remark(where, text, Severity.INFO))
 
 
-class Known:
+class KnownUrls:
     """Which of the wanted addresses are in the list of downloads already."""
 
     def __init__(self) -> None:
-        self._wanted: dict[str, Wanted] = {}
-        self._finished: dict[str, list[Wanted]] = {}
+        self._wanted: dict[str, WantedUrl] = {}
+        self._finished: dict[str, list[WantedUrl]] = {}
         self._found: dict[str, tuple[_Rank, Download]] = {}
 
     @property
@@ -186,7 +186,7 @@ class Known:
         """The downloads that have one of the addresses."""
         return frozenset(download.id for _, download in self._found.values())
 
-    def want(self, wanted: Iterable[Wanted]) -> None:
+    def want(self, wanted: Iterable[WantedUrl]) -> None:
         """Take in some of what is wanted, each address once, before any `look`."""
         for item in wanted:
             self._wanted[item.url] = item
@@ -217,7 +217,7 @@ class Known:
     def remarks(self, *, paused: bool) -> list[Remark]:
         """Return what is to be said of them, in the order of the lines."""
         return [
-            Remark(item.where, _known_as(*self._found[url], paused=paused), Weight.NOTED)
+            Remark(item.where, _known_as(*self._found[url], paused=paused), Severity.WARNING)
             for url, item in self._wanted.items()
             if url in self._found
         ]

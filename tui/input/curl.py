@@ -1,4 +1,6 @@
-"""A curl command as browsers copy it ("Copy as cURL", for bash): what of it winch can do itself.
+"""Curl commands: what of one, as browsers copy it ("Copy as cURL", for bash), winch can do itself.
+
+And the other way round: the command that fetches what a download does.
 
 Pure. The shell's quotes are read as bash reads them, but nothing is expanded or run. Secrets are in
 the headers that come out, never in the words about them.
@@ -7,12 +9,14 @@ the headers that come out, never in the words about them.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.domain.checks import OWN_HEADERS, check_header, check_name
 from core.domain.errors import UsageError
-from core.domain.login import basic
+from core.domain.login import basic, read_basic
+from core.domain.models import Download
 from tui.input.shell import read_command
 
 _SHORT = {
@@ -107,6 +111,25 @@ def parse_curl(text: str, at: int = 0) -> tuple[Curl | UsageError, int]:
         return reader.finish(), command.end
     except UsageError as error:
         return error, command.end
+
+
+def curl_command(download: Download) -> str:
+    """Return a command line for a POSIX shell, with all that the server is to be told.
+
+    Secrets are in it as they are in the request.
+    """
+    request = download.request
+    words = ["curl", "-fgL", "-o", download.name]
+    for name, value in request.headers.items():
+        if name.lower() == "authorization" and (login := read_basic(value)):
+            # As winch does: by Digest where the server asks for it.
+            words += ["--anyauth", "-u", ":".join(login)]
+            continue
+        # A header without a value is one that curl leaves out; with a semicolon it is sent empty.
+        words += ["-H", f"{name}: {value}" if value else f"{name};"]
+    if request.cookies:
+        words += ["-b", request.cookies]
+    return shlex.join([*words, "--", request.url])
 
 
 class _Reader:

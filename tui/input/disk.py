@@ -28,6 +28,8 @@ MOST_BYTES = 8 * 2**20
 _PATIENCE = 2.0
 _AT_ONCE = 4
 _MOST_ENTRIES = 20_000
+LOOK_EVERY = 15.0
+"""Seconds between two looks at the free space."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,30 @@ class Disk:
             await self._room.acquire()
             threading.Thread(target=run, name="look", daemon=True).start()
             return await answer
+
+
+class FreeSpace:
+    """The free space where new downloads go, looked at now and then, while something happens.
+
+    `monotonic` seconds say when the next look is due.
+    """
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._due = 0.0
+        self.bytes: int | None = None
+        """Bytes that may still be written there; None where it is not known."""
+
+    def is_due(self, monotonic: float) -> bool:
+        """Tell whether it is time for a look, which then counts as taken."""
+        if monotonic < self._due:
+            return False
+        self._due = monotonic + LOOK_EVERY
+        return True
+
+    async def look(self, directory: str) -> None:
+        """Look at a directory; what does not answer is not known."""
+        self.bytes = (await self._disk.place(directory)).free
 
 
 def absolute(directory: str, base: str) -> str:

@@ -19,7 +19,7 @@ _TO_EXPAND = re.compile(r"\$[A-Za-z_{(0-9?!@*#$-]|`")
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ShellWords:
     """The words of a command, and where in the text it ended.
 
     `trouble` is what makes the words wrong, None where they are what bash would see.
@@ -30,7 +30,7 @@ class Command:
     trouble: UsageError | None = None
 
 
-def read_command(text: str, start: int = 0) -> Command:
+def read_command(text: str, start: int = 0) -> ShellWords:
     """Read the command at `start`; it ends with its line, or at `;`, `&`, `|`, `<` or `>`.
 
     A `#` begins no comment: in an address without quotes it is the fragment's.
@@ -39,7 +39,7 @@ def read_command(text: str, start: int = 0) -> Command:
     words = []
     while (word := scan.word()) is not None:
         words.append(word)
-    return Command(tuple(words), scan.at, scan.trouble)
+    return ShellWords(tuple(words), scan.at, scan.trouble)
 
 
 class _Scan:

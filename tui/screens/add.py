@@ -23,9 +23,8 @@ from textual.widgets import Button, Input, Label, Static, TextArea
 from core.domain.errors import DestinationError, DiskError, WinchError
 from core.domain.models import DownloadRequest
 from tui.control.feed import StoreChanged
-from tui.input.add_examination import Examination, Finding
 from tui.input.add_parser import list_names
-from tui.input.add_validation import Draft
+from tui.input.add_validation import AddForm, AddValidation, ValidationResult
 from tui.input.disk import Disk
 from tui.model.store import DownloadStore
 from tui.text.format import clean, sentence, size
@@ -46,8 +45,8 @@ _EXTRAS = ("checksum", "connections", "limit", "priority", "group")
 _FIELDS = ("directory", "name", *_EXTRAS)
 
 
-class AddScreen(ModalScreen[Draft | None]):
-    """Asks what to add; closes with the draft where it was not sent, with None once it is queued.
+class AddScreen(ModalScreen[AddForm | None]):
+    """Asks what to add; closes with the form where it was not sent, with None once it is queued.
 
     `base` is the directory to which relative ones belong.
     """
@@ -89,19 +88,19 @@ class AddScreen(ModalScreen[Draft | None]):
     """
 
     def __init__(
-        self, submit: Submit, store: DownloadStore, *, base: str, draft: Draft, ascii_only: bool
+        self, submit: Submit, store: DownloadStore, *, base: str, form: AddForm, ascii_only: bool
     ) -> None:
         super().__init__()
         self._submit = submit
         self._store = store
         self._base = base
         self._disk = Disk(base)
-        self._finding: Finding | None = None
+        self._result: ValidationResult | None = None
         self._is_sending = False
         self._was_unfolded = False
         groups = {download.request.group for download in store.downloads()}
         known_groups = sorted(group for group in groups if group and clean(group) == group)
-        self._urls = LineArea(draft.urls, id="urls")
+        self._urls = LineArea(form.urls, id="urls")
         self._count = Static(id="count", markup=False)
         self._outlook = Static(id="outlook", markup=False)
         self._remarks = Remarks(ascii_only=ascii_only)
@@ -109,33 +108,33 @@ class AddScreen(ModalScreen[Draft | None]):
             "directory": Field(
                 "directory",
                 "Directory",
-                draft.directory,
+                form.directory,
                 suggester=_Directories(self._disk),
                 longest=4096,
             ),
-            "name": Field("name", "Name", draft.name, placeholder=_NAME, longest=255),
+            "name": Field("name", "Name", form.name, placeholder=_NAME, longest=255),
             "checksum": Field(
-                "checksum", "Checksum", draft.checksum, placeholder="sha256:HEX", longest=160
+                "checksum", "Checksum", form.checksum, placeholder="sha256:HEX", longest=160
             ),
             "connections": Field(
                 "connections",
                 "Connections",
-                draft.connections,
+                form.connections,
                 placeholder="as many as help",
                 longest=6,
             ),
-            "limit": Field("limit", "Limit", draft.limit, placeholder="500k, 2.5M", longest=16),
-            "priority": Field("priority", "Priority", draft.priority, placeholder="0", longest=7),
+            "limit": Field("limit", "Limit", form.limit, placeholder="500k, 2.5M", longest=16),
+            "priority": Field("priority", "Priority", form.priority, placeholder="0", longest=7),
             "group": Field(
                 "group",
                 "Group",
-                draft.group,
+                form.group,
                 suggester=SuggestFromList(known_groups, case_sensitive=True),
                 longest=200,
             ),
         }
-        self._more = Toggle("more", "More", bool(draft.extras), marks="+-")
-        self._paused = Toggle("paused", "Start paused", draft.paused)
+        self._more = Toggle("more", "More", bool(form.extras), marks="+-")
+        self._paused = Toggle("paused", "Start paused", form.paused)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False) as box:
@@ -201,7 +200,7 @@ class AddScreen(ModalScreen[Draft | None]):
 
     @on(StoreChanged)
     def _follow(self, message: StoreChanged) -> None:
-        if self._finding is not None and not self._finding.known.isdisjoint(message.ids):
+        if self._result is not None and not self._result.known.isdisjoint(message.ids):
             self._look_again()
 
     @on(Toggle.Turned, "#more")
@@ -229,7 +228,7 @@ class AddScreen(ModalScreen[Draft | None]):
     async def action_close(self) -> None:
         """Close, and hand back what was not sent."""
         await self._urls.settled()
-        self.dismiss(self._draft)
+        self.dismiss(self._form)
 
     def _start(self, work: Callable[[], Awaitable[None]], group: str) -> None:
         """Let something be done in place of what is under way for the same purpose.
@@ -239,46 +238,46 @@ class AddScreen(ModalScreen[Draft | None]):
         self.run_worker(work, group=group, exclusive=True)
 
     @property
-    def _draft(self) -> Draft:
+    def _form(self) -> AddForm:
         texts = {name: field.input.value for name, field in self._fields.items()}
-        return Draft(urls=self._urls.text, paused=self._paused.value, **texts)
+        return AddForm(urls=self._urls.text, paused=self._paused.value, **texts)
 
     async def _look(self) -> None:
         await asyncio.sleep(_PAUSE)
-        self._show(await self._examine())
+        self._show(await self._validate())
 
-    async def _examine(self) -> Finding:
+    async def _validate(self) -> ValidationResult:
         await self._urls.settled()
-        draft = self._draft
-        lists = await self._disk.lists(list_names(draft.urls), str(Path.cwd()))
-        examination = Examination(draft, lists, self._store.downloads(), self._base)
-        for _ in examination.steps():
+        form = self._form
+        lists = await self._disk.lists(list_names(form.urls), str(Path.cwd()))
+        validation = AddValidation(form, lists, self._store.downloads(), self._base)
+        for _ in validation.steps():
             await asyncio.sleep(0)
-        return examination.finding
+        return validation.result
 
-    def _show(self, finding: Finding) -> None:
-        self._finding = finding
-        self._remarks.show(finding.remarks)
-        self._count.update(finding.count)
+    def _show(self, result: ValidationResult) -> None:
+        self._result = result
+        self._remarks.show(result.remarks)
+        self._count.update(result.count)
         for name, field in self._fields.items():
             if name != "directory":
-                field.note(finding.wrong.get(name, ""), wrong=True)
-        self._fields["name"].input.placeholder = clean(finding.name) or _NAME
+                field.note(result.wrong.get(name, ""), wrong=True)
+        self._fields["name"].input.placeholder = clean(result.name) or _NAME
         self._look_at_place()
         self._more.note(self._summary())
-        self._say(finding.outlook)
+        self._say(result.outlook)
 
     def _summary(self) -> str:
         """Return what is behind the fold."""
         if self._more.value:
             return ""
-        return self._draft.extras or "(checksum, connections, limit, priority, group, paused)"
+        return self._form.extras or "(checksum, connections, limit, priority, group, paused)"
 
     async def _tell_place(self) -> None:
         field = self._fields["directory"]
         text = field.input.value
-        if self._finding is not None and "directory" in self._finding.wrong:
-            field.note(self._finding.wrong["directory"], wrong=True)
+        if self._result is not None and "directory" in self._result.wrong:
+            field.note(self._result.wrong["directory"], wrong=True)
             return
         place = await self._disk.place(text)
         if place.trouble:
@@ -293,13 +292,13 @@ class AddScreen(ModalScreen[Draft | None]):
         try:
             # What comes of an earlier key must not wipe out what is said now.
             self.workers.cancel_group(self, "look")
-            finding = await self._examine()
-            self._show(finding)
-            if finding.is_right:
-                await self._submit(finding.requests())
+            result = await self._validate()
+            self._show(result)
+            if result.is_right:
+                await self._submit(result.requests())
                 self.dismiss(None)
             else:
-                self._point_at(finding)
+                self._point_at(result)
         except (DestinationError, DiskError) as error:
             self._complain(error)
             self._fields["directory"].input.focus()
@@ -308,13 +307,13 @@ class AddScreen(ModalScreen[Draft | None]):
         finally:
             self._is_sending = False
 
-    def _point_at(self, finding: Finding) -> None:
+    def _point_at(self, result: ValidationResult) -> None:
         """Go to the first mistake, and say what is missing as a mistake too."""
-        self._say(finding.outlook, wrong=True)
-        if finding.has_wrong_lines or not finding.wrong:
+        self._say(result.outlook, wrong=True)
+        if result.has_wrong_lines or not result.wrong:
             self._urls.focus()
             return
-        name = next(name for name in _FIELDS if name in finding.wrong)
+        name = next(name for name in _FIELDS if name in result.wrong)
         if name in _EXTRAS:
             self._more.value = True
             self._fold()
@@ -324,7 +323,7 @@ class AddScreen(ModalScreen[Draft | None]):
         self._say(sentence(error), wrong=True)
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
-        # Not looked up: an examination may end when the dialog is just being taken down.
+        # Not looked up: a validation may end when the dialog is just being taken down.
         self._outlook.update(clean(text))
         self._outlook.set_class(wrong, "-wrong")
 

@@ -10,7 +10,7 @@ from textual.screen import Screen
 
 from core.domain.models import DownloadRequest, Status
 from core.domain.service import DownloadService
-from tui.input.add_validation import Draft
+from tui.input.add_validation import AddForm
 from tui.model.store import DownloadStore
 from tui.screens.add import AddScreen
 from tui.screens.requests import Requests
@@ -35,7 +35,7 @@ class Adding:
         self._service = service
         self._ascii = ascii_only
         self.directory = directory
-        self._draft = self._blank
+        self._form = self._blank
         self.handlers: Mapping[str, Callable[[], object]] = MappingProxyType(
             {"add": self.open, "add_paused": self.open_paused}
         )
@@ -43,15 +43,15 @@ class Adding:
     def use_directory(self, directory: str) -> None:
         """From now on let downloads go to another directory, where nothing else is said."""
         self.directory = directory
-        self._draft = self._blank
+        self._form = self._blank
 
     async def open(self) -> None:
         """Open the dialog for new downloads, with what was left in it the last time."""
-        await self._open(self._draft)
+        await self._open(self._form)
 
     async def open_paused(self) -> None:
         """Open that dialog for downloads that wait until somebody starts them."""
-        await self._open(replace(self._draft, paused=True))
+        await self._open(replace(self._form, paused=True))
 
     async def add(self, requests: Sequence[DownloadRequest]) -> None:
         """Queue downloads; raises WinchError when the service refuses, and then none is queued."""
@@ -71,19 +71,19 @@ class Adding:
 
     async def add_later(self, text: str) -> None:
         """Put text that was pasted into the dialog, where it can be looked at before it is sent."""
-        before = self._draft.urls.rstrip()
-        await self._open(replace(self._draft, urls=f"{before}\n{text}".lstrip("\n")))
+        before = self._form.urls.rstrip()
+        await self._open(replace(self._form, urls=f"{before}\n{text}".lstrip("\n")))
 
-    async def _open(self, draft: Draft) -> None:
-        def keep(unsent: Draft | None) -> None:
+    async def _open(self, form: AddForm) -> None:
+        def keep(unsent: AddForm | None) -> None:
             # Whether it starts paused is what the key says.
-            self._draft = replace(unsent, paused=False) if unsent else self._blank
+            self._form = replace(unsent, paused=False) if unsent else self._blank
 
         dialog = AddScreen(
-            self.add, self._store, base=self.directory, draft=draft, ascii_only=self._ascii
+            self.add, self._store, base=self.directory, form=form, ascii_only=self._ascii
         )
         await self._screen.app.push_screen(dialog, keep)
 
     @property
-    def _blank(self) -> Draft:
-        return Draft(directory=self.directory)
+    def _blank(self) -> AddForm:
+        return AddForm(directory=self.directory)

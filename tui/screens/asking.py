@@ -20,7 +20,7 @@ from core.domain.models import Download
 from core.domain.redact import redact_url
 from core.domain.units import parse_rate, rate_text
 from tui.control.commands import Commands
-from tui.control.sharing import curl_command
+from tui.input.curl import curl_command
 from tui.model.selection import Selection
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.requests import tell

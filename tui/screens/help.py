@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.control.actions import Group, by_group
+from tui.control.key_actions import HelpGroup, by_group
 from tui.terminal.theme import component_style
 from tui.widgets.key_bar import keymap_of
 
@@ -44,7 +44,7 @@ class HelpScreen(ModalScreen[None]):
     }
     """
 
-    def __init__(self, group: Group | None = None) -> None:
+    def __init__(self, group: HelpGroup | None = None) -> None:
         super().__init__()
         self._group = group
 

@@ -17,7 +17,7 @@ from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
 from tui.cli.files import refuse_existing, write_private
 from tui.cli.history import exported
-from tui.control import actions
+from tui.control import key_actions
 from tui.screens.attempt import AttemptScreen
 from tui.screens.help import HelpScreen
 from tui.screens.list_screen import ListScreen, list_lines
@@ -85,7 +85,7 @@ class _Rows:
 class HistoryScreen(ListScreen):
     """Shows the newest attempts of a service; `add` queues downloads."""
 
-    TARGET = actions.Target.HISTORY
+    TARGET = key_actions.KeyTarget.HISTORY
     NAME = "History"
     COLUMNS = _COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = bindings(TARGET)
@@ -161,7 +161,7 @@ class HistoryScreen(ListScreen):
 
     def action_history_help(self) -> None:
         """Show the keys."""
-        self.app.push_screen(HelpScreen(actions.Group.HISTORY))
+        self.app.push_screen(HelpScreen(key_actions.HelpGroup.HISTORY))
 
     def action_history_back(self) -> None:
         """Go back to the downloads."""

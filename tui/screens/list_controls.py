@@ -15,7 +15,7 @@ from tui.text.columns import Column
 from tui.widgets.download_table import DownloadTable
 from tui.widgets.inquiry import Inquiry, Question
 from tui.widgets.letter_bar import Letter, LetterBar
-from tui.widgets.tabs_bar import Sight, TabsBar
+from tui.widgets.tabs_bar import ListSummary, TabsBar
 
 Handler = Callable[[], object]
 
@@ -45,7 +45,7 @@ _NOTE = "words, or status:failed size:>1G rate:<100k host:x group:x age:>2d erro
 _EVERYTHING = filters.parse("")
 
 
-class Sights:
+class ListControls:
     """Changes what a table shows, and says it on the line of views."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Sights:
     def refresh(self) -> None:
         """Say what is shown now."""
         marks = self._selection.marks
-        sight = Sight(
+        summary = ListSummary(
             tab=self._view.tab,
             filter=self._view.filter.text.strip(),
             order=self._view.order,
@@ -91,7 +91,7 @@ class Sights:
             hidden=self._selection.hidden if marks else 0,
             has_range=self._selection.has_range,
         )
-        self._tabs.show(sight, self._view.counts)
+        self._tabs.show(summary, self._view.counts)
 
     def show_list(self, wanted: Filter, order: Order) -> None:
         """Show what a filter admits of all downloads, in an order."""

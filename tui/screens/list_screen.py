@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
 
-from tui.control.actions import Target
+from tui.control.key_actions import KeyTarget
 from tui.text.tables import Column, Content, Line, table
 from tui.widgets.cursor_page import CursorPage
 from tui.widgets.key_bar import KeyBar
@@ -34,7 +34,7 @@ class ListScreen(Screen[None]):
         & > #details { background: $surface; }
     }
     """
-    TARGET: ClassVar[Target]
+    TARGET: ClassVar[KeyTarget]
     NAME: ClassVar[str]
     COLUMNS: ClassVar[Sequence[Column]]
 

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from core.domain.errors import WinchError
 from core.domain.service import MOST_LOG_LINES, DownloadService
-from tui.control import actions
+from tui.control import key_actions
 from tui.screens.help import HelpScreen
 from tui.text import format as fmt
 from tui.text.columns import Cell, Role
@@ -40,7 +40,7 @@ class LogScreen(Screen[None]):
     """Follows the log of a service; scrolled up it stands still."""
 
     AUTO_FOCUS = "Page"
-    BINDINGS: ClassVar[list[BindingType]] = bindings(actions.Target.LOG)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(key_actions.KeyTarget.LOG)
     DEFAULT_CSS = """
     LogScreen {
         background: $background;
@@ -66,7 +66,7 @@ class LogScreen(Screen[None]):
         yield self._title
         yield self._page
         yield self._prompt
-        yield KeyBar(actions.Target.LOG)
+        yield KeyBar(key_actions.KeyTarget.LOG)
 
     def on_mount(self) -> None:
         """Read the log, now and every second."""
@@ -89,7 +89,7 @@ class LogScreen(Screen[None]):
 
     def action_log_help(self) -> None:
         """Show the keys."""
-        self.app.push_screen(HelpScreen(actions.Group.LOG))
+        self.app.push_screen(HelpScreen(key_actions.HelpGroup.LOG))
 
     def action_log_back(self) -> None:
         """Go back to the downloads."""

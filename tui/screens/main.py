@@ -21,11 +21,10 @@ from textual.widgets import Static
 
 from core.domain.models import Download, Progress
 from core.domain.settings import ScreenSettings, Settings
-from tui.control import actions
+from tui.control import key_actions
 from tui.control.commands import Commands
 from tui.control.feed import Connect, ConnectionLost, Feed, Reconnected, StoreChanged
-from tui.input.disk import Disk
-from tui.input.lookout import Lookout
+from tui.input.disk import Disk, FreeSpace
 from tui.model.rows import DownloadRow
 from tui.model.selection import Selection
 from tui.model.store import DownloadStore
@@ -33,8 +32,8 @@ from tui.model.view import View
 from tui.screens.adding import Adding
 from tui.screens.asking import Asking
 from tui.screens.help import HelpScreen
-from tui.screens.list_controls import Sights
-from tui.screens.navigation import Doors
+from tui.screens.list_controls import ListControls
+from tui.screens.navigation import Navigation
 from tui.screens.notices import NoticesScreen
 from tui.screens.recovery import RecoveryScreen, Way
 from tui.screens.requests import Requests, tell
@@ -50,14 +49,14 @@ from tui.widgets.notices import NoticeBar
 from tui.widgets.split import Split
 from tui.widgets.tabs_bar import TabsBar
 
-_COMMANDS = frozenset(action.id for action in actions.by_target(actions.Target.QUEUE))
+_COMMANDS = frozenset(action.id for action in key_actions.by_target(key_actions.KeyTarget.QUEUE))
 
 
 class MainScreen(Screen[None]):
     """Shows a store and asks the feed's service for what the person wants."""
 
     AUTO_FOCUS = "DownloadTable"
-    BINDINGS: ClassVar[list[BindingType]] = bindings(*actions.MAIN)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(*key_actions.MAIN)
     DEFAULT_CSS = """
     MainScreen {
         background: $background;
@@ -133,9 +132,9 @@ class MainScreen(Screen[None]):
         )
         self.inquiry = Inquiry()
         self.letters = LetterBar()
-        self.keys = KeyBar(*actions.MAIN, actions.Target.TABLE)
-        self._lookout = Lookout(Disk(directory))
-        self.sights = Sights(
+        self.keys = KeyBar(*key_actions.MAIN, key_actions.KeyTarget.TABLE)
+        self._free_space = FreeSpace(Disk(directory))
+        self.list_controls = ListControls(
             self.view,
             self.selection,
             table=self.table,
@@ -154,12 +153,12 @@ class MainScreen(Screen[None]):
             self.letters,
             total_limit=lambda: self.store.limit,
         )
-        doors = Doors(
+        navigation = Navigation(
             self,
             store=self.store,
             selection=self.selection,
             table=self.table,
-            sights=self.sights,
+            list_controls=self.list_controls,
             commands=self.commands,
             service=lambda: self.feed.service,
             directory=lambda: self.adding.directory,
@@ -170,7 +169,7 @@ class MainScreen(Screen[None]):
             ascii_only=settings.ascii,
         )
         # Where Textual looks for them.
-        for part in (self.sights, self.commands, self.adding, asking, doors):
+        for part in (self.list_controls, self.commands, self.adding, asking, navigation):
             for id_, handler in part.handlers.items():
                 setattr(self, f"action_{id_}", handler)
 
@@ -264,7 +263,7 @@ class MainScreen(Screen[None]):
         self.table.follow(changed)
         self.details.note(changed, lambda id_: self.store.progress(id_).rate)
         self._show_chosen()
-        if self._lookout.is_due(time.monotonic()) and self.feed.lost_since is None:
+        if self._free_space.is_due(time.monotonic()) and self.feed.lost_since is None:
             self.run_worker(self._look())
         wait = 1.0 if self.store.is_counting_down else self.view.due_in
         if wait is not None and not self._is_ticking and self.feed.lost_since is None:
@@ -272,17 +271,17 @@ class MainScreen(Screen[None]):
             self.set_timer(max(wait, 0.1), self._tick)
 
     def _show_header(self) -> None:
-        around = Surroundings(self.store.limit, self._lookout.free, self.store.trouble)
+        around = Surroundings(self.store.limit, self._free_space.bytes, self.store.trouble)
         now = time.monotonic()
         self.header.show(self.store.totals, around, now, is_held=self.store.paused)
 
     def _show_state(self) -> None:
         """Say what is shown and marked, and which keys apply to it."""
-        self.sights.refresh()
+        self.list_controls.refresh()
         self.keys.follow()
 
     async def _look(self) -> None:
-        await self._lookout.look(self.adding.directory)
+        await self._free_space.look(self.adding.directory)
         self._show_header()
 
     def _moment(self) -> datetime:
@@ -326,17 +325,17 @@ class MainScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Say why a key does nothing."""
-        action = keymap_of(self).action_of(event.key, actions.MAIN)
+        action = keymap_of(self).action_of(event.key, key_actions.MAIN)
         if action is not None and self.check_action(action.id, ()) is None:
             self.notify(action.refusal, severity="warning", markup=False)
 
     @on(TabsBar.Chosen)
     def _open_tab(self, message: TabsBar.Chosen) -> None:
-        self.sights.show_tab(message.tab)
+        self.list_controls.show_tab(message.tab)
 
     @on(DownloadTable.HeadingClicked)
     def _sort(self, message: DownloadTable.HeadingClicked) -> None:
-        self.sights.sort_by_column(message.column)
+        self.list_controls.sort_by_column(message.column)
 
     @on(DownloadTable.Opened)
     def _open_details(self) -> None:

@@ -1,6 +1,6 @@
 """The ways from the main screen to the others, and what is typed or found there comes back through.
 
-It is also the stage on which the verbs after `:` act.
+It is also the context on which the verbs after `:` act.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from core.domain.history import HistoryQuery
 from core.domain.models import Download
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
-from tui.control import actions
+from tui.control import key_actions
 from tui.control.commands import Commands
 from tui.control.verbs import Command, carry_out
 from tui.model import filter as filters
@@ -30,7 +30,7 @@ from tui.model.undo import Undo
 from tui.screens.command_line import AnswerScreen, CommandLine
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.history import HistoryScreen, Submit
-from tui.screens.list_controls import Sights
+from tui.screens.list_controls import ListControls
 from tui.screens.log import LogScreen
 from tui.screens.palette import Entry, PaletteScreen
 from tui.screens.requests import tell
@@ -42,7 +42,7 @@ from tui.widgets.key_bar import keymap_of
 Handler = Callable[[], object]
 
 
-class Doors:
+class Navigation:
     """Opens other screens above one; `service`, `directory` and `now` are asked for when needed.
 
     `add` queues downloads, `apply` lets settings hold in the screen.
@@ -55,7 +55,7 @@ class Doors:
         store: DownloadStore,
         selection: Selection,
         table: DownloadTable,
-        sights: Sights,
+        list_controls: ListControls,
         commands: Commands,
         service: Callable[[], DownloadService],
         directory: Callable[[], str],
@@ -69,7 +69,7 @@ class Doors:
         self._store = store
         self._selection = selection
         self._table = table
-        self._sights = sights
+        self._list_controls = list_controls
         self._commands = commands
         self._service = service
         self._directory = directory
@@ -139,11 +139,11 @@ class Doors:
         keymap = keymap_of(self._screen)
         entries = [
             Entry(action, "  ".join(keymap.names(action)), bool(self._can(action)))
-            for action in actions.by_target(*actions.MAIN, actions.Target.TABLE)
+            for action in key_actions.by_target(*key_actions.MAIN, key_actions.KeyTarget.TABLE)
             if action.id != "palette"
         ]
 
-        async def run(action: actions.Action | None) -> None:
+        async def run(action: key_actions.KeyAction | None) -> None:
             if action is not None:
                 await self._screen.app.run_action(action.id, self._place_of(action))
 
@@ -181,7 +181,7 @@ class Doors:
         if sort not in list(SortKey):
             raise UsageError(f"nothing sorts by '{sort}'", hint=f"there are: {', '.join(SortKey)}")
         order = Order.natural(SortKey(sort))
-        self._sights.show_list(filters.parse(text), order.reversed if is_reversed else order)
+        self._list_controls.show_list(filters.parse(text), order.reversed if is_reversed else order)
 
     def open_history(self, query: HistoryQuery) -> None:
         """Show what was tried."""
@@ -233,11 +233,11 @@ class Doors:
     def _names(self) -> Mapping[str, str]:
         return {id_: download.name for id_, download in self._store.by_id.items()}
 
-    def _can(self, action: actions.Action) -> bool | None:
+    def _can(self, action: key_actions.KeyAction) -> bool | None:
         return self._place_of(action).check_action(action.id, ())
 
-    def _place_of(self, action: actions.Action) -> Screen[None] | DownloadTable:
-        return self._table if action.target is actions.Target.TABLE else self._screen
+    def _place_of(self, action: key_actions.KeyAction) -> Screen[None] | DownloadTable:
+        return self._table if action.target is key_actions.KeyTarget.TABLE else self._screen
 
     async def _push(self, screen: Screen[None]) -> None:
         await self._screen.app.push_screen(screen)

@@ -14,7 +14,7 @@ from textual.fuzzy import FuzzySearch
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from tui.control.actions import Action
+from tui.control.key_actions import KeyAction
 from tui.text.columns import Cell, Role
 from tui.text.format import fit
 from tui.text.tables import Line
@@ -29,7 +29,7 @@ _LABEL = 14
 class Entry:
     """An action with its keys as printed, and whether it can apply now."""
 
-    action: Action
+    action: KeyAction
     keys: str
     applies: bool
 
@@ -57,7 +57,7 @@ def rank(entries: Sequence[Entry], text: str) -> list[Entry]:
     return [entry for _, entry in scored]
 
 
-class PaletteScreen(ModalScreen[Action | None]):
+class PaletteScreen(ModalScreen[KeyAction | None]):
     """Finds an action by a few of its letters, and closes with it."""
 
     AUTO_FOCUS = "Input"

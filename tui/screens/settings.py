@@ -20,7 +20,7 @@ from core.domain.errors import WinchError
 from core.domain.service import DownloadService, SettingInForce
 from core.domain.settings import Settings, text_of
 from core.launcher import Configuration, SettingValue, Source
-from tui.control import actions
+from tui.control import key_actions
 from tui.control.in_force import notes, variable
 from tui.screens.help import HelpScreen
 from tui.screens.list_screen import ListScreen, list_lines
@@ -46,7 +46,7 @@ _DEFAULTS = Settings()
 class SettingsScreen(ListScreen):
     """Shows the settings; `apply` lets those of the screen hold in it."""
 
-    TARGET = actions.Target.SETTINGS
+    TARGET = key_actions.KeyTarget.SETTINGS
     NAME = "Settings"
     COLUMNS = _COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = bindings(TARGET)
@@ -115,7 +115,7 @@ class SettingsScreen(ListScreen):
 
     def action_settings_help(self) -> None:
         """Show the keys."""
-        self.app.push_screen(HelpScreen(actions.Group.SETTINGS))
+        self.app.push_screen(HelpScreen(key_actions.HelpGroup.SETTINGS))
 
     def action_settings_back(self) -> None:
         """Go back to the downloads."""

@@ -15,7 +15,7 @@ from textual.widgets import Static
 from core.domain.errors import WinchError
 from core.domain.history import Statistics
 from core.domain.service import DownloadService
-from tui.control import actions
+from tui.control import key_actions
 from tui.screens.help import HelpScreen
 from tui.terminal.theme import component_style
 from tui.text.columns import Cell, Role
@@ -34,7 +34,7 @@ class StatisticsScreen(Screen[None]):
     """Asks a service for the figures of a period, and again from time to time."""
 
     AUTO_FOCUS = "Page"
-    BINDINGS: ClassVar[list[BindingType]] = bindings(actions.Target.STATISTICS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(key_actions.KeyTarget.STATISTICS)
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "statistics--name",
         "statistics--chosen",
@@ -73,7 +73,7 @@ class StatisticsScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield self._title
         yield self._page
-        yield KeyBar(actions.Target.STATISTICS)
+        yield KeyBar(key_actions.KeyTarget.STATISTICS)
 
     def on_mount(self) -> None:
         """Read the figures, now and from time to time."""
@@ -94,7 +94,7 @@ class StatisticsScreen(Screen[None]):
 
     def action_statistics_help(self) -> None:
         """Show the keys."""
-        self.app.push_screen(HelpScreen(actions.Group.STATISTICS))
+        self.app.push_screen(HelpScreen(key_actions.HelpGroup.STATISTICS))
 
     def action_back(self) -> None:
         """Go back to the downloads."""

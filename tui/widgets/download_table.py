@@ -20,7 +20,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.control import actions
+from tui.control import key_actions
 from tui.model.rows import DownloadRow, GroupRow
 from tui.model.selection import Selection
 from tui.model.store import DownloadStore
@@ -53,7 +53,7 @@ class DownloadTable(ScrollView, can_focus=True):
     """
 
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = bindings(actions.Target.TABLE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(key_actions.KeyTarget.TABLE)
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"table--{role}" for role in Role} | {
         "table--cursor",
         "table--mark",

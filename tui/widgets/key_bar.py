@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from tui.control.actions import Target, by_target
+from tui.control.key_actions import KeyTarget, by_target
 from tui.control.keymap import Keymap
 from tui.text.columns import Cell, Role
 from tui.text.tables import Line
@@ -36,7 +36,7 @@ def keymap_of(widget: Widget) -> Keymap:
     return app.keys if isinstance(app, _Keyed) else Keymap()
 
 
-def bindings(*targets: Target) -> list[BindingType]:
+def bindings(*targets: KeyTarget) -> list[BindingType]:
     """Return the keys of some parts of the screens as the table of actions has them."""
     return [
         # With priority: keys that were typed ahead act in their order, also across a dialog.
@@ -48,7 +48,7 @@ def bindings(*targets: Target) -> list[BindingType]:
 class KeyBar(CellLine):
     """Key hints; as many as fit, so that none is cut in two. What cannot apply now is dimmed."""
 
-    def __init__(self, *targets: Target) -> None:
+    def __init__(self, *targets: KeyTarget) -> None:
         super().__init__()
         self._hints = [action for action in by_target(*targets) if action.hint]
 

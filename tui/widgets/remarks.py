@@ -9,14 +9,14 @@ from rich.text import Text
 from textual.geometry import Size
 from textual.widget import Widget
 
-from tui.input.add_parser import Remark, Weight
+from tui.input.add_parser import Remark, Severity
 from tui.terminal.theme import component_style
 from tui.text.format import clean, fit
 
 _STYLES = {
-    Weight.WRONG: "remarks--wrong",
-    Weight.NOTED: "remarks--noted",
-    Weight.SAID: "remarks--said",
+    Severity.ERROR: "remarks--wrong",
+    Severity.WARNING: "remarks--noted",
+    Severity.INFO: "remarks--said",
 }
 
 
@@ -52,23 +52,23 @@ class Remarks(Widget):
     def render(self) -> Text:
         """Draw the rows."""
         rows = (
-            Text(text, component_style(self, _STYLES[weight]))
-            for text, weight in self.rows(self.size.width)
+            Text(text, component_style(self, _STYLES[severity]))
+            for text, severity in self.rows(self.size.width)
         )
         return Text("\n", end="").join(rows)
 
-    def rows(self, width: int) -> list[tuple[str, Weight]]:
+    def rows(self, width: int) -> list[tuple[str, Severity]]:
         """Return what stands in the rows, and how much it matters."""
-        rows: list[tuple[str, Weight]] = []
+        rows: list[tuple[str, Severity]] = []
         for index, remark in enumerate(self._remarks):
             is_last = index == len(self._remarks) - 1
             lines = self._lines(remark, width)
             room = self.most - len(rows) - (not is_last)
             if len(lines) > room and (rows or room < 1):
                 left = len(self._remarks) - index
-                rows.append((f"and {left:,} more", Weight.SAID))
+                rows.append((f"and {left:,} more", Severity.INFO))
                 break
-            rows += [(line, remark.weight) for line in lines[: max(room, 1)]]
+            rows += [(line, remark.severity) for line in lines[: max(room, 1)]]
         return rows
 
     def _lines(self, remark: Remark, width: int) -> list[str]:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
-from tui.control.actions import ACTIONS
+from tui.control.key_actions import KEY_ACTIONS
 from tui.model.ordering import Order, SortKey
 from tui.model.view import Tab
 from tui.text import format as fmt
@@ -18,14 +18,14 @@ from tui.text.tables import Line
 from tui.widgets.cell_line import CellLine
 from tui.widgets.key_bar import keymap_of
 
-_ACTIONS = {action.id: action for action in ACTIONS}
+_ACTIONS = {action.id: action for action in KEY_ACTIONS}
 _STATE_ROOM = 14
 """Cells that filter, order and marks have at the least."""
 _QUEUE = Order()
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ListSummary:
     """What is looked at: the view, its filter and order, and how many are marked."""
 
     tab: Tab = Tab.ALL
@@ -49,13 +49,13 @@ class TabsBar(CellLine):
     def __init__(self, *, ascii_only: bool = False) -> None:
         super().__init__()
         self._ascii = ascii_only
-        self._sight = Sight()
+        self._sight = ListSummary()
         self._counts: Mapping[Tab, int] = dict.fromkeys(Tab, 0)
         self._places: list[tuple[int, int, Tab]] = []
 
-    def show(self, sight: Sight, counts: Mapping[Tab, int]) -> None:
+    def show(self, summary: ListSummary, counts: Mapping[Tab, int]) -> None:
         """Show these; the same is not drawn again."""
-        self._sight, self._counts = sight, counts
+        self._sight, self._counts = summary, counts
         self.follow()
 
     def cells(self, width: int) -> Line:
@@ -93,16 +93,16 @@ class TabsBar(CellLine):
 
     def _state(self) -> str:
         """Return in words what is not as usual."""
-        sight, parts = self._sight, []
-        if sight.marked:
-            hidden = f" ({sight.hidden:,} hidden)" if sight.hidden else ""
-            parts.append(f"{sight.marked:,} marked{hidden}")
-        if sight.has_range:
+        summary, parts = self._sight, []
+        if summary.marked:
+            hidden = f" ({summary.hidden:,} hidden)" if summary.hidden else ""
+            parts.append(f"{summary.marked:,} marked{hidden}")
+        if summary.has_range:
             parts.append("range")
-        if sight.order != _QUEUE:
+        if summary.order != _QUEUE:
             down, up = ("v", "^") if self._ascii else ("↓", "↑")
-            name = "queue" if sight.order.key is SortKey.QUEUE else str(sight.order.key)
-            parts.append(f"{name} {down if sight.order.descending else up}")
-        if sight.filter:
-            parts.append(f"/{fmt.clean(sight.filter)}")
+            name = "queue" if summary.order.key is SortKey.QUEUE else str(summary.order.key)
+            parts.append(f"{name} {down if summary.order.descending else up}")
+        if summary.filter:
+            parts.append(f"/{fmt.clean(summary.filter)}")
         return "  ".join(parts)

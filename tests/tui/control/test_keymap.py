@@ -8,10 +8,10 @@ from textual.keys import _character_to_key
 from core.domain.errors import ConfigError
 from tests.fakes import FakeService
 from tests.tui.samples import app_for, queue, until
-from tui.control.actions import ACTIONS, MAIN
+from tui.control.key_actions import KEY_ACTIONS, MAIN
 from tui.control.keymap import RESERVED, Keymap, binding_name, key_name
 
-BY_ID = {action.id: action for action in ACTIONS}
+BY_ID = {action.id: action for action in KEY_ACTIONS}
 
 
 @pytest.mark.parametrize("character", string.punctuation + string.ascii_letters + string.digits)

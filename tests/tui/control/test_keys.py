@@ -13,7 +13,7 @@ from core.domain.models import Checksum, DownloadRequest, Status
 from core.domain.service import LimitChanges
 from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, until, until_gone
-from tui.control.actions import ACTIONS, MAIN, Target, by_target
+from tui.control.key_actions import KEY_ACTIONS, MAIN, KeyTarget, by_target
 
 
 async def names(service: FakeService) -> str:
@@ -31,13 +31,16 @@ async def calls(pilot: Pilot[int], service: FakeService, count: int) -> list[tup
 
 def test_every_key_that_is_bound_does_something() -> None:
     app = app_for(FakeService())
-    for target, owner in (*((target, app.main) for target in MAIN), (Target.TABLE, app.main.table)):
+    for target, owner in (
+        *((target, app.main) for target in MAIN),
+        (KeyTarget.TABLE, app.main.table),
+    ):
         for action in by_target(target):
             assert callable(getattr(owner, f"action_{action.id}", None)), action.id
 
 
 def test_no_key_belongs_to_a_terminal_or_a_multiplexer() -> None:
-    keys = {key for action in ACTIONS for key in action.keys}
+    keys = {key for action in KEY_ACTIONS for key in action.keys}
     assert keys.isdisjoint({"ctrl+s", "ctrl+q", "ctrl+z", "ctrl+b", "ctrl+a", "ctrl+c"})
 
 
@@ -334,7 +337,7 @@ async def test_in_an_empty_list_every_key_says_or_does_something_harmless() -> N
     app = app_for(service)
     async with app.run_test(notifications=True, size=(140, 30)) as pilot:
         await until(pilot, "Nothing to haul")
-        for action in by_target(Target.QUEUE, Target.TABLE):
+        for action in by_target(KeyTarget.QUEUE, KeyTarget.TABLE):
             if action.id not in ("hold", "limit_all"):
                 await pilot.press(action.keys[0])
         await until(pilot, "No download is chosen.")

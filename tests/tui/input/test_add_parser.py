@@ -9,30 +9,36 @@ from hypothesis import strategies as st
 from core.domain.errors import UsageError
 from core.domain.models import Checksum, DownloadRequest, Status
 from tests.tui.samples import HOSTILE, sample
-from tui.input.add_examination import Examination, Finding
 from tui.input.add_parser import MOST, list_names
-from tui.input.add_validation import Draft, judge
+from tui.input.add_validation import (
+    AddForm,
+    AddValidation,
+    ValidationResult,
+    validate_fields,
+)
 
 SHA1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
 
 
-def examine(urls: str, *downloads: object, lists: object = (), **fields: object) -> Finding:
-    draft = Draft(**({"urls": urls, "directory": "/data"} | fields))  # type: ignore[arg-type]
-    examination = Examination(draft, dict(lists), downloads, "/base")  # type: ignore[call-overload, arg-type]
-    for _ in examination.steps():
+def examine(
+    urls: str, *downloads: object, lists: object = (), **fields: object
+) -> ValidationResult:
+    form = AddForm(**({"urls": urls, "directory": "/data"} | fields))  # type: ignore[arg-type]
+    validation = AddValidation(form, dict(lists), downloads, "/base")  # type: ignore[call-overload, arg-type]
+    for _ in validation.steps():
         pass
-    return examination.finding
+    return validation.result
 
 
-def said(finding: Finding) -> list[str]:
-    return [f"{remark.where}: {remark.text}" for remark in finding.remarks]
+def said(result: ValidationResult) -> list[str]:
+    return [f"{remark.where}: {remark.text}" for remark in result.remarks]
 
 
 def test_lines_are_read_as_a_list_is() -> None:
-    finding = examine("# mine\n\n  https://h/1  \n#x\nhttps://h/2\n")
-    assert [item.url for item in finding.wanted] == ["https://h/1", "https://h/2"]
-    assert finding.is_right
-    assert finding.outlook == "Adds 2 downloads."
+    result = examine("# mine\n\n  https://h/1  \n#x\nhttps://h/2\n")
+    assert [item.url for item in result.wanted] == ["https://h/1", "https://h/2"]
+    assert result.is_right
+    assert result.outlook == "Adds 2 downloads."
 
 
 @pytest.mark.parametrize(
@@ -49,39 +55,39 @@ def test_lines_are_read_as_a_list_is() -> None:
     ],
 )
 def test_a_mistake_is_named_by_its_line_and_holds_everything_up(line: str, words: str) -> None:
-    finding = examine(f"https://h/1\n\n{line}\nhttps://h/2")
-    assert said(finding)[0].startswith("line 3: ")
-    assert words in said(finding)[0]
-    assert not finding.is_right
-    assert finding.outlook == "Correct 1 line first."
+    result = examine(f"https://h/1\n\n{line}\nhttps://h/2")
+    assert said(result)[0].startswith("line 3: ")
+    assert words in said(result)[0]
+    assert not result.is_right
+    assert result.outlook == "Correct 1 line first."
 
 
 def test_what_is_no_url_may_be_a_secret_and_is_not_repeated() -> None:
-    finding = examine("-H 'Authorization: Bearer hunter2'\nftp://u:hunter2@h/?token=hunter2")
-    assert len(finding.remarks) == 2
-    assert "hunter2" not in str(said(finding))
+    result = examine("-H 'Authorization: Bearer hunter2'\nftp://u:hunter2@h/?token=hunter2")
+    assert len(result.remarks) == 2
+    assert "hunter2" not in str(said(result))
 
 
 def test_a_repeated_line_is_said_and_added_once() -> None:
-    finding = examine("https://h/1\nhttps://h/2\nhttps://h/1")
-    assert said(finding) == ["line 3: repeats line 1"]
-    assert len(finding.requests()) == 2
-    assert finding.count == "2 URLs, 1 repeated"
+    result = examine("https://h/1\nhttps://h/2\nhttps://h/1")
+    assert said(result) == ["line 3: repeats line 1"]
+    assert len(result.requests()) == 2
+    assert result.count == "2 URLs, 1 repeated"
 
 
 def test_curl_commands_stand_among_lines_and_keep_their_headers_to_themselves() -> None:
-    finding = examine(
+    result = examine(
         "https://h/0\ncurl https://h/1 \\\n -H 'A: b' &\ncurl https://h/2 -o n ; curl https://h/3"
         " | less\nftp://x/"
     )
-    assert [(r.url, r.name, dict(r.headers)) for r in finding.requests()] == [
+    assert [(r.url, r.name, dict(r.headers)) for r in result.requests()] == [
         ("https://h/0", None, {}),
         ("https://h/1", None, {"A": "b"}),
         ("https://h/2", "n", {}),
         ("https://h/3", None, {}),
     ]
-    assert said(finding)[0].startswith("line 5: ")
-    assert "line 4: left out what follows the command, from '|' on" in said(finding)
+    assert said(result)[0].startswith("line 5: ")
+    assert "line 4: left out what follows the command, from '|' on" in said(result)
 
 
 def test_a_list_is_read_in_its_place_and_its_mistakes_are_named_by_its_lines() -> None:
@@ -94,9 +100,9 @@ def test_a_list_is_read_in_its_place_and_its_mistakes_are_named_by_its_lines() -
         "//",
     ]
     lists = {"/d/urls.txt": "# mine\nhttps://h/1\nhttps://h/2\nhttps://h/0"}
-    finding = examine("https://h/0\n@/d/urls.txt", lists=lists)
-    assert [item.url for item in finding.wanted] == [f"https://h/{n}" for n in range(3)]
-    assert said(finding) == ["urls.txt line 4: repeats line 1", "line 2: 2 URLs from urls.txt"]
+    result = examine("https://h/0\n@/d/urls.txt", lists=lists)
+    assert [item.url for item in result.wanted] == [f"https://h/{n}" for n in range(3)]
+    assert said(result) == ["urls.txt line 4: repeats line 1", "line 2: 2 URLs from urls.txt"]
     assert examine("/d/urls.txt", lists={"/d/urls.txt": "\n\nnonsense"}).remarks[0].where == (
         "urls.txt line 3"
     )
@@ -105,10 +111,10 @@ def test_a_list_is_read_in_its_place_and_its_mistakes_are_named_by_its_lines() -
 
 
 def test_there_is_a_bound() -> None:
-    finding = examine("@x", lists={"x": "\n".join(f"http://h/{n}" for n in range(MOST + 100))})
-    assert not finding.is_right
-    assert "more than 50,000 URLs" in said(finding)[0]
-    assert len(finding.wanted) == MOST + 1
+    result = examine("@x", lists={"x": "\n".join(f"http://h/{n}" for n in range(MOST + 100))})
+    assert not result.is_right
+    assert "more than 50,000 URLs" in said(result)[0]
+    assert len(result.wanted) == MOST + 1
 
 
 @pytest.mark.parametrize(
@@ -124,10 +130,10 @@ def test_there_is_a_bound() -> None:
 )
 def test_what_the_list_has_is_said_with_its_state(status: Status, paused: bool, words: str) -> None:
     known = sample(1, status=status)
-    finding = examine("https://example.org/1\nhttps://example.org/9", known, paused=paused)
-    assert said(finding) == [f"line 1: {words}"]
-    assert finding.known == {known.id}
-    assert finding.is_right
+    result = examine("https://example.org/1\nhttps://example.org/9", known, paused=paused)
+    assert said(result) == [f"line 1: {words}"]
+    assert result.known == {known.id}
+    assert result.is_right
 
 
 def test_the_same_target_matters_more_than_another() -> None:
@@ -149,7 +155,7 @@ def test_what_is_complete_is_known_without_the_secrets_in_its_address() -> None:
 
 
 def test_the_fields_arrive_in_every_request() -> None:
-    finding = examine(
+    result = examine(
         "https://h/1",
         directory="sub",
         name="n",
@@ -160,7 +166,7 @@ def test_the_fields_arrive_in_every_request() -> None:
         group="set",
         paused=True,
     )
-    assert finding.requests() == [
+    assert result.requests() == [
         DownloadRequest(
             url="https://h/1",
             directory="/base/sub",
@@ -192,20 +198,20 @@ def test_the_fields_arrive_in_every_request() -> None:
     ],
 )
 def test_a_field_that_cannot_be_meant_is_wrong_by_its_name(field: str, value: str) -> None:
-    finding = examine("https://h/1", **{field: value})
-    assert list(finding.wrong) == [field]
-    assert not finding.is_right
+    result = examine("https://h/1", **{field: value})
+    assert list(result.wrong) == [field]
+    assert not result.is_right
 
 
 @pytest.mark.parametrize("field", ["name", "checksum"])
 def test_what_fits_one_url_is_wrong_for_several(field: str) -> None:
-    draft = Draft(directory="/d", **{field: "n" if field == "name" else f"sha1:{SHA1}"})  # type: ignore[arg-type]
-    assert judge(draft, 1)[1] == {}
-    assert judge(draft, 2)[1] == {field: "fits one URL, but there are 2"}
+    form = AddForm(directory="/d", **{field: "n" if field == "name" else f"sha1:{SHA1}"})  # type: ignore[arg-type]
+    assert validate_fields(form, 1)[1] == {}
+    assert validate_fields(form, 2)[1] == {field: "fits one URL, but there are 2"}
 
 
 @given(st.lists(st.sampled_from([*HOSTILE, "https://h/", "curl 'x", "@a", "/"]) | st.text()))
 def test_no_text_breaks_it_and_no_address_is_asked_for_twice(lines: list[str]) -> None:
-    finding = examine("\n".join(lines))
-    urls = [item.url for item in finding.wanted]
+    result = examine("\n".join(lines))
+    urls = [item.url for item in result.wanted]
     assert len(urls) == len(set(urls))

@@ -7,7 +7,7 @@ import pytest
 from core.domain.models import DownloadRequest, Status
 from tests.fakes import FakeService
 from tests.tui.samples import app_for, until
-from tui.control import actions
+from tui.control import key_actions
 from tui.control.feed import StoreChanged
 from tui.model.view import Tab
 
@@ -15,7 +15,7 @@ _NEVER = 0.001
 """Frames a second: after the first one there is none in the time of a test."""
 _KEYS = [
     (action.id, action.keys[0])
-    for action in actions.by_target(actions.Target.QUEUE, actions.Target.TABLE)
+    for action in key_actions.by_target(key_actions.KeyTarget.QUEUE, key_actions.KeyTarget.TABLE)
 ]
 
 
@@ -38,15 +38,15 @@ async def test_no_key_stumbles_over_what_is_gone(marked: bool, left: int) -> Non
     service = FakeService()
     app = app_for(service, refresh=_NEVER)
     async with app.run_test() as pilot:
-        store, sights, table = app.main.store, app.main.sights, app.main.table
+        store, list_controls, table = app.main.store, app.main.list_controls, app.main.table
         await until(pilot, "Nothing to haul yet.")
         for action, key in _KEYS:
             ids = await put(service)
             while len(store) < len(ids):
                 await pilot.pause()
             app.main.post_message(StoreChanged(frozenset(ids)))
-            sights.show_tab(Tab.ALL)
-            sights.clear()
+            list_controls.show_tab(Tab.ALL)
+            list_controls.clear()
             await until(pilot, "file-3.iso")
             table.focus()
             table.action_cursor_last()

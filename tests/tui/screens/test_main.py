@@ -26,7 +26,7 @@ from tests.tui.samples import (
     until_gone,
 )
 from tui.app import WinchApp
-from tui.control.actions import ACTIONS
+from tui.control.key_actions import KEY_ACTIONS
 from tui.screens.confirm import ConfirmScreen
 
 
@@ -315,7 +315,7 @@ async def test_the_help_lists_every_action() -> None:
         await until(pilot, "Nothing")
         await pilot.press("question_mark")
         shown = await until(pilot, "Esc closes")
-        assert all(action.help[:40] in shown for action in ACTIONS)
+        assert all(action.help[:40] in shown for action in KEY_ACTIONS)
         await pilot.press("q")
         await until_gone(pilot, "Esc closes")
         assert app.is_running

@@ -7,18 +7,18 @@ import pytest
 from core.domain.models import Status
 from tests.fakes import FakeService
 from tests.tui.samples import app_for, queue, screen_text, until
-from tui.control.actions import ACTIONS, MAIN, Target, by_target
+from tui.control.key_actions import KEY_ACTIONS, MAIN, KeyTarget, by_target
 from tui.screens.palette import Entry, rank
 
 
 def entries() -> list[Entry]:
-    return [Entry(action, "", True) for action in by_target(*MAIN, Target.TABLE)]
+    return [Entry(action, "", True) for action in by_target(*MAIN, KeyTarget.TABLE)]
 
 
 async def test_it_lists_every_action_with_its_keys_and_help() -> None:
     service = FakeService()
     await queue(service, "a.iso")
-    wanted = [a for a in by_target(*MAIN, Target.TABLE) if a.id != "palette"]
+    wanted = [a for a in by_target(*MAIN, KeyTarget.TABLE) if a.id != "palette"]
     async with app_for(service).run_test(notifications=True, size=(100, 80)) as pilot:
         await until(pilot, "a.iso")
         await pilot.press("ctrl+p")
@@ -98,7 +98,7 @@ def test_every_action_is_found_by_its_label() -> None:
     for entry in entries():
         same = [e.action.label for e in rank(entries(), entry.action.label)]
         assert entry.action.label in same[:5]
-    assert len(ACTIONS) > len(entries())
+    assert len(KEY_ACTIONS) > len(entries())
 
 
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (200, 60)])

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import partial
 
 
-class Group(StrEnum):
+class HelpGroup(StrEnum):
     """Under which heading the help lists an action."""
 
     DOWNLOADS = "Downloads"
@@ -25,7 +25,7 @@ class Group(StrEnum):
     SETTINGS = "Settings"
 
 
-class Target(StrEnum):
+class KeyTarget(StrEnum):
     """What carries an action out, and so where its keys are bound."""
 
     SCREEN = "screen"
@@ -38,12 +38,12 @@ class Target(StrEnum):
     SETTINGS = "settings"
 
 
-MAIN = (Target.SCREEN, Target.QUEUE, Target.VIEW)
+MAIN = (KeyTarget.SCREEN, KeyTarget.QUEUE, KeyTarget.VIEW)
 """What the main screen binds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class KeyAction:
     """Something a key does; `hint` puts it on the line of keys at the bottom.
 
     `refusal` is said where it cannot apply to what is chosen.
@@ -53,35 +53,35 @@ class Action:
     keys: tuple[str, ...]
     label: str
     help: str
-    group: Group
-    target: Target = Target.SCREEN
+    group: HelpGroup
+    target: KeyTarget = KeyTarget.SCREEN
     hint: bool = False
     refusal: str = ""
 
 
-_screen = partial(Action, group=Group.SCREEN)
+_screen = partial(KeyAction, group=HelpGroup.SCREEN)
 _queue = partial(
-    Action, group=Group.DOWNLOADS, target=Target.QUEUE, refusal="No download is chosen."
+    KeyAction, group=HelpGroup.DOWNLOADS, target=KeyTarget.QUEUE, refusal="No download is chosen."
 )
-_view = partial(Action, group=Group.VIEW, target=Target.VIEW)
-_table = partial(Action, group=Group.MOVE, target=Target.TABLE)
-_statistics = partial(Action, group=Group.STATISTICS, target=Target.STATISTICS, hint=True)
+_view = partial(KeyAction, group=HelpGroup.VIEW, target=KeyTarget.VIEW)
+_table = partial(KeyAction, group=HelpGroup.MOVE, target=KeyTarget.TABLE)
+_statistics = partial(KeyAction, group=HelpGroup.STATISTICS, target=KeyTarget.STATISTICS, hint=True)
 
 
-def _within(target: Target, id: str, keys: tuple[str, ...], label: str, help: str) -> Action:  # noqa: A002
-    group = Group[target.name]
-    return Action(f"{target}_{id}", keys, label, help, group, target, hint=True)
+def _within(target: KeyTarget, id: str, keys: tuple[str, ...], label: str, help: str) -> KeyAction:  # noqa: A002
+    group = HelpGroup[target.name]
+    return KeyAction(f"{target}_{id}", keys, label, help, group, target, hint=True)
 
 
 _UNSORTED = "Moves are made in the order of the queue; \\ takes the sort away."
 
-ACTIONS: tuple[Action, ...] = (
+KEY_ACTIONS: tuple[KeyAction, ...] = (
     _screen(
         "add",
         ("a",),
         "Add",
         "Add downloads; pasted URLs are added at once",
-        group=Group.DOWNLOADS,
+        group=HelpGroup.DOWNLOADS,
         hint=True,
     ),
     _screen(
@@ -89,7 +89,7 @@ ACTIONS: tuple[Action, ...] = (
         ("A",),
         "Add paused",
         "Add downloads that wait until you start them",
-        group=Group.DOWNLOADS,
+        group=HelpGroup.DOWNLOADS,
     ),
     _queue(
         "toggle_pause",
@@ -127,7 +127,7 @@ ACTIONS: tuple[Action, ...] = (
         ("space",),
         "Mark",
         "Mark and go on; keys are then for all that is marked",
-        group=Group.MARKS,
+        group=HelpGroup.MARKS,
         hint=True,
     ),
     _queue("remove_files", ("X",), "Delete", "Remove what is chosen and delete its files"),
@@ -137,7 +137,7 @@ ACTIONS: tuple[Action, ...] = (
         "Retry all",
         "Try again all that failed",
         refusal="Nothing has failed.",
-        group=Group.QUEUE,
+        group=HelpGroup.QUEUE,
     ),
     _queue(
         "undo",
@@ -182,21 +182,21 @@ ACTIONS: tuple[Action, ...] = (
         ("P",),
         "Hold",
         "Hold the whole queue, or let it go on",
-        group=Group.QUEUE,
+        group=HelpGroup.QUEUE,
     ),
     _queue(
         "limit_all",
         ("T",),
         "Total limit",
         "Set the rate limit of all downloads together",
-        group=Group.QUEUE,
+        group=HelpGroup.QUEUE,
     ),
-    _queue("move_up", ("K",), "Up", "Move up the queue", group=Group.QUEUE, refusal=_UNSORTED),
-    _queue("move_down", ("J",), "Down", "Move down", group=Group.QUEUE, refusal=_UNSORTED),
-    _queue("move_front", ("less_than_sign",), "Front", "Move to the front", group=Group.QUEUE),
-    _queue("move_back", ("greater_than_sign",), "Back", "Move to the end", group=Group.QUEUE),
-    _queue("raise_priority", ("plus",), "Priority", "Raise the priority", group=Group.QUEUE),
-    _queue("lower_priority", ("minus",), "Priority", "Lower the priority", group=Group.QUEUE),
+    _queue("move_up", ("K",), "Up", "Move up the queue", group=HelpGroup.QUEUE, refusal=_UNSORTED),
+    _queue("move_down", ("J",), "Down", "Move down", group=HelpGroup.QUEUE, refusal=_UNSORTED),
+    _queue("move_front", ("less_than_sign",), "Front", "Move to the front", group=HelpGroup.QUEUE),
+    _queue("move_back", ("greater_than_sign",), "Back", "Move to the end", group=HelpGroup.QUEUE),
+    _queue("raise_priority", ("plus",), "Priority", "Raise the priority", group=HelpGroup.QUEUE),
+    _queue("lower_priority", ("minus",), "Priority", "Lower the priority", group=HelpGroup.QUEUE),
     _view("show_all", ("1",), "All", "All downloads"),
     _view("show_active", ("2",), "Active", "Those that run"),
     _view("show_queued", ("3",), "Queued", "Those that wait"),
@@ -205,13 +205,19 @@ ACTIONS: tuple[Action, ...] = (
     _view("show_failed", ("6",), "Failed", "Those that failed"),
     _view("sort", ("s",), "Sort", "Sort by a letter; the same again turns it round", hint=True),
     _view("clear", ("backslash",), "Clear", "Take filter and sort away"),
-    _table("next_match", ("n",), "Next match", "In a filter: next match", group=Group.VIEW),
+    _table("next_match", ("n",), "Next match", "In a filter: next match", group=HelpGroup.VIEW),
     _table(
-        "previous_match", ("N",), "Previous match", "In a filter: previous match", group=Group.VIEW
+        "previous_match",
+        ("N",),
+        "Previous match",
+        "In a filter: previous match",
+        group=HelpGroup.VIEW,
     ),
-    _table("range", ("v",), "Range", "Mark all that the cursor passes", group=Group.MARKS),
-    _table("mark_all", ("asterisk",), "All", "Mark everything that is shown", group=Group.MARKS),
-    _table("invert", ("i",), "Invert", "Mark what is not marked", group=Group.MARKS),
+    _table("range", ("v",), "Range", "Mark all that the cursor passes", group=HelpGroup.MARKS),
+    _table(
+        "mark_all", ("asterisk",), "All", "Mark everything that is shown", group=HelpGroup.MARKS
+    ),
+    _table("invert", ("i",), "Invert", "Mark what is not marked", group=HelpGroup.MARKS),
     _view("back_out", ("escape",), "Back", "Take the marks away, then the filter"),
     _screen(
         "statistics",
@@ -248,7 +254,11 @@ ACTIONS: tuple[Action, ...] = (
     _table("cursor_last", ("G", "end"), "Last", "Last row"),
     _table("fold", ("h",), "Fold", "Fold the group that the cursor is in"),
     _screen(
-        "switch_pane", ("tab",), "Switch", "Go between the list and the details", group=Group.MOVE
+        "switch_pane",
+        ("tab",),
+        "Switch",
+        "Go between the list and the details",
+        group=HelpGroup.MOVE,
     ),
     _screen("help", ("question_mark",), "Help", "Show this list of keys", hint=True),
     _screen("detach", ("q",), "Detach", "Leave the screen; downloads go on", hint=True),
@@ -257,33 +267,37 @@ ACTIONS: tuple[Action, ...] = (
     _statistics("refresh", ("R",), "Reload", "Read the figures again now"),
     _statistics("statistics_help", ("question_mark",), "Help", "Show these keys"),
     _statistics("back", ("escape", "q"), "Back", "Back to the downloads"),
-    _within(Target.HISTORY, "add", ("a",), "Add again", "Fetch it again into the same directory"),
-    _within(Target.HISTORY, "filter", ("slash",), "Filter", "Only with this in name, URL or host"),
-    _within(Target.HISTORY, "failed", ("f",), "Failed only", "Only what failed, or all again"),
-    _within(Target.HISTORY, "export", ("e",), "Export", "Write what is shown into a file"),
-    _within(Target.HISTORY, "reload", ("r",), "Reload", "Read the history again now"),
-    _within(Target.HISTORY, "attempt", ("enter",), "Attempt", "Show the attempt in full"),
-    _within(Target.HISTORY, "details", ("d",), "Details", "Show or hide the details below"),
-    _within(Target.HISTORY, "help", ("question_mark",), "Help", "Show these keys"),
-    _within(Target.HISTORY, "back", ("escape", "q"), "Back", "Back to the downloads"),
-    _within(Target.LOG, "filter", ("slash",), "Filter", "Only lines with this in them"),
-    _within(Target.LOG, "follow", ("f",), "Follow", "Go to the end and stay there"),
-    _within(Target.LOG, "help", ("question_mark",), "Help", "Show these keys"),
-    _within(Target.LOG, "back", ("escape", "q"), "Back", "Back to the downloads"),
-    _within(Target.SETTINGS, "edit", ("enter", "e"), "Change", "Change the setting"),
-    _within(Target.SETTINGS, "next", ("right", "l"), "Next", "Take the next of its choices"),
-    _within(Target.SETTINGS, "previous", ("left", "h"), "Previous", "Take the choice before"),
-    _within(Target.SETTINGS, "default", ("d",), "Default", "Go back to the default"),
-    _within(Target.SETTINGS, "help", ("question_mark",), "Help", "Show these keys"),
-    _within(Target.SETTINGS, "back", ("escape", "q"), "Back", "Back to the downloads"),
+    _within(
+        KeyTarget.HISTORY, "add", ("a",), "Add again", "Fetch it again into the same directory"
+    ),
+    _within(
+        KeyTarget.HISTORY, "filter", ("slash",), "Filter", "Only with this in name, URL or host"
+    ),
+    _within(KeyTarget.HISTORY, "failed", ("f",), "Failed only", "Only what failed, or all again"),
+    _within(KeyTarget.HISTORY, "export", ("e",), "Export", "Write what is shown into a file"),
+    _within(KeyTarget.HISTORY, "reload", ("r",), "Reload", "Read the history again now"),
+    _within(KeyTarget.HISTORY, "attempt", ("enter",), "Attempt", "Show the attempt in full"),
+    _within(KeyTarget.HISTORY, "details", ("d",), "Details", "Show or hide the details below"),
+    _within(KeyTarget.HISTORY, "help", ("question_mark",), "Help", "Show these keys"),
+    _within(KeyTarget.HISTORY, "back", ("escape", "q"), "Back", "Back to the downloads"),
+    _within(KeyTarget.LOG, "filter", ("slash",), "Filter", "Only lines with this in them"),
+    _within(KeyTarget.LOG, "follow", ("f",), "Follow", "Go to the end and stay there"),
+    _within(KeyTarget.LOG, "help", ("question_mark",), "Help", "Show these keys"),
+    _within(KeyTarget.LOG, "back", ("escape", "q"), "Back", "Back to the downloads"),
+    _within(KeyTarget.SETTINGS, "edit", ("enter", "e"), "Change", "Change the setting"),
+    _within(KeyTarget.SETTINGS, "next", ("right", "l"), "Next", "Take the next of its choices"),
+    _within(KeyTarget.SETTINGS, "previous", ("left", "h"), "Previous", "Take the choice before"),
+    _within(KeyTarget.SETTINGS, "default", ("d",), "Default", "Go back to the default"),
+    _within(KeyTarget.SETTINGS, "help", ("question_mark",), "Help", "Show these keys"),
+    _within(KeyTarget.SETTINGS, "back", ("escape", "q"), "Back", "Back to the downloads"),
 )
 
 
-def by_group() -> dict[Group, list[Action]]:
+def by_group() -> dict[HelpGroup, list[KeyAction]]:
     """Return the table under its headings, in the order of the help."""
-    return {group: [a for a in ACTIONS if a.group is group] for group in Group}
+    return {group: [a for a in KEY_ACTIONS if a.group is group] for group in HelpGroup}
 
 
-def by_target(*targets: Target) -> list[Action]:
+def by_target(*targets: KeyTarget) -> list[KeyAction]:
     """Return the actions whose keys some parts of the screens bind."""
-    return [action for action in ACTIONS if action.target in targets]
+    return [action for action in KEY_ACTIONS if action.target in targets]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.domain.login import basic
 from core.domain.models import DownloadRequest
 from tests.core.adapters.records import a_download
-from tui.control.sharing import curl_command
+from tui.input.curl import curl_command
 
 
 def test_curl_logs_in_as_the_server_asks_and_not_before() -> None:
