@@ -12,10 +12,10 @@ from core.domain.errors import ExitCode
 from core.domain.upkeep import Cleanup, Leftover
 from tui.cli.asking import check_somebody_there, confirm
 from tui.cli.client import connected
-from tui.cli.records import dump, leftover_record
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.text import format as fmt
+from tui.text.records import dump, leftover_record
 
 
 def run(args: argparse.Namespace) -> int:

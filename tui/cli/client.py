@@ -15,8 +15,9 @@ from core.domain.service import DownloadService
 from core.rpc.client import UnresponsiveDaemonError
 from tui.cli.following import Following
 from tui.cli.progress import REDRAW_INTERVAL, Display
-from tui.cli.terminal import say, say_once, sentence
+from tui.cli.terminal import say, say_once
 from tui.control.configuration import load_settings
+from tui.text.format import sentence
 
 OnEnd = Callable[[DownloadService, Download], Awaitable[None]]
 _DAEMONS = 5
@@ -51,7 +52,7 @@ def tell_broken_settings() -> None:
     try:
         load_settings()
     except ConfigError as error:
-        say_once(sentence(error.info()))
+        say_once(sentence(error, brackets=False))
 
 
 async def follow(

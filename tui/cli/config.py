@@ -16,7 +16,7 @@ from tui.cli.client import tell_broken_settings
 from tui.cli.signals import Signals
 from tui.cli.terminal import out
 from tui.control.configuration import load_configuration
-from tui.control.in_force import notes
+from tui.text.in_force import notes
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,10 +12,10 @@ from core.domain.errors import ExitCode
 from core.domain.service import ServiceStatus
 from core.rpc.client import UnreachableError
 from tui.cli.client import connected, impatience, tell_broken_settings
-from tui.cli.records import dump, timestamp
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.text import format as fmt
+from tui.text.records import dump, timestamp
 from tui.text.wording import HELD, overall
 
 

@@ -23,7 +23,7 @@ from tui.cli.following import Following
 from tui.cli.progress import Reports
 from tui.cli.screen import open_screen
 from tui.cli.signals import Signals
-from tui.cli.terminal import has_screen, out, say, sentence
+from tui.cli.terminal import has_screen, out, say
 from tui.control.configuration import load_settings
 from tui.demo.files import DEMO_FILES, DemoFile
 from tui.demo.server import DemoServer
@@ -82,7 +82,7 @@ def own_daemon() -> Iterator[None]:
         try:
             Signals().run(stop())
         except WinchError as error:
-            say(sentence(error.info()))
+            say(fmt.sentence(error, brackets=False))
 
 
 def request_for(server: DemoServer, file: DemoFile, directory: Path) -> DownloadRequest:

@@ -19,11 +19,11 @@ from core.domain.service import ServiceStatus
 from core.domain.upkeep import Checkup, Finding
 from core.domain.version import VERSION
 from core.rpc.client import UnreachableError
-from tui.cli.records import dump
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.control.configuration import load_configuration
 from tui.text import format as fmt
+from tui.text.records import dump
 
 _PROBLEM, _NOTICE = "problem", "notice"
 

@@ -21,8 +21,8 @@ from core.domain.errors import UsageError
 from core.domain.models import Checksum, Conflict, DownloadRequest, DownloadView, Status
 from core.domain.redact import redact_url
 from core.domain.settings import check_limit
-from tui.cli.records import dump
-from tui.input.options import check_url
+from tui.input.arguments import check_url
+from tui.text.records import dump
 
 FORMAT = 1
 MOST_BYTES = 64 * 1024 * 1024

@@ -21,13 +21,13 @@ from core.domain.service import DownloadService
 from tui.cli.client import connected, follow, follow_on, impatience
 from tui.cli.following import Following
 from tui.cli.progress import Display, display
-from tui.cli.records import dump, record
 from tui.cli.signals import Signals
-from tui.cli.terminal import out, say, sentence
+from tui.cli.terminal import out, say
 from tui.control.choosing import chosen
 from tui.control.configuration import load_settings
-from tui.input.options import from_arguments
-from tui.text.format import short_id
+from tui.input.arguments import from_arguments
+from tui.text.format import sentence, short_id
+from tui.text.records import dump, record
 from tui.text.wording import HELD
 
 _MOST_IDS = 4
@@ -133,7 +133,7 @@ class _Get:
                 async with connected() as service:
                     outcome = await service.pause(ids)
         except WinchError as error:
-            say(f"could not pause: {sentence(error.info())}")
+            say(f"could not pause: {sentence(error, brackets=False)}")
             return
         if self._signals.received == signal.SIGHUP or not outcome.changed:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from core.domain.history import LIVE_FILE, History, HistoryEntry, HistoryQuery
 from core.domain.units import parse_duration
 from tui.cli.asking import check_somebody_there, confirm
 from tui.cli.client import connected
-from tui.cli.files import refuse_existing, write_private
-from tui.cli.records import attempt_record, dump
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say
+from tui.control.export_file import refuse_existing, write_private
 from tui.text import format as fmt
 from tui.text.figures import seconds
+from tui.text.records import attempt_record, dump, exported
 
 SHOWN = 20
 """Attempts that are shown where no number is given."""
@@ -142,14 +142,6 @@ def table(entries: Sequence[HistoryEntry], width: int | None, now: datetime) -> 
         if reason:
             lines.append(f"  {reason}")
     return lines if width is None else [fmt.fit(line, width).rstrip() for line in lines]
-
-
-def exported(entries: Iterable[HistoryEntry], *, as_lines: bool) -> list[str]:
-    """Return the lines of a JSON array, or of JSON Lines, with an attempt in each."""
-    texts = [dump(attempt_record(entry)) for entry in entries]
-    if as_lines:
-        return texts
-    return ["[", *(f"{text}," for text in texts[:-1]), *texts[-1:], "]"]
 
 
 def query_of(args: argparse.Namespace, text: str, *, limit: int | None) -> HistoryQuery:

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from core.domain.service import LimitChanges, Limits, SettingInForce
 from core.domain.units import parse_rate
 from tui.cli.client import connected
-from tui.cli.records import dump, timestamp
 from tui.cli.signals import Signals
 from tui.cli.terminal import out
-from tui.control.in_force import reason, usual
 from tui.text import format as fmt
+from tui.text.in_force import reason, usual
+from tui.text.records import dump, timestamp
 
 _SECTION = "limits."
 

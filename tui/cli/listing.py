@@ -14,7 +14,6 @@ from core.domain.history import HistoryEntry, HistoryQuery
 from core.domain.models import DownloadRequest, DownloadView, TimelineEntry
 from core.domain.redact import redact_url
 from tui.cli.client import connected
-from tui.cli.records import dump, record, record_with_past
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say
 from tui.control.choosing import the_one
@@ -22,6 +21,7 @@ from tui.model.filter import Filter, FilterError, parse
 from tui.model.ordering import Order, SortKey
 from tui.text import format as fmt
 from tui.text.columns import bytes_done, is_moving, updated_at
+from tui.text.records import dump, record, record_with_past
 from tui.text.wording import HELD, amount, attempt, overall, state
 
 _TITLES = ("ID", "STATUS", "DONE", "SIZE", "RATE", "ETA", "NAME")

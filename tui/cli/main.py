@@ -19,7 +19,8 @@ from typing import cast
 
 from core.domain.errors import ExitCode, WinchError
 from tui.cli.parser import parse
-from tui.cli.terminal import say, say_once, sentence
+from tui.cli.terminal import say, say_once
+from tui.text.format import sentence
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def run(argv: Sequence[str]) -> int:
     except WinchError as error:
         if debug:
             traceback.print_exc()
-        say_once(sentence(error.info()))
+        say_once(sentence(error, brackets=False))
         return error.exit_code
     except KeyboardInterrupt:
         return 130

@@ -17,14 +17,14 @@ from core.domain.service import Changes, DownloadService, MoveTo, Outcome, Remov
 from core.domain.units import parse_duration, parse_rate
 from tui.cli.asking import check_somebody_there, confirm
 from tui.cli.client import connected
-from tui.cli.records import dump, record
 from tui.cli.signals import Signals
-from tui.cli.terminal import out, say, sentence
+from tui.cli.terminal import out, say
 from tui.control.choosing import check_named, chosen
 from tui.control.configuration import load_settings
-from tui.input.options import check_url, from_arguments
+from tui.input.arguments import check_url, from_arguments
 from tui.model.recovery import needs, rates_before, throughput, time_left
-from tui.text.format import clean, short_id, size
+from tui.text.format import clean, sentence, short_id, size
+from tui.text.records import dump, record
 from tui.text.wording import HELD, amount, counted
 
 _ATTEMPTS = 200
@@ -270,7 +270,7 @@ def _change(participle: str, change: _Change) -> int:
             outcome = await change(service)
             await _tell_if_held(service, outcome.changed)
         for refusal in outcome.refused:
-            say(f"{short_id(refusal.id)}: {sentence(refusal.error)}")
+            say(f"{short_id(refusal.id)}: {sentence(refusal.error, brackets=False)}")
         for note in outcome.notes:
             say(note)
         if outcome.changed or not outcome.refused:

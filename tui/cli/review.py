@@ -14,7 +14,7 @@ from core import launcher
 from core.domain.errors import UsageError
 from core.domain.models import Conflict, DownloadRequest
 from tui.control.configuration import load_settings
-from tui.input.options import absolute
+from tui.input.arguments import absolute
 from tui.text.format import clean
 
 

@@ -15,7 +15,7 @@ from tui.cli.client import connected
 from tui.cli.signals import Signals
 from tui.cli.terminal import has_screen
 from tui.control.configuration import load_settings
-from tui.input.options import absolute, for_urls
+from tui.input.arguments import absolute, for_urls
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from rich.cells import cell_len
 
 from tui.cli.client import connected
-from tui.cli.records import dump, statistics_record
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say
 from tui.text.figures import period, report
+from tui.text.records import dump, statistics_record
 from tui.text.tables import Line
 
 _WIDTH = 80

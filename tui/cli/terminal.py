@@ -10,7 +10,6 @@ import shutil
 import sys
 from typing import TextIO
 
-from core.domain.errors import ErrorInfo
 from tui.text.format import clean
 
 _SAID: set[str] = set()
@@ -31,11 +30,6 @@ def say_once(text: str) -> None:
     if text not in _SAID:
         _SAID.add(text)
         say(text)
-
-
-def sentence(error: ErrorInfo) -> str:
-    """Return an error as one line: what happened; what to do."""
-    return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
 def can_redraw(stream: TextIO) -> bool:

@@ -21,11 +21,11 @@ from core.domain.service import DownloadService
 from tui.cli import exchange
 from tui.cli.asking import check_somebody_there, confirm
 from tui.cli.client import connected
-from tui.cli.files import write_private
 from tui.cli.review import Review
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
-from tui.input.options import absolute
+from tui.control.export_file import write_private
+from tui.input.arguments import absolute
 from tui.text.format import clean, short_id
 from tui.text.wording import HELD, counted
 

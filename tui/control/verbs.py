@@ -18,10 +18,10 @@ from core.domain.errors import DaemonError, UsageError
 from core.domain.service import DownloadService, Outcome
 from core.domain.upkeep import Leftover
 from tui.cli import history, limits, listing, queue
-from tui.cli.commands import COMMANDS
 from tui.control.choosing import choose
 from tui.control.command_context import CommandContext
-from tui.input.options import from_arguments
+from tui.input.arguments import from_arguments
+from tui.input.command_table import COMMANDS
 from tui.model.undo import Undo, of_move, of_priority
 from tui.text import format as fmt
 from tui.text.removal import MOST_NAMES, deleted_note, kept_note
@@ -42,7 +42,7 @@ VERBS = (*(name for name in COMMANDS if name not in _SHELL), "quit")
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ParsedLine:
     """A verb with its options, ready to be carried out; `help` is shown instead where asked for."""
 
     verb: str
@@ -74,7 +74,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
-def parse(line: str) -> Command | None:
+def parse(line: str) -> ParsedLine | None:
     """Return what a line asks for, None where it is empty; raises UsageError."""
     if len(line) > MAX_TEXT:
         raise UsageError(f"a line of {len(line):,} characters is too long")
@@ -90,8 +90,10 @@ def parse(line: str) -> Command | None:
     parser = _parser(verb)
     if "--help" in words or "-h" in words:
         summary = COMMANDS[verb].summary if verb in COMMANDS else "leave the screen"
-        return Command(verb, argparse.Namespace(), f"{summary}\n\n{parser.format_help().strip()}")
-    return Command(verb, parser.parse_intermixed_args(words[1:]))
+        return ParsedLine(
+            verb, argparse.Namespace(), f"{summary}\n\n{parser.format_help().strip()}"
+        )
+    return ParsedLine(verb, parser.parse_intermixed_args(words[1:]))
 
 
 def completions(line: str, names: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -113,7 +115,7 @@ def completions(line: str, names: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(id_, fmt.clean(name)) for id_, name in ids if id_ not in words]
 
 
-async def carry_out(command: Command, context: CommandContext) -> str:
+async def carry_out(command: ParsedLine, context: CommandContext) -> str:
     """Do what was asked for, and return what is to be read then; raises WinchError."""
     return command.help or await _DOING[command.verb](command.args, context)
 

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from core.domain.errors import WinchError
-from tui.control.verbs import Command, completions, parse
+from tui.control.verbs import ParsedLine, completions, parse
 from tui.text.format import clean, fit, sentence
 from tui.widgets.prompt import Line, settled
 
@@ -55,7 +55,7 @@ class CommandLine(ModalScreen[str]):
 
     def __init__(
         self,
-        carry_out: Callable[[Command], Awaitable[str]],
+        carry_out: Callable[[ParsedLine], Awaitable[str]],
         names: Callable[[], Mapping[str, str]],
         past: list[str],
         *,
@@ -141,7 +141,7 @@ class CommandLine(ModalScreen[str]):
         self._is_busy = True
         self.run_worker(self._do(command))
 
-    async def _do(self, command: Command) -> None:
+    async def _do(self, command: ParsedLine) -> None:
         try:
             answer = await self._carry_out(command)
         except WinchError as error:

@@ -15,9 +15,8 @@ from core.domain.errors import DestinationError, WinchError
 from core.domain.history import AttemptEnd, HistoryEntry, HistoryQuery
 from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
-from tui.cli.files import refuse_existing, write_private
-from tui.cli.history import exported
 from tui.control import key_actions
+from tui.control.export_file import refuse_existing, write_private
 from tui.screens.attempt import AttemptScreen
 from tui.screens.help import HelpScreen
 from tui.screens.list_screen import ListScreen, list_lines
@@ -25,6 +24,7 @@ from tui.text import format as fmt
 from tui.text.attempt_facts import brief
 from tui.text.columns import Cell, Role
 from tui.text.figures import seconds
+from tui.text.records import exported
 from tui.text.tables import Column, Content, Line
 from tui.widgets.cursor_page import CursorPage
 from tui.widgets.key_bar import bindings

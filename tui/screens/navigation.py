@@ -21,7 +21,7 @@ from core.domain.service import DownloadService
 from core.domain.settings import Settings
 from tui.control import key_actions
 from tui.control.commands import Commands
-from tui.control.verbs import Command, carry_out
+from tui.control.verbs import ParsedLine, carry_out
 from tui.model import filter as filters
 from tui.model.ordering import Order, SortKey
 from tui.model.selection import Selection
@@ -227,7 +227,7 @@ class Navigation:
         """Close the screen."""
         self._screen.app.exit(0)
 
-    async def _carry_out(self, command: Command) -> str:
+    async def _carry_out(self, command: ParsedLine) -> str:
         return await carry_out(command, self)
 
     def _names(self) -> Mapping[str, str]:

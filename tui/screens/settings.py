@@ -21,11 +21,11 @@ from core.domain.service import DownloadService, SettingInForce
 from core.domain.settings import Settings, text_of
 from core.launcher import Configuration, SettingValue, Source
 from tui.control import key_actions
-from tui.control.in_force import notes, variable
 from tui.screens.help import HelpScreen
 from tui.screens.list_screen import ListScreen, list_lines
 from tui.text.columns import Cell, Role
 from tui.text.format import clean, fit, sentence
+from tui.text.in_force import notes, variable
 from tui.text.setting_words import WORDS
 from tui.text.tables import Column, Content, Line
 from tui.widgets.cursor_page import CursorPage

@@ -10,7 +10,7 @@ import re
 from rich.cells import cell_len, chop_cells, split_graphemes
 
 from core.domain.bounds import MAX_SHOWN
-from core.domain.errors import WinchError
+from core.domain.errors import ErrorInfo, WinchError
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -33,9 +33,13 @@ def clean(text: str) -> str:
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def sentence(error: WinchError) -> str:
-    """Return what went wrong, cleaned, with what to do about it in brackets where that is known."""
-    return clean(f"{error.message} ({error.hint})" if error.hint else error.message)
+def sentence(error: WinchError | ErrorInfo, *, brackets: bool = True) -> str:
+    """Return what went wrong, cleaned, and what to do about it where that is known.
+
+    The latter stands in brackets on the screen, after a semicolon in the shell.
+    """
+    hint = f" ({error.hint})" if brackets else f"; {error.hint}"
+    return clean(error.message + (hint if error.hint else ""))
 
 
 def size(count: int | float | None) -> str:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.service import Outcome
-from tui.cli.terminal import sentence
-from tui.text.format import short_id
+from tui.text.format import sentence, short_id
 
 MOST = 2
 """Files of each of which a summary says how it is."""
@@ -52,7 +51,7 @@ def summary(outcome: Outcome, names: Mapping[str, str]) -> list[Verdict]:
 
 def _why(error: ErrorInfo) -> str:
     damaged = "DAMAGED: " if error.code is ErrorCode.CHECKSUM else ""
-    return f"{damaged}{sentence(error)}"
+    return f"{damaged}{sentence(error, brackets=False)}"
 
 
 def _files(count: int) -> str:

@@ -10,7 +10,6 @@ from datetime import datetime
 from core.domain.history import HistoryEntry
 from core.domain.models import TELLING, Download, Progress, Status, WaitReason
 from core.domain.service import Totals
-from tui.cli.terminal import sentence
 from tui.text import format as fmt
 from tui.text.figures import seconds
 
@@ -126,7 +125,7 @@ def success(download: Download) -> str:
 def ending(download: Download, *, removed: bool) -> str:
     """Return the line for a download that ended otherwise than whole."""
     if download.status is Status.FAILED:
-        reason = sentence(download.error) if download.error else "it failed"
+        reason = fmt.sentence(download.error, brackets=False) if download.error else "it failed"
         return f"{download.name}: {reason}"
     what = "was taken off the list" if removed else f"was {download.status}"
     return f"{download.name}: {what} before it was whole"

@@ -9,7 +9,7 @@ import pytest
 from core.domain.service import SettingInForce, SettingSource
 from core.launcher import SettingValue, Source
 from tests.tui.cli.conftest import Winch
-from tui.control.in_force import notes
+from tui.text.in_force import notes
 
 
 def config(winch: Winch) -> Path:

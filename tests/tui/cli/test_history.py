@@ -21,11 +21,11 @@ from core.domain.history import AttemptEnd
 from core.policy.statistics import statistics
 from tests.attempts import NOON, a_failure, an_attempt
 from tests.tui.cli.conftest import COMMAND, Winch
-from tui.cli.files import refuse_existing, write_private
-from tui.cli.history import exported, table
-from tui.cli.records import attempt_record, statistics_record
+from tui.cli.history import table
 from tui.cli.stats import text
+from tui.control.export_file import refuse_existing, write_private
 from tui.text.figures import report
+from tui.text.records import attempt_record, exported, statistics_record
 
 
 class _Files(BaseHTTPRequestHandler):

@@ -101,6 +101,14 @@ def attempt_record(entry: HistoryEntry) -> dict[str, object]:
     }
 
 
+def exported(entries: Iterable[HistoryEntry], *, as_lines: bool) -> list[str]:
+    """Return the lines of a JSON array, or of JSON Lines, with an attempt in each."""
+    texts = [dump(attempt_record(entry)) for entry in entries]
+    if as_lines:
+        return texts
+    return ["[", *(f"{text}," for text in texts[:-1]), *texts[-1:], "]"]
+
+
 def statistics_record(statistics: Statistics) -> dict[str, object]:
     """Return the figures of a period as the object that scripts read.
 

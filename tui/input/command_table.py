@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui.cli import options
+from tui.input import command_options as options
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 from core.domain.errors import UsageError
 from core.domain.models import Checksum, Conflict, DownloadRequest
 from tui.cli.parser import parse
-from tui.input.options import for_urls, from_arguments
+from tui.input.arguments import for_urls, from_arguments
 
 SHA1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
 
