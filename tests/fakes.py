@@ -439,7 +439,7 @@ class FakeService:
         for download in self._records.values():
             counts[str(download.status)] += 1
             progress = self._progress.get(download.id, Progress())
-            sums.enter(download, progress.bytes_downloaded)
+            sums.count(download, progress.bytes_downloaded, 1)
         return ServiceStatus(
             version="fake",
             pid=os.getpid(),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.domain.models import Download, Progress, Status
-from tui.text.columns import bytes_done
+from core.domain.totals import DownloadSums, counted_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,48 +29,33 @@ class Totals:
         return self.counts.get(Status.PENDING, 0) + self.counts.get(Status.ACTIVE, 0)
 
 
-class Tally:
-    """Counts downloads in and out; what is taken out must be as it was put in."""
-
-    __slots__ = ("_active", "_bytes_done", "_bytes_total", "_counts", "_unknown")
+class Tally(DownloadSums):
+    """Sums of the screen, with the rates of what runs."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._active: set[str] = set()
-        self._counts: Counter[Status] = Counter()
-        self._bytes_done = 0
-        self._bytes_total = 0
-        self._unknown = 0
 
     def add(self, download: Download, progress: Progress, sign: int = 1) -> None:
         """Put a download into the sums (1) or take it out (-1)."""
-        self._counts[download.status] += sign
+        self.count(download, progress.bytes_downloaded, sign)
         if download.status is Status.ACTIVE and sign > 0:
             self._active.add(download.id)
         else:
             self._active.discard(download.id)
-        if _is_summed(download):
-            self._bytes_done += sign * bytes_done(download, progress)
-            self._bytes_total += sign * (download.total_bytes or 0)
-        elif download.total_bytes is None and download.status is not Status.CANCELLED:
-            self._unknown += sign
 
     def advance(self, download: Download, old: Progress, new: Progress) -> None:
         """Replace the progress of a download that is in the sums."""
-        if _is_summed(download):
-            self._bytes_done += bytes_done(download, new) - bytes_done(download, old)
+        before, now = old.bytes_downloaded, new.bytes_downloaded
+        self.bytes_done += counted_bytes(download, now) - counted_bytes(download, before)
 
     def totals(self, progress: Callable[[str], Progress]) -> Totals:
         """Return the sums; costs a step per active download."""
         rates = (progress(id_).rate for id_ in self._active)
         return Totals(
-            counts={status: count for status, count in self._counts.items() if count},
+            counts={status: count for status, count in self.counts.items() if count},
             rate=sum(rate for rate in rates if rate),
-            bytes_done=self._bytes_done,
-            bytes_total=self._bytes_total,
-            known=not self._unknown,
+            bytes_done=self.bytes_done,
+            bytes_total=self.bytes_total,
+            known=not self.unsized,
         )
-
-
-def _is_summed(download: Download) -> bool:
-    """Only what has an end counts towards the whole, and only while it is wanted."""
-    return download.total_bytes is not None and download.status is not Status.CANCELLED

@@ -60,7 +60,7 @@ class DownloadList(DownloadIndex):
         self.paused = loaded.paused
         for download in loaded.downloads:
             self._put(download)
-            self._sums.enter(download, 0)
+            self._sums.count(download, 0, 1)
             if download.status is Status.COMPLETED:
                 self.settle(download.id, download.total_bytes or 0, download.completed_at)
         if not loaded.verified:
@@ -123,7 +123,7 @@ class DownloadList(DownloadIndex):
     def enter(self, download: DownloadRecord) -> None:
         """Take a download into the list as it is, its timeline begun already."""
         self._put(download)
-        self._sums.enter(download, 0)
+        self._sums.count(download, 0, 1)
         self._catalog.put(download)
         self._revision += 1
         self.bus.publish(Added(revision=self._revision, downloads=(download,)))
@@ -138,8 +138,8 @@ class DownloadList(DownloadIndex):
             changed = changed.replace(updated_at=self._clock.now())
         self._put(changed)
         done = self._settled(before.id).bytes_downloaded
-        self._sums.leave(before, done)
-        self._sums.enter(changed, done)
+        self._sums.count(before, done, -1)
+        self._sums.count(changed, done, 1)
         self._catalog.put(changed)
         if changed.interrupted is None:
             self._answered(changed.id)
@@ -173,7 +173,7 @@ class DownloadList(DownloadIndex):
         """Take downloads off the list."""
         for download in downloads:
             done = self._settled(download.id).bytes_downloaded
-            self._sums.leave(self[download.id], done)
+            self._sums.count(self[download.id], done, -1)
             self._discard(download.id)
             self._catalog.discard(download.id)
             self._answered(download.id)
@@ -191,8 +191,8 @@ class DownloadList(DownloadIndex):
     ) -> None:
         """Remember how far a download is that does not move, and when its last bytes came."""
         before = self._settled(download_id)
-        self._sums.leave(self[download_id], before.bytes_downloaded)
-        self._sums.enter(self[download_id], bytes_downloaded)
+        self._sums.count(self[download_id], before.bytes_downloaded, -1)
+        self._sums.count(self[download_id], bytes_downloaded, 1)
         self._progress[download_id] = Progress(
             bytes_downloaded=bytes_downloaded, updated_at=updated_at or before.updated_at
         )

@@ -6,12 +6,12 @@ whole, and only while it is wanted.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.domain.models import Download, Progress, Status, WaitReason
 from core.domain.service import Totals
+from core.domain.totals import DownloadSums, counted_bytes
 from core.policy.host_budget import host_of
 from core.policy.outlook import Backlog, Habits, Lane, Running, time_left
 from core.policy.scheduler import LaneLoad
@@ -29,7 +29,7 @@ class Moving:
     def gained(self) -> int:
         """Bytes that the sums do not know of yet."""
         now = self.progress.bytes_downloaded
-        return _done(self.download, now) - _done(self.download, self.settled)
+        return counted_bytes(self.download, now) - counted_bytes(self.download, self.settled)
 
     def as_running(self, typical: float | None) -> Running:
         """Return what the policy looks at; of unknown length it is as long as is `typical`."""
@@ -57,25 +57,26 @@ class Prospects:
     """Until when (monotonic) the last one waits that has to, and the bytes it lacks."""
 
 
-class ListTotals:
-    """Sums over the list. A download leaves them with the values that it entered with."""
+class ListTotals(DownloadSums):
+    """The sums of the whole list, with what waits in it and what downloads usually have."""
 
     def __init__(self) -> None:
-        self.counts: Counter[Status] = Counter()
-        self._unsized = 0
-        self._bytes_done = 0
-        self._bytes_total = 0
+        super().__init__()
         self._waiting = Backlog()
         self._sizes = Backlog()
         self._at_hosts = 0
 
-    def enter(self, download: Download, done: int) -> None:
-        """Take in a download that has `done` bytes."""
-        self._count(download, done, 1)
-
-    def leave(self, download: Download, done: int) -> None:
-        """Take out a download that was taken in with `done` bytes."""
-        self._count(download, done, -1)
+    def count(self, download: Download, done: int, sign: int) -> None:
+        """Put a download that has `done` bytes in (1) or take it out (-1)."""
+        super().count(download, done, sign)
+        status, total = download.status, download.total_bytes
+        if status is Status.PENDING and download.wait_reason is not WaitReason.HELD:
+            left = None if total is None else total - counted_bytes(download, done)
+            self._waiting.count(left, sign)
+            if download.wait_reason is WaitReason.HOST_LIMIT:
+                self._at_hosts += sign
+        if total is not None and status is not Status.CANCELLED:
+            self._sizes.count(total, sign)
 
     def totals(
         self, moving: Sequence[Moving] = (), *, prospects: Prospects | None = None, now: float = 0.0
@@ -87,9 +88,9 @@ class ListTotals:
         return Totals(
             files=self.counts.total() - self.counts[Status.CANCELLED],
             files_done=self.counts[Status.COMPLETED],
-            bytes_done=self._bytes_done + sum(each.gained for each in moving),
-            bytes_total=self._bytes_total,
-            unsized=self._unsized,
+            bytes_done=self.bytes_done + sum(each.gained for each in moving),
+            bytes_total=self.bytes_total,
+            unsized=self.unsized,
             rate=sum(each.progress.rate or 0.0 for each in moving),
             eta=self.eta(moving, prospects, now) if moving and prospects else None,
         )
@@ -141,29 +142,3 @@ class ListTotals:
             )
             for lane in served
         ]
-
-    def _count(self, download: Download, done: int, sign: int) -> None:
-        status, total = download.status, download.total_bytes
-        self.counts[status] += sign
-        if status is Status.CANCELLED:
-            return
-        here = _done(download, done)
-        if status is Status.PENDING and download.wait_reason is not WaitReason.HELD:
-            self._waiting.count(None if total is None else total - here, sign)
-            if download.wait_reason is WaitReason.HOST_LIMIT:
-                self._at_hosts += sign
-        if total is None:
-            self._unsized += sign
-            return
-        self._sizes.count(total, sign)
-        self._bytes_done += sign * here
-        self._bytes_total += sign * total
-
-
-def _done(download: Download, done: int) -> int:
-    """Return how much counts: no more than the file has, all of it once it is whole."""
-    if download.status is Status.CANCELLED or download.total_bytes is None:
-        return 0
-    if download.status is Status.COMPLETED:
-        return download.total_bytes
-    return min(done, download.total_bytes)

@@ -60,15 +60,15 @@ def test_the_sums_are_those_of_what_is_there(
 ) -> None:
     sums = ListTotals()
     for item, done in entries:
-        sums.enter(item, done)
+        sums.count(item, done, 1)
     assert still(sums) == counted(entries)
     kept = [pair for pair in entries if data.draw(st.booleans())]
     for item, done in entries:
         if not any(item is other for other, _ in kept):
-            sums.leave(item, done)
+            sums.count(item, done, -1)
     assert still(sums) == counted(kept)
     for item, done in kept:
-        sums.leave(item, done)
+        sums.count(item, done, -1)
     assert still(sums) == (0, 0, 0, 0, 0)
 
 
@@ -92,7 +92,7 @@ def listed(sums: ListTotals) -> Download:
         (download(status=Status.COMPLETED, total_bytes=9000), 9000),
         (download(status=Status.CANCELLED, total_bytes=9000), 0),
     ):
-        sums.enter(item, done)
+        sums.count(item, done, 1)
     return running
 
 
@@ -119,7 +119,7 @@ def test_what_nobody_knows_the_length_of_is_like_the_others() -> None:
     sums = ListTotals()
     running = moving(listed(sums), 100, 400, 6.0)
     before = sums.eta([running], prospects(), 10.0)
-    sums.enter(download(status=Status.PENDING), 0)
+    sums.count(download(status=Status.PENDING), 0, 1)
     after = sums.eta([running], prospects(), 10.0)
     assert before is not None
     assert after is not None
@@ -130,7 +130,7 @@ def test_a_place_is_not_free_for_what_waits_for_its_host() -> None:
     sums = ListTotals()
     running = moving(listed(sums), 100, 400, 6.0)
     waiting = download(status=Status.PENDING, total_bytes=300, wait_reason=WaitReason.HOST_LIMIT)
-    sums.enter(waiting, 0)
+    sums.count(waiting, 0, 1)
     # The one behind the other, whatever places there are.
     assert sums.eta([running], prospects(8), 10.0) == pytest.approx(6.0 + 3.0 + 3.0)
 
@@ -139,7 +139,7 @@ def test_all_is_not_done_sooner_than_the_slowest() -> None:
     sums = ListTotals()
     items = [download(id_, status=Status.ACTIVE, total_bytes=100) for id_ in ("a" * 8, "b" * 8)]
     for item in items:
-        sums.enter(item, 0)
+        sums.count(item, 0, 1)
     running = [moving(items[0], 0, 90, 0.1), moving(items[1], 0, 0, 5000.0)]
     assert sums.totals(running, prospects=prospects(2), now=10.0).eta == 5000.0
 
@@ -155,7 +155,7 @@ def test_nothing_is_promised_while_no_length_is_known() -> None:
     sums = ListTotals()
     running = download(status=Status.ACTIVE)
     for item in (running, *(download(f"{i:08}", status=Status.PENDING) for i in range(22))):
-        sums.enter(item, 0)
+        sums.count(item, 0, 1)
     habits = prospects().habits
     habits.note("127.0.0.1", 10.0, count=400_000, downloading=4.0)
     known = dataclasses.replace(prospects(), habits=habits)

@@ -1,0 +1,42 @@
+"""How far several downloads are together, by one set of rules for the engine and the screen.
+
+The engine keeps the sums of its whole list, the screen those of what it shows and of each group.
+Bytes count of what has a known length, and only while it is wanted: not of what was cancelled.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from core.domain.models import Download, Status
+
+
+class DownloadSums:
+    """Sums that every change keeps up. A download leaves them with the values it entered with."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Status] = Counter()
+        self.bytes_done = 0
+        self.bytes_total = 0
+        self.unsized = 0
+        """How many there are, of those that are wanted, whose length nobody knows."""
+
+    def count(self, download: Download, done: int, sign: int) -> None:
+        """Put a download that has `done` bytes in (1) or take it out (-1)."""
+        self.counts[download.status] += sign
+        if download.status is Status.CANCELLED:
+            return
+        if download.total_bytes is None:
+            self.unsized += sign
+            return
+        self.bytes_done += sign * counted_bytes(download, done)
+        self.bytes_total += sign * download.total_bytes
+
+
+def counted_bytes(download: Download, done: int) -> int:
+    """Return how many bytes count: no more than the file has, all of them once it is whole."""
+    if download.status is Status.CANCELLED or download.total_bytes is None:
+        return 0
+    if download.status is Status.COMPLETED:
+        return download.total_bytes
+    return min(done, download.total_bytes)
