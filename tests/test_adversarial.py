@@ -29,7 +29,7 @@ from tui.model import filter as filters
 from tui.screens import palette
 from tui.text import columns, detail_fields, details, urls, wording
 from tui.text import format as fmt
-from tui.widgets.remarks import Remarks
+from tui.widgets.form import Remarks
 
 LENGTH = 100_000
 MOST_SECONDS = 10.0

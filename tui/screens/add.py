@@ -28,9 +28,7 @@ from tui.input.add_validation import AddForm, AddValidation, ValidationResult
 from tui.input.disk import Disk
 from tui.model.store import DownloadStore
 from tui.text.format import clean, sentence, size
-from tui.widgets.field import Field, Toggle
-from tui.widgets.line_area import LineArea
-from tui.widgets.remarks import Remarks
+from tui.widgets.form import Field, LineArea, Remarks, Toggle
 
 Submit = Callable[[Sequence[DownloadRequest]], Awaitable[None]]
 
@@ -100,7 +98,7 @@ class AddScreen(ModalScreen[AddForm | None]):
         self._was_unfolded = False
         groups = {download.request.group for download in store.downloads()}
         known_groups = sorted(group for group in groups if group and clean(group) == group)
-        self._urls = LineArea(form.urls, id="urls")
+        self._urls = LineArea("urls", form.urls)
         self._count = Static(id="count", markup=False)
         self._outlook = Static(id="outlook", markup=False)
         self._remarks = Remarks(ascii_only=ascii_only)
@@ -157,9 +155,7 @@ class AddScreen(ModalScreen[AddForm | None]):
                 yield Button("Close", id="close", compact=True)
 
     def on_mount(self) -> None:
-        """Take the keys at once, and keep the cursor from blinking: each blink is a repaint."""
         self.set_focus(self._urls)
-        self._urls.cursor_blink = False
         self._urls.move_cursor(self._urls.document.end)
         self._look_again()
         self.set_interval(_EVERY, self._look_at_place)

@@ -81,10 +81,6 @@ class CommandLine(ModalScreen[str]):
                 yield Label(":", markup=False)
                 yield self._input
 
-    def on_mount(self) -> None:
-        """Keep the cursor from blinking: each blink is a repaint."""
-        self._input.cursor_blink = False
-
     def action_cancel(self) -> None:
         """Leave it."""
         self.dismiss("")

@@ -98,10 +98,6 @@ class PaletteScreen(ModalScreen[KeyAction | None]):
             yield self._input
             yield self._list
 
-    def on_mount(self) -> None:
-        """Keep the cursor from blinking: each blink is a repaint."""
-        self._input.cursor_blink = False
-
     def action_cancel(self) -> None:
         """Leave without one."""
         self.dismiss(None)

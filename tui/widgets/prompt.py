@@ -54,7 +54,8 @@ class Line(Input):
     """
 
     def on_mount(self) -> None:
-        """Draw nothing as it is."""
+        """Draw nothing as it is, and do not blink: each blink is a repaint."""
+        self.cursor_blink = False
         self.highlighter = _Harmless()
 
     async def on_key(self, event: events.Key) -> None:
@@ -110,10 +111,6 @@ class Prompt(Vertical):
             yield self._label
             yield self.input
         yield self._note
-
-    def on_mount(self) -> None:
-        """Keep the cursor from blinking: each blink is a repaint."""
-        self.input.cursor_blink = False
 
     @property
     def is_open(self) -> bool:

@@ -19,7 +19,7 @@ from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, screen_text, until, u
 from tui.app import WinchApp
 from tui.input import disk
 from tui.input.disk import Disk
-from tui.widgets.field import Toggle
+from tui.widgets.form import Toggle
 
 
 async def opened(pilot: Pilot[int], urls: str = "", key: str = "a") -> None:

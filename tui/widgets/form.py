@@ -1,7 +1,10 @@
-"""A field of a form: a label, a line to type in, and below it what is to be said about that."""
+"""What a form is made of: fields, toggles, a field for many lines, remarks on them."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from itertools import islice
 from typing import ClassVar
 
 from rich.text import Text
@@ -9,18 +12,27 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.suggester import Suggester
 from textual.widget import Widget
-from textual.widgets import Label, Static
+from textual.widgets import Label, Static, TextArea
 
+from tui.input.add_parser import Remark, Severity
 from tui.terminal.theme import component_style
-from tui.text.format import clean
+from tui.text.format import clean, fit
 from tui.widgets.prompt import Line
 
 LABEL = 13
 """Cells of the labels, so that the fields of a form stand below each other."""
+_PORTION = 500
+"""Lines that are put in at once: a few milliseconds, most of them to wrap the lines."""
+_STYLES = {
+    Severity.ERROR: "remarks--wrong",
+    Severity.WARNING: "remarks--noted",
+    Severity.INFO: "remarks--said",
+}
 
 
 class Field(Vertical):
@@ -69,10 +81,6 @@ class Field(Vertical):
             yield Label(self._label, markup=False)
             yield self.input
         yield self._note
-
-    def on_mount(self) -> None:
-        """Keep the cursor from blinking: each blink is a repaint."""
-        self.input.cursor_blink = False
 
     def note(self, text: str, *, wrong: bool = False) -> None:
         """Say something below the line, "" for nothing; the same is not drawn again."""
@@ -148,3 +156,92 @@ class Toggle(Widget, can_focus=True):
     def on_click(self, _: events.Click) -> None:
         """Turn it over."""
         self.action_turn()
+
+
+class LineArea(TextArea):
+    """Takes what is pasted in portions, so that other things are done in between."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(text, id=name, highlight_cursor_line=False, compact=True)
+        self._taking = asyncio.Lock()
+        # Each blink is a repaint.
+        self.set_reactive(TextArea.cursor_blink, False)
+
+    async def settled(self) -> None:
+        """Return once all that was pasted is in the text."""
+        async with self._taking:
+            pass
+
+    async def on_paste(self, event: events.Paste) -> None:
+        """Put it in place of what is selected."""
+        event.stop()
+        event.prevent_default()
+        async with self._taking:
+            lines = iter(event.text.splitlines(keepends=True))
+            while part := "".join(islice(lines, _PORTION)):
+                result = self.replace(part, *self.selection, maintain_selection_offset=False)
+                self.move_cursor(result.end_location)
+                await asyncio.sleep(0)
+
+
+class Remarks(Widget):
+    """At most `most` rows, each remark in up to two of them, and how many are not shown."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(_STYLES.values())
+    DEFAULT_CSS = """
+    Remarks {
+        height: auto;
+        & > .remarks--wrong { color: $error; }
+        & > .remarks--noted { color: $warning; }
+        & > .remarks--said { color: $foreground-muted; }
+    }
+    """
+
+    def __init__(self, *, ascii_only: bool) -> None:
+        super().__init__()
+        self._remarks: Sequence[Remark] = ()
+        self._ascii = ascii_only
+        self.most = 3
+
+    def show(self, remarks: Sequence[Remark]) -> None:
+        """Show these, which are sorted; what looks the same is not drawn again."""
+        if remarks != self._remarks:
+            self._remarks = remarks
+            self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many rows as are filled."""
+        return len(self.rows(width))
+
+    def render(self) -> Text:
+        """Draw the rows."""
+        rows = (
+            Text(text, component_style(self, _STYLES[severity]))
+            for text, severity in self.rows(self.size.width)
+        )
+        return Text("\n", end="").join(rows)
+
+    def rows(self, width: int) -> list[tuple[str, Severity]]:
+        """Return what stands in the rows, and how much it matters."""
+        rows: list[tuple[str, Severity]] = []
+        for index, remark in enumerate(self._remarks):
+            is_last = index == len(self._remarks) - 1
+            lines = self._lines(remark, width)
+            room = self.most - len(rows) - (not is_last)
+            if len(lines) > room and (rows or room < 1):
+                left = len(self._remarks) - index
+                rows.append((f"and {left:,} more", Severity.INFO))
+                break
+            rows += [(line, remark.severity) for line in lines[: max(room, 1)]]
+        return rows
+
+    def _lines(self, remark: Remark, width: int) -> list[str]:
+        """Return a remark in one row, or in two where it is longer."""
+        text = clean(f"{remark.where}: {remark.text}")
+        first = fit(text, width, ascii_only=self._ascii)
+        if first.rstrip() == text.rstrip() or width < 12:
+            return [first.rstrip()]
+        cut = text.rfind(" ", 0, width)
+        cut = cut if cut > width // 2 else width - 1
+        head = fit(text[:cut], width, ascii_only=self._ascii).rstrip()
+        return [head, fit("  " + text[cut:].strip(), width, ascii_only=self._ascii).rstrip()]
