@@ -29,7 +29,7 @@ from core.domain.errors import (
 )
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.history import History, HistoryEntry, HistoryQuery, Statistics
-from core.domain.inspection import HostLimit, Inspection, LimitsInForce
+from core.domain.inspection import DownloadLimits, HostLimit, Inspection
 from core.domain.lifecycle import Action, allowed_actions, is_already, next_status
 from core.domain.models import (
     Download,
@@ -45,7 +45,7 @@ from core.domain.service import (
     MOST_LOG_LINES,
     MOST_REMOVED,
     Changes,
-    Kept,
+    KeptFile,
     LimitChanges,
     Limits,
     MoveTo,
@@ -60,7 +60,7 @@ from core.domain.settings import NetworkSettings, Settings, check_limit
 from core.domain.upkeep import Checkup, Cleanup, Leftover
 from core.engine.downloads.totals import ListTotals
 from core.policy.host_budget import host_of
-from core.policy.requests import apply_changes, with_url
+from core.policy.request_rules import apply_changes, with_url
 from core.policy.settings_in_force import settings_in_force
 from core.policy.slowness import explain_waiting
 from core.policy.statistics import statistics
@@ -122,7 +122,7 @@ class FakeService:
         self.paused = False
         self.attempts: list[HistoryEntry] = []
         self.leftovers: tuple[Leftover, ...] = ()
-        self.changed_files: tuple[Kept, ...] = ()
+        self.changed_files: tuple[KeptFile, ...] = ()
         self.inspections: dict[str, Inspection] = {}
         self.log: list[str] = []
         self.settings = Settings()
@@ -229,7 +229,7 @@ class FakeService:
         return Inspection(
             id=found,
             total=download.total_bytes,
-            limits=LimitsInForce(
+            limits=DownloadLimits(
                 own=download.request.limit,
                 total=self._limits.get("rate") or None,
                 connections=download.request.connections or settings.connections,

@@ -15,10 +15,10 @@ import pytest
 
 from core.domain import bounds, checks, redact, text, units
 from core.domain.errors import ErrorCode, ErrorInfo, UsageError, WinchError
-from core.domain.inspection import Answer, Inspection, LimitsInForce
+from core.domain.inspection import Answer, DownloadLimits, Inspection
 from core.domain.models import Checksum, DownloadRequest, Progress, Status, TimelineEntry
 from core.domain.names import safe_name
-from core.policy import challenges, dates, digests, filename, modified, ranges, redirects, retry
+from core.policy import challenges, digests, filename, http_dates, ranges, redirects
 from core.rpc import codec
 from tests.tui.samples import NOW, sample
 from tui.app import URL
@@ -112,7 +112,7 @@ def pane(value: str) -> object:
         progress=Progress(),
         inspection=Inspection(
             id=download.id,
-            limits=LimitsInForce(own=None, total=None, connections=1),
+            limits=DownloadLimits(own=None, total=None, connections=1),
             answer=answer,
             timeline=entries,
         ),
@@ -168,9 +168,9 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "parse_days": units.parse_days,
     "parse_duration": units.parse_duration,
     "Checksum": Checksum.parse,
-    "http_date": dates.http_date,
-    "modified_at": lambda value: modified.modified_at(value, now=0.0),
-    "parse_retry_after": lambda value: retry.parse_retry_after(value, 0.0),
+    "http_date": http_dates.http_date,
+    "modified_at": lambda value: http_dates.modified_at(value, now=0.0),
+    "parse_retry_after": lambda value: http_dates.parse_retry_after(value, 0.0),
     "announced": lambda value: digests.announced(
         {"repr-digest": value, "digest": value, "content-digest": value}, whole=True
     ),
@@ -184,7 +184,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "judge type": judge(206, "content-type"),
     "judge etag": judge(200, "etag"),
     "challenges": lambda value: challenges.read_offer([value]),
-    "refusal": lambda value: challenges.refusal(value, challenges.Login.PASSWORD),
+    "refusal": lambda value: challenges.refusal(value, challenges.SentLogin.PASSWORD),
     "next_nonce": challenges.next_nonce,
     "judge coding": judge(200, "content-encoding"),
     "judge refusal": judge(401, "www-authenticate"),

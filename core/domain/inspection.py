@@ -72,7 +72,7 @@ class HostLimit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitsInForce:
+class DownloadLimits:
     """The limits that hold for one download.
 
     `own` is its rate and `total` that of all together, None for none; `connections` is what its
@@ -146,7 +146,7 @@ class Inspection:
     """
 
     id: str
-    limits: LimitsInForce
+    limits: DownloadLimits
     total: int | None = None
     done: tuple[Segment, ...] = ()
     claimed: tuple[Segment, ...] = ()

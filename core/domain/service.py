@@ -56,7 +56,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class KeptFile:
     """A file that is not deleted, and why in a few words."""
 
     path: str
@@ -74,7 +74,7 @@ class Removal:
     deleted_files: tuple[str, ...] = ()
     deleted_bytes: int = 0
     kept_files: tuple[str, ...] = ()
-    kept: tuple[Kept, ...] = ()
+    kept: tuple[KeptFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

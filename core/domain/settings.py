@@ -15,7 +15,7 @@ from core.domain.models import Conflict
 from core.domain.units import parse_days, parse_duration, parse_rate, parse_size, parse_time
 
 
-class Recovery(StrEnum):
+class RecoveryMode(StrEnum):
     """What becomes of downloads that were under way when winch ended."""
 
     RESUME = "resume"
@@ -23,7 +23,7 @@ class Recovery(StrEnum):
     PAUSE = "pause"
 
 
-class Finished(StrEnum):
+class FinishedAlert(StrEnum):
     """How the screen calls for the person when the last download has ended."""
 
     BELL = "bell"
@@ -45,7 +45,7 @@ class DownloadSettings:
     directory: str = "."
     conflict: Conflict = Conflict.RENAME
     preallocate: bool = False
-    recovery: Recovery = Recovery.RESUME
+    recovery: RecoveryMode = RecoveryMode.RESUME
     ask_after: str = "24h"
     forget_done: str = "off"
 
@@ -181,7 +181,7 @@ class ScreenSettings:
     ascii: bool = False
     mouse: bool = True
     title: bool = True
-    finished: Finished = Finished.BELL
+    finished: FinishedAlert = FinishedAlert.BELL
     keys: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -49,7 +49,7 @@ class RecoveryStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class DiskUsage:
     """How many files there are of a kind, and the bytes that they take on the disk."""
 
     files: int = 0
@@ -67,8 +67,8 @@ class Checkup:
     steps: tuple[RecoveryStep, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     platform: tuple[str, ...] = ()
-    resume_data: Room = Room()
-    part_files: Room = Room()
+    resume_data: DiskUsage = DiskUsage()
+    part_files: DiskUsage = DiskUsage()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

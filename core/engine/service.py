@@ -54,7 +54,7 @@ from core.engine.running.wall_clock import WallClock
 from core.engine.transfer.context import TransferContext
 from core.policy.host_budget import HostBudget
 from core.policy.rate import RateWindow
-from core.policy.requests import apply_changes, check_query
+from core.policy.request_rules import apply_changes, check_query
 from core.policy.settings_in_force import settings_in_force
 from core.policy.throttle import TokenBucket
 

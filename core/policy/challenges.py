@@ -85,7 +85,7 @@ class Offer:
     others: str
 
 
-class Login(Enum):
+class SentLogin(Enum):
     """What of a person's login went out with the request that was refused."""
 
     NONE = "none"
@@ -180,11 +180,11 @@ def answer(digest: Digest, login: tuple[str, str], *, uri: str, count: int, cnon
     return "Digest " + ", ".join(words)
 
 
-def refusal(field: str, login: Login) -> tuple[str, str]:
+def refusal(field: str, login: SentLogin) -> tuple[str, str]:
     """Return what to say of a 401 with this WWW-Authenticate, and what to do next."""
     offer = read_offer([field])
     realm = f' for "{offer.realm}"' if offer.realm else ""
-    if login is Login.TOKEN:
+    if login is SentLogin.TOKEN:
         return (
             f"the server refused the login{realm} (401)",
             "the token may have expired: ask again with a new one",
@@ -194,13 +194,13 @@ def refusal(field: str, login: Login) -> tuple[str, str]:
             f"the server asks for a login that winch cannot do ({offer.others})",
             "a token or a browser's cookies may do: --bearer, --cookies",
         )
-    if login is Login.PASSWORD:
+    if login is SentLogin.PASSWORD:
         return (
             f"the server refused the name and password{realm} (401)",
             "check them where they stand (--user, the address or ~/.netrc), then ask again",
         )
     message = "the server answered 401 (unauthorized)"
-    if login is Login.ELSEWHERE:
+    if login is SentLogin.ELSEWHERE:
         return (
             message,
             "the login was given for the server that led here: one for this host fits in ~/.netrc",

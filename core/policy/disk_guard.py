@@ -15,7 +15,7 @@ HORIZON = 24 * 3600.0
 """Seconds ahead for which room is kept free, at the rate at which bytes come."""
 
 
-class Credit:
+class LengthTrust:
     """How far one server's word on the length of its file is taken, over all attempts.
 
     In full for `grace` seconds, in which the first bytes have to come; from then on for as much as

@@ -22,7 +22,7 @@ _FIRST = 1.0
 _SLOWER, _FASTER = 0.45, 2.0
 
 
-class Pace:
+class EtaEstimator:
     """The rate of one download, or of all together; `now` is monotonic seconds."""
 
     def __init__(self, started_at: float) -> None:

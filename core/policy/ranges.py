@@ -22,11 +22,10 @@ from core.domain.errors import (
 from core.domain.models import Resource, Validator
 from core.domain.text import from_octets
 from core.domain.units import rough_duration
-from core.policy.challenges import Login, refusal
-from core.policy.dates import http_date
+from core.policy.challenges import SentLogin, refusal
 from core.policy.digests import announced
 from core.policy.filename import coding_of
-from core.policy.retry import parse_retry_after
+from core.policy.http_dates import http_date, parse_retry_after
 
 OVERLAP = 64 * 1024
 """Bytes before a resume point that are fetched again and compared."""
@@ -163,7 +162,7 @@ def judge(
     url: str,
     now: float,
     known: Resource | None = None,
-    login: Login = Login.NONE,
+    login: SentLogin = SentLogin.NONE,
 ) -> Judgement | AskAgain:
     """Decide what an answer's body is, given what is known of the file (None: nothing yet).
 
@@ -184,7 +183,7 @@ def _judge(
     url: str,
     now: float,
     known: Resource | None,
-    login: Login,
+    login: SentLogin,
 ) -> Judgement:
     if len(headers.get("content-length", "")) > MAX_DIGITS:
         return _reject("the server announces more bytes than any disk holds")
@@ -200,7 +199,7 @@ def _judge(
 
 
 def status_error(
-    status: int, headers: Mapping[str, str], now: float, login: Login = Login.NONE
+    status: int, headers: Mapping[str, str], now: float, login: SentLogin = SentLogin.NONE
 ) -> TransferError:
     """Name the error that a status without a usable body stands for."""
     if status < 400:
@@ -218,7 +217,7 @@ def status_error(
     if status == 407:
         hint = "the proxy's address in the environment (http_proxy) has to hold the right login"
         return AuthRequiredError(message, status=status, hint=hint)
-    needs = "need credentials" if login is Login.NONE else "be closed to this login"
+    needs = "need credentials" if login is SentLogin.NONE else "be closed to this login"
     hint = f"the address may {needs} or have expired" if status == 403 else ""
     if wait is not None and wait >= 1:
         hint = f"the server asks to be left alone for {rough_duration(wait)}"

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.domain.models import PartIdentity, ResumeRecord, Segment
-from core.domain.settings import Recovery
+from core.domain.settings import RecoveryMode
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class FileOnDisk:
     """A file as it was found on disk; `size` in bytes."""
 
     identity: PartIdentity
     size: int
 
 
-class Finding(StrEnum):
+class RecordCheck(StrEnum):
     """How the disk bears a record out, as a sentence about the part file has it."""
 
     AS_RECORDED = "as recorded"
@@ -32,30 +32,32 @@ class Finding(StrEnum):
     PUBLISHED = "under its final name already"
 
 
-def decide(mode: Recovery, age: float, ask_after: float | None) -> Recovery:
+def decide(mode: RecoveryMode, age: float, ask_after: float | None) -> RecoveryMode:
     """Return what to do with downloads that were interrupted `age` seconds ago.
 
     What is older than `ask_after` seconds may not be wanted any more, or not all at once: where
     the rule is to resume, a person is asked first. None never asks.
     """
-    if mode is Recovery.RESUME and ask_after is not None and age > ask_after:
-        return Recovery.ASK
+    if mode is RecoveryMode.RESUME and ask_after is not None and age > ask_after:
+        return RecoveryMode.ASK
     return mode
 
 
-def compare(record: ResumeRecord, part: Sight | None, final: Sight | None) -> Finding:
+def compare(record: ResumeRecord, part: FileOnDisk | None, final: FileOnDisk | None) -> RecordCheck:
     """Return what is left of an unfinished download, by its part file and its final name."""
     if part is not None and part.identity == record.part:
         if part.size < _end(record.done):
-            return Finding.SHORTER
+            return RecordCheck.SHORTER
         total = record.resource.total
-        return Finding.AS_RECORDED if total is None or part.size <= total else Finding.LONGER
+        return (
+            RecordCheck.AS_RECORDED if total is None or part.size <= total else RecordCheck.LONGER
+        )
     if final is not None and is_published(record, final):
-        return Finding.PUBLISHED
-    return Finding.MISSING if part is None else Finding.REPLACED
+        return RecordCheck.PUBLISHED
+    return RecordCheck.MISSING if part is None else RecordCheck.REPLACED
 
 
-def is_published(record: ResumeRecord, final: Sight) -> bool:
+def is_published(record: ResumeRecord, final: FileOnDisk) -> bool:
     """Tell whether the final name already is the file that a record calls its part file, whole.
 
     So it is when a crash came between the rename and the record of it.
@@ -64,7 +66,7 @@ def is_published(record: ResumeRecord, final: Sight) -> bool:
     return (
         total is not None
         and record.bytes_done == total
-        and final == Sight(identity=record.part, size=total)
+        and final == FileOnDisk(identity=record.part, size=total)
     )
 
 

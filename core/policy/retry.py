@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from core.domain.errors import HttpStatusError, UnknownHostError, WinchError
 from core.domain.models import Download
 from core.domain.settings import RetrySettings
-from core.policy.dates import http_date
 
 REFILL = 1024 * 1024
 """Bytes that make good one failure."""
@@ -177,17 +176,3 @@ class Retries:
             age=self.age(download.id, now),
             waits_for_host=download.request.wait_for_host,
         )
-
-
-def parse_retry_after(field: str | None, now: float) -> float | None:
-    """Return the wait in seconds that a Retry-After asks for; both forms (RFC 9110 section 10.2.3).
-
-    A date in the past is 0, nonsense is None. `now` is the wall time in seconds since the epoch.
-    """
-    if field is None:
-        return None
-    field = field.strip()
-    if field.isascii() and field.isdigit():
-        return float(field[:12])
-    date = http_date(field)
-    return None if date is None else max(0.0, date.timestamp() - now)

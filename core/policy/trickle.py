@@ -19,17 +19,15 @@ _NEARLY = 600.0
 _ROOM = 4.0
 
 
-class Trickle:
+class TrickleDetector:
     """Follows what a server sends for one download; `now` is monotonic seconds."""
 
     def __init__(self, now: float) -> None:
         self._begin(now)
         self._received: int | None = None
 
-    def is_useless(
-        self, now: float, *, received: int, left: int | None, limit: float | None
-    ) -> bool:
-        """Tell whether it has brought next to nothing for a while; called every now and then.
+    def observe(self, now: float, *, received: int, left: int | None, limit: float | None) -> bool:
+        """Take in what came, and return whether that was next to nothing for a while.
 
         `received` counts all that came in this attempt, `left` what is to come (None: unknown), in
         bytes. A `limit` of ours in bytes/s that allows little more is no fault of the server.

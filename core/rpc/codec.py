@@ -16,9 +16,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from core.domain.bulk import making_lasting
 from core.domain.errors import ErrorInfo, RpcError
 from core.domain.events import Event, Snapshot
+from core.domain.garbage import making_lasting
 from core.domain.service import DownloadService
 from core.domain.text import mended
 

@@ -8,8 +8,8 @@ import sys
 from dataclasses import replace
 
 from core import launcher
-from core.domain.bulk import making_lasting
 from core.domain.errors import UsageError
+from core.domain.garbage import making_lasting
 from core.domain.settings import Settings
 from tui.cli.client import connected
 from tui.cli.signals import Signals

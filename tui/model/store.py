@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from core.domain.bulk import making_lasting
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
+from core.domain.garbage import making_lasting
 from core.domain.models import Download, Progress, Status, WaitReason
 from tui.model.tally import Tally, Totals
 

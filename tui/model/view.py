@@ -17,7 +17,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from core.domain.bulk import not_collecting
+from core.domain.garbage import not_collecting
 from core.domain.models import Download, Progress, Status
 from tui.model import filter as filters
 from tui.model.filter import Filter

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.domain.models import Status
-from core.domain.settings import Finished, ScreenSettings
+from core.domain.settings import FinishedAlert, ScreenSettings
 from tui.model.store import Totals
 from tui.terminal.features import Notice, Terminal, through_tmux
 from tui.text import format as fmt
@@ -71,12 +71,12 @@ class Window:
         before, self._before = self._before, totals
         if before is None or not before.unfinished or totals.unfinished:
             return
-        if _count(totals) <= _count(before) or self._finished is Finished.OFF:
+        if _count(totals) <= _count(before) or self._finished is FinishedAlert.OFF:
             return
         text = f"All downloads have ended: {totals.counts.get(Status.COMPLETED, 0)} done"
         if failed := totals.counts.get(Status.FAILED, 0):
             text += f", {failed} failed"
-        notice = self._terminal.notice if self._finished is Finished.NOTIFY else Notice.BELL
+        notice = self._terminal.notice if self._finished is FinishedAlert.NOTIFY else Notice.BELL
         match notice:
             case Notice.OSC_9:
                 self._write(self._wrapped(f"\x1b]9;winch: {text}\x1b\\"))

@@ -11,7 +11,7 @@ from datetime import datetime
 from rich.cells import cell_len, chop_cells
 
 from core.domain.bounds import MAX_SHOWN
-from core.domain.inspection import Answer, Figures, HostLimit, Inspection, LimitsInForce
+from core.domain.inspection import Answer, DownloadLimits, Figures, HostLimit, Inspection
 from core.domain.models import Download, TimelineEntry
 from core.domain.redact import redact_url
 from tui.text import format as fmt
@@ -121,7 +121,7 @@ def _interruption(download: Download, now: datetime) -> str:
     return moment(was.at, now) + (f", while {was.phase}" if was.phase else "")
 
 
-def _limits(of: LimitsInForce) -> str:
+def _limits(of: DownloadLimits) -> str:
     own = f"{fmt.rate(of.own)} for this download" if of.own else ""
     total = f"{fmt.rate(of.total)} for all together" if of.total else ""
     most = f"up to {counted(of.connections, 'connection')}"

@@ -21,8 +21,8 @@ from core.adapters.files.part_file import PartFile
 from core.adapters.files.threads import run_to_end
 from core.domain.errors import WinchError
 from core.domain.models import PartIdentity, ResumeRecord
-from core.domain.upkeep import LeftoverKind, Room
-from core.policy.upkeep import PartState
+from core.domain.upkeep import DiskUsage, LeftoverKind
+from core.policy.retention import PartState
 
 _DAMAGED = re.compile(r".+\.damaged-\d{8}T\d{6}\.\d{6}Z")
 _TEMPORARY = ".tmp"
@@ -81,7 +81,7 @@ async def find_parts(records: Sequence[ResumeRecord]) -> dict[str, Part]:
     return {record.id: _part(record, found) for record in records}
 
 
-async def room_of_parts(parts: Mapping[str, Mapping[str, PartIdentity]]) -> Room:
+async def room_of_parts(parts: Mapping[str, Mapping[str, PartIdentity]]) -> DiskUsage:
     """Return the room that part files take, given by directory and name; others do not count."""
     names = {directory: [name + SUFFIX for name in files] for directory, files in parts.items()}
     files, room = 0, 0
@@ -92,7 +92,7 @@ async def room_of_parts(parts: Mapping[str, Mapping[str, PartIdentity]]) -> Room
                 files += 1
                 # What is written of it, however far apart.
                 room += there.st_blocks * _BLOCK
-    return Room(files=files, bytes=room)
+    return DiskUsage(files=files, bytes=room)
 
 
 async def mounted(devices: Mapping[str, int]) -> set[str]:

@@ -48,7 +48,7 @@ from core.domain.login import basic
 from core.domain.settings import NetworkSettings
 from core.domain.text import octets_of, valid
 from core.domain.version import VERSION
-from core.policy.challenges import Login
+from core.policy.challenges import SentLogin
 from core.policy.redirects import STATUSES, Hop, check_reach, follow, is_public, private_error
 from core.policy.throttle import AHEAD
 
@@ -103,7 +103,7 @@ class Response:
         response: aiohttp.ClientResponse,
         hop: Hop,
         *,
-        login: Login = Login.NONE,
+        login: SentLogin = SentLogin.NONE,
         patience: float,
         buffer: int,
     ) -> None:
@@ -334,12 +334,12 @@ class HttpClient:
 
     async def _follow(
         self, hop: Hop, cookies: str | None, buffer: int, *, unasked: bool = False
-    ) -> tuple[aiohttp.ClientResponse, Hop, Login, bool]:
+    ) -> tuple[aiohttp.ClientResponse, Hop, SentLogin, bool]:
         """Send a request and those that redirects ask for; return the answer and what it answers.
 
         The last two tell what it was shown of a login, and whether one was withheld on the way.
         """
-        way, before, withheld = _Way(), Login.NONE, False
+        way, before, withheld = _Way(), SentLogin.NONE, False
         for count in itertools.count():
             _WAY.set(way)
             try:
@@ -353,10 +353,10 @@ class HttpClient:
                     "the server redirected to an address that cannot be asked"
                 ) from None
             withheld = withheld or asking.withheld
-            login = before if asking.login is Login.NONE else asking.login
+            login = before if asking.login is SentLogin.NONE else asking.login
             if response.status not in STATUSES:
                 return response, hop, login, withheld
-            before = login if login is Login.NONE else Login.ELSEWHERE
+            before = login if login is SentLogin.NONE else SentLogin.ELSEWHERE
             response.release()
             following = follow(hop, response.headers.get("Location"), count=count)
             with _translated(following.url, late="has a name that takes too long to look up"):

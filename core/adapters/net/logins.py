@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from core.domain.login import read_basic
-from core.policy.challenges import Digest, Login, answer, next_nonce, read_offer
+from core.policy.challenges import Digest, SentLogin, answer, next_nonce, read_offer
 
 REMEMBERED: Final = 256
 """Servers whose wish is known at the same time."""
@@ -138,11 +138,11 @@ class Exchange:
         return self._login is not None and self._shown is None
 
     @property
-    def login(self) -> Login:
+    def login(self) -> SentLogin:
         """What the server was shown, or would have been if it had asked for it."""
         if self._login is not None:
-            return Login.PASSWORD
-        return Login.TOKEN if self._given else Login.NONE
+            return SentLogin.PASSWORD
+        return SentLogin.TOKEN if self._given else SentLogin.NONE
 
     @property
     def _shown(self) -> str | None:

@@ -13,7 +13,7 @@ from core.adapters.state.document import Document
 from core.adapters.state.encoding import encode
 from core.adapters.state.generations import Format, Tables
 from core.adapters.system.clock import Clock
-from core.domain.bulk import making_lasting
+from core.domain.garbage import making_lasting
 from core.domain.models import DownloadRecord
 from core.domain.service import LimitChanges
 

@@ -33,7 +33,7 @@ from core.adapters.state.encoding import encode
 from core.adapters.state.migrations import RESUME_RECORD, migrate
 from core.domain.errors import StateError
 from core.domain.models import ResumeRecord
-from core.domain.upkeep import Room
+from core.domain.upkeep import DiskUsage
 
 _log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class ResumeStore:
             return False
         return await run_to_end(path.is_file)
 
-    async def room(self) -> Room:
+    async def room(self) -> DiskUsage:
         """Return how many records there are and their bytes; raises StateError."""
         return await run_to_end(self._room)
 
@@ -231,13 +231,13 @@ class ResumeStore:
             raise state_error(error, self._directory, verb="read") from error
         return sorted(name for name in names if _ID.fullmatch(name))
 
-    def _room(self) -> Room:
+    def _room(self) -> DiskUsage:
         files, size = 0, 0
         for id_ in self._ids():
             with suppress(FileNotFoundError):
                 size += self._path(id_).stat().st_size
                 files += 1
-        return Room(files=files, bytes=size)
+        return DiskUsage(files=files, bytes=size)
 
     def _orphans(self, known_ids: Container[str]) -> list[Orphan]:
         found = []

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from core.adapters.files.destination import check_directory, is_within
 from core.adapters.system.clock import Clock
-from core.domain.bulk import not_collecting
 from core.domain.errors import DestinationError, WinchError
+from core.domain.garbage import not_collecting
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import DownloadRecord, DownloadRequest, Status, TimelineEntry
 from core.domain.redact import redact_url
@@ -19,7 +19,7 @@ from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
 from core.policy.filename import suggest
-from core.policy.requests import check_request
+from core.policy.request_rules import check_request
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from core.domain.inspection import (
     Answer,
     Connection,
     ConnectionState,
+    DownloadLimits,
     Figures,
     HostLimit,
     Inspection,
-    LimitsInForce,
     Slowness,
 )
 from core.domain.models import Download, DownloadRecord, Segment, Status
@@ -106,12 +106,12 @@ class Inspector:
         record = await self._context.resume_data.load(download.id)
         return () if record is None else record.done
 
-    def _limits(self, download: Download) -> LimitsInForce:
+    def _limits(self, download: Download) -> DownloadLimits:
         request, context = download.request, self._context
         now = self._context.clock.monotonic()
         hosts = dict.fromkeys(map(host_of, (request.url, *request.mirrors)))
         total = context.rate_limit.rate
-        return LimitsInForce(
+        return DownloadLimits(
             own=request.limit,
             total=None if total is None else int(total),
             connections=request.connections or self._context.limits.connections,

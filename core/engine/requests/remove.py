@@ -13,7 +13,7 @@ from core.adapters.state.stores import State
 from core.adapters.system.clock import Clock
 from core.domain.errors import AmbiguousIdError, NotAllowedError, UnknownIdError, WinchError
 from core.domain.models import DownloadRecord, PartIdentity, Progress, ResumeRecord, Status
-from core.domain.service import MOST_REMOVED, Kept, Outcome, Refusal, Removal
+from core.domain.service import MOST_REMOVED, KeptFile, Outcome, Refusal, Removal
 from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
 
@@ -229,5 +229,5 @@ def _removal(removed: Sequence[DownloadRecord], owned: Sequence[_Owned], *, file
         removed=tuple(removed),
         deleted_files=tuple(f.path for f in every if not f.reason),
         deleted_bytes=sum(f.size for f in every if not f.reason),
-        kept=tuple(Kept(path=f.path, reason=f.reason) for f in every if f.reason),
+        kept=tuple(KeptFile(path=f.path, reason=f.reason) for f in every if f.reason),
     )

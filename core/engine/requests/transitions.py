@@ -16,7 +16,7 @@ from core.engine.running.runner import Runner
 from core.engine.transfer.resume import forget
 from core.engine.transfer.transfer import ANEW
 from core.policy.filename import suggest
-from core.policy.requests import with_url
+from core.policy.request_rules import with_url
 
 _DONE = {
     Action.PAUSE: "paused",

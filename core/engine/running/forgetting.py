@@ -15,7 +15,7 @@ from core.domain.errors import WinchError
 from core.domain.models import Download
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
-from core.policy.upkeep import is_forgettable
+from core.policy.retention import is_forgettable
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from core.domain.settings import DiskSettings
 from core.domain.units import rough_size
 from core.engine.downloads.list import DownloadList
 from core.engine.transfer.context import TransferContext
-from core.policy.disk_guard import Credit, DiskGuard
+from core.policy.disk_guard import DiskGuard, LengthTrust
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Guards:
         self._low = settings.low_bytes
         self._disk = DiskGuard(low=settings.low_bytes, high=settings.high_bytes)
         self._grace = grace
-        self._credits: dict[str, Credit] = {}
+        self._credits: dict[str, LengthTrust] = {}
         self._on_stop = on_stop
         self._on_change = on_change
         self._running: dict[str, _Running] = {}
@@ -216,7 +216,7 @@ class Guards:
     def _keep_free(self, download_id: str, space: disk.Space, needed: int) -> None:
         """Reserve room, as far as the bytes that are to take it come."""
         now = self._clock.monotonic()
-        credit = self._credits.setdefault(download_id, Credit(now, grace=self._grace))
+        credit = self._credits.setdefault(download_id, LengthTrust(now, grace=self._grace))
         credit.note(self._downloads.progress_of(download_id).bytes_downloaded, now)
         self._disk.reserve(download_id, space.device, credit.of(needed, now))
 

@@ -27,12 +27,12 @@ from core.adapters.system.clock import Clock
 from core.adapters.system.log_file import old_logs
 from core.domain.errors import WinchError
 from core.domain.models import PartIdentity, Status
-from core.domain.upkeep import Checkup, Cleanup, Leftover, LeftoverKind, RecoveryStep, Room
+from core.domain.upkeep import Checkup, Cleanup, DiskUsage, Leftover, LeftoverKind, RecoveryStep
 from core.engine.downloads.list import DownloadList
-from core.policy.upkeep import (
+from core.policy.retention import (
+    Disposal,
     Fate,
     PartState,
-    Verdict,
     judge_damaged,
     judge_record,
     judge_temporary,
@@ -122,7 +122,7 @@ class Maintenance:
             part_files=await self._part_files(),
         )
 
-    async def _part_files(self) -> Room:
+    async def _part_files(self) -> DiskUsage:
         parts: dict[str, dict[str, PartIdentity]] = {}
         for download in self._downloads:
             if download.part is not None and download.status is not Status.COMPLETED:
@@ -201,12 +201,12 @@ class Maintenance:
     def _orphan(self, orphan: Orphan, part: Part | None, now: datetime) -> _Find:
         """Return a resume record without a download, together with its part file if it has one."""
         state = PartState.UNREACHABLE if part is None else part.state
-        verdict = judge_record(state, now - orphan.mtime)
+        disposal = judge_record(state, now - orphan.mtime)
         if orphan.record is not None and self._is_live(orphan.record.part):
-            verdict = Verdict(Fate.STAYS, _OWNED)
-        files = [_leftover(LeftoverKind.RESUME_DATA, str(orphan.path), orphan.size, verdict)]
+            disposal = Disposal(Fate.STAYS, _OWNED)
+        files = [_leftover(LeftoverKind.RESUME_DATA, str(orphan.path), orphan.size, disposal)]
         if part is not None and part.state is PartState.THERE:
-            files.insert(0, _leftover(LeftoverKind.PART_FILE, part.path, part.size, verdict))
+            files.insert(0, _leftover(LeftoverKind.PART_FILE, part.path, part.size, disposal))
 
         async def remove() -> str | None:
             record = orphan.record
@@ -224,7 +224,7 @@ class Maintenance:
             await self._state.resume_data.delete(orphan.id)
             return None
 
-        return _Find(files=tuple(files), fate=verdict.fate, remove=remove)
+        return _Find(files=tuple(files), fate=disposal.fate, remove=remove)
 
     async def _left_parts(self) -> list[_Find]:
         """Return the part files that a removal from the list has left, and forget those gone."""
@@ -268,13 +268,13 @@ class Maintenance:
 
 def _stray(stray: Stray, now: datetime) -> list[_Find]:
     judge = judge_damaged if stray.kind is LeftoverKind.DAMAGED else judge_temporary
-    verdict = judge(now - stray.changed)
-    if verdict is None:
+    disposal = judge(now - stray.changed)
+    if disposal is None:
         return []
-    file = _leftover(stray.kind, str(stray.path), stray.size, verdict)
+    file = _leftover(stray.kind, str(stray.path), stray.size, disposal)
     remove = partial(leftovers.remove_stray, stray)
-    return [_Find(files=(file,), fate=verdict.fate, remove=remove)]
+    return [_Find(files=(file,), fate=disposal.fate, remove=remove)]
 
 
-def _leftover(kind: LeftoverKind, path: str, size: int, verdict: Verdict) -> Leftover:
-    return Leftover(kind=kind, path=path, size=size, reason=verdict.reason)
+def _leftover(kind: LeftoverKind, path: str, size: int, disposal: Disposal) -> Leftover:
+    return Leftover(kind=kind, path=path, size=size, reason=disposal.reason)

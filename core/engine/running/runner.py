@@ -37,7 +37,7 @@ from core.engine.running.trickles import TrickleWatch
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.transfer import ANEW, Transfer
 from core.policy.host_budget import SOONEST, host_of
-from core.policy.requests import without_secrets
+from core.policy.request_rules import without_secrets
 from core.policy.retry import ordered_wait
 from core.policy.scheduler import Scheduler
 from core.policy.trickle import BEHIND

@@ -24,7 +24,7 @@ from core.domain.models import (
     Status,
     WaitReason,
 )
-from core.domain.settings import Recovery
+from core.domain.settings import RecoveryMode
 from core.domain.units import rough_duration
 from core.domain.upkeep import RecoveryStep
 from core.engine.downloads.index import SHORT
@@ -32,8 +32,8 @@ from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
 from core.engine.running.runner import Runner
 from core.engine.transfer.context import TransferContext
-from core.engine.transfer.resume import nothing_to_verify, sight
-from core.policy.recovery import Finding, compare, decide
+from core.engine.transfer.resume import as_file_on_disk, nothing_to_verify
+from core.policy.recovery import RecordCheck, compare, decide
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +43,9 @@ _NAMED = 5
 _ON_ITS_WAY = (Status.PENDING, Status.ACTIVE)
 _WITHOUT_RECORD = (Status.COMPLETED, Status.FAILED)
 _DONE = {
-    Recovery.RESUME: "to go on",
-    Recovery.ASK: "to wait for a word",
-    Recovery.PAUSE: "paused",
+    RecoveryMode.RESUME: "to go on",
+    RecoveryMode.ASK: "to wait for a word",
+    RecoveryMode.PAUSE: "paused",
 }
 _LEVELS = {"ok": logging.INFO, "notice": logging.INFO, "problem": logging.WARNING}
 
@@ -174,16 +174,16 @@ class Startup:
         for download, record in chosen:
             names[download.request.directory] += (record.name + SUFFIX, record.name)
         found = await survey(names, patience=PATIENCE)
-        different: defaultdict[Finding, list[str]] = defaultdict(list)
+        different: defaultdict[RecordCheck, list[str]] = defaultdict(list)
         for download, record in chosen:
             there = found.get(download.request.directory)
             if there is None:
                 continue
             part, final = there[record.name + SUFFIX], there[record.name]
-            finding = compare(record, sight(part), sight(final))
-            if finding is not Finding.AS_RECORDED:
+            finding = compare(record, as_file_on_disk(part), as_file_on_disk(final))
+            if finding is not RecordCheck.AS_RECORDED:
                 different[finding].append(download.id[:SHORT])
-            if finding is Finding.PUBLISHED and nothing_to_verify(download, record):
+            if finding is RecordCheck.PUBLISHED and nothing_to_verify(download, record):
                 self._complete(download, record.name)
         self._tell_reconciled(len(chosen), different)
         if silent := [directory for directory in names if directory not in found]:
@@ -191,10 +191,10 @@ class Startup:
         if lost := [d.id[:SHORT] for d in downloads if _has_lost_its_record(d, records)]:
             self._step("reconcile", f"the resume data is lost of {_named(lost)}", "problem")
 
-    def _tell_reconciled(self, count: int, different: Mapping[Finding, list[str]]) -> None:
+    def _tell_reconciled(self, count: int, different: Mapping[RecordCheck, list[str]]) -> None:
         self._step("reconcile", f"{_count(count, 'unfinished file')} compared with the disk")
         for finding, ids in different.items():
-            level = "notice" if finding is Finding.PUBLISHED else "problem"
+            level = "notice" if finding is RecordCheck.PUBLISHED else "problem"
             self._step("reconcile", f"the part file is {finding}: {_named(ids)}", level)
 
     def _complete(self, download: DownloadRecord, name: str) -> None:
@@ -212,7 +212,7 @@ class Startup:
         # The last sign of life: a list that does not change is not saved, a file that grows is.
         signs = [saved_at, *(record.saved_at for record in records.values())]
         ended = self._past(max((sign for sign in signs if sign is not None), default=None))
-        done: defaultdict[Recovery, int] = defaultdict(int)
+        done: defaultdict[RecoveryMode, int] = defaultdict(int)
         for download in list(self._downloads):
             record = records.get(download.id)
             interruption = self._interruption(download, record, ended)
@@ -225,7 +225,7 @@ class Startup:
             self._step(
                 "interrupted",
                 f"{_count(count, 'download')} interrupted {self._ago(ended)} ago: {_DONE[rule]}",
-                "ok" if rule is Recovery.RESUME else "notice",
+                "ok" if rule is RecoveryMode.RESUME else "notice",
             )
         self._ask()
 
@@ -251,17 +251,17 @@ class Startup:
             return False
         return 0 < done != record.resource.total
 
-    def _interrupt(self, download: DownloadRecord, interruption: Interruption) -> Recovery:
+    def _interrupt(self, download: DownloadRecord, interruption: Interruption) -> RecoveryMode:
         age = (self._clock.now() - interruption.at).total_seconds()
         rule = decide(self._settings.recovery, age, self._settings.ask_after_seconds)
-        if self._embedded or rule is Recovery.RESUME:
+        if self._embedded or rule is RecoveryMode.RESUME:
             if download.status is Status.ACTIVE:
                 text = f"interrupted {rough_duration(age)} ago"
                 self._downloads.step(download, Action.REQUEUE, text, interrupted=interruption)
             elif self._embedded:
                 self._downloads.update(download, interrupted=interruption)
-            return Recovery.RESUME
-        if rule is Recovery.ASK:
+            return RecoveryMode.RESUME
+        if rule is RecoveryMode.ASK:
             text = "waits for your word (`winch resume --all`)"
             text = f"interrupted {rough_duration(age)} ago; {text}"
             self._downloads.step(download, Action.PAUSE, text, interrupted=interruption)
@@ -301,7 +301,7 @@ class Startup:
         found = await survey(names, patience=PATIENCE)
         parts = []
         for directory, record in placed:
-            part = sight(found.get(directory, {}).get(record.name + SUFFIX))
+            part = as_file_on_disk(found.get(directory, {}).get(record.name + SUFFIX))
             if part is not None and part.identity == record.part:
                 parts.append(f"{directory}/{record.name}{SUFFIX}")
         if orphans:

@@ -9,7 +9,7 @@ from core.domain.models import Phase
 from core.engine.downloads.list import DownloadList
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.transfer import Transfer
-from core.policy.trickle import PATIENCE, Trickle
+from core.policy.trickle import PATIENCE, TrickleDetector
 
 LOOKS = 30
 """Looks in the time over which a trickle is measured."""
@@ -37,7 +37,7 @@ class TrickleWatch:
         self._transfers = transfers
         self._in_the_way = in_the_way
         self._let_pass = let_pass
-        self._trickles: dict[str, tuple[Transfer, Trickle]] = {}
+        self._trickles: dict[str, tuple[Transfer, TrickleDetector]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -65,7 +65,7 @@ class TrickleWatch:
         before, trickle = self._trickles.get(download_id, (None, None))
         download = self._downloads[download_id]
         if trickle is None or before is not transfer or download.phase not in _FETCHING:
-            self._trickles[download_id] = transfer, Trickle(now)
+            self._trickles[download_id] = transfer, TrickleDetector(now)
             return False
         progress = self._downloads.progress_of(download_id)
         total = download.total_bytes
@@ -73,7 +73,7 @@ class TrickleWatch:
         limits = [] if limit is None else [limit / len(self._transfers)]
         if download.request.limit:
             limits.append(download.request.limit)
-        return trickle.is_useless(
+        return trickle.observe(
             now,
             received=transfer.received,
             left=None if total is None else total - progress.bytes_downloaded,

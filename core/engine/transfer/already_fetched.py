@@ -26,7 +26,7 @@ from core.engine.transfer.body import Body
 from core.engine.transfer.connection import Contradicted
 from core.engine.transfer.naming import Skipped
 from core.engine.transfer.source import Source
-from core.policy.modified import modified_at
+from core.policy.http_dates import modified_at
 from core.policy.ranges import OVERLAP, Accept, build, strong_validator
 
 PLACES = 8

@@ -17,7 +17,7 @@ from core.domain.errors import CannotResumeError
 from core.domain.history import AttemptFigures
 from core.domain.models import Download, DownloadRecord, Resource, ResumeRecord, Segment, Validator
 from core.engine.transfer.body import UnfinishedFile
-from core.policy.recovery import Finding, Sight, compare, is_published
+from core.policy.recovery import FileOnDisk, RecordCheck, compare, is_published
 from core.policy.segments import SegmentMap
 
 TIMELINE_TAIL = 5
@@ -59,8 +59,8 @@ async def recover(
         await _leave(download, part, note)
         await resume_data.delete(download.id)
         return None
-    finding = compare(record, Sight(part.identity, part.size), None)
-    if finding is Finding.AS_RECORDED:
+    finding = compare(record, FileOnDisk(part.identity, part.size), None)
+    if finding is RecordCheck.AS_RECORDED:
         return UnfinishedFile(record.resource, part, _plan(record))
     return await _anew(download, record.resource, part, f"the part file is {finding}", note)
 
@@ -70,14 +70,14 @@ def nothing_to_verify(download: Download, record: ResumeRecord) -> bool:
     return download.request.checksum is None and record.resource.digest is None
 
 
-def sight(found: os.stat_result | None) -> Sight | None:
+def as_file_on_disk(found: os.stat_result | None) -> FileOnDisk | None:
     """Return what was found on disk as the policy wants it."""
-    return None if found is None else Sight(identity_of(found), found.st_size)
+    return None if found is None else FileOnDisk(identity_of(found), found.st_size)
 
 
 def is_whole(record: ResumeRecord, found: os.stat_result | None) -> bool:
     """Tell whether what has the final name is the finished part file of a record."""
-    final = sight(found)
+    final = as_file_on_disk(found)
     return final is not None and is_published(record, final)
 
 

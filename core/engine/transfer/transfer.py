@@ -35,8 +35,8 @@ from core.engine.transfer.pool import ConnectionPool
 from core.engine.transfer.resume import AlreadyPublishedError, record_of, recover
 from core.engine.transfer.source import Source, Sources
 from core.engine.transfer.verify import Verdict, Verifier, reject
-from core.policy.eta import Pace
-from core.policy.modified import modified_at
+from core.policy.eta import EtaEstimator
+from core.policy.http_dates import modified_at
 from core.policy.ranges import OVERLAP, Accept, Judgement, Reject, RestartWhole, build, coding_error
 from core.policy.segments import Claim, SegmentMap
 from core.policy.throttle import TokenBucket, read_ahead
@@ -78,7 +78,7 @@ class Transfer:
         self._figures = figures
         self._file: UnfinishedFile | None = None
         self._pool: ConnectionPool | None = None
-        self._pace = Pace(now)
+        self._pace = EtaEstimator(now)
         self._moved_at: datetime | None = None
         self._limit = TokenBucket(request.limit, now)
         ahead = partial(read_ahead, (self._limit, context.rate_limit))

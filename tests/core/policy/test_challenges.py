@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.domain.login import basic, read_basic
 from core.policy.challenges import (
     Digest,
-    Login,
+    SentLogin,
     answer,
     next_nonce,
     parse_challenges,
@@ -119,7 +119,7 @@ def test_what_cannot_be_answered_is_not_and_no_password_is_shown_instead(field: 
     offer = read_offer([field])
     assert offer.digest is None
     assert not offer.clear
-    assert "cannot do" in refusal(field, Login.PASSWORD)[0]
+    assert "cannot do" in refusal(field, SentLogin.PASSWORD)[0]
 
 
 @pytest.mark.parametrize("user", ["me", "j\u00e4", "", "x y"])
@@ -154,10 +154,10 @@ def test_a_field_without_end_costs_no_more_than_a_long_one(piece: str) -> None:
 
 def test_a_refusal_never_asks_for_what_was_given() -> None:
     field = f'Basic realm="{"x" * 100}\x1b[31m"'
-    message, hint = refusal(field, Login.PASSWORD)
+    message, hint = refusal(field, SentLogin.PASSWORD)
     assert f'for "{"x" * 60}"' in message
-    for login in (Login.PASSWORD, Login.TOKEN, Login.ELSEWHERE):
+    for login in (SentLogin.PASSWORD, SentLogin.TOKEN, SentLogin.ELSEWHERE):
         assert "give credentials" not in " ".join(refusal(field, login))
-    assert "give credentials" in refusal(field, Login.NONE)[1]
-    assert "this host" in refusal(field, Login.ELSEWHERE)[1]
+    assert "give credentials" in refusal(field, SentLogin.NONE)[1]
+    assert "this host" in refusal(field, SentLogin.ELSEWHERE)[1]
     assert hint

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.policy.disk_guard import Credit, DiskGuard
+from core.policy.disk_guard import DiskGuard, LengthTrust
 
 DISK, OTHER = 1, 2
 
@@ -52,12 +52,12 @@ def test_below_the_low_mark_a_disk_is_low() -> None:
 
 
 def test_a_length_is_believed_in_full_until_the_first_bytes_are_due() -> None:
-    credit = Credit(0.0, grace=60.0)
+    credit = LengthTrust(0.0, grace=60.0)
     assert [credit.of(10**9, now) for now in (0.0, 59.9, 60.0, 10**6)] == [10**9, 10**9, 0, 0]
 
 
 def test_then_it_is_believed_as_far_as_bytes_come() -> None:
-    credit = Credit(0.0, grace=60.0)
+    credit = LengthTrust(0.0, grace=60.0)
     for second in range(600):
         credit.note(1_000_000 * second, float(second))
     assert credit.of(10**9, 600.0) == 10**9

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.policy.eta import STALL, Pace
+from core.policy.eta import STALL, EtaEstimator
 
 MEAN = 1_000_000
 STEP = 0.05
@@ -43,7 +43,7 @@ def estimates(shape: Shape, seconds: float) -> Iterator[tuple[float, float | Non
     count = round(seconds / STEP)
     blocks = [round(MEAN * STEP * shape(i * STEP)) for i in range(count)]
     total, done = sum(blocks), 0
-    pace = Pace(0.0)
+    pace = EtaEstimator(0.0)
     for number, block in enumerate(blocks[:-1], start=1):
         now = number * STEP
         done += block
@@ -118,7 +118,7 @@ def test_a_lasting_change_is_believed_in_half_a_minute_or_a_tenth_of_what_is_lef
 
 
 def test_nothing_is_promised_in_the_first_second_without_a_length_or_in_a_stall() -> None:
-    pace = Pace(0.0)
+    pace = EtaEstimator(0.0)
     assert pace.eta(0.0, 1000) is None
     for number in range(1, 41):
         pace.add(number * LOOK, 250)
@@ -131,7 +131,7 @@ def test_nothing_is_promised_in_the_first_second_without_a_length_or_in_a_stall(
 
 @pytest.mark.parametrize("gap", [STALL, 60, 86_400])
 def test_it_does_not_jump_after_a_pause(gap: float) -> None:
-    pace = Pace(0.0)
+    pace = EtaEstimator(0.0)
     for number in range(400):
         pace.add(number * STEP, 50)
     before = pace.eta(20.0, 100_000)
@@ -153,7 +153,7 @@ def test_it_does_not_jump_after_a_pause(gap: float) -> None:
 def test_whatever_comes_it_is_a_time_or_nothing(
     blocks: list[tuple[float, int, int | None]],
 ) -> None:
-    pace, now = Pace(0.0), 0.0
+    pace, now = EtaEstimator(0.0), 0.0
     for wait, count, remaining in blocks:
         now += wait
         pace.add(now, count)

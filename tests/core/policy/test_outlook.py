@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.policy.eta import Pace
+from core.policy.eta import EtaEstimator
 from core.policy.outlook import Backlog, Habits, Lane, Running, time_left
 from core.policy.rate import RateWindow
 
@@ -36,12 +36,12 @@ class File:
     connecting: float = 0.0
     is_sized: bool = True
     got: float = 0.0
-    pace: Pace = field(default_factory=lambda: Pace(0.0))
+    pace: EtaEstimator = field(default_factory=lambda: EtaEstimator(0.0))
     began: float = 0.0
     waits: float = 0.0
 
     def begin(self, now: float) -> None:
-        self.pace, self.began, self.waits = Pace(now), now, self.connecting
+        self.pace, self.began, self.waits = EtaEstimator(now), now, self.connecting
 
     def running(self, now: float) -> Running:
         left = self.size - round(self.got)

@@ -23,7 +23,6 @@ from core.policy.retry import (
     RetryAfter,
     RetryBudget,
     RetryPolicy,
-    parse_retry_after,
 )
 
 POLICY = RetryPolicy(RetrySettings(attempts=5, base=1.0, cap=60.0, retry_after_cap=100.0))
@@ -63,24 +62,6 @@ def test_the_server_says_how_long_up_to_a_cap(asked: float, waits: float) -> Non
     assert decision == RetryAfter(waits, asked=asked == waits)
     assert isinstance(decision, RetryAfter)
     assert decision.when.endswith("as the server asks") == (asked == waits)
-
-
-@pytest.mark.parametrize(
-    ("field", "seconds"),
-    [
-        ("120", 120.0),
-        (" 0 ", 0.0),
-        ("Thu, 01 Jan 1970 00:01:40 GMT", 60.0),
-        ("Thu, 01 Jan 1970 00:00:10 GMT", 0.0),
-        ("soon", None),
-        ("-5", None),
-        ("1.5", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_retry_after_has_two_forms(field: str | None, seconds: float | None) -> None:
-    assert parse_retry_after(field, now=40.0) == seconds
 
 
 def test_failures_weigh_more_and_more_while_nothing_arrives() -> None:

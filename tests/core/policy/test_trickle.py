@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from core.policy.trickle import Trickle
+from core.policy.trickle import TrickleDetector
 
 
 def useless(
     rate: float, *, seconds: int = 120, left: int | None = 10**9, limit: float | None = None
 ) -> list[int]:
     """Return the seconds at which a server that sends at this rate is found to trickle."""
-    trickle = Trickle(0.0)
+    trickle = TrickleDetector(0.0)
     return [
         second
         for second in range(1, seconds)
-        if trickle.is_useless(second, received=int(rate * second), left=left, limit=limit)
+        if trickle.observe(second, received=int(rate * second), left=left, limit=limit)
     ]
 
 
@@ -39,6 +39,6 @@ def test_what_is_nearly_done_is_none() -> None:
 
 
 def test_a_server_that_wakes_is_forgiven() -> None:
-    trickle = Trickle(0.0)
-    assert trickle.is_useless(100.0, received=1, left=None, limit=None)
-    assert not trickle.is_useless(101.0, received=1_000_000, left=None, limit=None)
+    trickle = TrickleDetector(0.0)
+    assert trickle.observe(100.0, received=1, left=None, limit=None)
+    assert not trickle.observe(101.0, received=1_000_000, left=None, limit=None)

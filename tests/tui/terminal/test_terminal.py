@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from core.domain.models import Status
-from core.domain.settings import Finished, ScreenSettings
+from core.domain.settings import FinishedAlert, ScreenSettings
 from tests.fakes import FakeService
 from tests.tui.samples import app_for, queue
 from tui.model.store import Totals
@@ -179,17 +179,17 @@ def test_the_title_is_plain_in_ascii_mode() -> None:
 @pytest.mark.parametrize(
     ("finished", "notice", "is_tmux", "expected"),
     [
-        (Finished.OFF, Notice.OSC_9, False, []),
-        (Finished.BELL, Notice.OSC_9, True, ["\x07"]),
-        (Finished.NOTIFY, Notice.BELL, False, ["\x07"]),
+        (FinishedAlert.OFF, Notice.OSC_9, False, []),
+        (FinishedAlert.BELL, Notice.OSC_9, True, ["\x07"]),
+        (FinishedAlert.NOTIFY, Notice.BELL, False, ["\x07"]),
         (
-            Finished.NOTIFY,
+            FinishedAlert.NOTIFY,
             Notice.OSC_9,
             False,
             ["\x1b]9;winch: All downloads have ended: 2 done, 1 failed\x1b\\"],
         ),
         (
-            Finished.NOTIFY,
+            FinishedAlert.NOTIFY,
             Notice.OSC_777,
             True,
             [
@@ -201,7 +201,7 @@ def test_the_title_is_plain_in_ascii_mode() -> None:
     ],
 )
 def test_the_end_of_the_last_download_is_announced_once(
-    finished: Finished, notice: Notice, is_tmux: bool, expected: list[str]
+    finished: FinishedAlert, notice: Notice, is_tmux: bool, expected: list[str]
 ) -> None:
     shown, written = window(Terminal(notice=notice, is_tmux=is_tmux), finished=finished)
     shown.announce_end(totals(active=1, pending=1, completed=1))

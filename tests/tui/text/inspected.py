@@ -9,10 +9,10 @@ from core.domain.inspection import (
     Cause,
     Connection,
     ConnectionState,
+    DownloadLimits,
     Figures,
     HostLimit,
     Inspection,
-    LimitsInForce,
     Slowness,
 )
 from core.domain.models import Download, Phase, Progress, Segment, Status, TimelineEntry
@@ -65,7 +65,7 @@ def inspected(id_: str = "00000001", *, count: int = 2, **changes: object) -> In
     lines = connections(count)
     seen = Inspection(
         id=id_,
-        limits=LimitsInForce(
+        limits=DownloadLimits(
             own=None,
             total=2 * 2**20,
             connections=8,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from core.domain.models import Download, DownloadRecord, PartIdentity, Status
-from core.domain.service import MOST_REMOVED, Kept, Removal
+from core.domain.service import MOST_REMOVED, KeptFile, Removal
 from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, sample, until
 from tui.text.removal import MOST_NAMES, deleted_note, file_of, kept_note
@@ -18,7 +18,7 @@ def begun(number: int) -> Download:
     return sample(number, part=PART)
 
 
-def planned(*downloads: Download, changed: Sequence[Kept] = ()) -> Removal:
+def planned(*downloads: Download, changed: Sequence[KeptFile] = ()) -> Removal:
     """Return what a service would say of a deletion."""
     stays = {each.path for each in changed}
     files = [file for download in downloads if (file := file_of(download))]
@@ -31,7 +31,7 @@ def planned(*downloads: Download, changed: Sequence[Kept] = ()) -> Removal:
 
 
 def test_what_stays_is_named_with_the_reason() -> None:
-    changed = Kept(path="/data/file-1.iso.part", reason="not as winch left it")
+    changed = KeptFile(path="/data/file-1.iso.part", reason="not as winch left it")
     note = deleted_note(planned(begun(1), begun(2), changed=[changed]))
     assert note.endswith(
         "Deleted for good:\n\n/data/file-2.iso.part\n\n"

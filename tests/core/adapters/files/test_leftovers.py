@@ -14,7 +14,7 @@ from core.adapters.files.destination import identity_of
 from core.adapters.files.leftovers import delete_files, find_parts, remove_part, strays
 from core.domain.models import DownloadRequest, ResumeRecord
 from core.domain.upkeep import LeftoverKind
-from core.policy.upkeep import PartState
+from core.policy.retention import PartState
 from tests.core.adapters.records import a_record
 
 

@@ -18,7 +18,7 @@ from core.adapters.state import resume_data
 from core.adapters.state.resume_data import Orphan, ResumeStore
 from core.domain.errors import DiskFullError, StateError
 from core.domain.models import ResumeRecord
-from core.domain.upkeep import Room
+from core.domain.upkeep import DiskUsage
 from tests.core.adapters.records import NOW, a_record, records
 
 
@@ -196,13 +196,13 @@ async def test_a_download_has_a_record_from_its_first_save_to_its_delete(
 
 
 async def test_the_room_is_that_of_all_records(store: ResumeStore, directory: Path) -> None:
-    assert await store.room() == Room()
+    assert await store.room() == DiskUsage()
     await store.save(a_record("a1"))
     await store.save(a_record("b2"))
     (directory / "notes.txt").write_text("not ours")
 
     sizes = [(directory / name).stat().st_size for name in ("a1.json", "b2.json")]
-    assert await store.room() == Room(files=len(sizes), bytes=sum(sizes))
+    assert await store.room() == DiskUsage(files=len(sizes), bytes=sum(sizes))
 
 
 async def test_records_of_no_download_are_listed_and_left_alone(

@@ -13,7 +13,7 @@ from core.domain.history import HistoryQuery
 from core.domain.models import Status
 from core.domain.settings import DownloadSettings
 from core.engine.service import Engine
-from core.policy.upkeep import is_forgettable
+from core.policy.retention import is_forgettable
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch
 from tests.faults.model import content
 from tests.faults.server import FaultServer

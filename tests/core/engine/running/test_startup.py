@@ -20,7 +20,7 @@ from core.adapters.system.clock import Clock
 from core.domain.errors import ErrorCode
 from core.domain.history import AttemptEnd, HistoryQuery
 from core.domain.models import Checksum, Download, Phase, Status, WaitReason
-from core.domain.settings import DownloadSettings, Recovery, Settings
+from core.domain.settings import DownloadSettings, RecoveryMode, Settings
 from core.engine.running import startup
 from core.engine.service import Engine
 from tests.core.engine.conftest import SETTINGS, Workspace, settled, until
@@ -43,7 +43,7 @@ class Stopped(Clock):
         return self._moment
 
 
-def rule(recovery: Recovery, ask_after: str = "24h") -> Settings:
+def rule(recovery: RecoveryMode, ask_after: str = "24h") -> Settings:
     downloads = DownloadSettings(recovery=recovery, ask_after=ask_after)
     return dataclasses.replace(SETTINGS, downloads=downloads)
 
@@ -138,13 +138,13 @@ async def test_what_its_server_cannot_continue_is_said_to_begin_anew(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     (left,) = await killed(workspace, fault_server, "a", ranges=False)
-    waiting = await found(await workspace.engine(rule(Recovery.ASK)), left)
+    waiting = await found(await workspace.engine(rule(RecoveryMode.ASK)), left)
     assert waiting.interrupted is not None
     assert waiting.interrupted.anew
 
 
 @pytest.mark.parametrize(
-    ("settings", "ago"), [(rule(Recovery.ASK), timedelta(hours=1)), (SETTINGS, 3 * DAYS)]
+    ("settings", "ago"), [(rule(RecoveryMode.ASK), timedelta(hours=1)), (SETTINGS, 3 * DAYS)]
 )
 async def test_a_person_is_asked_by_rule_or_after_a_long_time(
     workspace: Workspace, fault_server: FaultServer, settings: Settings, ago: timedelta
@@ -175,7 +175,7 @@ async def test_old_ones_go_on_where_nobody_wants_to_be_asked(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     (left,) = await killed(workspace, fault_server, "a", ago=300 * DAYS)
-    engine = await workspace.engine(rule(Recovery.RESUME, ask_after="off"))
+    engine = await workspace.engine(rule(RecoveryMode.RESUME, ask_after="off"))
     assert (await settled(engine, left)).status is Status.COMPLETED
 
 
@@ -183,7 +183,7 @@ async def test_by_the_rule_to_pause_they_pause_without_a_question(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     (left,) = await killed(workspace, fault_server, "a")
-    engine = await workspace.engine(rule(Recovery.PAUSE))
+    engine = await workspace.engine(rule(RecoveryMode.PAUSE))
     waiting = await found(engine, left)
     assert waiting.status is Status.PAUSED
     assert waiting.interrupted is None
@@ -218,7 +218,7 @@ async def test_downloads_of_a_clean_stop_are_asked_for_too(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     (left,) = await begun(workspace, fault_server, "a")
-    engine = await workspace.engine(rule(Recovery.ASK))
+    engine = await workspace.engine(rule(RecoveryMode.ASK))
     waiting = await found(engine, left)
     assert (waiting.status, waiting.interrupted is None) == (Status.PAUSED, False)
     assert (await notices(engine))[0].startswith("1 download was interrupted")
@@ -228,7 +228,7 @@ async def test_an_end_in_the_future_counts_as_now(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     (left,) = await killed(workspace, fault_server, "a", ago=-10 * DAYS)
-    engine = await workspace.engine(rule(Recovery.ASK))
+    engine = await workspace.engine(rule(RecoveryMode.ASK))
     interrupted = (await found(engine, left)).interrupted
     assert interrupted is not None
     assert interrupted.at <= datetime.now(UTC)
@@ -277,7 +277,7 @@ async def test_an_embedded_engine_leaves_the_question_to_the_next_daemon(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     (left,) = await killed(workspace, fault_server, "a", ago=3 * DAYS)
-    embedded = await workspace.engine(rule(Recovery.ASK), embedded=True)
+    embedded = await workspace.engine(rule(RecoveryMode.ASK), embedded=True)
     held = await found(embedded, left)
     assert (held.status, held.wait_reason) == (Status.PENDING, WaitReason.HELD)
     assert await notices(embedded) == ()
@@ -288,7 +288,7 @@ async def test_an_embedded_engine_leaves_the_question_to_the_next_daemon(
     embedded.admit([mine.id])
     assert (await settled(embedded, mine)).status is Status.COMPLETED
     await embedded.close()
-    engine = await workspace.engine(rule(Recovery.ASK))
+    engine = await workspace.engine(rule(RecoveryMode.ASK))
     waiting = await found(engine, left)
     assert waiting.status is Status.PAUSED
     assert waiting.interrupted is not None

@@ -36,7 +36,7 @@ class PartState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Disposal:
     """What is to become of a file, and why in a few words."""
 
     fate: Fate
@@ -53,30 +53,30 @@ def is_forgettable(download: Download, after: float, now: datetime) -> bool:
     )
 
 
-def judge_record(part: PartState, age: timedelta) -> Verdict:
+def judge_record(part: PartState, age: timedelta) -> Disposal:
     """Decide on a resume record whose download is not in the list, and on its part file."""
     if part is PartState.THERE:
-        return Verdict(Fate.ON_REQUEST, "no download of the list continues it")
+        return Disposal(Fate.ON_REQUEST, "no download of the list continues it")
     if part is PartState.GONE:
         fate = Fate.GOES if age >= RESUME_DATA_AGE else Fate.ON_REQUEST
-        return Verdict(fate, "its download and its part file are gone")
+        return Disposal(fate, "its download and its part file are gone")
     if age >= UNREACHABLE_AGE:
-        return Verdict(Fate.ON_REQUEST, "its download is gone, its part file out of reach")
+        return Disposal(Fate.ON_REQUEST, "its download is gone, its part file out of reach")
     # Without it nobody would know the part file again, on a disk that comes back.
-    return Verdict(
+    return Disposal(
         Fate.STAYS, f"its part file is out of reach; kept for {UNREACHABLE_AGE.days} days"
     )
 
 
-def judge_damaged(age: timedelta) -> Verdict:
+def judge_damaged(age: timedelta) -> Disposal:
     """Decide on a file that was set aside because it could not be believed."""
     if age >= DAMAGED_AGE:
-        return Verdict(Fate.ON_REQUEST, f"set aside more than {DAMAGED_AGE.days} days ago")
-    return Verdict(Fate.STAYS, f"set aside to be looked at; kept for {DAMAGED_AGE.days} days")
+        return Disposal(Fate.ON_REQUEST, f"set aside more than {DAMAGED_AGE.days} days ago")
+    return Disposal(Fate.STAYS, f"set aside to be looked at; kept for {DAMAGED_AGE.days} days")
 
 
-def judge_temporary(age: timedelta) -> Verdict | None:
+def judge_temporary(age: timedelta) -> Disposal | None:
     """Decide on a file that was to become another one; None while it may still be written."""
     if age >= TEMPORARY_AGE:
-        return Verdict(Fate.GOES, "left by a write that never came to its end")
+        return Disposal(Fate.GOES, "left by a write that never came to its end")
     return None

@@ -9,7 +9,7 @@ import pytest
 from core.domain.errors import DestinationError, UsageError, WinchError
 from core.domain.models import Checksum, DownloadRequest
 from core.domain.service import Changes
-from core.policy.requests import apply_changes, check_request
+from core.policy.request_rules import apply_changes, check_request
 
 GOOD = DownloadRequest(url="https://host/file", directory="/tmp")
 

@@ -1,10 +1,10 @@
-"""A file gets the server's time where that can be one, and keeps its own where it cannot."""
+"""Dates in header fields: what they say, and where they cannot be believed."""
 
 from __future__ import annotations
 
 import pytest
 
-from core.policy.modified import modified_at
+from core.policy.http_dates import modified_at, parse_retry_after
 
 NOW = 1_700_000_000.0
 
@@ -33,3 +33,21 @@ def test_nonsense_is_no_time(field: str | None, seconds: float | None) -> None:
 
 def test_a_server_clock_that_runs_a_little_ahead_is_no_nonsense() -> None:
     assert modified_at("Tue, 14 Nov 2023 23:00:00 GMT", now=NOW) == NOW + 2800.0
+
+
+@pytest.mark.parametrize(
+    ("field", "seconds"),
+    [
+        ("120", 120.0),
+        (" 0 ", 0.0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", 60.0),
+        ("Thu, 01 Jan 1970 00:00:10 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after_has_two_forms(field: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(field, now=40.0) == seconds

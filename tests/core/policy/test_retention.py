@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.policy.upkeep import Fate, PartState, judge_damaged, judge_record, judge_temporary
+from core.policy.retention import Fate, PartState, judge_damaged, judge_record, judge_temporary
 
 DAY = timedelta(days=1)
 ages = st.timedeltas(min_value=-20 * 365 * DAY, max_value=20 * 365 * DAY)
