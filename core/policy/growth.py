@@ -1,10 +1,15 @@
 """How many connections a download should have at a moment: more while they help, fewer when not.
 
-It multiplies quickly at the start, because a server that gives each connection a share gives more
-connections more; later it tries with half, and stays there if the total rate does not suffer.
+Decides for the connection pool. It multiplies quickly at the start, because a server that gives
+each connection a share gives more connections more; later it tries with half, and stays there if
+the total rate does not suffer. A trial goes through these states:
+
+    Holding ─► MeasuringPresent ─► SettlingOnFewer ─► MeasuringFewer ─► Holding
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 RAMP = 0.05
 """Seconds between the steps at the start."""
@@ -25,6 +30,39 @@ LOSS = 0.95
 """Fraction of the rate that fewer connections must keep."""
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """No trial is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuringPresent:
+    """What the connections bring that are there; more may still be opened meanwhile."""
+
+    since: float
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettlingOnFewer:
+    """Half of them were given up, and the rest take over; `rate` in bytes/s is what all brought."""
+
+    connections: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuringFewer:
+    """What half of them bring, to be compared with what all brought before."""
+
+    before: SettlingOnFewer
+    since: float
+    received: int
+
+
+State = Holding | MeasuringPresent | SettlingOnFewer | MeasuringFewer
+
+
 class Growth:
     """The number of connections to have; `now` is monotonic seconds, given by the caller.
 
@@ -37,20 +75,21 @@ class Growth:
         self._start = start
         self.has_begun_there = False
         """Whether it has taken the first step to `start`."""
+        self._state: State = Holding()
         self._enough: tuple[int, float] | None = None
+        """So many brought as much as more, which holds until then."""
         self._last_cap = 0
         self._next_step = now + RAMP
-        self._trial_at = now + WINDOW + 1.0
-        self._mark: tuple[float, int] | None = None
-        self._before: tuple[int, float] | None = None
+        self._next_state = now + WINDOW + 1.0
         self._rest = LASTING
+        """Seconds until the next trial after one that failed."""
 
     @property
     def enough(self) -> int | None:
         """The number that was found to bring as much as more, None where that is not known."""
         return None if self._enough is None else self._enough[0]
 
-    def target(
+    def update(
         self,
         now: float,
         *,
@@ -64,7 +103,7 @@ class Growth:
         limited: bool = False,
         held_up: bool = False,
     ) -> int:
-        """Return how many connections to have, `cap` at the most.
+        """Take in how it goes, and return how many connections to have, `cap` at the most.
 
         `connections` are there now (None: as many as the target): fewer where the file has no more
         stretches to share out. `served` of them were answered (None: all): while it is less than
@@ -75,66 +114,69 @@ class Growth:
         the server, and nothing is concluded from it; and while that limit has `held_up` all that
         there are, no more are opened, which would have to share the same.
         """
-        cap = self._ceiling(cap, now, limited=limited)
+        cap = self._update_ceiling(cap, now, limited=limited)
         seconds = left / rate if left is not None and rate > 0 else None
         waits = served is not None and connections is not None and 2 * served < connections
-        may_grow = self._target < cap and self._before is None and not held_up and not waits
+        with_all = isinstance(self._state, Holding | MeasuringPresent)
+        may_grow = self._target < cap and with_all and not held_up and not waits
         if may_grow and now >= self._next_step:
             if seconds is None or seconds > WORTHWHILE + 2 * setup:
-                is_known = self._start is not None and not self.has_begun_there and not limited
-                step = 2 if limited else STEP
-                self._target = min(cap, self._start or 1 if is_known else self._target * step)
-                self._trial_at = now + WINDOW
-                self.has_begun_there |= is_known
+                self._grow(cap, now, limited=limited)
             pause = RAMP if self._start is None else WINDOW
             self._next_step = now + (GENTLE if limited else pause)
         elif limited:
-            self._end_trial(now)
-        elif seconds is not None and seconds > LONG and now >= self._trial_at:
+            self._go(Holding(), at=now + WINDOW)
+        elif seconds is not None and seconds > LONG and now >= self._next_state:
             present = self._target if connections is None else connections
-            self._try_fewer(now, received, min(present, self._target))
+            self._advance_trial(now, received, min(present, self._target))
         self._target = max(1, min(self._target, cap))
         return self._target
 
-    def _ceiling(self, cap: int, now: float, *, limited: bool) -> int:
+    def _update_ceiling(self, cap: int, now: float, *, limited: bool) -> int:
         """Return the cap, or what was found to be enough, until that is to be looked at again."""
         grew, self._last_cap = cap > self._last_cap, cap
         if self._enough is not None and (grew or limited or now >= self._enough[1]):
             self._enough = None
         return cap if self._enough is None else min(cap, self._enough[0])
 
-    def _end_trial(self, now: float) -> None:
-        self._mark = self._before = None
-        self._trial_at = now + WINDOW
+    def _grow(self, cap: int, now: float, *, limited: bool) -> None:
+        """Multiply, or begin with what served best the last time."""
+        begins = self._start is not None and not self.has_begun_there and not limited
+        step = 2 if limited else STEP
+        self._target = min(cap, self._start or 1 if begins else self._target * step)
+        self._next_state = now + WINDOW
+        self.has_begun_there |= begins
 
-    def _try_fewer(self, now: float, received: int, present: int) -> None:
+    def _go(self, state: State, *, at: float) -> None:
+        """Enter a state, which is to be left `at` that time at the earliest."""
+        self._state, self._next_state = state, at
+
+    def _advance_trial(self, now: float, received: int, present: int) -> None:
         """Measure a window, halve, measure again, and keep what is better."""
-        if self._mark is None:
-            if self._before is not None or present > 1:
-                self._mark = (now, received)
-                self._trial_at = now + WINDOW
-            return
-        at, count = self._mark
-        rate = (received - count) / (now - at)
-        self._mark = None
-        if rate < 1:
-            # Nothing came: that tells nothing of what fewer or more would bring.
-            self._end_trial(now)
-            return
-        if self._before is None:
-            self._before = (self._target, rate)
-            self._target = max(1, present // 2)
-            self._trial_at = now + WINDOW / 2
-            return
-        connections, before = self._before
-        self._before = None
-        if rate < LOSS * before:
-            self._target = connections
-            self._trial_at = now + self._rest
-            # A trial costs a new request for each connection that it gives up.
-            self._rest *= 2
-        else:
-            # What fewer connections bring as well, more need not be opened for, for a while.
-            self._enough = (self._target, now + LASTING)
-            self._rest = LASTING
-            self._trial_at = now + WINDOW
+        match self._state:
+            case Holding():
+                if present > 1:
+                    self._go(MeasuringPresent(now, received), at=now + WINDOW)
+            case SettlingOnFewer() as before:
+                self._go(MeasuringFewer(before, now, received), at=now + WINDOW)
+            case (
+                MeasuringPresent(since=since, received=count)
+                | MeasuringFewer(since=since, received=count)
+            ) if (received - count) / (now - since) < 1:
+                # Nothing came: that tells nothing of what fewer or more would bring.
+                self._go(Holding(), at=now + WINDOW)
+            case MeasuringPresent(since=since, received=count):
+                rate = (received - count) / (now - since)
+                self._go(SettlingOnFewer(self._target, rate), at=now + WINDOW / 2)
+                self._target = max(1, present // 2)
+            case MeasuringFewer(before=before, since=since, received=count):
+                if (received - count) / (now - since) < LOSS * before.rate:
+                    self._target = before.connections
+                    self._go(Holding(), at=now + self._rest)
+                    # A trial costs a new request for each connection that it gives up.
+                    self._rest *= 2
+                else:
+                    # What fewer bring as well, more need not be opened for, for a while.
+                    self._enough = (self._target, now + LASTING)
+                    self._rest = LASTING
+                    self._go(Holding(), at=now + WINDOW)

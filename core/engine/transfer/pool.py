@@ -226,7 +226,7 @@ class ConnectionPool:
         self._tell_served(now)
         segments = self._file.segments
         left = None if segments.total is None else segments.total - segments.bytes_done
-        self._target = self._growth.target(
+        self._target = self._growth.update(
             now,
             cap=self._allowed(),
             connections=len(self._connections),

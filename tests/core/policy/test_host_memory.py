@@ -34,7 +34,7 @@ def test_growth_begins_there_and_looks_for_more_later() -> None:
     growth = Growth(0.0, start=6)
 
     def target(now: float) -> int:
-        return growth.target(now, cap=8, received=0, left=2**40, rate=1e6)
+        return growth.update(now, cap=8, received=0, left=2**40, rate=1e6)
 
     assert target(RAMP / 2) == 1
     assert target(RAMP) == 6
