@@ -25,10 +25,9 @@ from tui.app import URL
 from tui.cli import exchange
 from tui.control import choosing, key_actions, verbs
 from tui.input import add_parser, add_validation, curl, shell
-from tui.model import filter as filters
+from tui.model import filters
 from tui.screens import palette
-from tui.text import columns, detail_fields, details, urls, wording
-from tui.text import format as fmt
+from tui.text import columns, details, facts, fmt, wording
 from tui.widgets.form import Remarks
 
 LENGTH = 100_000
@@ -127,7 +126,7 @@ def pane(value: str) -> object:
 
 def examine(value: str) -> object:
     every = dict.fromkeys(("directory", "name", "checksum", "connections", "limit"), value)
-    asked = add_validation.AddForm(urls=value, priority=value, group=value, **every)
+    asked = add_validation.AddForm(fmt=value, priority=value, group=value, **every)
     return list(add_validation.AddValidation(asked, {}, [sample(name=value)], "/").steps())
 
 
@@ -199,7 +198,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "fit": lambda value: fmt.fit(value, 40),
     "cut_middle": lambda value: fmt.cut_middle(value, 40),
     "wrap": lambda value: fmt.wrap(fmt.clean(value[: LENGTH // 5]), 20, 17),
-    "folded": lambda value: detail_fields.folded(fmt.clean(value), 40),
+    "folded": lambda value: facts.folded(fmt.clean(value), 40),
     "pane": pane,
     "validation": examine,
     "remarks": remarks,
@@ -209,8 +208,8 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "completions": lambda value: verbs.completions(value, {"0" * 32: value}),
     "choose": lambda value: choosing.choose([value]),
     "pasted": URL.findall,
-    "host_of": urls.host_of,
-    "site_of": urls.site_of,
+    "host_of": fmt.host_of,
+    "site_of": fmt.site_of,
     "decode": lambda value: codec.decode(value.encode("utf-8", "replace"), codec.Request),
     "import": lambda value: exchange.from_bytes(value.encode("utf-8", "replace"), "x"),
 }

@@ -29,8 +29,8 @@ from tui.screens.main import MainScreen
 from tui.terminal.features import Terminal, detect
 from tui.terminal.terminal_app import TerminalApp
 from tui.terminal.theme import ANSI, ANSI_CSS, ASCII_CSS, THEMES, Attributes, variables
-from tui.terminal.window import Window
-from tui.text.format import clean
+from tui.terminal.window_title import WindowTitle
+from tui.text.fmt import clean
 
 URL = re.compile(r"https?://[^\s<>\"'`\ufffd]+", re.IGNORECASE)
 # Above the line to type in, the word about it and the keys.
@@ -87,7 +87,7 @@ class WinchApp(TerminalApp):
         self.animation_level = "none"
         screen = replace(screen, ascii=screen.ascii or terminal.is_ascii)
         self.set_class(screen.ascii, "-ascii")
-        self.window = Window(self.write, terminal, screen)
+        self.window = WindowTitle(self.write, terminal, screen)
         self._is_window_resting = self._is_window_due = False
         self.main = MainScreen(
             connect,

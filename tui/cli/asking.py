@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from core.domain.errors import StoppedError, UsageError
-from tui.text.format import clean
+from tui.text.fmt import clean
 
 
 def check_somebody_there(*, yes: bool, what: str) -> None:

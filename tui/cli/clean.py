@@ -14,7 +14,7 @@ from tui.cli.asking import check_somebody_there, confirm
 from tui.cli.client import connected
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
-from tui.text import format as fmt
+from tui.text import fmt
 from tui.text.records import dump, leftover_record
 
 

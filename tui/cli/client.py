@@ -17,7 +17,7 @@ from tui.cli.following import Following
 from tui.cli.progress import REDRAW_INTERVAL, Display
 from tui.cli.terminal import say, say_once
 from tui.control.configuration import load_settings
-from tui.text.format import sentence
+from tui.text.fmt import sentence
 
 OnEnd = Callable[[DownloadService, Download], Awaitable[None]]
 _DAEMONS = 5

@@ -14,7 +14,7 @@ from core.rpc.client import UnreachableError
 from tui.cli.client import connected, impatience, tell_broken_settings
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
-from tui.text import format as fmt
+from tui.text import fmt
 from tui.text.records import dump, timestamp
 from tui.text.wording import HELD, overall
 

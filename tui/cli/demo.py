@@ -27,7 +27,7 @@ from tui.cli.terminal import has_screen, out, say
 from tui.control.configuration import load_settings
 from tui.demo.files import DEMO_FILES, DemoFile
 from tui.demo.server import DemoServer
-from tui.text import format as fmt
+from tui.text import fmt
 
 
 def run(_: argparse.Namespace) -> int:

@@ -26,7 +26,7 @@ from tui.cli.terminal import out, say
 from tui.control.choosing import chosen
 from tui.control.configuration import load_settings
 from tui.input.arguments import from_arguments
-from tui.text.format import sentence, short_id
+from tui.text.fmt import sentence, short_id
 from tui.text.records import dump, record
 from tui.text.wording import HELD
 

@@ -17,8 +17,8 @@ from tui.cli.client import connected
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say
 from tui.control.export_file import refuse_existing, write_private
-from tui.text import format as fmt
-from tui.text.figures import seconds
+from tui.text import fmt
+from tui.text.fmt import seconds
 from tui.text.records import attempt_record, dump, exported
 
 SHOWN = 20

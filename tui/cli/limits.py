@@ -10,7 +10,7 @@ from core.domain.units import parse_rate
 from tui.cli.client import connected
 from tui.cli.signals import Signals
 from tui.cli.terminal import out
-from tui.text import format as fmt
+from tui.text import fmt
 from tui.text.in_force import reason, usual
 from tui.text.records import dump, timestamp
 

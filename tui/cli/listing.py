@@ -17,9 +17,9 @@ from tui.cli.client import connected
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say
 from tui.control.choosing import the_one
-from tui.model.filter import Filter, FilterError, parse
+from tui.model.filters import Filter, FilterError, parse
 from tui.model.ordering import Order, SortKey
-from tui.text import format as fmt
+from tui.text import fmt
 from tui.text.columns import bytes_done, is_moving, updated_at
 from tui.text.records import dump, record, record_with_past
 from tui.text.wording import HELD, amount, attempt, overall, state

@@ -20,7 +20,7 @@ from typing import cast
 from core.domain.errors import ExitCode, WinchError
 from tui.cli.parser import parse
 from tui.cli.terminal import say, say_once
-from tui.text.format import sentence
+from tui.text.fmt import sentence
 
 
 def main() -> None:

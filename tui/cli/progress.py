@@ -17,7 +17,7 @@ from typing import Protocol, TextIO
 from core.domain.models import STUCK, TELLING, Download, Phase, Progress, Status, WaitReason
 from tui.cli.following import Following, waits_for_its_turn
 from tui.cli.terminal import can_redraw, say
-from tui.text import format as fmt
+from tui.text import fmt
 from tui.text.wording import HELD, amount, doing, ending, ordinal, state, success, trouble
 
 REDRAW_INTERVAL = 0.25  # seconds

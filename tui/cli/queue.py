@@ -23,7 +23,7 @@ from tui.control.choosing import check_named, chosen
 from tui.control.configuration import load_settings
 from tui.input.arguments import check_url, from_arguments
 from tui.model.recovery import needs, rates_before, throughput, time_left
-from tui.text.format import clean, sentence, short_id, size
+from tui.text.fmt import clean, sentence, short_id, size
 from tui.text.records import dump, record
 from tui.text.wording import HELD, amount, counted
 

@@ -15,7 +15,7 @@ from core.domain.errors import UsageError
 from core.domain.models import Conflict, DownloadRequest
 from tui.control.configuration import load_settings
 from tui.input.arguments import absolute
-from tui.text.format import clean
+from tui.text.fmt import clean
 
 
 @dataclass(slots=True)

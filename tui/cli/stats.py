@@ -11,9 +11,9 @@ from rich.cells import cell_len
 from tui.cli.client import connected
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say
-from tui.text.figures import period, report
+from tui.text.cells import Line
 from tui.text.records import dump, statistics_record
-from tui.text.tables import Line
+from tui.text.statistics_report import period, report
 
 _WIDTH = 80
 """Cells of a line where nothing says how wide it may be."""

@@ -10,7 +10,7 @@ import shutil
 import sys
 from typing import TextIO
 
-from tui.text.format import clean
+from tui.text.fmt import clean
 
 _SAID: set[str] = set()
 

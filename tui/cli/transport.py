@@ -26,7 +26,7 @@ from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.control.export_file import write_private
 from tui.input.arguments import absolute
-from tui.text.format import clean, short_id
+from tui.text.fmt import clean, short_id
 from tui.text.wording import HELD, counted
 
 _NAMED = 10

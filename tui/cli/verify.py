@@ -12,7 +12,7 @@ from tui.cli.client import connected
 from tui.cli.signals import Signals
 from tui.cli.terminal import say
 from tui.control.choosing import check_named, chosen
-from tui.text.verdicts import verdicts
+from tui.text.verify_results import results
 
 
 def run(args: argparse.Namespace) -> int:
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
         async with connected() as service:
             outcome = await service.verify(await chosen(service, args, "verify") or ())
             names = {view.download.id: view.download.name for view in await service.downloads()}
-        for verdict in verdicts(outcome, names):
+        for verdict in results(outcome, names):
             say(verdict.text)
         codes = [exit_code(refusal.error.code) for refusal in outcome.refused]
         if ExitCode.CHECKSUM in codes:

@@ -18,7 +18,7 @@ from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import Download, Status
 from core.domain.service import DownloadService
 from tui.cli.terminal import say
-from tui.model.filter import Filter, FilterError, parse, quote
+from tui.model.filters import Filter, FilterError, parse, quote
 
 _ID = re.compile(r"[0-9a-f]{1,64}")
 _ACTIONS = {

@@ -39,9 +39,9 @@ from tui.model.undo import (
     of_removal,
 )
 from tui.model.view import View
-from tui.text import format as fmt
+from tui.text import fmt
 from tui.text.removal import kept_lines
-from tui.text.verdicts import summary
+from tui.text.verify_results import summary
 
 Call = Callable[[DownloadService], Awaitable[object]]
 

@@ -23,9 +23,9 @@ from tui.control.command_context import CommandContext
 from tui.input.arguments import from_arguments
 from tui.input.command_table import COMMANDS
 from tui.model.undo import Undo, of_move, of_priority
-from tui.text import format as fmt
+from tui.text import fmt
 from tui.text.removal import MOST_NAMES, deleted_note, kept_note
-from tui.text.verdicts import summary
+from tui.text.verify_results import summary
 from tui.text.wording import counted
 
 _SHELL = {

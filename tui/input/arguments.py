@@ -21,7 +21,7 @@ from core.domain.login import basic
 from core.domain.models import Checksum, Conflict, DownloadRequest
 from core.domain.settings import check_limit
 from core.domain.units import parse_rate
-from tui.text.format import clean
+from tui.text.fmt import clean
 
 MOST_BYTES = 256 * 2**20
 """How long a list of URLs may be."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from core.domain.errors import DestinationError, UsageError
-from tui.text.format import clean
+from tui.text.fmt import clean
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from core.domain.models import Download, Progress, Status
 from tui.text.columns import bytes_done, is_moving, updated_at
-from tui.text.urls import host_of
+from tui.text.fmt import host_of
 
 # What this order looks at, and last the id, so that no two are equal.
 Place = tuple[Any, ...]

@@ -13,22 +13,21 @@ from datetime import datetime
 from core.domain.history import AttemptEnd, HistoryEntry
 from core.domain.models import Download, Phase, Status
 from tui.model.store import DownloadStore
-from tui.text import format as fmt
-from tui.text.columns import Cell, Role
-from tui.text.tables import Column, Content, Line, table
-from tui.text.urls import host_of
+from tui.text import fmt
+from tui.text.cells import Cell, ColumnSpec, Content, Line, Role, table
+from tui.text.fmt import host_of
 
 _NAMES = 3
 _LABEL = 8
 _GAP = 2
 _COLUMNS = (
-    Column("name", 0, right=False),
-    Column("here", 9),
-    Column("of", 9, start=84),
-    Column("", 4),
-    Column("needs", 8),
-    Column("was", 11, right=False, start=64),
-    Column("last moved", 10, start=64),
+    ColumnSpec("name", 0, right=False),
+    ColumnSpec("here", 9),
+    ColumnSpec("of", 9, start=84),
+    ColumnSpec("", 4),
+    ColumnSpec("needs", 8),
+    ColumnSpec("was", 11, right=False, start=64),
+    ColumnSpec("last moved", 10, start=64),
 )
 
 

@@ -14,9 +14,10 @@ from dataclasses import replace
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.garbage import making_lasting
 from core.domain.models import Download, Progress, Status, WaitReason
-from tui.model.tally import Tally, Totals
+from tui.model.sums import RunningSums
+from tui.text.group_row import Sums
 
-__all__ = ["DownloadStore", "Place", "Totals", "was_interrupted"]
+__all__ = ["DownloadStore", "Place", "Sums", "was_interrupted"]
 
 # A row's place: the queue's order, and the id where that leaves a tie.
 Place = tuple[tuple[int, float], str]
@@ -149,7 +150,7 @@ class DownloadStore:
         return [id_ for id_ in self._rows if id_ in members] if members else []
 
     @property
-    def totals(self) -> Totals:
+    def totals(self) -> Sums:
         """The sums; costs a step per active download."""
         totals = self._tally.totals(self.progress)
         moves = totals.counts.get(Status.ACTIVE)
@@ -166,7 +167,7 @@ class DownloadStore:
         self._reasons: Counter[WaitReason | None] = Counter()
         self._interrupted: set[str] = set()
         self._eta = None
-        self._tally = Tally()
+        self._tally = RunningSums()
 
     def _put(self, downloads: tuple[Download, ...]) -> None:
         """Insert or replace downloads, and keep the rows in order."""

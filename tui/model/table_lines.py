@@ -10,14 +10,14 @@ from datetime import datetime
 
 from rich.cells import cell_len
 
-from tui.model.group_row import group_row
 from tui.model.rows import GroupRow
 from tui.model.selection import Selection
 from tui.model.store import DownloadStore
 from tui.model.view import View
-from tui.text.columns import INDENT, MARK_X, Cell, Role, Slot, row
-from tui.text.format import fit
-from tui.text.tables import Line
+from tui.text.cells import Cell, Line, Role
+from tui.text.columns import INDENT, MARK_X, Slot, row
+from tui.text.fmt import fit
+from tui.text.group_row import group_row
 
 _EMPTY = (
     "Nothing to haul yet.",

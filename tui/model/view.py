@@ -19,12 +19,13 @@ from typing import NamedTuple
 
 from core.domain.garbage import not_collecting
 from core.domain.models import Download, Progress, Status
-from tui.model import filter as filters
-from tui.model.filter import Filter
+from tui.model import filters
+from tui.model.filters import Filter
 from tui.model.ordering import Order, Place
 from tui.model.rows import DownloadRow, GroupRow, Row, Rows, Spot
 from tui.model.store import DownloadStore
-from tui.model.tally import Tally, Totals
+from tui.model.sums import RunningSums
+from tui.text.group_row import Sums
 
 CALM = 3.0
 """Seconds between two moves of rows that follow from progress alone."""
@@ -193,10 +194,10 @@ class View:
         """Return the group that a shown row is of, or is a member of."""
         return row.name if isinstance(row, GroupRow) else _group(self._seen[row.id])
 
-    def totals(self, group: str) -> Totals:
+    def totals(self, group: str) -> Sums:
         """Return the sums over the members of a group that are shown."""
         if (tally := self._tallies.get(group)) is None:
-            tally = self._tallies[group] = Tally()
+            tally = self._tallies[group] = RunningSums()
             for id_ in self.members(group):
                 self._sum(self._seen[id_], tally)
         return tally.totals(self._store.progress)
@@ -261,7 +262,7 @@ class View:
             self._placed = {id_: progress for id_, progress in known if id_ in seen}
         self._rows.fill(self.order.arrange(ids, seen, self._placed), self._group_of)
         # The sums of the groups that were asked for, and how far their members were then.
-        self._tallies: dict[str, Tally] = {}
+        self._tallies: dict[str, RunningSums] = {}
         self._summed: dict[str, Progress] = {}
 
     def _follow(self, id_: str, now: datetime, *, settles: bool) -> bool:
@@ -320,7 +321,7 @@ class View:
         """Return where a download stands, as far as it was when it was placed."""
         return self.order.place(self._seen[id_], self._placed.get(id_, _NOTHING))
 
-    def _sum(self, download: Download, tally: Tally) -> None:
+    def _sum(self, download: Download, tally: RunningSums) -> None:
         """Count a member into the sums of its group."""
         progress = self._summed[download.id] = self._store.progress(download.id)
         tally.add(download, progress)

@@ -27,7 +27,7 @@ from tui.input.add_parser import list_names
 from tui.input.add_validation import AddForm, AddValidation, ValidationResult
 from tui.input.disk import Disk
 from tui.model.store import DownloadStore
-from tui.text.format import clean, sentence, size
+from tui.text.fmt import clean, sentence, size
 from tui.widgets.form import Field, LineArea, Remarks, Toggle
 
 Submit = Callable[[Sequence[DownloadRequest]], Awaitable[None]]

@@ -24,10 +24,10 @@ from tui.input.curl import curl_command
 from tui.model.selection import Selection
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.requests import tell
-from tui.text.format import clean, cut_middle
+from tui.text.fmt import clean, cut_middle
 from tui.text.removal import deleted_note, kept_note
-from tui.widgets.inquiry import Inquiry, Question
 from tui.widgets.letter_bar import Letter, LetterBar
+from tui.widgets.prompt import Question, QuestionPrompt
 
 Handler = Callable[[], object]
 
@@ -42,7 +42,7 @@ class Asking:
         screen: Screen[None],
         commands: Commands,
         selection: Selection,
-        inquiry: Inquiry,
+        inquiry: QuestionPrompt,
         letters: LetterBar,
         *,
         total_limit: Callable[[], int | None],

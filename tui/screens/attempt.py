@@ -1,4 +1,4 @@
-"""One attempt in full: what it fetched, how long each phase took, how it ended and why."""
+"""One attempt in attempt_full: what it fetched, how long each phase took, how it ended and why."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from core.domain.history import HistoryEntry
-from tui.text import format as fmt
-from tui.text.attempt_facts import full
-from tui.text.columns import Cell, Role
-from tui.text.tables import Line
+from tui.text import fmt
+from tui.text.cells import Cell, Line, Role
+from tui.text.facts import attempt_full
 from tui.widgets.page import Page
 
 _LABEL = 13
@@ -63,7 +62,7 @@ class AttemptScreen(ModalScreen[None]):
         name = fmt.clean(self._entry.name)
         lines: list[Line] = [(Cell(0, part, Role.TITLE),) for part in _cut(name, width)]
         lines.append(())
-        for label, text, role in full(self._entry):
+        for label, text, role in attempt_full(self._entry):
             shown = label
             for part in _cut(text, width - _LABEL):
                 lines.append((Cell(0, shown, Role.MUTED), Cell(_LABEL, part, role)))

@@ -14,8 +14,8 @@ from textual.widgets import Input, Label, Static
 
 from core.domain.errors import WinchError
 from tui.control.verbs import ParsedLine, completions, parse
-from tui.text.format import clean, fit, sentence
-from tui.widgets.prompt import Line, settled
+from tui.text.fmt import clean, fit, sentence
+from tui.widgets.form import LineInput, settled
 
 _MOST = 5
 """Completions that are shown at a time."""
@@ -71,7 +71,7 @@ class CommandLine(ModalScreen[str]):
         # What Tab goes through: the line before the word, the words, and where it is.
         self._cycle: tuple[str, list[tuple[str, str]], int] | None = None
         self._is_busy = False
-        self._input = Line(compact=True, select_on_focus=False)
+        self._input = LineInput(compact=True, select_on_focus=False)
         self._note = Static(markup=False, classes="-note")
 
     def compose(self) -> ComposeResult:

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from core.domain.errors import WinchError
-from tui.text.format import sentence
+from tui.text.fmt import sentence
 
 _LOOKING = "Looking at what is there ..."
 _WIDTH = 64

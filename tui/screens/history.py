@@ -20,14 +20,13 @@ from tui.control.export_file import refuse_existing, write_private
 from tui.screens.attempt import AttemptScreen
 from tui.screens.help import HelpScreen
 from tui.screens.list_screen import ListScreen, list_lines
-from tui.text import format as fmt
-from tui.text.attempt_facts import brief
-from tui.text.columns import Cell, Role
-from tui.text.figures import seconds
+from tui.text import fmt
+from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
+from tui.text.facts import attempt_brief
+from tui.text.fmt import seconds
 from tui.text.records import exported
-from tui.text.tables import Column, Content, Line
-from tui.widgets.cursor_page import CursorPage
 from tui.widgets.key_bar import bindings
+from tui.widgets.page import CursorPage
 from tui.widgets.prompt import Prompt
 
 MOST = 1000
@@ -42,13 +41,13 @@ _ROLES = {
     AttemptEnd.INTERRUPTED: Role.WAITING,
 }
 _COLUMNS = (
-    Column("Ended", 16, right=False),
-    Column("Outcome", 11, right=False, start=40),
-    Column("Size", 9, start=56),
-    Column("Time", 7, start=96),
-    Column("Rate", 11, start=76),
-    Column("Host", 20, right=False, start=96),
-    Column("Name", right=False),
+    ColumnSpec("Ended", 16, right=False),
+    ColumnSpec("Outcome", 11, right=False, start=40),
+    ColumnSpec("Size", 9, start=56),
+    ColumnSpec("Time", 7, start=96),
+    ColumnSpec("Rate", 11, start=76),
+    ColumnSpec("Host", 20, right=False, start=96),
+    ColumnSpec("Name", right=False),
 )
 
 Submit = Callable[[Sequence[DownloadRequest]], Awaitable[None]]
@@ -279,7 +278,7 @@ class HistoryScreen(ListScreen):
                 Cell(1, f"{label:<8}", Role.MUTED),
                 Cell(10, fmt.fit(text, room, ascii_only=self._ascii), role),
             )
-            for label, text, role in brief(entry)
+            for label, text, role in attempt_brief(entry)
         ]
 
 

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from tui.model import filter as filters
-from tui.model.filter import Filter
+from tui.model import filters
+from tui.model.filters import Filter
 from tui.model.ordering import Order, SortKey
 from tui.model.selection import Selection
 from tui.model.view import Tab, View
 from tui.text.columns import Column
 from tui.widgets.download_table import DownloadTable
-from tui.widgets.inquiry import Inquiry, Question
 from tui.widgets.letter_bar import Letter, LetterBar
+from tui.widgets.prompt import Question, QuestionPrompt
 from tui.widgets.tabs_bar import ListSummary, TabsBar
 
 Handler = Callable[[], object]
@@ -55,7 +55,7 @@ class ListControls:
         *,
         table: DownloadTable,
         tabs: TabsBar,
-        inquiry: Inquiry,
+        inquiry: QuestionPrompt,
         letters: LetterBar,
     ) -> None:
         self._view = view

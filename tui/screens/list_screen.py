@@ -14,10 +14,9 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from tui.control.key_actions import KeyTarget
-from tui.text.tables import Column, Content, Line, table
-from tui.widgets.cursor_page import CursorPage
+from tui.text.cells import ColumnSpec, Content, Line, table
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.page import Lines, Page
+from tui.widgets.page import CursorPage, Lines, Page
 from tui.widgets.prompt import Prompt
 
 
@@ -36,7 +35,7 @@ class ListScreen(Screen[None]):
     """
     TARGET: ClassVar[KeyTarget]
     NAME: ClassVar[str]
-    COLUMNS: ClassVar[Sequence[Column]]
+    COLUMNS: ClassVar[Sequence[ColumnSpec]]
 
     def __init__(self, *, ascii_only: bool) -> None:
         super().__init__()
@@ -73,7 +72,11 @@ class ListScreen(Screen[None]):
 
 
 def list_lines(
-    columns: Sequence[Column], rows: Sequence[Sequence[Content]], width: int, *, ascii_only: bool
+    columns: Sequence[ColumnSpec],
+    rows: Sequence[Sequence[Content]],
+    width: int,
+    *,
+    ascii_only: bool,
 ) -> list[Line]:
     """Return the heading and the rows, with a first cell for the cursor's mark."""
     found = table(columns, rows, max(width - 2, 1), ascii_only=ascii_only)

@@ -16,9 +16,8 @@ from core.domain.errors import WinchError
 from core.domain.service import MOST_LOG_LINES, DownloadService
 from tui.control import key_actions
 from tui.screens.help import HelpScreen
-from tui.text import format as fmt
-from tui.text.columns import Cell, Role
-from tui.text.tables import Line
+from tui.text import fmt
+from tui.text.cells import Cell, Line, Role
 from tui.widgets.key_bar import KeyBar, bindings
 from tui.widgets.page import Page
 from tui.widgets.prompt import Prompt

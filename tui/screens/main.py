@@ -38,15 +38,14 @@ from tui.screens.notices import NoticesScreen
 from tui.screens.recovery import RecoveryScreen, Way
 from tui.screens.requests import Requests, tell
 from tui.terminal.spans import SpanCompositor
-from tui.text.format import clean
-from tui.widgets.detail_pane import DetailPane
+from tui.text.fmt import clean
+from tui.widgets.detail_pane import DetailPane, Split
 from tui.widgets.download_table import DownloadTable
 from tui.widgets.header_bar import HeaderBar, Surroundings
-from tui.widgets.inquiry import Inquiry
 from tui.widgets.key_bar import KeyBar, bindings, keymap_of
 from tui.widgets.letter_bar import LetterBar
-from tui.widgets.notices import NoticeBar
-from tui.widgets.split import Split
+from tui.widgets.notice_bar import NoticeBar
+from tui.widgets.prompt import QuestionPrompt
 from tui.widgets.tabs_bar import TabsBar
 
 _COMMANDS = frozenset(action.id for action in key_actions.by_target(key_actions.KeyTarget.QUEUE))
@@ -130,7 +129,7 @@ class MainScreen(Screen[None]):
             is_resting=lambda: is_behind() or not self.is_active,
             ascii_only=settings.ascii,
         )
-        self.inquiry = Inquiry()
+        self.inquiry = QuestionPrompt()
         self.letters = LetterBar()
         self.keys = KeyBar(*key_actions.MAIN, key_actions.KeyTarget.TABLE)
         self._free_space = FreeSpace(Disk(directory))

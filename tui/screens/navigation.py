@@ -22,7 +22,7 @@ from core.domain.settings import Settings
 from tui.control import key_actions
 from tui.control.commands import Commands
 from tui.control.verbs import ParsedLine, carry_out
-from tui.model import filter as filters
+from tui.model import filters
 from tui.model.ordering import Order, SortKey
 from tui.model.selection import Selection
 from tui.model.store import DownloadStore

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from tui.control.feed import StoreChanged
 from tui.model.store import DownloadStore
-from tui.text.format import clean
+from tui.text.fmt import clean
 
 
 class NoticesScreen(ModalScreen[None]):

@@ -15,11 +15,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tui.control.key_actions import KeyAction
-from tui.text.columns import Cell, Role
-from tui.text.format import fit
-from tui.text.tables import Line
-from tui.widgets.cursor_page import CursorPage
-from tui.widgets.prompt import Line as LineInput
+from tui.text.cells import Cell, Line, Role
+from tui.text.fmt import fit
+from tui.widgets.form import LineInput
+from tui.widgets.page import CursorPage
 
 _KEYS = 14
 _LABEL = 14

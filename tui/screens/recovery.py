@@ -29,7 +29,7 @@ from tui.model.recovery import (
 )
 from tui.model.store import DownloadStore
 from tui.screens.confirm import ConfirmScreen
-from tui.text.tables import Line
+from tui.text.cells import Line
 from tui.widgets.choices import Choice, Choices
 from tui.widgets.page import Lines, Page
 

@@ -8,7 +8,7 @@ from textual.screen import Screen
 
 from core.domain.errors import ErrorInfo, WinchError
 from core.domain.service import DownloadService, Outcome, Refusal
-from tui.text.format import clean
+from tui.text.fmt import clean
 
 Call = Callable[[DownloadService], Awaitable[object]]
 

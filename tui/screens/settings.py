@@ -23,21 +23,20 @@ from core.launcher import Configuration, SettingValue, Source
 from tui.control import key_actions
 from tui.screens.help import HelpScreen
 from tui.screens.list_screen import ListScreen, list_lines
-from tui.text.columns import Cell, Role
-from tui.text.format import clean, fit, sentence
+from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
+from tui.text.fmt import clean, fit, sentence
 from tui.text.in_force import notes, variable
-from tui.text.setting_words import WORDS
-from tui.text.tables import Column, Content, Line
-from tui.widgets.cursor_page import CursorPage
+from tui.text.vocabulary import SETTINGS
 from tui.widgets.key_bar import bindings
+from tui.widgets.page import CursorPage
 from tui.widgets.prompt import Prompt
 
 _COLUMNS = (
-    Column("Section", 10, right=False, start=60),
-    Column("Setting", 20, right=False),
-    Column("Value", right=False),
-    Column("Default", 14, right=False, start=76),
-    Column("From", 11, right=False, start=54),
+    ColumnSpec("Section", 10, right=False, start=60),
+    ColumnSpec("Setting", 20, right=False),
+    ColumnSpec("Value", right=False),
+    ColumnSpec("Default", 14, right=False, start=76),
+    ColumnSpec("From", 11, right=False, start=54),
 )
 _AT_THE_NEXT_SCREEN = frozenset({"screen.ascii", "screen.mouse", "screen.title", "screen.finished"})
 _DEFAULTS = Settings()
@@ -251,7 +250,7 @@ class SettingsScreen(ListScreen):
             if item.source is Source.ENVIRONMENT:
                 where = f"{variable(_name(item))} in the environment"
             lines.append((f"{_name(item)} = {text_of(item.value)}", Role.TITLE))
-            lines.append((WORDS.get(_name(item), ""), Role.PLAIN))
+            lines.append((SETTINGS.get(_name(item), ""), Role.PLAIN))
             default = f"default: {text_of(_default(item)) or 'empty'}"
             if held := self._notes.get(_name(item)):
                 lines.append((f"* {held}; from {where}; {default}", Role.WAITING))

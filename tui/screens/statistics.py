@@ -18,10 +18,9 @@ from core.domain.service import DownloadService
 from tui.control import key_actions
 from tui.screens.help import HelpScreen
 from tui.terminal.theme import component_style
-from tui.text.columns import Cell, Role
-from tui.text.figures import report
-from tui.text.format import fit, sentence
-from tui.text.tables import Line
+from tui.text.cells import Cell, Line, Role
+from tui.text.fmt import fit, sentence
+from tui.text.statistics_report import report
 from tui.widgets.key_bar import KeyBar, bindings
 from tui.widgets.page import Page
 

@@ -21,7 +21,7 @@ _WEZTERM_WITH_PROGRESS = "20250301"
 _PTYXIS_WITH_PROGRESS = 48
 
 
-class Notice(StrEnum):
+class Alert(StrEnum):
     """How a terminal is asked to notify its person."""
 
     BELL = "bell"
@@ -35,7 +35,7 @@ class Terminal:
 
     has_title: bool = False
     has_progress: bool = False
-    notice: Notice = Notice.BELL
+    alert: Alert = Alert.BELL
     is_tmux: bool = False
     is_ascii: bool = False
     is_plain: bool = False
@@ -50,7 +50,7 @@ def detect(environment: Mapping[str, str], encoding: str) -> Terminal:
         # The console of Linux has no title, and older ones print what they do not know.
         has_title=term != "linux",
         has_progress=_has_progress(environment),
-        notice=_notice(environment),
+        alert=_alert(environment),
         is_tmux=bool(get("TMUX")),
         # Python takes the C locale for UTF-8, because it is mostly one that nobody chose; LC_ALL
         # is always one that somebody chose.
@@ -80,14 +80,14 @@ def _has_progress(environment: Mapping[str, str]) -> bool:
     )
 
 
-def _notice(environment: Mapping[str, str]) -> Notice:
+def _alert(environment: Mapping[str, str]) -> Alert:
     get = environment.get
     term = get("TERM", "")
     if term.startswith(_OSC_9_TERMS) or any(get(name) for name in _OSC_9):
-        return Notice.OSC_9
+        return Alert.OSC_9
     if term.startswith(_OSC_777_TERMS) or get("VTE_VERSION"):
-        return Notice.OSC_777
-    return Notice.BELL
+        return Alert.OSC_777
+    return Alert.BELL
 
 
 def _is_utf_8(encoding: str) -> bool:

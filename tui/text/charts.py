@@ -10,6 +10,7 @@ from collections.abc import Sequence
 _RIGHTWARDS = " ▏▎▍▌▋▊▉█"
 _UPWARDS = " ▁▂▃▄▅▆▇█"
 _PLAIN = " ..::::##"
+_TRACE, _PLAIN_TRACE = "▁▂▃▄▅▆▇█", "_.:-=+*#"
 _SHADES, _PLAIN_SHADES = " ░▒▓█", " .:+#"
 
 
@@ -43,6 +44,13 @@ def heat(
     """Return a cell of `width` characters for each value, the darker the more of the largest."""
     shades = _PLAIN_SHADES if ascii_only else _SHADES
     return "".join(shades[_steps(value, largest, 4)] * width for value in values)
+
+
+def sparkline(values: Sequence[float], *, ascii_only: bool = False) -> str:
+    """Return a character for each value on a line that is never empty; the largest is highest."""
+    marks = _PLAIN_TRACE if ascii_only else _TRACE
+    largest = max(values) or 1.0
+    return "".join(marks[round(value / largest * (len(marks) - 1))] for value in values)
 
 
 def _steps(value: float, largest: float, count: int) -> int:

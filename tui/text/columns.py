@@ -19,7 +19,8 @@ from rich.cells import cell_len
 
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import TELLING, Download, Phase, Progress, Status, WaitReason
-from tui.text import format as fmt
+from tui.text import fmt
+from tui.text.cells import Cell, Role
 
 
 class Column(StrEnum):
@@ -34,21 +35,6 @@ class Column(StrEnum):
     ETA = "eta"
 
 
-class Role(StrEnum):
-    """What a piece of a row means; the table has one style for each."""
-
-    PLAIN = "plain"
-    TITLE = "title"
-    MUTED = "muted"
-    ACTIVE = "active"
-    DONE = "done"
-    WAITING = "waiting"
-    FAILED = "failed"
-    BAR = "bar"
-    BAR_IDLE = "bar-idle"
-    BAR_DONE = "bar-done"
-
-
 @dataclass(frozen=True, slots=True)
 class Slot:
     """Where a column stands: its first cell and its width."""
@@ -56,15 +42,6 @@ class Slot:
     column: Column
     x: int
     width: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """Text of exact width at a place in the row."""
-
-    x: int
-    text: str
-    role: Role
 
 
 _TITLES = {

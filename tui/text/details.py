@@ -17,14 +17,15 @@ from rich.cells import cell_len
 
 from core.domain.inspection import Connection, ConnectionState, Inspection
 from core.domain.models import Download, Progress, Status
-from tui.text import charts, piece_map
-from tui.text import detail_fields as facts
-from tui.text import format as fmt
-from tui.text.columns import Cell, Role, bytes_done, is_moving, status_role, status_text
-from tui.text.tables import Column, Content, Line, table
-from tui.text.throughput import LONGEST, STEP
-from tui.text.urls import site_of
+from tui.text import charts, facts, fmt, piece_map
+from tui.text.cells import Cell, ColumnSpec, Content, Fact, Line, Role, labelled, table
+from tui.text.columns import bytes_done, is_moving, status_role, status_text
+from tui.text.fmt import site_of
 
+STEP = 2.0
+"""Seconds that one of the rates stands for, and its column of the graph."""
+LONGEST = 150
+"""Rates that there are at the most: five minutes."""
 _TWO_COLUMNS = 116
 _GAP = 4
 _ROOMY = 16
@@ -36,11 +37,11 @@ _LEAST_GRAPH = 8
 _WORDS = 43
 
 _COLUMNS = (
-    Column("", 0, right=False),
-    Column("", 15, right=False, start=74),
-    Column("", 19, right=False, start=52),
-    Column("", 10),
-    Column("", 10, right=False, start=36),
+    ColumnSpec("", 0, right=False),
+    ColumnSpec("", 15, right=False, start=74),
+    ColumnSpec("", 19, right=False, start=52),
+    ColumnSpec("", 10),
+    ColumnSpec("", 10, right=False, start=36),
 )
 _STATES = {
     ConnectionState.CONNECTING: Role.WAITING,
@@ -52,7 +53,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One download as it is known: `rates` are bytes/s in steps, up to the latest.
+    """One download as it is known: `rates` are bytes/s every STEP seconds, up to the latest.
 
     `inspection` is None until somebody has looked.
     """
@@ -237,7 +238,7 @@ class _Page:
     def _is_roomy(self) -> bool:
         return self._height >= _ROOMY
 
-    def _titled(self, title: str, note: str, fields: list[facts.Field], width: int) -> list[Line]:
+    def _titled(self, title: str, note: str, fields: list[Fact], width: int) -> list[Line]:
         return [self._heading(title, note, width), *self._written(fields, width)]
 
     def _heading(self, title: str, note: str, width: int) -> Line:
@@ -245,8 +246,8 @@ class _Page:
         note = fmt.fit(note, max(width - x, 0), ascii_only=self._ascii).rstrip(" ")
         return (Cell(0, title, Role.TITLE), Cell(x, note, Role.MUTED))
 
-    def _written(self, fields: Sequence[facts.Field], width: int) -> list[Line]:
-        return facts.written(fields, width, ascii_only=self._ascii)
+    def _written(self, fields: Sequence[Fact], width: int) -> list[Line]:
+        return labelled(fields, width, ascii_only=self._ascii)
 
 
 def _amount(download: Download, done: int) -> str:

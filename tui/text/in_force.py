@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from core.domain.service import SettingInForce, SettingSource
 from core.domain.settings import text_of
 from core.launcher import SettingValue, Source
-from tui.text.format import clean
+from tui.text.fmt import clean
 
 _LATE = "network."
 

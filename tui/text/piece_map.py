@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 
 from core.domain.models import Segment
-from tui.text import format as fmt
-from tui.text.columns import Cell, Role
+from tui.text import fmt
+from tui.text.cells import Cell, Role
 
 _WORDY = 64
 """Cells from which on the legend tells in how many places something is fetched."""

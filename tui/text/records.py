@@ -16,7 +16,7 @@ from core.domain.models import DownloadView
 from core.domain.redact import redact_url
 from core.domain.upkeep import Leftover
 from tui.text.columns import updated_at
-from tui.text.figures import WEEKDAYS
+from tui.text.statistics_report import WEEKDAYS
 
 
 def record(view: DownloadView) -> dict[str, object]:

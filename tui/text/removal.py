@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from core.domain.models import Download, Status
 from core.domain.service import MOST_REMOVED, Removal
-from tui.text.format import clean, cut_middle
+from tui.text.fmt import clean, cut_middle
 
 MOST_NAMES = 300
 """How many downloads are named."""

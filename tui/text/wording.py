@@ -10,8 +10,8 @@ from datetime import datetime
 from core.domain.history import HistoryEntry
 from core.domain.models import TELLING, Download, Progress, Status, WaitReason
 from core.domain.service import Totals
-from tui.text import format as fmt
-from tui.text.figures import seconds
+from tui.text import fmt
+from tui.text.fmt import seconds
 
 _WAITS = {
     WaitReason.QUEUED: "queued",

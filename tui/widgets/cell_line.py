@@ -17,8 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.terminal.theme import component_style
-from tui.text.columns import Cell, Role
-from tui.text.tables import Line
+from tui.text.cells import Cell, Line, Role
 
 # The roles whose ground is not that of the line, so that a gap cannot be drawn in their style.
 _GROUNDED = frozenset({Role.BAR, Role.BAR_IDLE, Role.BAR_DONE})

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from tui.terminal.theme import component_style
-from tui.text.format import fit
+from tui.text.fmt import fit
 
 _KEY = 5
 _LABEL = 14

@@ -13,7 +13,9 @@ from datetime import datetime
 from typing import ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.binding import Binding, BindingType
+from textual.containers import Container
 from textual.geometry import Region, Size
 from textual.timer import Timer
 
@@ -21,10 +23,10 @@ from core.domain.errors import WinchError
 from core.domain.inspection import Inspection
 from core.domain.models import Download, Progress, Status
 from core.domain.service import DownloadService
+from tui.model.rates import Throughput
+from tui.text.cells import Line
 from tui.text.details import Subject, report
-from tui.text.format import clean, cut_middle
-from tui.text.tables import Line
-from tui.text.throughput import Throughput
+from tui.text.fmt import clean, cut_middle
 from tui.widgets.cell_line import differences
 from tui.widgets.page import Lines, Page
 
@@ -226,3 +228,24 @@ class DetailPane(Page):
 
 def _line(lines: Lines, index: int) -> Line:
     return lines[index] if index < len(lines) else ()
+
+
+BESIDE = 160
+"""Cells from which on there is room for both."""
+
+
+class Split(Container):
+    """Arranges two parts by its width."""
+
+    DEFAULT_CSS = """
+    Split {
+        height: 1fr;
+        layout: vertical;
+        &.-beside { layout: horizontal; }
+        &.-beside > DetailPane { width: 45%; height: 100%; margin-left: 1; }
+    }
+    """
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Choose how they stand."""
+        self.set_class(event.size.width >= BESIDE, "-beside")

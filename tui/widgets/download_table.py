@@ -27,8 +27,8 @@ from tui.model.store import DownloadStore
 from tui.model.table_lines import TableLines
 from tui.model.view import View
 from tui.terminal.theme import component_style
-from tui.text.columns import Column, Role, Slot, layout, titles
-from tui.text.tables import Line
+from tui.text.cells import Line, Role
+from tui.text.columns import Column, Slot, layout, titles
 from tui.widgets.cell_line import differences, strip_of
 from tui.widgets.key_bar import bindings
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import ClassVar
 
+from rich.highlighter import Highlighter
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
@@ -14,15 +15,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.geometry import Size
 from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.reactive import reactive
 from textual.suggester import Suggester
 from textual.widget import Widget
-from textual.widgets import Label, Static, TextArea
+from textual.widgets import Input, Label, Static, TextArea
 
 from tui.input.add_parser import Remark, Severity
 from tui.terminal.theme import component_style
-from tui.text.format import clean, fit
-from tui.widgets.prompt import Line
+from tui.text.fmt import clean, fit
 
 LABEL = 13
 """Cells of the labels, so that the fields of a form stand below each other."""
@@ -33,6 +34,51 @@ _STYLES = {
     Severity.WARNING: "remarks--noted",
     Severity.INFO: "remarks--said",
 }
+
+
+_EDITS = {
+    key.strip(): binding.action
+    for binding in Input.BINDINGS
+    if isinstance(binding, Binding)
+    for key in binding.key.split(",")
+}
+
+
+async def settled(*pumps: MessagePump) -> None:
+    """Return once each of them, in turn, has taken in what came to it before."""
+    for pump in pumps:
+        done = asyncio.Event()
+        if pump.call_later(done.set):
+            await done.wait()
+
+
+class _Harmless(Highlighter):
+    """Draws a text without what it would do to the terminal; what is in the field stays."""
+
+    def highlight(self, text: Text) -> None:
+        """Replace what cannot be seen by what can."""
+        text.plain = clean(text.plain)
+
+
+class LineInput(Input):
+    """A field that takes each key in its turn, and shows any text.
+
+    Textual's own (8.2) puts in a letter at once and deletes a little later: typed ahead, or over a
+    slow line, a backspace takes away what came after it. And it sends the terminal what it holds,
+    such as the name of a directory with escapes in it.
+    """
+
+    def on_mount(self) -> None:
+        """Draw nothing as it is, and do not blink: each blink is a repaint."""
+        self.cursor_blink = False
+        self.highlighter = _Harmless()
+
+    async def on_key(self, event: events.Key) -> None:
+        """Edit at once."""
+        if (action := _EDITS.get(event.key)) is not None:
+            event.stop()
+            event.prevent_default()
+            await self.run_action(action)
 
 
 class Field(Vertical):
@@ -66,7 +112,7 @@ class Field(Vertical):
         self._label = label
         self._note = Static(markup=False, classes="-note")
         self._said = ("", False)
-        self.input = Line(
+        self.input = LineInput(
             value,
             id=name,
             placeholder=placeholder,

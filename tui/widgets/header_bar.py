@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from core.domain.models import Status, WaitReason
-from tui.model.rate_trace import RateTrace
-from tui.model.store import Totals
-from tui.text import format as fmt
-from tui.text.columns import Cell, Role
-from tui.text.tables import Line
+from tui.model.rates import RateTrace
+from tui.text import fmt
+from tui.text.cells import Cell, Line, Role
+from tui.text.charts import sparkline
+from tui.text.group_row import Sums
 from tui.widgets.cell_line import CellLine
 
 _COUNTS = (
@@ -51,18 +51,18 @@ class _Part:
 
 
 class HeaderBar(CellLine):
-    """Totals of the list and what is around it, in one line."""
+    """Sums of the list and what is around it, in one line."""
 
     def __init__(self, host: str, *, ascii_only: bool = False) -> None:
         super().__init__()
         self._host = fmt.clean(host)
         self._ascii = ascii_only
-        self._totals = Totals(counts={}, rate=0.0, bytes_done=0, bytes_total=0, known=True)
+        self._totals = Sums(counts={}, rate=0.0, bytes_done=0, bytes_total=0, known=True)
         self._around = Surroundings()
         self._is_held = False
         self._trace = RateTrace(_SPARKS)
 
-    def show(self, totals: Totals, around: Surroundings, now: float, *, is_held: bool) -> None:
+    def show(self, totals: Sums, around: Surroundings, now: float, *, is_held: bool) -> None:
         """Show these at a monotonic time in seconds; the same is not drawn again."""
         self._totals, self._around, self._is_held = totals, around, is_held
         if totals.rate or not self._trace.is_flat:
@@ -95,7 +95,9 @@ class HeaderBar(CellLine):
             _Part(0, ((f"{arrow}{fmt.rate(totals.rate):{10 if totals.rate else 0}}", Role.ACTIVE),))
         )
         if not self._trace.is_flat:
-            parts.append(_Part(9, ((self._trace.text(ascii_only=self._ascii), Role.ACTIVE),)))
+            parts.append(
+                _Part(9, ((sparkline(self._trace.values, ascii_only=self._ascii), Role.ACTIVE),))
+            )
         if self._is_held:
             parts.append(_Part(0, (("queue held", Role.WAITING),)))
         elif self._around.trouble is not None:

@@ -9,8 +9,7 @@ from textual.widget import Widget
 
 from tui.control.key_actions import KeyTarget, by_target
 from tui.control.keymap import Keymap
-from tui.text.columns import Cell, Role
-from tui.text.tables import Line
+from tui.text.cells import Cell, Line, Role
 from tui.widgets.cell_line import CellLine
 
 

@@ -12,8 +12,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from tui.text.columns import Cell, Role
-from tui.text.tables import Line
+from tui.text.cells import Cell, Line, Role
 from tui.widgets.cell_line import CellLine
 
 

@@ -8,14 +8,15 @@ from typing import ClassVar, Protocol
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.terminal.theme import component_style
-from tui.text.columns import Role
-from tui.text.tables import Line
+from tui.text.cells import Line, Role
 
 
 class Lines(Protocol):
@@ -96,3 +97,92 @@ class Page(ScrollView, can_focus=True):
         if style is None:
             style = self._styles[role] = component_style(self, f"page--{role}")
         return style
+
+
+class CursorPage(Page, inherit_bindings=False):
+    """Scrolls what `write` returns; its lines leave their first cell to the cursor's mark."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", show=False, priority=True),
+        Binding("up,k", "move(-1)", show=False, priority=True),
+        Binding("pagedown,ctrl+d,space", "page(1)", show=False, priority=True),
+        Binding("pageup,ctrl+u", "page(-1)", show=False, priority=True),
+        Binding("home,g", "move_to(0)", show=False, priority=True),
+        Binding("end,G", "move_to(1000000000)", show=False, priority=True),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"page--cursor", "page--mark"}
+    DEFAULT_CSS = """
+    CursorPage {
+        & > .page--cursor { background: $block-hover-background; }
+        & > .page--mark { color: $accent; }
+    }
+    """
+
+    class Moved(Message):
+        """The cursor is on another line now."""
+
+    class Chosen(Message):
+        """Somebody clicked on the line of the cursor."""
+
+    def __init__(self, write: Callable[[int], Lines], *, ascii_only: bool = False) -> None:
+        super().__init__(write)
+        self._mark = ">" if ascii_only else "▌"
+        self.index = 0
+        """The line of the cursor; 0 in an empty page."""
+
+    def rewrite(self) -> None:
+        """Bring the page up to date; the cursor stays where it is, as far as there are lines."""
+        super().rewrite()
+        self.index = min(self.index, max(len(self._lines) - 1, 0))
+        self._keep_in_sight()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line of what is in sight."""
+        strip = super().render_line(y)
+        if self.scroll_offset.y + y != self.index or not len(self._lines):
+            return strip
+        mark = component_style(self, "page--mark")
+        ground = component_style(self, "page--cursor").bgcolor
+        segments = [Segment(self._mark, mark), *strip.crop(1)]
+        on_it = Style(bgcolor=ground)
+        return Strip(
+            [Segment(part.text, (part.style or Style()) + on_it) for part in segments],
+            strip.cell_length,
+        )
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the pointer is; on the cursor's line that chooses it."""
+        index = self.scroll_offset.y + event.y
+        if index == self.index:
+            self.post_message(self.Chosen())
+        elif index < len(self._lines):
+            self.action_move_to(index)
+
+    def action_move(self, step: int) -> None:
+        """Move the cursor by lines."""
+        self.action_move_to(self.index + step)
+
+    def action_page(self, step: int) -> None:
+        """Move the cursor by screens."""
+        self.action_move_to(self.index + step * max(self.size.height - 1, 1))
+
+    def action_move_to(self, index: int) -> None:
+        """Put the cursor on a line, or on the nearest that exists."""
+        before = self.index
+        self.index = min(max(index, 0), max(len(self._lines) - 1, 0))
+        if self.index != before:
+            self._keep_in_sight()
+            self.refresh()
+            self.post_message(self.Moved())
+
+    def on_resize(self) -> None:
+        """Write anew for the new width."""
+        super().on_resize()
+        self._keep_in_sight()
+
+    def _keep_in_sight(self) -> None:
+        """Scroll as little as it takes to see the cursor."""
+        top, height = self.scroll_offset.y, max(self.size.height, 1)
+        wanted = min(max(top, self.index - height + 1), self.index)
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False)

@@ -5,65 +5,21 @@ While it is open the keys of the screen are letters; Enter and Esc end it.
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.highlighter import Highlighter
-from rich.text import Text
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.message_pump import MessagePump
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
-from tui.text.format import clean
-
-_EDITS = {
-    key.strip(): binding.action
-    for binding in Input.BINDINGS
-    if isinstance(binding, Binding)
-    for key in binding.key.split(",")
-}
-
-
-async def settled(*pumps: MessagePump) -> None:
-    """Return once each of them, in turn, has taken in what came to it before."""
-    for pump in pumps:
-        done = asyncio.Event()
-        if pump.call_later(done.set):
-            await done.wait()
-
-
-class _Harmless(Highlighter):
-    """Draws a text without what it would do to the terminal; what is in the field stays."""
-
-    def highlight(self, text: Text) -> None:
-        """Replace what cannot be seen by what can."""
-        text.plain = clean(text.plain)
-
-
-class Line(Input):
-    """A field that takes each key in its turn, and shows any text.
-
-    Textual's own (8.2) puts in a letter at once and deletes a little later: typed ahead, or over a
-    slow line, a backspace takes away what came after it. And it sends the terminal what it holds,
-    such as the name of a directory with escapes in it.
-    """
-
-    def on_mount(self) -> None:
-        """Draw nothing as it is, and do not blink: each blink is a repaint."""
-        self.cursor_blink = False
-        self.highlighter = _Harmless()
-
-    async def on_key(self, event: events.Key) -> None:
-        """Edit at once."""
-        if (action := _EDITS.get(event.key)) is not None:
-            event.stop()
-            event.prevent_default()
-            await self.run_action(action)
+from core.domain.errors import UsageError
+from tui.text.fmt import clean
+from tui.widgets.form import LineInput, settled
 
 
 class Prompt(Vertical):
@@ -103,7 +59,7 @@ class Prompt(Vertical):
         super().__init__()
         self._label = Label("", markup=False)
         self._note = Static(markup=False, classes="-note")
-        self.input = Line(compact=True, select_on_focus=False)
+        self.input = LineInput(compact=True, select_on_focus=False)
         self._back: Widget | None = None
 
     def compose(self) -> ComposeResult:
@@ -160,3 +116,82 @@ class Prompt(Vertical):
         """Leave it."""
         self.close()
         self.post_message(self.Cancelled())
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked: `typed` and `accept` get the text, and raise UsageError for a mistake.
+
+    With `replaces` the first key puts something else in the place of the value.
+    """
+
+    label: str
+    value: str = ""
+    note: str = ""
+    replaces: bool = False
+    typed: Callable[[str], None]
+    accept: Callable[[str], None]
+    cancel: Callable[[], None] = _nothing
+
+
+class QuestionPrompt(Prompt):
+    """Asks one question at a time; a mistake is said below the line, which then stays open."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # With priority: keys that were typed ahead act in their order.
+        Binding("enter", "accept", show=False, priority=True),
+        Binding("escape", "take_back", show=False, priority=True),
+        # The line is left by an answer only.
+        Binding("tab,shift+tab", "stay", show=False, priority=True),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._question: Question | None = None
+
+    def ask(self, question: Question) -> None:
+        """Open the line for a question."""
+        self._question = question
+        self.open(question.label, question.value, note=question.note)
+        if question.replaces:
+            self.input.select_all()
+
+    async def action_accept(self) -> None:
+        """Take the answer, or say what is wrong with it."""
+        await settled(self.input)
+        if self._question is not None and self._try(self._question.accept, self.input.value):
+            self.close()
+
+    async def action_take_back(self) -> None:
+        """Take the question back."""
+        await settled(self.input)
+        question = self._question
+        self.close()
+        if question is not None:
+            question.cancel()
+
+    def action_stay(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Take the line away, and give the keys back."""
+        self._question = None
+        super().close()
+
+    @on(Prompt.Changed)
+    def judge(self) -> None:
+        """Try what stands in the line now."""
+        if self._question is not None and self._try(self._question.typed, self.input.value):
+            self.say(self._question.note)
+
+    def _try(self, use: Callable[[str], None], text: str) -> bool:
+        try:
+            use(text)
+        except UsageError as error:
+            self.say(f"{error.message}; {error.hint}" if error.hint else error.message, wrong=True)
+            return False
+        return True

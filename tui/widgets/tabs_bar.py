@@ -12,9 +12,8 @@ from textual.message import Message
 from tui.control.key_actions import KEY_ACTIONS
 from tui.model.ordering import Order, SortKey
 from tui.model.view import Tab
-from tui.text import format as fmt
-from tui.text.columns import Cell, Role
-from tui.text.tables import Line
+from tui.text import fmt
+from tui.text.cells import Cell, Line, Role
 from tui.widgets.cell_line import CellLine
 from tui.widgets.key_bar import keymap_of
 

@@ -11,7 +11,7 @@ import pytest
 from tests.tui.cli.conftest import Winch
 from tui.demo.files import MIB, DemoFile
 from tui.demo.server import DemoServer
-from tui.text.format import size
+from tui.text.fmt import size
 
 
 def home(winch: Winch) -> Path:

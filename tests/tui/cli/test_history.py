@@ -24,8 +24,8 @@ from tests.tui.cli.conftest import COMMAND, Winch
 from tui.cli.history import table
 from tui.cli.stats import text
 from tui.control.export_file import refuse_existing, write_private
-from tui.text.figures import report
 from tui.text.records import attempt_record, exported, statistics_record
+from tui.text.statistics_report import report
 
 
 class _Files(BaseHTTPRequestHandler):

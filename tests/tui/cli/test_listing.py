@@ -15,7 +15,7 @@ from tests.tui.cli.conftest import Winch
 from tests.tui.cli.samples import START, active, completed, download, view
 from tui.cli.listing import details, pointed_out, table
 from tui.cli.parser import parse as parse_command
-from tui.model.filter import FilterError, parse
+from tui.model.filters import FilterError, parse
 from tui.model.ordering import SortKey
 
 MOVING = Progress(bytes_downloaded=500, rate=250.0, eta=2.0, connections=1)

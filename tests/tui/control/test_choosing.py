@@ -15,7 +15,7 @@ from core.domain.models import Download, Progress, Status
 from tests.tui.cli.conftest import Winch
 from tests.tui.cli.samples import START, completed, download
 from tui.control.choosing import choose
-from tui.model.filter import Filter
+from tui.model.filters import Filter
 
 LIST = [
     download("a" * 16, "one.iso"),

@@ -20,7 +20,7 @@ from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, screen_text, u
 from tui.control.verbs import VERBS, completions, parse
 from tui.input.command_table import COMMANDS
 from tui.screens.command_line import CommandLine
-from tui.text.format import clean
+from tui.text.fmt import clean
 
 
 async def say(pilot: Pilot[int], line: str) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from core.domain.events import Added, Changed, Event, ProgressBatch
 from core.domain.models import Download, Phase, Progress, Status
 from tests.tui.samples import NOW, sample
-from tui.model.filter import parse
+from tui.model.filters import parse
 from tui.model.rows import GroupRow, Row
 from tui.model.selection import Selection
 from tui.model.store import DownloadStore

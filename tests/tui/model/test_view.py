@@ -15,8 +15,8 @@ from tests.tui.model.listed import Table, moving, one
 from tests.tui.samples import NOW, sample
 from tui.model.ordering import Order, SortKey
 from tui.model.rows import DownloadRow, GroupRow
-from tui.model.tally import Totals
 from tui.model.view import CALM, RECHECK, Tab
+from tui.text.group_row import Sums
 
 
 def test_without_groups_the_rows_are_the_queue() -> None:
@@ -114,7 +114,7 @@ def test_a_group_sums_its_members_that_are_shown() -> None:
         moving(1, "a", "g"), moving(2, "b", "g"), one(3, "c", "g", total_bytes=50), one(4, "d", "h")
     )
     table.report(a=10.0, b=20.0)
-    expected = Totals(
+    expected = Sums(
         counts={Status.ACTIVE: 2, Status.PENDING: 1},
         rate=30.0,
         bytes_done=30,

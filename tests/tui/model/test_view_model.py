@@ -16,7 +16,7 @@ from tests.tui.samples import NOW, sample
 from tui.model.ordering import Order, SortKey
 from tui.model.rows import DownloadRow, GroupRow, Row
 from tui.model.store import DownloadStore
-from tui.model.tally import Tally
+from tui.model.sums import RunningSums
 from tui.model.view import CALM, Tab, View
 
 NAMES = st.sampled_from(["a", "B", "ab", "b.iso", "ÄÖ"])
@@ -187,7 +187,7 @@ class AnyHistory(RuleBasedStateMachine):
         assert rows == gathered(view, downloads)
         assert set(view.ids) == {d.id for d in downloads}
         for group in {d.request.group for d in downloads} - {None}:
-            tally = Tally()
+            tally = RunningSums()
             for download in downloads:
                 if download.request.group == group:
                     tally.add(download, store.progress(download.id))

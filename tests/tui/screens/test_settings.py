@@ -18,7 +18,7 @@ from tests.fakes import FakeService
 from tests.tui.bare import Bare
 from tests.tui.samples import FORBIDDEN, HOSTILE, screen_text, until
 from tui.screens.settings import SettingsScreen
-from tui.text.setting_words import WORDS
+from tui.text.vocabulary import SETTINGS
 
 
 class Opened:
@@ -63,7 +63,7 @@ async def put(pilot: Any, text: str) -> None:
 
 
 def test_every_setting_has_its_words() -> None:
-    assert set(WORDS) == {f"{name}.{key}" for name, keys in sections().items() for key in keys}
+    assert set(SETTINGS) == {f"{name}.{key}" for name, keys in sections().items() for key in keys}
 
 
 async def test_each_shows_its_value_default_and_source(

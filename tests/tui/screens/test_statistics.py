@@ -21,8 +21,9 @@ from core.domain.history import (
 )
 from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, NOW, app_for, until, until_gone
-from tui.text.figures import report, seconds
-from tui.text.tables import Line
+from tui.text.cells import Line
+from tui.text.fmt import seconds
+from tui.text.statistics_report import report
 
 MIB = 1024**2
 NONE = Trend(now=None, before=None)

@@ -8,9 +8,9 @@ from core.domain.models import Status
 from core.domain.settings import FinishedAlert, ScreenSettings
 from tests.fakes import FakeService
 from tests.tui.samples import app_for, queue
-from tui.model.store import Totals
-from tui.terminal.features import Notice, Terminal, detect, through_tmux
-from tui.terminal.window import Window
+from tui.terminal.features import Alert, Terminal, detect, through_tmux
+from tui.terminal.window_title import WindowTitle
+from tui.text.group_row import Sums
 
 TITLED = Terminal(has_title=True, has_progress=True)
 
@@ -24,9 +24,9 @@ class Written(list[str]):
         return taken
 
 
-def totals(*, rate: float = 0.0, done: int = 0, known: bool = True, **counts: int) -> Totals:
+def totals(*, rate: float = 0.0, done: int = 0, known: bool = True, **counts: int) -> Sums:
     """Return totals with so many `active`, `pending`, `completed` and so on."""
-    return Totals(
+    return Sums(
         counts={Status(name): count for name, count in counts.items()},
         rate=rate,
         bytes_done=done,
@@ -35,9 +35,9 @@ def totals(*, rate: float = 0.0, done: int = 0, known: bool = True, **counts: in
     )
 
 
-def window(terminal: Terminal = TITLED, **settings: object) -> tuple[Window, Written]:
+def window(terminal: Terminal = TITLED, **settings: object) -> tuple[WindowTitle, Written]:
     written = Written()
-    return Window(written.append, terminal, ScreenSettings(**settings)), written  # type: ignore[arg-type]
+    return WindowTitle(written.append, terminal, ScreenSettings(**settings)), written  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -68,21 +68,21 @@ def test_progress_goes_only_where_it_is_known_to_be_shown(
 
 
 @pytest.mark.parametrize(
-    ("environment", "notice"),
+    ("environment", "alert"),
     [
-        ({"TERM": "xterm-256color"}, Notice.BELL),
-        ({"WT_SESSION": "7c2"}, Notice.BELL),
-        ({"TERM": "xterm-kitty"}, Notice.OSC_9),
-        ({"TERM": "foot-extra"}, Notice.OSC_9),
-        ({"TERM": "tmux-256color", "TMUX": "/t", "ITERM_SESSION_ID": "w0"}, Notice.OSC_9),
-        ({"TERM": "rxvt-unicode-256color"}, Notice.OSC_777),
-        ({"TERM": "xterm-256color", "VTE_VERSION": "7600"}, Notice.OSC_777),
+        ({"TERM": "xterm-256color"}, Alert.BELL),
+        ({"WT_SESSION": "7c2"}, Alert.BELL),
+        ({"TERM": "xterm-kitty"}, Alert.OSC_9),
+        ({"TERM": "foot-extra"}, Alert.OSC_9),
+        ({"TERM": "tmux-256color", "TMUX": "/t", "ITERM_SESSION_ID": "w0"}, Alert.OSC_9),
+        ({"TERM": "rxvt-unicode-256color"}, Alert.OSC_777),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "7600"}, Alert.OSC_777),
     ],
 )
 def test_a_notification_goes_the_way_the_terminal_takes(
-    environment: Mapping[str, str], notice: Notice
+    environment: Mapping[str, str], alert: Alert
 ) -> None:
-    assert detect(environment, "utf-8").notice is notice
+    assert detect(environment, "utf-8").alert is alert
 
 
 @pytest.mark.parametrize(
@@ -177,20 +177,20 @@ def test_the_title_is_plain_in_ascii_mode() -> None:
 
 
 @pytest.mark.parametrize(
-    ("finished", "notice", "is_tmux", "expected"),
+    ("finished", "alert", "is_tmux", "expected"),
     [
-        (FinishedAlert.OFF, Notice.OSC_9, False, []),
-        (FinishedAlert.BELL, Notice.OSC_9, True, ["\x07"]),
-        (FinishedAlert.NOTIFY, Notice.BELL, False, ["\x07"]),
+        (FinishedAlert.OFF, Alert.OSC_9, False, []),
+        (FinishedAlert.BELL, Alert.OSC_9, True, ["\x07"]),
+        (FinishedAlert.NOTIFY, Alert.BELL, False, ["\x07"]),
         (
             FinishedAlert.NOTIFY,
-            Notice.OSC_9,
+            Alert.OSC_9,
             False,
             ["\x1b]9;winch: All downloads have ended: 2 done, 1 failed\x1b\\"],
         ),
         (
             FinishedAlert.NOTIFY,
-            Notice.OSC_777,
+            Alert.OSC_777,
             True,
             [
                 through_tmux(
@@ -201,9 +201,9 @@ def test_the_title_is_plain_in_ascii_mode() -> None:
     ],
 )
 def test_the_end_of_the_last_download_is_announced_once(
-    finished: FinishedAlert, notice: Notice, is_tmux: bool, expected: list[str]
+    finished: FinishedAlert, alert: Alert, is_tmux: bool, expected: list[str]
 ) -> None:
-    shown, written = window(Terminal(notice=notice, is_tmux=is_tmux), finished=finished)
+    shown, written = window(Terminal(alert=alert, is_tmux=is_tmux), finished=finished)
     shown.announce_end(totals(active=1, pending=1, completed=1))
     shown.announce_end(totals(active=1, completed=2))
     assert written == []
@@ -217,7 +217,7 @@ def test_the_end_of_the_last_download_is_announced_once(
     "after",
     [totals(paused=1, completed=1), totals(completed=1), totals(cancelled=1, completed=1)],
 )
-def test_what_a_person_stopped_is_not_announced(after: Totals) -> None:
+def test_what_a_person_stopped_is_not_announced(after: Sums) -> None:
     shown, written = window()
     shown.announce_end(totals(active=1, completed=1))
     shown.announce_end(after)

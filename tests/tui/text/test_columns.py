@@ -9,7 +9,8 @@ from rich.cells import cell_len
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import Phase, Progress, Status, WaitReason
 from tests.tui.samples import FORBIDDEN, HOSTILE, NOW, sample
-from tui.text.columns import Cell, Column, Role, layout, row, status_text, titles
+from tui.text.cells import Cell, Role
+from tui.text.columns import Column, layout, row, status_text, titles
 
 MOVING = {"status": Status.ACTIVE, "phase": Phase.DOWNLOADING, "total_bytes": 4096}
 STALLED = ErrorInfo(

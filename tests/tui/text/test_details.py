@@ -13,8 +13,8 @@ from core.domain.inspection import ConnectionState
 from core.domain.models import Progress, Segment, Status
 from tests.tui.samples import FORBIDDEN, HOSTILE, NOW
 from tests.tui.text.inspected import TOTAL, WHY, connections, inspected, moving, running
+from tui.text.cells import Line
 from tui.text.details import Subject, report
-from tui.text.tables import Line
 
 RATES = [float(2**20 * (number % 9)) for number in range(100)]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from core.domain.models import Segment
-from tui.text.columns import Cell
+from tui.text.cells import Cell
 from tui.text.piece_map import BLOCKS, PLAIN, legend, strip
 
 CELLS = "".join((BLOCKS.done, BLOCKS.shares, BLOCKS.position, BLOCKS.claimed, BLOCKS.missing))

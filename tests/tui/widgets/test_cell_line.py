@@ -4,7 +4,7 @@ import pytest
 from rich.cells import cell_len
 from rich.style import Style
 
-from tui.text.columns import Cell, Role
+from tui.text.cells import Cell, Role
 from tui.widgets.cell_line import differences, strip_of
 
 STYLES = {role: Style(color=f"color({number})") for number, role in enumerate(Role, 1)}

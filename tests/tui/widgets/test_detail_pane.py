@@ -16,7 +16,7 @@ from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, NOW, app_for, queue, screen_text
 from tests.tui.text.inspected import TOTAL, WHY, inspected, moving
 from tui.app import WinchApp
-from tui.text.throughput import STEP
+from tui.text.details import STEP
 from tui.widgets import detail_pane
 from tui.widgets.detail_pane import DetailPane
 

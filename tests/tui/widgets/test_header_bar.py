@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.domain.models import Status
-from tui.model.tally import Totals
+from tui.text.group_row import Sums
 from tui.widgets.header_bar import HeaderBar, Surroundings
 
 COUNTS = {Status.FAILED: 2, Status.ACTIVE: 4, Status.PENDING: 12_345}
@@ -13,7 +13,7 @@ COUNTS = {Status.FAILED: 2, Status.ACTIVE: 4, Status.PENDING: 12_345}
 
 def shown(width: int, eta: float | None) -> str:
     bar = HeaderBar("me@server.example.org")
-    totals = Totals(
+    totals = Sums(
         counts=COUNTS, rate=11e6, bytes_done=3 << 30, bytes_total=9 << 30, known=False, eta=eta
     )
     bar.show(totals, Surroundings(limit=20 << 20, free=99 << 30), 0.0, is_held=False)

@@ -23,10 +23,8 @@ from core.domain.history import (
     Statistics,
     Trend,
 )
-from tui.text import charts
-from tui.text import format as fmt
-from tui.text.columns import Cell, Role
-from tui.text.tables import Column, Content, Line, table
+from tui.text import charts, fmt
+from tui.text.cells import Cell, ColumnSpec, Content, Line, Role, table
 
 _MARGIN = 1
 _GAP = 4
@@ -121,19 +119,19 @@ class _Report:
             ("Verifying", of.verifying),
             ("Finalizing", of.finalizing),
         )
-        rows = [_trend(label, trend, seconds) for label, trend in trends]
-        rows.append(_trend("Whole attempt", self._of.attempt_time, seconds))
-        rows.append(_trend("Total since added", self._of.total_time, seconds))
+        rows = [_trend(label, trend, fmt.seconds) for label, trend in trends]
+        rows.append(_trend("Whole attempt", self._of.attempt_time, fmt.seconds))
+        rows.append(_trend("Total since added", self._of.total_time, fmt.seconds))
         return self._trends("Average time", rows, width)
 
     def failures(self, width: int) -> list[Line]:
         """Return what failed, how often and where."""
         is_wide = width >= 76
         columns = (
-            Column("times", 5),
-            Column("cause", 13, right=False),
-            Column("host", 24 if is_wide else 0, right=False),
-            Column("what was said", 0, right=False, start=76),
+            ColumnSpec("times", 5),
+            ColumnSpec("cause", 13, right=False),
+            ColumnSpec("host", 24 if is_wide else 0, right=False),
+            ColumnSpec("what was said", 0, right=False, start=76),
         )
         failures = self._of.failures[:_MOST_ROWS]
         rows: list[list[Content]] = [
@@ -159,13 +157,13 @@ class _Report:
     def hosts(self, width: int) -> list[Line]:
         """Return what each host did."""
         columns = (
-            Column("Hosts", 0, right=False),
-            Column("", 12, right=False, start=54),
-            Column("size", 9),
-            Column("done", 5, start=48),
-            Column("failed", 6),
-            Column("average", 10, start=70),
-            Column("best", 10, start=88),
+            ColumnSpec("Hosts", 0, right=False),
+            ColumnSpec("", 12, right=False, start=54),
+            ColumnSpec("size", 9),
+            ColumnSpec("done", 5, start=48),
+            ColumnSpec("failed", 6),
+            ColumnSpec("average", 10, start=70),
+            ColumnSpec("best", 10, start=88),
         )
         largest = max((host.bytes for host in self._of.hosts), default=0)
         shown, more = self._of.hosts[:_MOST_ROWS], len(self._of.hosts) - _MOST_ROWS
@@ -230,13 +228,13 @@ class _Report:
         if by_month:
             daily = _by_month(daily)
         columns = (
-            Column("Months" if by_month else "Days", 10, right=False),
-            Column("", 0, right=False),
-            Column("size", 9),
-            Column("done", 5, start=68),
-            Column("failed", 6, start=68),
-            Column("CPU", 7, start=54),
-            Column("memory", 9, start=54),
+            ColumnSpec("Months" if by_month else "Days", 10, right=False),
+            ColumnSpec("", 0, right=False),
+            ColumnSpec("size", 9),
+            ColumnSpec("done", 5, start=68),
+            ColumnSpec("failed", 6, start=68),
+            ColumnSpec("CPU", 7, start=54),
+            ColumnSpec("memory", 9, start=54),
         )
         largest = max((day.bytes for day in daily), default=0)
         rows: list[list[Content]] = [
@@ -246,7 +244,7 @@ class _Report:
                 (fmt.size(day.bytes) if day.bytes else "-", Role.PLAIN),
                 (str(day.completed or "-"), Role.PLAIN),
                 (str(day.failed or "-"), Role.FAILED if day.failed else Role.MUTED),
-                (seconds(day.cpu_seconds), Role.MUTED),
+                (fmt.seconds(day.cpu_seconds), Role.MUTED),
                 (fmt.size(day.peak_memory), Role.MUTED),
             ]
             for day in daily
@@ -256,11 +254,11 @@ class _Report:
     def recent(self, width: int) -> list[Line]:
         """Return what ended last."""
         columns = (
-            Column("ended", 6, right=False),
-            Column("name", 0, right=False),
-            Column("size", 9, start=48),
-            Column("average", 10, start=70),
-            Column("end", 12 if width < 76 else 21, right=False),
+            ColumnSpec("ended", 6, right=False),
+            ColumnSpec("name", 0, right=False),
+            ColumnSpec("size", 9, start=48),
+            ColumnSpec("average", 10, start=70),
+            ColumnSpec("end", 12 if width < 76 else 21, right=False),
         )
         rows = [self._attempt(entry) for entry in self._of.recent[:_MOST_ROWS]]
         return self._section("Recent", self._table(columns, rows, width))
@@ -283,15 +281,15 @@ class _Report:
         """Return figures beside those of the period before, if there are any of that."""
         is_compared = any(before for _, _, (before, _), _ in rows)
         columns = (
-            Column(title, 0, right=False),
-            Column("now" if is_compared else "", 11),
-            Column("before" if is_compared else "", 11, start=56),
-            Column("change" if is_compared else "", 10),
+            ColumnSpec(title, 0, right=False),
+            ColumnSpec("now" if is_compared else "", 11),
+            ColumnSpec("before" if is_compared else "", 11, start=56),
+            ColumnSpec("change" if is_compared else "", 10),
         )
         return self._titled(columns, rows, min(width, _TRENDS))
 
     def _titled(
-        self, columns: Sequence[Column], rows: Sequence[list[Content]], width: int
+        self, columns: Sequence[ColumnSpec], rows: Sequence[list[Content]], width: int
     ) -> list[Line]:
         """Return a table that has its title where its first column has its heading."""
         lines = self._table(columns, rows, width)
@@ -302,7 +300,7 @@ class _Report:
         return [(Cell(0, title, Role.TITLE),), *lines] if lines else []
 
     def _table(
-        self, columns: Sequence[Column], rows: Sequence[list[Content]], width: int
+        self, columns: Sequence[ColumnSpec], rows: Sequence[list[Content]], width: int
     ) -> list[Line]:
         return table(columns, rows, width, ascii_only=self._ascii) if rows else []
 
@@ -314,13 +312,6 @@ class _Report:
 
     def _cut(self, text: str, width: int) -> str:
         return fmt.fit(text, width, ascii_only=self._ascii)
-
-
-def seconds(value: float | None) -> str:
-    """Return seconds with the digits that tell: `0.21 s`, `12.5 s`, `3:07`; `-` when unknown."""
-    if value is None or value >= 60:
-        return fmt.duration(value)
-    return f"{value:.2f} s" if value < 9.995 else f"{value:.1f} s"
 
 
 def _words(code: ErrorCode) -> str:

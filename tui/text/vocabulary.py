@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-WORDS = {
+SETTINGS = {
     "downloads.directory": "where files go when nothing else is said; . is where winch was called",
     "downloads.conflict": "what to do where the file exists already",
     "downloads.preallocate": "reserve the whole file's room on the disk before the first byte",

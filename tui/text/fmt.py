@@ -6,6 +6,7 @@ No I/O, no textual: a pure function each, so that the two front ends never disag
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from rich.cells import cell_len, chop_cells, split_graphemes
 
@@ -22,6 +23,8 @@ _UNPRINTABLE = re.compile(
 )
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+_SITE = re.compile(r"(?:[^?#]*@)?([^?#]*)")
+_HOST = re.compile(r"(?:[^?#]*@)?(\[[^\]?#]*\]|[^:?#]*)")
 
 
 def clean(text: str) -> str:
@@ -72,6 +75,13 @@ def duration(seconds: float | None) -> str:
     if hours >= 100:
         return f"{hours // 24}d {hours % 24:02}h"
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
+
+
+def seconds(value: float | None) -> str:
+    """Return seconds with the digits that tell: `0.21 s`, `12.5 s`, `3:07`; `-` when unknown."""
+    if value is None or value >= 60:
+        return duration(value)
+    return f"{value:.2f} s" if value < 9.995 else f"{value:.1f} s"
 
 
 def ago(seconds: float) -> str:
@@ -140,6 +150,19 @@ def wrap(text: str, first: int, further: int) -> list[str]:
     return lines
 
 
+def host_of(url: str) -> str:
+    """Return the host in small letters, without login and port; empty where there is none.
+
+    Not by urlsplit, which takes too long for every row of a long queue.
+    """
+    return _host(_authority(url))
+
+
+def site_of(url: str) -> str:
+    """Return host and port as they stand in the URL, in small letters and without login."""
+    return _site(_authority(url))
+
+
 def bar(done: int, total: int | None, width: int, *, ascii_only: bool = False) -> str:
     """Return a progress bar of `width` cells in eighths of a cell; blank when the end is unknown.
 
@@ -196,3 +219,21 @@ def _tail(text: str, width: int) -> str:
             break
         used, begin = used + cells, start
     return text[begin:]
+
+
+def _authority(url: str) -> str:
+    parts = url.split("/", 3)
+    return parts[2] if len(parts) > 2 and not parts[1] else ""
+
+
+# A queue has few hosts: they are looked up, and their rows share one string.
+@lru_cache(maxsize=4096)
+def _host(authority: str) -> str:
+    match = _HOST.match(authority)
+    return match[1].strip("[]").lower() if match else ""
+
+
+@lru_cache(maxsize=4096)
+def _site(authority: str) -> str:
+    match = _SITE.match(authority)
+    return match[1].lower() if match else ""

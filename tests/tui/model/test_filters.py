@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import Download, DownloadRequest, Phase, Progress, Status
 from tests.tui.samples import NOW, sample
-from tui.model.filter import Filter, FilterError, parse, quote
-from tui.model.filter_terms import KEYS, STATUSES
-from tui.text.urls import host_of
+from tui.model.filters import KEYS, STATUSES, Filter, FilterError, parse, quote
+from tui.text.fmt import host_of
 
 MOVING = Progress(bytes_downloaded=600, rate=2048.0, eta=90.0)
 

@@ -5,10 +5,12 @@ Pure, like tui.text.columns, whose columns and roles it fills.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from core.domain.models import Status
-from tui.model.tally import Totals
-from tui.text import format as fmt
-from tui.text.columns import RIGHT, SIGN_X, Cell, Column, Role, Slot
+from tui.text import fmt
+from tui.text.cells import Cell, Role
+from tui.text.columns import RIGHT, SIGN_X, Column, Slot
 
 _WORDS = {
     Status.FAILED: "failed",
@@ -25,10 +27,30 @@ _ROOMY = 12
 """Cells in which it can be said how many failed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """Sums over the list. `known` is false while the size of some download is not known.
+
+    `eta` is seconds until all is done that goes on by itself, None while nobody can say.
+    """
+
+    counts: dict[Status, int]
+    rate: float
+    bytes_done: int
+    bytes_total: int
+    known: bool
+    eta: float | None = None
+
+    @property
+    def unfinished(self) -> int:
+        """How many downloads go on without anybody asking."""
+        return self.counts.get(Status.PENDING, 0) + self.counts.get(Status.ACTIVE, 0)
+
+
 def group_row(
     slots: tuple[Slot, ...],
     name: str,
-    totals: Totals,
+    totals: Sums,
     *,
     is_folded: bool,
     ascii_only: bool = False,
@@ -62,7 +84,7 @@ def group_row(
     return tuple(cells)
 
 
-def _name(name: str, totals: Totals, width: int, *, tells_failed: bool, ascii_only: bool) -> str:
+def _name(name: str, totals: Sums, width: int, *, tells_failed: bool, ascii_only: bool) -> str:
     count = f"{sum(totals.counts.values()):,}"
     failed = totals.counts.get(Status.FAILED) if tells_failed else None
     counts = [f" ({count}, {failed:,} failed)"] if failed else []
@@ -72,7 +94,7 @@ def _name(name: str, totals: Totals, width: int, *, tells_failed: bool, ascii_on
     return fmt.cut_middle(fmt.clean(name), width, ascii_only=ascii_only)
 
 
-def _status(totals: Totals, width: int) -> str:
+def _status(totals: Sums, width: int) -> str:
     """Return how many members are in which state, those first that matter; as many as fit."""
     words = [f"{totals.counts[s]:,} {word}" for s, word in _WORDS.items() if s in totals.counts]
     while len(words) > 1 and len(", ".join(words)) > width:
@@ -80,7 +102,7 @@ def _status(totals: Totals, width: int) -> str:
     return ", ".join(words)
 
 
-def _role(totals: Totals) -> Role:
+def _role(totals: Sums) -> Role:
     counts = totals.counts
     if Status.FAILED in counts:
         return Role.FAILED
@@ -89,7 +111,7 @@ def _role(totals: Totals) -> Role:
     return Role.DONE if counts.keys() == {Status.COMPLETED} else Role.MUTED
 
 
-def _figure(column: Column, totals: Totals) -> str:
+def _figure(column: Column, totals: Sums) -> str:
     more = "" if totals.known else "+"
     match column:
         case Column.SIZE:
@@ -103,7 +125,7 @@ def _figure(column: Column, totals: Totals) -> str:
             return fmt.duration(left / totals.rate) if totals.known and totals.rate else "-"
 
 
-def _bar(totals: Totals, width: int, *, ascii_only: bool) -> tuple[str, Role]:
+def _bar(totals: Sums, width: int, *, ascii_only: bool) -> tuple[str, Role]:
     if not totals.known or not totals.bytes_done:
         return "", Role.PLAIN
     role = Role.BAR if totals.rate else Role.BAR_IDLE

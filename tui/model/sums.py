@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from core.domain.models import Download, Progress, Status
 from core.domain.totals import DownloadSums, counted_bytes
+from tui.text.group_row import Sums
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """Sums over the list. `known` is false while the size of some download is not known.
-
-    `eta` is seconds until all is done that goes on by itself, None while nobody can say.
-    """
-
-    counts: dict[Status, int]
-    rate: float
-    bytes_done: int
-    bytes_total: int
-    known: bool
-    eta: float | None = None
-
-    @property
-    def unfinished(self) -> int:
-        """How many downloads go on without anybody asking."""
-        return self.counts.get(Status.PENDING, 0) + self.counts.get(Status.ACTIVE, 0)
-
-
-class Tally(DownloadSums):
+class RunningSums(DownloadSums):
     """Sums of the screen, with the rates of what runs."""
 
     def __init__(self) -> None:
@@ -49,10 +29,10 @@ class Tally(DownloadSums):
         before, now = old.bytes_downloaded, new.bytes_downloaded
         self.bytes_done += counted_bytes(download, now) - counted_bytes(download, before)
 
-    def totals(self, progress: Callable[[str], Progress]) -> Totals:
+    def totals(self, progress: Callable[[str], Progress]) -> Sums:
         """Return the sums; costs a step per active download."""
         rates = (progress(id_).rate for id_ in self._active)
-        return Totals(
+        return Sums(
             counts={status: count for status, count in self.counts.items() if count},
             rate=sum(rate for rate in rates if rate),
             bytes_done=self.bytes_done,

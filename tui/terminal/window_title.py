@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from core.domain.models import Status
 from core.domain.settings import FinishedAlert, ScreenSettings
-from tui.model.store import Totals
-from tui.terminal.features import Notice, Terminal, through_tmux
-from tui.text import format as fmt
+from tui.terminal.features import Alert, Terminal, through_tmux
+from tui.text import fmt
+from tui.text.group_row import Sums
 
 _PUSH_TITLE, _POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 _ENDED = (Status.COMPLETED, Status.FAILED)
@@ -19,7 +19,7 @@ _STALE = 10.0
 """Seconds after which progress is said again: Ghostty forgets it after 15."""
 
 
-class Window:
+class WindowTitle:
     """Tells a terminal about the queue's totals; sends nothing that it has been told already."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Window:
         self._has_kept_title = False
         self._title = self._progress = ""
         self._said_at = 0.0
-        self._before: Totals | None = None
+        self._before: Sums | None = None
 
     def open(self) -> None:
         """Keep the title that is there."""
@@ -51,7 +51,7 @@ class Window:
             self._write(self._wrapped(_progress(0)))
         self._title = self._progress = ""
 
-    def show(self, totals: Totals, now: float) -> None:
+    def show(self, totals: Sums, now: float) -> None:
         """Bring title and progress up to date; `now` is a monotonic time in seconds."""
         title = self._title_for(totals)
         if self._has_title and title != self._title:
@@ -63,7 +63,7 @@ class Window:
             self._progress, self._said_at = progress, now
             self._write(self._wrapped(progress or _progress(0)))
 
-    def announce_end(self, totals: Totals) -> None:
+    def announce_end(self, totals: Sums) -> None:
         """Tell the person when the last download has ended since the last call.
 
         Not when what was left has been paused or removed: then the person did it.
@@ -76,16 +76,16 @@ class Window:
         text = f"All downloads have ended: {totals.counts.get(Status.COMPLETED, 0)} done"
         if failed := totals.counts.get(Status.FAILED, 0):
             text += f", {failed} failed"
-        notice = self._terminal.notice if self._finished is FinishedAlert.NOTIFY else Notice.BELL
-        match notice:
-            case Notice.OSC_9:
+        alert = self._terminal.alert if self._finished is FinishedAlert.NOTIFY else Alert.BELL
+        match alert:
+            case Alert.OSC_9:
                 self._write(self._wrapped(f"\x1b]9;winch: {text}\x1b\\"))
-            case Notice.OSC_777:
+            case Alert.OSC_777:
                 self._write(self._wrapped(f"\x1b]777;notify;winch;{text}\x1b\\"))
-            case Notice.BELL:
+            case Alert.BELL:
                 self._write("\x07")
 
-    def _title_for(self, totals: Totals) -> str:
+    def _title_for(self, totals: Sums) -> str:
         active = totals.counts.get(Status.ACTIVE, 0)
         if not active:
             return "winch"
@@ -96,11 +96,11 @@ class Window:
         return through_tmux(sequence) if self._terminal.is_tmux else sequence
 
 
-def _count(totals: Totals) -> int:
+def _count(totals: Sums) -> int:
     return sum(totals.counts.get(status, 0) for status in _ENDED)
 
 
-def _progress_for(totals: Totals) -> str:
+def _progress_for(totals: Sums) -> str:
     """Return what shows how much of everything is here; "" once nothing is left to do."""
     if not totals.unfinished:
         return ""

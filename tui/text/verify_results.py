@@ -7,45 +7,47 @@ from dataclasses import dataclass
 
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.service import Outcome
-from tui.text.format import sentence, short_id
+from tui.text.fmt import sentence, short_id
 
 MOST = 2
 """Files of each of which a summary says how it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VerifyResult:
     """A sentence about a file or several, not yet cleaned; `is_wrong` where one is not sound."""
 
     text: str
     is_wrong: bool = False
 
 
-def verdicts(outcome: Outcome, names: Mapping[str, str]) -> list[Verdict]:
+def results(outcome: Outcome, names: Mapping[str, str]) -> list[VerifyResult]:
     """Return what to say of each file; `names` are those of the downloads by id."""
-    told = [Verdict(f"{d.name}: {d.resume_verdict}") for d in outcome.changed]
+    told = [VerifyResult(f"{d.name}: {d.resume_verdict}") for d in outcome.changed]
     for refusal in outcome.refused:
         name = names.get(refusal.id, short_id(refusal.id))
-        told.append(Verdict(f"{name}: {_why(refusal.error)}", is_wrong=True))
+        told.append(VerifyResult(f"{name}: {_why(refusal.error)}", is_wrong=True))
     return told
 
 
-def summary(outcome: Outcome, names: Mapping[str, str]) -> list[Verdict]:
+def summary(outcome: Outcome, names: Mapping[str, str]) -> list[VerifyResult]:
     """Return what to say of each file where they are few, and of all of them where not."""
-    each = verdicts(outcome, names)
+    each = results(outcome, names)
     if len(each) <= MOST:
         return each
     proven = sum(download.request.checksum is not None for download in outcome.changed)
     measured = len(outcome.changed) - proven
     told = []
     if proven:
-        told.append(Verdict(f"{_files(proven)} verified again: the checksum is right"))
+        told.append(VerifyResult(f"{_files(proven)} verified again: the checksum is right"))
     if measured:
         what = "the length is right; no checksum is known"
-        told.append(Verdict(f"{_files(measured)} verified again: {what}"))
+        told.append(VerifyResult(f"{_files(measured)} verified again: {what}"))
     if wrong := outcome.refused:
         first = each[len(outcome.changed)]
-        told.append(Verdict(f"{_files(len(wrong))} not sound, such as {first.text}", is_wrong=True))
+        told.append(
+            VerifyResult(f"{_files(len(wrong))} not sound, such as {first.text}", is_wrong=True)
+        )
     return told
 
 

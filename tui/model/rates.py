@@ -1,25 +1,27 @@
-"""How fast some downloads were over the last minutes, for the graph of the one that is looked at.
+"""How fast it was lately: all together, for the header, and those looked at, for their graphs.
 
-Pure: rates in bytes/s and monotonic seconds come in. A rate holds until another is reported, since
-nothing is reported of what stays the same.
+Pure: rates in bytes/s and monotonic seconds come in.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
-STEP = 2.0
-"""Seconds that a column of the graph stands for."""
-LONGEST = 150
-"""Columns that are remembered: five minutes."""
+from tui.text.details import LONGEST, STEP
+
 MOST = 32
 """Downloads that are followed: those that were looked at last."""
+EVERY = 5.0
+"""Seconds that one value of the header's trace stands for."""
 
 
 class Throughput:
-    """The rates of the downloads that were looked at last, in steps of time."""
+    """The rates of the downloads that were looked at last, in steps of time.
+
+    A rate holds until another is reported, since nothing is reported of what stays the same.
+    """
 
     def __init__(self) -> None:
         self._tracks: OrderedDict[str, deque[tuple[int, float]]] = OrderedDict()
@@ -59,3 +61,31 @@ class Throughput:
         if track and track[-1][0] >= step:
             step = track.pop()[0]
         track.append((step, rate or 0.0))
+
+
+class RateTrace:
+    """The last values of a rate, each the highest within its time; at rest nothing moves on."""
+
+    def __init__(self, length: int) -> None:
+        self._values = [0.0] * length
+        self._slot: int | None = None
+
+    def note(self, now: float, rate: float) -> None:
+        """Say how fast it is now."""
+        slot = int(now // EVERY)
+        if self._slot is None:
+            self._slot = slot
+        if passed := min(slot - self._slot, len(self._values)):
+            self._values = self._values[passed:] + [0.0] * passed
+            self._slot = slot
+        self._values[-1] = max(self._values[-1], rate)
+
+    @property
+    def values(self) -> Sequence[float]:
+        """The rates, the oldest first."""
+        return self._values
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether nothing moved in all that time."""
+        return not any(self._values)

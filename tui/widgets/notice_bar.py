@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from tui.terminal.theme import component_style
-from tui.text.format import clean, fit
+from tui.text.fmt import clean, fit
 
 
 class NoticeBar(Widget):

@@ -11,13 +11,13 @@ from rich.cells import cell_len
 
 from core.domain.models import Status
 from tests.tui.samples import FORBIDDEN, HOSTILE
-from tui.model.group_row import group_row
-from tui.model.tally import Totals
-from tui.text.columns import SIGN_X, Cell, Column, Role, layout
+from tui.text.cells import Cell, Role
+from tui.text.columns import SIGN_X, Column, layout
+from tui.text.group_row import Sums, group_row
 
 WIDTHS = (30, 60, 80, 100, 140, 200)
 _totals = st.builds(
-    Totals,
+    Sums,
     counts=st.dictionaries(st.sampled_from(Status), st.integers(1, 10**6), min_size=1),
     rate=st.just(0.0) | st.floats(1, 1e12),
     bytes_done=st.integers(0, 10**15),
@@ -26,9 +26,9 @@ _totals = st.builds(
 )
 
 
-def totals(*, rate: float = 0.0, done: int = 0, known: bool = True, **counts: int) -> Totals:
+def totals(*, rate: float = 0.0, done: int = 0, known: bool = True, **counts: int) -> Sums:
     """Return sums over members, which have 4096 bytes together."""
-    return Totals(
+    return Sums(
         counts={Status(status): count for status, count in counts.items()},
         rate=rate,
         bytes_done=done,
@@ -55,7 +55,7 @@ def text_of(cells: tuple[Cell, ...], column: Column, width: int) -> str:
     st.booleans(),
 )
 def test_cells_stand_side_by_side_within_the_row_whatever_is_in_them(
-    width: int, name: str, sums: Totals, is_folded: bool, ascii_only: bool
+    width: int, name: str, sums: Sums, is_folded: bool, ascii_only: bool
 ) -> None:
     cells = group_row(layout(width), name, sums, is_folded=is_folded, ascii_only=ascii_only)
     for left, right in itertools.pairwise(cells):

@@ -5,59 +5,27 @@ Pure. All text from outside goes through `clean`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
-from rich.cells import cell_len, chop_cells
-
-from core.domain.bounds import MAX_SHOWN
+from core.domain.history import AttemptEnd, HistoryEntry
 from core.domain.inspection import Answer, DownloadLimits, Figures, HostLimit, Inspection
 from core.domain.models import Download, TimelineEntry
 from core.domain.redact import redact_url
-from tui.text import format as fmt
-from tui.text.columns import Cell, Role
-from tui.text.tables import Line
+from tui.text import fmt
+from tui.text.cells import Fact, Role
 
-Field = tuple[str, str, Role]
-"""A label, its text and what the text means."""
-
-_LABEL = 14
-_MOST_LINES = 3
-
-
-def folded(
-    text: str, width: int, most: int = _MOST_LINES, *, ascii_only: bool = False
-) -> list[str]:
-    """Return text in at most `most` lines, broken between words where that is possible."""
-    lines: list[str] = []
-    width = max(width, 1)
-    text = text[: most * MAX_SHOWN]
-    while cell_len(text) > width and len(lines) < most - 1:
-        head = chop_cells(text, width)[0] or text[:1]
-        cut = len(head) if text[len(head) :].startswith(" ") else head.rfind(" ")
-        # A break that leaves the line half empty is worse than a broken word.
-        cut = cut if cut > len(head) // 2 else len(head)
-        lines.append(text[:cut])
-        text = text[cut:].lstrip(" ")
-    return [*lines, fmt.fit(text, width, ascii_only=ascii_only).rstrip(" ")]
+_ENDS = {
+    AttemptEnd.COMPLETED: ("the file is whole", Role.DONE),
+    AttemptEnd.FAILED: ("it failed", Role.FAILED),
+    AttemptEnd.RETRIED: ("it failed and was tried again", Role.WAITING),
+    AttemptEnd.STOPPED: ("it was stopped before the file was whole", Role.PLAIN),
+    AttemptEnd.INTERRUPTED: ("winch was ended while it ran", Role.WAITING),
+}
 
 
-def written(fields: Iterable[Field], width: int, *, ascii_only: bool = False) -> list[Line]:
-    """Return a line or more for each field that says something, the texts below each other."""
-    lines: list[Line] = []
-    told = [field for field in fields if field[1]]
-    longest = max((cell_len(name) for name, _, _ in told), default=0)
-    x = min(max(_LABEL, longest + 2), max(width // 3, _LABEL))
-    for name, text, role in told:
-        label = fmt.fit(name, min(cell_len(name), x - 1), ascii_only=ascii_only)
-        head: Line = (Cell(0, label, Role.MUTED),)
-        for part in folded(text, width - x, ascii_only=ascii_only):
-            lines.append((*head, Cell(x, part, role)))
-            head = ()
-    return lines
-
-
-def overview(download: Download, now: datetime) -> list[Field]:
+def overview(download: Download, now: datetime) -> list[Fact]:
     """Return what is asked for, where it goes and when it was."""
     request = download.request
     texts = [
@@ -78,7 +46,7 @@ def overview(download: Download, now: datetime) -> list[Field]:
     return [(label, fmt.clean(text), Role.PLAIN) for label, text in texts]
 
 
-def limits(inspection: Inspection) -> list[Field]:
+def limits(inspection: Inspection) -> list[Fact]:
     """Return what holds it back, and where its connections spend their time."""
     slowness = inspection.slowness
     return [
@@ -88,12 +56,12 @@ def limits(inspection: Inspection) -> list[Field]:
     ]
 
 
-def timeline(entries: Sequence[TimelineEntry], now: datetime) -> list[Field]:
+def timeline(entries: Sequence[TimelineEntry], now: datetime) -> list[Fact]:
     """Return what happened to it, the latest first."""
     return [(moment(entry.at, now), fmt.clean(entry.text), Role.PLAIN) for entry in entries[::-1]]
 
 
-def answer(last: Answer, now: datetime) -> tuple[str, list[Field]]:
+def answer(last: Answer, now: datetime) -> tuple[str, list[Fact]]:
     """Return what a server said last: in a few words, and in its own."""
     status = f"{last.status} {fmt.clean(last.reason)}".rstrip()
     fields = [(fmt.clean(name), fmt.clean(value), Role.PLAIN) for name, value in last.headers]
@@ -150,3 +118,85 @@ def _shares(of: Figures) -> str:
     if of.cpu is not None and texts:
         texts.append(f"and winch keeps a core {of.cpu:.0%} busy")
     return ", ".join(texts)
+
+
+def attempt_brief(entry: HistoryEntry) -> list[Fact]:
+    """Return the most important of it, each in a line."""
+    error = f"{_words(entry)}: {entry.error_message or ''}" if entry.error_code else ""
+    return _cleaned(
+        ("error", error, Role.FAILED),
+        ("url", entry.url, Role.PLAIN),
+        ("into", _path(entry), Role.PLAIN),
+        ("brought", f"{_amount(entry)}{_before(entry)}", Role.PLAIN),
+        ("rate", _rates(entry), Role.PLAIN),
+        ("phases", _phases(entry), Role.PLAIN),
+        ("began", _moment(entry.started_at), Role.PLAIN),
+        ("resume", entry.verdict or "", Role.PLAIN),
+        ("group", entry.group or "", Role.PLAIN),
+    )
+
+
+def attempt_full(entry: HistoryEntry) -> list[Fact]:
+    """Return everything that was written down of it."""
+    end, role = _ENDS[entry.end]
+    took = (entry.ended_at - entry.started_at).total_seconds()
+    connections = f"{entry.connections} at the same time" if entry.connections > 1 else "1"
+    phases = asdict(entry.phases).items()
+    return _cleaned(
+        ("outcome", end, role),
+        ("cause", _words(entry), Role.FAILED),
+        ("error", entry.error_message or "", Role.FAILED),
+        ("url", entry.url, Role.PLAIN),
+        ("host", entry.host, Role.PLAIN),
+        ("path", _path(entry), Role.PLAIN),
+        ("group", entry.group or "", Role.PLAIN),
+        ("began", _moment(entry.started_at), Role.PLAIN),
+        ("ended", f"{_moment(entry.ended_at)}, after {fmt.seconds(took)}", Role.PLAIN),
+        *((name, fmt.seconds(value), Role.PLAIN) for name, value in phases if value),
+        ("brought", _amount(entry), Role.PLAIN),
+        ("rate", _rates(entry), Role.PLAIN),
+        ("connections", connections if entry.connections else "", Role.PLAIN),
+        ("retries", f"{_times(entry.retries)} before this" if entry.retries else "", Role.PLAIN),
+        ("resume", entry.verdict or "", Role.PLAIN),
+        ("download", entry.download, Role.PLAIN),
+    )
+
+
+def _cleaned(*facts: Fact) -> list[Fact]:
+    return [(label, fmt.clean(text), role) for label, text, role in facts if text]
+
+
+def _words(entry: HistoryEntry) -> str:
+    return entry.error_code.replace("_", " ") if entry.error_code else ""
+
+
+def _path(entry: HistoryEntry) -> str:
+    return f"{entry.directory.rstrip('/')}/{entry.name}"
+
+
+def _amount(entry: HistoryEntry) -> str:
+    whole = "" if entry.total_bytes is None else f" of {fmt.size(entry.total_bytes)}"
+    return f"{fmt.size(entry.bytes)}{whole}"
+
+
+def _times(count: int) -> str:
+    return f"{count} {'retry' if count == 1 else 'retries'}"
+
+
+def _before(entry: HistoryEntry) -> str:
+    return f"; after {_times(entry.retries)}" if entry.retries else ""
+
+
+def _rates(entry: HistoryEntry) -> str:
+    if not entry.average_rate:
+        return ""
+    return f"{fmt.rate(entry.average_rate)} on average, {fmt.rate(entry.peak_rate)} at best"
+
+
+def _phases(entry: HistoryEntry) -> str:
+    phases = asdict(entry.phases).items()
+    return "  ".join(f"{name} {fmt.seconds(value)}" for name, value in phases if value)
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"

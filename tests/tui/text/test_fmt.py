@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tests.tui.samples import FORBIDDEN, HOSTILE
-from tui.text import format as fmt
+from tui.text import fmt
 
 
 @pytest.mark.parametrize(
