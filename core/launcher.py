@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.adapters.config import config_file
-from core.adapters.config.config_file import Configuration, SettingValue, Source
+from core.adapters.config.config_file import Configuration, SettingOrigin, SettingValue
 from core.adapters.files.named_file import COOKIES_BYTES, check_named, read_named
 from core.adapters.system import event_loop
 from core.adapters.system.log_file import open_log
@@ -34,8 +34,8 @@ __all__ = [
     "Embedded",
     "Paths",
     "RemoteService",
+    "SettingOrigin",
     "SettingValue",
-    "Source",
     "change_setting",
     "check_named",
     "connect",
@@ -109,7 +109,7 @@ def shortcomings() -> tuple[str, ...]:
     from core.adapters.system import machine  # noqa: PLC0415
 
     with suppress(StateError):
-        return machine.find_shortcomings(paths().state_dir)
+        return machine.shortcomings(paths().state_dir)
     return ()
 
 

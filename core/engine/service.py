@@ -17,7 +17,7 @@ from core.adapters.net.http import HttpClient
 from core.adapters.net.network import Network
 from core.adapters.state.stores import State
 from core.adapters.system.clock import Clock
-from core.adapters.system.log_tail import LOG_NAME, tail
+from core.adapters.system.log_file import LOG_NAME, tail
 from core.domain.errors import StoppedError, UsageError, WinchError
 from core.domain.events import Event
 from core.domain.history import History, HistoryQuery, Statistics

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import trustme
 
-from core.adapters.net.resolver import addresses
+from core.adapters.files import disk
+from core.adapters.net.reach import addresses
 from core.adapters.state.resume_data import ResumeStore
-from core.adapters.system import disk
 from core.domain.models import (
     Download,
     DownloadRequest,

@@ -19,7 +19,7 @@ from core import launcher
 from core.domain.errors import WinchError
 from core.domain.service import DownloadService, SettingInForce
 from core.domain.settings import Settings, text_of
-from core.launcher import Configuration, SettingValue, Source
+from core.launcher import Configuration, SettingOrigin, SettingValue
 from tui.control import key_actions
 from tui.screens.help import HelpScreen
 from tui.screens.list_screen import ListScreen, list_lines
@@ -160,7 +160,7 @@ class SettingsScreen(ListScreen):
 
     def _is_locked(self, item: SettingValue) -> bool:
         """Tell whether a setting cannot be changed here, and say why."""
-        if item.source is Source.ENVIRONMENT:
+        if item.source is SettingOrigin.ENVIRONMENT:
             self._say(
                 f"{variable(_name(item))} is set in the environment, which goes first",
                 Role.FAILED,
@@ -225,7 +225,7 @@ class SettingsScreen(ListScreen):
         rows: list[Sequence[Content]] = []
         before = ""
         for item in self._values:
-            is_set = item.source is not Source.DEFAULT
+            is_set = item.source is not SettingOrigin.DEFAULT
             section = item.section if item.section != before else ""
             before = item.section
             rows.append(
@@ -247,7 +247,7 @@ class SettingsScreen(ListScreen):
         lines: list[tuple[str, Role]] = []
         if item is not None:
             where = item.source.value
-            if item.source is Source.ENVIRONMENT:
+            if item.source is SettingOrigin.ENVIRONMENT:
                 where = f"{variable(_name(item))} in the environment"
             lines.append((f"{_name(item)} = {text_of(item.value)}", Role.TITLE))
             lines.append((SETTINGS.get(_name(item), ""), Role.PLAIN))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from core.domain.service import SettingInForce, SettingSource
 from core.domain.settings import text_of
-from core.launcher import SettingValue, Source
+from core.launcher import SettingOrigin, SettingValue
 from tui.text.fmt import clean
 
 _LATE = "network."
@@ -57,7 +57,7 @@ def _note(item: SettingValue, held: SettingInForce) -> str:
         return ""
     if text := reason(held):
         return text
-    if item.source is Source.ENVIRONMENT:
+    if item.source is SettingOrigin.ENVIRONMENT:
         return "by the settings of the daemon, which has not this environment"
     when = "is started again" if held.name.startswith(_LATE) else "reads it again"
     return f"until the daemon {when}"

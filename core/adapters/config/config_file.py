@@ -46,7 +46,7 @@ _SCHEDULE = ("limits", "schedule")
 _ENTRY = {"days": "days", "from": "start", "to": "end", "rate": "rate"}
 
 
-class Source(StrEnum):
+class SettingOrigin(StrEnum):
     """What had the last word on a setting."""
 
     DEFAULT = "default"
@@ -61,7 +61,7 @@ class SettingValue:
     section: str
     key: str
     value: object
-    source: Source
+    source: SettingOrigin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +104,10 @@ def parse(
 
     Unless that `is_written`, a value that does not fit is said without its line.
     """
-    found: dict[tuple[str, str], tuple[object, Source]] = {
-        name: (value, Source.FILE) for name, value in _from_text(text, path).items()
+    found: dict[tuple[str, str], tuple[object, SettingOrigin]] = {
+        name: (value, SettingOrigin.FILE) for name, value in _from_text(text, path).items()
     }
-    found |= {name: (value, Source.ENVIRONMENT) for name, value in _from_env(env).items()}
+    found |= {name: (value, SettingOrigin.ENVIRONMENT) for name, value in _from_env(env).items()}
     chosen: dict[str, dict[str, object]] = {section: {} for section in sections()}
     for (section, key), (value, _) in found.items():
         chosen[section][key] = value
@@ -123,7 +123,7 @@ def parse(
             section=section,
             key=key,
             value=getattr(getattr(settings, section), key),
-            source=found[section, key][1] if (section, key) in found else Source.DEFAULT,
+            source=found[section, key][1] if (section, key) in found else SettingOrigin.DEFAULT,
         )
         for section, keys in sections().items()
         for key in keys
@@ -213,7 +213,7 @@ def _from_env(env: Mapping[str, str]) -> dict[tuple[str, str], object]:
 
 
 def _placed(
-    error: ConfigError, sources: Mapping[tuple[str, str], Source], text: str, path: Path
+    error: ConfigError, sources: Mapping[tuple[str, str], SettingOrigin], text: str, path: Path
 ) -> ConfigError:
     """Return an error about the settings as a whole with the place where the value came from."""
     match = _NAMED.match(error.message)
@@ -225,7 +225,7 @@ def _placed(
     section, key = concerned[0]
     if (entry := _ENTRY_NAMED.match(error.message)) is not None:
         where = entry_place(path, text, int(entry[1]), entry[2])
-    elif sources[section, key] is Source.ENVIRONMENT:
+    elif sources[section, key] is SettingOrigin.ENVIRONMENT:
         where = f"{_PREFIX}{section.upper()}_{key.upper()}"
     else:
         where = place(path, text, section, key)
@@ -287,7 +287,7 @@ def _key_table(value: object, where: str) -> dict[str, str]:
     return value
 
 
-def _schedule_lines(schedule: tuple[ScheduleEntry, ...], source: Source) -> list[str]:
+def _schedule_lines(schedule: tuple[ScheduleEntry, ...], source: SettingOrigin) -> list[str]:
     if not schedule:
         return [f"schedule = []  # {source}"]
     lines = []

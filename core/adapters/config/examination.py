@@ -14,7 +14,8 @@ import msgspec
 
 from core.adapters.config import config_file
 from core.adapters.config.config_file import Configuration
-from core.adapters.system import disk, machine
+from core.adapters.files import disk
+from core.adapters.system import machine
 from core.adapters.system.instance_lock import InstanceLock
 from core.adapters.system.paths import Paths
 from core.domain.errors import ConfigError, StateError, WinchError

@@ -21,8 +21,8 @@ from aiofiles.os import wrap
 from core.adapters.files import part_lock, part_owner
 from core.adapters.files.checksum import RunningDigest
 from core.adapters.files.destination import SUFFIX, disk_error, identity_of, opened_directory
+from core.adapters.files.disk import preallocate
 from core.adapters.files.part_owner import ForeignPartError
-from core.adapters.files.preallocate import preallocate
 from core.domain.errors import DiskError
 from core.domain.models import FileStamp, PartIdentity
 

@@ -30,7 +30,7 @@ from yarl import URL
 from core.adapters.net.credentials import Cookies, Netrc
 from core.adapters.net.logins import Exchange, Logins, is_closed_door
 from core.adapters.net.proxies import proxy_for
-from core.adapters.net.resolver import addresses
+from core.adapters.net.reach import addresses
 from core.domain.errors import (
     AuthRequiredError,
     ConfigError,

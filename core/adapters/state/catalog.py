@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from core.adapters.state import migrations
+from core.adapters.state import records
 from core.adapters.state.document import Document
-from core.adapters.state.encoding import encode
 from core.adapters.state.generations import Format, Tables
+from core.adapters.state.records import encode
 from core.adapters.system.clock import Clock
 from core.domain.garbage import making_lasting
 from core.domain.models import DownloadRecord
@@ -67,7 +67,7 @@ FORMAT = Format(
     title="list of downloads",
     tables=(_DOWNLOADS, _QUEUE),
     decode=_decode,
-    migrations=migrations.DOWNLOADS,
+    migrations=records.DOWNLOADS,
     covered={1: _DOWNLOADS},
 )
 
@@ -112,9 +112,9 @@ class Catalog:
         self.document.put(_DOWNLOADS, download.id, encode(download))
         self._put_queue()
 
-    def discard(self, id: str) -> None:  # noqa: A002
+    def discard(self, download_id: str) -> None:
         """Remove a record, if it is there; saved within the debounce time."""
-        self.document.discard(_DOWNLOADS, id)
+        self.document.discard(_DOWNLOADS, download_id)
         self._put_queue()
 
     def put_limits(self, limits: LimitChanges) -> None:

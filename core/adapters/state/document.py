@@ -58,12 +58,12 @@ class Document(Generic[T]):
     If there are any, the save is tried again at once. It must not flush this document.
     """
 
-    def __init__(self, path: Path, format: Format[T], *, debounce: float = 0.5) -> None:  # noqa: A002
+    def __init__(self, path: Path, layout: Format[T], *, debounce: float = 0.5) -> None:
         self.on_error = None
         self.on_recovered = None
         self.make_room = None
-        self._format = format
-        self._storage = GenerationStorage(path, format)
+        self._title = layout.title
+        self._storage = GenerationStorage(path, layout)
         self._debounce = debounce
         self._unsaved: dict[tuple[str, str], msgspec.Raw | None] = {}
         self._made = 0  # changes so far, and how many of them are on disk
@@ -84,13 +84,13 @@ class Document(Generic[T]):
         async with self._writer:
             return await run_to_end(self._storage.load)
 
-    def put(self, table: str, id: str, encoded: bytes) -> None:  # noqa: A002
+    def put(self, table: str, record_id: str, encoded: bytes) -> None:
         """Add or replace a record by its JSON text; raises StateError after `close`."""
-        self._change(table, id, msgspec.Raw(encoded))
+        self._change(table, record_id, msgspec.Raw(encoded))
 
-    def discard(self, table: str, id: str) -> None:  # noqa: A002
+    def discard(self, table: str, record_id: str) -> None:
         """Remove a record, if it is there; raises StateError after `close`."""
-        self._change(table, id, None)
+        self._change(table, record_id, None)
 
     async def flush(self) -> None:
         """Return once everything put or discarded before is on disk.
@@ -113,11 +113,11 @@ class Document(Generic[T]):
                 await self._background
             self._cancel_timer()
 
-    def _change(self, table: str, id_: str, encoded: msgspec.Raw | None) -> None:
+    def _change(self, table: str, record_id: str, encoded: msgspec.Raw | None) -> None:
         if self._closed:
-            raise StateError(f"the {self._format.title} is closed already")
+            raise StateError(f"the {self._title} is closed already")
         self._made += 1
-        self._unsaved[table, id_] = encoded
+        self._unsaved[table, record_id] = encoded
         # The retry of a failed save is brought forward; one that is due sooner stays.
         now = asyncio.get_running_loop().time()
         due = max(now + self._debounce, self._rest_until)

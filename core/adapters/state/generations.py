@@ -26,7 +26,7 @@ from core.adapters.files.atomic_file import (
     state_error,
     write_atomically,
 )
-from core.adapters.state.migrations import Migration, migrate
+from core.adapters.state.records import Migration, migrate
 from core.domain.errors import StateError
 
 log = logging.getLogger(__name__)
@@ -106,9 +106,9 @@ class GenerationStorage(Storage, Generic[T]):
     together what is there instead of encoding everything again.
     """
 
-    def __init__(self, path: Path, format: Format[T]) -> None:  # noqa: A002
+    def __init__(self, path: Path, layout: Format[T]) -> None:
         self.path = path
-        self._format = format
+        self._format = layout
         self._backup = path.with_name(f"{path.name}.bak")
         self._generation = 0
         self._tables: dict[str, dict[str, msgspec.Raw]] | None = None

@@ -21,9 +21,9 @@ import msgspec
 from core.adapters.files.atomic_file import state_error
 from core.adapters.files.threads import run_to_end
 from core.adapters.state.document import Document
-from core.adapters.state.encoding import encode
 from core.adapters.state.generations import Format, Tables
 from core.adapters.state.history_archive import MOST_BYTES, Encoded, HistoryArchive
+from core.adapters.state.records import encode
 from core.domain.errors import StateError, WinchError
 from core.domain.history import LIVE_FILE, History, HistoryEntry, HistoryQuery
 from core.domain.text import mended

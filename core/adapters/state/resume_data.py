@@ -29,8 +29,7 @@ from core.adapters.files.atomic_file import (
     write_atomically,
 )
 from core.adapters.files.threads import run_to_end
-from core.adapters.state.encoding import encode
-from core.adapters.state.migrations import RESUME_RECORD, migrate
+from core.adapters.state.records import RESUME_RECORD, encode, migrate
 from core.domain.errors import StateError
 from core.domain.models import ResumeRecord
 from core.domain.upkeep import DiskUsage
@@ -92,7 +91,7 @@ class ResumeStore:
         # Once all were listed: the ids that may have a record. Others need no look at the disk.
         self._known: set[str] | None = None
 
-    async def load(self, id: str) -> ResumeRecord | None:  # noqa: A002
+    async def load(self, download_id: str) -> ResumeRecord | None:
         """Return the record of a download, None if there is none that can be trusted.
 
         A file that is damaged or of another download is set aside and logged: the download then
@@ -100,13 +99,13 @@ class ResumeStore:
         is, until the download is saved again. Raises StateError when the file can be neither read
         nor set aside.
         """
-        path = self._path(id)
-        if self._known is not None and id not in self._known:
+        path = self._path(download_id)
+        if self._known is not None and download_id not in self._known:
             return None
-        async with self._lock(id):
-            if id in self._owed:
-                return self._owed[id][0]
-            return await run_to_end(_load, path, id)
+        async with self._lock(download_id):
+            if download_id in self._owed:
+                return self._owed[download_id][0]
+            return await run_to_end(_load, path, download_id)
 
     async def load_all(self) -> dict[str, ResumeRecord]:
         """Return, before any is saved, every record that can be trusted. Raises StateError."""
@@ -120,10 +119,10 @@ class ResumeStore:
 
         return await run_to_end(read)
 
-    async def has(self, id: str) -> bool:  # noqa: A002
+    async def has(self, download_id: str) -> bool:
         """Return whether a download has a record, believable or not; raises StateError."""
-        path = self._path(id)
-        if self._known is not None and id not in self._known:
+        path = self._path(download_id)
+        if self._known is not None and download_id not in self._known:
             return False
         return await run_to_end(path.is_file)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.adapters.files.left_parts import LeftParts
 from core.adapters.state.catalog import Catalog
 from core.adapters.state.history import HistoryStore
+from core.adapters.state.left_parts import LeftParts
 from core.adapters.state.resume_data import ResumeStore
 
 

@@ -7,17 +7,21 @@ import io
 import logging
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from core.adapters.files.named_file import UnfitFileError
+from core.adapters.files.named_file import UnfitFileError, check_named
 from core.domain.errors import StateError
 from core.domain.redact import redact_text
 
+LOG_NAME = "winch.log"
 _MAX_BYTES = 1024 * 1024
 _OLDER_FILES = 3
+_BLOCK = 64 * 1024
+_LONGEST = 2000
 
 
 @contextmanager
@@ -68,6 +72,18 @@ def old_logs(directory: Path) -> list[Path]:
     return sorted(directory.glob(f"*.log.[1-{_OLDER_FILES}]"), reverse=True)
 
 
+def tail(path: Path, lines: int) -> list[str]:
+    """Return the last lines of a log, the one before it included, each cut to 2,000 characters.
+
+    Blocks. Raises StateError where it cannot be read.
+    """
+    found: list[str] = []
+    for part in (path, path.with_name(f"{path.name}.1")):
+        if len(found) < lines:
+            found = _last_lines(part, lines - len(found)) + found
+    return found
+
+
 class _PrivateFileHandler(RotatingFileHandler):
     """Makes its files with mode 0600 from the first byte on.
 
@@ -114,3 +130,23 @@ class _RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return redact_text(super().format(record))
+
+
+def _last_lines(path: Path, count: int) -> list[str]:
+    content = b""
+    try:
+        check_named(path, most=sys.maxsize)
+        with path.open("rb") as file:
+            at = file.seek(0, os.SEEK_END)
+            while at and content.count(b"\n") <= count:
+                size = min(_BLOCK, at)
+                at = file.seek(at - size)
+                content = file.read(size) + content
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StateError(f"the log {path} cannot be read: {error.strerror}") from error
+    lines = content.decode("utf-8", "replace").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line[:_LONGEST] for line in lines[-count:]]

@@ -13,20 +13,14 @@ import resource
 import tempfile
 from pathlib import Path
 
-from core.adapters.files.preallocate import preallocate
-from core.adapters.files.threads import run_to_end
+from core.adapters.files.disk import preallocate
 from core.adapters.system.clock import KNOWS_SLEEP
 
 _FEW_FILES = 1024
 
 
-async def shortcomings(directory: Path) -> tuple[str, ...]:
-    """Return what degrades for this process and a state directory, in sentences."""
-    return await run_to_end(find_shortcomings, directory)
-
-
-def find_shortcomings(directory: Path) -> tuple[str, ...]:
-    """Return what degrades for this process and a state directory, in sentences."""
+def shortcomings(directory: Path) -> tuple[str, ...]:
+    """Return what degrades for this process and a state directory, in sentences; blocks."""
     found = []
     if importlib.util.find_spec("uvloop") is None:
         found.append("uvloop is not installed: downloads take more CPU time")

@@ -19,7 +19,7 @@ import platformdirs
 
 from core.adapters.files.atomic_file import make_private_directory, state_error
 from core.adapters.files.ownership import ROOT, check_place
-from core.adapters.system.log_tail import LOG_NAME
+from core.adapters.system.log_file import LOG_NAME
 from core.domain.errors import DestinationError, StateError
 
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing NUL included.

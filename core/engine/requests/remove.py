@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.adapters.files import own_files
-from core.adapters.files.left_parts import LeftPart
 from core.adapters.files.own_files import Found, OwnFile
+from core.adapters.state.left_parts import LeftPart
 from core.adapters.state.stores import State
 from core.adapters.system.clock import Clock
 from core.domain.errors import AmbiguousIdError, NotAllowedError, UnknownIdError, WinchError

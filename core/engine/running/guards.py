@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.adapters.files import disk
 from core.adapters.files.part_lock import PartInUseError, is_locked
-from core.adapters.system import disk
 from core.domain.errors import DiskFullError, NetworkError, WinchError
 from core.domain.models import Download, Phase, WaitReason
 from core.domain.settings import DiskSettings

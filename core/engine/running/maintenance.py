@@ -15,11 +15,11 @@ from datetime import datetime
 from functools import partial
 
 from core.adapters.files import leftovers, own_files
-from core.adapters.files.left_parts import LeftPart
 from core.adapters.files.leftovers import Part, Stray
 from core.adapters.files.own_files import Found
 from core.adapters.files.threads import run_to_end
 from core.adapters.state.history_archive import HistoryArchive
+from core.adapters.state.left_parts import LeftPart
 from core.adapters.state.resume_data import Orphan
 from core.adapters.state.stores import State
 from core.adapters.system import machine
@@ -117,7 +117,7 @@ class Maintenance:
         return Checkup(
             steps=self.steps,
             leftovers=tuple(leftover for find in finds for leftover in find.files),
-            platform=await machine.shortcomings(self._state.directory),
+            platform=await run_to_end(machine.shortcomings, self._state.directory),
             resume_data=await self._state.resume_data.room(),
             part_files=await self._part_files(),
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.service import SettingInForce, SettingSource
-from core.launcher import SettingValue, Source
+from core.launcher import SettingOrigin, SettingValue
 from tests.tui.cli.conftest import Winch
 from tui.text.in_force import notes
 
@@ -99,7 +99,7 @@ def test_a_broken_file_is_told_by_every_command_and_the_daemon_goes_on(winch: Wi
 def test_only_what_does_not_simply_hold_is_noted(
     source: SettingSource, value: str, expected: dict[str, str]
 ) -> None:
-    item = SettingValue(section="limits", key="active", value=4, source=Source.FILE)
+    item = SettingValue(section="limits", key="active", value=4, source=SettingOrigin.FILE)
     held = SettingInForce(name="limits.active", value=value, source=source, otherwise="4")
     assert notes([item], [held]) == expected
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.adapters.config.config_edit import write
-from core.adapters.config.config_file import Source, load
+from core.adapters.config.config_file import SettingOrigin, load
 from core.domain.errors import ConfigError
 from core.domain.models import Conflict
 
@@ -145,7 +145,7 @@ def test_the_environment_still_goes_before_what_is_written(file: Path) -> None:
     configuration = write(file, env, "limits", "active", 9)
     assert configuration.settings.limits.active == 7
     (item,) = (v for v in configuration.values if (v.section, v.key) == ("limits", "active"))
-    assert item.source is Source.ENVIRONMENT
+    assert item.source is SettingOrigin.ENVIRONMENT
     assert load(file, {}).settings.limits.active == 9
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.config.config_file import Configuration, Source, load
+from core.adapters.config.config_file import Configuration, SettingOrigin, load
 from core.domain.errors import ConfigError
 from core.domain.settings import Settings, sections
 
@@ -25,7 +25,7 @@ def refused(file: Path, text: str = "", env: dict[str, str] | None = None) -> Co
     return caught.value
 
 
-def source(configuration: Configuration, section: str, key: str) -> Source:
+def source(configuration: Configuration, section: str, key: str) -> SettingOrigin:
     (found,) = (
         item.source for item in configuration.values if (item.section, item.key) == (section, key)
     )
@@ -35,7 +35,7 @@ def source(configuration: Configuration, section: str, key: str) -> Source:
 def test_without_a_file_the_defaults_hold(file: Path) -> None:
     configuration = load(file, {})
     assert configuration.settings == Settings()
-    assert {item.source for item in configuration.values} == {Source.DEFAULT}
+    assert {item.source for item in configuration.values} == {SettingOrigin.DEFAULT}
 
 
 def test_the_environment_goes_before_the_file_and_the_file_before_the_default(file: Path) -> None:
@@ -43,9 +43,9 @@ def test_the_environment_goes_before_the_file_and_the_file_before_the_default(fi
     configuration = load(file, {"WINCH_LIMITS_ACTIVE": "30", "WINCH_HOME": "/w"})
     assert configuration.settings.limits.active == 30
     assert configuration.settings.retry.attempts == 2
-    assert source(configuration, "limits", "active") is Source.ENVIRONMENT
-    assert source(configuration, "retry", "attempts") is Source.FILE
-    assert source(configuration, "retry", "cap") is Source.DEFAULT
+    assert source(configuration, "limits", "active") is SettingOrigin.ENVIRONMENT
+    assert source(configuration, "retry", "attempts") is SettingOrigin.FILE
+    assert source(configuration, "retry", "cap") is SettingOrigin.DEFAULT
 
 
 def test_text_from_the_environment_is_read_by_the_type_of_the_setting(file: Path) -> None:

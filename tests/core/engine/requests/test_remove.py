@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.files import left_parts
-from core.adapters.files.left_parts import LeftPart, LeftParts
+from core.adapters.state import left_parts
+from core.adapters.state.left_parts import LeftPart, LeftParts
 from core.domain.models import Download, FileStamp, PartIdentity
 from core.domain.service import Removal
 from core.domain.upkeep import LeftoverKind

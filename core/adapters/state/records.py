@@ -1,15 +1,37 @@
-"""How what an older winch wrote becomes what this one reads: one step per schema, never backwards.
+"""A record as text: how each store writes one, and what becomes of one by an older winch.
 
-A step takes a document decoded to builtins and returns the one of the next schema. It belongs to
-the files that are out there and is not changed any more, whatever becomes of the models.
+A migration takes a document decoded to builtins and returns the one of the next schema, never
+backwards. It belongs to the files that are out there and is not changed any more, whatever becomes
+of the models.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
+import msgspec
+
+from core.domain.text import mended
+
+_log = logging.getLogger(__name__)
+
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def encode(record: object) -> bytes:
+    """Return a record as JSON, with its text made valid where that is needed.
+
+    Text is made valid where it enters; what got past that is logged, once for each id, because a
+    list that cannot be saved costs more than a name with a wrong letter.
+    """
+    try:
+        return msgspec.json.encode(record)
+    except ValueError:  # text that is no Unicode, a number without end
+        _tell(str(getattr(record, "id", "")) or type(record).__name__)
+        return msgspec.json.encode(mended(record))
 
 
 def migrate(document: dict[str, Any], schema: int, steps: Sequence[Migration]) -> dict[str, Any]:
@@ -17,6 +39,11 @@ def migrate(document: dict[str, Any], schema: int, steps: Sequence[Migration]) -
     for step in steps[schema - 1 :]:
         document = step(document)
     return document
+
+
+@lru_cache(maxsize=1000)
+def _tell(owner: str) -> None:
+    _log.warning("the record of %s held text that is not valid Unicode; it was made valid", owner)
 
 
 def _queue_gets_a_table(document: dict[str, Any]) -> dict[str, Any]:

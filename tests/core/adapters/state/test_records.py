@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from core.adapters.state import migrations
+from core.adapters.state import records
 from core.adapters.state.catalog import FORMAT, Catalog
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.models import PartIdentity, Segment, Status, TimelineEntry
@@ -28,8 +28,8 @@ def of_schema_1(state: Path) -> bytes:
 
 def test_every_step_has_a_file_of_the_schema_before() -> None:
     for name, steps in [
-        ("downloads", migrations.DOWNLOADS),
-        ("resume-record", migrations.RESUME_RECORD),
+        ("downloads", records.DOWNLOADS),
+        ("resume-record", records.RESUME_RECORD),
     ]:
         there = sorted(path.name for path in SCHEMAS.glob(f"{name}-*.json"))
         assert there == [f"{name}-{schema}.json" for schema in range(1, 1 + len(steps))]

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.adapters.files.preallocate import preallocate
+from core.adapters.files.disk import preallocate
 
 SIZE = 8 * 1024 * 1024
 
@@ -41,6 +41,6 @@ def test_more_than_is_free_is_refused_without_taking_what_is(
 def test_without_the_system_call_the_file_stays_sparse(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.adapters.files.preallocate._fallocate", lambda: None)
+    monkeypatch.setattr("core.adapters.files.disk._fallocate", lambda: None)
     with (tmp_path / "f").open("wb") as file:
         assert not preallocate(file.fileno(), SIZE)
