@@ -13,37 +13,18 @@ import os
 import socket
 import struct
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
 from core.domain.errors import DaemonError, RpcError, UsageError, WinchError
 from core.domain.events import Event
-from core.domain.history import History, HistoryQuery, Statistics
-from core.domain.inspection import Inspection
-from core.domain.models import DownloadRecord, DownloadRequest, DownloadView
-from core.domain.service import (
-    Changes,
-    DownloadService,
-    LimitChanges,
-    Limits,
-    MoveTo,
-    Outcome,
-    Removal,
-    ServiceStatus,
-    SettingInForce,
-)
-from core.domain.upkeep import Checkup, Cleanup
+from core.domain.service import DownloadService
 from core.domain.version import VERSION
 from core.rpc import codec
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
 
 _GREETING_TIMEOUT = 10.0
 PATIENCE = 10.0
@@ -66,8 +47,11 @@ class UnresponsiveDaemonError(DaemonError):
     """A daemon holds the socket and does not answer: it hangs, or is far too busy."""
 
 
-class RemoteService:
+class RemoteService(DownloadService):
     """A `DownloadService` whose work is done in the daemon; made by `open`.
+
+    Its methods are not written down here: each that the codec knows becomes one that asks the
+    daemon, below, and has the types of the protocol.
 
     Errors of the daemon arrive as WinchError with the daemon's code, sentence and hint. When the
     connection is lost, every pending and later request raises DaemonError and subscriptions end.
@@ -104,100 +88,6 @@ class RemoteService:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def add(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
-        return await self._call(DownloadService.add, requests=requests)
-
-    async def add_new(
-        self, requests: Sequence[DownloadRequest], *, more: bool = False
-    ) -> list[str]:
-        return await self._call(DownloadService.add_new, requests=requests, more=more)
-
-    async def downloads(self) -> list[DownloadView]:
-        return await self._call(DownloadService.downloads)
-
-    async def find(self, download_id: str) -> DownloadView:
-        return await self._call(DownloadService.find, download_id=download_id)
-
-    async def inspect(self, download_id: str) -> Inspection:
-        return await self._call(DownloadService.inspect, download_id=download_id)
-
-    async def pause(self, ids: Sequence[str] | None) -> Outcome:
-        return await self._call(DownloadService.pause, ids=ids)
-
-    async def resume(self, ids: Sequence[str] | None) -> Outcome:
-        return await self._call(DownloadService.resume, ids=ids)
-
-    async def retry(self, ids: Sequence[str] | None) -> Outcome:
-        return await self._call(DownloadService.retry, ids=ids)
-
-    async def start_fresh(self, ids: Sequence[str]) -> Outcome:
-        return await self._call(DownloadService.start_fresh, ids=ids)
-
-    async def hold(self, paused: bool) -> None:
-        return await self._call(DownloadService.hold, paused=paused)
-
-    async def cancel(self, ids: Sequence[str] | None) -> Outcome:
-        return await self._call(DownloadService.cancel, ids=ids)
-
-    async def remove(
-        self, ids: Sequence[str] | None, *, files: bool = False, dry_run: bool = False
-    ) -> Removal:
-        return await self._call(DownloadService.remove, ids=ids, files=files, dry_run=dry_run)
-
-    async def restore(self, ids: Sequence[str]) -> Outcome:
-        return await self._call(DownloadService.restore, ids=ids)
-
-    async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
-        return await self._call(DownloadService.move, ids=ids, to=to)
-
-    async def start_now(self, ids: Sequence[str]) -> Outcome:
-        return await self._call(DownloadService.start_now, ids=ids)
-
-    async def expedite(self, ids: Sequence[str]) -> None:
-        return await self._call(DownloadService.expedite, ids=ids)
-
-    async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
-        return await self._call(DownloadService.set, ids=ids, changes=changes)
-
-    async def replace_url(self, download_id: str, url: str) -> Outcome:
-        return await self._call(DownloadService.replace_url, download_id=download_id, url=url)
-
-    async def verify(self, ids: Sequence[str]) -> Outcome:
-        return await self._call(DownloadService.verify, ids=ids)
-
-    async def limit(self, changes: LimitChanges) -> Limits:
-        return await self._call(DownloadService.limit, changes=changes)
-
-    async def settings_in_force(self) -> list[SettingInForce]:
-        return await self._call(DownloadService.settings_in_force)
-
-    async def reload(self) -> list[str]:
-        return await self._call(DownloadService.reload)
-
-    async def status(self) -> ServiceStatus:
-        return await self._call(DownloadService.status)
-
-    async def history(self, query: HistoryQuery) -> History:
-        return await self._call(DownloadService.history, query=query)
-
-    async def clear_history(self) -> int:
-        return await self._call(DownloadService.clear_history)
-
-    async def statistics(self, days: int) -> Statistics:
-        return await self._call(DownloadService.statistics, days=days)
-
-    async def clean(self, *, dry_run: bool, only: Sequence[str] | None = None) -> Cleanup:
-        return await self._call(DownloadService.clean, dry_run=dry_run, only=only)
-
-    async def checkup(self) -> Checkup:
-        return await self._call(DownloadService.checkup)
-
-    async def tail_log(self, lines: int) -> list[str]:
-        return await self._call(DownloadService.tail_log, lines=lines)
-
-    async def shutdown(self) -> None:
-        return await self._call(DownloadService.shutdown)
-
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[AsyncIterator[Event]]:
         # A connection of its own: a consumer that is slow here does not hold up the answers there.
@@ -213,15 +103,9 @@ class RemoteService:
         finally:
             await wire.close()
 
-    async def _call(
-        self,
-        method: Callable[Concatenate[DownloadService, _P], Coroutine[Any, Any, _T]],
-        *_: _P.args,
-        **params: _P.kwargs,
-    ) -> _T:
-        name = method.__name__
+    async def _call(self, method: codec.Method, params: object) -> object:
         number = next(self._numbers)
-        line = _request(number, name, codec.METHODS[name].params(**params))
+        line = _request(number, method.name, params)
         if self._lost:
             raise _connection_lost()
         answer: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
@@ -229,7 +113,7 @@ class RemoteService:
         try:
             await self._patiently(self._wire.send(line))
             await self._patiently(answer)
-            result: _T = codec.decode(answer.result(), codec.METHODS[name].result)
+            result: object = codec.decode(answer.result(), method.result)
         finally:
             del self._pending[number]
         return result
@@ -267,6 +151,17 @@ class RemoteService:
         for answer in self._pending.values():
             if not answer.done():
                 answer.set_exception(error)
+
+
+def _asking(method: codec.Method) -> Callable[..., Awaitable[object]]:
+    async def ask(self: RemoteService, *args: object, **named: object) -> object:
+        return await self._call(method, method.params_of(*args, **named))
+
+    return ask
+
+
+for _method in codec.METHODS.values():
+    setattr(RemoteService, _method.name, _asking(_method))
 
 
 class _Events:

@@ -79,8 +79,13 @@ class Method:
     """One method of the service as it looks on the socket."""
 
     name: str
+    signature: inspect.Signature
     params: type[msgspec.Struct]
     result: Any
+
+    def params_of(self, *args: object, **named: object) -> msgspec.Struct:
+        """Return the parameters of a call; raises TypeError where they do not fit the method."""
+        return self.params(**self.signature.bind(*args, **named).arguments)
 
 
 _WIRE_NAMES = {"download_id": "id"}
@@ -91,16 +96,16 @@ def _methods() -> dict[str, Method]:
     methods = {}
     for name, function in inspect.getmembers(DownloadService, inspect.iscoroutinefunction):
         hints = typing.get_type_hints(function)
-        fields: list[Any] = []
-        for parameter in list(inspect.signature(function).parameters.values())[1:]:
-            if parameter.default is inspect.Parameter.empty:
-                fields.append((parameter.name, hints[parameter.name]))
-            else:
-                fields.append((parameter.name, hints[parameter.name], parameter.default))
-        struct = msgspec.defstruct(
+        # Without `self`.
+        parameters = list(inspect.signature(function).parameters.values())[1:]
+        fields = [
+            (p.name, hints[p.name], msgspec.NODEFAULT if p.default is p.empty else p.default)
+            for p in parameters
+        ]
+        params = msgspec.defstruct(
             f"{name}_params", fields, kw_only=True, forbid_unknown_fields=True, rename=_WIRE_NAMES
         )
-        methods[name] = Method(name, struct, hints["return"])
+        methods[name] = Method(name, inspect.Signature(parameters), params, hints["return"])
     return methods
 
 

@@ -12,7 +12,7 @@ import pytest
 from core.domain.errors import DaemonError, ErrorCode, UsageError, WinchError
 from core.domain.events import ProgressBatch, Snapshot
 from core.domain.models import Download, DownloadRequest, Progress
-from core.domain.service import ServiceStatus
+from core.domain.service import DownloadService, ServiceStatus
 from core.rpc import codec
 from core.rpc.client import IncompatibleDaemonError, RemoteService, UnreachableError
 from core.rpc.server import RpcServer
@@ -33,6 +33,12 @@ class Stuck(FakeService):
         self.asked.set()
         await asyncio.Event().wait()
         raise AssertionError
+
+
+def test_every_request_of_the_protocol_goes_to_the_daemon() -> None:
+    # What is not its own would be the protocol's, which has no body and answers None.
+    public = {name for name in vars(DownloadService) if not name.startswith("_")}
+    assert public <= set(vars(RemoteService))
 
 
 async def test_without_a_socket_no_daemon_is_running(socket_path: Path) -> None:
