@@ -9,6 +9,7 @@ import argparse
 
 from core import launcher
 from core.domain.errors import ExitCode
+from core.domain.models import Status
 from core.domain.service import ServiceStatus
 from core.rpc.client import UnreachableError
 from tui.cli.client import connected, impatience, tell_broken_settings
@@ -16,6 +17,7 @@ from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.text import fmt
 from tui.text.records import dump, timestamp
+from tui.text.vocabulary import COMMAND_STATES
 from tui.text.wording import HELD, overall
 
 
@@ -94,7 +96,11 @@ def status_record(status: ServiceStatus) -> dict[str, object]:
 def status_lines(status: ServiceStatus) -> list[str]:
     """Return the daemon's state as lines for a person."""
     what = "a command" if status.embedded else "the daemon"
-    counts = ", ".join(f"{count} {name}" for name, count in status.counts.items() if count)
+    counts = ", ".join(
+        f"{count} {COMMAND_STATES[Status(state)]}"
+        for state, count in status.counts.items()
+        if count
+    )
     return [
         f"running     {what}, process {status.pid}, winch {fmt.clean(status.version)}",
         f"since       {status.started_at.astimezone().strftime('%Y-%m-%d %H:%M:%S')}",

@@ -20,6 +20,7 @@ from tui.control.export_file import refuse_existing, write_private
 from tui.text import fmt
 from tui.text.fmt import seconds
 from tui.text.records import attempt_record, dump, exported
+from tui.text.vocabulary import ENDS
 
 SHOWN = 20
 """Attempts that are shown where no number is given."""
@@ -173,7 +174,7 @@ def _row(entry: HistoryEntry, now: datetime, *, is_short: bool) -> tuple[str, ..
     moment = "%Y-%m-%d %H:%M:%S" if not is_short else "%m-%d %H:%M" if this_year else "%Y-%m-%d"
     return (
         ended.strftime(moment),
-        entry.end.value,
+        ENDS[entry.end],
         fmt.size(entry.bytes),
         seconds((entry.ended_at - entry.started_at).total_seconds()),
         fmt.rate(entry.average_rate),

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
+from core.domain.models import Status
+from tui.text.vocabulary import STATES
+
 
 class HelpGroup(StrEnum):
     """Under which heading the help lists an action."""
@@ -74,6 +77,8 @@ def _within(target: KeyTarget, id: str, keys: tuple[str, ...], label: str, help:
 
 
 _UNSORTED = "Moves are made in the order of the queue; \\ takes the sort away."
+
+_TABS = {status: word.capitalize() for status, word in STATES.items()}
 
 KEY_ACTIONS: tuple[KeyAction, ...] = (
     _screen(
@@ -198,11 +203,13 @@ KEY_ACTIONS: tuple[KeyAction, ...] = (
     _queue("raise_priority", ("plus",), "Priority", "Raise the priority", group=HelpGroup.QUEUE),
     _queue("lower_priority", ("minus",), "Priority", "Lower the priority", group=HelpGroup.QUEUE),
     _view("show_all", ("1",), "All", "All downloads"),
-    _view("show_active", ("2",), "Active", "Those that run"),
-    _view("show_queued", ("3",), "Queued", "Those that wait"),
-    _view("show_paused", ("4",), "Paused", "Those that are paused"),
-    _view("show_done", ("5",), "Done", "Those that are done"),
-    _view("show_failed", ("6",), "Failed", "Those that failed"),
+    _view("show_active", ("2",), _TABS[Status.ACTIVE], "Those that run"),
+    _view("show_queued", ("3",), _TABS[Status.PENDING], "Those that wait"),
+    _view("show_paused", ("4",), _TABS[Status.PAUSED], f"Those that are {STATES[Status.PAUSED]}"),
+    _view(
+        "show_done", ("5",), _TABS[Status.COMPLETED], f"Those that are {STATES[Status.COMPLETED]}"
+    ),
+    _view("show_failed", ("6",), _TABS[Status.FAILED], "Those that failed"),
     _view("sort", ("s",), "Sort", "Sort by a letter; the same again turns it round", hint=True),
     _view("clear", ("backslash",), "Clear", "Take filter and sort away"),
     _table("next_match", ("n",), "Next match", "In a filter: next match", group=HelpGroup.VIEW),

@@ -17,6 +17,7 @@ from core.domain.errors import UsageError
 from core.domain.models import Download, Status
 from core.domain.redact import redact_url
 from tui.input.curl import Curl, is_curl, parse_curl
+from tui.text.vocabulary import COMMAND_STATES, STATES
 
 MOST = 50_000
 """How many URLs one dialog takes."""
@@ -236,7 +237,7 @@ def _known_as(rank: _Rank, download: Download, *, paused: bool) -> str:
     return f"already in the list, {_STATES[status]}: {consequence}"
 
 
-_STATES = {status: "queued" if status is Status.PENDING else str(status) for status in Status}
+_STATES = COMMAND_STATES | {Status.PENDING: STATES[Status.PENDING]}
 
 
 def _list_name(line: str) -> str | None:

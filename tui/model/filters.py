@@ -21,15 +21,15 @@ from core.domain.models import Download, Progress, Status
 from core.domain.units import parse_duration, parse_size
 from tui.text.columns import bytes_done, is_moving
 from tui.text.fmt import host_of, site_of
+from tui.text.vocabulary import STATES
 
 Test = Callable[[Download, Progress, datetime], bool]
 _Figure = Callable[[Download, Progress, datetime], float | None]
 
 STATUSES: Mapping[str, Status] = MappingProxyType(
-    {status.value: status for status in Status}
-    | {"queued": Status.PENDING, "done": Status.COMPLETED}
+    {status.value: status for status in Status} | {word: status for status, word in STATES.items()}
 )
-"""The names of the states, with those that people use."""
+"""The names of the states, with those that people see."""
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -322,7 +322,7 @@ _TEXTS: dict[str, Callable[[Word], Test]] = {
     "error": _error_test,
 }
 _EXAMPLES = {
-    "status": "such as status:failed, or status:active,queued",
+    "status": f"such as status:failed, or status:active,{STATES[Status.PENDING]}",
     "name": "such as name:*.iso, or a part of it",
     "host": "such as host:example.org, or host:127.0.0.1:8080; a part of it is enough",
     "group": "such as group:photos",

@@ -16,6 +16,7 @@ from tui.model.store import DownloadStore
 from tui.text import fmt
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role, table
 from tui.text.fmt import host_of
+from tui.text.vocabulary import PHASES
 
 _NAMES = 3
 _LABEL = 8
@@ -226,7 +227,7 @@ def file_row(
     `rate` is bytes/s at which it came before.
     """
     was = download.interrupted
-    phase = str(was.phase) if was and was.phase else "-"
+    phase = PHASES[was.phase] if was and was.phase else "-"
     row: list[Content] = [
         (
             lambda room: fmt.cut_middle(fmt.clean(download.name), room, ascii_only=ascii_only),
@@ -252,7 +253,7 @@ def _facts(of: Interrupted) -> list[tuple[str, str]]:
     here = f"{fmt.size(of.bytes_done)} of {whole}{'+' if of.unsized else ''}"
     facts = [("Here", here if of.bytes_total else fmt.size(of.bytes_done))]
     facts.append(("Done", f"{of.list_done} of {of.list_total} files in the list"))
-    phases = ", ".join(f"{count} {phase}" for phase, count in of.phases.most_common())
+    phases = ", ".join(f"{count} {PHASES[phase]}" for phase, count in of.phases.most_common())
     if phases:
         facts.append(("Were", phases))
     return facts

@@ -25,6 +25,7 @@ from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
 from tui.text.facts import attempt_brief
 from tui.text.fmt import seconds
 from tui.text.records import exported
+from tui.text.vocabulary import ENDS
 from tui.widgets.key_bar import bindings
 from tui.widgets.page import CursorPage
 from tui.widgets.prompt import Prompt
@@ -72,7 +73,7 @@ class _Rows:
         name = fmt.clean(entry.name)
         return (
             (f"{entry.ended_at.astimezone():%Y-%m-%d %H:%M}", Role.MUTED),
-            (entry.end.value, _ROLES[entry.end]),
+            (ENDS[entry.end], _ROLES[entry.end]),
             (fmt.size(entry.bytes), Role.PLAIN),
             (seconds((entry.ended_at - entry.started_at).total_seconds()), Role.PLAIN),
             (fmt.rate(entry.average_rate), Role.PLAIN),

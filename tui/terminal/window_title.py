@@ -12,6 +12,7 @@ from core.domain.settings import FinishedAlert, ScreenSettings
 from tui.terminal.features import Alert, Terminal, through_tmux
 from tui.text import fmt
 from tui.text.group_row import Sums
+from tui.text.vocabulary import STATES
 
 _PUSH_TITLE, _POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 _ENDED = (Status.COMPLETED, Status.FAILED)
@@ -73,9 +74,10 @@ class WindowTitle:
             return
         if _count(totals) <= _count(before) or self._finished is FinishedAlert.OFF:
             return
-        text = f"All downloads have ended: {totals.counts.get(Status.COMPLETED, 0)} done"
+        done = totals.counts.get(Status.COMPLETED, 0)
+        text = f"All downloads have ended: {done} {STATES[Status.COMPLETED]}"
         if failed := totals.counts.get(Status.FAILED, 0):
-            text += f", {failed} failed"
+            text += f", {failed} {STATES[Status.FAILED]}"
         alert = self._terminal.alert if self._finished is FinishedAlert.NOTIFY else Alert.BELL
         match alert:
             case Alert.OSC_9:

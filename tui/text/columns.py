@@ -21,6 +21,7 @@ from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import TELLING, Download, Phase, Progress, Status, WaitReason
 from tui.text import fmt
 from tui.text.cells import Cell, Role
+from tui.text.vocabulary import PHASES, STATES, WAITS
 
 
 class Column(StrEnum):
@@ -84,7 +85,7 @@ NAME_X = 4
 INDENT = 2
 """By how much the members of a group stand to the right of its name."""
 
-_FAILED = "failed: "
+_FAILED = f"{STATES[Status.FAILED]}: "
 _SIGNS = {
     Status.PENDING: ("·", "."),
     Status.ACTIVE: ("▸", ">"),
@@ -167,19 +168,21 @@ def status_text(download: Download, progress: Progress, now: datetime) -> str:
     """Return the state in words, with the reason where something does not move."""
     match download.status:
         case Status.ACTIVE if progress.verified is not None and download.total_bytes:
-            return f"verifying {fmt.percent(progress.verified, download.total_bytes)}"
+            share = fmt.percent(progress.verified, download.total_bytes)
+            return f"{PHASES[Phase.VERIFYING]} {share}"
         case Status.PENDING:
             return _waiting_text(download, now)
         case Status.ACTIVE:
-            return str(download.phase or Phase.CONNECTING)
+            return PHASES[download.phase or Phase.CONNECTING]
         case Status.COMPLETED:
             verdict = download.resume_verdict or ""
             word = verdict.partition(":")[0]
-            return f"done, {word}" if word in ("unverified", "skipped") else "done"
+            done = STATES[Status.COMPLETED]
+            return f"{done}, {word}" if word in ("unverified", "skipped") else done
         case Status.FAILED if download.error is not None:
             return f"{_FAILED}{_cause(download.error)}"
         case _:
-            return str(download.status)
+            return STATES[download.status]
 
 
 def status_role(download: Download) -> Role:
@@ -225,15 +228,18 @@ def _cause(error: ErrorInfo) -> str:
 
 
 def _waiting_text(download: Download, now: datetime) -> str:
-    if download.wait_reason is WaitReason.IN_USE:
-        return "in use by another winch"
+    waits = download.wait_reason or WaitReason.QUEUED
+    if waits is WaitReason.IN_USE:
+        return WAITS[waits]
     # Of "503 (service unavailable)" the number says enough here.
     reason = f" ({_cause(download.error).partition(' (')[0]})" if download.error else ""
-    if download.wait_reason is WaitReason.RETRY and download.retry_at is not None:
+    if waits is WaitReason.RETRY and download.retry_at is not None:
         left = (download.retry_at - now).total_seconds()
         # One that is due waits for its turn like any other.
-        return f"retry in {fmt.duration(left)}{reason}" if left > 0 else f"queued{reason}"
-    return (download.wait_reason or WaitReason.QUEUED).replace("_", " ") + reason
+        if left > 0:
+            return f"{WAITS[waits]} in {fmt.duration(left)}{reason}"
+        waits = WaitReason.QUEUED
+    return WAITS[waits] + reason
 
 
 def _figure(column: Column, download: Download, progress: Progress) -> str:

@@ -15,6 +15,7 @@ from core.domain.models import Download, TimelineEntry
 from core.domain.redact import redact_url
 from tui.text import fmt
 from tui.text.cells import Fact, Role
+from tui.text.vocabulary import PHASES
 
 _ENDS = {
     AttemptEnd.COMPLETED: ("the file is whole", Role.DONE),
@@ -86,7 +87,7 @@ def counted(count: int, noun: str) -> str:
 def _interruption(download: Download, now: datetime) -> str:
     if (was := download.interrupted) is None:
         return ""
-    return moment(was.at, now) + (f", while {was.phase}" if was.phase else "")
+    return moment(was.at, now) + (f", while {PHASES[was.phase]}" if was.phase else "")
 
 
 def _limits(of: DownloadLimits) -> str:

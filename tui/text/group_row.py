@@ -11,15 +11,16 @@ from core.domain.models import Status
 from tui.text import fmt
 from tui.text.cells import Cell, Role
 from tui.text.columns import RIGHT, SIGN_X, Column, Slot
+from tui.text.vocabulary import STATES
 
-_WORDS = {
-    Status.FAILED: "failed",
-    Status.ACTIVE: "active",
-    Status.PENDING: "queued",
-    Status.PAUSED: "paused",
-    Status.COMPLETED: "done",
-    Status.CANCELLED: "cancelled",
-}
+_GRAVEST_FIRST = (
+    Status.FAILED,
+    Status.ACTIVE,
+    Status.PENDING,
+    Status.PAUSED,
+    Status.COMPLETED,
+    Status.CANCELLED,
+)
 
 _LEAST = 4
 """Cells of a name, below that nothing is said beside it."""
@@ -87,7 +88,7 @@ def group_row(
 def _name(name: str, totals: Sums, width: int, *, tells_failed: bool, ascii_only: bool) -> str:
     count = f"{sum(totals.counts.values()):,}"
     failed = totals.counts.get(Status.FAILED) if tells_failed else None
-    counts = [f" ({count}, {failed:,} failed)"] if failed else []
+    counts = [f" ({count}, {failed:,} {STATES[Status.FAILED]})"] if failed else []
     for said in (*counts, f" ({count})"):
         if (room := width - len(said)) >= _LEAST:
             return fmt.cut_middle(fmt.clean(name), room, ascii_only=ascii_only) + said
@@ -96,7 +97,7 @@ def _name(name: str, totals: Sums, width: int, *, tells_failed: bool, ascii_only
 
 def _status(totals: Sums, width: int) -> str:
     """Return how many members are in which state, those first that matter; as many as fit."""
-    words = [f"{totals.counts[s]:,} {word}" for s, word in _WORDS.items() if s in totals.counts]
+    words = [f"{totals.counts[s]:,} {STATES[s]}" for s in _GRAVEST_FIRST if s in totals.counts]
     while len(words) > 1 and len(", ".join(words)) > width:
         words.pop()
     return ", ".join(words)

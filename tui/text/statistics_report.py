@@ -23,8 +23,10 @@ from core.domain.history import (
     Statistics,
     Trend,
 )
+from core.domain.models import Phase, Status
 from tui.text import charts, fmt
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role, table
+from tui.text.vocabulary import ENDS, PHASES, STATES
 
 _MARGIN = 1
 _GAP = 4
@@ -38,12 +40,13 @@ _TRENDS = 64
 _WEEKDAY = 4
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-_ENDS = {
-    AttemptEnd.COMPLETED: ("done", Role.DONE),
-    AttemptEnd.FAILED: ("failed", Role.FAILED),
-    AttemptEnd.RETRIED: ("retried", Role.WAITING),
-    AttemptEnd.STOPPED: ("stopped", Role.MUTED),
-    AttemptEnd.INTERRUPTED: ("interrupted", Role.WAITING),
+_DONE, _FAILED = STATES[Status.COMPLETED], STATES[Status.FAILED]
+_ROLES = {
+    AttemptEnd.COMPLETED: Role.DONE,
+    AttemptEnd.FAILED: Role.FAILED,
+    AttemptEnd.RETRIED: Role.WAITING,
+    AttemptEnd.STOPPED: Role.MUTED,
+    AttemptEnd.INTERRUPTED: Role.WAITING,
 }
 
 
@@ -100,9 +103,14 @@ class _Report:
         of = self._of
         failed = Role.FAILED if of.failed else Role.PLAIN
         rows: list[list[Content]] = [
-            _plain("Completed", str(of.completed), "", ""),
-            [("Failed", Role.MUTED), (str(of.failed), failed), ("", failed), ("", failed)],
-            _plain("Retried", str(of.retried), "", ""),
+            _plain(ENDS[AttemptEnd.COMPLETED].capitalize(), str(of.completed), "", ""),
+            [
+                (ENDS[AttemptEnd.FAILED].capitalize(), Role.MUTED),
+                (str(of.failed), failed),
+                ("", failed),
+                ("", failed),
+            ],
+            _plain(ENDS[AttemptEnd.RETRIED].capitalize(), str(of.retried), "", ""),
             _trend("Success", of.success_rate, _share, change=_points),
             _trend("Downloaded", of.total_bytes, fmt.size),
             _trend("Average rate", of.average_rate, fmt.rate),
@@ -114,10 +122,10 @@ class _Report:
         """Return how long a download takes in each phase."""
         of = self._of.phases
         trends = (
-            ("Connecting", of.connecting),
-            ("Downloading", of.downloading),
-            ("Verifying", of.verifying),
-            ("Finalizing", of.finalizing),
+            (PHASES[Phase.CONNECTING].capitalize(), of.connecting),
+            (PHASES[Phase.DOWNLOADING].capitalize(), of.downloading),
+            (PHASES[Phase.VERIFYING].capitalize(), of.verifying),
+            (PHASES[Phase.FINALIZING].capitalize(), of.finalizing),
         )
         rows = [_trend(label, trend, fmt.seconds) for label, trend in trends]
         rows.append(_trend("Whole attempt", self._of.attempt_time, fmt.seconds))
@@ -160,8 +168,8 @@ class _Report:
             ColumnSpec("Hosts", 0, right=False),
             ColumnSpec("", 12, right=False, start=54),
             ColumnSpec("size", 9),
-            ColumnSpec("done", 5, start=48),
-            ColumnSpec("failed", 6),
+            ColumnSpec(_DONE, 5, start=48),
+            ColumnSpec(_FAILED, 6),
             ColumnSpec("average", 10, start=70),
             ColumnSpec("best", 10, start=88),
         )
@@ -231,8 +239,8 @@ class _Report:
             ColumnSpec("Months" if by_month else "Days", 10, right=False),
             ColumnSpec("", 0, right=False),
             ColumnSpec("size", 9),
-            ColumnSpec("done", 5, start=68),
-            ColumnSpec("failed", 6, start=68),
+            ColumnSpec(_DONE, 5, start=68),
+            ColumnSpec(_FAILED, 6, start=68),
             ColumnSpec("CPU", 7, start=54),
             ColumnSpec("memory", 9, start=54),
         )
@@ -264,7 +272,7 @@ class _Report:
         return self._section("Recent", self._table(columns, rows, width))
 
     def _attempt(self, entry: HistoryEntry) -> list[Content]:
-        end, role = _ENDS[entry.end]
+        end = _DONE if entry.success else ENDS[entry.end]
         if entry.error_code and entry.end is AttemptEnd.FAILED:
             end = f"{end}: {_words(entry.error_code)}"
         at = entry.ended_at.astimezone()
@@ -274,7 +282,7 @@ class _Report:
             (self._name(entry.name), Role.PLAIN),
             (fmt.size(entry.bytes), Role.PLAIN),
             (fmt.rate(entry.average_rate), Role.PLAIN),
-            (end, role),
+            (end, _ROLES[entry.end]),
         ]
 
     def _trends(self, title: str, rows: Sequence[list[Content]], width: int) -> list[Line]:

@@ -1,6 +1,61 @@
-"""What each setting is for, in a few words for the person who looks at it."""
+"""The words for states, phases, reasons to wait, ends and settings: each is written here alone.
+
+A word that is changed here changes everywhere: in the list, the header, the tabs, the details, the
+filter language and what the commands print. What scripts and files read (JSON, the protocol, the
+values in a filter) are the values of the enums in core.domain instead: a contract, not a wording.
+"""
 
 from __future__ import annotations
+
+from core.domain.history import AttemptEnd
+from core.domain.models import Phase, Status, WaitReason
+
+STATES = {
+    Status.PENDING: "queued",
+    Status.ACTIVE: "active",
+    Status.PAUSED: "paused",
+    Status.COMPLETED: "done",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "cancelled",
+}
+"""On the screen; filters understand these words beside the values of the enum."""
+
+COMMAND_STATES = {
+    Status.PENDING: "pending",
+    Status.ACTIVE: "active",
+    Status.PAUSED: "paused",
+    Status.COMPLETED: "completed",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "cancelled",
+}
+"""In what the commands print."""
+
+PHASES = {
+    Phase.CONNECTING: "connecting",
+    Phase.DOWNLOADING: "downloading",
+    Phase.VERIFYING: "verifying",
+    Phase.FINALIZING: "finalizing",
+}
+
+WAITS = {
+    WaitReason.QUEUED: STATES[Status.PENDING],
+    WaitReason.HOST_LIMIT: "host limit",
+    WaitReason.HELD: "held",
+    WaitReason.RETRY: "retry",
+    WaitReason.NO_NETWORK: "no network",
+    WaitReason.DISK_LOW: "disk low",
+    WaitReason.IN_USE: "in use by another winch",
+}
+"""Why something does not move."""
+
+ENDS = {
+    AttemptEnd.COMPLETED: "completed",
+    AttemptEnd.FAILED: "failed",
+    AttemptEnd.RETRIED: "retried",
+    AttemptEnd.STOPPED: "stopped",
+    AttemptEnd.INTERRUPTED: "interrupted",
+}
+"""How an attempt ended, in the history."""
 
 SETTINGS = {
     "downloads.directory": "where files go when nothing else is said; . is where winch was called",
@@ -33,3 +88,4 @@ SETTINGS = {
     "screen.finished": "how to call when all downloads have ended",
     "daemon.linger": "seconds that an idle daemon stays when nobody is there",
 }
+"""What each setting is for, for the person who looks at it."""

@@ -8,21 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.domain.history import HistoryEntry
-from core.domain.models import TELLING, Download, Progress, Status, WaitReason
+from core.domain.models import TELLING, Download, Phase, Progress, Status, WaitReason
 from core.domain.service import Totals
 from tui.text import fmt
 from tui.text.fmt import seconds
-
-_WAITS = {
-    WaitReason.QUEUED: "queued",
-    WaitReason.HOST_LIMIT: "host limit",
-    WaitReason.HELD: "held",
-    WaitReason.RETRY: "retry",
-    WaitReason.NO_NETWORK: "no network",
-    WaitReason.DISK_LOW: "disk low",
-    WaitReason.IN_USE: "in use by another winch",
-}
-
+from tui.text.vocabulary import COMMAND_STATES, ENDS, PHASES, WAITS
 
 HELD = "the queue is held; `winch resume --queue` lets it go on"
 
@@ -53,24 +43,30 @@ def state(download: Download, progress: Progress) -> str:
     """Return where a download stands and why: `verifying 40%`, `retry 14:03:11`, `failed: dns`."""
     match download.status:
         case Status.ACTIVE if progress.verified is not None and download.total_bytes:
-            return f"verifying {fmt.percent(progress.verified, download.total_bytes)}"
+            return (
+                f"{PHASES[Phase.VERIFYING]} {fmt.percent(progress.verified, download.total_bytes)}"
+            )
         case Status.PENDING if download.wait_reason is WaitReason.RETRY and download.retry_at:
-            return f"retry {clock(download.retry_at)}"
+            return f"{WAITS[WaitReason.RETRY]} {clock(download.retry_at)}"
         case Status.PENDING:
-            return _WAITS[download.wait_reason] if download.wait_reason else "pending"
+            return (
+                WAITS[download.wait_reason]
+                if download.wait_reason
+                else COMMAND_STATES[Status.PENDING]
+            )
         case Status.ACTIVE:
-            return download.phase.value if download.phase else "active"
+            return PHASES[download.phase] if download.phase else COMMAND_STATES[Status.ACTIVE]
         case Status.FAILED if download.error is not None:
-            return f"failed: {download.error.code}"
+            return f"{COMMAND_STATES[Status.FAILED]}: {download.error.code}"
         case status:
-            return status.value
+            return COMMAND_STATES[status]
 
 
 def doing(download: Download, progress: Progress, now: datetime) -> str:
     """Return what it does or waits for at a time: `connecting`, `retry in 0:18 (503)`."""
     if download.status is not Status.PENDING:
         return state(download, progress)
-    words = _WAITS[download.wait_reason] if download.wait_reason else "queued"
+    words = WAITS[download.wait_reason or WaitReason.QUEUED]
     if download.wait_reason is WaitReason.HELD:
         words = "waits until the command that runs winch without a daemon has ended"
     at, reason = download.retry_at, download.wait_reason
@@ -127,7 +123,7 @@ def ending(download: Download, *, removed: bool) -> str:
     if download.status is Status.FAILED:
         reason = fmt.sentence(download.error, brackets=False) if download.error else "it failed"
         return f"{download.name}: {reason}"
-    what = "was taken off the list" if removed else f"was {download.status}"
+    what = "was taken off the list" if removed else f"was {COMMAND_STATES[download.status]}"
     return f"{download.name}: {what} before it was whole"
 
 
@@ -142,7 +138,7 @@ def amount(download: Download, done: int) -> str:
 def attempt(entry: HistoryEntry) -> str:
     """Return how an attempt went: `failed after 12.0 s, 3.00 MiB at 256 KiB/s: no such host`."""
     took = (entry.ended_at - entry.started_at).total_seconds()
-    parts = [f"{entry.end} after {seconds(took)}"]
+    parts = [f"{ENDS[entry.end]} after {seconds(took)}"]
     if entry.bytes:
         at = f" at {fmt.rate(entry.average_rate)}" if entry.average_rate else ""
         parts.append(f"{fmt.size(entry.bytes)}{at}")

@@ -15,12 +15,13 @@ from tui.text import fmt
 from tui.text.cells import Cell, Line, Role
 from tui.text.charts import sparkline
 from tui.text.group_row import Sums
+from tui.text.vocabulary import STATES, WAITS
 from tui.widgets.cell_line import CellLine
 
 _COUNTS = (
-    (Status.FAILED, "failed", Role.FAILED, 1),
-    (Status.ACTIVE, "active", Role.ACTIVE, 2),
-    (Status.PENDING, "queued", Role.PLAIN, 4),
+    (Status.FAILED, Role.FAILED, 1),
+    (Status.ACTIVE, Role.ACTIVE, 2),
+    (Status.PENDING, Role.PLAIN, 4),
 )
 _GAP = 2
 _SPARKS = 24
@@ -101,11 +102,12 @@ class HeaderBar(CellLine):
         if self._is_held:
             parts.append(_Part(0, (("queue held", Role.WAITING),)))
         elif self._around.trouble is not None:
-            trouble = str(self._around.trouble).replace("_", " ")
-            parts.append(_Part(0, ((trouble, Role.WAITING),)))
-        for status, word, role, rank in _COUNTS:
+            parts.append(_Part(0, ((WAITS[self._around.trouble], Role.WAITING),)))
+        for status, role, rank in _COUNTS:
             if count := totals.counts.get(status):
-                parts.append(_Part(rank, ((f"{count:,}", role), (f" {word}", Role.MUTED))))
+                parts.append(
+                    _Part(rank, ((f"{count:,}", role), (f" {STATES[status]}", Role.MUTED)))
+                )
         return parts
 
     def _right(self) -> list[_Part]:

@@ -84,9 +84,10 @@ class TabsBar(CellLine):
                 self.post_message(self.Chosen(tab))
 
     def _label(self, tab: Tab, style: int) -> str:
-        key = keymap_of(self).names(_ACTIONS[f"show_{tab}"])[0]
+        action = _ACTIONS[f"show_{tab}"]
+        key = keymap_of(self).names(action)[0]
         is_chosen = tab is self._sight.tab
-        word = f" {tab.capitalize()}" if style < 2 or is_chosen else ""
+        word = f" {action.label}" if style < 2 or is_chosen else ""
         left, right = "[]" if is_chosen else (" ", " " if style == 0 else "")
         return f"{left}{key}{word} {self._counts[tab]:,}{right}"
 

@@ -1,0 +1,68 @@
+"""Every state has a word, and a word that is changed in the vocabulary changes everywhere."""
+
+import subprocess
+import sys
+
+import pytest
+
+from core.domain.history import AttemptEnd
+from core.domain.models import Phase, Status, WaitReason
+from tui.text import vocabulary
+
+_CHANGED = """
+from tui.text import vocabulary
+for words in (vocabulary.STATES, vocabulary.COMMAND_STATES, vocabulary.PHASES, vocabulary.WAITS):
+    for value in words:
+        words[value] = f"w{list(words).index(value)}d"
+
+from datetime import UTC, datetime
+from core.domain.models import Phase, Progress, Status, WaitReason
+from tests.tui.samples import sample as download
+from tui.control.key_actions import KEY_ACTIONS
+from tui.model.filters import parse
+from tui.text import columns, group_row, wording
+from tui.widgets.header_bar import HeaderBar, Surroundings
+
+now = datetime.now(UTC)
+each = [download(status=status) for status in Status]
+each += [download(status=Status.ACTIVE, phase=phase) for phase in Phase]
+each += [download(status=Status.PENDING, wait_reason=reason) for reason in WaitReason]
+for it in each:
+    print(columns.status_text(it, Progress(), now))
+    print(wording.state(it, Progress()))
+sums = group_row.Sums(
+    counts=dict.fromkeys(Status, 1), rate=0.0, bytes_done=0, bytes_total=0, known=True
+)
+row = group_row.group_row(columns.layout(200), "g", sums, is_folded=False)
+print(*(cell.text for cell in row))
+header = HeaderBar("")
+header._totals = sums
+print(*(cell.text for cell in header.cells(200)))
+print(*(action.label for action in KEY_ACTIONS if action.id.startswith("show_")))
+assert parse("status:w0d").matches(download(status=Status.PENDING), Progress(), now)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (vocabulary.STATES, Status),
+        (vocabulary.COMMAND_STATES, Status),
+        (vocabulary.PHASES, Phase),
+        (vocabulary.WAITS, WaitReason),
+        (vocabulary.ENDS, AttemptEnd),
+    ],
+)
+def test_every_value_has_a_word(words: dict[object, str], values: type) -> None:
+    assert words.keys() == set(values)  # type: ignore[call-overload]
+
+
+def test_a_word_is_changed_in_one_place() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _CHANGED], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    shown = ran.stdout.lower()
+    words = {*Status, *Phase, *WaitReason, *vocabulary.STATES.values(), *vocabulary.WAITS.values()}
+    assert not [word for word in words if word in shown]
+    assert "w0d" in shown
