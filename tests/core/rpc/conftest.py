@@ -10,6 +10,12 @@ from tests.fakes import FakeService
 from tests.unix import serving, short_directory
 
 
+@pytest.fixture(autouse=True)
+def soon_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a server that ends wait only shortly for those that do not read or are not answered."""
+    monkeypatch.setattr("core.rpc.server._CLOSE_TIMEOUT", 0.2)
+
+
 @pytest.fixture
 def socket_path() -> Iterator[Path]:
     with short_directory() as directory:

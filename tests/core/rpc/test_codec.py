@@ -29,6 +29,11 @@ def test_parameters_keep_the_defaults_of_the_protocol() -> None:
     assert params.files is False
 
 
+def test_the_id_of_a_download_keeps_its_short_name_on_the_socket() -> None:
+    params = codec.METHODS["find"].params_of("abc")
+    assert codec.encode(params) == b'{"id":"abc"}\n'
+
+
 @pytest.mark.parametrize(("json", "expected"), [(b'"top"', MoveTo.TOP), (b"3", 3)])
 def test_a_place_in_the_queue_is_a_word_or_a_number(json: bytes, expected: object) -> None:
     params = codec.decode(b'{"ids":[],"to":' + json + b"}", codec.METHODS["move"].params)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import inspect
 import types
 import typing
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -98,10 +97,10 @@ def calls(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """Make a call of one method, of `add` as often as of all others together."""
     others = sorted(set(METHODS) - {"add", "shutdown"})
     name = draw(st.sampled_from(others) | st.just("add"))
-    function = getattr(DownloadService, name)
-    hints = typing.get_type_hints(function)
-    parameters = list(inspect.signature(function).parameters)[1:]
-    return name, {each: draw(of(hints[each])) for each in parameters}
+    hints = typing.get_type_hints(getattr(DownloadService, name))
+    params = METHODS[name].params
+    fields = zip(params.__struct_fields__, params.__struct_encode_fields__, strict=True)
+    return name, {on_the_wire: draw(of(hints[field])) for field, on_the_wire in fields}
 
 
 class World:
