@@ -13,13 +13,20 @@ from typing import Any
 
 import pytest
 
-COMMAND = (sys.executable, "-P", "-c", "from tui.cli.main import main; main()")
+from tests.warm import warm_python
+
+MAIN = ("-P", "-c", "from tui.cli.main import main; main()")
+COMMAND = (sys.executable, *MAIN)
 
 
 class Winch:
-    """Runs commands against one home; `directory` is where they are called from."""
+    """Runs commands against one home; `directory` is where they are called from.
 
-    def __init__(self, home: Path, directory: Path) -> None:
+    What is run to its end is started warm (see tests.warm) unless another `python` is wanted.
+    """
+
+    def __init__(self, home: Path, directory: Path, python: str | None = None) -> None:
+        self.command = (python or warm_python(), *MAIN)
         clean = {name: value for name, value in os.environ.items() if "WINCH" not in name}
         self.env = {**clean, "WINCH_HOME": str(home), "WINCH_RETRY_BASE": "0"}
         self.directory = directory
@@ -27,7 +34,7 @@ class Winch:
     def __call__(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            [*COMMAND, *words],
+            [*self.command, *words],
             env=self.env,
             cwd=self.directory,
             input=stdin,
@@ -43,7 +50,7 @@ class Winch:
         try:
             os.write(controller, answer)
             return subprocess.run(
-                [*COMMAND, *words],
+                [*self.command, *words],
                 env=self.env,
                 stdin=terminal,
                 capture_output=True,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.tui.cli.conftest import Winch
+from tests.tui.cli.conftest import COMMAND, Winch
 from tui.demo.files import MIB, DemoFile
 from tui.demo.server import DemoServer
 from tui.text.fmt import size
@@ -142,6 +142,7 @@ def test_too_little_room_is_worth_a_notice(used: Winch) -> None:
 def test_the_terminal_is_described_by_its_environment(used: Winch) -> None:
     used.env |= {"SSH_CONNECTION": "a 1 b 22", "TMUX": "x", "LC_ALL": "POSIX"}
     used.env["PYTHONCOERCECLOCALE"] = used.env["PYTHONUTF8"] = "0"
+    used.command = COMMAND
     status, checks = examined(used)
     assert status == 0
     texts = " ".join(check["text"] for check in of(checks, "terminal"))

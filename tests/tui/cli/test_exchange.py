@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from core.domain.errors import UsageError
 from core.domain.models import Checksum, Conflict, Download, DownloadRequest, Progress, Status
 from core.domain.names import safe_name
-from tests.tui.cli.conftest import COMMAND, Winch
+from tests.tui.cli.conftest import Winch
 from tests.tui.cli.samples import download, view
 from tui.cli import exchange
 from tui.cli.exchange import Export, from_bytes, to_requests, to_text
@@ -197,7 +197,7 @@ def test_through_a_pipe_into_another_winch_and_twice_adds_nothing(
 ) -> None:
     with winch.start("export") as source:
         target = subprocess.run(
-            [*COMMAND, "import", "-y", "-"],
+            [*other.command, "import", "-y", "-"],
             env=other.env,
             stdin=source.stdout,
             capture_output=True,

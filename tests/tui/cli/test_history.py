@@ -20,7 +20,7 @@ from core.domain.errors import DestinationError, DestinationExistsError, ErrorCo
 from core.domain.history import AttemptEnd
 from core.policy.statistics import statistics
 from tests.attempts import NOON, a_failure, an_attempt
-from tests.tui.cli.conftest import COMMAND, Winch
+from tests.tui.cli.conftest import Winch
 from tui.cli.history import table
 from tui.cli.stats import text
 from tui.control.export_file import refuse_existing, write_private
@@ -261,7 +261,7 @@ def test_on_a_terminal_clear_asks_first(
     winch("get", f"{base_url}/a.bin")
     parent, child = pty.openpty()
     with subprocess.Popen(
-        [*COMMAND, "history", "clear"], env=winch.env, stdin=child, stderr=subprocess.PIPE
+        [*winch.command, "history", "clear"], env=winch.env, stdin=child, stderr=subprocess.PIPE
     ) as process:
         os.write(parent, answer)
         _, said = process.communicate(timeout=50)

@@ -20,6 +20,13 @@ sys.exit(status)
 """
 
 
+@pytest.fixture
+def winch(winch: Winch) -> Winch:
+    """The command as a shell starts it."""
+    winch.command = COMMAND
+    return winch
+
+
 def one_line(stderr: str) -> str:
     """Return the only line of stderr."""
     (line,) = stderr.splitlines()
