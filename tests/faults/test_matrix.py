@@ -172,7 +172,7 @@ async def test_row(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if case.public:
-        monkeypatch.setattr("core.adapters.net.http.addresses", _as_in_the_world)
+        monkeypatch.setattr("core.adapters.net.reach.addresses", _as_in_the_world)
     served, trusted = _tls(case, authority) if case.tls else (None, None)
     async with FaultServer(tls=served) as server, FaultServer() as elsewhere:
         stage = Stage(way=way, server=server, elsewhere=elsewhere)

@@ -1,8 +1,8 @@
-"""What a person keeps in files for servers to know them by: netrc and cookies.txt.
+"""What servers know a person by: in a URL, in netrc and in cookies.txt.
 
-Read again when a file changes, because the daemon outlives many a login, and in a thread, because
-the disk that a person names may hang. What is in them goes into requests only: an error names the
-file and never a line of it.
+A file is read again when it changes, because the daemon outlives many a login, and in a thread,
+because the disk that a person names may hang. What is in it goes into requests only: an error names
+the file and never a line of it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,58 @@ import asyncio
 import os
 import urllib.request
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.cookiejar import LoadError, MozillaCookieJar
 from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Generic, TypeVar
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from core.adapters.files.named_file import COOKIES_BYTES, NETRC_BYTES, UnfitFileError, check_named
 from core.domain.errors import ConfigError
 from core.domain.login import basic
+from core.policy.redirects import Hop
 
 T = TypeVar("T")
+
+
+def without_userinfo(url: str, headers: Mapping[str, str]) -> Hop:
+    """Return the request for a URL whose userinfo, if any, has become an Authorization header.
+
+    One that was given in `headers` goes first (RFC 3986 section 3.2.1, RFC 7617).
+    """
+    parts = urlsplit(url)
+    userinfo, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return Hop(url, headers)
+    bare = urlunsplit(parts._replace(netloc=host))
+    if any(name.lower() == "authorization" for name in headers):
+        return Hop(bare, headers)
+    user, _, password = userinfo.partition(":")
+    return Hop(bare, {**headers, "Authorization": basic(unquote(user), unquote(password))})
+
+
+class Credentials:
+    """What the files hold, for every host and for as long as the daemon lives."""
+
+    def __init__(self) -> None:
+        self._netrc = Netrc()
+        self._cookies = Cookies()
+
+    async def headers_for(self, hop: Hop, cookies: str | None) -> Mapping[str, str]:
+        """Return a request's headers with what files hold for its host; what was given goes first.
+
+        `cookies` is the path of a cookies.txt. Raises ConfigError where a file cannot be used.
+        """
+        given = {name.lower() for name in hop.headers}
+        headers = dict(hop.headers)
+        host = urlsplit(hop.url).hostname or ""
+        if "authorization" not in given and (login := await self._netrc.authorization(host)):
+            headers["Authorization"] = login
+        if cookies and "cookie" not in given:
+            held = await self._cookies.header(cookies, hop.url)
+            headers |= {"Cookie": held} if held else {}
+        return headers
 
 
 class _Fresh(Generic[T]):

@@ -8,49 +8,48 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import re
 import socket
 import ssl
-import struct
-import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 import aiohttp.http_writer
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
-from core.adapters.net.credentials import Cookies, Netrc
+from core.adapters.net import fields
+from core.adapters.net.credentials import Credentials, without_userinfo
 from core.adapters.net.logins import Exchange, Logins, is_closed_door
 from core.adapters.net.proxies import proxy_for
-from core.adapters.net.reach import addresses
+from core.adapters.net.reach import Way
+from core.adapters.net.transport import (
+    limit_kernel_buffer,
+    lookup_error,
+    peer_address,
+    reason_of,
+    tls_of,
+    was_closed,
+)
 from core.domain.errors import (
     AuthRequiredError,
-    ConfigError,
-    DnsError,
     IncompleteBodyError,
     NetworkError,
     ProtocolError,
     RedirectError,
     TlsError,
     TransferTimeoutError,
-    UnknownHostError,
     UsageError,
 )
-from core.domain.login import basic
 from core.domain.settings import NetworkSettings
-from core.domain.text import octets_of, valid
+from core.domain.text import valid
 from core.domain.version import VERSION
 from core.policy.challenges import SentLogin
-from core.policy.redirects import STATUSES, Hop, check_reach, follow, is_public, private_error
-from core.policy.throttle import AHEAD
+from core.policy.redirects import STATUSES, Hop, follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,29 +63,10 @@ BARREN: Final = 1024 * 1024
 """Bytes of heads, chunk extensions and trailers that an answer may have in any case."""
 FRAMING: Final = 64
 """Bytes of those that it may have for each byte of the file: a chunk may hold a single one."""
-# The second one is glibc's: there is such a name, and it has no address.
-_NO_SUCH_NAME: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", -5)})
-_TCP_INFO: Final = getattr(socket, "TCP_INFO", None)
-_ROUND_TRIP: Final = struct.Struct("68xI")  # tcpi_rtt, in microseconds
-_SO_BUF_LOCK: Final = 72  # Linux 5.15; Python has no name for it
-_ANY_SIZE: Final = 2**30
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
-_VALIDATORS: Final = frozenset({"etag", "last-modified"})
-_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-def _serialize(status_line: str, headers: Mapping[str, str]) -> bytes:
-    """Return the head of a request with every byte as it was given (PEP 383).
-
-    The library drops or refuses bytes that are not UTF-8; a validator has to go back as it came.
-    """
-    lines = [status_line, *(f"{name}: {value}" for name, value in headers.items())]
-    if any(map(_FORBIDDEN.search, lines)):
-        raise ValueError("a control character in a header")
-    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
-
-
-aiohttp.http_writer._serialize_headers = _serialize  # noqa: SLF001 (it has no other way in)
+aiohttp.http_writer._serialize_headers = fields.serialize  # noqa: SLF001 (it has no other way in)
 
 
 class Response:
@@ -115,16 +95,18 @@ class Response:
         self.url = str(response.url)
         self.status = response.status
         self.reason = valid(response.reason or "")
-        self.headers = _fields(response.headers)
-        self._tls = _tls_of(response)
+        self.headers = fields.received(response.headers)
+        self._tls = tls_of(self._transport)
 
     @property
     def peer(self) -> str | None:
         """The IP address at the other end, a proxy's where there is one; None once it is gone."""
+        return peer_address(self._transport)
+
+    @property
+    def _transport(self) -> asyncio.Transport | None:
         connection = self._response.connection
-        transport = None if connection is None else connection.transport
-        found = None if transport is None else transport.get_extra_info("peername")
-        return found[0] if isinstance(found, tuple) else None
+        return None if connection is None else connection.transport
 
     async def read(self, limit: int | None = None) -> bytes:
         """Return some of the bytes that have arrived, at least one; `b""` where the body ends.
@@ -159,12 +141,7 @@ class Response:
         """
         content, low = self._response.content, min(self.buffer, (most or 2 * self.buffer) // 2)
         content._low_water, content._high_water = low, 2 * low  # noqa: SLF001 (no other way)
-        connection = self._response.connection
-        transport = None if connection is None else connection.transport
-        wire = None if transport is None else transport.get_extra_info("socket")
-        if wire is not None and sys.platform == "linux":
-            with suppress(OSError):
-                _keep_small(wire, most)
+        limit_kernel_buffer(self._transport, most)
 
     def _ended_well(self) -> bool:
         """Tell whether a body that only the connection's end can end was ended by the server.
@@ -173,34 +150,11 @@ class Response:
         """
         if self._tls is None or not self.headers.keys().isdisjoint(_FRAMING):
             return True
-        try:
-            self._tls.read(1)
-        except ssl.SSLZeroReturnError:
-            return True
-        except ssl.SSLError:
-            return False
-        return False
+        return was_closed(self._tls)
 
     def close(self) -> None:
         """Close the connection, if the body has not ended."""
         self._response.close()
-
-
-def _keep_small(wire: socket.socket, most: int | None) -> None:
-    """Let the kernel hold at most about `most` bytes for a socket beside those that are on the way.
-
-    A window clamp would not do: the kernel overrides it as soon as it tunes its buffer. None lets
-    it tune that again. Raises OSError where the system has no such option.
-    """
-    if most is None:
-        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ANY_SIZE)
-        wire.setsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK, 0)
-        return
-    (trip,) = _ROUND_TRIP.unpack(
-        wire.getsockopt(socket.IPPROTO_TCP, _TCP_INFO or 0, _ROUND_TRIP.size)
-    )
-    size = int(most * (1 + 2 * trip / 1e6 / AHEAD))
-    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, min(size, _ANY_SIZE))
 
 
 class _FloodError(aiohttp.ClientError):
@@ -255,15 +209,7 @@ def _protocol(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
     return _Protocol(loop)
 
 
-@dataclass(slots=True)
-class _Way:
-    """How a request travels: whether only the world is open to it, and the address it reached."""
-
-    must_be_public: bool = False
-    peer: str | None = None
-
-
-_WAY: ContextVar[_Way] = ContextVar("way")
+_WAY: ContextVar[Way] = ContextVar("way")
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -277,15 +223,13 @@ class _Connector(aiohttp.TCPConnector):
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        way = _WAY.get(None)
-        transport = connection.transport
-        found = None if transport is None else transport.get_extra_info("peername")
-        if way is None or not isinstance(found, tuple):
-            return connection
-        way.peer = str(found[0])
-        if way.must_be_public and not is_public(way.peer):
-            connection.close()
-            raise private_error()
+        way, peer = _WAY.get(None), peer_address(connection.transport)
+        if way is not None and peer is not None:
+            try:
+                way.arrive(peer)
+            except RedirectError:
+                connection.close()
+                raise
         return connection
 
 
@@ -297,8 +241,7 @@ class HttpClient:
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
         self._logins = Logins()
-        self._netrc = Netrc()
-        self._cookies = Cookies()
+        self._credentials = Credentials()
 
     @asynccontextmanager
     async def get(
@@ -319,7 +262,7 @@ class HttpClient:
         twice `buffer` bytes wait to be read, the server is slowed; at first, once there are `ahead`
         (None: the same). Leaving early closes the connection.
         """
-        start = _without_userinfo(url, headers)
+        start = without_userinfo(url, headers)
         first = min(buffer, (ahead or 2 * buffer) // 2)
         response, hop, login, withheld = await self._follow(start, cookies, first)
         media_type = response.headers.get("Content-Type", "")
@@ -339,7 +282,7 @@ class HttpClient:
 
         The last two tell what it was shown of a login, and whether one was withheld on the way.
         """
-        way, before, withheld = _Way(), SentLogin.NONE, False
+        way, before, withheld = Way(), SentLogin.NONE, False
         for count in itertools.count():
             _WAY.set(way)
             try:
@@ -361,8 +304,8 @@ class HttpClient:
             following = follow(hop, response.headers.get("Location"), count=count)
             with _translated(following.url, late="has a name that takes too long to look up"):
                 async with asyncio.timeout(self._settings.connect_timeout):
-                    way = await _check_reach(way, hop.url, following.url)
-            hop = _without_userinfo(following.url, following.headers)
+                    way = await way.onward(hop.url, following.url)
+            hop = without_userinfo(following.url, following.headers)
         raise AssertionError("`follow` ends it")
 
     async def _ask(
@@ -370,7 +313,7 @@ class HttpClient:
     ) -> tuple[aiohttp.ClientResponse, Exchange]:
         """Send one hop's request, and again as the server asks for the login that is there."""
         address = _address(hop.url, redirected=redirected)
-        headers = await self._with_credentials(hop, cookies)
+        headers = await self._credentials.headers_for(hop, cookies)
         asking = self._logins.begin(hop.url, address.raw_path_qs, headers, unasked=unasked)
         settings = self._settings
         while True:
@@ -388,29 +331,6 @@ class HttpClient:
             if not asking.again(response.status, response.headers, challenges):
                 return response, asking
             response.release()
-
-    def peer_of(self, url: str) -> str:
-        """Return the host that a request for a URL connects to: the URL's own, or its proxy.
-
-        A proxy that cannot be used is passed over: the request itself says so.
-        """
-        try:
-            proxy = proxy_for(url)
-        except ConfigError:
-            proxy = None
-        return urlsplit(proxy or url).hostname or ""
-
-    async def _with_credentials(self, hop: Hop, cookies: str | None) -> Mapping[str, str]:
-        """Return a hop's headers with what files hold for its host; what was given goes first."""
-        given = {name.lower() for name in hop.headers}
-        headers = dict(hop.headers)
-        host = urlsplit(hop.url).hostname or ""
-        if "authorization" not in given and (login := await self._netrc.authorization(host)):
-            headers["Authorization"] = login
-        if cookies and "cookie" not in given:
-            held = await self._cookies.header(cookies, hop.url)
-            headers |= {"Cookie": held} if held else {}
-        return headers
 
     async def close(self) -> None:
         """Close every connection."""
@@ -434,14 +354,6 @@ class HttpClient:
         return self._session
 
 
-def _fields(headers: Mapping[str, str]) -> Mapping[str, str]:
-    fields: dict[str, list[str]] = {}
-    for name, value in headers.items():
-        key = valid(name.lower())
-        fields.setdefault(key, []).append((octets_of if key in _VALIDATORS else valid)(value))
-    return {name: ", ".join(values) for name, values in fields.items()}
-
-
 def _address(url: str, *, redirected: bool) -> URL:
     try:
         return URL(url, encoded=url.isascii() and " " not in url)
@@ -449,43 +361,6 @@ def _address(url: str, *, redirected: bool) -> URL:
         if redirected:
             raise RedirectError("the server redirected to an address that cannot be read") from None
         raise UsageError("the address cannot be read as a URL") from None
-
-
-async def _check_reach(way: _Way, source: str, target: str) -> _Way:
-    """Raise RedirectError for a way from the world into a private network, or return the next."""
-    hosts = [urlsplit(url).hostname or "" for url in (source, target)]
-    # Behind a proxy it is the proxy that resolves, and that reaches what it may.
-    if proxy_for(target) is not None:
-        return _Way()
-    if hosts[0] == hosts[1]:
-        return _Way(must_be_public=way.must_be_public)
-    there = await addresses(hosts[1])
-    # A name can have another address each time it is asked for: what was connected to counts too.
-    sources = [await addresses(hosts[0])]
-    if proxy_for(source) is None and way.peer is not None:
-        sources.append(frozenset({way.peer}))
-    for known in sources:
-        check_reach(known, there)
-    return _Way(must_be_public=any(all(map(is_public, known)) for known in sources))
-
-
-def _tls_of(response: aiohttp.ClientResponse) -> ssl.SSLObject | None:
-    connection = response.connection
-    transport = None if connection is None else connection.transport
-    found = None if transport is None else transport.get_extra_info("ssl_object")
-    return found if isinstance(found, ssl.SSLObject) else None
-
-
-def _without_userinfo(url: str, headers: Mapping[str, str]) -> Hop:
-    parts = urlsplit(url)
-    userinfo, at, host = parts.netloc.rpartition("@")
-    if not at:
-        return Hop(url, headers)
-    bare = urlunsplit(parts._replace(netloc=host))
-    if any(name.lower() == "authorization" for name in headers):
-        return Hop(bare, headers)
-    user, _, password = userinfo.partition(":")
-    return Hop(bare, {**headers, "Authorization": basic(unquote(user), unquote(password))})
 
 
 @contextmanager
@@ -498,7 +373,7 @@ def _translated(url: str, *, late: str = "sent nothing for too long") -> Iterato
         raise UsageError("the address cannot be read as a URL") from None
     except aiohttp.ClientSSLError as error:
         raise TlsError(
-            f"{host} could not prove who it is: {_ssl_reason(error)}",
+            f"{host} could not prove who it is: {_tls_reason(error)}",
             hint="check the host's name and this machine's clock and certificates",
         ) from error
     except (aiohttp.ConnectionTimeoutError, aiohttp.SocketTimeoutError, TimeoutError) as error:
@@ -513,14 +388,14 @@ def _translated(url: str, *, late: str = "sent nothing for too long") -> Iterato
         raise NetworkError(f"the proxy answered {error.status} when asked for {host}") from None
     except aiohttp.ClientProxyConnectionError as error:
         raise NetworkError(
-            f"cannot connect to the proxy for {host}: {_os_reason(error.os_error)}"
+            f"cannot connect to the proxy for {host}: {reason_of(error.os_error)}"
         ) from None
     except aiohttp.ClientConnectorDNSError as error:
-        raise _name_error(host, error.os_error) from error
+        raise lookup_error(host, error.os_error) from error
     except aiohttp.ClientConnectorError as error:
         if isinstance(error.os_error, socket.gaierror):
-            raise _name_error(host, error.os_error) from error
-        raise NetworkError(f"cannot connect to {host}: {_os_reason(error.os_error)}") from error
+            raise lookup_error(host, error.os_error) from error
+        raise NetworkError(f"cannot connect to {host}: {reason_of(error.os_error)}") from error
     except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError) as error:
         raise IncompleteBodyError(f"{host} closed the connection too early") from error
     except _FloodError as error:
@@ -534,7 +409,7 @@ def _translated(url: str, *, late: str = "sent nothing for too long") -> Iterato
             else f"the answer of {host} breaks HTTP",
         ) from error
     except (aiohttp.ClientOSError, ConnectionError, asyncio.IncompleteReadError) as error:
-        raise NetworkError(f"the connection to {host} broke: {_os_reason(error)}") from error
+        raise NetworkError(f"the connection to {host} broke: {reason_of(error)}") from error
     except aiohttp.ClientError as error:
         raise NetworkError(f"the request to {host} failed: {type(error).__name__}") from error
     except ValueError as error:
@@ -544,21 +419,7 @@ def _translated(url: str, *, late: str = "sent nothing for too long") -> Iterato
         ) from error
 
 
-def _name_error(host: str, error: OSError) -> DnsError:
-    if error.errno in _NO_SUCH_NAME:
-        return UnknownHostError(
-            f"there is no host named {host}",
-            hint="check the address; --wait-for-host waits until there is one",
-        )
-    return DnsError(f"the name {host} could not be resolved")
-
-
-def _os_reason(error: BaseException) -> str:
-    number = getattr(error, "errno", None)
-    return os.strerror(number) if number else type(error).__name__
-
-
-def _ssl_reason(error: aiohttp.ClientSSLError) -> str:
+def _tls_reason(error: aiohttp.ClientSSLError) -> str:
     cause: BaseException = error
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error
@@ -566,4 +427,4 @@ def _ssl_reason(error: aiohttp.ClientSSLError) -> str:
         cause = error.os_error
     if isinstance(cause, ssl.SSLCertVerificationError):
         return cause.verify_message
-    return _os_reason(cause)
+    return reason_of(cause)

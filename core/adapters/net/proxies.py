@@ -42,6 +42,18 @@ def proxy_for(url: str) -> str | None:
     return proxy
 
 
+def connected_host(url: str) -> str:
+    """Return the host that a request for a URL connects to: the URL's own, or its proxy.
+
+    A proxy that cannot be used is passed over: the request itself says so.
+    """
+    try:
+        proxy = proxy_for(url)
+    except ConfigError:
+        proxy = None
+    return urlsplit(proxy or url).hostname or ""
+
+
 @lru_cache(maxsize=1)
 def _proxies(_said: tuple[str | None, ...], _second: int) -> dict[str, str]:
     # Reads the whole environment, or macOS's settings: too much for each of a thousand requests.

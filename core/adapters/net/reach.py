@@ -1,9 +1,51 @@
-"""The addresses behind a host's name, for those who decide by them and not for connecting."""
+"""Whether a redirect may lead where it does: from the world into no private network.
+
+The rules are `policy.redirects`'; here is asked what addresses the names of hosts have.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from core.adapters.net.proxies import proxy_for
+from core.policy.redirects import check_reach, is_public, private_error
+
+
+@dataclass(slots=True)
+class Way:
+    """How a request travels: whether only the world is open to it, and the address it reached."""
+
+    must_be_public: bool = False
+    peer: str | None = None
+
+    def arrive(self, peer: str) -> None:
+        """Note the IP address that was connected to; raises RedirectError where it is forbidden."""
+        self.peer = peer
+        if self.must_be_public and not is_public(peer):
+            raise private_error()
+
+    async def onward(self, source: str, target: str) -> Way:
+        """Return the way of a redirect from one URL to another; raises RedirectError, ConfigError.
+
+        Blocks nobody, and takes as long as the names take to be looked up.
+        """
+        hosts = [urlsplit(url).hostname or "" for url in (source, target)]
+        # Behind a proxy it is the proxy that resolves, and that reaches what it may.
+        if proxy_for(target) is not None:
+            return Way()
+        if hosts[0] == hosts[1]:
+            return Way(must_be_public=self.must_be_public)
+        there = await addresses(hosts[1])
+        # A name can have another address each time it is asked: what was connected to counts too.
+        sources = [await addresses(hosts[0])]
+        if proxy_for(source) is None and self.peer is not None:
+            sources.append(frozenset({self.peer}))
+        for known in sources:
+            check_reach(known, there)
+        return Way(must_be_public=any(all(map(is_public, known)) for known in sources))
 
 
 async def addresses(host: str) -> frozenset[str]:

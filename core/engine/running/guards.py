@@ -15,6 +15,7 @@ from typing import Any
 
 from core.adapters.files import disk
 from core.adapters.files.part_lock import PartInUseError, is_locked
+from core.adapters.net.proxies import connected_host
 from core.domain.errors import DiskFullError, NetworkError, WinchError
 from core.domain.models import Download, Phase, WaitReason
 from core.domain.settings import DiskSettings
@@ -71,7 +72,6 @@ class Guards:
         on_change: Callable[[list[str]], None],
     ) -> None:
         self._downloads = downloads
-        self._http = context.http
         self._clock = context.clock
         self._network = context.network
         self._low = settings.low_bytes
@@ -296,7 +296,7 @@ class Guards:
 
     def _hosts_of(self, download: Download) -> frozenset[str]:
         request = download.request
-        return frozenset(self._http.peer_of(url) for url in (request.url, *request.mirrors))
+        return frozenset(connected_host(url) for url in (request.url, *request.mirrors))
 
     async def _reaches_any(self, hosts: Iterable[str]) -> bool:
         for host in hosts:

@@ -17,7 +17,7 @@ async def test_a_name_that_changes_its_address_leads_nobody_inside(
     async def addresses(host: str) -> frozenset[str]:
         return frozenset({"93.184.216.34"})
 
-    monkeypatch.setattr("core.adapters.net.http.addresses", addresses)
+    monkeypatch.setattr("core.adapters.net.reach.addresses", addresses)
     inside = fault_server.file("inside", DATA).replace("127.0.0.1", "localhost")
     url = fault_server.file("a", redirect_to=inside)
     engine = await workspace.engine()
