@@ -150,11 +150,11 @@ class WinchApp(TerminalApp):
     async def on_paste(self, event: events.Paste) -> None:
         """Add the URLs in what was pasted, wherever no field took it; show a curl command first."""
         if is_curl(event.text.lstrip()):
-            await self.main.adding.add_later(event.text)
+            await self.main.show_pasted(event.text)
             return
         urls = [match.rstrip(".,;:!?)]}") for match in URL.findall(event.text)]
         if urls:
-            self.main.adding.add_pasted(urls)
+            self.main.add_pasted(urls)
         else:
             self.main.notify("There is no http or https URL in what was pasted.", markup=False)
 

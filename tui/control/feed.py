@@ -7,6 +7,7 @@ happens when the connection is lost: the picture stays, and the feed connects ag
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
@@ -17,6 +18,7 @@ from textual.message import Message
 from core.domain.errors import DaemonError, WinchError
 from core.domain.events import Event
 from core.domain.service import DownloadService
+from core.domain.settings import ScreenSettings
 from tui.model.store import DownloadStore
 
 
@@ -182,3 +184,10 @@ class Feed:
         self._service = None
         if isinstance(service, _Closable):
             await service.close()
+
+
+def repaint_interval(settings: ScreenSettings) -> float:
+    """Return the seconds between two repaints: what is set, else 1/4, or 1 over SSH."""
+    if settings.refresh > 0:
+        return 1 / settings.refresh
+    return 1.0 if os.environ.get("SSH_CONNECTION") else 0.25

@@ -118,8 +118,8 @@ class FreeSpace:
         self.bytes: int | None = None
         """Bytes that may still be written there; None where it is not known."""
 
-    def is_due(self, monotonic: float) -> bool:
-        """Tell whether it is time for a look, which then counts as taken."""
+    def begin_look(self, monotonic: float) -> bool:
+        """Count a look as taken where it is time for one, and tell whether it was."""
         if monotonic < self._due:
             return False
         self._due = monotonic + LOOK_EVERY

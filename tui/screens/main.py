@@ -5,54 +5,34 @@ A key only asks the service; what is shown changes when the service says that it
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Set
-from datetime import datetime
-from functools import partial
-from pathlib import Path
+from collections.abc import Set
 from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
-from textual.widgets import Static
 
-from core.domain.models import Download, Progress
-from core.domain.settings import ScreenSettings, Settings
 from tui.control import key_actions
-from tui.control.commands import Commands
-from tui.control.feed import Connect, ConnectionLost, Feed, Reconnected, StoreChanged
-from tui.input.disk import Disk, FreeSpace
+from tui.control.feed import ConnectionLost, Reconnected, StoreChanged
 from tui.model.rows import DownloadRow
-from tui.model.selection import Selection
-from tui.model.store import DownloadStore
-from tui.model.view import View
-from tui.screens.adding import Adding
-from tui.screens.asking import Asking
-from tui.screens.help import HelpScreen
-from tui.screens.list_controls import ListControls
+from tui.screens.download_actions import DownloadActions
 from tui.screens.navigation import Navigation
-from tui.screens.notices import NoticesScreen
 from tui.screens.recovery import RecoveryScreen, Way
-from tui.screens.requests import Requests, tell
-from tui.terminal.spans import SpanCompositor
 from tui.text.fmt import clean
-from tui.widgets.detail_pane import DetailPane, Split
+from tui.widgets.detail_pane import Split
 from tui.widgets.download_table import DownloadTable
-from tui.widgets.header_bar import HeaderBar, Surroundings
-from tui.widgets.key_bar import KeyBar, bindings, keymap_of
-from tui.widgets.letter_bar import LetterBar
-from tui.widgets.notice_bar import NoticeBar
-from tui.widgets.prompt import QuestionPrompt
+from tui.widgets.header_bar import Surroundings
+from tui.widgets.key_bar import bindings, keymap_of
 from tui.widgets.tabs_bar import TabsBar
 
-_COMMANDS = frozenset(action.id for action in key_actions.by_target(key_actions.KeyTarget.QUEUE))
+_QUEUE_ACTIONS = frozenset(
+    action.id for action in key_actions.by_target(key_actions.KeyTarget.QUEUE)
+)
 
 
-class MainScreen(Screen[None]):
-    """Shows a store and asks the feed's service for what the person wants."""
+class MainScreen(Navigation, DownloadActions):
+    """Shows what the feed says, and tells which keys apply to it."""
 
     AUTO_FOCUS = "DownloadTable"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*key_actions.MAIN)
@@ -68,109 +48,10 @@ class MainScreen(Screen[None]):
     }
     """
 
-    def __init__(
-        self,
-        connect: Connect,
-        settings: ScreenSettings,
-        *,
-        directory: str,
-        now: Callable[[], datetime],
-        host: str = "",
-        cursor: str = "",
-        is_behind: Callable[[], bool] = lambda: False,
-    ) -> None:
-        super().__init__()
-        self._compositor = SpanCompositor()
-        self._now = now
-        self._was_connected = False
-        # Where the cursor is to be once the list is there.
-        self._cursor = cursor
-        # Interrupted downloads are asked about once, as soon as nothing else is being asked.
-        self._has_to_ask = False
-        self._has_asked = False
-        self._is_ticking = False
-        self.store = DownloadStore()
-        self.feed = Feed(
-            connect,
-            self.store,
-            self.post_message,
-            interval=repaint_interval(settings),
-            now=now,
-            is_behind=is_behind,
-        )
-        self.requests = Requests(self, lambda: self.feed.service)
-        self.adding = Adding(
-            self,
-            self.store,
-            self.requests,
-            lambda: self.feed.service,
-            directory=directory,
-            ascii_only=settings.ascii,
-        )
-        self._ascii = settings.ascii
-        self._theme = settings.theme
-        self.header = HeaderBar(host, ascii_only=settings.ascii)
-        self.banner = Static(id="banner", markup=False)
-        self.notices = NoticeBar(ascii_only=settings.ascii)
-        self.view = View(self.store, now=self._moment)
-        self.selection = Selection(self.view, self.store)
-        self.tabs = TabsBar(ascii_only=settings.ascii)
-        self.table = DownloadTable(
-            self.store,
-            self.view,
-            self.selection,
-            now=self._moment,
-            moved=self._show_chosen,
-            marked=self._show_state,
-            ascii_only=settings.ascii,
-        )
-        self.details = DetailPane(
-            lambda: self.feed.service,
-            is_resting=lambda: is_behind() or not self.is_active,
-            ascii_only=settings.ascii,
-        )
-        self.inquiry = QuestionPrompt()
-        self.letters = LetterBar()
-        self.keys = KeyBar(*key_actions.MAIN, key_actions.KeyTarget.TABLE)
-        self._free_space = FreeSpace(Disk(directory))
-        self.list_controls = ListControls(
-            self.view,
-            self.selection,
-            table=self.table,
-            tabs=self.tabs,
-            inquiry=self.inquiry,
-            letters=self.letters,
-        )
-        self.commands = Commands(
-            self.store, self.view, self.selection, self.requests.send, partial(tell, self)
-        )
-        asking = Asking(
-            self,
-            self.commands,
-            self.selection,
-            self.inquiry,
-            self.letters,
-            total_limit=lambda: self.store.limit,
-        )
-        navigation = Navigation(
-            self,
-            store=self.store,
-            selection=self.selection,
-            table=self.table,
-            list_controls=self.list_controls,
-            commands=self.commands,
-            service=lambda: self.feed.service,
-            directory=lambda: self.adding.directory,
-            now=now,
-            add=self.adding.add,
-            reconnect=self.action_reconnect,
-            apply=self._apply,
-            ascii_only=settings.ascii,
-        )
-        # Where Textual looks for them.
-        for part in (self.list_controls, self.commands, self.adding, asking, navigation):
-            for id_, handler in part.handlers.items():
-                setattr(self, f"action_{id_}", handler)
+    # Interrupted downloads are asked about once, as soon as nothing else is being asked.
+    _has_to_ask = _has_asked = False
+    _was_connected = False
+    _is_ticking = False
 
     def compose(self) -> ComposeResult:
         yield self.header
@@ -234,35 +115,26 @@ class MainScreen(Screen[None]):
             return
         self._has_asked = True
         prompt = RecoveryScreen(
-            self.store, lambda: self.feed.service, now=self._moment, ascii_only=self._ascii
+            self.store, lambda: self.service, now=self.moment, ascii_only=self.ascii_only
         )
 
         def decide(way: Way | None) -> None:
             # Those that somebody else has decided on meanwhile are out of it.
             ids = self.store.interrupted
             if way is Way.RESUME and ids:
-                self.requests.send(lambda service: service.resume(ids))
+                self.ask(lambda service: service.resume(ids))
             elif way is Way.FRESH and ids:
-                self.requests.send(lambda service: service.start_fresh(ids))
+                self.ask(lambda service: service.start_fresh(ids))
 
         self.app.push_screen(prompt, decide)
-
-    def _show_chosen(self) -> None:
-        self._show_state()
-        self._show_details()
-
-    def _show_details(self) -> None:
-        download = self._current
-        progress = self.store.progress(download.id) if download else Progress()
-        self.details.show(download, progress, self._now())
 
     def _show(self, changed: Set[str]) -> None:
         self._show_header()
         self.notices.show(self.store.notices)
         self.table.follow(changed)
         self.details.note(changed, lambda id_: self.store.progress(id_).rate)
-        self._show_chosen()
-        if self._free_space.is_due(time.monotonic()) and self.feed.lost_since is None:
+        self.show_chosen()
+        if self._free_space.begin_look(time.monotonic()) and self.feed.lost_since is None:
             self.run_worker(self._look())
         wait = 1.0 if self.store.is_counting_down else self.view.due_in
         if wait is not None and not self._is_ticking and self.feed.lost_since is None:
@@ -274,18 +146,9 @@ class MainScreen(Screen[None]):
         now = time.monotonic()
         self.header.show(self.store.totals, around, now, is_held=self.store.paused)
 
-    def _show_state(self) -> None:
-        """Say what is shown and marked, and which keys apply to it."""
-        self.list_controls.refresh()
-        self.keys.follow()
-
     async def _look(self) -> None:
-        await self._free_space.look(self.adding.directory)
+        await self._free_space.look(self.directory)
         self._show_header()
-
-    def _moment(self) -> datetime:
-        """Return what time it is in the picture: it stands still while nothing is heard."""
-        return self.feed.lost_since or self._now()
 
     def _tick(self) -> None:
         self._is_ticking = False
@@ -305,13 +168,13 @@ class MainScreen(Screen[None]):
             return self.table.has_focus
         if action == "reconnect":
             return self.feed.lost_since is not None or None
-        if action in _COMMANDS:
-            return self.commands.can(action) or None
+        if action in _QUEUE_ACTIONS:
+            return self.queue_requests.can(action) or None
         return True
 
-    def key_label(self, id: str) -> str | None:  # noqa: A002
+    def key_label(self, action: str) -> str | None:
         """Return what a key is called where it does something else than usual."""
-        return self.commands.label(id)
+        return self.queue_requests.label(action)
 
     @property
     def is_asking(self) -> bool:
@@ -330,11 +193,11 @@ class MainScreen(Screen[None]):
 
     @on(TabsBar.Chosen)
     def _open_tab(self, message: TabsBar.Chosen) -> None:
-        self.list_controls.show_tab(message.tab)
+        self.show_list(tab=message.tab)
 
     @on(DownloadTable.HeadingClicked)
     def _sort(self, message: DownloadTable.HeadingClicked) -> None:
-        self.list_controls.sort_by_column(message.column)
+        self.sort_by_column(message.column)
 
     @on(DownloadTable.Opened)
     def _open_details(self) -> None:
@@ -347,7 +210,7 @@ class MainScreen(Screen[None]):
             return
         self.details.toggle_class("-shown")
         if self.details.has_class("-shown"):
-            self.call_after_refresh(self._show_details)
+            self.call_after_refresh(self.show_details)
         else:
             # At once: a key that comes with this one may open a line that takes the focus.
             self.set_focus(self.table)
@@ -357,40 +220,3 @@ class MainScreen(Screen[None]):
         if not self.details.has_class("-shown"):
             self.action_toggle_details()
         self.set_focus(self.details if self.table.has_focus else self.table)
-
-    def action_reconnect(self) -> None:
-        """Look for the daemon now, and start it where none runs."""
-        self.banner.update("looking for the daemon")
-        self.feed.restart()
-
-    async def action_notices(self) -> None:
-        """Show every notice in full."""
-        await self.app.push_screen(NoticesScreen(self.store))
-
-    async def action_help(self) -> None:
-        """Show every key."""
-        await self.app.push_screen(HelpScreen())
-
-    def action_detach(self) -> None:
-        """Leave the screen; the daemon goes on."""
-        self.app.exit(0)
-
-    @property
-    def _current(self) -> Download | None:
-        id_ = self.table.cursor_id
-        return self.store.download(id_) if id_ is not None and id_ in self.store else None
-
-    def _apply(self, settings: Settings) -> None:
-        """Let other settings hold, as far as the screen can change while it is open."""
-        # A theme that is not the one set was chosen for the terminal, which has no other.
-        if self.app.theme == self._theme:
-            self.app.theme = self._theme = settings.screen.theme
-        self.feed.interval = repaint_interval(settings.screen)
-        self.adding.use_directory(str(Path(settings.downloads.directory).expanduser().absolute()))
-
-
-def repaint_interval(settings: ScreenSettings) -> float:
-    """Return the seconds between two repaints: what is set, else 1/4, or 1 over SSH."""
-    if settings.refresh > 0:
-        return 1 / settings.refresh
-    return 1.0 if os.environ.get("SSH_CONNECTION") else 0.25

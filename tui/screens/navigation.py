@@ -1,15 +1,10 @@
-"""The ways from the main screen to the others, and what is typed or found there comes back through.
-
-It is also the context on which the verbs after `:` act.
-"""
+"""The ways from the main screen to the others, and back with what was typed or found there."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
-from functools import partial
-from types import MappingProxyType
+from pathlib import Path
 from typing import Any
 
 from textual.screen import Screen
@@ -20,187 +15,181 @@ from core.domain.models import Download
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
 from tui.control import key_actions
-from tui.control.commands import Commands
-from tui.control.verbs import ParsedLine, carry_out
+from tui.control.feed import repaint_interval
+from tui.control.verbs import carry_out
 from tui.model import filters
 from tui.model.ordering import Order, SortKey
-from tui.model.selection import Selection
-from tui.model.store import DownloadStore
 from tui.model.undo import Undo
+from tui.model.view import Tab
+from tui.screens.add_actions import AddActions
 from tui.screens.command_line import AnswerScreen, CommandLine
 from tui.screens.confirm import ConfirmScreen
-from tui.screens.history import HistoryScreen, Submit
+from tui.screens.help import HelpScreen
+from tui.screens.history import HistoryScreen
 from tui.screens.list_controls import ListControls
 from tui.screens.log import LogScreen
+from tui.screens.notices import NoticesScreen
 from tui.screens.palette import Entry, PaletteScreen
-from tui.screens.requests import tell
 from tui.screens.settings import SettingsScreen
 from tui.screens.statistics import PERIODS, StatisticsScreen
 from tui.widgets.download_table import DownloadTable
 from tui.widgets.key_bar import keymap_of
 
-Handler = Callable[[], object]
 
+class Navigation(AddActions, ListControls):
+    """The actions that open another screen, look for the daemon, or leave."""
 
-class Navigation:
-    """Opens other screens above one; `service`, `directory` and `now` are asked for when needed.
+    async def action_statistics(self) -> None:
+        await self.app.push_screen(self.statistics_screen(7))
 
-    `add` queues downloads, `apply` lets settings hold in the screen.
-    """
+    async def action_history(self) -> None:
+        await self.app.push_screen(self.history_screen(HistoryQuery(limit=None)))
 
-    def __init__(
-        self,
-        screen: Screen[None],
-        *,
-        store: DownloadStore,
-        selection: Selection,
-        table: DownloadTable,
-        list_controls: ListControls,
-        commands: Commands,
-        service: Callable[[], DownloadService],
-        directory: Callable[[], str],
-        now: Callable[[], datetime],
-        add: Submit,
-        reconnect: Callable[[], None],
-        apply: Callable[[Settings], None],
-        ascii_only: bool,
-    ) -> None:
-        self._screen = screen
-        self._store = store
-        self._selection = selection
-        self._table = table
-        self._list_controls = list_controls
-        self._commands = commands
-        self._service = service
-        self._directory = directory
-        self._now = now
-        self._add = add
-        self.reconnect = reconnect
-        """Looks for the daemon, and starts it where none runs."""
-        self._apply = apply
-        self._ascii = ascii_only
-        self._past: list[str] = []
-        self._following: Callable[[], Coroutine[Any, Any, None]] | None = None
-        self.handlers: Mapping[str, Handler] = MappingProxyType(
-            {
-                "statistics": lambda: self._show_statistics(7),
-                "history": lambda: self._show_history(HistoryQuery(limit=None)),
-                "log": self.open_log,
-                "settings": self.open_settings,
-                "command_line": self.open_command_line,
-                "palette": self.open_palette,
-            }
+    async def action_log(self) -> None:
+        await self.app.push_screen(LogScreen(lambda: self.service))
+
+    async def action_settings(self) -> None:
+        screen = SettingsScreen(
+            lambda: self.service, self._use_settings, ascii_only=self.ascii_only
         )
+        await self.app.push_screen(screen)
 
-    async def _show_statistics(self, days: int) -> None:
-        """Show the figures of the last days: of the shortest period that has so many."""
-        period = next((period for period in PERIODS if period >= days), PERIODS[-1])
-        await self._push(
-            StatisticsScreen(self._service, now=self._now, ascii_only=self._ascii, days=period)
-        )
+    async def action_notices(self) -> None:
+        await self.app.push_screen(NoticesScreen(self.store))
 
-    async def _show_history(self, query: HistoryQuery) -> None:
-        """Show what was tried, as far as it is asked for."""
-        await self._push(
-            HistoryScreen(
-                self._service,
-                self._add,
-                directory=self._directory,
-                ascii_only=self._ascii,
-                query=query,
-            )
-        )
+    async def action_help(self) -> None:
+        await self.app.push_screen(HelpScreen())
 
-    async def open_log(self) -> None:
-        """Show the end of the daemon's log."""
-        await self._push(LogScreen(self._service))
-
-    async def open_settings(self) -> None:
-        """Show the settings, to be changed."""
-        await self._push(SettingsScreen(self._service, self._apply, ascii_only=self._ascii))
-
-    async def open_command_line(self) -> None:
-        """Let a verb be typed."""
+    async def action_command_line(self) -> None:
+        """Let a command be typed; what it opens comes once the line is gone."""
+        context = ScreenContext(self)
 
         async def show(answer: str | None) -> None:
-            # A verb that opens a screen does so once the line is gone.
-            following, self._following = self._following, None
-            if following is not None:
-                await following()
+            if context.opens is not None:
+                await self.app.push_screen(context.opens)
             if answer:
-                await self._screen.app.push_screen(AnswerScreen(answer))
+                await self.app.push_screen(AnswerScreen(answer))
 
-        await self._screen.app.push_screen(
-            CommandLine(self._carry_out, self._names, self._past, ascii_only=self._ascii), show
+        await self.app.push_screen(
+            CommandLine(
+                lambda line: carry_out(line, context),
+                self._names,
+                self.typed_lines,
+                ascii_only=self.ascii_only,
+            ),
+            show,
         )
 
-    async def open_palette(self) -> None:
+    async def action_palette(self) -> None:
         """Let an action be found, and do it."""
-        keymap = keymap_of(self._screen)
+        keymap = keymap_of(self)
+
+        def owner(action: key_actions.KeyAction) -> Screen[None] | DownloadTable:
+            return self.table if action.target is key_actions.KeyTarget.TABLE else self
+
         entries = [
-            Entry(action, "  ".join(keymap.names(action)), bool(self._can(action)))
+            Entry(
+                action,
+                "  ".join(keymap.names(action)),
+                bool(owner(action).check_action(action.id, ())),
+            )
             for action in key_actions.by_target(*key_actions.MAIN, key_actions.KeyTarget.TABLE)
             if action.id != "palette"
         ]
 
         async def run(action: key_actions.KeyAction | None) -> None:
             if action is not None:
-                await self._screen.app.run_action(action.id, self._place_of(action))
+                await self.app.run_action(action.id, owner(action))
 
-        await self._screen.app.push_screen(PaletteScreen(entries, ascii_only=self._ascii), run)
+        await self.app.push_screen(PaletteScreen(entries, ascii_only=self.ascii_only), run)
 
-    # What verbs need.
+    def action_reconnect(self) -> None:
+        """Look for the daemon now, and start it where none runs."""
+        self.banner.update("looking for the daemon")
+        self.feed.restart()
+
+    def action_detach(self) -> None:
+        """Leave the screen; the daemon goes on."""
+        self.app.exit(0)
+
+    def statistics_screen(self, days: int) -> StatisticsScreen:
+        """Return the figures of the last days: of the shortest period that has so many."""
+        period = next((period for period in PERIODS if period >= days), PERIODS[-1])
+        return StatisticsScreen(
+            lambda: self.service, now=self.now, ascii_only=self.ascii_only, days=period
+        )
+
+    def history_screen(self, query: HistoryQuery) -> HistoryScreen:
+        """Return what was tried, as far as it is asked for."""
+        return HistoryScreen(
+            lambda: self.service,
+            self.add,
+            directory=lambda: self.directory,
+            ascii_only=self.ascii_only,
+            query=query,
+        )
+
+    def _names(self) -> Mapping[str, str]:
+        return {id_: download.name for id_, download in self.store.by_id.items()}
+
+    def _use_settings(self, settings: Settings) -> None:
+        """Let other settings hold, as far as the screen can change while it is open."""
+        # A theme that is not the one set was chosen for the terminal, which has no other.
+        if self.app.theme == self._theme:
+            self.app.theme = self._theme = settings.screen.theme
+        self.feed.interval = repaint_interval(settings.screen)
+        self.use_directory(str(Path(settings.downloads.directory).expanduser().absolute()))
+
+
+class ScreenContext:
+    """The main screen as the commands after `:` see it: the CommandContext of one line."""
+
+    def __init__(self, screen: Navigation) -> None:
+        self._screen = screen
+        self.opens: Screen[None] | None = None
+        """The screen that the command asked for."""
 
     @property
     def service(self) -> DownloadService:
-        """Who does the work; raises DaemonError where it is out of reach."""
-        return self._service()
+        return self._screen.service
 
     @property
     def directory(self) -> str:
-        """Where files go when nothing else is said."""
-        return self._directory()
+        return self._screen.directory
 
     @property
     def targets(self) -> Sequence[str]:
-        """The downloads that are chosen."""
-        return self._selection.targets
+        return self._screen.selection.targets
 
     @property
     def queue(self) -> Sequence[Download]:
-        """Every download, in the order of the queue."""
-        return self._commands.queue
+        return self._screen.queue_requests.queue
 
     def matching(self, text: str) -> list[str]:
-        """Return the ids of what a filter admits, in the order of the queue; raises UsageError."""
-        matches, now, store = filters.parse(text).matches, self._now(), self._store
-        return [d.id for d in self.queue if matches(d, store.progress(d.id), now)]
+        matches, now = filters.parse(text).matches, self._screen.now()
+        progress = self._screen.store.progress
+        return [d.id for d in self.queue if matches(d, progress(d.id), now)]
 
     def show_list(self, text: str, sort: str, *, is_reversed: bool) -> None:
-        """Show what a filter admits, sorted; raises UsageError for what is no filter or key."""
         if sort not in list(SortKey):
             raise UsageError(f"nothing sorts by '{sort}'", hint=f"there are: {', '.join(SortKey)}")
         order = Order.natural(SortKey(sort))
-        self._list_controls.show_list(filters.parse(text), order.reversed if is_reversed else order)
+        order = order.reversed if is_reversed else order
+        self._screen.show_list(tab=Tab.ALL, wanted=filters.parse(text), order=order)
 
     def open_history(self, query: HistoryQuery) -> None:
-        """Show what was tried."""
-        self._following = partial(self._show_history, query)
+        self.opens = self._screen.history_screen(query)
 
     def open_statistics(self, days: int) -> None:
-        """Show the figures of some days."""
-        self._following = partial(self._show_statistics, days)
+        self.opens = self._screen.statistics_screen(days)
 
     def remove(self, ids: Sequence[str], *, files: bool) -> None:
-        """Take downloads off the list; without their files that can be undone."""
-        self._commands.remove(ids, files=files)
+        self._screen.queue_requests.remove(ids, files=files)
 
     def remember(self, undo: Undo) -> None:
-        """Let a change that was made be taken back."""
-        self._commands.remember(undo)
+        self._screen.queue_requests.remember(undo)
 
     async def confirm(self, title: str, question: str, note: str) -> bool:
-        """Ask a person whether something that cannot be undone is to be done."""
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         prompt = ConfirmScreen(
             title=title, question=question, note=note, yes=title, no="Keep", careful=True
@@ -209,35 +198,23 @@ class Navigation:
         return await answer
 
     def later(self, work: Coroutine[Any, Any, object]) -> None:
-        """Do what takes longer than somebody waits."""
 
         async def do() -> None:
             try:
                 await work
             except WinchError as error:
-                self.tell(f"{error.message}\n{error.hint}".strip(), wrong=True)
+                self._screen.complain(error)
 
         self._screen.run_worker(do())
 
-    def tell(self, text: str, *, wrong: bool = False) -> None:
-        """Say something in passing."""
-        tell(self._screen, text, wrong=wrong)
+    @property
+    def tell(self) -> Callable[..., None]:
+        return self._screen.say
 
-    def leave(self) -> None:
-        """Close the screen."""
-        self._screen.app.exit(0)
+    @property
+    def reconnect(self) -> Callable[[], None]:
+        return self._screen.action_reconnect
 
-    async def _carry_out(self, command: ParsedLine) -> str:
-        return await carry_out(command, self)
-
-    def _names(self) -> Mapping[str, str]:
-        return {id_: download.name for id_, download in self._store.by_id.items()}
-
-    def _can(self, action: key_actions.KeyAction) -> bool | None:
-        return self._place_of(action).check_action(action.id, ())
-
-    def _place_of(self, action: key_actions.KeyAction) -> Screen[None] | DownloadTable:
-        return self._table if action.target is key_actions.KeyTarget.TABLE else self._screen
-
-    async def _push(self, screen: Screen[None]) -> None:
-        await self._screen.app.push_screen(screen)
+    @property
+    def leave(self) -> Callable[[], None]:
+        return self._screen.action_detach

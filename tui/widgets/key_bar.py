@@ -24,7 +24,7 @@ class _Keyed(Protocol):
 class _Labelling(Protocol):
     """A screen on which a key is called by what it would do now."""
 
-    def key_label(self, id: str) -> str | None:  # noqa: A002
+    def key_label(self, action: str) -> str | None:
         """Return another label than usual for an action."""
         ...
 

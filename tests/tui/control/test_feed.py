@@ -14,9 +14,8 @@ from core.domain.service import DownloadService
 from core.domain.settings import ScreenSettings
 from tests.fakes import FakeService
 from tests.tui.samples import NOW, queue
-from tui.control.feed import ConnectionLost, Feed, Reconnected, StoreChanged
+from tui.control.feed import ConnectionLost, Feed, Reconnected, StoreChanged, repaint_interval
 from tui.model.store import DownloadStore
-from tui.screens.main import repaint_interval
 
 
 class ClosingService(FakeService):

@@ -14,6 +14,12 @@ from core.domain.service import LimitChanges
 from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, until, until_gone
 from tui.control.key_actions import KEY_ACTIONS, MAIN, KeyTarget, by_target
+from tui.screens.history import HistoryScreen
+from tui.screens.log import LogScreen
+from tui.screens.main import MainScreen
+from tui.screens.settings import SettingsScreen
+from tui.screens.statistics import StatisticsScreen
+from tui.widgets.download_table import DownloadTable
 
 
 async def names(service: FakeService) -> str:
@@ -29,14 +35,22 @@ async def calls(pilot: Pilot[int], service: FakeService, count: int) -> list[tup
     return list(service.calls[1:])
 
 
-def test_every_key_that_is_bound_does_something() -> None:
-    app = app_for(FakeService())
-    for target, owner in (
-        *((target, app.main) for target in MAIN),
-        (KeyTarget.TABLE, app.main.table),
-    ):
-        for action in by_target(target):
-            assert callable(getattr(owner, f"action_{action.id}", None)), action.id
+OWNERS = {
+    **dict.fromkeys(MAIN, MainScreen),
+    KeyTarget.TABLE: DownloadTable,
+    KeyTarget.STATISTICS: StatisticsScreen,
+    KeyTarget.HISTORY: HistoryScreen,
+    KeyTarget.LOG: LogScreen,
+    KeyTarget.SETTINGS: SettingsScreen,
+}
+
+
+@pytest.mark.parametrize("owner", set(OWNERS.values()))
+def test_every_key_has_its_method_and_every_action_its_key(owner: type) -> None:
+    mine = [base for base in owner.__mro__ if base.__module__.startswith("tui.")]
+    methods = {name for base in mine for name in vars(base) if name.startswith("action_")}
+    targets = [target for target in KeyTarget if OWNERS[target] is owner]
+    assert methods == {f"action_{action.id}" for action in by_target(*targets)}
 
 
 def test_no_key_belongs_to_a_terminal_or_a_multiplexer() -> None:

@@ -38,15 +38,15 @@ async def test_no_key_stumbles_over_what_is_gone(marked: bool, left: int) -> Non
     service = FakeService()
     app = app_for(service, refresh=_NEVER)
     async with app.run_test() as pilot:
-        store, list_controls, table = app.main.store, app.main.list_controls, app.main.table
+        main, store, table = app.main, app.main.store, app.main.table
         await until(pilot, "Nothing to haul yet.")
         for action, key in _KEYS:
             ids = await put(service)
             while len(store) < len(ids):
                 await pilot.pause()
-            app.main.post_message(StoreChanged(frozenset(ids)))
-            list_controls.show_tab(Tab.ALL)
-            list_controls.clear()
+            main.post_message(StoreChanged(frozenset(ids)))
+            main.show_list(tab=Tab.ALL)
+            main.action_clear()
             await until(pilot, "file-3.iso")
             table.focus()
             table.action_cursor_last()
@@ -62,7 +62,7 @@ async def test_no_key_stumbles_over_what_is_gone(marked: bool, left: int) -> Non
             table.refresh()
             await pilot.pause()
             assert app.crash is None, action
-            while len(app.screen_stack) > 1 or app.main.is_asking:
+            while len(app.screen_stack) > 1 or main.is_asking:
                 await pilot.press("escape")
                 await pilot.pause()
             await service.remove(None)

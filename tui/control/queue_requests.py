@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from core.domain.errors import UnknownIdError, WinchError
@@ -43,7 +42,7 @@ from tui.text import fmt
 from tui.text.removal import kept_lines
 from tui.text.verify_results import summary
 
-Call = Callable[[DownloadService], Awaitable[object]]
+ServiceCall = Callable[[DownloadService], Awaitable[object]]
 
 
 class Tell(Protocol):
@@ -52,7 +51,7 @@ class Tell(Protocol):
     def __call__(self, text: str, *, wrong: bool = False) -> None: ...
 
 
-class Commands:
+class QueueRequests:
     """Turns what is chosen into requests; `ask` sends them and says what was refused.
 
     `tell` says what came of those that show nothing else.
@@ -63,7 +62,7 @@ class Commands:
         store: DownloadStore,
         view: View,
         selection: Selection,
-        ask: Callable[[Call], None],
+        ask: Callable[[ServiceCall], None],
         tell: Tell,
     ) -> None:
         self._store = store
@@ -72,26 +71,6 @@ class Commands:
         self._ask = ask
         self._tell = tell
         self._undos = Undos()
-        self.handlers: Mapping[str, Callable[[], object]] = MappingProxyType(
-            {
-                method.__name__: method
-                for method in (
-                    self.toggle_pause,
-                    self.hold,
-                    self.retry,
-                    self.retry_all,
-                    self.start_now,
-                    self.move_up,
-                    self.move_down,
-                    self.move_front,
-                    self.move_back,
-                    self.raise_priority,
-                    self.lower_priority,
-                    self.verify,
-                    self.undo,
-                )
-            }
-        )
 
     @property
     def chosen(self) -> list[Download]:
@@ -103,9 +82,9 @@ class Commands:
         """Every download, in the order of the queue."""
         return [self._store.download(id_) for id_ in self._store.ids]
 
-    def can(self, id: str) -> bool:  # noqa: A002
+    def can(self, action: str) -> bool:
         """Tell whether an action applies to anything of what is chosen."""
-        match id:
+        match action:
             case "undo":
                 return bool(self._undos)
             case "retry_all":
@@ -128,11 +107,11 @@ class Commands:
             case _:
                 return self._any(lambda _: True)
 
-    def label(self, id: str) -> str | None:  # noqa: A002
+    def label(self, action: str) -> str | None:
         """Return what an action is called where it would do something else than usual."""
-        if id == "toggle_details" and isinstance(self._selection.row, GroupRow):
+        if action == "toggle_details" and isinstance(self._selection.row, GroupRow):
             return "Fold"
-        if id != "toggle_pause" or self._any(lambda s: Action.PAUSE in allowed_actions(s)):
+        if action != "toggle_pause" or self._any(lambda s: Action.PAUSE in allowed_actions(s)):
             return None
         return "Resume" if self._any(lambda s: Action.RESUME in allowed_actions(s)) else None
 
@@ -185,11 +164,11 @@ class Commands:
 
         self._ask(limit)
 
-    def replace_url(self, id: str, url: str) -> None:  # noqa: A002
+    def replace_url(self, download_id: str, url: str) -> None:
         """Have a download fetched from elsewhere."""
 
         async def replace(service: DownloadService) -> Outcome:
-            outcome = await service.replace_url(id, url)
+            outcome = await service.replace_url(download_id, url)
             for download in outcome.changed:
                 self._tell(f"another URL for {download.name}")
             return outcome
@@ -240,29 +219,9 @@ class Commands:
         if present:
             self._ask(remove)
 
-    def move_up(self) -> None:
-        """Move up the queue, past what is shown above."""
-        self._move(self._beside(-1) or MoveTo.UP)
-
-    def move_down(self) -> None:
-        """Move down the queue, past what is shown below."""
-        self._move(self._beside(1) or MoveTo.DOWN)
-
-    def move_front(self) -> None:
-        """Move to the front of the queue."""
-        self._move(MoveTo.TOP)
-
-    def move_back(self) -> None:
-        """Move to the end of the queue."""
-        self._move(MoveTo.BOTTOM)
-
-    def raise_priority(self) -> None:
-        """Raise the priority by one."""
-        self._prioritize(1)
-
-    def lower_priority(self) -> None:
-        """Lower the priority by one."""
-        self._prioritize(-1)
+    def move_past(self, step: int) -> None:
+        """Move up (-1) or down (1) the queue, past what is shown there."""
+        self.move(self._beside(step) or (MoveTo.UP if step < 0 else MoveTo.DOWN))
 
     def remember(self, undo: Undo) -> None:
         """Let a change that was made otherwise be the next to be taken back."""
@@ -285,7 +244,8 @@ class Commands:
 
         self._ask(take_back)
 
-    def _move(self, to: MoveTo | int) -> None:
+    def move(self, to: MoveTo | int) -> None:
+        """Move what is chosen to a place in the queue, counted from 1."""
         ids = self._selection.targets
         undo = of_move(self.queue, set(ids))
 
@@ -317,10 +277,11 @@ class Commands:
         # Relative to what is there then, so that the key counts as often as it is pressed.
         return None if abs(place - self._place(row.id)) == 1 else place
 
-    def _place(self, id: str) -> int:  # noqa: A002
-        return self._store.index_at(self._store.place_of(id)) + 1
+    def _place(self, download_id: str) -> int:
+        return self._store.index_at(self._store.place_of(download_id)) + 1
 
-    def _prioritize(self, step: int) -> None:
+    def raise_priority(self, step: int) -> None:
+        """Raise the priority of what is chosen; by less than 0, lower it."""
         downloads = self.chosen
         undo = of_priority(downloads)
         by_priority: dict[int, list[str]] = defaultdict(list)

@@ -1,6 +1,7 @@
-"""What has to be asked before the service is: how much, from where, and whether really.
+"""The keys for the downloads that are chosen, and for the queue as a whole.
 
-And what goes elsewhere: to the clipboard, to the program that shows folders.
+Most go straight to the service; some ask something first: how much, from where, whether really.
+And some go elsewhere: to the clipboard, to the program that shows folders.
 """
 
 from __future__ import annotations
@@ -9,76 +10,81 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from types import MappingProxyType
-
-from textual.screen import Screen
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from core.domain.checks import check_url
 from core.domain.errors import UsageError
 from core.domain.models import Download
 from core.domain.redact import redact_url
+from core.domain.service import MoveTo
 from core.domain.units import parse_rate, rate_text
-from tui.control.commands import Commands
 from tui.input.curl import curl_command
-from tui.model.selection import Selection
 from tui.screens.confirm import ConfirmScreen
-from tui.screens.requests import tell
+from tui.screens.main_parts import MainParts
 from tui.text.fmt import clean, cut_middle
 from tui.text.removal import deleted_note, kept_note
-from tui.widgets.letter_bar import Letter, LetterBar
-from tui.widgets.prompt import Question, QuestionPrompt
-
-Handler = Callable[[], object]
+from tui.widgets.letter_bar import Letter
+from tui.widgets.prompt import Question
 
 _RATES = "bytes per second: 500k, 2.5M, 1G, or off"
 
 
-class Asking:
-    """Carries out the keys that need a word more, on the screen they belong to."""
+class DownloadActions(MainParts):
+    """The actions on downloads."""
 
-    def __init__(
-        self,
-        screen: Screen[None],
-        commands: Commands,
-        selection: Selection,
-        inquiry: QuestionPrompt,
-        letters: LetterBar,
-        *,
-        total_limit: Callable[[], int | None],
-    ) -> None:
-        self._screen = screen
-        self._commands = commands
-        self._selection = selection
-        self._inquiry = inquiry
-        self._letters = letters
-        self._total_limit = total_limit
-        self.handlers: Mapping[str, Handler] = MappingProxyType(
-            {
-                "remove": self.remove,
-                "remove_files": self.remove_files,
-                "limit": self.limit,
-                "limit_all": self.limit_all,
-                "replace_url": self.replace_url,
-                "copy": self.copy,
-                "open_folder": self.open_folder,
-            }
-        )
+    def action_toggle_pause(self) -> None:
+        self.queue_requests.toggle_pause()
 
-    async def remove(self) -> None:
+    def action_hold(self) -> None:
+        self.queue_requests.hold()
+
+    def action_retry(self) -> None:
+        self.queue_requests.retry()
+
+    def action_retry_all(self) -> None:
+        self.queue_requests.retry_all()
+
+    def action_start_now(self) -> None:
+        self.queue_requests.start_now()
+
+    def action_verify(self) -> None:
+        self.queue_requests.verify()
+
+    def action_undo(self) -> None:
+        self.queue_requests.undo()
+
+    def action_move_up(self) -> None:
+        self.queue_requests.move_past(-1)
+
+    def action_move_down(self) -> None:
+        self.queue_requests.move_past(1)
+
+    def action_move_front(self) -> None:
+        self.queue_requests.move(MoveTo.TOP)
+
+    def action_move_back(self) -> None:
+        self.queue_requests.move(MoveTo.BOTTOM)
+
+    def action_raise_priority(self) -> None:
+        self.queue_requests.raise_priority(1)
+
+    def action_lower_priority(self) -> None:
+        self.queue_requests.raise_priority(-1)
+
+    async def action_remove(self) -> None:
         """Take downloads off the list, once that is confirmed."""
-        downloads = self._commands.chosen
+        downloads = self.queue_requests.chosen
         question = f"Remove {_called(downloads)} from the list?"
         await self._confirm("Remove", question, kept_note(downloads), downloads, files=False)
 
-    async def remove_files(self) -> None:
+    async def action_remove_files(self) -> None:
         """Take downloads off the list and delete their files, once that is confirmed."""
-        downloads = self._commands.chosen
+        downloads = self.queue_requests.chosen
         question = f"Remove {_called(downloads)} and delete the files?"
         ids = [download.id for download in downloads]
 
         async def look() -> str:
-            return deleted_note(await self._commands.plan_deletion(ids))
+            return deleted_note(await self.queue_requests.plan_deletion(ids))
 
         await self._confirm("Delete", question, "", downloads, look=look)
 
@@ -92,16 +98,16 @@ class Asking:
         files: bool = True,
         look: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
-        if hidden := self._selection.hidden:
+        if hidden := self.selection.hidden:
             are = "1 of them is" if hidden == 1 else f"{hidden:,} of them are"
             note = f"{are} marked and not shown now.\n{note}"
         ids = [download.id for download in downloads]
 
         def act(confirmed: bool | None) -> None:
             if confirmed:
-                self._commands.remove(ids, files=files)
+                self.queue_requests.remove(ids, files=files)
 
-        await self._screen.app.push_screen(
+        await self.app.push_screen(
             ConfirmScreen(
                 title=verb,
                 question=question,
@@ -114,23 +120,23 @@ class Asking:
             act,
         )
 
-    def limit(self) -> None:
+    def action_limit(self) -> None:
         """Ask for the limit of the chosen downloads."""
-        downloads = self._commands.chosen
+        downloads = self.queue_requests.chosen
         ids = [download.id for download in downloads]
         limits = {download.request.limit for download in downloads}
         self._ask_rate(
             f"Limit of {_called(downloads, 24)}",
             limits.pop() if len(limits) == 1 else None,
-            lambda rate: self._commands.set_limit(ids, rate),
+            lambda rate: self.queue_requests.set_limit(ids, rate),
         )
 
-    def limit_all(self) -> None:
+    def action_limit_all(self) -> None:
         """Ask for the limit of all downloads together."""
-        self._ask_rate("Limit of all", self._total_limit(), self._commands.set_total_limit)
+        self._ask_rate("Limit of all", self.store.limit, self.queue_requests.set_total_limit)
 
     def _ask_rate(self, label: str, now: int | None, use: Callable[[int | None], None]) -> None:
-        self._inquiry.ask(
+        self.inquiry.ask(
             Question(
                 label=label,
                 value="" if now is None else rate_text(now),
@@ -141,10 +147,10 @@ class Asking:
             )
         )
 
-    def replace_url(self) -> None:
+    def action_replace_url(self) -> None:
         """Ask for another URL of the chosen download."""
-        (download,) = self._commands.chosen
-        self._inquiry.ask(
+        (download,) = self.queue_requests.chosen
+        self.inquiry.ask(
             Question(
                 label=f"URL for {_called([download], 24)}",
                 note=f"now {redact_url(download.request.url)}; its bytes are kept",
@@ -153,16 +159,16 @@ class Asking:
             )
         )
 
-    def _replace_url(self, id: str, url: str) -> None:  # noqa: A002
+    def _replace_url(self, download_id: str, url: str) -> None:
         check_url(url)
-        self._commands.replace_url(id, url)
+        self.queue_requests.replace_url(download_id, url)
 
     # What goes elsewhere.
 
-    def copy(self) -> None:
+    def action_copy(self) -> None:
         """Ask what to copy of the chosen downloads."""
-        downloads = self._commands.chosen
-        self._letters.ask(
+        downloads = self.queue_requests.chosen
+        self.letters.ask(
             "Copy",
             (
                 Letter("u", "URL", lambda: self._copy("URL", [d.request.url for d in downloads])),
@@ -173,19 +179,19 @@ class Asking:
             ),
         )
 
-    def _copy(self, what: str, texts: Sequence[str] | map[str]) -> None:
+    def _copy(self, what: str, texts: Iterable[str]) -> None:
         # Without controls: what is pasted into a terminal must not end the paste.
         lines = [clean(text) for text in texts]
-        self._screen.app.copy_to_clipboard("\n".join(lines))
+        self.app.copy_to_clipboard("\n".join(lines))
         subject = f"The {what} is" if len(lines) == 1 else f"{len(lines):,} {what}s are"
-        self._say(f"{subject} in the clipboard, if the terminal allows that, with all secrets.")
+        self.say(f"{subject} in the clipboard, if the terminal allows that, with all secrets.")
 
-    def open_folder(self) -> None:
+    def action_open_folder(self) -> None:
         """Show the folder of the download in another program, or say where it is."""
-        directory = self._commands.chosen[0].request.directory
+        directory = self.queue_requests.chosen[0].request.directory
         where = f"The file is in {directory}"
         if (opener := _opener()) is None:
-            self._say(where)
+            self.say(where)
             return
         try:
             subprocess.Popen(  # noqa: S603 - a program and a directory, no shell
@@ -196,10 +202,7 @@ class Asking:
                 start_new_session=True,
             )
         except OSError:
-            self._say(where)
-
-    def _say(self, text: str) -> None:
-        tell(self._screen, text)
+            self.say(where)
 
 
 def _opener() -> str | None:

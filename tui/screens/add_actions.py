@@ -1,0 +1,64 @@
+"""The ways by which downloads come in: the dialog, and what is pasted anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from core.domain.models import DownloadRequest, Status
+from core.domain.service import DownloadService
+from tui.input.add_validation import AddForm
+from tui.screens.add import AddScreen
+from tui.screens.main_parts import MainParts
+
+
+class AddActions(MainParts):
+    """Queues downloads; what was typed into the dialog and not sent is there the next time."""
+
+    _unsent: AddForm | None = None
+
+    async def action_add(self) -> None:
+        await self._open_form(self._form)
+
+    async def action_add_paused(self) -> None:
+        await self._open_form(replace(self._form, paused=True))
+
+    async def add(self, requests: Sequence[DownloadRequest]) -> None:
+        """Queue downloads; raises WinchError when the service refuses, and then none is queued."""
+        added = await self.service.add(requests)
+        noun = "download is" if len(added) == 1 else "downloads are"
+        paused = ", paused" if all(d.status is Status.PAUSED for d in added) else ""
+        self.say(f"{len(added):,} {noun} in the queue{paused}.")
+
+    def add_pasted(self, urls: Sequence[str]) -> None:
+        """Queue URLs that were pasted, to the directory that is set."""
+        requests = [DownloadRequest(url=url, directory=self.directory) for url in urls]
+
+        async def add(_: DownloadService) -> None:
+            await self.add(requests)
+
+        self.ask(add)
+
+    async def show_pasted(self, text: str) -> None:
+        """Put text that was pasted into the dialog, where it can be looked at before it is sent."""
+        before = self._form.urls.rstrip()
+        await self._open_form(replace(self._form, urls=f"{before}\n{text}".lstrip("\n")))
+
+    def use_directory(self, directory: str) -> None:
+        """From now on let downloads go to another directory, where nothing else is said."""
+        self.directory = directory
+        self._unsent = None
+
+    @property
+    def _form(self) -> AddForm:
+        return self._unsent or AddForm(directory=self.directory)
+
+    async def _open_form(self, form: AddForm) -> None:
+        def keep(unsent: AddForm | None) -> None:
+            # Whether it starts paused is what the key says.
+            self._unsent = replace(unsent, paused=False) if unsent else None
+
+        dialog = AddScreen(
+            self.add, self.store, base=self.directory, form=form, ascii_only=self.ascii_only
+        )
+        await self.app.push_screen(dialog, keep)

@@ -1,0 +1,171 @@
+"""What the main screen is made of, and what all of its actions need: to ask and to say something.
+
+The actions themselves, one `action_*` method for each key, are in the files beside this one, by
+what they are about; `main.py` puts them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from textual.screen import Screen
+from textual.widgets import Static
+
+from core.domain.errors import WinchError
+from core.domain.models import Progress
+from core.domain.service import DownloadService, Outcome, Refusal
+from core.domain.settings import ScreenSettings
+from tui.control import key_actions
+from tui.control.feed import Connect, Feed, repaint_interval
+from tui.control.queue_requests import QueueRequests, ServiceCall
+from tui.input.disk import Disk, FreeSpace
+from tui.model.selection import Selection
+from tui.model.store import DownloadStore
+from tui.model.view import View
+from tui.terminal.spans import SpanCompositor
+from tui.text.fmt import clean
+from tui.widgets.detail_pane import DetailPane
+from tui.widgets.download_table import DownloadTable
+from tui.widgets.header_bar import HeaderBar
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.letter_bar import LetterBar
+from tui.widgets.notice_bar import NoticeBar
+from tui.widgets.prompt import QuestionPrompt
+from tui.widgets.tabs_bar import ListSummary, TabsBar
+
+_LONG = 8.0
+"""Seconds for which it is said that something went wrong."""
+
+
+class MainParts(Screen[None]):
+    """The store, what is chosen of it, and the widgets; `service` does what is asked for."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        settings: ScreenSettings,
+        *,
+        directory: str,
+        now: Callable[[], datetime],
+        host: str = "",
+        cursor: str = "",
+        is_behind: Callable[[], bool] = lambda: False,
+    ) -> None:
+        super().__init__()
+        self._compositor = SpanCompositor()
+        self.now = now
+        self.ascii_only = ascii_only = settings.ascii
+        self.directory = directory
+        """Where files go when nothing else is said."""
+        self.typed_lines: list[str] = []
+        """What was typed after `:`, the newest last."""
+        # Where the cursor is to be once the list is there.
+        self._cursor = cursor
+        self._theme = settings.theme
+        self._free_space = FreeSpace(Disk(directory))
+        self.store = DownloadStore()
+        self.feed = Feed(
+            connect,
+            self.store,
+            self.post_message,
+            interval=repaint_interval(settings),
+            now=now,
+            is_behind=is_behind,
+        )
+        self.view = View(self.store, now=self.moment)
+        self.selection = Selection(self.view, self.store)
+        self.queue_requests = QueueRequests(
+            self.store, self.view, self.selection, self.ask, self.say
+        )
+        self.header = HeaderBar(host, ascii_only=ascii_only)
+        self.banner = Static(id="banner", markup=False)
+        self.notices = NoticeBar(ascii_only=ascii_only)
+        self.tabs = TabsBar(ascii_only=ascii_only)
+        self.table = DownloadTable(
+            self.store,
+            self.view,
+            self.selection,
+            now=self.moment,
+            moved=self.show_chosen,
+            marked=self.show_state,
+            ascii_only=ascii_only,
+        )
+        self.details = DetailPane(
+            lambda: self.service,
+            is_resting=lambda: is_behind() or not self.is_active,
+            ascii_only=ascii_only,
+        )
+        self.inquiry = QuestionPrompt()
+        self.letters = LetterBar()
+        self.keys = KeyBar(*key_actions.MAIN, key_actions.KeyTarget.TABLE)
+
+    @property
+    def service(self) -> DownloadService:
+        """Who does the work; raises DaemonError where it is out of reach."""
+        return self.feed.service
+
+    def ask(self, call: ServiceCall) -> None:
+        """Ask the service for something, and say what is refused; the rest the events tell."""
+        self.run_worker(self._ask(call))
+
+    async def _ask(self, call: ServiceCall) -> None:
+        try:
+            outcome = await call(self.service)
+        except WinchError as error:
+            self.complain(error)
+            return
+        if isinstance(outcome, Outcome):
+            if outcome.refused:
+                self.say(_in_words(outcome.refused), wrong=True)
+            if outcome.notes:
+                self.say("\n".join(outcome.notes))
+
+    def say(self, text: str, *, wrong: bool = False) -> None:
+        """Say something in passing, cleaned line by line; longer where something is wrong."""
+        shown = "\n".join(map(clean, text.split("\n")))
+        if wrong:
+            self.notify(shown, severity="error", timeout=_LONG, markup=False)
+        else:
+            self.notify(shown, markup=False)
+
+    def complain(self, error: WinchError) -> None:
+        """Say what an error says, and what helps."""
+        self.say(f"{error.message}\n{error.hint}".strip(), wrong=True)
+
+    def moment(self) -> datetime:
+        """Return what time it is in the picture: it stands still while nothing is heard."""
+        return self.feed.lost_since or self.now()
+
+    def show_chosen(self) -> None:
+        """Show which download is chosen, and its details."""
+        self.show_state()
+        self.show_details()
+
+    def show_details(self) -> None:
+        """Bring the details up to date."""
+        id_ = self.table.cursor_id
+        download = self.store.download(id_) if id_ is not None and id_ in self.store else None
+        progress = self.store.progress(download.id) if download else Progress()
+        self.details.show(download, progress, self.now())
+
+    def show_state(self) -> None:
+        """Say what is shown and marked, and which keys apply to it."""
+        marks = self.selection.marks
+        summary = ListSummary(
+            tab=self.view.tab,
+            filter=self.view.filter.text.strip(),
+            order=self.view.order,
+            marked=len(marks),
+            hidden=self.selection.hidden if marks else 0,
+            has_range=self.selection.has_range,
+        )
+        self.tabs.show(summary, self.view.counts)
+        self.keys.follow()
+
+
+def _in_words(refused: Sequence[Refusal]) -> str:
+    """Return many refusals in one sentence: the first, and how many there are."""
+    first = refused[0].error
+    count = "" if len(refused) == 1 else f"{len(refused):,} downloads refused, the first of them: "
+    return f"{count}{first.message}\n{first.hint}".strip()
