@@ -10,10 +10,9 @@ from collections.abc import Sequence
 
 from core.domain.errors import ExitCode
 from core.domain.upkeep import Cleanup, Leftover
-from tui.cli.asking import check_somebody_there, confirm
 from tui.cli.client import connected
 from tui.cli.signals import Signals
-from tui.cli.terminal import out, say
+from tui.cli.terminal import check_somebody_there, confirm, out, say
 from tui.text import fmt
 from tui.text.records import dump, leftover_record
 

@@ -1,14 +1,22 @@
-"""How the commands reach a service and follow downloads on it until they end."""
+"""How the commands reach a service, which of its downloads are meant, and how they end."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from functools import partial
 
 from core import launcher
-from core.domain.errors import ConfigError, DaemonError, StoppedError
+from core.domain.errors import (
+    AmbiguousIdError,
+    ConfigError,
+    DaemonError,
+    StoppedError,
+    UnknownIdError,
+)
 from core.domain.events import Event
 from core.domain.models import Download
 from core.domain.service import DownloadService
@@ -16,7 +24,9 @@ from core.rpc.client import UnresponsiveDaemonError
 from tui.cli.following import Following
 from tui.cli.progress import REDRAW_INTERVAL, Display
 from tui.cli.terminal import say, say_once
+from tui.control.choosing import choose
 from tui.control.configuration import load_settings
+from tui.model.filters import Filter
 from tui.text.fmt import sentence
 
 OnEnd = Callable[[DownloadService, Download], Awaitable[None]]
@@ -53,6 +63,41 @@ def tell_broken_settings() -> None:
         load_settings()
     except ConfigError as error:
         say_once(sentence(error, brackets=False))
+
+
+async def chosen(service: DownloadService, args: argparse.Namespace, verb: str) -> list[str] | None:
+    """Return the ids of what the arguments of a command name, None for `--all`.
+
+    Says so where a filter matches nothing. Raises UsageError, UnknownIdError, AmbiguousIdError.
+    """
+    if args.all:
+        return None
+    choice = choose(args.ids)
+    if choice.is_plain:
+        return list(choice.ids)
+    views = await service.downloads()
+    now = datetime.now(UTC)
+
+    def matching(wanted: Filter) -> Iterable[str]:
+        return (v.download.id for v in views if wanted.matches(v.download, v.progress, now))
+
+    ids = choice.ids_among([view.download for view in views], matching, verb)
+    if not ids and choice.filter is not None:
+        say(f"nothing to {verb} matches {choice.filter.text}")
+    return ids
+
+
+async def the_one(service: DownloadService, word: str) -> str:
+    """Return the id of the one download that a word names.
+
+    Raises UsageError, UnknownIdError, AmbiguousIdError.
+    """
+    ids = await chosen(service, argparse.Namespace(ids=[word], all=False), "show") or []
+    if not ids:
+        raise UnknownIdError("no download is named", hint="see `winch ls`")
+    if len(ids) > 1:
+        raise AmbiguousIdError(f"{len(ids)} downloads match {word}", hint="name one by its id")
+    return ids[0]
 
 
 async def follow(

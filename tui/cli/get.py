@@ -18,14 +18,13 @@ from core import launcher
 from core.domain.errors import LockedError, StoppedError, UnknownIdError, WinchError
 from core.domain.models import Download, DownloadRequest, WaitReason
 from core.domain.service import DownloadService
-from tui.cli.client import connected, follow, follow_on, impatience
+from tui.cli.client import chosen, connected, follow, follow_on, impatience
 from tui.cli.following import Following
 from tui.cli.progress import Display, display
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
-from tui.control.choosing import chosen
 from tui.control.configuration import load_settings
-from tui.input.arguments import from_arguments
+from tui.input.arguments import download_requests
 from tui.text.fmt import sentence, short_id
 from tui.text.records import dump, record
 from tui.text.wording import HELD
@@ -35,7 +34,7 @@ _MOST_IDS = 4
 
 def run(args: argparse.Namespace) -> int:
     """Download and return the exit status of the first that failed."""
-    requests = from_arguments(args, load_settings().downloads.directory)
+    requests = download_requests(args, load_settings().downloads.directory)
     signals = Signals()
     run_loop = launcher.run_engine if args.embedded else asyncio.run
     return signals.run(_Get(args, signals).run(requests), run_loop)

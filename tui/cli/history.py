@@ -1,26 +1,32 @@
-"""`winch history`: the attempts that were made, as a table, as JSON, in a file, or forgotten."""
+"""`winch history`: the attempts that were made, as a table, as JSON, in a file, or forgotten.
+
+`winch stats` has the figures of the last days: how much, how fast, from where and what it took.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.cells import cell_len
 
 from core.domain.errors import ExitCode, StateError, UsageError
-from core.domain.history import LIVE_FILE, History, HistoryEntry, HistoryQuery
-from core.domain.units import parse_duration
-from tui.cli.asking import check_somebody_there, confirm
+from core.domain.history import LIVE_FILE, History, HistoryEntry
 from tui.cli.client import connected
 from tui.cli.signals import Signals
-from tui.cli.terminal import columns, out, say
+from tui.cli.terminal import check_somebody_there, columns, confirm, out, say
 from tui.control.export_file import refuse_existing, write_private
+from tui.input.arguments import history_query
 from tui.text import fmt
+from tui.text.cells import Line
 from tui.text.fmt import seconds
-from tui.text.records import attempt_record, dump, exported
+from tui.text.records import attempt_record, dump, exported, statistics_record
+from tui.text.statistics_report import period, report
 from tui.text.vocabulary import ENDS
+from tui.text.wording import counted
 
 SHOWN = 20
 """Attempts that are shown where no number is given."""
@@ -32,6 +38,8 @@ _NEEDLESS = ("RATE", "TIME", "SIZE")
 """What a narrow terminal goes without, in this order."""
 _LEAST = 18
 """Cells for host and name together, below that something goes."""
+_WIDTH = 80
+"""Cells of a line of figures where nothing says how wide it may be."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,10 +55,30 @@ def run(args: argparse.Namespace) -> int:
             return _list(args, " ".join(words))
 
 
+def stats(args: argparse.Namespace) -> int:
+    """Print the figures of the last days beside those of the days before."""
+
+    async def ask() -> int:
+        async with connected() as service:
+            statistics = await service.statistics(args.days)
+        if args.json:
+            out(dump(statistics_record(statistics), indent=2))
+        elif not statistics.attempts:
+            say(f"nothing was downloaded in the {period(args.days).lower()}")
+        else:
+            ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+            width = columns() or _WIDTH
+            for line in report(statistics, width, datetime.now(UTC), ascii_only=ascii_only):
+                out(plain(line))
+        return 0
+
+    return Signals().run(ask())
+
+
 def _list(args: argparse.Namespace, text: str) -> int:
     limit = SHOWN if args.limit is None else args.limit or None
     # One more than is shown, to know whether there are more.
-    query = query_of(args, text, limit=None if limit is None else limit + 1)
+    query = history_query(args, text, limit=None if limit is None else limit + 1)
 
     async def ask() -> int:
         async with connected() as service:
@@ -75,7 +103,7 @@ def _export(args: argparse.Namespace, file: str) -> int:
     target = None if file == "-" else Path(file)
     if target is not None and not args.force:
         refuse_existing(target)
-    query = query_of(args, "", limit=args.limit or None)
+    query = history_query(args, "", limit=args.limit or None)
 
     async def ask() -> int:
         async with connected() as service:
@@ -92,7 +120,7 @@ def _export(args: argparse.Namespace, file: str) -> int:
                 out(line)
         else:
             write_private(target, lines)
-            say(f"exported {_counted(len(history.entries))} to {target}")
+            say(f"exported {counted(len(history.entries), 'attempt')} to {target}")
         _warn(history)
         return ExitCode.OTHER if history.damaged else ExitCode.OK
 
@@ -107,7 +135,7 @@ def _clear(*, asks: bool) -> int:
     async def ask() -> int:
         async with connected() as service:
             count = await service.clear_history()
-        say(f"forgot {_counted(count)}")
+        say(f"forgot {counted(count, 'attempt')}")
         return ExitCode.OK
 
     return Signals().run(ask())
@@ -145,27 +173,12 @@ def table(entries: Sequence[HistoryEntry], width: int | None, now: datetime) -> 
     return lines if width is None else [fmt.fit(line, width).rstrip() for line in lines]
 
 
-def query_of(args: argparse.Namespace, text: str, *, limit: int | None) -> HistoryQuery:
-    """Return what the options ask for; raises UsageError."""
-    return HistoryQuery(limit=limit, since=_since(args.since), text=text, failed=args.failed)
-
-
-def _since(text: str | None) -> datetime | None:
-    """Return the beginning of `7d` before now, or of a local day `2026-03-01`; UsageError."""
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError:
-        pass
-    except OverflowError:
-        raise UsageError(f"'{text}' is too long ago") from None
-    try:
-        return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
-    except UsageError as error:
-        raise UsageError(error.message, hint=f"{error.hint}, or a day: 2026-03-01") from None
-    except OverflowError:
-        raise UsageError(f"'{text}' is too long ago") from None
+def plain(line: Line) -> str:
+    """Return a line of cells as plain text."""
+    written = ""
+    for cell in line:
+        written += " " * (cell.x - cell_len(written)) + cell.text
+    return written.rstrip()
 
 
 def _row(entry: HistoryEntry, now: datetime, *, is_short: bool) -> tuple[str, ...]:
@@ -193,7 +206,3 @@ def _reason(entry: HistoryEntry) -> str:
 def _warn(history: History) -> None:
     for name in history.damaged:
         say(f"{name} could not be read whole; what could be read of it is here")
-
-
-def _counted(count: int) -> str:
-    return f"{count:,} attempt{'' if count == 1 else 's'}"

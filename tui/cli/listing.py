@@ -10,19 +10,17 @@ from datetime import UTC, datetime
 from rich.cells import cell_len
 
 from core.domain.errors import UsageError
-from core.domain.history import HistoryEntry, HistoryQuery
-from core.domain.models import DownloadRequest, DownloadView, TimelineEntry
-from core.domain.redact import redact_url
-from tui.cli.client import connected
+from core.domain.history import HistoryQuery
+from core.domain.models import DownloadView
+from tui.cli.client import connected, the_one
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say
-from tui.control.choosing import the_one
 from tui.model.filters import Filter, FilterError, parse
 from tui.model.ordering import Order, SortKey
 from tui.text import fmt
-from tui.text.columns import bytes_done, is_moving, updated_at
+from tui.text.columns import bytes_done, is_moving
 from tui.text.records import dump, record, record_with_past
-from tui.text.wording import HELD, amount, attempt, overall, state
+from tui.text.wording import HELD, in_full, overall, state
 
 _TITLES = ("ID", "STATUS", "DONE", "SIZE", "RATE", "ETA", "NAME")
 _RIGHT = {"DONE", "SIZE", "RATE", "ETA"}
@@ -78,7 +76,7 @@ def show(args: argparse.Namespace) -> int:
         if args.json:
             out(dump(record_with_past(view, attempts), indent=2))
         else:
-            for line in details(view, attempts):
+            for line in in_full(view, attempts):
                 out(line)
         return 0
 
@@ -110,57 +108,6 @@ def table(views: Sequence[DownloadView], width: int | None) -> list[str]:
     return lines
 
 
-def details(view: DownloadView, attempts: Sequence[HistoryEntry] = ()) -> list[str]:
-    """Return everything about a download as labelled lines, below it its timeline and attempts."""
-    download, progress, request = view.download, view.progress, view.download.request
-    moving = is_moving(download)
-    fields = [
-        ("id", download.id),
-        ("name", download.name),
-        ("url", redact_url(request.url)),
-        ("path", download.path),
-        ("status", state(download, progress)),
-        ("done", amount(download, bytes_done(download, progress))),
-        ("rate", fmt.rate(progress.rate) if moving else None),
-        ("time left", fmt.duration(progress.eta) if moving else None),
-        ("connections", _connections(progress.connections if moving else None, request)),
-        ("limit", fmt.rate(request.limit) if request.limit else None),
-        ("mirrors", "  ".join(redact_url(url) for url in request.mirrors)),
-        ("position", str(view.position)),
-        ("priority", str(request.priority)),
-        ("group", request.group),
-        ("checksum", str(request.checksum) if request.checksum else None),
-        ("retries", str(download.retry_count) if download.retry_count else None),
-        ("next retry", _moment(download.retry_at)),
-        ("last retry", _moment(download.last_retry_at)),
-        ("resume", download.resume_verdict),
-        ("error", download.error.message if download.error else None),
-        ("hint", download.error.hint if download.error else None),
-        ("created", _moment(download.created_at)),
-        ("started", _moment(download.started_at)),
-        ("interrupted", _moment(download.interrupted.at) if download.interrupted else None),
-        ("completed", _moment(download.completed_at)),
-        ("updated", _moment(updated_at(download, progress))),
-    ]
-    lines = [f"{label:<12}{fmt.clean(value)}" for label, value in fields if value]
-    if download.timeline:
-        lines.append("timeline")
-        lines += [f"  {_moment(e.at)}  {_transition(e)}" for e in download.timeline]
-    if attempts:
-        lines.append("attempts")
-        lines += [f"  {_moment(e.started_at)}  {fmt.clean(attempt(e))}" for e in attempts]
-    return lines
-
-
-def _transition(entry: TimelineEntry) -> str:
-    """Return `pending to active: started`, or the sentence alone where no state changed."""
-    text = fmt.clean(entry.text)
-    if entry.after is None or entry.after == entry.before:
-        return text
-    way = entry.after if entry.before is None else f"{entry.before} to {entry.after}"
-    return way if text == entry.after else f"{way}: {text}"
-
-
 def _filter(words: Sequence[str]) -> Filter:
     """Return what the words ask for; a mistake is shown in place before it is raised."""
     text = " ".join(words)
@@ -182,14 +129,6 @@ def _order(name: str, *, is_reversed: bool) -> Order:
     return order.reversed if is_reversed else order
 
 
-def _connections(now: int | None, request: DownloadRequest) -> str | None:
-    """Return `3 of at most 4`, or the part of it that is known."""
-    parts = [] if now is None else [str(now)]
-    if request.connections is not None:
-        parts.append(f"at most {request.connections}")
-    return " of ".join(parts)
-
-
 def _row(view: DownloadView) -> tuple[str, ...]:
     download, progress = view.download, view.progress
     moving = is_moving(download)
@@ -202,7 +141,3 @@ def _row(view: DownloadView) -> tuple[str, ...]:
         fmt.duration(progress.eta) if moving else "-",
         fmt.clean(download.name),
     )
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else None

@@ -75,7 +75,7 @@ def _prepare_streams() -> None:
 def _dispatch(argv: Sequence[str]) -> int:
     command, args = parse(argv)
     module, _, function = command.handler.partition(":")
-    handler: Callable[..., int] = getattr(importlib.import_module(module), function)
+    handler: Callable[..., int] = getattr(importlib.import_module(f"tui.cli.{module}"), function)
     return handler(args)
 
 

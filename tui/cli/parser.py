@@ -57,7 +57,7 @@ _OVERVIEW = "\n".join(
     ]
 )
 
-SCREEN = Command("", "tui.cli.screen:run", _screen)
+SCREEN = Command("", "screen:run", _screen)
 
 
 def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
@@ -77,6 +77,7 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     if name is None and words and not words[0].startswith("-") and "://" not in words[0]:
         raise _unknown_command(words[0])
     args = parser.parse_intermixed_args(words[1:] if name is not None else words)
+    args.command = name
     args.debug = args.debug or debug
     return command, args
 

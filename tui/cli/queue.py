@@ -1,44 +1,33 @@
-"""`add`, `pause`, `resume`, `retry`, `cancel`, `rm`, `move`, `set`: change the queue and leave.
+"""`add`, `pause`, `resume`, `retry`, `cancel`, `rm`, `move`, `set`, `verify`: for the queue.
 
-What refuses is named on stderr, one line each, and makes the exit status 1; the others are done.
+What refuses is named on stderr, one line each, and makes the exit status 1, or where `verify` finds
+damage 32; the others are done.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Iterable
 
-from core.domain.errors import ExitCode, UsageError
-from core.domain.history import HistoryQuery
-from core.domain.models import Download, DownloadView, Status
-from core.domain.service import Changes, DownloadService, MoveTo, Outcome, Removal
-from core.domain.units import parse_duration, parse_rate
-from tui.cli.asking import check_somebody_there, confirm
-from tui.cli.client import connected
+from core.domain.errors import ExitCode, UsageError, exit_code
+from core.domain.models import Download, Status
+from core.domain.service import DownloadService, Removal
+from tui.cli.client import chosen, connected
 from tui.cli.signals import Signals
-from tui.cli.terminal import out, say
-from tui.control.choosing import check_named, chosen
+from tui.cli.terminal import check_somebody_there, confirm, out, say
+from tui.control.changing import change_of
+from tui.control.choosing import check_named
 from tui.control.configuration import load_settings
-from tui.input.arguments import check_url, from_arguments
-from tui.model.recovery import needs, rates_before, throughput, time_left
-from tui.text.fmt import clean, sentence, short_id, size
+from tui.input.arguments import download_requests
+from tui.text.fmt import sentence, short_id, size
 from tui.text.records import dump, record
-from tui.text.wording import HELD, amount, counted
-
-_ATTEMPTS = 200
-"""How many of the last attempts tell how fast it went before."""
-_NAMED = 10
-
-_Change = Callable[[DownloadService], Awaitable[Outcome]]
-_Changing = tuple[str, _Change]
-"""A change, and the word for what was done to the downloads."""
+from tui.text.verify_results import results
+from tui.text.wording import HELD, counted
 
 
 def add(args: argparse.Namespace) -> int:
     """Queue downloads and print an id for each once it is on disk."""
-    requests = from_arguments(args, load_settings().downloads.directory)
+    requests = download_requests(args, load_settings().downloads.directory)
 
     async def ask() -> int:
         async with connected() as service:
@@ -57,176 +46,25 @@ def add(args: argparse.Namespace) -> int:
     return Signals().run(ask())
 
 
-def pause(args: argparse.Namespace) -> int:
-    """Stop downloads, or the queue as a whole, and keep what they have."""
-    if args.queue:
-        return _hold(args, paused=True)
-    return _change(*pausing(args))
-
-
-def pausing(args: argparse.Namespace) -> _Changing:
-    """Return the change that `pause` is for downloads; raises UsageError."""
-    check_named(args)
-
-    async def ask(service: DownloadService) -> Outcome:
-        return await service.pause(await chosen(service, args, "pause"))
-
-    return "paused", ask
-
-
-def resume(args: argparse.Namespace) -> int:
-    """Let paused downloads or the queue go on, or with --fresh any not whole begin anew."""
-    return _hold(args, paused=False) if args.queue else _change(*resuming(args))
-
-
-def resuming(args: argparse.Namespace) -> _Changing:
-    """Return the change that `resume` is for downloads; raises UsageError."""
-    check_named(args)
-    age = 0.0 if args.older_than is None else parse_duration(args.older_than)
-    is_narrowed = args.older_than is not None or args.limit is not None
-    if (is_narrowed or args.failed) and not args.all:
-        raise UsageError(
-            "--failed, --older-than and --limit are for --all",
-            hint="name ids or a filter alone, or --all",
-        )
-    states = {Status.PAUSED, Status.FAILED} if args.failed else {Status.PAUSED}
-
-    async def ask(service: DownloadService) -> Outcome:
-        ids = await chosen(service, args, "resume")
-        if is_narrowed or args.failed or (args.all and args.fresh):
-            ids = standing(await service.downloads(), states, age, datetime.now(UTC))[: args.limit]
-        if args.fresh and ids is not None:
-            return await service.start_fresh(ids)
-        if not args.all:
-            return await service.resume(ids)
-        # What is here is told as it is before it goes on.
-        done = {v.download.id: v.progress.bytes_downloaded for v in await service.downloads()}
-        outcome = await service.resume(ids)
-        resumed = [(download, done.get(download.id, 0)) for download in outcome.changed]
-        return replace(outcome, notes=(*outcome.notes, *await _outlook(service, resumed)))
-
-    return "started afresh" if args.fresh else "resumed", ask
-
-
-async def _outlook(service: DownloadService, resumed: Sequence[tuple[Download, int]]) -> list[str]:
-    """Return what each of a few takes at the rate that it had before, and all together.
-
-    `resumed` are downloads and how much of them is here.
-    """
-    if not resumed:
-        return []
-    attempts = (await service.history(HistoryQuery(limit=_ATTEMPTS))).entries
-    rates = rates_before(attempts)
-    lines = [
-        f"{clean(download.name)}: {amount(download, count)},"
-        f" time left {time_left(download, count, rates.get(download.id))}"
-        for download, count in resumed[:_NAMED]
-    ]
-    if len(resumed) > _NAMED:
-        lines.append(f"and {len(resumed) - _NAMED:,} more")
-    rate = throughput(attempts, [download for download, _ in resumed])
-    return [*lines, f"time left of all: {needs(resumed, rates, rate)}"]
-
-
-def standing(
-    views: Iterable[DownloadView], states: Collection[Status], age: float, now: datetime
-) -> list[str]:
-    """Return the ids of those in these states that last moved `age` seconds ago or earlier.
-
-    Where no byte ever came, the last thing that happened to it counts.
-    """
-    return [
-        view.download.id
-        for view in views
-        if view.download.status in states and (now - _moved(view)).total_seconds() >= age
-    ]
-
-
-def _moved(view: DownloadView) -> datetime:
-    download = view.download
-    if download.interrupted is not None:
-        return download.interrupted.at
-    if view.progress.updated_at is not None:
-        return view.progress.updated_at
-    return download.timeline[-1].at if download.timeline else download.created_at
-
-
-def retry(args: argparse.Namespace) -> int:
-    """Try failed downloads again now."""
-    return _change(*retrying(args))
-
-
-def retrying(args: argparse.Namespace) -> _Changing:
-    """Return the change that `retry` is; raises UsageError."""
-    check_named(args)
-
-    async def ask(service: DownloadService) -> Outcome:
-        return await service.retry(await chosen(service, args, "retry"))
-
-    return "retried", ask
-
-
-def cancel(args: argparse.Namespace) -> int:
-    """Give downloads up and keep their part files."""
-    return _change(*cancelling(args))
-
-
-def cancelling(args: argparse.Namespace) -> _Changing:
-    """Return the change that `cancel` is; raises UsageError."""
-    check_named(args)
-
-    async def ask(service: DownloadService) -> Outcome:
-        return await service.cancel(await chosen(service, args, "cancel"))
-
-    return "cancelled", ask
-
-
-def move(args: argparse.Namespace) -> int:
-    """Move downloads within the queue."""
-    return _change(*moving(args))
-
-
-def moving(args: argparse.Namespace) -> _Changing:
-    """Return the change that `move` is; raises UsageError."""
-    check_named(args)
-    to = args.to if isinstance(args.to, int) else MoveTo(args.to)
-
-    async def ask(service: DownloadService) -> Outcome:
-        return await service.move(await chosen(service, args, "move") or (), to)
-
-    return "moved", ask
-
-
 def change(args: argparse.Namespace) -> int:
-    """Change what was asked for of downloads, which holds at once for those that run too."""
-    return _change(*changing(args))
+    """Do what `pause`, `resume`, `retry`, `cancel`, `move` or `set` asks for."""
+    if getattr(args, "queue", False):
+        return _hold(args, paused=args.command == "pause")
+    participle, ask_for = change_of(args)
 
+    async def ask() -> int:
+        async with connected() as service:
+            outcome = await ask_for(service, await chosen(service, args, args.command))
+            await _tell_if_held(service, outcome.changed)
+        for refusal in outcome.refused:
+            say(f"{short_id(refusal.id)}: {sentence(refusal.error, brackets=False)}")
+        for note in outcome.notes:
+            say(note)
+        if outcome.changed or not outcome.refused:
+            say(f"{participle} {counted(len(outcome.changed))}")
+        return ExitCode.OTHER if outcome.refused else ExitCode.OK
 
-def changing(args: argparse.Namespace) -> _Changing:
-    """Return the change that `set` is; raises UsageError."""
-    check_named(args)
-    changes = Changes(
-        priority=args.priority,
-        limit=None if args.limit is None else parse_rate(args.limit) or 0,
-        connections=args.connections,
-        group=args.group,
-    )
-    if changes == Changes() and not args.now and args.url is None:
-        raise UsageError("there is no change", hint="see 'winch set --help'")
-    url = None if args.url is None else check_url(args.url)
-
-    async def ask(service: DownloadService) -> Outcome:
-        ids = await chosen(service, args, "set") or []
-        if url is not None and len(ids) > 1:
-            raise UsageError(f"--url fits one download, but {len(ids)} were named")
-        outcome = Outcome()
-        if changes != Changes():
-            outcome = await service.set(ids, changes)
-        if url is not None and ids:
-            outcome = await service.replace_url(ids[0], url)
-        return await service.start_now(ids) if args.now and not outcome.refused else outcome
-
-    return "changed", ask
+    return Signals().run(ask())
 
 
 def rm(args: argparse.Namespace) -> int:
@@ -252,7 +90,7 @@ def rm(args: argparse.Namespace) -> int:
                 _tell_removed("would remove", plan)
                 return ExitCode.OK
             if plan.deleted_files and not args.yes:
-                question = f"delete {_files(len(plan.deleted_files))}?"
+                question = f"delete {counted(len(plan.deleted_files), 'file')}?"
                 confirm(question, refused="nothing was removed")
             removal = await service.remove(ids, files=args.files)
         _tell_what_differs(plan, removal)
@@ -264,18 +102,20 @@ def rm(args: argparse.Namespace) -> int:
     return Signals().run(ask())
 
 
-def _change(participle: str, change: _Change) -> int:
+def verify(args: argparse.Namespace) -> int:
+    """Have finished files read and compared, and say of each how it is."""
+    check_named(args)
+
     async def ask() -> int:
         async with connected() as service:
-            outcome = await change(service)
-            await _tell_if_held(service, outcome.changed)
-        for refusal in outcome.refused:
-            say(f"{short_id(refusal.id)}: {sentence(refusal.error, brackets=False)}")
-        for note in outcome.notes:
-            say(note)
-        if outcome.changed or not outcome.refused:
-            say(f"{participle} {counted(len(outcome.changed))}")
-        return ExitCode.OTHER if outcome.refused else ExitCode.OK
+            outcome = await service.verify(await chosen(service, args, "verify") or ())
+            names = {view.download.id: view.download.name for view in await service.downloads()}
+        for verdict in results(outcome, names):
+            say(verdict.text)
+        codes = [exit_code(refusal.error.code) for refusal in outcome.refused]
+        if ExitCode.CHECKSUM in codes:
+            return ExitCode.CHECKSUM
+        return codes[0] if codes else ExitCode.OK
 
     return Signals().run(ask())
 
@@ -331,9 +171,5 @@ def _tell_removed(what: str, removal: Removal) -> None:
     deleted = ""
     if count := len(removal.deleted_files):
         verb = "delete" if what.startswith("would") else "deleted"
-        deleted = f", {verb} {_files(count)} of {size(removal.deleted_bytes)}"
+        deleted = f", {verb} {counted(count, 'file')} of {size(removal.deleted_bytes)}"
     say(f"{what} {counted(len(removal.removed))}{deleted}")
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file{'' if count == 1 else 's'}"

@@ -15,7 +15,7 @@ from tui.cli.client import connected
 from tui.cli.signals import Signals
 from tui.cli.terminal import has_screen
 from tui.control.configuration import load_settings
-from tui.input.arguments import absolute, for_urls
+from tui.input.arguments import absolute, requests_for_urls
 
 
 def run(args: argparse.Namespace) -> int:
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load_settings()
     if args.no_mouse:
         settings = replace(settings, screen=replace(settings.screen, mouse=False))
-    requests = for_urls(args.urls, settings.downloads.directory)
+    requests = requests_for_urls(args.urls, settings.downloads.directory)
     if not has_screen():
         raise UsageError(_why_not(), hint=_instead(args.urls))
 

@@ -1,6 +1,7 @@
 """What the commands print, and where: data on stdout, words on stderr, nothing foreign unfiltered.
 
-Also answers what kind of terminal there is, so that every command gives the same answer.
+Also asks the person before what cannot be undone, and answers what kind of terminal there is, so
+that every command does that alike.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import shutil
 import sys
 from typing import TextIO
 
+from core.domain.errors import StoppedError, UsageError
 from tui.text.fmt import clean
 
 _SAID: set[str] = set()
@@ -30,6 +32,19 @@ def say_once(text: str) -> None:
     if text not in _SAID:
         _SAID.add(text)
         say(text)
+
+
+def check_somebody_there(*, yes: bool, what: str) -> None:
+    """Raise UsageError where nobody can be asked and nobody has agreed beforehand."""
+    if not yes and not sys.stdin.isatty():
+        raise UsageError("nobody is there to be asked", hint=f"`-y` {what} without asking")
+
+
+def confirm(question: str, *, refused: str) -> None:
+    """Ask, and raise StoppedError on anything but yes."""
+    print(f"winch: {clean(question)} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise StoppedError(refused)
 
 
 def can_redraw(stream: TextIO) -> bool:

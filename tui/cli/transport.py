@@ -1,6 +1,7 @@
 """`winch export` and `winch import`: carry the queue to a file, to another machine, or back.
 
 The document goes through stdin and stdout by itself, so that a pipe between two winches is enough.
+It may come from anywhere and name any directory: what it would do here is looked at beforehand.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import dataclasses
+import os
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,11 +21,10 @@ from core.domain.errors import ExitCode, UsageError, WinchError
 from core.domain.models import Conflict, DownloadRequest
 from core.domain.service import DownloadService
 from tui.cli import exchange
-from tui.cli.asking import check_somebody_there, confirm
 from tui.cli.client import connected
-from tui.cli.review import Review
 from tui.cli.signals import Signals
-from tui.cli.terminal import out, say
+from tui.cli.terminal import check_somebody_there, confirm, out, say
+from tui.control.configuration import load_settings
 from tui.control.export_file import write_private
 from tui.input.arguments import absolute
 from tui.text.fmt import clean, short_id
@@ -102,6 +103,62 @@ def import_(args: argparse.Namespace) -> int:
     return Signals().run(ask())
 
 
+@dataclass(slots=True)
+class Review:
+    """How many are asked for, ended or would overwrite files; `outside` counts by directory."""
+
+    destination: str
+    asked: int = 0
+    ended: int = 0
+    overwriting: int = 0
+    outside: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, requests: Iterable[DownloadRequest | None], directory: str | None) -> Review:
+        """Look at all requests; `directory` is what the person named for them, if anything.
+
+        Raises UsageError for winch's own directories, and for hidden files and directories that
+        are not there yet: `.bashrc` is a program that runs at the next login.
+        """
+        review = cls(directory or absolute(load_settings().downloads.directory))
+        wanted = Path(os.path.normpath(review.destination)).resolve()
+        inside: dict[str, bool] = {}
+        for request in requests:
+            if request is None:
+                review.ended += 1
+                continue
+            review.asked += 1
+            review.overwriting += request.conflict is Conflict.OVERWRITE
+            where = request.directory
+            if where not in inside:
+                inside[where] = _is_inside(where, wanted)
+            if not inside[where] and directory is None:
+                review.outside[where] = review.outside.get(where, 0) + 1
+            if request.name is not None and request.name.startswith("."):
+                _refuse_new(Path(where, request.name))
+        return review
+
+
+def _is_inside(directory: str, wanted: Path) -> bool:
+    """Tell whether files go below `wanted`, and not into a hidden directory there."""
+    real = Path(directory).resolve()
+    launcher.paths().check_destination(directory)
+    for path in (real, *real.parents):
+        if path.name.startswith("."):
+            _refuse_new(path)
+    if not real.is_relative_to(wanted):
+        return False
+    return not any(part.startswith(".") for part in real.relative_to(wanted).parts)
+
+
+def _refuse_new(path: Path) -> None:
+    if not os.path.lexists(path):
+        raise UsageError(
+            f"it would make {clean(str(path))}, which is hidden",
+            hint="take it out of the document, or make it yourself beforehand",
+        )
+
+
 def _agree(review: Review, *, overwrite: bool, yes: bool) -> None:
     """Say what a document asks for that nobody may expect; raises StoppedError, UsageError."""
     if review.overwriting and not overwrite:
@@ -133,7 +190,7 @@ def _harmless(request: DownloadRequest) -> DownloadRequest:
     """Return a request without leave to overwrite files: a document is no word of the person."""
     if request.conflict is not Conflict.OVERWRITE:
         return request
-    return dataclasses.replace(request, conflict=None)
+    return replace(request, conflict=None)
 
 
 async def _may_hold(service: DownloadService) -> bool:

@@ -11,13 +11,10 @@ import argparse
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from core.domain.errors import AmbiguousIdError, UnknownIdError, UsageError
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import Download, Status
-from core.domain.service import DownloadService
-from tui.cli.terminal import say
 from tui.model.filters import Filter, FilterError, parse, quote
 
 _ID = re.compile(r"[0-9a-f]{1,64}")
@@ -81,44 +78,9 @@ def choose(words: Sequence[str]) -> Choice:
     return Choice(tuple(ids), tuple(names), _keyed(" ".join(terms)) if terms else None)
 
 
-async def chosen(service: DownloadService, args: argparse.Namespace, verb: str) -> list[str] | None:
-    """Return the ids of what the arguments of a command name, None for `--all`.
-
-    Says so where a filter matches nothing. Raises UsageError, UnknownIdError, AmbiguousIdError.
-    """
-    if getattr(args, "all", False):
-        return None
-    choice = choose(args.ids)
-    if choice.is_plain:
-        return list(choice.ids)
-    views = await service.downloads()
-    now = datetime.now(UTC)
-
-    def matching(wanted: Filter) -> Iterable[str]:
-        return (v.download.id for v in views if wanted.matches(v.download, v.progress, now))
-
-    ids = choice.ids_among([view.download for view in views], matching, verb)
-    if not ids and choice.filter is not None:
-        say(f"nothing to {verb} matches {choice.filter.text}")
-    return ids
-
-
-async def the_one(service: DownloadService, word: str) -> str:
-    """Return the id of the one download that a word names.
-
-    Raises UsageError, UnknownIdError, AmbiguousIdError.
-    """
-    ids = await chosen(service, argparse.Namespace(ids=[word]), "show") or []
-    if not ids:
-        raise UnknownIdError("no download is named", hint="see `winch ls`")
-    if len(ids) > 1:
-        raise AmbiguousIdError(f"{len(ids)} downloads match {word}", hint="name one by its id")
-    return ids[0]
-
-
 def check_named(args: argparse.Namespace) -> None:
     """Raise UsageError unless downloads or `--all` are named, and not both; and for no filter."""
-    if bool(args.ids) == getattr(args, "all", False):
+    if bool(args.ids) == args.all:
         what = "both downloads and --all" if args.ids else "no downloads"
         raise UsageError(f"{what} were named", hint="name ids or a filter, or --all")
     choose(args.ids)

@@ -1,4 +1,4 @@
-"""What `get`, `add` and the screen are asked to download: from arguments to DownloadRequests.
+"""From the arguments of a command, in the shell or on the `:` line, to what the service is asked.
 
 Everything that can be known to be wrong without a server is said here, before a daemon is started,
 and for a list of URLs with the line it stands on.
@@ -11,23 +11,26 @@ import dataclasses
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from getpass import getpass
 from pathlib import Path
 
 from core import launcher
 from core.domain import checks
 from core.domain.errors import UsageError
+from core.domain.history import HistoryQuery
 from core.domain.login import basic
 from core.domain.models import Checksum, Conflict, DownloadRequest
+from core.domain.service import LimitChanges
 from core.domain.settings import check_limit
-from core.domain.units import parse_rate
+from core.domain.units import parse_duration, parse_rate
 from tui.text.fmt import clean
 
 MOST_BYTES = 256 * 2**20
 """How long a list of URLs may be."""
 
 
-def from_arguments(args: argparse.Namespace, directory: str) -> list[DownloadRequest]:
+def download_requests(args: argparse.Namespace, directory: str) -> list[DownloadRequest]:
     """Return what `get` or `add` was asked for, each URL once, in the order given.
 
     `directory` is the setting that holds where -d is not given. Raises UsageError.
@@ -64,12 +67,29 @@ def from_arguments(args: argparse.Namespace, directory: str) -> list[DownloadReq
     return [dataclasses.replace(shared, url=url) for url in urls]
 
 
-def for_urls(urls: Iterable[str], directory: str) -> list[DownloadRequest]:
+def requests_for_urls(urls: Iterable[str], directory: str) -> list[DownloadRequest]:
     """Return plain requests for URLs, each once; raises UsageError."""
     where = absolute(directory)
     return [
         DownloadRequest(url=url, directory=where) for url in dict.fromkeys(map(check_url, urls))
     ]
+
+
+def limit_changes(args: argparse.Namespace) -> LimitChanges:
+    """Return what is to be changed; raises UsageError."""
+    reset = args.rate == "auto"
+    return LimitChanges(
+        rate=None if args.rate is None or reset else parse_rate(args.rate) or 0,
+        active=args.active,
+        connections=args.connections,
+        connections_per_host=args.per_host,
+        reset=reset,
+    )
+
+
+def history_query(args: argparse.Namespace, text: str, *, limit: int | None) -> HistoryQuery:
+    """Return what the options ask for; raises UsageError."""
+    return HistoryQuery(limit=limit, since=_since(args.since), text=text, failed=args.failed)
 
 
 def absolute(directory: str) -> str:
@@ -81,6 +101,24 @@ def check_url(url: str) -> str:
     """Return the URL without what stands around it; raises UsageError for no such address."""
     checks.check_url(url := url.strip())
     return url
+
+
+def _since(text: str | None) -> datetime | None:
+    """Return the beginning of `7d` before now, or of a local day `2026-03-01`; UsageError."""
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        pass
+    except OverflowError:
+        raise UsageError(f"'{text}' is too long ago") from None
+    try:
+        return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
+    except UsageError as error:
+        raise UsageError(error.message, hint=f"{error.hint}, or a day: 2026-03-01") from None
+    except OverflowError:
+        raise UsageError(f"'{text}' is too long ago") from None
 
 
 def _urls(words: Iterable[str], source: str | None) -> Iterator[str]:

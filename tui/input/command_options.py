@@ -116,13 +116,19 @@ _WHICH = (
 )
 
 
+def which(parser: argparse.ArgumentParser, nargs: str = "*") -> None:
+    parser.add_argument("ids", nargs=nargs, metavar="ID|FILTER", help=_WHICH)
+    parser.set_defaults(all=False)
+
+
 def show(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(all=False)
     parser.add_argument("id", metavar="ID", help="an id or how it begins, a whole name or a filter")
     json(parser)
 
 
 def ids(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="*", metavar="ID|FILTER", help=_WHICH)
+    which(parser)
     parser.add_argument("--all", action="store_true", help="every download that admits it")
 
 
@@ -155,7 +161,7 @@ def rm(parser: argparse.ArgumentParser) -> None:
 
 
 def move(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="*", metavar="ID|FILTER", help=_WHICH)
+    which(parser)
     where = parser.add_mutually_exclusive_group(required=True)
     for name, text in (
         ("top", "to the front of the queue"),
@@ -168,7 +174,7 @@ def move(parser: argparse.ArgumentParser) -> None:
 
 
 def change(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="*", metavar="ID|FILTER", help=_WHICH)
+    which(parser)
     add = parser.add_argument
     add("--priority", metavar="N", type=int, help="higher goes first; 0 is ordinary")
     add("--limit", metavar="RATE", help="bytes per second, such as 500k; off for none")
@@ -185,7 +191,7 @@ def change(parser: argparse.ArgumentParser) -> None:
 
 
 def verify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="+", metavar="ID|FILTER", help=_WHICH)
+    which(parser, "+")
 
 
 def limit(parser: argparse.ArgumentParser) -> None:
@@ -204,7 +210,7 @@ def limit(parser: argparse.ArgumentParser) -> None:
 
 
 def wait(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="*", metavar="ID|FILTER", help=_WHICH)
+    which(parser)
     parser.add_argument("--all", action="store_true", help="all that are unfinished (the default)")
 
 

@@ -25,7 +25,7 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "get": Command(
         "download in the foreground and end when all is done",
-        "tui.cli.get:run",
+        "get:run",
         options.get,
         (
             "winch get https://example.org/disk.iso -d ~/images",
@@ -34,13 +34,13 @@ COMMANDS: dict[str, Command] = {
     ),
     "add": Command(
         "queue downloads and print their ids",
-        "tui.cli.queue:add",
+        "queue:add",
         options.add,
         ("winch add https://example.org/a.zip https://example.org/b.zip --priority 5",),
     ),
     "ls": Command(
         "list the downloads",
-        "tui.cli.listing:ls",
+        "listing:ls",
         options.ls,
         (
             "winch ls --status failed",
@@ -48,18 +48,16 @@ COMMANDS: dict[str, Command] = {
             "winch ls --json | jq -r '.[].name'",
         ),
     ),
-    "show": Command(
-        "show one download in full", "tui.cli.listing:show", options.show, ("winch show 3f",)
-    ),
+    "show": Command("show one download in full", "listing:show", options.show, ("winch show 3f",)),
     "pause": Command(
         "stop downloads and keep what they have",
-        "tui.cli.queue:pause",
+        "queue:change",
         options.pause,
         ("winch pause 3f a0", "winch pause --all", "winch pause --queue"),
     ),
     "resume": Command(
         "let paused downloads go on",
-        "tui.cli.queue:resume",
+        "queue:change",
         options.resume,
         (
             "winch resume --all",
@@ -69,29 +67,29 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "retry": Command(
-        "try failed downloads again now", "tui.cli.queue:retry", options.ids, ("winch retry --all",)
+        "try failed downloads again now", "queue:change", options.ids, ("winch retry --all",)
     ),
     "cancel": Command(
         "give downloads up; their part files stay",
-        "tui.cli.queue:cancel",
+        "queue:change",
         options.ids,
         ("winch cancel 3f",),
     ),
     "rm": Command(
         "take downloads off the list",
-        "tui.cli.queue:rm",
+        "queue:rm",
         options.rm,
         ("winch rm 3f", "winch rm 'status:done age:>30d'", "winch rm 3f --files"),
     ),
     "move": Command(
         "change the order of the queue",
-        "tui.cli.queue:move",
+        "queue:change",
         options.move,
         ("winch move 3f --top", "winch move 3f a0 --to 2"),
     ),
     "set": Command(
         "change priority, limits and URL of downloads, also while they run",
-        "tui.cli.queue:change",
+        "queue:change",
         options.change,
         (
             "winch set 3f --limit 500k",
@@ -102,37 +100,37 @@ COMMANDS: dict[str, Command] = {
     ),
     "verify": Command(
         "read finished files again and compare them with their checksums",
-        "tui.cli.verify:run",
+        "queue:verify",
         options.verify,
         ("winch verify 3f a0",),
     ),
     "limit": Command(
         "show or change the limits of all downloads together",
-        "tui.cli.limits:run",
+        "settings:limit",
         options.limit,
         ("winch limit 2M", "winch limit off", "winch limit --active 8", "winch limit auto"),
     ),
     "wait": Command(
         "end when downloads are done, with their exit code",
-        "tui.cli.get:wait",
+        "get:wait",
         options.wait,
         ("winch add https://example.org/a.zip && winch wait",),
     ),
     "export": Command(
         "write the queue as JSON",
-        "tui.cli.transport:export",
+        "transport:export",
         options.export,
         ("winch export queue.json", "winch export | ssh host winch import -"),
     ),
     "import": Command(
         "queue what was exported; what is in the list already is left alone",
-        "tui.cli.transport:import_",
+        "transport:import_",
         options.import_,
         ("winch import queue.json -d /data",),
     ),
     "history": Command(
         "what was downloaded, or tried, and how it went",
-        "tui.cli.history:run",
+        "history:run",
         options.history,
         (
             "winch history --failed --since 7d",
@@ -142,35 +140,35 @@ COMMANDS: dict[str, Command] = {
     ),
     "stats": Command(
         "figures of the last days: how much, how fast, what failed",
-        "tui.cli.stats:run",
+        "history:stats",
         options.stats,
         ("winch stats --days 30",),
     ),
     "clean": Command(
         "remove what nothing needs any more: part files and records of no download",
-        "tui.cli.clean:run",
+        "clean:run",
         options.clean,
         ("winch clean --dry-run",),
     ),
     "doctor": Command(
         "look whether all is well: places, list, disks, daemon, machine, terminal",
-        "tui.cli.doctor:run",
+        "doctor:run",
         options.doctor,
     ),
     "daemon": Command(
         "run, start, stop or ask the daemon",
-        "tui.cli.daemon:run",
+        "daemon:run",
         options.daemon,
         ("winch daemon status --json",),
     ),
     "demo": Command(
         "try winch on a bundled local server; nothing of yours is touched",
-        "tui.cli.demo:run",
+        "demo:run",
         options.nothing,
     ),
     "config": Command(
         "where the settings are and what they are",
-        "tui.cli.config:run",
+        "settings:config",
         options.config,
         ("winch config show", "WINCH_LIMITS_ACTIVE=30 winch config show"),
     ),

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from core.domain.errors import WinchError
-from tui.control.verbs import ParsedLine, completions, parse
+from tui.control.verb_parser import ParsedLine, completions, parse
 from tui.text.fmt import clean, fit, sentence
 from tui.widgets.form import LineInput, settled
 

@@ -1,4 +1,4 @@
-"""What is said of a setting that has another value in the daemon than the one that is shown.
+"""What is said of the settings that the daemon obeys: of its limits, and of what is not as shown.
 
 The daemon has its own environment, and `winch limit` and the timetable go before its settings.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from core.domain.service import SettingInForce, SettingSource
+from core.domain.service import Limits, SettingInForce, SettingSource
 from core.domain.settings import text_of
 from core.launcher import SettingOrigin, SettingValue
-from tui.text.fmt import clean
+from tui.text.fmt import clean, rate
 
 _LATE = "network."
 
@@ -31,7 +31,7 @@ def variable(name: str) -> str:
     return f"WINCH_{name.upper().replace('.', '_')}"
 
 
-def reason(held: SettingInForce) -> str:
+def _reason(held: SettingInForce) -> str:
     """Return why a setting has its value, "" where it is that of the file or the default."""
     match held.source:
         case SettingSource.COMMAND:
@@ -43,11 +43,40 @@ def reason(held: SettingInForce) -> str:
     return ""
 
 
-def usual(held: SettingInForce) -> str:
+def _usual(held: SettingInForce) -> str:
     """Return what a setting would be without `winch limit` and the timetable, and who says so."""
     if held.usual_source is SettingSource.ENVIRONMENT:
         return f"{variable(held.name)} in the daemon's environment says {clean(held.otherwise)}"
     return f"the settings say {clean(held.otherwise)}"
+
+
+def limit_lines(limits: Limits, held: Iterable[SettingInForce]) -> list[str]:
+    """Return the limits as labelled lines; of each that is not as set, why, and what is set."""
+    settings = {each.name.removeprefix("limits."): each for each in held}
+
+    def line(label: str, text: str, key: str, also: str = "") -> str:
+        setting = settings[key]
+        why = _reason(setting)
+        if setting.value != setting.otherwise:
+            why += f"; {_usual(setting)}"
+        return f"{label:<11}  {text} ({(why or 'from the settings') + also})"
+
+    until = limits.until
+    return [
+        line(
+            "rate",
+            "off" if limits.rate is None else rate(limits.rate),
+            "rate",
+            until.astimezone().strftime(", changes %a %H:%M") if until is not None else "",
+        ),
+        line("active", f"{limits.active} at once", "active"),
+        line("connections", f"{limits.connections} for each download", "connections"),
+        line(
+            "per host",
+            f"{limits.connections_per_host} for all of them together",
+            "connections_per_host",
+        ),
+    ]
 
 
 def _note(item: SettingValue, held: SettingInForce) -> str:
@@ -55,7 +84,7 @@ def _note(item: SettingValue, held: SettingInForce) -> str:
     is_environment = held.source is SettingSource.ENVIRONMENT
     if shown == held.value and (held.source is SettingSource.SETTINGS or is_environment):
         return ""
-    if text := reason(held):
+    if text := _reason(held):
         return text
     if item.source is SettingOrigin.ENVIRONMENT:
         return "by the settings of the daemon, which has not this environment"

@@ -1,25 +1,38 @@
-"""How a download is put into words on the command line: its state, its end, what went wrong.
+"""How a download is put into words on the command line: its state, its end, all about it.
 
 Pure; what comes from outside is cleaned by who prints it, so that no caller can forget a part.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from core.domain.history import HistoryEntry
-from core.domain.models import TELLING, Download, Phase, Progress, Status, WaitReason
+from core.domain.models import (
+    TELLING,
+    Download,
+    DownloadRequest,
+    DownloadView,
+    Phase,
+    Progress,
+    Status,
+    TimelineEntry,
+    WaitReason,
+)
+from core.domain.redact import redact_url
 from core.domain.service import Totals
 from tui.text import fmt
+from tui.text.columns import bytes_done, is_moving, updated_at
 from tui.text.fmt import seconds
 from tui.text.vocabulary import COMMAND_STATES, ENDS, PHASES, WAITS
 
 HELD = "the queue is held; `winch resume --queue` lets it go on"
 
 
-def counted(count: int) -> str:
+def counted(count: int, noun: str = "download") -> str:
     """Return `1 download`, `2 downloads`."""
-    return f"{count:,} download{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def overall(totals: Totals) -> str:
@@ -144,3 +157,66 @@ def attempt(entry: HistoryEntry) -> str:
         parts.append(f"{fmt.size(entry.bytes)}{at}")
     reason = f": {entry.error_message}" if entry.error_message else ""
     return ", ".join(parts) + reason
+
+
+def in_full(view: DownloadView, attempts: Sequence[HistoryEntry] = ()) -> list[str]:
+    """Return everything about a download as labelled lines, below it its timeline and attempts."""
+    download, progress, request = view.download, view.progress, view.download.request
+    moving = is_moving(download)
+    fields = [
+        ("id", download.id),
+        ("name", download.name),
+        ("url", redact_url(request.url)),
+        ("path", download.path),
+        ("status", state(download, progress)),
+        ("done", amount(download, bytes_done(download, progress))),
+        ("rate", fmt.rate(progress.rate) if moving else None),
+        ("time left", fmt.duration(progress.eta) if moving else None),
+        ("connections", _connections(progress.connections if moving else None, request)),
+        ("limit", fmt.rate(request.limit) if request.limit else None),
+        ("mirrors", "  ".join(redact_url(url) for url in request.mirrors)),
+        ("position", str(view.position)),
+        ("priority", str(request.priority)),
+        ("group", request.group),
+        ("checksum", str(request.checksum) if request.checksum else None),
+        ("retries", str(download.retry_count) if download.retry_count else None),
+        ("next retry", _moment(download.retry_at)),
+        ("last retry", _moment(download.last_retry_at)),
+        ("resume", download.resume_verdict),
+        ("error", download.error.message if download.error else None),
+        ("hint", download.error.hint if download.error else None),
+        ("created", _moment(download.created_at)),
+        ("started", _moment(download.started_at)),
+        ("interrupted", _moment(download.interrupted.at) if download.interrupted else None),
+        ("completed", _moment(download.completed_at)),
+        ("updated", _moment(updated_at(download, progress))),
+    ]
+    lines = [f"{label:<12}{fmt.clean(value)}" for label, value in fields if value]
+    if download.timeline:
+        lines.append("timeline")
+        lines += [f"  {_moment(e.at)}  {_transition(e)}" for e in download.timeline]
+    if attempts:
+        lines.append("attempts")
+        lines += [f"  {_moment(e.started_at)}  {fmt.clean(attempt(e))}" for e in attempts]
+    return lines
+
+
+def _transition(entry: TimelineEntry) -> str:
+    """Return `pending to active: started`, or the sentence alone where no state changed."""
+    text = fmt.clean(entry.text)
+    if entry.after is None or entry.after == entry.before:
+        return text
+    way = entry.after if entry.before is None else f"{entry.before} to {entry.after}"
+    return way if text == entry.after else f"{way}: {text}"
+
+
+def _connections(now: int | None, request: DownloadRequest) -> str | None:
+    """Return `3 of at most 4`, or the part of it that is known."""
+    parts = [] if now is None else [str(now)]
+    if request.connections is not None:
+        parts.append(f"at most {request.connections}")
+    return " of ".join(parts)
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else None

@@ -21,8 +21,7 @@ from core.domain.history import AttemptEnd
 from core.policy.statistics import statistics
 from tests.attempts import NOON, a_failure, an_attempt
 from tests.tui.cli.conftest import Winch
-from tui.cli.history import table
-from tui.cli.stats import text
+from tui.cli.history import plain, table
 from tui.control.export_file import refuse_existing, write_private
 from tui.text.records import attempt_record, exported, statistics_record
 from tui.text.statistics_report import report
@@ -191,7 +190,7 @@ def test_the_lines_of_the_statistics_fit_eighty_cells_and_need_no_unicode() -> N
         an_attempt(4, end=AttemptEnd.INTERRUPTED),
     ]
     found = statistics(entries, {"2026-03-10": (99.5, 2**30)}, now=NOON, days=7)
-    lines = [text(line) for line in report(found, 80, NOON, ascii_only=True)]
+    lines = [plain(line) for line in report(found, 80, NOON, ascii_only=True)]
     assert all(cell_len(line) <= 80 and line.isascii() for line in lines)
     shown = "\n".join(lines)
     assert "+300%" in shown

@@ -13,10 +13,11 @@ from core.domain.models import Progress, Status, TimelineEntry, WaitReason
 from tests.attempts import an_attempt
 from tests.tui.cli.conftest import Winch
 from tests.tui.cli.samples import START, active, completed, download, view
-from tui.cli.listing import details, pointed_out, table
+from tui.cli.listing import pointed_out, table
 from tui.cli.parser import parse as parse_command
 from tui.model.filters import FilterError, parse
 from tui.model.ordering import SortKey
+from tui.text.wording import in_full
 
 MOVING = Progress(bytes_downloaded=500, rate=250.0, eta=2.0, connections=1)
 
@@ -64,7 +65,7 @@ def test_show_tells_all_there_is_and_no_secret() -> None:
         url="https://me:hunter2@example.org/a.bin",
         headers={"Authorization": "hunter2"},
     )
-    lines = details(view(item.replace(request=request)))
+    lines = in_full(view(item.replace(request=request)))
     shown = "\n".join(lines)
     assert "hunter2" not in shown
     assert all(line.isprintable() for line in lines)
@@ -77,17 +78,17 @@ def test_show_tells_what_was_asked_for_of_limits_and_mirrors() -> None:
     request = replace(
         item.request, connections=4, limit=512_000, mirrors=("https://me:hunter2@b.example/a.bin",)
     )
-    lines = details(view(item.replace(request=request), MOVING))
+    lines = in_full(view(item.replace(request=request), MOVING))
     shown = {line[:12].strip(): line[12:] for line in lines}
     assert shown["connections"] == "1 of at most 4"
     assert shown["limit"] == "500 KiB/s"
     assert shown["mirrors"] == "https://b.example/a.bin"
-    waiting = details(view(download().replace(request=request)))
+    waiting = in_full(view(download().replace(request=request)))
     assert "connections at most 4" in waiting
 
 
 def test_show_leaves_out_what_is_not_known() -> None:
-    labels = [line.split()[0] for line in details(view(download()))]
+    labels = [line.split()[0] for line in in_full(view(download()))]
     assert labels == [
         "id",
         "name",
@@ -113,7 +114,7 @@ def test_show_says_from_which_state_to_which_and_how_each_attempt_went() -> None
         an_attempt(1, end=AttemptEnd.INTERRUPTED, bytes=3 << 20, average_rate=1 << 20),
         an_attempt(2, end=AttemptEnd.FAILED, bytes=0, error_message="no such host"),
     ]
-    lines = details(view(completed(timeline=timeline)), attempts)
+    lines = in_full(view(completed(timeline=timeline)), attempts)
     told = [line[23:] for line in lines[lines.index("timeline") :]]
     assert told == [
         "",

@@ -255,3 +255,16 @@ def test_config_tells_where_it_is_and_what_is_in_force(winch: Winch) -> None:
     assert path == f"{winch.env['WINCH_HOME']}/config.toml"
     winch.env["WINCH_LIMITS_ACTIVE"] = "30"
     assert "active = 30" in winch("config", "show").stdout
+
+
+def test_rm_takes_a_filter(winch: Winch) -> None:
+    a, *_ = winch("add", "--paused", *(f"http://127.0.0.1:1/{n}.x" for n in "abc")).stdout.split()
+    winch("cancel", a, "b.x")
+    assert winch("rm", "x").returncode == 2
+    assert winch("rm", "").returncode == 2
+    assert winch("rm", "status:failed").stderr == (
+        "winch: nothing to remove matches status:failed\n"
+    )
+    assert winch("rm", "status:cancelled").stderr == "winch: removed 2 downloads\n"
+    assert [record["name"] for record in winch.json("ls")] == ["c.x"]
+    assert winch.json("show", "c.x")["name"] == "c.x"

@@ -17,7 +17,7 @@ import pytest
 from core.domain.models import DownloadView, Interruption, Progress, Status, TimelineEntry
 from tests.tui.cli.conftest import Winch
 from tests.tui.cli.samples import START, download, view
-from tui.cli.queue import standing
+from tui.control.changing import standing
 from tui.demo.files import MIB, DemoFile
 from tui.demo.server import DemoServer
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from core.domain.errors import AmbiguousIdError, UnknownIdError, UsageError
 from core.domain.models import Download, Progress, Status
-from tests.tui.cli.conftest import Winch
 from tests.tui.cli.samples import START, completed, download
 from tui.control.choosing import choose
 from tui.model.filters import Filter
@@ -107,16 +106,3 @@ def test_a_hundred_thousand_are_searched_at_once() -> None:
     start = time.perf_counter()
     assert len(among(["name:iso status:pending"], "rm", every)) == 100_000
     assert time.perf_counter() - start < 10
-
-
-def test_rm_takes_a_filter(winch: Winch) -> None:
-    a, *_ = winch("add", "--paused", *(f"http://127.0.0.1:1/{n}.x" for n in "abc")).stdout.split()
-    winch("cancel", a, "b.x")
-    assert winch("rm", "x").returncode == 2
-    assert winch("rm", "").returncode == 2
-    assert winch("rm", "status:failed").stderr == (
-        "winch: nothing to remove matches status:failed\n"
-    )
-    assert winch("rm", "status:cancelled").stderr == "winch: removed 2 downloads\n"
-    assert [record["name"] for record in winch.json("ls")] == ["c.x"]
-    assert winch.json("show", "c.x")["name"] == "c.x"

@@ -17,7 +17,7 @@ from core.domain.upkeep import Leftover, LeftoverKind
 from tests.attempts import a_failure, an_attempt
 from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, screen_text, until
-from tui.control.verbs import VERBS, completions, parse
+from tui.control.verb_parser import VERBS, completions, parse
 from tui.input.command_table import COMMANDS
 from tui.screens.command_line import CommandLine
 from tui.text.fmt import clean

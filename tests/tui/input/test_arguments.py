@@ -11,13 +11,13 @@ import pytest
 from core.domain.errors import UsageError
 from core.domain.models import Checksum, Conflict, DownloadRequest
 from tui.cli.parser import parse
-from tui.input.arguments import for_urls, from_arguments
+from tui.input.arguments import download_requests, requests_for_urls
 
 SHA1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
 
 
 def requests(*words: str, setting: str = "/setting") -> list[DownloadRequest]:
-    return from_arguments(parse(["add", *words])[1], setting)
+    return download_requests(parse(["add", *words])[1], setting)
 
 
 def test_a_url_alone_goes_where_the_setting_says() -> None:
@@ -57,7 +57,7 @@ def test_a_directory_is_made_absolute_and_home_is_known(
 def test_a_url_that_is_named_twice_is_one_download() -> None:
     twice = requests("http://a/x", "http://a/y", "http://a/x")
     assert [request.url for request in twice] == ["http://a/x", "http://a/y"]
-    assert len(for_urls(["http://a/x", "http://a/x"], "/d")) == 1
+    assert len(requests_for_urls(["http://a/x", "http://a/x"], "/d")) == 1
 
 
 def test_a_list_may_hold_comments_blank_lines_and_any_line_ends(tmp_path: Path) -> None:
