@@ -38,6 +38,7 @@ class Adder:
         self._downloads = downloads
         self._state_directory = state_directory
         self._runner = runner
+        self._queue = runner.queue
         self._clock = clock
         self._ids = _ids()
 
@@ -101,7 +102,7 @@ class Adder:
         with not_collecting():
             for download in downloads:
                 if download.id in self._downloads:
-                    self._runner.enqueue(self._downloads[download.id])
+                    self._queue.enqueue(self._downloads[download.id])
 
     def _same(self, request: DownloadRequest, url: str | None = None) -> list[DownloadRecord]:
         return self._downloads.same(
@@ -156,7 +157,7 @@ class Adder:
             created_at=now,
             updated_at=now,
             status=status,
-            wait_reason=None if request.paused else self._runner.turn_of(id_),
+            wait_reason=None if request.paused else self._queue.turn_of(id_),
             timeline=(TimelineEntry(at=now, text="added", after=status),),
         )
         self._downloads.enter(download)

@@ -77,7 +77,7 @@ class Inspector:
         transfer = self._runner.transfer(download.id)
         if transfer is None:
             waits = explain_waiting(
-                download, held=self._runner.is_held, now=self._context.clock.now()
+                download, held=self._runner.queue.is_held, now=self._context.clock.now()
             )
             return replace(seen, done=await self._on_disk(download), slowness=waits)
         segments, pool = transfer.segments, transfer.pool_status()
@@ -131,8 +131,7 @@ class Inspector:
         self, download: Download, transfer: Transfer, pool: PoolStatus | None, now: float
     ) -> Slowness:
         context, limits = self._context, self._limits(download)
-        others = [other for id_ in self._runner.running if (other := self._runner.transfer(id_))]
-        others.remove(transfer)
+        others = [other for other in self._runner.running if other is not transfer]
         figures = Figures(
             rate=transfer.rate, total=context.total_rate.rate(now), others=len(others), allowed=1
         )

@@ -12,10 +12,10 @@ import logging
 from collections.abc import Callable
 from datetime import UTC
 
-from core.adapters.system.clock import Clock
 from core.domain.errors import UsageError
 from core.domain.service import LimitChanges, Limits, RateSource
 from core.domain.settings import LimitSettings, check_limit
+from core.engine.downloads.list import DownloadList
 from core.engine.transfer.context import TransferContext
 from core.policy.timetable import entry_at, rate_at
 
@@ -28,29 +28,30 @@ _COUNTS = ("active", "connections", "connections_per_host")
 
 
 class LimitKeeper:
-    """Puts the limits in force into `context`; `on_change` hears when more or fewer may run."""
+    """Puts the limits in force into `context`; `on_change` hears when more or fewer may run.
+
+    What a person changed is kept with the list of downloads.
+    """
 
     def __init__(
         self,
         settings: LimitSettings,
+        downloads: DownloadList,
         context: TransferContext,
-        clock: Clock,
         on_change: Callable[[], None],
     ) -> None:
         self._settings = settings
+        self._downloads = downloads
         self._context = context
-        self._clock = clock
+        self._clock = context.clock
         self._on_change = on_change
-        self._changes = LimitChanges()
         self._following: asyncio.Task[None] | None = None
 
-    def start(self, changes: LimitChanges) -> None:
-        """Take up what was changed before the last end, and follow the timetable."""
-        self._changes = changes
-        self.configure(self._settings)
+    def obey(self, settings: LimitSettings) -> None:
+        """Put settings into force, and follow their timetable.
 
-    def configure(self, settings: LimitSettings) -> None:
-        """Let other settings hold; what a person changed since goes on before them."""
+        What a person changed goes before them, also what was changed before the last end.
+        """
         self._settings = settings
         self.close()
         self._apply()
@@ -68,8 +69,8 @@ class LimitKeeper:
         if self._settings.schedule:
             self._apply()
 
-    def change(self, changes: LimitChanges) -> LimitChanges:
-        """Put a change into force and return all that differs from the settings, to be kept.
+    async def change(self, changes: LimitChanges) -> None:
+        """Put a change into force and return once it is on disk.
 
         Raises UsageError for a value that cannot be meant; then nothing has changed.
         """
@@ -83,15 +84,15 @@ class LimitKeeper:
                 check_limit(name, wanted[name])
         if wanted.get("rate", 0) < 0:
             raise UsageError("a rate is 1 byte/s or more, or off")
-        before = LimitChanges() if wanted.pop("reset") else self._changes
-        self._changes = dataclasses.replace(before, **wanted)
+        before = LimitChanges() if wanted.pop("reset") else self._downloads.limits
+        self._downloads.keep_limits(dataclasses.replace(before, **wanted))
         self._apply()
-        return self._changes
+        await self._downloads.flush()
 
     @property
     def in_force(self) -> Limits:
         """The limits that hold right now."""
-        settings, changes = self._settings, self._changes
+        settings, changes = self._settings, self._downloads.limits
         # The timetable is written in the time that the person's wall shows.
         now = self._clock.now().astimezone().replace(tzinfo=None)
         rate, until = rate_at(settings.schedule, settings.rate_bytes, now)
@@ -119,6 +120,7 @@ class LimitKeeper:
             connections=limits.connections,
             connections_per_host=limits.connections_per_host,
         )
+        self._downloads.tell_limit(limits.rate)
         self._on_change()
 
     async def _follow(self) -> None:

@@ -43,6 +43,7 @@ class Remover:
     def __init__(self, downloads: DownloadList, runner: Runner, state: State, clock: Clock) -> None:
         self._downloads = downloads
         self._runner = runner
+        self._queue = runner.queue
         self._resume_data = state.resume_data
         self._left = state.left
         self._clock = clock
@@ -54,14 +55,14 @@ class Remover:
     async def remove(self, chosen: Sequence[DownloadRecord], *, files: bool) -> Removal:
         """Take downloads off the list; see `DownloadService.remove`."""
         # None of them may get its turn while others are being stopped.
-        self._runner.forget(d.id for d in chosen)
+        self._queue.forget(d.id for d in chosen)
         await self._runner.halt(d.id for d in chosen)
         removed = self._downloads.current(d.id for d in chosen)
         owned = await self._look(removed)
         # Before the list: whatever comes between, someone knows whose they are.
         await self._left.put(self._left_parts(owned))
         progress = {d.id: self._downloads.progress_of(d.id) for d in removed}
-        self._runner.forget(d.id for d in removed)
+        self._queue.forget(d.id for d in removed)
         self._downloads.remove(removed)
         try:
             await self._downloads.flush()
@@ -70,7 +71,7 @@ class Remover:
             text = f"not removed: {error.message}"
             for download in removed:
                 back = self._enter(_Removed(download, progress[download.id], None), text)
-                self._runner.enqueue(back)
+                self._queue.enqueue(back)
             raise
         for download in removed:
             if files:
@@ -107,7 +108,7 @@ class Remover:
                 self._put(removed.download.id, removed)
             raise
         for download in [d for d in added if d.id in self._downloads]:
-            self._runner.take_up(download)
+            self._queue.take_up(download)
         changed = tuple(self._downloads.current(d.id for d in added))
         self.brought_back.update(d.id for d in changed)
         return Outcome(changed=changed, refused=tuple(refused))

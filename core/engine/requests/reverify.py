@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from core.adapters.files.checksum import RunningDigest
 from core.adapters.files.finished_file import FinishedFile
@@ -25,7 +25,6 @@ from core.domain.service import Outcome, Refusal
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.running.progress import TICK
-from core.engine.running.runner import Runner
 from core.engine.transfer.verify import STRETCH
 
 log = logging.getLogger(__name__)
@@ -35,20 +34,18 @@ UNASKED = "sha256"
 
 
 class Reverifier:
-    """Verifies completed downloads."""
+    """Verifies completed downloads; `on_change` is called when `is_busy` may have changed."""
 
-    def __init__(self, downloads: DownloadList, runner: Runner, clock: Clock) -> None:
+    def __init__(
+        self, downloads: DownloadList, clock: Clock, on_change: Callable[[], None]
+    ) -> None:
         self._downloads = downloads
-        self._runner = runner
         self._clock = clock
+        self._on_change = on_change
         self._one_at_a_time = asyncio.Lock()
-        self._running: dict[str, tuple[int, RunningDigest]] = {}
         self._waiting = 0
         self._closed = False
         self._told = 0.0
-        # What it reads moves as well, though it is whole.
-        others = downloads.live_progress
-        downloads.live_progress = lambda id_: self._progress_of(id_) or others(id_)
 
     @property
     def is_busy(self) -> bool:
@@ -66,7 +63,7 @@ class Reverifier:
         changed: list[DownloadRecord] = []
         refused: list[Refusal] = []
         self._waiting += 1
-        self._runner.on_work_change()
+        self._on_change()
         try:
             for id_ in [d.id for d in chosen]:
                 try:
@@ -79,7 +76,7 @@ class Reverifier:
             await self._downloads.flush()
         finally:
             self._waiting -= 1
-            self._runner.on_work_change()
+            self._on_change()
         return Outcome(changed=tuple(changed), refused=tuple(refused))
 
     async def _verify(self, download_id: str) -> DownloadRecord:
@@ -130,7 +127,10 @@ class Reverifier:
 
     async def _hash(self, download_id: str, file: FinishedFile, algorithm: str) -> Checksum:
         running = RunningDigest([algorithm])
-        self._running[download_id] = (file.size, running)
+        self._downloads.follow(
+            download_id,
+            lambda: Progress(bytes_downloaded=file.size, verified=running.position),
+        )
         try:
             while running.position < file.size:
                 if self._closed:
@@ -141,7 +141,7 @@ class Reverifier:
                     raise ChecksumError(f"it ends after {before} bytes, not {file.size}")
                 self._tell(download_id)
         finally:
-            del self._running[download_id]
+            self._downloads.unfollow(download_id)
             if download_id in self._downloads:
                 self._downloads.publish_progress(
                     {download_id: self._downloads.progress_of(download_id)}
@@ -155,12 +155,6 @@ class Reverifier:
             self._downloads.publish_progress(
                 {download_id: self._downloads.progress_of(download_id)}
             )
-
-    def _progress_of(self, download_id: str) -> Progress | None:
-        if download_id not in self._running:
-            return None
-        size, running = self._running[download_id]
-        return Progress(bytes_downloaded=size, verified=running.position)
 
 
 def _verdict(expected: Checksum | None, found: Checksum) -> str:

@@ -1,40 +1,65 @@
-"""What follows when a file is whole: its resume record goes, once list and history know.
+"""What follows when a file is whole: the list says so, and its resume record goes.
 
-Small files end by the hundred in a second. They share a save of the list and a way to the disk.
+That goes once list and history know. Small files end by the hundred in a second: they share a save
+of the list and a way to the disk.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 
-from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import WinchError
+from core.domain.lifecycle import Action
+from core.domain.models import Fetched
+from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
+from core.engine.transfer.context import TransferContext
+from core.policy.request_rules import without_secrets
+
+log = logging.getLogger(__name__)
 
 PAUSE = 2.0
 """Seconds in which others that end may join; as long as the history gathers attempts."""
 
 
-class CompletedRecords:
-    """Deletes the records of completed downloads, beside everything else."""
+class Completion:
+    """Completes downloads, and deletes their records beside everything else."""
 
     def __init__(
-        self, downloads: DownloadList, recorder: AttemptRecorder, resume_data: ResumeStore
+        self, downloads: DownloadList, recorder: AttemptRecorder, context: TransferContext
     ) -> None:
         self._downloads = downloads
         self._recorder = recorder
-        self._resume_data = resume_data
+        self._context = context
         self._ids: list[str] = []
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def completed(self, download_id: str) -> None:
-        """Have the record of a download deleted that the list shows as completed."""
+    def complete(self, download_id: str, name: str) -> None:
+        """Complete an active download whose file is whole under its final name."""
+        download = self._downloads[download_id]
+        figures = self._recorder.figures(download_id)
+        fetched = None
+        if figures is not None:
+            seconds, rate = figures.phases.whole, figures.average_rate
+            fetched = Fetched(bytes=figures.bytes, seconds=seconds, rate=rate)
+        self._downloads.step(
+            download,
+            Action.COMPLETE,
+            "completed",
+            request=without_secrets(download.request),
+            name=name,
+            name_settled=True,
+            completed_at=self._context.clock.now(),
+            fetched=fetched,
+        )
+        log.info("completed %s", download_id[:SHORT])
         self._ids.append(download_id)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="epilogue")
+            self._task = asyncio.create_task(self._delete_records(), name="completion")
 
     async def close(self) -> None:
         """Delete what is still to be deleted, at once."""
@@ -42,7 +67,7 @@ class CompletedRecords:
         if self._task is not None:
             await self._task
 
-    async def _run(self) -> None:
+    async def _delete_records(self) -> None:
         while self._ids:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PAUSE):
@@ -52,4 +77,4 @@ class CompletedRecords:
             with suppress(WinchError):
                 await self._downloads.flush()
                 await self._recorder.flush()
-                await self._resume_data.delete(*ids)
+                await self._context.resume_data.delete(*ids)

@@ -67,7 +67,7 @@ class _Find:
 class Maintenance:
     """Finds what nothing needs any more, and removes it where that is safe.
 
-    `verified` tells whether the whole list was read at the start, `steps` how that went.
+    `steps` tell how the start went, `verified` whether the whole list was read then.
     """
 
     def __init__(self, state: State, downloads: DownloadList, clock: Clock) -> None:
@@ -76,12 +76,13 @@ class Maintenance:
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
         self._running: asyncio.Task[None] | None = None
-        self.verified = False
-        self.steps: tuple[RecoveryStep, ...] = ()
+        self._verified = False
+        self._steps: tuple[RecoveryStep, ...] = ()
         state.catalog.document.make_room = self.make_room
 
-    def start(self) -> None:
+    def start(self, steps: Sequence[RecoveryStep], *, verified: bool) -> None:
         """Tidy up now and then daily, beside everything else."""
+        self._steps, self._verified = tuple(steps), verified
         self._running = asyncio.create_task(self._daily(), name="upkeep")
 
     async def close(self) -> None:
@@ -94,7 +95,7 @@ class Maintenance:
         """Remove leftovers; see `DownloadService.clean`."""
         async with self._one_at_a_time:
             finds = await self._look_around()
-            if not self.verified:
+            if not self._verified:
                 found = tuple(leftover for find in finds for leftover in find.files)
                 return Cleanup(kept=found, refused=_REFUSAL)
             removed: list[Leftover] = []
@@ -115,7 +116,7 @@ class Maintenance:
         async with self._one_at_a_time:
             finds = await self._look_around()
         return Checkup(
-            steps=self.steps,
+            steps=self._steps,
             leftovers=tuple(leftover for find in finds for leftover in find.files),
             platform=await run_to_end(machine.shortcomings, self._state.directory),
             resume_data=await self._state.resume_data.room(),
@@ -157,7 +158,7 @@ class Maintenance:
                 await asyncio.sleep(LOOK)
 
     async def _tidy_up(self) -> None:
-        if not self.verified:
+        if not self._verified:
             log.info("no upkeep: %s", _REFUSAL)
             return
         async with self._one_at_a_time:

@@ -1,38 +1,46 @@
-"""Tells the watchers how far the running downloads are, four times a second."""
+"""How far the running downloads are, told four times a second, and how long all will still take."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from core.domain.models import Progress
+from core.domain.service import Totals
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
+from core.engine.downloads.totals import Prospects
+from core.engine.running.queue import AT_ONCE
+from core.engine.transfer.context import TransferContext
+from core.policy.scheduler import Scheduler
 
 TICK = 0.25
 """Seconds between progress events."""
-AT_ONCE = 20
-"""Downloads that are started or looked at in one turn of the event loop: others wait for it too."""
 
 
-class ProgressTicker:
-    """Publishes progress while anything of `running` does, and samples the attempts' rates.
-
-    `eta` returns how long all together will still take.
-    """
+class ProgressReporter:
+    """Publishes progress while any of `running` does, and samples the attempts' rates."""
 
     def __init__(
         self,
         downloads: DownloadList,
         recorder: AttemptRecorder,
+        context: TransferContext,
+        scheduler: Scheduler,
         running: Collection[str],
-        eta: Callable[[], float | None],
     ) -> None:
         self._downloads = downloads
-        self._eta = eta
         self._recorder = recorder
+        self._context = context
+        self._scheduler = scheduler
         self._running = running
         self._task: asyncio.Task[None] | None = None
+
+    def totals(self) -> Totals:
+        """Return how far all together are; costs a step for each that runs."""
+        moving = self._downloads.moving(self._running)
+        now = self._context.clock.monotonic()
+        return self._downloads.sums.totals(moving, prospects=self._prospects(), now=now)
 
     def start(self) -> None:
         """Go on ticking; it ends by itself when nothing runs any more."""
@@ -61,3 +69,30 @@ class ProgressTicker:
                     if moved := {id_: now[id_] for id_ in chosen if before.get(id_) != now[id_]}:
                         self._downloads.publish_progress(moved, eta)
                 await asyncio.sleep(0)
+
+    def _eta(self) -> float | None:
+        moving = self._downloads.moving(self._running)
+        if not moving:
+            return None
+        return self._downloads.sums.eta(moving, self._prospects(), self._context.clock.monotonic())
+
+    def _prospects(self) -> Prospects:
+        context = self._context
+        return Prospects(
+            habits=self._recorder.habits,
+            slots=context.limits.active,
+            limit=context.rate_limit.rate,
+            rate=context.total_rate.rate,
+            waiting=self._scheduler.waiting_for,
+            lanes=self._scheduler.lanes(),
+            delayed=self._delayed(),
+        )
+
+    def _delayed(self) -> tuple[float, int | None] | None:
+        """Return until when the last one waits that has to, and the bytes that it lacks."""
+        if (found := self._scheduler.longest_delay()) is None:
+            return None
+        id_, until = found
+        total = self._downloads[id_].total_bytes
+        done = self._downloads.progress_of(id_).bytes_downloaded
+        return until, None if total is None else max(0, total - done)

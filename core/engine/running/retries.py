@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.adapters.system.clock import Clock
-from core.domain.errors import ErrorInfo, WinchError
+from core.domain.errors import ErrorInfo, HttpStatusError, WinchError
 from core.domain.models import Download, DownloadRecord, WaitReason
 from core.domain.settings import RetrySettings
 from core.domain.units import rough_duration
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
-from core.policy.host_budget import host_of
+from core.policy.host_budget import SOONEST, HostBudget, host_of
 from core.policy.host_rest import HostRests
 from core.policy.retry import Retries, RetryAfter, ordered_wait
 
@@ -35,7 +35,7 @@ _DELAYED = (WaitReason.RETRY, WaitReason.HELD)
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class PlannedRetry:
     """It is tried again, not before a monotonic time; `fields` are what is told of it till then."""
 
     not_before: float
@@ -44,11 +44,14 @@ class Again:
 
 
 class RetryPlanner:
-    """Decides for the downloads of the list."""
+    """Plans for the downloads of the list. `rests` are the hosts that want to be left alone."""
 
-    def __init__(self, settings: RetrySettings, downloads: DownloadList, clock: Clock) -> None:
+    def __init__(
+        self, settings: RetrySettings, downloads: DownloadList, clock: Clock, hosts: HostBudget
+    ) -> None:
         self._downloads = downloads
         self._clock = clock
+        self._hosts = hosts
         self._decider = Retries(settings)
         self._crowded: Counter[str] = Counter()
         self.rests = HostRests()
@@ -62,12 +65,11 @@ class RetryPlanner:
         self._decider.forget(download_id)
         self._crowded.pop(download_id, None)
 
-    def insist(self, download: Download) -> None:
-        """Let the person's word go before that of the download's host."""
-        self.rests.served(host_of(download.request.url))
-
-    def after(self, download: Download, error: WinchError) -> Again | ErrorInfo:
+    def plan(self, download: Download, error: WinchError) -> PlannedRetry | ErrorInfo:
         """Return when it is tried again after an error, or what is left of that if it is not."""
+        return self._crowded_out(download, error) or self._after_failure(download, error)
+
+    def _after_failure(self, download: Download, error: WinchError) -> PlannedRetry | ErrorInfo:
         id_, clock = download.id, self._clock
         done = self._downloads.progress_of(id_).bytes_downloaded
         jitter = random.random()  # noqa: S311 (spreads load, keeps no secret)
@@ -87,26 +89,33 @@ class RetryPlanner:
             "failing_since": self._failing_since(id_),
             "error": error.info(),
         }
-        return Again(now + decision.seconds, decision.when, fields)
+        return PlannedRetry(now + decision.seconds, decision.when, fields)
 
-    def may_be_crowded_out(self, download_id: str) -> bool:
-        """Count a refusal while the host serves others; False once there were too many for that."""
-        self._crowded[download_id] += 1
-        return self._crowded[download_id] <= _INNOCENT
-
-    def crowded_out(self, delay: float, error: WinchError) -> Again:
+    def _crowded_out(self, download: Download, error: WinchError) -> PlannedRetry | None:
         """Return when one is tried again that its host refused while it serves others.
 
-        That is no failure: it waits for its host, and no retry is used up. It asks soon, because
-        its asking is what makes the others give up a connection.
+        That is no failure: it waits for its host, and no retry is used up, unless it was refused
+        too often for that. It asks soon, because its asking is what makes the others give up a
+        connection.
         """
-        delay = min(delay, CROWDED)
+        hosts, host = self._hosts, host_of(download.request.url)
+        if not isinstance(error, HttpStatusError) or error.status not in (429, 503):
+            return None
+        if ordered_wait(error) is not None or not hosts.is_serving(host):
+            return None
+        self._crowded[download.id] += 1
+        if self._crowded[download.id] > _INNOCENT:
+            return None
+        now = self._clock.monotonic()
+        if error.status == 429:  # a 503 may be of this file alone, and its host has room for others
+            hosts.refused(host, download.id, now, borne=0)
+        delay = min(max(SOONEST, hosts.more_in(host, now) or 0.0), CROWDED)
         fields: dict[str, object] = {
             "wait_reason": WaitReason.HOST_LIMIT,
             "retry_at": self._clock.now() + timedelta(seconds=delay),
             "error": error.info(),
         }
-        return Again(self._clock.monotonic() + delay, RetryAfter(delay).when, fields)
+        return PlannedRetry(now + delay, RetryAfter(delay).when, fields)
 
     def restore(self, download: Download) -> float:
         """Go on with what an earlier engine told of a download, and return the seconds it waits.

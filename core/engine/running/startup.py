@@ -11,10 +11,12 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 from core.adapters.files.destination import SUFFIX, survey
 from core.adapters.state.catalog import LoadResult
+from core.domain.errors import WinchError
 from core.domain.lifecycle import Action
 from core.domain.models import (
     Download,
@@ -30,7 +32,7 @@ from core.domain.upkeep import RecoveryStep
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
-from core.engine.running.runner import Runner
+from core.engine.running.completion import Completion
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.resume import as_file_on_disk, nothing_to_verify
 from core.policy.recovery import RecordCheck, compare, decide
@@ -60,14 +62,14 @@ class Startup:
     def __init__(
         self,
         downloads: DownloadList,
-        runner: Runner,
+        completion: Completion,
         recorder: AttemptRecorder,
         context: TransferContext,
         *,
         embedded: bool,
     ) -> None:
         self._downloads = downloads
-        self._runner = runner
+        self._completion = completion
         self._recorder = recorder
         self._settings = context.downloads
         self._resume_data = context.resume_data
@@ -88,6 +90,10 @@ class Startup:
         await self._reconcile(records)
         self._take_up(records, loaded.saved_at)
         await self._list_orphans()
+        if not self.verified:
+            # A sound generation at once, whatever comes next; what cannot be saved is told.
+            with suppress(WinchError):
+                await self._downloads.flush()
 
     # -- load -------------------------------------------------------------------------------------
 
@@ -203,7 +209,7 @@ class Startup:
         if download.status is Status.PENDING:
             started = download.started_at or self._clock.now()
             self._downloads.step(download, Action.START, "found whole", started_at=started)
-        self._runner.complete(download.id, name)
+        self._completion.complete(download.id, name)
 
     # -- interruptions ----------------------------------------------------------------------------
 
@@ -281,7 +287,7 @@ class Startup:
             return
         were, wait = ("was", "waits") if len(waiting) == 1 else ("were", "wait")
         lets = "lets it go on" if len(waiting) == 1 else "lets them go on"
-        self._downloads.ask(
+        self._downloads.notices.ask(
             waiting,
             f"{_count(len(waiting), 'download')} {were} interrupted on"
             f" {max(waiting.values()).astimezone():%Y-%m-%d at %H:%M} and {wait}:"
@@ -325,7 +331,7 @@ class Startup:
         return rough_duration((self._clock.now() - moment).total_seconds())
 
     def _tell(self, step: str, text: str) -> None:
-        self._downloads.notice(text)
+        self._downloads.notices.put(text)
         self._step(step, text, "problem")
 
     def _step(self, step: str, text: str, level: str = "ok") -> None:

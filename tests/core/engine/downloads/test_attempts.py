@@ -24,7 +24,7 @@ from core.domain.models import (
 from core.domain.settings import LimitSettings
 from core.engine.downloads.attempts import Attempt
 from core.engine.downloads.recorder import STARTED, AttemptRecorder
-from core.engine.running.progress import ProgressTicker
+from core.engine.running.progress import ProgressReporter
 from core.engine.service import Engine
 from tests.attempts import NOON
 from tests.core.adapters.records import a_record
@@ -337,7 +337,7 @@ class TestAttemptRecorder:
 
 
 class Unwatched:
-    """A downloads whose bus nobody listens to, and the bus."""
+    """A list whose bus nobody listens to, and the bus."""
 
     has_subscribers = False
 
@@ -361,12 +361,12 @@ async def test_rates_are_sampled_though_nobody_watches() -> None:
                 running.clear()
                 done.set()
 
-    ticker = ProgressTicker(Unwatched(), Samples(), running, lambda: None)  # type: ignore[arg-type]
-    ticker.start()
-    ticker.start()
+    reporter = ProgressReporter(Unwatched(), Samples(), None, None, running)  # type: ignore[arg-type]
+    reporter.start()
+    reporter.start()
     await done.wait()
     assert sorted(sampled) == ["a", "a", "b", "b"]
-    ticker.close()
+    reporter.close()
 
 
 async def test_what_a_stopped_attempt_has_to_wait_for_is_its_reason(
@@ -378,7 +378,7 @@ async def test_what_a_stopped_attempt_has_to_wait_for_is_its_reason(
     async def nowhere(*_: object) -> bool:
         return False
 
-    monkeypatch.setattr(engine._runner._guards, "_reaches_any", nowhere)
+    monkeypatch.setattr(engine._runner.queue.guards, "_reaches_any", nowhere)
     (download,) = await engine.add([workspace.request(url)])
     await until(engine, download, lambda view: view.download.wait_reason is not None)
     await until(engine, download, lambda view: view.download.error is not None)

@@ -1,0 +1,51 @@
+"""Which settings the engine obeys: those of its start, or of the last time they were read again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection
+
+from core.adapters.files.threads import run_to_end
+from core.domain.service import SettingInForce
+from core.domain.settings import Settings
+from core.engine.downloads.list import DownloadList
+from core.engine.requests.limits import LimitKeeper
+from core.policy.settings_in_force import settings_in_force
+
+
+class SettingsKeeper:
+    """Holds the `current` settings; `obey` is called with others that hold from now on."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        downloads: DownloadList,
+        limits: LimitKeeper,
+        obey: Callable[[Settings], None],
+    ) -> None:
+        self.current = settings
+        # The connections are made with these, until the end.
+        self._network = settings.network
+        self._downloads = downloads
+        self._limits = limits
+        self._obey = obey
+
+    def in_force(self, environment: Collection[str]) -> list[SettingInForce]:
+        """Return the settings that are obeyed now; see `DownloadService.settings_in_force`.
+
+        `environment` names those (`limits.rate`) that the process has from its environment.
+        """
+        held = dataclasses.replace(self.current, network=self._network)
+        changes = self._downloads.limits
+        return settings_in_force(held, self._limits.in_force, changes, environment)
+
+    async def reload(self, load: Callable[[], Settings]) -> list[str]:
+        """Read the settings again and let them hold; see `DownloadService.reload`."""
+        self.current = await run_to_end(load)
+        self._obey(self.current)
+        wanted, held = self.current.network, self._network
+        return [
+            f"network.{field.name}"
+            for field in dataclasses.fields(held)
+            if getattr(wanted, field.name) != getattr(held, field.name)
+        ]
