@@ -27,8 +27,10 @@ from core.policy.digests import announced
 from core.policy.filename import coding_of
 from core.policy.http_dates import http_date, parse_retry_after
 
-OVERLAP = 64 * 1024
+OVERLAP_BEFORE = 64 * 1024
 """Bytes before a resume point that are fetched again and compared."""
+OVERLAP_BEHIND = 16 * 1024
+"""Bytes behind a stretch that are fetched too and compared with those of the next one."""
 
 CHANGED = "the file changed on the server"
 """How the reasons begin that tell of two versions of the file."""

@@ -40,6 +40,10 @@ class Claim:
         """Bytes left to fetch, None where the end is unknown."""
         return None if self.end is None else self.end - self.position
 
+    def trust_start(self) -> None:
+        """Note that its first byte was seen to fit to the one before."""
+        self.begins = None
+
 
 class SegmentMap:
     """The file as done, claimed and free stretches. Sizes and offsets are bytes."""

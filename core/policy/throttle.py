@@ -6,7 +6,9 @@ the average is exact however coarse the timers are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from core.domain.inspection import ConnectionState
 
 BURST = 0.1
 """Seconds of unused rate that may be saved up."""
@@ -14,6 +16,10 @@ PORTION = 0.005
 """Seconds of the rate that are taken at a time: many may share it, and none is to starve."""
 AHEAD = 0.125
 """Seconds of the rate that may lie ready to be read: what is stopped then throws them away."""
+LOOK = 0.25
+"""Seconds over which is looked at what connections wait for."""
+SPARE = 0.1
+"""Fraction of them spent on waiting for bytes from which on the server could not give more."""
 _LEAST_AHEAD = 32 * 1024
 _UNDIVIDED = 256 * 1024
 _LEAST = 1024
@@ -92,3 +98,29 @@ def read_ahead(limits: Iterable[TokenBucket], parts: int = 1) -> int | None:
         return None
     ahead = int(min(rates) * AHEAD)
     return max(_LEAST_AHEAD, min(ahead, _UNDIVIDED), ahead // parts)
+
+
+class LimitHoldup:
+    """Whether a limit that was set here is what holds connections up, and not their server.
+
+    At any one moment a connection may just be reading or writing between two waits: only a while
+    tells, and until the first is over the limit counts as what holds them up. `now` is monotonic
+    seconds, given by the caller.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._at = now
+        self._limited = self._receiving = 0.0
+        self.lasts = True
+        """What was found last."""
+
+    def update(self, spent: Mapping[ConnectionState, float], now: float) -> None:
+        """Take in what the connections have `spent` so far, in seconds by state."""
+        if now - self._at < LOOK:
+            return
+        limited = spent.get(ConnectionState.LIMITED, 0.0)
+        receiving = spent.get(ConnectionState.RECEIVING, 0.0)
+        waited, served = limited - self._limited, receiving - self._receiving
+        if waited + served > 0:
+            self.lasts = served < SPARE * (waited + served)
+        self._at, self._limited, self._receiving = now, limited, receiving

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.domain.errors import ErrorCode
 from core.domain.models import Checksum, Download
-from core.policy.ranges import OVERLAP
+from core.policy.ranges import OVERLAP_BEFORE
 from tests.faults.model import Content, File, Request, content
 from tests.faults.server import FaultServer
 
@@ -24,7 +24,7 @@ HOLD = 16_000
 DATA = content(SIZE)
 OTHER = content(SIZE, seed=1)
 GOOD = File(content=DATA)
-REST = f"bytes={HAVE - OVERLAP}-{SIZE - 1}"
+REST = f"bytes={HAVE - OVERLAP_BEFORE}-{SIZE - 1}"
 """The Range of a continuation: from the overlap on."""
 
 

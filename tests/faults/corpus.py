@@ -14,7 +14,7 @@ from asyncio import StreamWriter
 from dataclasses import dataclass
 from typing import cast
 
-from core.policy.ranges import OVERLAP
+from core.policy.ranges import OVERLAP_BEFORE
 from tests.faults.answers import answer_to
 from tests.faults.cases import DATA, HAVE, NAME, OTHER, REST, SIZE, Ask, Stage, Way
 from tests.faults.matrix import CASES
@@ -27,7 +27,7 @@ FILE = content(SMALL, seed=7)
 FOREIGN = content(SMALL, seed=8)
 _DIGEST = f"sha-256=:{base64.b64encode(hashlib.sha256(FILE).digest()).decode()}:"
 
-_FIRST = HAVE - OVERLAP
+_FIRST = HAVE - OVERLAP_BEFORE
 _MARKS = {SIZE: b"SIZE", SIZE - 1: b"LAST", SIZE - _FIRST: b"LEFT", _FIRST: b"FIRST", HAVE: b"HAVE"}
 _NUMBER = re.compile(rb"(?<![0-9A-Za-z])[0-9]+(?![0-9A-Za-z])")
 _MARK = re.compile(rb"\{(SIZE|LAST|LEFT|FIRST|HAVE)\}")

@@ -39,7 +39,7 @@ from core.domain.settings import (
     Settings,
 )
 from core.engine.service import Engine
-from core.policy.ranges import OVERLAP
+from core.policy.ranges import OVERLAP_BEFORE
 from tests.core.engine.conftest import Workspace, fetch, settled, until
 from tests.faults.cases import (
     DATA,
@@ -229,7 +229,7 @@ async def test_more_than_4_gib(
 ) -> None:
     there = 5 * 1024**3
     url = fault_server.file(
-        NAME, Sparse(there), hold_after=OVERLAP + HOLD if connections > 1 else None
+        NAME, Sparse(there), hold_after=OVERLAP_BEFORE + HOLD if connections > 1 else None
     )
     request = dataclasses.replace(workspace.request(url), connections=connections, paused=True)
     settings = Settings(limits=LimitSettings(min_split="64k"))
@@ -257,11 +257,11 @@ async def test_more_than_4_gib(
     fault_server.release(NAME)
     done = await settled(engine, download)
     assert done.status is Status.COMPLETED, done.error
-    assert fault_server.requests[0].range == f"bytes={there - OVERLAP}-{there + SIZE - 1}"
+    assert fault_server.requests[0].range == f"bytes={there - OVERLAP_BEFORE}-{there + SIZE - 1}"
     with (workspace.files / NAME).open("rb") as file:
         assert file.seek(0, os.SEEK_END) == there + SIZE
-        file.seek(there - OVERLAP)
-        assert file.read() == bytes(OVERLAP) + DATA
+        file.seek(there - OVERLAP_BEFORE)
+        assert file.read() == bytes(OVERLAP_BEFORE) + DATA
 
 
 @pytest.mark.parametrize("endless", [pytest.param(OTHER, id="row47-never-ends-fresh")])

@@ -23,11 +23,11 @@ from core.domain.models import (
     Validator,
 )
 from core.engine.transfer.body import Body
-from core.engine.transfer.connection import Contradicted
 from core.engine.transfer.naming import Skipped
+from core.engine.transfer.opening import Contradicted
 from core.engine.transfer.source import Source
 from core.policy.http_dates import modified_at
-from core.policy.ranges import OVERLAP, Accept, build, strong_validator
+from core.policy.ranges import OVERLAP_BEFORE, Accept, build, strong_validator
 
 PLACES = 8
 """How many stretches of a file are compared where a validator speaks for it."""
@@ -117,9 +117,9 @@ def _is_of_the_same_time(file: FinishedFile, resource: Resource, now: float) -> 
 async def _at_places(file: FinishedFile, answer: Answer) -> bool | None:
     """Tell whether the bytes are the same at both ends and between; None if nothing tells."""
     known = answer.accepted.resource
-    furthest = max(0, file.size - OVERLAP)
+    furthest = max(0, file.size - OVERLAP_BEFORE)
     for start in sorted({furthest * place // (PLACES - 1) for place in range(PLACES)}):
-        end = min(file.size, start + OVERLAP)
+        end = min(file.size, start + OVERLAP_BEFORE)
         if start == end:
             continue
         asked = build(first=start, end=end, known=known)

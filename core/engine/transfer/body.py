@@ -7,7 +7,7 @@ read and so the server), and a byte counts only once it is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.adapters.files.part_file import PartFile
 from core.adapters.net.http import Response
@@ -35,6 +35,16 @@ class UnfinishedFile:
     resource: Resource
     part: PartFile
     segments: SegmentMap
+
+    def end_at(self, total: int) -> None:
+        """Learn how many bytes it has; raises ValueError when one behind them is there already."""
+        self.segments.end_at(total)
+        self.resource = replace(self.resource, total=total)
+
+    def keep_front(self, total: int) -> None:
+        """Lay it out anew, with nothing but what is there without a gap from byte 0 on."""
+        done = [segment for segment in self.segments.done[:1] if segment.start == 0]
+        self.segments = SegmentMap.plan(total, done)
 
 
 class StateTimer:

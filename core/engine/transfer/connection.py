@@ -1,19 +1,18 @@
-"""One connection of a download: what it is on, how it may end, and the proof before it writes."""
+"""One connection of a pool: what it is on, what it brings, how it may end, and which one lags."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from statistics import median
 
 from core.adapters.net.http import Response
 from core.domain.errors import WinchError
 from core.domain.inspection import ConnectionState
-from core.domain.models import Validator
-from core.engine.transfer.body import Body, StateTimer, UnfinishedFile
+from core.engine.transfer.body import Body, StateTimer
+from core.engine.transfer.opening import Contradicted
 from core.engine.transfer.source import Source
-from core.policy.ranges import Accept
 from core.policy.rate import RateWindow
 from core.policy.segments import Claim
 
@@ -30,16 +29,6 @@ class ConnectionFailed:
     error: WinchError
 
 
-@dataclass(frozen=True, slots=True)
-class Contradicted:
-    """The answer is of another version of the file, or its bytes are other ones."""
-
-    reason: str
-    bytes_differ: bool = False
-    grew: bool = False
-    """It may still begin with what is here, which comparing all of that would tell."""
-
-
 ConnectionResult = NothingLeft | ConnectionFailed | Contradicted
 
 SETTLING = 0.25
@@ -50,7 +39,6 @@ STRAGGLER = 6.0
 """How many times slower than usual a connection is before it is replaced."""
 WINDOW = 3.0
 """Seconds over which the rate of a connection is measured."""
-_COMPARED = 1024 * 1024
 TRUSTED_AFTER = 0.6
 """Seconds without a byte after which a connection counts as stopped, at the least."""
 
@@ -87,7 +75,7 @@ class PoolConnection:
         self.asked_at, self.first_byte_at, self.received = now, None, 0
         self.timer.enter(ConnectionState.CONNECTING)
 
-    def listen(self, response: Response, body: Body) -> None:
+    def begin_body(self, response: Response, body: Body) -> None:
         """Begin with an answer that was accepted."""
         self.peer = response.peer
         body.timer = self.timer
@@ -100,14 +88,12 @@ class PoolConnection:
         """
         if self.first_byte_at is None:
             # Mute for so long: as good as stopped.
-            return 0.0 if self.is_due(now, setup) and not self.is_held_up else None
+            return 0.0 if self.is_overdue(now, setup) and not self.is_held_up else None
         if now - self.first_byte_at < SETTLING:
             return None
-        rate = self.meter.rate(now)
-        self.source.best_rate = max(self.source.best_rate or 0.0, rate)
-        return rate
+        return self.meter.rate(now)
 
-    def is_due(self, now: float, setup: float) -> bool:
+    def is_overdue(self, now: float, setup: float) -> bool:
         """Tell whether its first byte should have come by now."""
         return now - self.asked_at > max(TRUSTED_AFTER, 5 * setup)
 
@@ -124,7 +110,7 @@ class PoolConnection:
     def is_unserved(self, now: float, setup: float) -> bool:
         """Tell whether its server took the connection and does nothing with it.
 
-        A few connections at the other end serve one after the other: who waits for the next of them
+        A few workers at the other end serve one after the other: who waits for the next of them
         only stands in the way of others. `setup` is how many seconds a first byte takes.
         """
         return not self.is_served and now - self.asked_at > max(UNSERVED, 3 * setup)
@@ -137,13 +123,11 @@ class PoolConnection:
         self.meter.add(now, count)
         self.source.failures = 0
 
-    def pace(self, now: float) -> float | None:
-        """Return what its answer brought on average, in bytes/s; None where none has come."""
+    def average_rate(self, now: float) -> float | None:
+        """Return what its answer brought on average, in bytes/s; None where no byte has come."""
         if self.first_byte_at is None:
             return None
-        pace = self.received / max(SHORTEST, now - self.first_byte_at)
-        self.source.best_rate = max(self.source.best_rate or 0.0, pace)
-        return pace
+        return self.received / max(SHORTEST, now - self.first_byte_at)
 
     def abandon(self) -> None:
         """Give it up; what it has fetched is kept."""
@@ -169,14 +153,14 @@ class PoolStatus:
     mixed: str | None
 
 
-def slowest_straggler(
+def straggler(
     connections: Collection[PoolConnection], now: float, setup: float
 ) -> PoolConnection | None:
     """Return a connection that is far slower than the others, if one is: the next may do better.
 
     `setup` is how many seconds that takes to its first byte.
     """
-    judged = [w for w in connections if w.is_due(now, setup) and not w.is_held_up]
+    judged = [w for w in connections if w.is_overdue(now, setup) and not w.is_held_up]
     if len(judged) < 3:
         return None
     rates = {w: w.meter.rate(now) for w in judged}
@@ -185,46 +169,3 @@ def slowest_straggler(
     left = (slowest.claim.end or 0) - slowest.claim.reserved
     is_slow = rates[slowest] * STRAGGLER < usual
     return slowest if is_slow and left > usual * (setup + SHORTEST) else None
-
-
-async def proved(
-    file: UnfinishedFile,
-    claim: Claim,
-    body: Body,
-    accepted: Accept,
-    received: Callable[[int], None] = lambda _: None,
-) -> bool:
-    """Compare the bytes before a resume point with those on disk, and learn the file's length.
-
-    `received` hears of each piece: a slow server is no mute one while it proves itself.
-    """
-    at = accepted.start
-    while at < claim.position:
-        size = min(_COMPARED, claim.position - at)
-        if await body.take(size, received) != await file.part.read(at, size):
-            return False
-        at += size
-    if accepted.start < claim.position:
-        claim.begins = None
-    total = accepted.resource.total
-    if total is not None and file.segments.total is None:
-        if total < claim.position:
-            return False
-        file.segments.end_at(total)
-        file.resource = replace(file.resource, total=total)
-    return True
-
-
-def verdict_on(file: UnfinishedFile, accepted: Accept) -> str:
-    """Return what proves the answer that a file goes on with.
-
-    Nothing told versions apart where the address is another one: from here on its validator does.
-    """
-    if accepted.same_version:
-        return "verified: same validator, same bytes at the seam"
-    known = file.resource
-    if known.validator != Validator() or known.url == accepted.resource.url:
-        return "verified: same bytes at the seam, no strong validator"
-    file.resource = replace(known, validator=accepted.resource.validator)
-    length = "same length, " if accepted.resource.total == known.total else ""
-    return f"verified: {length}same bytes at the seam, from another address"

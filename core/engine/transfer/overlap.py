@@ -1,4 +1,4 @@
-"""Where the stretches of two connections meet: both fetched the first bytes behind the seam.
+"""Where the stretches of two connections meet: both fetch the first bytes behind that place.
 
 A server that answers ranges with the right header and the wrong bytes is found out here, however
 the header looks.
@@ -12,35 +12,27 @@ from collections.abc import Collection
 from core.adapters.system.clock import Clock
 from core.engine.transfer.body import UnfinishedFile
 from core.engine.transfer.connection import TRUSTED_AFTER, PoolConnection
-from core.policy.segments import Claim, SegmentMap
-
-OVERLAP_BYTES = 16 * 1024
-"""Bytes behind a stretch that are fetched too and compared with those of the next one."""
-
-
-def end_with_overlap(claim: Claim, total: int | None) -> int | None:
-    """Return up to where to ask for a stretch: a seam behind it, None where it has no end."""
-    return None if claim.end is None else min(claim.end + OVERLAP_BYTES, total or claim.end)
+from core.policy.segments import SegmentMap
 
 
 class OverlapCheck:
-    """The seams of one file whose other side was not on disk yet."""
+    """What connections saw behind their stretches, as long as it is not on disk yet."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[int, bytes]] = []
 
-    def add(self, offset: int, expected: bytes) -> None:
+    def expect(self, offset: int, seen: bytes) -> None:
         """Remember what a connection saw from `offset` on, behind its own stretch."""
-        self._waiting.append((offset, expected))
+        self._waiting.append((offset, seen))
 
-    async def fit(self, file: UnfinishedFile) -> bool:
-        """Compare the seams whose other side is on disk by now; raises DiskError."""
+    async def compare(self, file: UnfinishedFile) -> bool:
+        """Compare what is on disk by now; False where it is not what was seen. Raises DiskError."""
         waiting: list[tuple[int, bytes]] = []
-        for offset, expected in self._waiting:
-            there = min(len(expected), file.segments.done_after(offset))
-            if there < len(expected) and not file.segments.is_complete:
-                waiting.append((offset, expected))
-            elif await file.part.read(offset, there) != expected[:there]:
+        for offset, seen in self._waiting:
+            there = min(len(seen), file.segments.done_after(offset))
+            if there < len(seen) and not file.segments.is_complete:
+                waiting.append((offset, seen))
+            elif await file.part.read(offset, there) != seen[:there]:
                 return False
             elif there:
                 file.segments.trust(offset)

@@ -60,6 +60,10 @@ class Source:
         self._renewal = asyncio.Lock()
         self._knows_no_if_range = False
 
+    def note_rate(self, rate: float) -> None:
+        """Take in the bytes/s that one of its connections brings."""
+        self.best_rate = max(self.best_rate or 0.0, rate)
+
     @asynccontextmanager
     async def ask(
         self, request: RangeRequest, *, known: Resource | None

@@ -15,7 +15,6 @@ from functools import partial
 from typing import NoReturn
 
 from core.adapters.files.threads import past_recall
-from core.adapters.net.http import Response
 from core.domain.errors import (
     CannotResumeError,
     FileChangedError,
@@ -25,19 +24,25 @@ from core.domain.errors import (
 from core.domain.history import AttemptFigures
 from core.domain.models import Conflict, DownloadRecord, Phase, Progress
 from core.engine.transfer.already_fetched import Answer, check_already_fetched
-from core.engine.transfer.body import Body, UnfinishedFile
+from core.engine.transfer.body import UnfinishedFile
 from core.engine.transfer.checkpoint import Checkpointer
-from core.engine.transfer.connection import Contradicted, PoolStatus, proved, verdict_on
+from core.engine.transfer.connection import PoolStatus
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.naming import Skipped, check_conflict, create_part, publish
-from core.engine.transfer.overlap import end_with_overlap
+from core.engine.transfer.opening import (
+    Contradicted,
+    Opened,
+    continue_file,
+    continue_longer_file,
+    open_connection,
+)
 from core.engine.transfer.pool import ConnectionPool
 from core.engine.transfer.resume import AlreadyPublishedError, record_of, recover
 from core.engine.transfer.source import Source, Sources
 from core.engine.transfer.verify import Verdict, Verifier, reject
 from core.policy.eta import EtaEstimator
 from core.policy.http_dates import modified_at
-from core.policy.ranges import OVERLAP, Accept, Judgement, Reject, RestartWhole, build, coding_error
+from core.policy.ranges import Accept, coding_error
 from core.policy.segments import Claim, SegmentMap
 from core.policy.throttle import TokenBucket, read_ahead
 
@@ -81,7 +86,8 @@ class Transfer:
         self._pace = EtaEstimator(now)
         self._moved_at: datetime | None = None
         self._limit = TokenBucket(request.limit, now)
-        ahead = partial(read_ahead, (self._limit, context.rate_limit))
+        self._limits = (self._limit, context.rate_limit)
+        ahead = partial(read_ahead, self._limits)
         self._sources = Sources.of(look(), context.http, context.clock, context, note, ahead=ahead)
         self._most = request.connections
         self._checkpoint = Checkpointer(self._save, context.clock)
@@ -89,7 +95,6 @@ class Transfer:
         self._trusts_ranges = True
         self._has_grown = False
         self._restarts = 0
-        self._setup = 0.0
         self._served_best: int | None = None
         self._compared: int | None = None
         self.received = 0
@@ -132,8 +137,8 @@ class Transfer:
 
     @property
     def connections(self) -> int:
-        """How many are open that fetch the file."""
-        return self._pool.connections if self._pool is not None else 0
+        """How many connections are open that fetch the file."""
+        return self._pool.connection_count if self._pool is not None else 0
 
     @property
     def served_best(self) -> int | None:
@@ -141,10 +146,12 @@ class Transfer:
 
         Fewer that were wished for, or a limit set here, say nothing of the host.
         """
-        limits = (self._limit, self._context.rate_limit)
-        if self._pool is not None and not self._most and not any(limit.rate for limit in limits):
-            self._served_best = self._pool.served_best() or self._served_best
         return self._served_best
+
+    def _note_served_best(self) -> None:
+        is_limited = any(limit.rate for limit in self._limits)
+        if self._pool is not None and not self._most and not is_limited:
+            self._served_best = self._pool.served_best() or self._served_best
 
     def progress(self) -> Progress:
         """Return how far the download is right now."""
@@ -169,7 +176,7 @@ class Transfer:
 
     def pool_status(self) -> PoolStatus | None:
         """Return what its connections do right now, None while there are none."""
-        return self._pool.pool_status(self._context.clock.monotonic()) if self._pool else None
+        return self._pool.status(self._context.clock.monotonic()) if self._pool else None
 
     def set_limits(self, *, rate: float | None, connections: int | None) -> None:
         """Change how fast (bytes/s) and over how many connections this download may run."""
@@ -227,92 +234,55 @@ class Transfer:
         """Fetch what is missing; returns why the file has to begin anew, if it has to."""
         self._report(phase=Phase.CONNECTING)
         file = self._file
-        claim = file.segments.claim() if file is not None else None
-        overlap = 0
-        known = None
-        request = build(first=0)
-        resumes = file is not None and claim is not None and file.segments.bytes_done > 0
-        if file is not None and claim is not None and resumes and not self._has_grown:
-            known = file.resource
-            overlap = min(OVERLAP, file.segments.done_before(claim.position))
-            first = claim.position - overlap
-            end = end_with_overlap(claim, file.segments.total)
-            request = build(first=first, end=end, known=known, overlap=overlap)
+        # A file that grew is asked for from byte 0: all of it has to be compared.
+        continues = file is not None and not self._is_empty and not self._has_grown
+        claim = file.segments.claim() if file is not None and continues else None
         source = self._sources.usable[0]
-        asked_at = self._context.clock.monotonic()
         try:
-            async with source.ask(request, known=known) as (response, judgement):
-                self._setup = self._context.clock.monotonic() - asked_at
-                accepted = await self._accept(judgement)
-                if isinstance(accepted, Contradicted):
-                    return accepted
-                body = self._body(response, accepted)
-                if file is None and self._download.awaited is not None:
-                    now = self._context.clock.now().timestamp()
-                    answer = Answer(source, accepted, body, now, self._has_compared)
-                    if other := await check_already_fetched(
-                        self._download, self._conflict, answer, self._report
-                    ):
-                        return other
-                if file is not None and resumes and self._has_grown and not self._is_empty:
-                    if (claim := await self._at_front(file, body, accepted)) is None:
-                        return Contradicted("the file changed on the server")
-                elif file is None or claim is None or known is None or self._is_empty:
-                    file, claim = await self._begin(accepted)
-                elif not await proved(file, claim, body, accepted):
-                    return Contradicted("the bytes on the server are other ones", True)
+            async with open_connection(
+                source, file, claim, clock=self._context.clock, limits=self._limits
+            ) as answer:
+                if not isinstance(answer, Contradicted):
+                    opened = answer
+                elif answer.whole is not None:
+                    await self._make_way(answer)
+                    opened, claim = answer.whole, None
                 else:
-                    self._report(resume_verdict=verdict_on(file, accepted))
-                    file.resource = replace(file.resource, ranges=accepted.resource.ranges)
-                return await self._receive(file, claim, source, response, body)
+                    return answer
+                if file is None and (other := await self._compare_already_fetched(source, opened)):
+                    return other
+                if file is not None and self._has_grown and not self._is_empty:
+                    claim = await continue_longer_file(file, opened, self._count_compared)
+                    if claim is None:
+                        return Contradicted("the file changed on the server")
+                    self._report(resume_verdict=_GREW.format(file.segments.total))
+                elif file is None or claim is None:
+                    file, claim = await self._begin(opened.accepted)
+                else:
+                    self._report(resume_verdict=continue_file(file, opened.accepted))
+                return await self._receive(file, claim, source, opened)
         finally:
             self._release_claims()
+
+    async def _make_way(self, doubt: Contradicted) -> None:
+        """Make way for an answer that is the whole file; raises CannotResumeError."""
+        if doubt.grew and not self._is_empty:
+            self._has_grown = True
+        else:
+            await self._restart(doubt.reason)
+
+    async def _compare_already_fetched(self, source: Source, opened: Opened) -> Contradicted | None:
+        """Compare with what another winch has fetched meanwhile; raises Skipped if that is it."""
+        if self._download.awaited is None:
+            return None
+        now = self._context.clock.now().timestamp()
+        answer = Answer(source, opened.accepted, opened.body, now, self._has_compared)
+        return await check_already_fetched(self._download, self._conflict, answer, self._report)
 
     def _has_compared(self, count: int) -> None:
         self._compared = count
 
-    async def _accept(self, judgement: Judgement) -> Accept | Contradicted:
-        """Return the part of the answer to use; raises what a useless answer stands for."""
-        match judgement:
-            case Accept():
-                return judgement
-            case Reject(error=error):
-                raise error
-            case RestartWhole(reason=reason, usable=usable, grew=grew):
-                if usable is None:
-                    return Contradicted(reason, grew=grew)
-                if grew and not self._is_empty:
-                    self._has_grown = True
-                    return usable
-                await self._restart(reason)
-                return usable
-
-    def _body(self, response: Response, accepted: Accept) -> Body:
-        limits = (self._limit, self._context.rate_limit)
-        return Body(response, accepted.length, self._context.clock, limits)
-
-    async def _at_front(self, file: UnfinishedFile, body: Body, accepted: Accept) -> Claim | None:
-        """Return the rest of a file that grew, once an answer from byte 0 is at where that begins.
-
-        All that is here up to the first gap is compared with it, because nothing less proves that
-        a longer file begins as this one did; what is here behind the gap comes again. None where
-        it is another file.
-        """
-        total, there = file.segments.total, accepted.resource.total
-        if total is None or (there is not None and there < total):
-            return None
-        if error := coding_error(file.resource, accepted.resource):
-            raise error
-        self._release_claims()
-        done = [segment for segment in file.segments.done[:1] if segment.start == 0]
-        file.segments = SegmentMap.plan(total, done)
-        claim = file.segments.claim()
-        if claim is None or not await proved(file, claim, body, accepted, self._saw):
-            return None
-        self._report(resume_verdict=_GREW.format(total))
-        return claim
-
-    def _saw(self, count: int) -> None:
+    def _count_compared(self, count: int) -> None:
         self.received += count
 
     async def _begin(self, accepted: Accept) -> tuple[UnfinishedFile, Claim]:
@@ -370,8 +340,9 @@ class Transfer:
                 self._file.segments.release(claim)
 
     async def _receive(
-        self, file: UnfinishedFile, claim: Claim, source: Source, response: Response, body: Body
+        self, file: UnfinishedFile, claim: Claim, source: Source, opened: Opened
     ) -> Contradicted | None:
+        """Fetch over as many connections as help, the first of which is open."""
         self._report(phase=Phase.DOWNLOADING)
         if claim.end == claim.position:
             return None
@@ -379,11 +350,9 @@ class Transfer:
             file,
             self._sources,
             self._context,
-            self._context.clock,
             limit=self._limit,
             most=self._most_connections,
-            min_split=self._context.limits.min_split_bytes,
-            setup=self._setup,
+            setup=opened.setup_seconds,
             written=self._written,
             note=self._note,
             known=self._context.host_memory.get(source.host, self._context.clock.now()),
@@ -391,12 +360,12 @@ class Transfer:
         is_open_ended = file.segments.total is None
         pool = self._pool
         try:
-            ending = await pool.run(source, claim, response, body)
+            result = await pool.run(source, claim, opened)
         finally:
-            self._served_best = self.served_best
+            self._note_served_best()
             self._pool = None
-        if isinstance(ending, Contradicted):
-            return ending
+        if isinstance(result, Contradicted):
+            return result
         if pool.mixed_sources:
             self._report(resume_verdict=_MIXED_SOURCES)
         if pool.grew:
@@ -473,6 +442,7 @@ class Transfer:
         file = self._file
         if file is None:
             return
+        self._note_served_best()
         done = file.segments.proved
         await file.part.sync()
         record = record_of(

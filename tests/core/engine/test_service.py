@@ -19,7 +19,7 @@ from core.domain.errors import (
     UsageError,
 )
 from core.domain.models import Checksum, Download, Segment, Status, WaitReason
-from core.policy.ranges import OVERLAP
+from core.policy.ranges import OVERLAP_BEFORE
 from tests.core.engine.conftest import Workspace, fetch, settled, until
 from tests.faults.model import Request, content
 from tests.faults.server import FaultServer
@@ -91,9 +91,9 @@ async def test_after_a_cut_only_the_tail_is_fetched(
     assert done.status is Status.COMPLETED
     assert workspace.content("a") == DATA
     second = fault_server.requests_to("a")[1]
-    assert second.range == f"bytes={2_000_000 - OVERLAP}-{SIZE - 1}"
+    assert second.range == f"bytes={2_000_000 - OVERLAP_BEFORE}-{SIZE - 1}"
     assert second.headers["if-range"] == '"v1"'
-    assert fault_server.bytes_served("a") == SIZE + OVERLAP
+    assert fault_server.bytes_served("a") == SIZE + OVERLAP_BEFORE
     assert done.resume_verdict == "verified: same validator, same bytes at the seam"
 
 
@@ -115,7 +115,7 @@ async def test_every_byte_that_arrives_renews_the_patience(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     engine = await workspace.engine()
-    url = fault_server.file("a", DATA, fail_after=OVERLAP + 200_000, fail_times=12)
+    url = fault_server.file("a", DATA, fail_after=OVERLAP_BEFORE + 200_000, fail_times=12)
     done = await fetch(engine, workspace.request(url))
     assert done.status is Status.COMPLETED
     assert workspace.content("a") == DATA
@@ -150,7 +150,7 @@ async def test_a_pause_keeps_what_is_there_and_a_resume_goes_on(
     done = await settled(engine, download)
     assert done.status is Status.COMPLETED
     assert workspace.content("a") == DATA
-    assert fault_server.requests_to("a")[1].range == f"bytes={have - OVERLAP}-{SIZE - 1}"
+    assert fault_server.requests_to("a")[1].range == f"bytes={have - OVERLAP_BEFORE}-{SIZE - 1}"
 
 
 async def test_a_new_engine_goes_on_where_the_last_one_stopped(

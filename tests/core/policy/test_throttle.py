@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.policy.throttle import AHEAD, BURST, TokenBucket, read_ahead
+from core.domain.inspection import ConnectionState
+from core.policy.throttle import AHEAD, BURST, LOOK, LimitHoldup, TokenBucket, read_ahead
 
 
 def stream(bucket: TokenBucket, sizes: list[int], *, oversleep: float = 0.0) -> float:
@@ -148,3 +149,39 @@ def test_who_waits_for_a_limit_reads_little_ahead_and_any_number_without_one() -
     assert read_ahead([TokenBucket(2e6, 0.0)], 8) == 2e6 * AHEAD, "too little to share"
     assert 8 * (read_ahead([fast], 8) or 0) <= 80e6 * AHEAD, "however many there are"
     assert 0 < (read_ahead([TokenBucket(1.0, 0.0)]) or 0) <= 64 * 1024
+
+
+@pytest.mark.parametrize(
+    ("limited", "receiving", "expected"),
+    [(0.24, 0.01, True), (1.9, 0.1, True), (0.2, 0.05, False), (0.0, 0.25, False)],
+)
+def test_who_never_waits_for_the_server_is_held_up_here(
+    limited: float, receiving: float, expected: bool
+) -> None:
+    holdup = LimitHoldup(5.0)
+    spent = {ConnectionState.LIMITED: limited, ConnectionState.RECEIVING: receiving}
+    holdup.update(spent, 5.0 + LOOK)
+    assert holdup.lasts is expected
+
+
+def test_between_two_waits_and_before_anything_is_known_the_limit_counts() -> None:
+    holdup = LimitHoldup(5.0)
+    holdup.update({ConnectionState.RECEIVING: 0.1}, 5.0 + LOOK / 2)
+    assert holdup.lasts
+    holdup.update({ConnectionState.CONNECTING: 9.0}, 5.0 + LOOK)
+    assert holdup.lasts
+    holdup.update({ConnectionState.LIMITED: 9.0}, 5.0 + 2 * LOOK)
+    assert holdup.lasts
+
+
+def test_each_while_is_looked_at_anew() -> None:
+    holdup = LimitHoldup(0.0)
+    spent = {ConnectionState.LIMITED: LOOK}
+    holdup.update(spent, LOOK)
+    assert holdup.lasts
+    spent[ConnectionState.RECEIVING] = LOOK
+    holdup.update(spent, 2 * LOOK)
+    assert not holdup.lasts
+    spent[ConnectionState.LIMITED] += LOOK
+    holdup.update(spent, 3 * LOOK)
+    assert holdup.lasts

@@ -16,10 +16,10 @@ from core.domain.models import Phase
 from core.domain.service import LimitChanges
 from core.domain.settings import LimitSettings
 from core.engine.transfer.body import Body, StateTimer
-from core.engine.transfer.connection import TRUSTED_AFTER, PoolConnection, slowest_straggler
+from core.engine.transfer.connection import TRUSTED_AFTER, PoolConnection, straggler
 from core.engine.transfer.source import Source
 from core.policy.memory import MemoryPool
-from core.policy.ranges import OVERLAP
+from core.policy.ranges import OVERLAP_BEFORE
 from core.policy.segments import Claim
 from core.policy.slowness import Situation, explain
 from core.policy.throttle import TokenBucket
@@ -34,7 +34,7 @@ DATA = content(SIZE)
 SIX = dataclasses.replace(SETTINGS, limits=LimitSettings(connections=6, min_split="64k"))
 SLOW = 60_000
 """Bytes/s at which the proof of a connection takes far longer than one may be mute."""
-assert OVERLAP / SLOW > 1.5 * TRUSTED_AFTER
+assert OVERLAP_BEFORE / SLOW > 1.5 * TRUSTED_AFTER
 
 
 async def test_a_connection_that_proves_itself_slowly_is_let_go_on(
@@ -48,7 +48,7 @@ async def test_a_connection_that_proves_itself_slowly_is_let_go_on(
 
     engine = await workspace.engine(SIX)
     (download,) = await engine.add([workspace.request(fault_server.script("a", paced))])
-    await until(engine, download, lambda v: v.progress.bytes_downloaded > 6 * 2 * OVERLAP)
+    await until(engine, download, lambda v: v.progress.bytes_downloaded > 6 * 2 * OVERLAP_BEFORE)
     await engine.pause([download.id])
     before = len(fault_server.requests)
     # Four are fast enough to make the other two look mute while they prove themselves.
@@ -190,10 +190,10 @@ def test_only_a_connection_that_its_server_slows_is_a_straggler(workspace: Works
     source = Source("http://h/", {}, None, clock, MemoryPool())  # type: ignore[arg-type]
     *_, mute = found = connections(clock, source, [SLOW, SLOW, SLOW, 0])
     now = clock.monotonic()
-    assert slowest_straggler(found, now, 0.1) is mute
-    assert slowest_straggler(found, now, 0.5) is None, "a first byte may take its time there"
+    assert straggler(found, now, 0.1) is mute
+    assert straggler(found, now, 0.5) is None, "a first byte may take its time there"
     mute.timer.enter(ConnectionState.LIMITED)
-    assert slowest_straggler(found, now, 0.1) is None, "it waits for a limit of ours"
+    assert straggler(found, now, 0.1) is None, "it waits for a limit of ours"
 
 
 async def test_little_lies_unread_while_a_limit_holds_and_as_much_as_fits_once_it_is_gone(
