@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from core.domain.bounds import MAX_TEXT, MAX_URL, cut
 from core.domain.errors import UsageError
-from core.domain.names import LIMIT, safe_name
+from core.domain.names import MAX_NAME_BYTES, safe_name
 from core.domain.redact import redact_url
 
 OWN_HEADERS = frozenset(
@@ -85,26 +85,20 @@ def check_name(name: str) -> None:
     if safe_name(name) != name:
         raise UsageError(
             f"'{name[:80]}' is no safe file name",
-            hint=f"a name has no '/', no control characters and at most {LIMIT} bytes",
+            hint=f"a name has no '/', no control characters and at most {MAX_NAME_BYTES} bytes",
         )
 
 
 def check_path(path: str, what: str) -> None:
     """Raise UsageError unless this can be the path of something, wherever the reader works."""
-    if _SURROGATES.search(path):
-        raise UsageError(f"{what} is not UTF-8 text")
-    if _CONTROLS.search(path):
-        raise UsageError(f"{what} holds control characters")
+    _check_text(path, what)
     if not path.startswith("/"):
         raise UsageError(f"{what} '{cut(path, 80)}' is no absolute path", hint="it begins with a /")
 
 
 def check_group(group: str) -> None:
     """Raise UsageError unless a group can be called this."""
-    if _SURROGATES.search(group):
-        raise UsageError("the group's name is not UTF-8 text")
-    if _CONTROLS.search(group):
-        raise UsageError("the group's name holds control characters")
+    _check_text(group, "the group's name")
 
 
 def check_header(name: str, value: str) -> None:
@@ -120,6 +114,13 @@ def check_header(name: str, value: str) -> None:
         raise UsageError(f"the value of the header {cut(name, 80)} is not UTF-8 text")
     if name.lower() in OWN_HEADERS:
         raise UsageError(f"the header {name} is winch's own to set", hint="leave it out")
+
+
+def _check_text(text: str, what: str) -> None:
+    if _SURROGATES.search(text):
+        raise UsageError(f"{what} is not UTF-8 text")
+    if _CONTROLS.search(text):
+        raise UsageError(f"{what} holds control characters")
 
 
 def _shown(url: str) -> str:

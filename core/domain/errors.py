@@ -8,41 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 
 from core.domain.text import valid
-
-
-class ErrorCode(StrEnum):
-    """The stable name of a cause."""
-
-    USAGE = "usage"
-    CONFIG = "config"
-    UNKNOWN_ID = "unknown_id"
-    AMBIGUOUS_ID = "ambiguous_id"
-    NOT_ALLOWED = "not_allowed"
-    NOT_FOUND = "not_found"
-    AUTH_REQUIRED = "auth_required"
-    HTTP_STATUS = "http_status"
-    PROTOCOL = "protocol"
-    REDIRECT = "redirect"
-    NETWORK = "network"
-    TIMEOUT = "timeout"
-    DNS = "dns"
-    TLS = "tls"
-    INCOMPLETE = "incomplete"
-    CANNOT_RESUME = "cannot_resume"
-    FILE_CHANGED = "file_changed"
-    DISK_FULL = "disk_full"
-    DISK = "disk"
-    DESTINATION = "destination"
-    EXISTS = "exists"
-    LOCKED = "locked"
-    CHECKSUM = "checksum"
-    STATE = "state"
-    STOPPED = "stopped"
-    DAEMON = "daemon"
-    RPC = "rpc"
-    INTERNAL = "internal"
 
 
 class ExitCode:
@@ -62,35 +30,46 @@ class ExitCode:
     CHECKSUM = 32
 
 
-_EXIT_CODES: dict[ErrorCode, int] = {
-    ErrorCode.USAGE: ExitCode.USAGE,
-    ErrorCode.CONFIG: ExitCode.USAGE,
-    ErrorCode.UNKNOWN_ID: ExitCode.USAGE,
-    ErrorCode.AMBIGUOUS_ID: ExitCode.USAGE,
-    ErrorCode.DESTINATION: ExitCode.USAGE,
-    ErrorCode.NOT_FOUND: ExitCode.NOT_FOUND,
-    ErrorCode.NETWORK: ExitCode.NETWORK,
-    ErrorCode.TIMEOUT: ExitCode.NETWORK,
-    ErrorCode.DNS: ExitCode.NETWORK,
-    ErrorCode.TLS: ExitCode.NETWORK,
-    ErrorCode.INCOMPLETE: ExitCode.NETWORK,
-    ErrorCode.STOPPED: ExitCode.UNFINISHED,
-    ErrorCode.CANNOT_RESUME: ExitCode.CANNOT_RESUME,
-    ErrorCode.DISK_FULL: ExitCode.DISK,
-    ErrorCode.DISK: ExitCode.DISK,
-    ErrorCode.EXISTS: ExitCode.EXISTS,
-    ErrorCode.HTTP_STATUS: ExitCode.HTTP,
-    ErrorCode.PROTOCOL: ExitCode.HTTP,
-    ErrorCode.REDIRECT: ExitCode.HTTP,
-    ErrorCode.FILE_CHANGED: ExitCode.HTTP,
-    ErrorCode.AUTH_REQUIRED: ExitCode.AUTH,
-    ErrorCode.CHECKSUM: ExitCode.CHECKSUM,
-}
+class ErrorCode(StrEnum):
+    """The stable name of a cause, with the exit status of a command that ends with it."""
 
+    _value_: str
+    exit_status: int
 
-def exit_code(code: ErrorCode) -> int:
-    """Return the exit status that stands for a cause; a cause without its own is 1."""
-    return _EXIT_CODES.get(code, ExitCode.OTHER)
+    def __new__(cls, name: str, exit_status: int = ExitCode.OTHER) -> Self:
+        code = str.__new__(cls, name)
+        code._value_ = name
+        code.exit_status = exit_status
+        return code
+
+    USAGE = "usage", ExitCode.USAGE
+    CONFIG = "config", ExitCode.USAGE
+    UNKNOWN_ID = "unknown_id", ExitCode.USAGE
+    AMBIGUOUS_ID = "ambiguous_id", ExitCode.USAGE
+    NOT_ALLOWED = "not_allowed"
+    NOT_FOUND = "not_found", ExitCode.NOT_FOUND
+    AUTH_REQUIRED = "auth_required", ExitCode.AUTH
+    HTTP_STATUS = "http_status", ExitCode.HTTP
+    PROTOCOL = "protocol", ExitCode.HTTP
+    REDIRECT = "redirect", ExitCode.HTTP
+    NETWORK = "network", ExitCode.NETWORK
+    TIMEOUT = "timeout", ExitCode.NETWORK
+    DNS = "dns", ExitCode.NETWORK
+    TLS = "tls", ExitCode.NETWORK
+    INCOMPLETE = "incomplete", ExitCode.NETWORK
+    CANNOT_RESUME = "cannot_resume", ExitCode.CANNOT_RESUME
+    FILE_CHANGED = "file_changed", ExitCode.HTTP
+    DISK_FULL = "disk_full", ExitCode.DISK
+    DISK = "disk", ExitCode.DISK
+    DESTINATION = "destination", ExitCode.USAGE
+    EXISTS = "exists", ExitCode.EXISTS
+    LOCKED = "locked"
+    CHECKSUM = "checksum", ExitCode.CHECKSUM
+    STATE = "state"
+    STOPPED = "stopped", ExitCode.UNFINISHED
+    DAEMON = "daemon"
+    RPC = "rpc"
+    INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +115,7 @@ class WinchError(Exception):
     @property
     def exit_code(self) -> int:
         """The exit status of a command that ends with this error."""
-        return exit_code(self.code)
+        return self.code.exit_status
 
     def info(self) -> ErrorInfo:
         """Return the part of this error that can be stored, sent and shown."""
@@ -250,7 +229,6 @@ class HttpStatusError(TransferError):
         self.retryable = status in (408, 425, 429) or (status >= 500 and status != 501)
 
     def info(self) -> ErrorInfo:
-        """Return what remains of it, the status included."""
         return replace(super().info(), status=self.status or None)
 
 

@@ -18,8 +18,6 @@ LIVE_FILE = "history.json"
 
 
 class AttemptEnd(StrEnum):
-    """How an attempt ended."""
-
     COMPLETED = "completed"
     FAILED = "failed"
     RETRIED = "retried"

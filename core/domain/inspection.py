@@ -15,8 +15,6 @@ from core.domain.models import Segment, TimelineEntry
 
 
 class ConnectionState(StrEnum):
-    """What a connection does."""
-
     CONNECTING = "connecting"
     """It has asked, and no answer was accepted yet."""
     RECEIVING = "receiving"

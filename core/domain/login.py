@@ -6,7 +6,7 @@ import binascii
 import re
 from base64 import b64decode, b64encode
 
-LONGEST = 8192
+_MAX_CHARACTERS = 8192
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -20,7 +20,7 @@ def read_basic(value: str) -> tuple[str, str] | None:
 
     A name with control characters fits in no header of another kind, and is left in this one.
     """
-    scheme, _, token = value[:LONGEST].strip().partition(" ")
+    scheme, _, token = value[:_MAX_CHARACTERS].strip().partition(" ")
     if scheme.lower() != "basic":
         return None
     try:

@@ -38,8 +38,6 @@ class Status(StrEnum):
 
 
 class Phase(StrEnum):
-    """What an active download is doing."""
-
     CONNECTING = "connecting"
     DOWNLOADING = "downloading"
     VERIFYING = "verifying"
@@ -339,7 +337,6 @@ class Download:
         return (-self.request.priority, self.order)
 
     def replace(self, **changes: object) -> Self:
-        """Return this download with some fields replaced."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
 

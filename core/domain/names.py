@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 FALLBACK = "download"
-LIMIT = 240
+MAX_NAME_BYTES = 240
 """Bytes of a name, so that ` (999)` and `.part` still fit into the usual 255."""
 EXTENSION = re.compile(r"(?:\.tar)?\.[A-Za-z0-9_+-]{1,16}$")
 
@@ -30,10 +30,10 @@ def safe_name(text: str) -> str:
 
 
 def _shorten(name: str) -> str:
-    if len(name.encode()) <= LIMIT:
+    if len(name.encode()) <= MAX_NAME_BYTES:
         return name
     match = EXTENSION.search(name)
     extension = match[0] if match else ""
-    room = LIMIT - len(extension.encode())
+    room = MAX_NAME_BYTES - len(extension.encode())
     stem = name[: len(name) - len(extension)].encode()[:room].decode("utf-8", "ignore")
     return stem.rstrip(". ") + extension

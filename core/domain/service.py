@@ -18,6 +18,7 @@ from core.domain.events import Event
 from core.domain.history import History, HistoryQuery, Statistics
 from core.domain.inspection import Inspection
 from core.domain.models import DownloadRecord, DownloadRequest, DownloadView
+from core.domain.totals import Totals
 from core.domain.upkeep import Checkup, Cleanup
 
 MOST_REMOVED = 1000
@@ -27,8 +28,6 @@ MOST_LOG_LINES = 2000
 
 
 class MoveTo(StrEnum):
-    """Where in the queue to put downloads."""
-
     TOP = "top"
     BOTTOM = "bottom"
     UP = "up"
@@ -37,8 +36,6 @@ class MoveTo(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why one download of a request did not change."""
-
     id: str
     error: ErrorInfo
 
@@ -75,23 +72,6 @@ class Removal:
     deleted_bytes: int = 0
     kept_files: tuple[str, ...] = ()
     kept: tuple[KeptFile, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """How far all downloads together are that are wanted (all but the cancelled ones).
-
-    `unsized` counts those whose length nobody knows yet: the bytes leave them out, the ETA takes
-    them to be like the others. It is for what goes on by itself, None while nothing moves.
-    """
-
-    files: int = 0
-    files_done: int = 0
-    bytes_done: int = 0
-    bytes_total: int = 0
-    unsized: int = 0
-    rate: float = 0.0
-    eta: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +123,6 @@ class LimitChanges:
 
 
 class RateSource(StrEnum):
-    """Who decided on the rate of all downloads together."""
-
     SETTINGS = "settings"
     SCHEDULE = "schedule"
     COMMAND = "command"
@@ -252,9 +230,7 @@ class DownloadService(Protocol):
         """Stop the queue as a whole, or let it go on; the downloads keep their own states.
 
         What runs waits again, queued, and nothing starts meanwhile; only a foreground command that
-        does its own downloads (`embedded`) goes on with them.
-
-        It outlives the service.
+        does its own downloads (`embedded`) goes on with them. It outlives the service.
         """
         ...
 
@@ -379,7 +355,6 @@ class DownloadService(Protocol):
         """Remove what nothing needs any more, or with `dry_run` only say what that would be.
 
         `only` are the paths that somebody has agreed to; others stay and are not told of.
-
         Nothing is removed after a start that could not read the whole list.
         """
         ...

@@ -5,10 +5,11 @@ A setting exists once something obeys it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
+from typing import Any
 
 from core.domain.errors import ConfigError, UsageError
 from core.domain.models import Conflict
@@ -194,7 +195,7 @@ class DaemonSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings, by section."""
+    """All settings, by section; what they hold is checked when they are made (ConfigError)."""
 
     downloads: DownloadSettings = field(default_factory=DownloadSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
@@ -205,14 +206,11 @@ class Settings:
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
 
     def __post_init__(self) -> None:
-        for name in ("min_split", "rate"):
+        for name, parse in _PARSERS.items():
             try:
-                (parse_rate if name == "rate" else parse_size)(getattr(self.limits, name))
+                parse(self.value_of(name))
             except UsageError as error:
-                raise ConfigError(f"limits.{name}: {error.message}", hint=error.hint) from None
-        _check_duration("downloads.ask_after", self.downloads.ask_after)
-        _check_duration("retry.give_up_after", self.retry.give_up_after)
-        _check_duration("downloads.forget_done", self.downloads.forget_done)
+                raise ConfigError(f"{name}: {error.message}", hint=error.hint) from None
         forget_done = self.downloads.forget_done_seconds
         if forget_done is not None and forget_done < _SHORTEST_SIGHT:
             raise ConfigError(
@@ -238,12 +236,13 @@ class Settings:
                 hint="leave high_water out to have it follow low_water",
             )
         for name, (low, high) in _BOUNDS.items():
-            section, _, key = name.partition(".")
-            value = getattr(getattr(self, section), key)
-            if not low <= value <= high:
-                raise ConfigError(
-                    f"{name} is {value}, but must lie between {low} and {high}",
-                )
+            if not low <= (value := self.value_of(name)) <= high:
+                raise ConfigError(f"{name} is {value}, but must lie between {low} and {high}")
+
+    def value_of(self, name: str) -> Any:
+        """Return the value of a setting by its name (`limits.rate`)."""
+        section, _, key = name.partition(".")
+        return getattr(getattr(self, section), key)
 
 
 _SHORTEST_SIGHT = 60.0
@@ -263,14 +262,21 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 
 
 def _duration_or_off(text: str) -> float | None:
-    return None if text.strip().lower() == "off" else parse_duration(text)
-
-
-def _check_duration(name: str, text: str) -> None:
+    if text.strip().lower() == "off":
+        return None
     try:
-        _duration_or_off(text)
+        return parse_duration(text)
     except UsageError as error:
-        raise ConfigError(f"{name}: {error.message}", hint=f"{error.hint}, or off") from None
+        raise UsageError(error.message, hint=f"{error.hint}, or off") from None
+
+
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "limits.min_split": parse_size,
+    "limits.rate": parse_rate,
+    "downloads.ask_after": _duration_or_off,
+    "retry.give_up_after": _duration_or_off,
+    "downloads.forget_done": _duration_or_off,
+}
 
 
 def check_limit(name: str, value: int) -> None:

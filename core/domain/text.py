@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from typing import Any
 
 _LARGEST = 2**63 - 1
 
@@ -51,25 +49,24 @@ def from_octets(text: str) -> str:
         return text
 
 
-def mended(value: T) -> T:
+def mended(value: Any) -> Any:
     """Return a value that can be encoded: text made valid, a number beyond 64 bits the largest.
 
     It goes through dataclasses, mappings, lists and tuples, and is the same where nothing had to be
     done.
     """
-    return _mended(value)  # type: ignore[no-any-return]
-
-
-def _mended(value: Any) -> Any:
     if isinstance(value, str):
         return value if _encodes(value) else valid(value)
     if isinstance(value, int):
         return value if -_LARGEST <= value <= _LARGEST else _LARGEST
     if isinstance(value, Mapping):
-        pairs = {_mended(key): _mended(item) for key, item in value.items()}
-        return value if _same(pairs, value) else pairs
+        pairs = {mended(key): mended(item) for key, item in value.items()}
+        is_same = len(pairs) == len(value) and all(
+            key in value and value[key] is item for key, item in pairs.items()
+        )
+        return value if is_same else pairs
     if isinstance(value, list | tuple):
-        items = [_mended(item) for item in value]
+        items = [mended(item) for item in value]
         if all(new is old for new, old in zip(items, value, strict=True)):
             return value
         return type(value)(items)
@@ -77,16 +74,10 @@ def _mended(value: Any) -> Any:
         changed = {}
         for field in dataclasses.fields(value):
             old = getattr(value, field.name)
-            if (new := _mended(old)) is not old:
+            if (new := mended(old)) is not old:
                 changed[field.name] = new
         return dataclasses.replace(value, **changed) if changed else value
     return value
-
-
-def _same(new: Mapping[Any, Any], old: Mapping[Any, Any]) -> bool:
-    return len(new) == len(old) and all(
-        key in old and old[key] is item for key, item in new.items()
-    )
 
 
 def _encodes(text: str) -> bool:

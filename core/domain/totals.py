@@ -7,8 +7,26 @@ Bytes count of what has a known length, and only while it is wanted: not of what
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 from core.domain.models import Download, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """How far all downloads together are that are wanted (all but the cancelled ones).
+
+    `unsized` counts those whose length nobody knows yet: the bytes leave them out, the ETA takes
+    them to be like the others. It is for what goes on by itself, None while nothing moves.
+    """
+
+    files: int = 0
+    files_done: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    unsized: int = 0
+    rate: float = 0.0
+    eta: float | None = None
 
 
 class DownloadSums:

@@ -8,8 +8,6 @@ from enum import StrEnum
 
 
 class LeftoverKind(StrEnum):
-    """What a leftover is."""
-
     RESUME_DATA = "resume data"
     PART_FILE = "part file"
     DAMAGED = "set aside"

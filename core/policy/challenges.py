@@ -16,9 +16,9 @@ from enum import Enum
 from typing import Final
 from urllib.parse import quote
 
-LONGEST: Final = 4096
+_MAX_CHARACTERS: Final = 4096
 """Characters of a field that are read."""
-MOST: Final = 8
+_MAX_CHALLENGES: Final = 8
 """Fields that are read, and challenges in all of them."""
 
 # Separators, a quoted string, a token or `=`: each takes at least one character, and no text can be
@@ -101,13 +101,13 @@ def parse_challenges(fields: Iterable[str]) -> list[Challenge]:
     A token with `=` behind it is a parameter, any other begins a challenge.
     """
     found: list[tuple[str, dict[str, str]]] = []
-    for field in itertools.islice(fields, MOST):
-        steps = [m for m in _STEP.finditer(field[:LONGEST]) if m[0].strip(" \t,")]
+    for field in itertools.islice(fields, _MAX_CHALLENGES):
+        steps = [m for m in _STEP.finditer(field[:_MAX_CHARACTERS]) if m[0].strip(" \t,")]
         steps.reverse()
         while steps:
             token = (steps.pop()[2] or "").lower()
             if not steps or steps[-1][0] != "=":
-                if token and len(found) < MOST:
+                if token and len(found) < _MAX_CHALLENGES:
                     found.append((token, {}))
                 continue
             steps.pop()

@@ -11,7 +11,7 @@ from collections import Counter
 
 from core.policy.rate import RateWindow
 
-HORIZON = 24 * 3600.0
+HORIZON_SECONDS = 24 * 3600.0
 """Seconds ahead for which room is kept free, at the rate at which bytes come."""
 
 
@@ -37,7 +37,7 @@ class LengthTrust:
         """Return how many of the bytes that are to come have their room kept free."""
         if now < self._until:
             return needed
-        return min(needed, int(self._rate.rate(now) * HORIZON))
+        return min(needed, int(self._rate.rate(now) * HORIZON_SECONDS))
 
 
 class DiskGuard:
@@ -49,7 +49,6 @@ class DiskGuard:
         self._sums: Counter[int] = Counter()
 
     def set_marks(self, *, low: int, high: int) -> None:
-        """Let other marks hold from now on."""
         self._low = low
         self._high = high
 

@@ -11,12 +11,12 @@ from collections import deque
 
 from core.policy.rate import SLOT, WINDOW, RateWindow
 
-MEMORY = 30.0
+_MEMORY_SECONDS = 30.0
 """Seconds that the mean looks back at least; on long downloads it is a share of what is left."""
-SHARE = 0.05
-PERSISTENCE = 1.0
+_SHARE = 0.05
+_PERSISTENCE_SECONDS = 1.0
 """Seconds for which the present rate is taken to last."""
-STALL = 5.0
+STALL_SECONDS = 5.0
 """Seconds without a byte after which nothing is promised, and which belong to no mean."""
 _FIRST = 1.0
 _SLOWER, _FASTER = 0.45, 2.0
@@ -27,21 +27,20 @@ class EtaEstimator:
 
     def __init__(self, started_at: float) -> None:
         self._recent = RateWindow(started_at)
-        self._last = -STALL
+        self._last = -STALL_SECONDS
         """When bytes came."""
         self._slot = started_at
         """Since when `_gathered` bytes came, which are in no mean yet."""
         self._gathered = 0
-        self._latest: deque[tuple[float, int]] = deque(maxlen=round(PERSISTENCE / SLOT))
+        self._latest: deque[tuple[float, int]] = deque(maxlen=round(_PERSISTENCE_SECONDS / SLOT))
         self._mean = 0.0
         self._known = 0.0
         """Seconds that the mean speaks of, at most the memory."""
-        self._memory = MEMORY
+        self._memory = _MEMORY_SECONDS
 
     def add(self, now: float, count: int) -> None:
-        """Count bytes that arrived."""
         self._recent.add(now, count)
-        if now - self._last >= STALL:
+        if now - self._last >= STALL_SECONDS:
             # What comes first took a time that nobody measured.
             self._slot, self._gathered = now, 0
         else:
@@ -58,15 +57,15 @@ class EtaEstimator:
         """Return seconds until `remaining` bytes have come, None while nothing can be said."""
         if remaining == 0:
             return 0.0
-        is_known = self._known >= _FIRST and self._mean > 0 and now - self._last < STALL
+        is_known = self._known >= _FIRST and self._mean > 0 and now - self._last < STALL_SECONDS
         if remaining is None or not is_known:
             return None
         present = sum(count for _, count in self._latest) / sum(time for time, _ in self._latest)
-        soon = present * PERSISTENCE
+        soon = present * _PERSISTENCE_SECONDS
         if remaining <= soon:
             return remaining / present
-        seconds = PERSISTENCE + (remaining - soon) / self._mean
-        self._memory = max(MEMORY, SHARE * seconds)
+        seconds = _PERSISTENCE_SECONDS + (remaining - soon) / self._mean
+        self._memory = max(_MEMORY_SECONDS, _SHARE * seconds)
         return seconds
 
     def _close_slot(self, now: float) -> None:

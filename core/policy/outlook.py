@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from core.policy.eta import STALL
+from core.policy.eta import STALL_SECONDS
 
 FRESH = 120.0
 """Seconds for which an ended download tells how fast the next ones will be."""
@@ -145,7 +145,7 @@ class Habits:
 
     def is_moving(self, now: float, running: Sequence[Running]) -> bool:
         """Tell whether bytes come, or came a moment ago: between two small files none do."""
-        return now - self._latest < STALL or any(each.eta is not None for each in running)
+        return now - self._latest < STALL_SECONDS or any(each.eta is not None for each in running)
 
     def seconds_per_byte(
         self, now: float, running: Sequence[Running], waiting: Callable[[str], int]

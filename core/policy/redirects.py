@@ -16,7 +16,7 @@ from core.domain.bounds import MAX_URL, cut
 from core.domain.errors import RedirectError
 from core.domain.text import valid
 
-LIMIT = 10
+MAX_REDIRECTS = 10
 STATUSES = frozenset({301, 302, 303, 307, 308})
 _AUTHORITY = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?//)([^/?#]*)")
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -38,9 +38,10 @@ def follow(hop: Hop, location: str | None, *, count: int) -> Hop:
     RedirectError for more than ten, for none or an unusable address, and for a way from https to
     http, where everybody could change the file.
     """
-    if count >= LIMIT:
+    if count >= MAX_REDIRECTS:
         raise RedirectError(
-            f"the server redirected more than {LIMIT} times", hint="check the address in a browser"
+            f"the server redirected more than {MAX_REDIRECTS} times",
+            hint="check the address in a browser",
         )
     if not location:
         raise RedirectError("the server redirected without saying where")

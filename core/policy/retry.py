@@ -15,14 +15,12 @@ from core.domain.errors import HttpStatusError, UnknownHostError, WinchError
 from core.domain.models import Download
 from core.domain.settings import RetrySettings
 
-REFILL = 1024 * 1024
+REFILL_BYTES = 1024 * 1024
 """Bytes that make good one failure."""
 SHORTEST_ORDER = 1.0
 """Seconds of a Retry-After from which on it says more than "again"."""
 _RARER = 60
 """After an hour of waiting as the server asks, a minute is the least wait."""
-
-
 UNKNOWN_FOR = 20.0
 """Seconds after which a host that nobody knows is given up: a name service may stumble."""
 
@@ -51,7 +49,7 @@ class GiveUp:
 class RetryBudget:
     """The failures of one download, weighed against what arrived between them.
 
-    Every `REFILL` bytes, or every hundredth of the file where that is less, makes good one failure.
+    Every `REFILL_BYTES`, or every hundredth of the file where that is less, makes good one failure.
     So a bad line comes to its end, and a server that cuts after every byte is given up. `since` is
     when the first failure was that no byte has come since, in seconds of the caller's clock.
     """
@@ -61,13 +59,15 @@ class RetryBudget:
         self._most = done
         self.since = since
 
-    def failed(self, done: int, total: int | None, now: float = 0.0, *, weighs: bool = True) -> int:
+    def record_failure(
+        self, done: int, total: int | None, now: float = 0.0, *, weighs: bool = True
+    ) -> int:
         """Take in a failure and return how many weigh now, at least 1 where this one does.
 
         `done` is what is there of `total` bytes. What had been there before and is fetched anew
         makes nothing good.
         """
-        each = REFILL if total is None else max(1, min(REFILL, total // 100))
+        each = REFILL_BYTES if total is None else max(1, min(REFILL_BYTES, total // 100))
         gained = max(0, done - self._most)
         self._most += gained
         self._spent = max(0.0, self._spent - gained / each) + weighs
@@ -76,51 +76,44 @@ class RetryBudget:
         return math.ceil(self._spent)
 
 
-class RetryPolicy:
-    """Decides by the cause of an error and the failures that weigh in the budget."""
+def decide_retry(
+    settings: RetrySettings,
+    error: WinchError,
+    failures: int,
+    *,
+    retries: int | None,
+    jitter: float,
+    age: float = 0.0,
+    waits_for_host: bool = False,
+) -> RetryAfter | GiveUp:
+    """Return what to do after a failure, with `failures` of them weighing (1: the first).
 
-    def __init__(self, settings: RetrySettings) -> None:
-        self._settings = settings
-
-    def decide(
-        self,
-        error: WinchError,
-        failures: int,
-        *,
-        retries: int | None,
-        jitter: float,
-        age: float = 0.0,
-        waits_for_host: bool = False,
-    ) -> RetryAfter | GiveUp:
-        """Return what to do after a failure, with `failures` of them weighing (1: the first).
-
-        `retries` None takes the setting; `jitter` is a random number from 0 up to 1; `age` is how
-        many seconds ago this row of failures began. A name that no host has is given up soon,
-        unless the person `waits_for_host`.
-        """
-        settings = self._settings
-        if isinstance(error, UnknownHostError):
-            if waits_for_host:
-                return RetryAfter(min(settings.cap, 2.0 ** min(failures, 32)))
-            if age >= UNKNOWN_FOR:
-                return GiveUp()
-        most = settings.attempts if retries is None else retries
-        if not error.retryable or most == 0:
+    `retries` None takes the setting; `jitter` is a random number from 0 up to 1; `age` is how many
+    seconds ago this row of failures began. A name that no host has is given up soon, unless the
+    person `waits_for_host`.
+    """
+    if isinstance(error, UnknownHostError):
+        if waits_for_host:
+            return RetryAfter(min(settings.cap, 2.0 ** min(failures, 32)))
+        if age >= UNKNOWN_FOR:
             return GiveUp()
-        if (asked := ordered_wait(error)) is not None:
-            limit = settings.give_up_after_seconds
-            if limit is not None and age >= limit:
-                return GiveUp(age)
-            wait = max(min(asked, settings.retry_after_cap), min(settings.cap, age / _RARER))
-            return RetryAfter(wait, asked=wait == asked)
-        if failures > most:
-            return GiveUp()
-        if isinstance(error, HttpStatusError) and error.retry_after is not None:
-            return RetryAfter(min(error.retry_after, settings.retry_after_cap), asked=True)
-        if isinstance(error, UnknownHostError):
-            return RetryAfter(min(settings.cap, UNKNOWN_FOR / 4))
-        ceiling = min(settings.cap, settings.base * 2.0 ** min(failures - 1, 32))
-        return RetryAfter(ceiling * jitter)
+    most = settings.attempts if retries is None else retries
+    if not error.retryable or most == 0:
+        return GiveUp()
+    if (asked := ordered_wait(error)) is not None:
+        limit = settings.give_up_after_seconds
+        if limit is not None and age >= limit:
+            return GiveUp(age)
+        wait = max(min(asked, settings.retry_after_cap), min(settings.cap, age / _RARER))
+        return RetryAfter(wait, asked=wait == asked)
+    if failures > most:
+        return GiveUp()
+    if isinstance(error, HttpStatusError) and error.retry_after is not None:
+        return RetryAfter(min(error.retry_after, settings.retry_after_cap), asked=True)
+    if isinstance(error, UnknownHostError):
+        return RetryAfter(min(settings.cap, UNKNOWN_FOR / 4))
+    ceiling = min(settings.cap, settings.base * 2.0 ** min(failures - 1, 32))
+    return RetryAfter(ceiling * jitter)
 
 
 def ordered_wait(error: WinchError) -> float | None:
@@ -131,21 +124,20 @@ def ordered_wait(error: WinchError) -> float | None:
     return asked if asked is not None and asked >= SHORTEST_ORDER else None
 
 
-class Retries:
-    """The policy for all downloads, with a budget for each.
+class RetryPolicy:
+    """Decides for all downloads, with a budget for each.
 
     `now` is seconds of a clock that goes on while the machine sleeps and is never set.
     """
 
     def __init__(self, settings: RetrySettings) -> None:
-        self.configure(settings)
+        self.settings = settings
         self._budgets: dict[str, RetryBudget] = {}
 
-    def configure(self, settings: RetrySettings) -> None:
-        """Let other rules hold."""
-        self._policy = RetryPolicy(settings)
-        self.longest = max(settings.cap, settings.retry_after_cap)
+    @property
+    def longest_wait(self) -> float:
         """The most seconds that any wait lasts."""
+        return max(self.settings.cap, self.settings.retry_after_cap)
 
     def forget(self, download_id: str) -> None:
         """Give a download a clean record."""
@@ -163,12 +155,13 @@ class Retries:
     def decide(
         self, download: Download, error: WinchError, *, done: int, jitter: float, now: float
     ) -> RetryAfter | GiveUp:
-        """Return what to do after a failure with `done` bytes there; see `RetryPolicy.decide`."""
+        """Return what to do after a failure with `done` bytes there; see `decide_retry`."""
         budget = self._budgets.setdefault(download.id, RetryBudget())
-        weighing = budget.failed(
+        weighing = budget.record_failure(
             done, download.total_bytes, now, weighs=ordered_wait(error) is None
         )
-        return self._policy.decide(
+        return decide_retry(
+            self.settings,
             error,
             weighing,
             retries=download.request.retries,

@@ -30,7 +30,7 @@ def settings_in_force(
             name = f"{section}.{key}"
             if section == "screen" or name in OF_A_COMMAND:
                 continue
-            text = text_of(getattr(getattr(settings, section), key))
+            text = text_of(settings.value_of(name))
             usual = SettingSource.ENVIRONMENT if name in environment else SettingSource.SETTINGS
             value, source = text, usual
             if name == "limits.rate":

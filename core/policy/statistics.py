@@ -27,7 +27,7 @@ from core.domain.history import (
     Trend,
 )
 
-MOST_DAYS = 3660
+MAX_DAYS = 3660
 RECENT = 10
 """Attempts that are shown one by one."""
 
@@ -43,8 +43,8 @@ def period_start(now: datetime, days: int) -> datetime:
 
     No older attempt changes any figure. Raises UsageError for a number of days that no one means.
     """
-    if not 1 <= days <= MOST_DAYS:
-        raise UsageError(f"a period has 1 to {MOST_DAYS} days, not {days}")
+    if not 1 <= days <= MAX_DAYS:
+        raise UsageError(f"a period has 1 to {MAX_DAYS} days, not {days}")
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight - timedelta(days=2 * days - 1)
 

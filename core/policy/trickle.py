@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from core.policy.rate import RateWindow
 
-USELESS = 512.0
+USELESS_RATE = 512.0
 """Bytes/s below which a download brings nothing to speak of."""
-PATIENCE = 60.0
+MEASURED_SECONDS = 60.0
 """Seconds over which that is measured."""
-BEHIND = 600.0
+BEHIND_SECONDS = 600.0
 """Seconds for which those that wait do not count for one that let others pass; see `Scheduler`."""
 _NEARLY = 600.0
 """Seconds within which the rest comes even so."""
@@ -32,16 +32,16 @@ class TrickleDetector:
         `received` counts all that came in this attempt, `left` what is to come (None: unknown), in
         bytes. A `limit` of ours in bytes/s that allows little more is no fault of the server.
         """
-        if limit is not None and limit < _ROOM * USELESS:
+        if limit is not None and limit < _ROOM * USELESS_RATE:
             self._begin(now)
             return False
         self._window.add(now, received - (self._received or 0))
         self._received = received
         rate = self._window.rate(now)
-        if now - self._since < PATIENCE or rate >= USELESS:
+        if now - self._since < MEASURED_SECONDS or rate >= USELESS_RATE:
             return False
         return left is None or left > rate * _NEARLY
 
     def _begin(self, now: float) -> None:
         self._since = now
-        self._window = RateWindow(now, window=PATIENCE)
+        self._window = RateWindow(now, window=MEASURED_SECONDS)

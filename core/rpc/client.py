@@ -27,7 +27,7 @@ from core.domain.version import VERSION
 from core.rpc import codec
 
 _GREETING_TIMEOUT = 10.0
-PATIENCE = 10.0
+PATIENCE_SECONDS = 10.0
 """Seconds without an answer or an event after which the daemon is asked whether it still hears."""
 
 
@@ -125,7 +125,7 @@ class RemoteService(DownloadService):
         """
         task = asyncio.ensure_future(waiting)
         try:
-            while not (await asyncio.wait({task}, timeout=PATIENCE))[0]:
+            while not (await asyncio.wait({task}, timeout=PATIENCE_SECONDS))[0]:
                 await _check_hearing(self._path, self._session)
         finally:
             task.cancel()
@@ -190,7 +190,7 @@ class _Events:
     async def _receive(self) -> codec.Reply | None:
         while True:
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     return await self._wire.receive()
             except TimeoutError:
                 await self._check()

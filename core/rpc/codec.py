@@ -159,7 +159,6 @@ def decode(data: bytes | msgspec.Raw, kind: Any) -> Any:
 
 
 def encode_result(request_id: int | str, result: object) -> bytes:
-    """Return the line that answers a request."""
     return _encode_valid({"id": request_id, "result": result})
 
 
@@ -169,7 +168,6 @@ def encode_error(request_id: int | str | None, error: ErrorInfo) -> bytes:
 
 
 def encode_event(event: Event) -> bytes:
-    """Return the line that carries an event."""
     return _encode_valid({"event": _EVENT_NAMES[type(event)], "data": event})
 
 

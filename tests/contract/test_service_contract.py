@@ -30,9 +30,9 @@ from core.domain.service import (
     MoveTo,
     RateSource,
     SettingSource,
-    Totals,
 )
 from core.domain.settings import LimitSettings, NetworkSettings, Settings
+from core.domain.totals import Totals
 from core.domain.upkeep import Cleanup
 from tests.attempts import NOON, a_failure, an_attempt
 

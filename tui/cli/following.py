@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
-from core.domain.errors import ExitCode, exit_code
+from core.domain.errors import ExitCode
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.models import Download, Progress, Status, WaitReason
 
@@ -131,7 +131,7 @@ class Following:
         if download.status is Status.COMPLETED:
             return ExitCode.OK
         if download.status is Status.FAILED and download.error is not None:
-            return exit_code(download.error.code)
+            return download.error.code.exit_status
         return ExitCode.UNFINISHED
 
     def _update(self, downloads: Iterable[Download]) -> list[Download]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
-from core.domain.errors import ExitCode, UsageError, exit_code
+from core.domain.errors import ExitCode, UsageError
 from core.domain.models import Download, Status
 from core.domain.service import DownloadService, Removal
 from tui.cli.client import chosen, connected
@@ -112,7 +112,7 @@ def verify(args: argparse.Namespace) -> int:
             names = {view.download.id: view.download.name for view in await service.downloads()}
         for verdict in results(outcome, names):
             say(verdict.text)
-        codes = [exit_code(refusal.error.code) for refusal in outcome.refused]
+        codes = [refusal.error.code.exit_status for refusal in outcome.refused]
         if ExitCode.CHECKSUM in codes:
             return ExitCode.CHECKSUM
         return codes[0] if codes else ExitCode.OK

@@ -266,4 +266,4 @@ def _name(item: SettingValue) -> str:
 
 
 def _default(item: SettingValue) -> object:
-    return getattr(getattr(_DEFAULTS, item.section), item.key)
+    return _DEFAULTS.value_of(_name(item))

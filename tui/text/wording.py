@@ -21,7 +21,7 @@ from core.domain.models import (
     WaitReason,
 )
 from core.domain.redact import redact_url
-from core.domain.service import Totals
+from core.domain.totals import Totals
 from tui.text import fmt
 from tui.text.columns import bytes_done, is_moving, updated_at
 from tui.text.fmt import seconds

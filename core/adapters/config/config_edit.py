@@ -35,7 +35,7 @@ def write(
     before = parse(text, path, env)
     changed = _edited(text, path, section, key, value)
     after = parse(changed, path, {}, is_written=False)
-    if value is not None and getattr(getattr(after.settings, section), key) != value:
+    if value is not None and after.settings.value_of(f"{section}.{key}") != value:
         raise _beyond(path)
     # Together with the environment it may be wrong where it is right alone.
     configuration = parse(changed, path, env, is_written=False)

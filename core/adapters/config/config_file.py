@@ -122,7 +122,7 @@ def parse(
         SettingValue(
             section=section,
             key=key,
-            value=getattr(getattr(settings, section), key),
+            value=settings.value_of(f"{section}.{key}"),
             source=found[section, key][1] if (section, key) in found else SettingOrigin.DEFAULT,
         )
         for section, keys in sections().items()

@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.domain.models import Download, Progress, Status, WaitReason
-from core.domain.service import Totals
-from core.domain.totals import DownloadSums, counted_bytes
+from core.domain.totals import DownloadSums, Totals, counted_bytes
 from core.policy.host_budget import host_of
 from core.policy.outlook import Backlog, Habits, Lane, Running, time_left
 from core.policy.scheduler import LaneLoad

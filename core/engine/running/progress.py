@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection
 
 from core.domain.models import Progress
-from core.domain.service import Totals
+from core.domain.totals import Totals
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
 from core.engine.downloads.totals import Prospects

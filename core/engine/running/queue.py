@@ -21,7 +21,7 @@ from core.engine.running.retries import PlannedRetry, RetryPlanner
 from core.engine.transfer.context import TransferContext
 from core.policy.host_budget import SOONEST, host_of
 from core.policy.scheduler import Assignment, Scheduler
-from core.policy.trickle import BEHIND
+from core.policy.trickle import BEHIND_SECONDS
 
 AT_ONCE = 20
 """Downloads that are started or looked at in one turn of the event loop: others wait for it too."""
@@ -218,7 +218,7 @@ class Queue:
 
     def let_pass(self, download_id: str) -> None:
         """Let a running download wait behind the others, from its next wait on."""
-        self.scheduler.let_pass(download_id, until=self._context.clock.monotonic() + BEHIND)
+        self.scheduler.let_pass(download_id, until=self._context.clock.monotonic() + BEHIND_SECONDS)
 
     def requeue(self, download_id: str, text: str) -> None:
         """Let an active download that was stopped wait for its turn again."""

@@ -22,7 +22,7 @@ from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.policy.host_budget import SOONEST, HostBudget, host_of
 from core.policy.host_rest import HostRests
-from core.policy.retry import Retries, RetryAfter, ordered_wait
+from core.policy.retry import RetryAfter, RetryPolicy, ordered_wait
 
 log = logging.getLogger(__name__)
 
@@ -52,17 +52,17 @@ class RetryPlanner:
         self._downloads = downloads
         self._clock = clock
         self._hosts = hosts
-        self._decider = Retries(settings)
+        self._policy = RetryPolicy(settings)
         self._crowded: Counter[str] = Counter()
         self.rests = HostRests()
 
     def configure(self, settings: RetrySettings) -> None:
         """Let other rules hold."""
-        self._decider.configure(settings)
+        self._policy.settings = settings
 
     def forget(self, download_id: str) -> None:
         """Give a download a clean record."""
-        self._decider.forget(download_id)
+        self._policy.forget(download_id)
         self._crowded.pop(download_id, None)
 
     def plan(self, download: Download, error: WinchError) -> PlannedRetry | ErrorInfo:
@@ -73,7 +73,7 @@ class RetryPlanner:
         id_, clock = download.id, self._clock
         done = self._downloads.progress_of(id_).bytes_downloaded
         jitter = random.random()  # noqa: S311 (spreads load, keeps no secret)
-        decision = self._decider.decide(
+        decision = self._policy.decide(
             download, error, done=done, jitter=jitter, now=clock.boottime()
         )
         log.info("%s: %s (%s)", id_[:SHORT], error.message, error.code)
@@ -126,11 +126,11 @@ class RetryPlanner:
         if download.failing_since is not None:
             age = max(0.0, (now - download.failing_since).total_seconds())
             done = self._downloads.progress_of(download.id).bytes_downloaded
-            self._decider.restore(download.id, done=done, since=self._clock.boottime() - age)
+            self._policy.restore(download.id, done=done, since=self._clock.boottime() - age)
         if download.retry_at is None or download.wait_reason not in _DELAYED:
             return 0.0
         left = (download.retry_at - now).total_seconds()
-        return max(0.0, min(left, self._decider.longest))
+        return max(0.0, min(left, self._policy.longest_wait))
 
     def clock_jumped(self, delays: dict[str, float], slept: float) -> None:
         """Say anew when delays end, which are given as monotonic times by id."""
@@ -152,7 +152,7 @@ class RetryPlanner:
                 self._downloads.update(download, wait_reason=WaitReason.HOST_LIMIT, retry_at=at)
 
     def _failing_since(self, download_id: str) -> datetime:
-        age = self._decider.age(download_id, self._clock.boottime())
+        age = self._policy.age(download_id, self._clock.boottime())
         return self._clock.now() - timedelta(seconds=age)
 
 

@@ -9,7 +9,7 @@ from core.domain.models import Phase
 from core.engine.downloads.list import DownloadList
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.transfer import Transfer
-from core.policy.trickle import PATIENCE, TrickleDetector
+from core.policy.trickle import MEASURED_SECONDS, TrickleDetector
 
 LOOKS = 30
 """Looks in the time over which a trickle is measured."""
@@ -52,7 +52,7 @@ class TrickleWatch:
 
     async def _watch(self) -> None:
         while self._transfers:
-            await self._context.clock.sleep(PATIENCE / LOOKS)
+            await self._context.clock.sleep(MEASURED_SECONDS / LOOKS)
             useless = [id_ for id_ in self._transfers if self._is_useless(id_)]
             gone = self._trickles.keys() - self._transfers.keys()
             for id_ in gone:

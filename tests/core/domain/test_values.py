@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from core.domain.errors import ConfigError, ErrorCode, ErrorInfo, UsageError, exit_code
+from core.domain.errors import ConfigError, ErrorCode, ErrorInfo, UsageError
 from core.domain.models import Checksum, DownloadRequest
 from core.domain.redact import redact_url
 from core.domain.settings import DiskSettings, LimitSettings, Settings, sections
@@ -96,7 +96,7 @@ def test_every_section_and_key_is_listed() -> None:
 def test_an_error_keeps_its_code_and_class_on_the_way_through_a_socket(code: ErrorCode) -> None:
     info = ErrorInfo(code=code, message="m", hint="h")
     assert info.to_error().info() == info
-    assert info.to_error().exit_code == exit_code(code) != 0
+    assert info.to_error().exit_code == code.exit_status != 0
     assert code is ErrorCode.INTERNAL or type(info.to_error()).code is code
 
 

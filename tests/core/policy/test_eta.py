@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.policy.eta import STALL, EtaEstimator
+from core.policy.eta import STALL_SECONDS, EtaEstimator
 
 MEAN = 1_000_000
 STEP = 0.05
@@ -124,12 +124,12 @@ def test_nothing_is_promised_in_the_first_second_without_a_length_or_in_a_stall(
         pace.add(number * LOOK, 250)
         assert (pace.eta(number * LOOK, 1000) is None) == (number <= 4)
     assert pace.eta(10.0, None) is None
-    assert pace.eta(10.0 + STALL - 0.1, 1000) is not None
-    assert pace.eta(10.0 + STALL, 1000) is None
-    assert pace.eta(10.0 + STALL, 0) == 0
+    assert pace.eta(10.0 + STALL_SECONDS - 0.1, 1000) is not None
+    assert pace.eta(10.0 + STALL_SECONDS, 1000) is None
+    assert pace.eta(10.0 + STALL_SECONDS, 0) == 0
 
 
-@pytest.mark.parametrize("gap", [STALL, 60, 86_400])
+@pytest.mark.parametrize("gap", [STALL_SECONDS, 60, 86_400])
 def test_it_does_not_jump_after_a_pause(gap: float) -> None:
     pace = EtaEstimator(0.0)
     for number in range(400):

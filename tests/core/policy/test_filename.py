@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.names import LIMIT, safe_name
+from core.domain.names import MAX_NAME_BYTES, safe_name
 from core.policy.filename import alternatives, suggest
 
 
@@ -48,14 +48,14 @@ def test_every_name_can_be_stored(text: str) -> None:
     assert "/" not in name
     assert "\x00" not in name
     assert not name.startswith(("-", "~"))
-    assert len(name.encode()) <= LIMIT
+    assert len(name.encode()) <= MAX_NAME_BYTES
     assert safe_name(name) == name
 
 
 def test_a_long_name_keeps_its_extension() -> None:
     name = safe_name("ä" * 300 + ".tar.gz")
     assert name.endswith(".tar.gz")
-    assert len(name.encode()) <= LIMIT
+    assert len(name.encode()) <= MAX_NAME_BYTES
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import RedirectError
-from core.policy.redirects import LIMIT, Hop, check_reach, follow, is_public
+from core.policy.redirects import MAX_REDIRECTS, Hop, check_reach, follow, is_public
 
 SECRETS = {
     "Authorization": "Basic x",
@@ -68,9 +68,9 @@ def test_a_bad_way_is_refused(source: str, location: str | None) -> None:
 
 
 def test_a_chain_of_more_than_ten_is_a_loop() -> None:
-    follow(Hop("http://h/a", {}), "/b", count=LIMIT - 1)
+    follow(Hop("http://h/a", {}), "/b", count=MAX_REDIRECTS - 1)
     with pytest.raises(RedirectError, match="more than 10"):
-        follow(Hop("http://h/a", {}), "/b", count=LIMIT)
+        follow(Hop("http://h/a", {}), "/b", count=MAX_REDIRECTS)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from core.domain.history import (
     Statistics,
     Trend,
 )
-from core.policy.statistics import MOST_DAYS, RECENT, period_start, statistics
+from core.policy.statistics import MAX_DAYS, RECENT, period_start, statistics
 from tests.attempts import NOON, a_failure, an_attempt, histories
 
 DAY = timedelta(days=1)
@@ -193,7 +193,7 @@ def test_what_was_tried_again_hides_nothing_that_was_settled() -> None:
     assert [entry.number for entry in found.recent] == [1]
 
 
-@pytest.mark.parametrize("days", [0, -1, MOST_DAYS + 1])
+@pytest.mark.parametrize("days", [0, -1, MAX_DAYS + 1])
 def test_a_period_that_cannot_be_meant_is_refused(days: int) -> None:
     with pytest.raises(UsageError):
         figures(days=days)

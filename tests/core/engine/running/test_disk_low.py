@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.errors import ErrorCode, exit_code
+from core.domain.errors import ErrorCode
 from core.domain.models import Status, WaitReason
 from core.domain.settings import DiskSettings, NetworkSettings, Settings
 from core.engine.running import guards
@@ -120,7 +120,7 @@ async def test_what_is_larger_than_the_disk_fails_with_the_reason(
     assert failed.status is Status.FAILED
     assert failed.error is not None
     assert "the whole file system" in failed.error.message
-    assert exit_code(failed.error.code) == 9
+    assert failed.error.code.exit_status == 9
     assert workspace.names() == []
 
 

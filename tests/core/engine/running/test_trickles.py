@@ -21,7 +21,7 @@ TWO = dataclasses.replace(SETTINGS, limits=LimitSettings(active=2, connections=1
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (trickle, trickles):
-        monkeypatch.setattr(module, "PATIENCE", 0.5)
+        monkeypatch.setattr(module, "MEASURED_SECONDS", 0.5)
 
 
 @pytest.mark.parametrize("ranges", [True, False])
