@@ -65,3 +65,26 @@ def test_what_is_no_secret_stays(url: str, shown: str) -> None:
 def test_what_stands_around_an_address_stays() -> None:
     text = "GET (https://me:pw@h/a) and 'http://i/?token=1': 404"
     assert redact_text(text) == "GET (https://h/a) and 'http://i/?token=…': 404"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://h/f?a=1&page=2", "https://h/f?a=1&page=2"),
+        (
+            "https://h/f?private_token=t&client_secret=s",
+            "https://h/f?private_token=…&client_secret=…",
+        ),
+        ("https://h/f#access_token=t", "https://h/f"),
+        ("https://h/go?to=http://u:pw@host/x", "https://h/go?to=http://host/x"),
+        ("https://h/http://u:pw@host/x", "https://h/http://host/x"),
+        ("https://h/file@2x.png", "https://h/file@2x.png"),
+        ("https://me:pw@h:8080/f", "https://h:8080/f"),
+        ("https://h/f?X-Amz-Signature=abc&a=1", "https://h/f?X-Amz-Signature=…&a=1"),
+        ("https://h/f?a=1&token=abc", "https://h/f?a=1&token=…"),
+        ("https://h/f?Policy=p&Key=k", "https://h/f?Policy=…&Key=…"),
+        ("https://me:pw@[bad/", "[bad/"),
+    ],
+)
+def test_secrets_in_addresses_are_not_shown(url: str, shown: str) -> None:
+    assert redact_url(url) == shown
