@@ -63,7 +63,9 @@ class Harness:
     def request(self, name: str, *, paused: bool = True) -> DownloadRequest:
         """Ask for a file that never comes."""
         return DownloadRequest(
-            url=f"{self.base_url}/{name}", directory=self.directory, paused=paused
+            url=f"{self.base_url}/{name}",
+            directory=self.directory,
+            paused=paused,
         )
 
 
