@@ -18,8 +18,8 @@ from core.domain.service import Changes, DownloadService, MoveTo, Outcome
 from core.domain.units import parse_duration, parse_rate
 from tui.control.choosing import check_named
 from tui.input.arguments import check_url
-from tui.model.recovery import needs, rates_before, throughput, time_left
 from tui.text.fmt import clean
+from tui.text.interrupted import needs, rates_before, throughput, time_left
 from tui.text.wording import amount
 
 _ATTEMPTS = 200

@@ -27,8 +27,8 @@ from tui.model.rows import DownloadRow, GroupRow
 from tui.model.selection import Selection
 from tui.model.store import DownloadStore
 from tui.model.undo import (
-    Place,
     Prioritize,
+    PutBack,
     Restore,
     Step,
     Undo,
@@ -273,12 +273,9 @@ class QueueRequests:
         if neighbour.id not in self._store:
             # Gone since the last frame.
             return None
-        place = self._place(neighbour.id)
+        place = self._store.position(neighbour.id)
         # Relative to what is there then, so that the key counts as often as it is pressed.
-        return None if abs(place - self._place(row.id)) == 1 else place
-
-    def _place(self, download_id: str) -> int:
-        return self._store.index_at(self._store.place_of(download_id)) + 1
+        return None if abs(place - self._store.position(row.id)) == 1 else place
 
     def raise_priority(self, step: int) -> None:
         """Raise the priority of what is chosen; by less than 0, lower it."""
@@ -329,7 +326,7 @@ async def _do(step: Step, service: DownloadService) -> Outcome:
     match step:
         case Restore(ids):
             return await service.restore(ids)
-        case Place(ids, to):
+        case PutBack(ids, to):
             return await service.move(ids, to)
         case Prioritize(ids, priority):
             return await service.set(ids, Changes(priority=priority))

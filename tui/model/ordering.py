@@ -18,7 +18,7 @@ from tui.text.columns import bytes_done, is_moving, updated_at
 from tui.text.fmt import host_of
 
 # What this order looks at, and last the id, so that no two are equal.
-Place = tuple[Any, ...]
+SortPlace = tuple[Any, ...]
 
 
 class SortKey(StrEnum):
@@ -84,7 +84,7 @@ class Order:
         """Whether a place depends on the progress."""
         return self.key in _LIVE
 
-    def place(self, download: Download, progress: Progress) -> Place:
+    def place(self, download: Download, progress: Progress) -> SortPlace:
         """Return where a download stands among the others of this order."""
         return self._figures((download,), (progress,))[0], download.sort_key, download.id
 

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tui.model.ordering import Place
+from tui.model.ordering import SortPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class GroupRow:
 Row = DownloadRow | GroupRow
 
 # A spot in the list that outlives what stood there: the top-level place, and the place in a group.
-Spot = tuple[Place, str | None, Place | None]
+Spot = tuple[SortPlace, str | None, SortPlace | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Rows:
     too. Folding outlives everything, also the group.
     """
 
-    def __init__(self, place_of: Callable[[str], Place]) -> None:
+    def __init__(self, place_of: Callable[[str], SortPlace]) -> None:
         self._place_of = place_of
         self._folded: set[str] = set()
         self.fill((), {})
@@ -166,14 +166,14 @@ class Rows:
         """Return the spot of a group's own row."""
         return self._head(group), group, None
 
-    def _head(self, group: str) -> Place:
+    def _head(self, group: str) -> SortPlace:
         """Return the place of a group in the top level."""
         return self._place_of(self._groups[group][0])
 
     def _shown(self, group: str) -> list[str]:
         return [] if group in self._folded else self._groups[group]
 
-    def _find(self, ids: list[str], place: Place) -> int:
+    def _find(self, ids: list[str], place: SortPlace) -> int:
         return bisect_left(ids, place, key=self._place_of)
 
     def _insert(self, ids: list[str], id_: str) -> None:

@@ -17,11 +17,6 @@ from core.domain.models import Download, Progress, Status, WaitReason
 from tui.model.sums import RunningSums
 from tui.text.group_row import Sums
 
-__all__ = ["DownloadStore", "Place", "Sums", "was_interrupted"]
-
-# A row's place: the queue's order, and the id where that leaves a tie.
-Place = tuple[tuple[int, float], str]
-
 _NOTHING = Progress()
 # Above this many rows at once, one pass over all of them is cheaper than a step for each.
 _BULK = 1000
@@ -115,22 +110,14 @@ class DownloadStore:
         """The progress of all downloads of which something is known."""
         return self._progress
 
-    def id_at(self, index: int) -> str:
-        """Return which download stands in a row."""
-        return self._rows[index]
-
     @property
     def ids(self) -> Sequence[str]:
         """All downloads, row by row; only to be read, and only until the next event."""
         return self._rows
 
-    def place_of(self, id_: str) -> Place:
-        """Return what `index_at` takes; it stays meaningful after the download is gone."""
-        return self._downloads[id_].sort_key, id_
-
-    def index_at(self, place: Place) -> int:
-        """Return the row of a place, or the row that moved up into it."""
-        return bisect_left(self._rows, place, key=self.place_of)
+    def position(self, id_: str) -> int:
+        """Return the place of a download in the queue, which counts from 1."""
+        return self._index(id_) + 1
 
     @property
     def is_counting_down(self) -> bool:
@@ -178,13 +165,20 @@ class DownloadStore:
             if old is not None:
                 self._count(old, -1)
                 if moves:
-                    del self._rows[self.index_at(self.place_of(id_))]
+                    del self._rows[self._index(id_)]
             self._downloads[id_] = download
             self._count(download, 1)
             if moves:
-                insort(self._rows, id_, key=self.place_of)
+                insort(self._rows, id_, key=self._place)
         if bulk:
-            self._rows = sorted(self._downloads, key=self.place_of)
+            self._rows = sorted(self._downloads, key=self._place)
+
+    def _place(self, id_: str) -> tuple[tuple[int, float], str]:
+        """Return the order of the queue, and the id where that leaves a tie."""
+        return self._downloads[id_].sort_key, id_
+
+    def _index(self, id_: str) -> int:
+        return bisect_left(self._rows, self._place(id_), key=self._place)
 
     def _drop(self, ids: tuple[str, ...]) -> set[str]:
         known = {id_ for id_ in ids if id_ in self._downloads}
@@ -193,7 +187,7 @@ class DownloadStore:
             self._rows = [id_ for id_ in self._rows if id_ not in known]
         for id_ in known:
             if not bulk:
-                del self._rows[self.index_at(self.place_of(id_))]
+                del self._rows[self._index(id_)]
             self._count(self._downloads.pop(id_), -1)
             self._progress.pop(id_, None)
         return known

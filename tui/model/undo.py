@@ -24,8 +24,8 @@ class Restore:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Put downloads, side by side, to a place in the queue; a number counts from 1."""
+class PutBack:
+    """Put downloads, side by side, where they were in the queue; a number counts from 1."""
 
     ids: tuple[str, ...]
     to: MoveTo | int
@@ -39,7 +39,7 @@ class Prioritize:
     priority: int
 
 
-Step = Restore | Place | Prioritize
+Step = Restore | PutBack | Prioritize
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +110,9 @@ def of_move(queue: Iterable[Download], moved: Set[str]) -> Undo:
             stretches.append((position, [download.id]))
         before = here
     ids = tuple(id_ for _, stretch in stretches for id_ in stretch)
-    steps: list[Step] = [Place(tuple(stretch), position) for position, stretch in stretches]
+    steps: list[Step] = [PutBack(tuple(stretch), position) for position, stretch in stretches]
     if len(steps) > 1:
-        steps.insert(0, Place(ids, MoveTo.BOTTOM))
+        steps.insert(0, PutBack(ids, MoveTo.BOTTOM))
     return Undo(f"the move of {_count(ids)}", tuple(steps))
 
 

@@ -21,7 +21,7 @@ from core.domain.garbage import not_collecting
 from core.domain.models import Download, Progress, Status
 from tui.model import filters
 from tui.model.filters import Filter
-from tui.model.ordering import Order, Place
+from tui.model.ordering import Order, SortPlace
 from tui.model.rows import DownloadRow, GroupRow, Row, Rows, Spot
 from tui.model.store import DownloadStore
 from tui.model.sums import RunningSums
@@ -68,7 +68,7 @@ _STATUSES: Mapping[Tab, frozenset[Status]] = MappingProxyType(
 class _Position(NamedTuple):
     """Where a download stands in the order, and in which group."""
 
-    place: Place
+    place: SortPlace
     group: str | None
 
 
@@ -102,15 +102,15 @@ class View:
         self,
         *,
         tab: Tab | None = None,
-        filter: Filter | None = None,  # noqa: A002
+        matching: Filter | None = None,
         order: Order | None = None,
     ) -> None:
         """Change what is shown; what is not given stays."""
         self.tab = tab or self.tab
         self.order = order or self.order
         with not_collecting():
-            if filter is not None or self._late or self._is_behind():
-                self.filter = filter or self.filter
+            if matching is not None or self._late or self._is_behind():
+                self.filter = matching or self.filter
                 self._take_in()
             else:
                 self._arrange()
@@ -317,7 +317,7 @@ class View:
     def _is_in_tab(self, download: Download) -> bool:
         return download.status in self.tab.statuses
 
-    def _place(self, id_: str) -> Place:
+    def _place(self, id_: str) -> SortPlace:
         """Return where a download stands, as far as it was when it was placed."""
         return self.order.place(self._seen[id_], self._placed.get(id_, _NOTHING))
 

@@ -46,7 +46,7 @@ class ListControls(MainParts):
         self, *, tab: Tab | None = None, wanted: Filter | None = None, order: Order | None = None
     ) -> None:
         """Show one of the views, what a filter admits, an order; None leaves what there is."""
-        self.view.show(tab=tab, filter=wanted, order=order)
+        self.view.show(tab=tab, matching=wanted, order=order)
         self.table.update_rows()
         self.show_state()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -18,7 +18,10 @@ from core.domain.errors import WinchError
 from core.domain.history import HistoryQuery
 from core.domain.service import DownloadService
 from tui.control.feed import StoreChanged
-from tui.model.recovery import (
+from tui.model.store import DownloadStore
+from tui.screens.confirm import ConfirmScreen
+from tui.text.cells import Line
+from tui.text.interrupted import (
     Interrupted,
     file_heading,
     file_row,
@@ -27,9 +30,6 @@ from tui.model.recovery import (
     summary,
     throughput,
 )
-from tui.model.store import DownloadStore
-from tui.screens.confirm import ConfirmScreen
-from tui.text.cells import Line
 from tui.widgets.choices import Choice, Choices
 from tui.widgets.page import Lines, Page
 
@@ -89,9 +89,7 @@ class RecoveryScreen(ModalScreen[Way | None]):
         self._ascii = ascii_only
         self._rates: Mapping[str, float] = {}
         self._needs = ""
-        ids = store.interrupted
-        self._ids = frozenset(ids)
-        self._found = Interrupted.of(store, ids)
+        self._look(store.interrupted)
         self._page = Page(self._write)
         self._page.can_focus = False
         self._choices = Choices(self._answers(), ascii_only=ascii_only)
@@ -124,7 +122,7 @@ class RecoveryScreen(ModalScreen[Way | None]):
     @on(Choices.Chosen)
     async def take(self, message: Choices.Chosen) -> None:
         """Do what was chosen."""
-        await self.action_choose(message.id)
+        await self.action_choose(message.choice)
 
     async def action_choose(self, choice: str) -> None:
         """Answer, or show more before that."""
@@ -151,10 +149,15 @@ class RecoveryScreen(ModalScreen[Way | None]):
         if not ids:
             self.dismiss(None)
             return
-        self._ids = frozenset(ids)
-        self._found = Interrupted.of(self._store, ids)
+        self._look(ids)
         self._choices.show(self._answers())
         self._show()
+
+    def _look(self, ids: Sequence[str]) -> None:
+        store = self._store
+        files = [(store.download(id_), store.progress(id_).bytes_downloaded) for id_ in ids]
+        self._ids = frozenset(ids)
+        self._found = Interrupted.of(files, store.totals.counts)
 
     def _show(self) -> None:
         self._page.styles.height = len(self._write(self._page.size.width))

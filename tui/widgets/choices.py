@@ -54,11 +54,11 @@ class Choices(Widget, can_focus=True):
     """
 
     class Chosen(Message):
-        """Somebody decided."""
+        """Somebody decided; `choice` is the id of the answer."""
 
-        def __init__(self, id: str) -> None:  # noqa: A002
+        def __init__(self, choice: str) -> None:
             super().__init__()
-            self.id = id
+            self.choice = choice
 
     def __init__(self, choices: Sequence[Choice], *, ascii_only: bool = False) -> None:
         super().__init__()

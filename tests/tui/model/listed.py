@@ -50,8 +50,8 @@ class Table:
         return self.apply(ProgressBatch(revision=1, progress=progress))
 
     def show(self, **what: object) -> None:
-        if isinstance(text := what.get("filter"), str):
-            what["filter"] = parse(text)
+        if isinstance(text := what.get("matching"), str):
+            what["matching"] = parse(text)
         self.view.show(**what)  # type: ignore[arg-type]
         self.selection.follow()
 

@@ -19,14 +19,14 @@ def test_the_cursor_stays_with_its_download_and_goes_to_the_neighbour_when_it_va
     table.show(order=Order())
     table.apply(Removed(revision=2, ids=(sample(0).id,)))
     assert (selection.row, selection.index) == (DownloadRow(sample(2).id), 1)
-    table.show(filter="!name:c")
+    table.show(matching="!name:c")
     assert selection.row == DownloadRow(sample(3).id)
-    table.show(filter="b")
+    table.show(matching="b")
     assert (selection.row, selection.index) == (DownloadRow(sample(1).id), 0)
-    table.show(filter="nothing")
+    table.show(matching="nothing")
     assert (selection.row, selection.index) == (None, 0)
     assert not selection.follow()
-    table.show(filter="")
+    table.show(matching="")
     selection.move_to(99)
     assert selection.row == DownloadRow(sample(4).id)
     table.apply(Removed(revision=3, ids=(sample(4).id,)))
@@ -58,7 +58,7 @@ def test_marks_survive_everything_but_the_end_of_their_download() -> None:
     selection.toggle(DownloadRow(sample(3).id))
     selection.toggle(DownloadRow(sample(1).id))
     assert selection.targets == [sample(1).id, sample(3).id]
-    table.show(filter="!b", order=Order(SortKey.NAME, descending=True), tab=Tab.QUEUED)
+    table.show(matching="!b", order=Order(SortKey.NAME, descending=True), tab=Tab.QUEUED)
     assert selection.marks == {sample(1).id, sample(3).id}
     assert selection.hidden == 1
     selection.invert()

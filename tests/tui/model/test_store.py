@@ -26,7 +26,7 @@ def filled(*downloads: Download, **progress: Progress) -> DownloadStore:
 
 
 def ids(store: DownloadStore) -> list[str]:
-    return [store.id_at(index) for index in range(len(store))]
+    return list(store.ids)
 
 
 def test_a_snapshot_replaces_everything() -> None:
@@ -78,14 +78,13 @@ def test_progress_names_only_those_that_look_different() -> None:
     assert store.apply(batch) == {two.id}
 
 
-def test_the_place_of_a_removed_download_is_taken_by_its_neighbour() -> None:
+def test_after_a_removal_those_below_move_up() -> None:
     store = filled(*(sample(number) for number in range(5)))
-    place = store.place_of(sample(2).id)
     assert store.apply(Removed(revision=2, ids=(sample(0).id, sample(2).id, "gone"))) == {
         sample(0).id,
         sample(2).id,
     }
-    assert store.id_at(store.index_at(place)) == sample(3).id
+    assert [store.position(sample(number).id) for number in (1, 3, 4)] == [1, 2, 3]
 
 
 def test_totals_sum_what_moves_and_what_is_here() -> None:

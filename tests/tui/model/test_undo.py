@@ -11,7 +11,16 @@ from core.domain.service import MOST_REMOVED, Changes, MoveTo
 from tests.fakes import FakeService
 from tests.tui.control.test_command_line import say
 from tests.tui.samples import app_for, queue, sample, until
-from tui.model.undo import MOST, Place, Prioritize, Restore, Undos, of_move, of_priority, of_removal
+from tui.model.undo import (
+    MOST,
+    Prioritize,
+    PutBack,
+    Restore,
+    Undos,
+    of_move,
+    of_priority,
+    of_removal,
+)
 
 
 async def order(service: FakeService) -> list[Download]:
@@ -38,7 +47,7 @@ async def test_a_move_that_is_undone_leaves_the_queue_as_it_was(
         return
     await service.move(chosen, to)
     for step in undo.steps_for(ids):
-        assert isinstance(step, Place)
+        assert isinstance(step, PutBack)
         await service.move(step.ids, step.to)
     assert [download.id for download in await order(service)] == ids
 
@@ -46,7 +55,7 @@ async def test_a_move_that_is_undone_leaves_the_queue_as_it_was(
 def test_neighbours_go_back_together() -> None:
     downloads = [sample(number) for number in range(6)]
     undo = of_move(downloads, {downloads[n].id for n in (1, 2, 3)})
-    assert undo.steps == (Place(tuple(d.id for d in downloads[1:4]), 2),)
+    assert undo.steps == (PutBack(tuple(d.id for d in downloads[1:4]), 2),)
     assert undo.what == "the move of 3 downloads"
 
 
@@ -63,9 +72,9 @@ def test_priorities_go_back_to_what_each_had() -> None:
 
 def test_what_somebody_else_has_removed_is_left_out_but_not_what_is_to_come_back() -> None:
     undo = replace(
-        of_removal(["a"]), steps=(Restore(("a",)), Place(("b", "c"), 1), Place(("d",), 2))
+        of_removal(["a"]), steps=(Restore(("a",)), PutBack(("b", "c"), 1), PutBack(("d",), 2))
     )
-    assert undo.steps_for({"c"}) == [Restore(("a",)), Place(("c",), 1)]
+    assert undo.steps_for({"c"}) == [Restore(("a",)), PutBack(("c",), 1)]
 
 
 def test_the_last_change_comes_first_and_old_ones_are_forgotten() -> None:
@@ -84,7 +93,7 @@ def test_nothing_is_remembered_of_what_is_gone_for_good() -> None:
     undos.remember(of_move([sample(1), sample(2)], {sample(1).id, sample(2).id}))
     undos.forget({sample(1).id})
     assert len(undos) == 1
-    assert undos.take().steps == (Place((sample(2).id,), 1),)
+    assert undos.take().steps == (PutBack((sample(2).id,), 1),)
 
 
 async def test_a_move_and_a_priority_from_the_command_line_are_undone() -> None:

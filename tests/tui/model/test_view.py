@@ -36,7 +36,7 @@ def test_a_tab_shows_its_states_and_all_tabs_count_under_the_filter() -> None:
     )
     table.show(tab=Tab.FAILED)
     assert table.names == "a"
-    table.show(filter="name:a")
+    table.show(matching="name:a")
     every = {Tab.ALL: 3, Tab.FAILED: 1, Tab.DONE: 1, Tab.ACTIVE: 0, Tab.QUEUED: 0, Tab.PAUSED: 0}
     assert table.view.counts == every
     table.change(table.store.download(sample(3).id), status=Status.FAILED)
@@ -155,7 +155,7 @@ def test_a_sort_by_a_live_figure_moves_rows_only_now_and_then() -> None:
 
 def test_a_live_filter_lets_in_at_once_and_out_now_and_then() -> None:
     table = Table(moving(1, "a"), moving(2, "b"))
-    table.show(filter="rate:>10")
+    table.show(matching="rate:>10")
     assert table.names == ""
     assert table.report(a=20.0)
     assert not table.report(a=1.0)
@@ -172,7 +172,7 @@ def test_a_live_filter_lets_in_at_once_and_out_now_and_then() -> None:
 
 def test_a_filter_by_age_is_asked_again_when_time_goes_by() -> None:
     table = Table(one(1, "a"), one(2, "b", created_at=NOW - timedelta(days=2)))
-    table.show(filter="age:>1d")
+    table.show(matching="age:>1d")
     assert table.names == "b"
     table.age, table.clock = timedelta(days=1.5), table.clock + RECHECK / 2
     assert not table.update(set())

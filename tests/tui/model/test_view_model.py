@@ -123,7 +123,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(text=st.sampled_from(FILTERS))
     def filter(self, text: str) -> None:
-        self.table.show(filter=text)
+        self.table.show(matching=text)
 
     @rule(tab=st.sampled_from(Tab))
     def turn_to(self, tab: Tab) -> None:

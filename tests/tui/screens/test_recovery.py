@@ -26,8 +26,8 @@ from tests.tui.samples import (
     until,
     until_gone,
 )
-from tui.model.recovery import needs, throughput
 from tui.screens.recovery import RecoveryScreen
+from tui.text.interrupted import needs, throughput
 
 MIB = 1024**2
 TITLE = "Interrupted downloads"

@@ -1,6 +1,6 @@
 """What a person has to know about interrupted downloads to decide on them, in a few lines.
 
-Pure: the store, the time and past attempts go in, lines come out.
+Pure: downloads, the time and past attempts go in, lines come out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from datetime import datetime
 
 from core.domain.history import AttemptEnd, HistoryEntry
 from core.domain.models import Download, Phase, Status
-from tui.model.store import DownloadStore
 from tui.text import fmt
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role, table
 from tui.text.fmt import host_of
@@ -53,25 +52,24 @@ class Interrupted:
     list_total: int
 
     @classmethod
-    def of(cls, store: DownloadStore, ids: Sequence[str]) -> Interrupted:
-        """Sum up some downloads of a list; there has to be one."""
-        downloads = [store.download(id_) for id_ in ids]
-        found = [download.interrupted for download in downloads if download.interrupted]
-        counts = store.totals.counts
+    def of(
+        cls, downloads: Sequence[tuple[Download, int]], counts: Mapping[Status, int]
+    ) -> Interrupted:
+        """Sum up some downloads with how much of each is here; there has to be one.
+
+        `counts` are how many of the whole list are in which state.
+        """
+        found = [download.interrupted for download, _ in downloads if download.interrupted]
         return cls(
-            files=len(ids),
-            bytes_done=sum(store.progress(id_).bytes_downloaded for id_ in ids),
-            bytes_kept=sum(
-                store.progress(id_).bytes_downloaded
-                for id_, download in zip(ids, downloads, strict=True)
-                if not _begins_anew(download)
-            ),
-            anew=sum(map(_begins_anew, downloads)),
-            bytes_total=sum(download.total_bytes or 0 for download in downloads),
-            unsized=sum(download.total_bytes is None for download in downloads),
+            files=len(downloads),
+            bytes_done=sum(done for _, done in downloads),
+            bytes_kept=sum(done for download, done in downloads if not _begins_anew(download)),
+            anew=sum(_begins_anew(download) for download, _ in downloads),
+            bytes_total=sum(download.total_bytes or 0 for download, _ in downloads),
+            unsized=sum(download.total_bytes is None for download, _ in downloads),
             phases=Counter(interruption.phase for interruption in found if interruption.phase),
             at=max(interruption.at for interruption in found),
-            first=tuple((d, store.progress(d.id).bytes_downloaded) for d in downloads[:_NAMES]),
+            first=tuple(downloads[:_NAMES]),
             list_done=counts.get(Status.COMPLETED, 0),
             list_total=sum(counts.values()) - counts.get(Status.CANCELLED, 0),
         )
