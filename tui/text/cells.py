@@ -7,7 +7,7 @@ lines are made of tables, where a narrow one gives up its least important column
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rich.cells import cell_len, chop_cells
@@ -86,6 +86,25 @@ def table(
             x += room + _GAP
         lines.append(tuple(cells))
     return lines
+
+
+def titled(
+    columns: Sequence[ColumnSpec],
+    rows: Sequence[Sequence[Content]],
+    width: int,
+    *,
+    ascii_only: bool = False,
+) -> list[Line]:
+    """Return a table whose title is the heading of its first column; nothing without rows."""
+    if not rows:
+        return []
+    (title, *rest), *lines = table(columns, rows, width, ascii_only=ascii_only)
+    return [(replace(title, role=Role.TITLE), *rest), *lines]
+
+
+def shifted(lines: Iterable[Line], x: int) -> list[Line]:
+    """Return lines that begin so many cells further to the right."""
+    return [tuple(replace(cell, x=cell.x + x) for cell in line) for line in lines]
 
 
 def folded(

@@ -18,7 +18,7 @@ from rich.cells import cell_len
 from core.domain.inspection import Connection, ConnectionState, Inspection
 from core.domain.models import Download, Progress, Status
 from tui.text import charts, facts, fmt, piece_map
-from tui.text.cells import Cell, ColumnSpec, Content, Fact, Line, Role, labelled, table
+from tui.text.cells import Cell, ColumnSpec, Content, Fact, Line, Role, labelled, shifted, table
 from tui.text.columns import bytes_done, is_moving, status_role, status_text
 from tui.text.fmt import site_of
 
@@ -80,9 +80,8 @@ def report(
     page.taken = len(top) + 4
     left = page.stacked([], [page.throughput, page.overview], column)
     right = page.stacked([], [page.connections, page.timeline, page.answer], column)
-    x = column + _GAP
-    shifted = (tuple(replace(cell, x=cell.x + x) for cell in line) for line in right)
-    return [*top, *(a + b for a, b in zip_longest(left, shifted, fillvalue=()))]
+    right = shifted(right, column + _GAP)
+    return [*top, *(a + b for a, b in zip_longest(left, right, fillvalue=()))]
 
 
 class _Page:

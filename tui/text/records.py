@@ -15,8 +15,8 @@ from core.domain.history import Busiest, HistoryEntry, Statistics, Trend
 from core.domain.models import DownloadView
 from core.domain.redact import redact_url
 from core.domain.upkeep import Leftover
+from tui.text.activity import WEEKDAYS
 from tui.text.columns import updated_at
-from tui.text.statistics_report import WEEKDAYS
 
 
 def record(view: DownloadView) -> dict[str, object]:

@@ -6,39 +6,33 @@ where it is narrow, tables give up their least important columns.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from itertools import chain, zip_longest
 
 from core.domain.errors import ErrorCode
 from core.domain.history import (
     AttemptEnd,
-    Busiest,
-    DayFigures,
     FailureCount,
     HistoryEntry,
     Statistics,
     Trend,
 )
 from core.domain.models import Phase, Status
-from tui.text import charts, fmt
-from tui.text.cells import Cell, ColumnSpec, Content, Line, Role, table
+from tui.text import activity, charts, fmt
+from tui.text.cells import Cell, ColumnSpec, Content, Line, Role, shifted, table, titled
 from tui.text.vocabulary import ENDS, PHASES, STATES
+
+_Section = Callable[[int], list[Line]]
 
 _MARGIN = 1
 _GAP = 4
 _TWO_COLUMNS = 116
 _WIDEST = 100
-_MOST_DAYS = 31
 _MOST_ROWS = 12
-_HEIGHT = 4
 _INDENT = 7
 _TRENDS = 64
-_WEEKDAY = 4
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 _DONE, _FAILED = STATES[Status.COMPLETED], STATES[Status.FAILED]
 _ROLES = {
@@ -57,22 +51,16 @@ def report(
     page = _Report(statistics, now, ascii_only=ascii_only)
     room = max(width - 2 * _MARGIN, 1)
     if not statistics.attempts:
-        return _shifted(page.nothing(room), _MARGIN)
+        return shifted(page.nothing(room), _MARGIN)
     if width < _TWO_COLUMNS:
-        whence = (page.totals, page.phases, page.failures, page.hosts)
-        when = (page.hours, page.week, page.days, page.recent)
-        return _shifted(_stacked([*whence, *when], min(room, _WIDEST)), _MARGIN)
+        tables = [page.totals, page.phases, page.failures, page.hosts]
+        whole = _stacked([*tables, *page.activity, page.recent], min(room, _WIDEST))
+        return shifted(whole, _MARGIN)
     column = min((room - _GAP) // 2, _WIDEST)
     left = _stacked((page.totals, page.phases, page.failures, page.recent), column)
-    right = _stacked((page.hosts, page.hours, page.week, page.days), column)
-    right = _shifted(right, column + _GAP)
-    return _shifted([a + b for a, b in zip_longest(left, right, fillvalue=())], _MARGIN)
-
-
-def stretch(busiest: Busiest, *, ascii_only: bool = False) -> str:
-    """Return the hours of a weekday: Mon, from 10 to 12."""
-    dash = "-" if ascii_only else "\u2013"
-    return f"{WEEKDAYS[busiest.weekday]} {busiest.since:02}{dash}{busiest.until:02}"
+    right = _stacked((page.hosts, *page.activity), column)
+    right = shifted(right, column + _GAP)
+    return shifted([a + b for a, b in zip_longest(left, right, fillvalue=())], _MARGIN)
 
 
 def period(days: int) -> str:
@@ -87,6 +75,10 @@ class _Report:
         self._of = statistics
         self._now = now.astimezone()
         self._ascii = ascii_only
+        self.activity: list[_Section] = [
+            partial(section, statistics, ascii_only=ascii_only)
+            for section in (activity.hours, activity.week, activity.days)
+        ]
 
     def nothing(self, width: int) -> list[Line]:
         """Say that there are no figures, and what to do about it."""
@@ -187,77 +179,8 @@ class _Report:
             ]
             for host in shown
         ]
-        lines = self._titled(columns, rows, width)
+        lines = titled(columns, rows, width, ascii_only=self._ascii)
         return [*lines, (Cell(0, f"and {more} more", Role.MUTED),)] if more > 0 else lines
-
-    def hours(self, width: int) -> list[Line]:
-        """Return at which hours of the day bytes came in."""
-        hours = self._of.hours
-        if not any(hours):
-            return []
-        pitch = min(max(width // len(hours), 1), 4)
-        gap = min(pitch - 1, 1)
-        busiest = max(range(len(hours)), key=hours.__getitem__)
-        most = f"busiest {busiest:02}:00, {fmt.size(hours[busiest])}"
-        drawn = charts.histogram(hours, _HEIGHT, width=pitch - gap, gap=gap, ascii_only=self._ascii)
-        axis = "".join(f"{hour:02}:00".ljust(6 * pitch) for hour in range(0, len(hours), 6))
-        lines: list[Line] = [(Cell(0, line, Role.BAR),) for line in drawn]
-        lines.append((Cell(0, axis, Role.MUTED),))
-        return [(Cell(0, "Hours", Role.TITLE), Cell(8, most, Role.MUTED)), *lines]
-
-    def week(self, width: int) -> list[Line]:
-        """Return at which hours of which weekday bytes came in."""
-        week, busiest = self._of.week, self._of.busiest
-        if busiest is None:
-            return []
-        pitch = min(max((width - _WEEKDAY) // 24, 1), 3)
-        largest = max(map(max, week))
-        most = f"busiest {stretch(busiest, ascii_only=self._ascii)}, {fmt.size(busiest.bytes)}"
-        lines: list[Line] = [
-            (
-                Cell(0, name, Role.MUTED),
-                Cell(
-                    _WEEKDAY,
-                    charts.heat(hours, largest, width=pitch, ascii_only=self._ascii),
-                    Role.BAR,
-                ),
-            )
-            for name, hours in zip(WEEKDAYS, week, strict=True)
-        ]
-        axis = "".join(f"{hour:02}:00".ljust(6 * pitch) for hour in range(0, 24, 6))
-        lines.append((Cell(_WEEKDAY, axis.rstrip(), Role.MUTED),))
-        most = self._cut(most, max(width - 8, 0)).rstrip()
-        return [(Cell(0, "Week", Role.TITLE), Cell(8, most, Role.MUTED)), *lines]
-
-    def days(self, width: int) -> list[Line]:
-        """Return what each day brought, or each month of a long period, and what it took."""
-        daily = self._of.daily
-        by_month = len(daily) > _MOST_DAYS
-        if by_month:
-            daily = _by_month(daily)
-        columns = (
-            ColumnSpec("Months" if by_month else "Days", 10, right=False),
-            ColumnSpec("", 0, right=False),
-            ColumnSpec("size", 9),
-            ColumnSpec(_DONE, 5, start=68),
-            ColumnSpec(_FAILED, 6, start=68),
-            ColumnSpec("CPU", 7, start=54),
-            ColumnSpec("memory", 9, start=54),
-        )
-        largest = max((day.bytes for day in daily), default=0)
-        rows: list[list[Content]] = [
-            [
-                (_day(day.day), Role.MUTED),
-                (self._bar(day.bytes, largest), Role.BAR),
-                (fmt.size(day.bytes) if day.bytes else "-", Role.PLAIN),
-                (str(day.completed or "-"), Role.PLAIN),
-                (str(day.failed or "-"), Role.FAILED if day.failed else Role.MUTED),
-                (fmt.seconds(day.cpu_seconds), Role.MUTED),
-                (fmt.size(day.peak_memory), Role.MUTED),
-            ]
-            for day in daily
-        ]
-        return self._titled(columns, rows, width)
 
     def recent(self, width: int) -> list[Line]:
         """Return what ended last."""
@@ -294,14 +217,7 @@ class _Report:
             ColumnSpec("before" if is_compared else "", 11, start=56),
             ColumnSpec("change" if is_compared else "", 10),
         )
-        return self._titled(columns, rows, min(width, _TRENDS))
-
-    def _titled(
-        self, columns: Sequence[ColumnSpec], rows: Sequence[list[Content]], width: int
-    ) -> list[Line]:
-        """Return a table that has its title where its first column has its heading."""
-        lines = self._table(columns, rows, width)
-        return [(replace(line[0], role=Role.TITLE), *line[1:]) for line in lines[:1]] + lines[1:]
+        return titled(columns, rows, min(width, _TRENDS), ascii_only=self._ascii)
 
     def _section(self, title: str, lines: list[Line]) -> list[Line]:
         """Put a title over lines; nothing over none."""
@@ -369,41 +285,10 @@ def _share(share: float | None) -> str:
     return f"{min(round(100 * share), 99 if share < 1 else 100)}%"
 
 
-def _day(day: str) -> str:
-    """Return `Mon 17 Nov` for a day, `Nov 2025` for a month."""
-    if len(day) == len("YYYY-MM"):
-        return f"{date.fromisoformat(f'{day}-01'):%b %Y}"
-    return f"{date.fromisoformat(day):%a %d %b}"
-
-
-def _by_month(daily: Sequence[DayFigures]) -> tuple[DayFigures, ...]:
-    """Return the sums of months; of memory the most."""
-    months: defaultdict[str, list[DayFigures]] = defaultdict(list)
-    for day in daily:
-        months[day.day[: len("YYYY-MM")]].append(day)
-    return tuple(_sum(month, days) for month, days in months.items())
-
-
-def _sum(name: str, days: Sequence[DayFigures]) -> DayFigures:
-    cpu = [day.cpu_seconds for day in days if day.cpu_seconds is not None]
-    return DayFigures(
-        day=name,
-        completed=sum(day.completed for day in days),
-        failed=sum(day.failed for day in days),
-        bytes=sum(day.bytes for day in days),
-        cpu_seconds=sum(cpu) if cpu else None,
-        peak_memory=max((d.peak_memory for d in days if d.peak_memory is not None), default=None),
-    )
-
-
-def _stacked(sections: Sequence[Callable[[int], list[Line]]], width: int) -> list[Line]:
+def _stacked(sections: Sequence[_Section], width: int) -> list[Line]:
     """Return sections one below another, an empty line before each."""
     lines: list[Line] = []
     for section in sections:
         if written := section(width):
             lines += [(), *written]
     return lines
-
-
-def _shifted(lines: Sequence[Line], x: int) -> list[Line]:
-    return [tuple(replace(cell, x=cell.x + x) for cell in line) for line in lines]

@@ -23,6 +23,19 @@ from tui.text.cells import Cell, Line, Role
 _GROUNDED = frozenset({Role.BAR, Role.BAR_IDLE, Role.BAR_DONE})
 
 
+class RoleStyles(dict[Role, Style]):
+    """How a widget shows each role: by a component class `PREFIX--ROLE`, looked up once."""
+
+    def __init__(self, widget: Widget, prefix: str) -> None:
+        super().__init__()
+        self._widget = widget
+        self._prefix = prefix
+
+    def __missing__(self, role: Role) -> Style:
+        style = self[role] = component_style(self._widget, f"{self._prefix}--{role}")
+        return style
+
+
 def strip_of(cells: Line, width: int, style: Callable[[Role], Style]) -> Strip:
     """Return a line of exact width; what looks alike beside each other becomes one segment."""
     pieces: list[tuple[str, Role]] = []
@@ -94,7 +107,7 @@ class CellLine(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._shown: Line = ()
-        self._styles: dict[Role, Style] = {}
+        self._styles = RoleStyles(self, "line")
 
     def cells(self, width: int) -> Line:
         """Return what is to be shown in so many cells."""
@@ -113,15 +126,9 @@ class CellLine(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Draw the line."""
-        return strip_of(self._shown if y == 0 else (), self.size.width, self._style)
+        return strip_of(self._shown if y == 0 else (), self.size.width, self._styles.__getitem__)
 
     def notify_style_update(self) -> None:
         """Forget the styles of the theme before."""
         self._styles.clear()
         super().notify_style_update()
-
-    def _style(self, role: Role) -> Style:
-        style = self._styles.get(role)
-        if style is None:
-            style = self._styles[role] = component_style(self, f"line--{role}")
-        return style

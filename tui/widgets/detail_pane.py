@@ -24,7 +24,7 @@ from core.domain.inspection import Inspection
 from core.domain.models import Download, Progress, Status
 from core.domain.service import DownloadService
 from tui.model.rates import Throughput
-from tui.text.cells import Line
+from tui.text.cells import Line, shifted
 from tui.text.details import Subject, report
 from tui.text.fmt import clean, cut_middle
 from tui.widgets.cell_line import differences
@@ -214,7 +214,7 @@ class DetailPane(Page):
         subject = replace(subject, rates=self._throughput.recent(subject.download.id, at))
         room = max(width - 2 * _MARGIN, 1)
         lines = report(subject, room, self.size.height, now, ascii_only=self._ascii)
-        return [tuple(replace(cell, x=cell.x + _MARGIN) for cell in line) for line in lines]
+        return shifted(lines, _MARGIN)
 
     def _entitle(self) -> None:
         """Put the name on the border."""

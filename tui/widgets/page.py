@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -17,6 +16,7 @@ from textual.strip import Strip
 
 from tui.terminal.theme import component_style
 from tui.text.cells import Line, Role
+from tui.widgets.cell_line import RoleStyles, strip_of
 
 
 class Lines(Protocol):
@@ -61,7 +61,7 @@ class Page(ScrollView, can_focus=True):
         super().__init__()
         self._write = write
         self._lines: Lines = ()
-        self._styles: dict[Role, Style] = {}
+        self._styles = RoleStyles(self, "page")
 
     def rewrite(self) -> None:
         """Bring the page up to date; what looks the same is not drawn again."""
@@ -78,25 +78,13 @@ class Page(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw one line of what is in sight."""
         index = self.scroll_offset.y + y
-        ground = self._style(Role.PLAIN)
-        segments: list[Segment] = []
-        x = 0
-        for cell in self._lines[index] if index < len(self._lines) else ():
-            segments.append(Segment(" " * (cell.x - x), ground))
-            segments.append(Segment(cell.text, self._style(cell.role)))
-            x = cell.x + cell_len(cell.text)
-        return Strip(segments, x).adjust_cell_length(self.size.width, ground)
+        line = self._lines[index] if index < len(self._lines) else ()
+        return strip_of(line, self.size.width, self._styles.__getitem__)
 
     def notify_style_update(self) -> None:
         """Forget the styles of the theme before."""
         self._styles.clear()
         super().notify_style_update()
-
-    def _style(self, role: Role) -> Style:
-        style = self._styles.get(role)
-        if style is None:
-            style = self._styles[role] = component_style(self, f"page--{role}")
-        return style
 
 
 class CursorPage(Page, inherit_bindings=False):
