@@ -79,7 +79,6 @@ class Rows:
         self._index: _Index | None = None
 
     def add(self, id_: str, group: str | None) -> None:
-        """Put an id where it belongs."""
         if group is None:
             self._insert(self._top, id_)
         elif (members := self._groups.get(group)) is None:
@@ -134,7 +133,6 @@ class Rows:
         return self._groups.get(group, ())
 
     def at(self, index: int) -> Row:
-        """Return what stands in a row."""
         counted = self._counted()
         number = bisect_right(counted.starts, index) - 1
         if number < 0:

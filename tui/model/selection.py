@@ -100,7 +100,6 @@ class Selection:
         self._marks.update(self._under(row))
 
     def unmark(self, row: Row) -> None:
-        """Take the mark off again."""
         self._marks.difference_update(self._under(row))
 
     def toggle(self, row: Row) -> None:
@@ -143,7 +142,6 @@ class Selection:
         self._anchor = None
 
     def mark_all(self) -> None:
-        """Mark everything that is shown."""
         self._marks.update(self._view.ids)
 
     def invert(self) -> None:

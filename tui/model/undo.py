@@ -66,7 +66,6 @@ class Undos:
         return len(self._undos)
 
     def remember(self, undo: Undo) -> None:
-        """Put a change on top."""
         self._undos = [*self._undos[1 - MOST :], undo]
 
     def take(self) -> Undo:

@@ -155,7 +155,6 @@ class View:
         return len(self._rows)
 
     def row_at(self, index: int) -> Row:
-        """Return what stands in a row."""
         return self._rows.at(index)
 
     def download(self, id_: str) -> Download:
@@ -289,7 +288,6 @@ class View:
         return was != is_
 
     def _drop(self, download: Download) -> None:
-        """Forget a download."""
         del self._seen[download.id]
         self._placed.pop(download.id, None)
         self._counts[download.status] -= 1

@@ -57,7 +57,6 @@ class Writer(Thread):
         self._texts.put(text)
 
     def run(self) -> None:
-        """Write until told to stop."""
         try:
             while (text := self._texts.get()) is not None:
                 # Not through the stream: its lock, held by a write that never returns, would keep
@@ -92,12 +91,10 @@ class Stop(threading.Event):
         return self._reader
 
     def set(self) -> None:
-        """Wake whoever waits."""
         super().set()
         os.write(self._writer, b"\0")
 
     def clear(self) -> None:
-        """Let the next one wait."""
         super().clear()
         with contextlib.suppress(BlockingIOError):
             os.read(self._reader, 4096)
@@ -134,7 +131,6 @@ class TerminalDriver(LinuxDriver):
         return self._writer is not None and self._writer.is_behind
 
     def write(self, data: str) -> None:
-        """Queue data for the terminal."""
         if self._writer is not None:
             self._writer.write(data)
 
@@ -154,7 +150,6 @@ class TerminalDriver(LinuxDriver):
             self._writer.stop()
 
     def close(self) -> None:
-        """Wait until the terminal has all."""
         if self._writer is not None:
             self._writer.stop()
         super().close()

@@ -111,7 +111,6 @@ def layout(width: int) -> tuple[Slot, ...]:
 
 
 def titles(slots: tuple[Slot, ...]) -> tuple[Cell, ...]:
-    """Return the heading of the list."""
     return tuple(
         Cell(
             slot.x,
@@ -186,7 +185,6 @@ def status_text(download: Download, progress: Progress, now: datetime) -> str:
 
 
 def status_role(download: Download) -> Role:
-    """Return how the state is shown."""
     match download.status:
         case Status.ACTIVE:
             return Role.ACTIVE

@@ -208,7 +208,6 @@ class _Page:
         return self._written([*facts.overview(self._download, self._now), *limits], width)
 
     def timeline(self, width: int) -> list[Line]:
-        """Return what happened to it."""
         seen = self._of.inspection
         if seen is None or not seen.timeline:
             return []
@@ -216,7 +215,6 @@ class _Page:
         return self._titled("Timeline", "the latest first", fields, width)
 
     def answer(self, width: int) -> list[Line]:
-        """Return what a server answered last."""
         seen = self._of.inspection
         if seen is None or seen.answer is None:
             return []

@@ -50,7 +50,6 @@ class _Coverage:
 
     @property
     def whole(self) -> int:
-        """All of them."""
         return self._before[-1]
 
     def within(self, start: int, end: int) -> int:

@@ -155,7 +155,6 @@ class _Report:
         return (Cell(_INDENT, text, Role.MUTED),)
 
     def hosts(self, width: int) -> list[Line]:
-        """Return what each host did."""
         columns = (
             ColumnSpec("Hosts", 0, right=False),
             ColumnSpec("", 12, right=False, start=54),
@@ -183,7 +182,6 @@ class _Report:
         return [*lines, (Cell(0, f"and {more} more", Role.MUTED),)] if more > 0 else lines
 
     def recent(self, width: int) -> list[Line]:
-        """Return what ended last."""
         columns = (
             ColumnSpec("ended", 6, right=False),
             ColumnSpec("name", 0, right=False),

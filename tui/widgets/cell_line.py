@@ -114,7 +114,6 @@ class CellLine(Widget):
         raise NotImplementedError
 
     def follow(self) -> None:
-        """Draw what is different now."""
         before, self._shown = self._shown, self.cells(self.size.width)
         if regions := [Region(x, 0, w, 1) for x, w in differences(before, self._shown)]:
             self.refresh(*regions)
@@ -125,7 +124,6 @@ class CellLine(Widget):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """Draw the line."""
         return strip_of(self._shown if y == 0 else (), self.size.width, self._styles.__getitem__)
 
     def notify_style_update(self) -> None:

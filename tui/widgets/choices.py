@@ -73,18 +73,15 @@ class Choices(Widget, can_focus=True):
             self.refresh()
 
     def render(self) -> Text:
-        """Draw the lines."""
         return Text("\n").join(
             self._line(choice, is_marked=index == self._index)
             for index, choice in enumerate(self._choices)
         )
 
     def get_content_height(self, *_: object) -> int:
-        """One line for each."""
         return len(self._choices)
 
     def on_click(self, event: events.Click) -> None:
-        """Take the answer under the pointer."""
         if 0 <= event.y < len(self._choices):
             self._index = event.y
             self.action_choose()
@@ -95,7 +92,6 @@ class Choices(Widget, can_focus=True):
         self.refresh()
 
     def action_choose(self) -> None:
-        """Take the marked answer."""
         self.post_message(self.Chosen(self._choices[self._index].id))
 
     def _line(self, choice: Choice, *, is_marked: bool) -> Text:

@@ -91,11 +91,9 @@ class DetailPane(Page):
         self.border_title = "Details"
 
     def on_mount(self) -> None:
-        """Get ready to ask."""
         self._poll = self.set_interval(EVERY, self._look_again, pause=not self.display)
 
     def on_show(self) -> None:
-        """Begin to ask."""
         if self._poll is not None:
             self._poll.resume()
 
@@ -147,12 +145,10 @@ class DetailPane(Page):
             self.refresh(*regions)
 
     def on_resize(self) -> None:
-        """Write anew for the new width."""
         if self._grace is None:
             self.rewrite()
 
     def action_leave(self) -> None:
-        """Go back to the list."""
         self.screen.focus_previous("DownloadTable")
 
     # What is asked.
@@ -217,7 +213,6 @@ class DetailPane(Page):
         return shifted(lines, _MARGIN)
 
     def _entitle(self) -> None:
-        """Put the name on the border."""
         name = clean(self._subject.download.name) if self._subject is not None else ""
         room = max(self.size.width - _TITLE_ROOM, 1)
         name = cut_middle(name.strip() or "Details", room, ascii_only=self._ascii)
@@ -247,5 +242,4 @@ class Split(Container):
     """
 
     def on_resize(self, event: events.Resize) -> None:
-        """Choose how they stand."""
         self.set_class(event.size.width >= BESIDE, "-beside")

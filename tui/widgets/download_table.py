@@ -120,7 +120,6 @@ class DownloadTable(ScrollView, can_focus=True):
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The columns as they stand now."""
         return layout(self.size.width)
 
     def follow(self, changed: Set[str]) -> None:
@@ -175,35 +174,27 @@ class DownloadTable(ScrollView, can_focus=True):
     # The cursor.
 
     def action_cursor_down(self) -> None:
-        """Go to the next row."""
         self._move_to(self._selection.index + 1)
 
     def action_cursor_up(self) -> None:
-        """Go to the previous row."""
         self._move_to(self._selection.index - 1)
 
     def action_half_down(self) -> None:
-        """Go half a screen down."""
         self._move_to(self._selection.index + max(self._page // 2, 1))
 
     def action_half_up(self) -> None:
-        """Go half a screen up."""
         self._move_to(self._selection.index - max(self._page // 2, 1))
 
     def action_page_down(self) -> None:
-        """Go one screen down."""
         self._move_to(self._selection.index + self._page)
 
     def action_page_up(self) -> None:
-        """Go one screen up."""
         self._move_to(self._selection.index - self._page)
 
     def action_cursor_first(self) -> None:
-        """Go to the first row."""
         self._move_to(0)
 
     def action_cursor_last(self) -> None:
-        """Go to the last row."""
         self._move_to(len(self._view) - 1)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -247,7 +238,6 @@ class DownloadTable(ScrollView, can_focus=True):
         self._tell_marks()
 
     def action_mark_all(self) -> None:
-        """Mark everything that is shown."""
         self._selection.end_range()
         self._selection.mark_all()
         self._tell_marks()
@@ -259,7 +249,6 @@ class DownloadTable(ScrollView, can_focus=True):
         self._tell_marks()
 
     def clear_marks(self) -> None:
-        """Take off all marks."""
         self._selection.clear()
         self._tell_marks()
 

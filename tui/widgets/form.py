@@ -74,7 +74,6 @@ class LineInput(Input):
         self.highlighter = _Harmless()
 
     async def on_key(self, event: events.Key) -> None:
-        """Edit at once."""
         if (action := _EDITS.get(event.key)) is not None:
             event.stop()
             event.prevent_default()
@@ -174,7 +173,6 @@ class Toggle(Widget, can_focus=True):
         self._note = ""
 
     def render(self) -> Text:
-        """Draw the line."""
         mark, label, note = (
             component_style(self, f"toggle--{part}", self.background_colors[1])
             for part in ("mark", "label", "note")
@@ -195,12 +193,10 @@ class Toggle(Widget, can_focus=True):
             self.refresh()
 
     def action_turn(self) -> None:
-        """Turn it over."""
         self.value = not self.value
         self.post_message(self.Turned(self))
 
     def on_click(self, _: events.Click) -> None:
-        """Turn it over."""
         self.action_turn()
 
 
@@ -256,11 +252,9 @@ class Remarks(Widget):
             self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As many rows as are filled."""
         return len(self.rows(width))
 
     def render(self) -> Text:
-        """Draw the rows."""
         rows = (
             Text(text, component_style(self, _STYLES[severity]))
             for text, severity in self.rows(self.size.width)

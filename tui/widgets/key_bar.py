@@ -52,7 +52,6 @@ class KeyBar(CellLine):
         self._hints = [action for action in by_target(*targets) if action.hint]
 
     def cells(self, width: int) -> Line:
-        """Return the hints that fit."""
         keymap = keymap_of(self)
         screen: object = self.screen
         labelling = screen if isinstance(screen, _Labelling) else None

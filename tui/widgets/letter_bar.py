@@ -47,7 +47,6 @@ class LetterBar(CellLine, can_focus=True):
         return self.display
 
     def ask(self, title: str, letters: Sequence[Letter]) -> None:
-        """Wait for one of the letters."""
         self._title, self._letters = title, letters
         self._back = self.screen.focused
         self.display = True

@@ -43,7 +43,6 @@ class NoticeBar(Widget):
             self.refresh()
 
     def render(self) -> Text:
-        """Draw the line."""
         first = self._notices[0] if self._notices else ""
         count = len(self._notices)
         room = max(self.size.width - 4, 0)
@@ -62,5 +61,4 @@ class NoticeBar(Widget):
         )
 
     async def on_click(self) -> None:
-        """Open all of them."""
         await self.run_action("screen.notices")

@@ -72,7 +72,6 @@ class Page(ScrollView, can_focus=True):
             self.refresh()
 
     def on_resize(self) -> None:
-        """Write anew for the new width."""
         self.rewrite()
 
     def render_line(self, y: int) -> Strip:
@@ -147,11 +146,9 @@ class CursorPage(Page, inherit_bindings=False):
             self.action_move_to(index)
 
     def action_move(self, step: int) -> None:
-        """Move the cursor by lines."""
         self.action_move_to(self.index + step)
 
     def action_page(self, step: int) -> None:
-        """Move the cursor by screens."""
         self.action_move_to(self.index + step * max(self.size.height - 1, 1))
 
     def action_move_to(self, index: int) -> None:
@@ -164,7 +161,6 @@ class CursorPage(Page, inherit_bindings=False):
             self.post_message(self.Moved())
 
     def on_resize(self) -> None:
-        """Write anew for the new width."""
         super().on_resize()
         self._keep_in_sight()
 

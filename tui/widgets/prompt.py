@@ -113,7 +113,6 @@ class Prompt(Vertical):
             self.post_message(self.Submitted(event.value))
 
     def action_cancel(self) -> None:
-        """Leave it."""
         self.close()
         self.post_message(self.Cancelled())
 
@@ -154,7 +153,6 @@ class QuestionPrompt(Prompt):
         self._question: Question | None = None
 
     def ask(self, question: Question) -> None:
-        """Open the line for a question."""
         self._question = question
         self.open(question.label, question.value, note=question.note)
         if question.replaces:
@@ -167,7 +165,6 @@ class QuestionPrompt(Prompt):
             self.close()
 
     async def action_take_back(self) -> None:
-        """Take the question back."""
         await settled(self.input)
         question = self._question
         self.close()

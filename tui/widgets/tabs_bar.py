@@ -78,7 +78,6 @@ class TabsBar(CellLine):
         return tuple(cells)
 
     def on_click(self, event: events.Click) -> None:
-        """Open the view that was clicked."""
         for start, end, tab in self._places:
             if start <= event.x < end:
                 self.post_message(self.Chosen(tab))
