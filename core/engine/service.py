@@ -101,7 +101,7 @@ class Engine:
         )
         self._recorder = recorder = AttemptRecorder(state.history, clock, context.host_memory)
         self._runner = runner = Runner(settings, downloads, context, recorder, embedded=embedded)
-        self._adder = Adder(downloads, runner, clock, state.directory)
+        self._adder = Adder(downloads, runner, clock, state.directory, self._refuse_if_closing)
         self._transitions = Transitions(downloads, runner, state.resume_data)
         self._adjuster = Adjuster(downloads, runner, state.resume_data)
         self._remover = Remover(downloads, runner, state, clock)
@@ -237,14 +237,12 @@ class Engine:
     # -- DownloadService: what it is asked to do --------------------------------------------------
 
     async def add(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
-        return await self._adder.add(requests, refuse_if_closing=self._refuse_if_closing)
+        return await self._adder.add(requests)
 
     async def add_new(
         self, requests: Sequence[DownloadRequest], *, more: bool = False
     ) -> list[str]:
-        return await self._adder.add_new(
-            requests, more=more, refuse_if_closing=self._refuse_if_closing
-        )
+        return await self._adder.add_new(requests, more=more)
 
     async def pause(self, ids: Sequence[str] | None) -> Outcome:
         return await self._take(Action.PAUSE, ids)

@@ -29,14 +29,10 @@ class Moving(Protocol):
     gained: int
 
     @property
-    def rate(self) -> float:
-        """Bytes/s at present."""
-        ...
+    def rate(self) -> float: ...
 
     @property
-    def connections(self) -> int:
-        """How many are open."""
-        ...
+    def connections(self) -> int: ...
 
     @property
     def served_best(self) -> int | None:

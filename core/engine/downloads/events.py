@@ -28,7 +28,6 @@ class EventBus:
 
     @property
     def has_subscribers(self) -> bool:
-        """Whether anybody watches."""
         return bool(self._subscriptions)
 
     def publish(self, event: Event) -> None:

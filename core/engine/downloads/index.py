@@ -22,11 +22,9 @@ class DownloadIndex:
         self._last = 0.0
 
     def __len__(self) -> int:
-        """Return how many there are."""
         return len(self._downloads)
 
     def __iter__(self) -> Iterator[DownloadRecord]:
-        """Yield all, in no order."""
         return iter(self._downloads.values())
 
     def __contains__(self, download_id: str) -> bool:
@@ -38,7 +36,6 @@ class DownloadIndex:
         return self._downloads[download_id]
 
     def _put(self, download: DownloadRecord) -> None:
-        """Add or replace a download."""
         before = self._downloads.get(download.id)
         if before is None:
             self._prefixes[download.id[:SHORT]] = download.id
@@ -50,7 +47,6 @@ class DownloadIndex:
         self._last = max(self._last, download.order)
 
     def _discard(self, download_id: str) -> None:
-        """Drop a download."""
         download = self._downloads.pop(download_id)
         del self._prefixes[download_id[:SHORT]]
         self._drop_target(download)

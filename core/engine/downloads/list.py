@@ -159,7 +159,6 @@ class DownloadList(DownloadIndex):
         return self.update(stamped, **cleared | fields, status=status)
 
     def remove(self, downloads: Sequence[DownloadRecord]) -> None:
-        """Take downloads off the list."""
         for download in downloads:
             self.sums.count(self[download.id], self._settled_bytes(download.id), -1)
             self._discard(download.id)

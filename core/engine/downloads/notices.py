@@ -15,7 +15,6 @@ class Notices:
         self._question = ""
 
     def __iter__(self) -> Iterator[str]:
-        """Yield the sentences."""
         return iter(self._sentences)
 
     def extend(self, sentences: Iterable[str]) -> None:

@@ -160,16 +160,13 @@ class AttemptRecorder:
         self._write(entry_of(download, figures, ended_at=ended_at, end=end))
 
     async def history(self, query: HistoryQuery) -> History:
-        """Return attempts; see `DownloadService.history`."""
         return await self._store.query(query)
 
     async def clear(self) -> int:
-        """Forget every attempt; see `DownloadService.clear_history`."""
         self._known.clear()
         return await self._store.clear()
 
     async def statistics(self, days: int) -> Statistics:
-        """Return the figures of the last days; see `DownloadService.statistics`."""
         now = self._clock.now().astimezone()
         since = period_start(now, days)
         self._note_usage()

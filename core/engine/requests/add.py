@@ -30,11 +30,20 @@ _LOGGED = 100
 
 
 class Adder:
-    """Takes requests into the list and hands what may run to the runner."""
+    """Takes requests into the list, as `DownloadService` says, and lets what may run wait.
+
+    `refuse_if_closing` raises StoppedError once the engine takes nothing on any more.
+    """
 
     def __init__(
-        self, downloads: DownloadList, runner: Runner, clock: Clock, state_directory: Path
+        self,
+        downloads: DownloadList,
+        runner: Runner,
+        clock: Clock,
+        state_directory: Path,
+        refuse_if_closing: Callable[[], None],
     ) -> None:
+        self._refuse_if_closing = refuse_if_closing
         self._downloads = downloads
         self._state_directory = state_directory
         self._runner = runner
@@ -42,12 +51,9 @@ class Adder:
         self._clock = clock
         self._ids = _ids()
 
-    async def add(
-        self, requests: Sequence[DownloadRequest], *, refuse_if_closing: Callable[[], None]
-    ) -> list[DownloadRecord]:
-        """Queue downloads durably; see `DownloadService.add`."""
+    async def add(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
         await self._check(requests)
-        refuse_if_closing()
+        self._refuse_if_closing()
         before = {d.id for r in requests for d in self._same(r)}
         with not_collecting():
             asked = [self._continue(r) or self._create(r) for r in requests]
@@ -60,16 +66,9 @@ class Adder:
             self._start(asked)
         return self._downloads.current(d.id for d in asked)
 
-    async def add_new(
-        self,
-        requests: Sequence[DownloadRequest],
-        *,
-        more: bool,
-        refuse_if_closing: Callable[[], None],
-    ) -> list[str]:
-        """Queue what is not in the list yet; see `DownloadService.add_new`."""
+    async def add_new(self, requests: Sequence[DownloadRequest], *, more: bool) -> list[str]:
         await self._check(requests)
-        refuse_if_closing()
+        self._refuse_if_closing()
         with not_collecting():
             new = [self._create(r) for r in requests if not self._is_known(r)]
         _log_added(new)

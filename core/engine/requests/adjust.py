@@ -19,7 +19,7 @@ _RESTING = (Status.PAUSED, Status.CANCELLED)
 
 
 class Adjuster:
-    """Changes downloads in the list; what runs follows at once."""
+    """Changes downloads in the list, as `DownloadService` says; what runs follows at once."""
 
     def __init__(self, downloads: DownloadList, runner: Runner, resume_data: ResumeStore) -> None:
         self._downloads = downloads
@@ -28,19 +28,16 @@ class Adjuster:
         self._resume_data = resume_data
 
     async def move(self, chosen: Sequence[DownloadRecord], to: MoveTo | int) -> Outcome:
-        """Move downloads within the queue; see `DownloadService.move`."""
         for download in self._downloads.place(chosen, to):
             self._queue.scheduler.reorder(self._downloads.update(download))
         return await self._changed(chosen)
 
     async def set(self, chosen: Sequence[DownloadRecord], changes: Changes) -> Outcome:
-        """Change what was asked for of downloads; see `DownloadService.set`."""
         for download, request in [(d, apply_changes(d.request, changes)) for d in chosen]:
             self._runner.adjust(self._downloads.update(download, request=request))
         return await self._changed(chosen)
 
     async def replace_url(self, found: DownloadRecord, url: str) -> Outcome:
-        """Have an unfinished download fetched from elsewhere; see `DownloadService.replace_url`."""
         with_url(found.request, url)
         # It may not start, nor save what it knows of the old address, while the address changes.
         self._queue.forget([found.id])

@@ -65,7 +65,6 @@ class Inspector:
         self._looks: dict[str, deque[_Look]] = {}
 
     async def inspect(self, download: DownloadRecord) -> Inspection:
-        """Return what there is to be seen; see `DownloadService.inspect`."""
         last = self._context.last_responses.get(download.id)
         seen = Inspection(
             id=download.id,

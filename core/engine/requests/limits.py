@@ -59,7 +59,6 @@ class LimitKeeper:
             self._following = asyncio.create_task(self._follow(), name="timetable")
 
     def close(self) -> None:
-        """Follow the timetable no longer."""
         if self._following is not None:
             self._following.cancel()
             self._following = None

@@ -53,7 +53,6 @@ class Remover:
         """The ids of those that somebody wanted back."""
 
     async def remove(self, chosen: Sequence[DownloadRecord], *, files: bool) -> Removal:
-        """Take downloads off the list; see `DownloadService.remove`."""
         # None of them may get its turn while others are being stopped.
         self._queue.forget(d.id for d in chosen)
         await self._runner.halt(d.id for d in chosen)
@@ -89,7 +88,6 @@ class Remover:
         return _removal(chosen, await self._look(chosen), files=files)
 
     async def restore(self, ids: Sequence[str]) -> Outcome:
-        """Bring downloads back; see `DownloadService.restore`."""
         refused: list[Refusal] = []
         taken: list[_Removed] = []
         for id_ in dict.fromkeys(ids):

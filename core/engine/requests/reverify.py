@@ -49,7 +49,6 @@ class Reverifier:
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything is being verified."""
         return self._waiting > 0
 
     async def close(self) -> None:
@@ -59,7 +58,6 @@ class Reverifier:
             return
 
     async def verify(self, chosen: Sequence[DownloadRecord]) -> Outcome:
-        """Verify finished files; see `DownloadService.verify`."""
         changed: list[DownloadRecord] = []
         refused: list[Refusal] = []
         self._waiting += 1

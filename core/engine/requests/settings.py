@@ -40,7 +40,6 @@ class SettingsKeeper:
         return settings_in_force(held, self._limits.in_force, changes, environment)
 
     async def reload(self, load: Callable[[], Settings]) -> list[str]:
-        """Read the settings again and let them hold; see `DownloadService.reload`."""
         self.current = await run_to_end(load)
         self._obey(self.current)
         wanted, held = self.current.network, self._network

@@ -21,11 +21,10 @@ _DONE = {
     Action.CANCEL: "cancelled",
 }
 _AFRESH = {"total_bytes": None, "resume_verdict": None, "retry_count": 0}
-_RESTING = (Status.PAUSED, Status.CANCELLED)
 
 
 class Transitions:
-    """Takes steps of downloads in the list; the runner follows."""
+    """Takes steps of downloads in the list, as `DownloadService` says; the runner follows."""
 
     def __init__(self, downloads: DownloadList, runner: Runner, resume_data: ResumeStore) -> None:
         self._downloads = downloads
@@ -34,7 +33,6 @@ class Transitions:
         self._resume_data = resume_data
 
     async def hold(self, paused: bool) -> None:
-        """Stop the queue as a whole, or let it go on; see `DownloadService.hold`."""
         self._downloads.hold(paused)
         await self._runner.obey_hold()
         await self._downloads.flush()
@@ -73,7 +71,6 @@ class Transitions:
         return Outcome(changed=tuple(changed), refused=tuple(refused), notes=notes)
 
     async def start_now(self, chosen: Sequence[DownloadRecord]) -> Outcome:
-        """Start downloads beyond every limit; see `DownloadService.start_now`."""
         if self._queue.is_held:
             raise NotAllowedError(
                 "the queue is held, so nothing can start",
@@ -90,7 +87,6 @@ class Transitions:
         return Outcome(changed=tuple(changed), refused=tuple(refused))
 
     async def start_fresh(self, chosen: Sequence[DownloadRecord]) -> Outcome:
-        """Forget what unfinished downloads have; see `DownloadService.start_fresh`."""
         # None of them may start while its bytes go.
         self._queue.forget(d.id for d in chosen)
         await self._runner.halt(d.id for d in chosen)

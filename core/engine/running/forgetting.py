@@ -56,7 +56,6 @@ class Forgetting:
         self._asked.set()
 
     async def close(self) -> None:
-        """Forget no more."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait([self._running])

@@ -165,7 +165,6 @@ class Guards:
                 del self._unreachable[host]
 
     async def close(self) -> None:
-        """Stop watching."""
         tasks = list(self._watches.values())
         for task in tasks:
             task.cancel()

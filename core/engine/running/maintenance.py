@@ -60,7 +60,6 @@ class _Find:
 
     @property
     def paths(self) -> set[str]:
-        """Where they are."""
         return {leftover.path for leftover in self.files}
 
 
@@ -86,13 +85,11 @@ class Maintenance:
         self._running = asyncio.create_task(self._daily(), name="upkeep")
 
     async def close(self) -> None:
-        """Tidy up no longer."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait([self._running])
 
     async def clean(self, *, dry_run: bool, only: Sequence[str] | None = None) -> Cleanup:
-        """Remove leftovers; see `DownloadService.clean`."""
         async with self._one_at_a_time:
             finds = await self._look_around()
             if not self._verified:
@@ -112,7 +109,6 @@ class Maintenance:
         return Cleanup(removed=tuple(removed), kept=tuple(kept))
 
     async def checkup(self) -> Checkup:
-        """Tell what lies around; see `DownloadService.checkup`."""
         async with self._one_at_a_time:
             finds = await self._look_around()
         return Checkup(

@@ -48,7 +48,6 @@ class ProgressReporter:
             self._task = asyncio.create_task(self._tick(), name="progress")
 
     def close(self) -> None:
-        """Stop ticking."""
         if self._task is not None:
             self._task.cancel()
 

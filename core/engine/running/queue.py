@@ -177,7 +177,6 @@ class Queue:
         self._changed()
 
     def expedite(self, ids: Iterable[str]) -> None:
-        """Run downloads beyond the limit of active ones; see `DownloadService.expedite`."""
         self.scheduler.expedite(id_ for id_ in ids if not self._downloads[id_].status.is_settled)
         self._changed()
 

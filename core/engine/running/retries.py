@@ -57,7 +57,6 @@ class RetryPlanner:
         self.rests = HostRests()
 
     def configure(self, settings: RetrySettings) -> None:
-        """Let other rules hold."""
         self._policy.settings = settings
 
     def forget(self, download_id: str) -> None:

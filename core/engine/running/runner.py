@@ -81,7 +81,6 @@ class Runner:
 
     @property
     def running(self) -> list[Transfer]:
-        """What runs."""
         return list(self._transfers.values())
 
     def transfer(self, download_id: str) -> Transfer | None:

@@ -46,7 +46,6 @@ class TrickleWatch:
             self._task = asyncio.create_task(self._watch(), name="watch trickles")
 
     def close(self) -> None:
-        """Stop watching."""
         if self._task is not None:
             self._task.cancel()
 

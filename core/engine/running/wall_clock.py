@@ -33,7 +33,6 @@ class WallClock:
         self._watching = asyncio.create_task(self._watch(), name="wall clock")
 
     async def close(self) -> None:
-        """Look no longer."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait([self._watching])
