@@ -23,8 +23,8 @@ _FINEST = 0.001
 """Seconds below which a duration is no measure."""
 
 
-class Moving(Protocol):
-    """What an attempt looks at: a transfer."""
+class RunningTransfer(Protocol):
+    """What an attempt looks at: its rate in bytes/s, the connections, the bytes it has gained."""
 
     gained: int
 
@@ -43,7 +43,7 @@ class Moving(Protocol):
 class Attempt:
     """Follows a transfer from its start; made when it starts."""
 
-    def __init__(self, download: Download, transfer: Moving, clock: Clock) -> None:
+    def __init__(self, download: Download, transfer: RunningTransfer, clock: Clock) -> None:
         self._transfer = transfer
         self._clock = clock
         self._retries = download.retry_count

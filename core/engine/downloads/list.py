@@ -21,7 +21,7 @@ from core.domain.service import LimitChanges
 from core.engine.downloads.events import EventBus
 from core.engine.downloads.index import DownloadIndex
 from core.engine.downloads.notices import Notices
-from core.engine.downloads.totals import ListTotals, Moving
+from core.engine.downloads.totals import InProgress, ListTotals
 
 log = logging.getLogger(__name__)
 
@@ -213,9 +213,9 @@ class DownloadList(DownloadIndex):
             return live or settled
         return replace(live, updated_at=settled.updated_at)
 
-    def moving(self, ids: Iterable[str]) -> list[Moving]:
+    def in_progress(self, ids: Iterable[str]) -> list[InProgress]:
         """Return how far downloads are that run, and how far they are in the sums."""
-        return [Moving(self[i], self._settled_bytes(i), self.progress_of(i)) for i in ids]
+        return [InProgress(self[i], self._settled_bytes(i), self.progress_of(i)) for i in ids]
 
     def publish_progress(self, progress: Mapping[str, Progress], eta: float | None = None) -> None:
         """Tell the watchers how far these downloads are, and the seconds that all still take."""

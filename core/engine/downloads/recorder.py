@@ -27,7 +27,7 @@ from core.domain.history import (
     Statistics,
 )
 from core.domain.models import Download, DownloadRecord, ResumeRecord
-from core.engine.downloads.attempts import Attempt, Moving, entry_of
+from core.engine.downloads.attempts import Attempt, RunningTransfer, entry_of
 from core.policy.host_memory import HostMemory
 from core.policy.outlook import Habits
 from core.policy.statistics import period_start, statistics
@@ -90,7 +90,7 @@ class AttemptRecorder:
         except WinchError as error:
             log.error("the newest history is not saved yet: %s", error.message)
 
-    def begin(self, download: Download, transfer: Moving) -> None:
+    def begin(self, download: Download, transfer: RunningTransfer) -> None:
         """Follow an attempt that starts now."""
         self._attempts[download.id] = Attempt(download, transfer, self._clock)
 

@@ -1,7 +1,6 @@
-"""How far all downloads together are, kept up with every change: asking costs nothing of the queue.
+"""How far all downloads together are, and how long they will still take, for `winch status`.
 
-The same rules as for the header of the screen: only what has a known length counts towards the
-whole, and only while it is wanted.
+Kept up with every change, so that asking costs a step for each that runs and nothing of the queue.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from core.policy.scheduler import LaneLoad
 
 
 @dataclass(frozen=True, slots=True)
-class Moving:
+class InProgress:
     """A download that runs: the bytes that the sums have of it, and how far it is by now."""
 
     download: Download
@@ -78,12 +77,13 @@ class ListTotals(DownloadSums):
             self._sizes.count(total, sign)
 
     def totals(
-        self, moving: Sequence[Moving] = (), *, prospects: Prospects | None = None, now: float = 0.0
+        self,
+        moving: Sequence[InProgress] = (),
+        *,
+        prospects: Prospects | None = None,
+        now: float = 0.0,
     ) -> Totals:
-        """Return the sums at a monotonic time, with what those that run have gained since.
-
-        The ETA is for all that goes on by itself; costs nothing of the queue's length.
-        """
+        """Return the sums at a monotonic time, with what those that run have gained since."""
         return Totals(
             files=self.counts.total() - self.counts[Status.CANCELLED],
             files_done=self.counts[Status.COMPLETED],
@@ -91,11 +91,13 @@ class ListTotals(DownloadSums):
             bytes_total=self.bytes_total,
             unsized=self.unsized,
             rate=sum(each.progress.rate or 0.0 for each in moving),
-            eta=self.eta(moving, prospects, now) if moving and prospects else None,
+            eta=None if prospects is None else self.eta(moving, prospects, now),
         )
 
-    def eta(self, moving: Sequence[Moving], prospects: Prospects, now: float) -> float | None:
+    def eta(self, moving: Sequence[InProgress], prospects: Prospects, now: float) -> float | None:
         """Return seconds until all is done that goes on by itself, None where nobody can say."""
+        if not moving:
+            return None
         habits = prospects.habits
         typical = habits.size or self._sizes.median()
         running = [each.as_running(typical) for each in moving]
@@ -123,7 +125,7 @@ class ListTotals(DownloadSums):
             return False
         return self._waiting.unsized > 0 or any(each.left is None for each in running)
 
-    def _lanes(self, moving: Sequence[Moving], prospects: Prospects) -> list[Lane]:
+    def _lanes(self, moving: Sequence[InProgress], prospects: Prospects) -> list[Lane]:
         everybody = frozenset(range(len(moving)))
         served = [lane for lane in prospects.lanes if lane.waiting]
         slots = prospects.slots * max(len(served), 1)

@@ -38,7 +38,7 @@ class ProgressReporter:
 
     def totals(self) -> Totals:
         """Return how far all together are; costs a step for each that runs."""
-        moving = self._downloads.moving(self._running)
+        moving = self._downloads.in_progress(self._running)
         now = self._context.clock.monotonic()
         return self._downloads.sums.totals(moving, prospects=self._prospects(), now=now)
 
@@ -57,7 +57,7 @@ class ProgressReporter:
             await asyncio.sleep(TICK)
             before, last = last, {}
             ids = list(self._running)
-            eta = self._eta() if self._downloads.bus.has_subscribers else None
+            eta = self.totals().eta if self._downloads.bus.has_subscribers else None
             for start in range(0, len(ids), AT_ONCE):
                 chosen = ids[start : start + AT_ONCE]
                 for id_ in chosen:
@@ -68,12 +68,6 @@ class ProgressReporter:
                     if moved := {id_: now[id_] for id_ in chosen if before.get(id_) != now[id_]}:
                         self._downloads.publish_progress(moved, eta)
                 await asyncio.sleep(0)
-
-    def _eta(self) -> float | None:
-        moving = self._downloads.moving(self._running)
-        if not moving:
-            return None
-        return self._downloads.sums.eta(moving, self._prospects(), self._context.clock.monotonic())
 
     def _prospects(self) -> Prospects:
         context = self._context

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.models import Download, Progress, Status, WaitReason
-from core.engine.downloads.totals import ListTotals, Moving, Prospects
+from core.engine.downloads.totals import InProgress, ListTotals, Prospects
 from core.policy.outlook import Habits
 from tests.core.engine.conftest import Workspace, fetch, settled, until
 from tests.faults.model import content
@@ -72,8 +72,8 @@ def test_the_sums_are_those_of_what_is_there(
     assert still(sums) == (0, 0, 0, 0, 0)
 
 
-def moving(item: Download, settled: int, now: int, eta: float | None) -> Moving:
-    return Moving(item, settled, Progress(bytes_downloaded=now, rate=100.0, eta=eta))
+def moving(item: Download, settled: int, now: int, eta: float | None) -> InProgress:
+    return InProgress(item, settled, Progress(bytes_downloaded=now, rate=100.0, eta=eta))
 
 
 def prospects(slots: int = 1, *, limit: float | None = None, rate: float = 0.0) -> Prospects:
