@@ -9,19 +9,24 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from types import TracebackType
-from typing import Self
 
 from tests.crash.served import Served
 from tui.demo.files import KIB, DemoFile
-from tui.demo.http import Request, UnsatisfiableRangeError, read_request, requested_range
+from tui.demo.http import (
+    LoopbackServer,
+    Request,
+    UnsatisfiableRangeError,
+    head,
+    read_request,
+    requested_range,
+)
 
 _PIECE = 32 * KIB
 # Little may lie between the server's count and the client's disk.
 _BUFFER = 64 * KIB
 
 
-class CountingServer:
+class CountingServer(LoopbackServer):
     """Serves files under `/<name>` from entering to leaving the context.
 
     `life` is raised at every kill; `again` tells for each life how many of the bytes that were
@@ -29,6 +34,7 @@ class CountingServer:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.life = 0
         self.is_throttled = True
         self.again: Counter[int] = Counter()
@@ -41,35 +47,12 @@ class CountingServer:
         self._served: dict[str, Served] = {}
         self._open: Counter[str] = Counter()
         self._moved = asyncio.Condition()
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._port = 0
-
-    async def __aenter__(self) -> Self:
-        listening = socket.create_server(("127.0.0.1", 0))
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-        self._port = listening.getsockname()[1]
-        self._server = await asyncio.start_server(self._connected, sock=listening)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
 
     def serve(self, file: DemoFile) -> str:
         """Serve a file from now on and return its URL."""
         self._files[file.name] = file
         self._served.setdefault(file.name, Served())
-        return f"http://127.0.0.1:{self._port}/{file.name}"
+        return f"http://127.0.0.1:{self.port}/{file.name}"
 
     def drop(self, name: str) -> None:
         """Serve a file no more."""
@@ -82,38 +65,31 @@ class CountingServer:
         async with self._moved:
             await self._moved.wait_for(lambda: self._served[name].covered >= size)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Send files, and count what goes to each life of the client."""
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         writer.transport.set_write_buffer_limits(high=_PIECE)
         life = self.life  # that of the client: what is on its way to a dead one is lost with it
-        try:
-            while (request := await read_request(reader)) is not None:
-                await self._answer(request, writer, life)
-        except (ConnectionError, asyncio.CancelledError):
-            writer.transport.abort()
-        finally:
-            self._tasks.discard(task)
-            writer.close()
+        while (request := await read_request(reader)) is not None:
+            await self._answer(request, writer, life)
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter, life: int) -> None:
         file = self._files.get(request.path[1:])
         if file is None:
-            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            writer.write(head(404, {"Content-Length": "0"}))
             return
-        head = {"ETag": file.etag, "Accept-Ranges": "bytes"}
+        fields = {"ETag": file.etag, "Accept-Ranges": "bytes"}
         try:
-            asked = requested_range(request, file.size, file.etag)
+            asked = requested_range(request.headers, file.size, file.etag)
         except UnsatisfiableRangeError:
-            head |= {"Content-Range": f"bytes */{file.size}", "Content-Length": "0"}
-            _write_head(writer, "416 Range Not Satisfiable", head)
+            fields |= {"Content-Range": f"bytes */{file.size}", "Content-Length": "0"}
+            writer.write(head(416, fields))
             return
         start, end = asked or (0, file.size)
-        head["Content-Length"] = str(end - start)
+        fields["Content-Length"] = str(end - start)
         if asked is not None:
-            head["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
-        _write_head(writer, "200 OK" if asked is None else "206 Partial Content", head)
+            fields["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
+        writer.write(head(200 if asked is None else 206, fields))
         self._open[file.name] += 1
         self.most_of_one = max(self.most_of_one, self._open[file.name])
         self.peaks[life] = max(self.peaks[life], self._open.total())
@@ -144,8 +120,3 @@ class CountingServer:
         self.sent += end - start
         async with self._moved:
             self._moved.notify_all()
-
-
-def _write_head(writer: asyncio.StreamWriter, status: str, head: dict[str, str]) -> None:
-    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in head.items())]
-    writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))

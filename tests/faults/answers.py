@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import re
 from dataclasses import dataclass
 from email.utils import formatdate
-from http import HTTPStatus
 
 from tests.faults.model import Content, File, Headers, Request
-
-_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.IGNORECASE)
+from tui.demo.http import UnsatisfiableRangeError, head, requested_range
 
 
 @dataclass(kw_only=True)
@@ -25,13 +22,7 @@ class Answer:
 
     def head(self) -> bytes:
         """Return the status line and the headers as they are sent."""
-        try:
-            phrase = HTTPStatus(self.status).phrase
-        except ValueError:
-            phrase = "Unknown"
-        lines = [f"HTTP/1.1 {self.status} {phrase}"]
-        lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+        return head(self.status, self.headers)
 
 
 def answer_to(request: Request, file: File) -> Answer:
@@ -74,15 +65,16 @@ def _content(request: Request, file: File) -> Answer:
     fields["Accept-Ranges"] = "bytes" if file.ranges else "none"
 
     status, start, end = 200, 0, len(body)
-    wanted = request.range if file.ranges and request.method == "GET" else None
-    if wanted is not None and _if_range_holds(request, etag, file.last_modified):
-        status, start, end = _select(wanted, len(body))
-    if status == 206:
-        fields["Content-Range"] = f"bytes {start}-{end - 1}/{len(body)}"
-    elif status == 416:
-        size = f"bytes */{len(body)}"
-        validators = {"ETag": etag, "Last-Modified": file.last_modified}
-        return error(416, validators | {"Content-Range": size} | dict(file.headers))
+    if file.ranges and request.method == "GET":
+        try:
+            asked = requested_range(request.headers, len(body), etag, file.last_modified)
+        except UnsatisfiableRangeError:
+            size = f"bytes */{len(body)}"
+            validators = {"ETag": etag, "Last-Modified": file.last_modified}
+            return error(416, validators | {"Content-Range": size} | dict(file.headers))
+        if asked is not None:
+            status, (start, end) = 206, asked
+            fields["Content-Range"] = f"bytes {start}-{end - 1}/{len(body)}"
     if file.chunked:
         fields["Transfer-Encoding"] = "chunked"
     elif file.until_close:
@@ -92,35 +84,6 @@ def _content(request: Request, file: File) -> Answer:
     return Answer(
         status=status, headers=_with(fields, file.headers), content=body, start=start, end=end
     )
-
-
-def _select(wanted: str, total: int) -> tuple[int, int, int]:
-    """Return status, start and end for a Range header (RFC 9110 section 14.1.2).
-
-    Several ranges at once, other units and what does not parse are ignored, as the RFC allows.
-    """
-    match = _RANGE.fullmatch(wanted)
-    if match is None or not (match[1] or match[2]):
-        return 200, 0, total
-    if match[1]:
-        start = int(match[1])
-        last = int(match[2]) if match[2] else max(total - 1, start)
-    else:
-        start, last = max(total - int(match[2]), 0), total - 1
-    if match[1] and last < start:
-        return 200, 0, total
-    end = min(last + 1, total)
-    return (206, start, end) if start < end else (416, 0, 0)
-
-
-def _if_range_holds(request: Request, etag: str | None, last_modified: str | None) -> bool:
-    """Compare If-Range strongly (RFC 9110 section 13.1.5); without one the range stands."""
-    condition = request.headers.get("if-range")
-    if condition is None:
-        return True
-    validator = etag if condition.startswith('"') else last_modified
-    # Byte by byte: what came is a character for each, what is told may be UTF-8.
-    return condition.encode("latin-1") == (validator or "").encode("utf-8", "surrogateescape")
 
 
 def _with(fields: dict[str, str], changes: Headers) -> dict[str, str]:

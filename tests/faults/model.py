@@ -36,7 +36,7 @@ class Request:
     method: str
     target: str
     path: str
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     number: int
     connection: int
     status: int = 0

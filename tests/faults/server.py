@@ -1,8 +1,8 @@
 """A web server on the loopback whose every fault is a switch, for the tests of the engine.
 
-Raw sockets, because a framework's server keeps the rules: it sends no wrong Content-Range, never
-cuts a body in the middle and never says more than it announced. Tests wait for what the server has
-seen (`until`, `held`), never for a time.
+Built on the demo's raw sockets, because a framework's server keeps the rules: it sends no wrong
+Content-Range, never cuts a body in the middle and never says more than it announced. Tests wait
+for what the server has seen (`until`, `held`), never for a time.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import struct
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from tests.faults.answers import Answer, answer_to, error
 from tests.faults.model import Content, File, Request
+from tui.demo.http import LoopbackServer, read_request
 
 Handler = Callable[[Request, asyncio.StreamWriter], Awaitable[object]]
 
@@ -41,7 +42,7 @@ class _CutError(Exception):
     """The connection is to end here, in the middle of a body."""
 
 
-class FaultServer:
+class FaultServer(LoopbackServer):
     """Serves files at http://127.0.0.1:PORT/ and spoils them as told; an async context manager.
 
     `requests` holds every request in the order of arrival. What a script raises is raised again
@@ -49,21 +50,13 @@ class FaultServer:
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self._tls = tls
+        super().__init__(tls)
         self.requests: list[Request] = []
         self.connections = 0
         self.open_connections = 0
         self._sites: dict[str, _Site] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._errors: list[Exception] = []
         self._changed = asyncio.Event()
-        self._server: asyncio.Server | None = None
-        self._port = 0
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls)
-        self._port = self._server.sockets[0].getsockname()[1]
-        return self
 
     async def __aexit__(
         self,
@@ -71,28 +64,14 @@ class FaultServer:
         error_: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.stop()
+        await super().__aexit__(kind, error_, trace)
         if error_ is None and self._errors:
             raise self._errors[0]
-
-    async def stop(self) -> None:
-        """Close the port and every connection, as a server that goes down does."""
-        if self._server is not None:
-            self._server.close()
-            await self._end_connections()
-            await self._server.wait_closed()
-            self._server = None
-
-    async def restart(self) -> None:
-        """Listen on the same port again after `stop`."""
-        self._server = await asyncio.start_server(
-            self._connected, "127.0.0.1", self._port, reuse_address=True, ssl=self._tls
-        )
 
     @property
     def url(self) -> str:
         """The address of the server, without a slash at its end."""
-        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     def url_of(self, name: str) -> str:
         """Return the address of a file."""
@@ -153,27 +132,12 @@ class FaultServer:
         """Let the bodies that stand still go on, and hold none of this file any more."""
         self._sites[name].released.set()
 
-    async def drop_connections(self) -> None:
-        """Cut every connection; the server goes on listening."""
-        await self._end_connections()
-
     async def answer(self, request: Request, writer: asyncio.StreamWriter, file: File) -> bool:
         """Answer a request the way `file` would, from a script; return whether to keep alive."""
         return await self._respond(request, writer, file, self._sites[request.path])
 
-    # --- connections
-
-    async def _end_connections(self) -> None:
-        tasks = self._tasks - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of a connection as the files and scripts want it."""
         self.connections += 1
         self.open_connections += 1
         number = self.connections
@@ -183,35 +147,31 @@ class FaultServer:
         try:
             while await self._exchange(reader, writer, number):
                 pass
-        except (_CutError, ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # a connection may end at any time; the task ends with it and as quietly
+        except _CutError:
+            pass
+        except (ConnectionError, asyncio.IncompleteReadError):
+            raise
         except Exception as problem:
             self._errors.append(problem)
         finally:
-            writer.close()
-            self._tasks.discard(task)
             self.open_connections -= 1
             self._notify()
 
     async def _exchange(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int
     ) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        first, *lines = head.rstrip("\r\n").split("\r\n")
-        method, target, version = first.split(" ")
-        headers = {
-            name.lower(): value.strip()
-            for name, _, value in (line.partition(":") for line in lines)
-        }
-        await reader.readexactly(int(headers.get("content-length", "0")))
-        path = unquote(urlsplit(target).path).removeprefix("/")
+        """Answer the next request; return whether the connection stays open."""
+        if (asked := await read_request(reader)) is None:
+            return False
+        await reader.readexactly(int(asked.headers.get("content-length", "0")))
+        path = unquote(urlsplit(asked.target).path).removeprefix("/")
         site = self._sites.get(path, _Site())
         site.requests += 1
         request = Request(
-            method=method,
-            target=target,
+            method=asked.method,
+            target=asked.target,
             path=path,
-            headers=headers,
+            headers=asked.headers,
             number=site.requests,
             connection=connection,
         )
@@ -226,10 +186,7 @@ class FaultServer:
         finally:
             request.finished = True
             self._notify()
-        wants_close = headers.get("connection", "").lower() == "close" or version == "HTTP/1.0"
-        return keep and not wants_close
-
-    # --- answers
+        return keep and asked.keeps_alive
 
     async def _respond(
         self, request: Request, writer: asyncio.StreamWriter, file: File | None, site: _Site

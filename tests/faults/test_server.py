@@ -194,7 +194,7 @@ async def test_a_server_goes_down_and_comes_back_on_its_port(fault_server: Fault
     await fault_server.stop()
     with pytest.raises(ConnectionRefusedError):
         await fetch(fault_server, "/f")
-    await fault_server.restart()
+    await fault_server.start()
     assert fault_server.url_of("f") == url
     assert (await fetch(fault_server, "/f")).body == BODY
 

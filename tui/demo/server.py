@@ -17,43 +17,35 @@ from typing import Self
 from tui.demo.files import DemoFile
 from tui.demo.http import (
     BadRequestError,
+    LoopbackServer,
     Request,
     UnsatisfiableRangeError,
+    head,
     read_request,
     requested_range,
 )
 
-_REASONS = {
-    200: "OK",
-    206: "Partial Content",
-    400: "Bad Request",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    416: "Range Not Satisfiable",
-    503: "Service Unavailable",
-}
 
-
-class DemoServer:
+class DemoServer(LoopbackServer):
     """Serves files from entering to leaving the context; raises OSError if it cannot listen."""
 
     def __init__(self, files: Iterable[DemoFile]) -> None:
+        super().__init__()
         self._files = {f"/{file.name}": file for file in files}
         self._requests: Counter[str] = Counter()
         self._dropped: set[str] = set()
-        self._listening: Future[int] = Future()
+        self._listening: Future[None] = Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="demo-server", daemon=True)
-        self._port = 0
 
     def url(self, file: DemoFile) -> str:
         """Return where a file is served."""
-        return f"http://127.0.0.1:{self._port}/{file.name}"
+        return f"http://127.0.0.1:{self.port}/{file.name}"
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._port = self._listening.result()
+        self._listening.result()
         return self
 
     def __exit__(
@@ -73,13 +65,13 @@ class DemoServer:
             self._listening.set_exception(error)
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
-        self._loop = asyncio.get_running_loop()
-        self._listening.set_result(server.sockets[0].getsockname()[1])
-        await self._stop.wait()
-        server.close()  # asyncio.run cancels the connections that are left
+        async with self:
+            self._loop = asyncio.get_running_loop()
+            self._listening.set_result(None)
+            await self._stop.wait()
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Send files for as long as the client asks for more."""
         try:
             while (request := await read_request(reader)) is not None:
                 await self._answer(request, writer)
@@ -87,11 +79,6 @@ class DemoServer:
                     break
         except BadRequestError:
             await _respond(writer, 400)
-        except (ConnectionError, asyncio.CancelledError):
-            # The end of the demo ends connections too, and as quietly as a client that leaves.
-            writer.transport.abort()
-        finally:
-            writer.close()
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
         file = self._files.get(request.path)
@@ -114,7 +101,7 @@ class DemoServer:
         if file.ranges:
             headers["Accept-Ranges"] = "bytes"
             try:
-                asked = requested_range(request, file.size, file.etag) if is_get else None
+                asked = requested_range(request.headers, file.size, file.etag) if is_get else None
             except UnsatisfiableRangeError:
                 await _respond(writer, 416, {"Content-Range": f"bytes */{file.size}"})
                 return
@@ -122,7 +109,7 @@ class DemoServer:
                 start, end = asked
                 status = 206
                 headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
-        writer.write(_head(status, {**headers, "Content-Length": str(end - start)}))
+        writer.write(head(status, {**headers, "Content-Length": str(end - start)}))
         if is_get:
             await self._body(file, start, end, writer)
         await writer.drain()
@@ -145,14 +132,8 @@ class DemoServer:
             raise ConnectionResetError
 
 
-def _head(status: int, headers: Mapping[str, str]) -> bytes:
-    lines = [f"HTTP/1.1 {status} {_REASONS[status]}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
-
-
 async def _respond(
     writer: asyncio.StreamWriter, status: int, headers: Mapping[str, str] | None = None
 ) -> None:
-    writer.write(_head(status, {**(headers or {}), "Content-Length": "0"}))
+    writer.write(head(status, {**(headers or {}), "Content-Length": "0"}))
     await writer.drain()

@@ -62,7 +62,7 @@ async def test_downloads_wait_and_go_on_together_without_using_up_retries(
     assert engine.has_work
     for name in ("a", "b"):
         fault_server.release(name)
-    await fault_server.restart()
+    await fault_server.start()
     cable.plugged = True
     for download, name in zip(downloads, ("a", "b"), strict=True):
         done = await settled(engine, download)
@@ -115,7 +115,7 @@ async def test_a_person_can_pause_and_cancel_what_waits(
     await engine.pause([downloads[0].id])
     await engine.cancel([downloads[1].id])
     assert not engine.has_work
-    await fault_server.restart()
+    await fault_server.start()
     cable.plugged = True
     assert [view.download.status for view in await engine.downloads()] == [
         Status.PAUSED,
