@@ -44,7 +44,7 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ResponseHead:
     """The head of an answer, redirects followed: at most 40 fields, in the order they came."""
 
     at: datetime
@@ -149,6 +149,6 @@ class Inspection:
     done: tuple[Segment, ...] = ()
     claimed: tuple[Segment, ...] = ()
     connections: tuple[Connection, ...] = ()
-    answer: Answer | None = None
+    answer: ResponseHead | None = None
     slowness: Slowness | None = None
     timeline: tuple[TimelineEntry, ...] = ()

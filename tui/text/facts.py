@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from core.domain.history import AttemptEnd, HistoryEntry
-from core.domain.inspection import Answer, DownloadLimits, Figures, HostLimit, Inspection
+from core.domain.inspection import DownloadLimits, Figures, HostLimit, Inspection, ResponseHead
 from core.domain.models import Download, TimelineEntry
 from core.domain.redact import redact_url
 from tui.text import fmt
@@ -62,7 +62,7 @@ def timeline(entries: Sequence[TimelineEntry], now: datetime) -> list[Fact]:
     return [(moment(entry.at, now), fmt.clean(entry.text), Role.PLAIN) for entry in entries[::-1]]
 
 
-def answer(last: Answer, now: datetime) -> tuple[str, list[Fact]]:
+def answer(last: ResponseHead, now: datetime) -> tuple[str, list[Fact]]:
     """Return what a server said last: in a few words, and in its own."""
     status = f"{last.status} {fmt.clean(last.reason)}".rstrip()
     fields = [(fmt.clean(name), fmt.clean(value), Role.PLAIN) for name, value in last.headers]

@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from core.domain.inspection import (
-    Answer,
     Connection,
     ConnectionState,
     DownloadLimits,
     Figures,
     HostLimit,
     Inspection,
+    ResponseHead,
     Slowness,
 )
 from core.domain.models import Download, DownloadRecord, Segment, Status
@@ -214,9 +214,9 @@ def _connection(connection: PoolConnection, now: float) -> Connection:
     )
 
 
-def _answer(response: LastResponse) -> Answer:
+def _answer(response: LastResponse) -> ResponseHead:
     fields = list(response.headers.items())[:FIELDS]
-    return Answer(
+    return ResponseHead(
         at=response.at,
         url=redact_url(response.url),
         status=response.status,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.domain.inspection import (
-    Answer,
     Cause,
     Connection,
     ConnectionState,
@@ -13,6 +12,7 @@ from core.domain.inspection import (
     Figures,
     HostLimit,
     Inspection,
+    ResponseHead,
     Slowness,
 )
 from core.domain.models import Download, Phase, Progress, Segment, Status, TimelineEntry
@@ -77,7 +77,7 @@ def inspected(id_: str = "00000001", *, count: int = 2, **changes: object) -> In
         done=(Segment(0, TOTAL // 2),),
         claimed=tuple(Segment(line.position, line.end) for line in lines),
         connections=lines,
-        answer=Answer(
+        answer=ResponseHead(
             at=NOW,
             url="https://example.org/1",
             status=206,
