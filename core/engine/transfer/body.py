@@ -7,16 +7,14 @@ read and so the server), and a byte counts only once it is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
-from core.adapters.files.part_file import PartFile
 from core.adapters.net.http import Response
 from core.adapters.system.clock import Clock
 from core.domain.errors import IncompleteBodyError
 from core.domain.inspection import ConnectionState
-from core.domain.models import Resource
+from core.engine.transfer.resume import UnfinishedFile
 from core.policy.memory import block_of
-from core.policy.segments import Claim, SegmentMap
+from core.policy.segments import Claim
 from core.policy.throttle import TokenBucket, read_ahead
 
 PATIENCE = 0.5
@@ -26,25 +24,6 @@ REVIEW = 0.25
 
 # Seconds that no timer is worth: what is owed stays owed and is waited off with the next.
 _NO_WAIT = 0.001
-
-
-@dataclass(slots=True)
-class UnfinishedFile:
-    """An unfinished file: the server's side, the disk's and the plan between them."""
-
-    resource: Resource
-    part: PartFile
-    segments: SegmentMap
-
-    def end_at(self, total: int) -> None:
-        """Learn how many bytes it has; raises ValueError when one behind them is there already."""
-        self.segments.end_at(total)
-        self.resource = replace(self.resource, total=total)
-
-    def keep_front(self, total: int) -> None:
-        """Lay it out anew, with nothing but what is there without a gap from byte 0 on."""
-        done = [segment for segment in self.segments.done[:1] if segment.start == 0]
-        self.segments = SegmentMap.plan(total, done)
 
 
 class StateTimer:

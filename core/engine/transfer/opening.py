@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from core.adapters.net.http import Response
 from core.adapters.system.clock import Clock
 from core.domain.models import Validator
-from core.engine.transfer.body import Body, UnfinishedFile
+from core.engine.transfer.body import Body
+from core.engine.transfer.resume import UnfinishedFile
 from core.engine.transfer.source import Source
 from core.policy.ranges import (
     OVERLAP_BEFORE,

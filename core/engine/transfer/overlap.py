@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Collection
 
 from core.adapters.system.clock import Clock
-from core.engine.transfer.body import UnfinishedFile
 from core.engine.transfer.connection import TRUSTED_AFTER, PoolConnection
+from core.engine.transfer.resume import UnfinishedFile
 from core.policy.segments import SegmentMap
 
 

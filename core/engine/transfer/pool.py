@@ -23,7 +23,7 @@ from core.domain.errors import (
     WinchError,
 )
 from core.domain.inspection import ConnectionState
-from core.engine.transfer.body import Body, StateTimer, UnfinishedFile, receive_body
+from core.engine.transfer.body import Body, StateTimer, receive_body
 from core.engine.transfer.connection import (
     ConnectionFailed,
     ConnectionResult,
@@ -36,6 +36,7 @@ from core.engine.transfer.context import TransferContext
 from core.engine.transfer.opening import Contradicted, Opened, open_connection
 from core.engine.transfer.overlap import OverlapCheck, pass_silent_neighbours
 from core.engine.transfer.pool_size import PoolSize
+from core.engine.transfer.resume import UnfinishedFile
 from core.engine.transfer.source import Source, Sources
 from core.policy.host_memory import ServedBest
 from core.policy.ranges import CHANGED, OVERLAP_BEHIND

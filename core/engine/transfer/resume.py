@@ -1,4 +1,4 @@
-"""What an earlier attempt left of a file, and whether it may be continued.
+"""An unfinished file: what an earlier attempt left of it, and whether that may be continued.
 
 A record is believed as far as the disk bears it out: the part file must be the very one it speaks
 of, and hold what it claims.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.adapters.files.destination import identity_of, look, take_back
@@ -16,12 +17,35 @@ from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import CannotResumeError
 from core.domain.history import AttemptFigures
 from core.domain.models import Download, DownloadRecord, Resource, ResumeRecord, Segment, Validator
-from core.engine.transfer.body import UnfinishedFile
 from core.policy.recovery import FileOnDisk, RecordCheck, compare, is_published
 from core.policy.segments import SegmentMap
 
 TIMELINE_TAIL = 5
 """Entries of the timeline that a resume record keeps, for a list that has to be rebuilt."""
+
+
+@dataclass(slots=True)
+class UnfinishedFile:
+    """An unfinished file: the server's side, the disk's and the plan between them."""
+
+    resource: Resource
+    part: PartFile
+    segments: SegmentMap
+
+    def end_at(self, total: int) -> None:
+        """Learn how many bytes it has; raises ValueError when one behind them is there already."""
+        self.segments.end_at(total)
+        self.resource = replace(self.resource, total=total)
+
+    def keep_front(self, total: int) -> None:
+        """Lay it out anew, with nothing but what is there without a gap from byte 0 on."""
+        done = [segment for segment in self.segments.done[:1] if segment.start == 0]
+        self.segments = SegmentMap.plan(total, done)
+
+    def release_claims(self) -> None:
+        """Give back every stretch that a connection has taken and not fetched."""
+        for claim in self.segments.claims:
+            self.segments.release(claim)
 
 
 class AlreadyPublishedError(Exception):
@@ -118,7 +142,7 @@ async def _leave(download: Download, part: PartFile, note: Callable[[str], None]
     """Let go of a part file that others could have written; raises CannotResumeError."""
     await part.close()
     if part.size and not download.request.restart:
-        raise _no_restart(part.distrust or "")
+        raise no_restart_error(part.distrust or "")
     note(f"{part.distrust}; starting anew")
 
 
@@ -128,7 +152,7 @@ async def _anew(
     """Empty a part file whose bytes cannot be trusted; raises CannotResumeError."""
     try:
         if part.size and not download.request.restart:
-            raise _no_restart(reason)
+            raise no_restart_error(reason)
         if part.size:
             note(f"{reason}; starting anew")
             await part.truncate()
@@ -138,7 +162,8 @@ async def _anew(
     return UnfinishedFile(resource, part, SegmentMap.plan(resource.total))
 
 
-def _no_restart(reason: str) -> CannotResumeError:
+def no_restart_error(reason: str) -> CannotResumeError:
+    """Return the error for a file that would have to begin anew, where that is not wanted."""
     return CannotResumeError(
         f"{reason}, and a restart is not wanted",
         hint="what is here is kept; the same command without --no-restart fetches it anew",

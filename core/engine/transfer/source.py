@@ -156,8 +156,6 @@ class Sources:
     def of(
         cls,
         download: Download,
-        http: HttpClient,
-        clock: Clock,
         context: TransferContext,
         note: Callable[[str], None],
         *,
@@ -170,8 +168,8 @@ class Sources:
             Source(
                 url,
                 headers_for(url, asked),
-                http,
-                clock,
+                context.http,
+                context.clock,
                 context.memory,
                 cookies=request.cookies,
                 answered=partial(context.last_responses.put, download.id),

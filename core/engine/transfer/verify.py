@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from core.adapters.files.checksum import RunningDigest
 from core.domain.errors import ChecksumError, WinchError
 from core.domain.models import Checksum
-from core.engine.transfer.body import UnfinishedFile
 from core.engine.transfer.naming import set_aside
+from core.engine.transfer.resume import UnfinishedFile
 from core.policy.segments import SegmentMap
 
 STEP = 1024 * 1024
@@ -27,7 +27,7 @@ RECENT = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DigestResult:
     """One digest that the file must have, who says so, and what it has."""
 
     expected: Checksum
@@ -64,8 +64,8 @@ class Verifier:
         if file.segments.done_after(0) - self._running.position >= STEP:
             self._following = asyncio.create_task(self._catch_up(file, self._running))
 
-    async def judge(self, file: UnfinishedFile, asked: Checksum | None) -> list[Verdict]:
-        """Return what the digests of a whole file are; nothing where none is known.
+    async def results(self, file: UnfinishedFile, asked: Checksum | None) -> list[DigestResult]:
+        """Hash what is left of a whole file, and return its digests; none where none is known.
 
         Raises DiskError.
         """
@@ -84,7 +84,7 @@ class Verifier:
         finally:
             self._judging = False
         return [
-            Verdict(checksum, authority, self._running.hexdigest(checksum.algorithm))
+            DigestResult(checksum, authority, self._running.hexdigest(checksum.algorithm))
             for checksum, authority in expected
         ]
 
@@ -120,17 +120,17 @@ class Verifier:
         return running.position > before
 
 
-async def reject(file: UnfinishedFile, verdict: Verdict) -> ChecksumError:
+async def set_aside_mismatch(file: UnfinishedFile, wrong: DigestResult) -> ChecksumError:
     """Set a file aside that has another digest, and return the error that says so.
 
     Raises DiskError.
     """
     aside = await set_aside(file.part)
     await file.part.close()
-    expected = verdict.expected
+    expected = wrong.expected
     return ChecksumError(
-        f"{expected.algorithm} is {verdict.found}, not {expected.hexdigest} as"
-        f" {verdict.authority}; the file was set aside as {aside}",
+        f"{expected.algorithm} is {wrong.found}, not {expected.hexdigest} as"
+        f" {wrong.authority}; the file was set aside as {aside}",
         hint="check the checksum and the address; `winch retry` fetches the file again",
     )
 

@@ -10,7 +10,7 @@ import pytest
 
 from core.adapters.files.part_file import PartFile
 from core.domain.models import Checksum, Resource, Validator
-from core.engine.transfer.body import UnfinishedFile
+from core.engine.transfer.resume import UnfinishedFile
 from core.engine.transfer.verify import STEP, Verifier
 from core.policy.segments import SegmentMap
 from tests.faults.model import content
@@ -51,12 +51,12 @@ async def test_after_a_restart_the_bytes_before_it_count_for_nothing(part: PartF
     verifier = Verifier()
     file = await arrived(part, OTHER)
     verifier.follow(file, checksum(DATA))
-    (verdict,) = await verifier.judge(file, checksum(DATA))
+    (verdict,) = await verifier.results(file, checksum(DATA))
     assert not verdict.holds
     await part.truncate()
     file = await arrived(part, DATA)
     verifier.follow(file, checksum(DATA))
-    (verdict,) = await verifier.judge(file, checksum(DATA))
+    (verdict,) = await verifier.results(file, checksum(DATA))
     assert verdict.holds
 
 
@@ -64,19 +64,19 @@ async def test_a_checksum_that_comes_late_is_checked_on_every_byte(part: PartFil
     verifier = Verifier()
     file = await arrived(part, DATA)
     verifier.follow(file, checksum(DATA))
-    (verdict,) = await verifier.judge(file, checksum(DATA, "md5"))
+    (verdict,) = await verifier.results(file, checksum(DATA, "md5"))
     assert verdict.holds
 
 
 async def test_both_authorities_are_heard_and_agreement_is_one_verdict(part: PartFile) -> None:
     file = await arrived(part, DATA, checksum(OTHER, "sha512"))
-    verdicts = await Verifier().judge(file, checksum(DATA))
+    verdicts = await Verifier().results(file, checksum(DATA))
     assert [(v.authority, v.holds) for v in verdicts] == [
         ("given", True),
         ("announced by the server", False),
     ]
     file = await arrived(part, DATA, checksum(DATA))
-    assert len(await Verifier().judge(file, checksum(DATA))) == 1
+    assert len(await Verifier().results(file, checksum(DATA))) == 1
 
 
 async def test_a_file_that_somebody_cut_off_is_not_right_and_comes_to_an_end(
@@ -84,7 +84,7 @@ async def test_a_file_that_somebody_cut_off_is_not_right_and_comes_to_an_end(
 ) -> None:
     file = await arrived(part, DATA)
     await part.truncate()
-    (verdict,) = await Verifier().judge(file, checksum(DATA))
+    (verdict,) = await Verifier().results(file, checksum(DATA))
     assert not verdict.holds
 
 
@@ -93,4 +93,4 @@ async def test_without_a_digest_nothing_is_read(part: PartFile) -> None:
     file = await arrived(part, DATA)
     await part.close()
     verifier.follow(file, None)
-    assert await verifier.judge(file, None) == []
+    assert await verifier.results(file, None) == []

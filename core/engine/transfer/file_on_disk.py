@@ -1,0 +1,170 @@
+"""One download's file while it is unfinished: laid out, recorded, begun anew, set aside, published.
+
+For the transfer, which decides when. Whatever happens, the record in the state directory claims
+only bytes that are synced, and the part file is given up with its lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from core.adapters.files.threads import past_recall
+from core.domain.errors import ChecksumError
+from core.domain.history import AttemptFigures
+from core.domain.models import Conflict, DownloadRecord
+from core.engine.transfer.checkpoint import Checkpointer
+from core.engine.transfer.context import TransferContext
+from core.engine.transfer.naming import check_conflict, create_part, publish
+from core.engine.transfer.resume import UnfinishedFile, no_restart_error, record_of, recover
+from core.engine.transfer.verify import DigestResult, set_aside_mismatch
+from core.policy.http_dates import modified_at
+from core.policy.ranges import Accept, coding_error
+from core.policy.segments import Claim, SegmentMap
+
+
+class FileOnDisk:
+    """Keeps the file of one download and its record; the callbacks are those of `Transfer`."""
+
+    def __init__(
+        self,
+        look: Callable[[], DownloadRecord],
+        context: TransferContext,
+        *,
+        report: Callable[..., object],
+        note: Callable[[str], None],
+        claim_room: Callable[[int | None], None],
+        figures: Callable[[], AttemptFigures | None],
+    ) -> None:
+        self._look = look
+        self._context = context
+        self._report = report
+        self._note = note
+        self._claim_room = claim_room
+        self._figures = figures
+        self._checkpoint = Checkpointer(self._save, context.clock)
+        self.file: UnfinishedFile | None = None
+        """None as long as nothing is known of it."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether not a byte is there."""
+        return self.file is None or not self.file.segments.bytes_done
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every byte is there."""
+        return self.file is not None and self.file.segments.is_complete
+
+    @property
+    def conflict(self) -> Conflict:
+        """The rule for a file that exists: the download's own, or that of the settings."""
+        return self._look().request.conflict or self._context.downloads.conflict
+
+    async def recover(self) -> None:
+        """Go on with what an earlier attempt left; raises what `resume.recover` does and Skipped.
+
+        Where there is nothing, a file that exists is noticed as early as its name is known.
+        """
+        download = self._look()
+        self.file = await recover(download, self._context.resume_data, self._note)
+        if self.file is None and (name := download.request.name) is not None:
+            await check_conflict(download.request.directory, name, self.conflict)
+
+    async def lay_out(self, accepted: Accept) -> tuple[UnfinishedFile, Claim]:
+        """Begin a file whose first answer was accepted from byte 0; raises DiskFullError too."""
+        resource = accepted.resource
+        if self.file is not None and (error := coding_error(self.file.resource, resource)):
+            raise error
+        await self._checkpoint.flush()
+        self._claim_room(resource.total)
+        if self.file is None:
+            part = await create_part(self._look().request, resource, self.conflict, self._note)
+        else:
+            part = self.file.part
+            await part.truncate()
+        self.file = file = UnfinishedFile(resource, part, SegmentMap.plan(resource.total))
+        self._report(
+            name=part.name,
+            name_settled=True,
+            part=part.identity,
+            left=await part.stamp(),
+            total_bytes=resource.total,
+        )
+        if resource.coding is not None:
+            self._note(
+                f"the server sends it coded as {resource.coding}, though plain was asked for"
+            )
+        await self._checkpoint.start()
+        if self._context.downloads.preallocate and resource.total:
+            await part.preallocate(resource.total)
+        return file, file.segments.claim() or Claim(0, 0)
+
+    async def restart(self, reason: str) -> None:
+        """Forget what is here: it cannot be continued. The part file stays, its bytes go.
+
+        Raises CannotResumeError where that is not wanted.
+        """
+        if (file := self.file) is None:
+            return
+        if file.segments.bytes_done and not self._look().request.restart:
+            raise no_restart_error(reason)
+        self._note(f"restarted: {reason}")
+        self._report(resume_verdict=f"restarted: {reason}")
+        file.release_claims()
+        await self._checkpoint.flush()
+        self.file = replace(file, segments=SegmentMap.plan(None))
+        await file.part.truncate()
+        await self._checkpoint.start()
+
+    def note_written(self) -> None:
+        """Say that bytes were written; raises what the last checkpoint failed with."""
+        self._checkpoint.note()
+
+    async def set_aside(self, file: UnfinishedFile, wrong: DigestResult) -> ChecksumError:
+        """Put away a file that has another digest, and return the error that says so."""
+        await self._checkpoint.flush()
+        error = await set_aside_mismatch(file, wrong)
+        self.file = None
+        await self._context.resume_data.delete(self._look().id)
+        return error
+
+    async def publish(self, file: UnfinishedFile) -> str:
+        """Give a whole file its final name and return it; raises what `naming.publish` does."""
+        await self._checkpoint.flush()
+        download = self._look()
+        now = self._context.clock.now().timestamp()
+        # Stopped halfway, the file would have a name that nobody knows.
+        name = await past_recall(
+            publish(
+                file.part,
+                download.request,
+                file.resource,
+                self.conflict,
+                modified_at(file.resource.validator.last_modified, now=now),
+                asked_at=download.asked_at or download.created_at,
+                note=self._note,
+            )
+        )
+        self._report(left=await file.part.stamp())
+        return name
+
+    async def close(self) -> None:
+        """Leave nothing under way: the last bytes recorded, the lock given up."""
+        if self.file is None:
+            return
+        try:
+            await self._checkpoint.flush()
+            if self._context.downloads.preallocate and not self.is_complete:
+                await self.file.part.give_back()
+        finally:
+            await self.file.part.close()
+
+    async def _save(self) -> None:
+        if (file := self.file) is None:
+            return
+        done = file.segments.proved
+        await file.part.sync()
+        now = self._context.clock.now()
+        record = record_of(self._look(), file, done, saved_at=now, attempt=self._figures())
+        await self._context.resume_data.save(record)
