@@ -55,7 +55,8 @@ class HostBudget:
 
     def set_limit(self, limit: int) -> None:
         """Change how many connections each host gets."""
-        self._limit = limit
+        least, self._limit = min(limit, self._limit), limit
+        self._bounds = {host: b for host, b in self._bounds.items() if b.borne < least}
 
     def join(self, host: str, owner: str) -> None:
         """Count a download among those that use a host."""
@@ -82,11 +83,8 @@ class HostBudget:
         """Learn that a host serves `count` connections of a download at present."""
         if owner in self._owners.get(host, ()):
             self._serving[host][owner] = count
-        bound = self._bounds.get(host)
-        if bound is None:
-            return
-        served = self._served(host)
-        if served > bound.borne:
+        bound = self._bound(host, now)
+        if bound is not None and (served := self._served(host)) > bound.borne:
             good = max(bound.good, served)
             self._bounds[host] = _Bound(borne=served, since=now, good=good)
 
@@ -97,7 +95,7 @@ class HostBudget:
         """
         others = self._served(host) - self._serving.get(host, {}).get(owner, 0)
         borne = max(1, borne + others)
-        bound = self._bounds.get(host)
+        bound = self._bound(host, now)
         if bound is None:
             self._bounds[host] = _Bound(borne=borne, since=now, good=borne)
             return
@@ -111,24 +109,27 @@ class HostBudget:
 
     def limit(self, host: str, now: float) -> int:
         """Return how many connections a host gets at present."""
-        bound = self._bounds.get(host)
-        if bound is None:
-            return self._limit
-        if now - bound.since >= FORGOTTEN or bound.borne >= self._limit:
-            del self._bounds[host]
+        if (bound := self._bound(host, now)) is None:
             return self._limit
         is_due = now - bound.since >= bound.wait
         return min(self._limit, max(bound.borne + 1, bound.good) if is_due else bound.borne)
 
     def more_in(self, host: str, now: float) -> float | None:
         """Return in how many seconds a host that refused is tried with one more; None: none did."""
-        if self.limit(host, now) >= self._limit or (bound := self._bounds.get(host)) is None:
+        if self.limit(host, now) >= self._limit or (bound := self._bound(host, now)) is None:
             return None
         return max(0.0, bound.since + bound.wait - now)
 
     def is_serving(self, host: str) -> bool:
         """Tell whether a host serves anybody at present."""
         return self._served(host) > 0
+
+    def _bound(self, host: str, now: float) -> _Bound | None:
+        """Return what a host was found to bear, None where it may have all again."""
+        bound = self._bounds.get(host)
+        if bound is None or now - bound.since >= FORGOTTEN or bound.borne >= self._limit:
+            return None
+        return bound
 
     def _served(self, host: str) -> int:
         return sum(self._serving.get(host, {}).values())

@@ -20,6 +20,7 @@ class HostRests:
 
     def ask(self, host: str, seconds: float, now: float) -> None:
         """Take in that a host wants to be left alone for so long."""
+        self._rests = {other: rest for other, rest in self._rests.items() if rest[1] > now}
         peace, end = self._rests.get(host, (0.0, 0.0))
         asked = (now + min(seconds, LONGEST), now + seconds)
         self._rests[host] = (max(peace, asked[0]), max(end, asked[1]))
@@ -38,7 +39,6 @@ class HostRests:
         """Return how many downloads of a host may run at present."""
         peace, end = self._rests.get(host, (0.0, 0.0))
         if end <= now:
-            self._rests.pop(host, None)
             return EVERYONE
         return 1 if peace <= now else 0
 

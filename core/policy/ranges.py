@@ -1,7 +1,7 @@
 """What to ask for, and whether the answer may touch the file (RFC 9110 sections 13 to 15).
 
-`judge` reads status and headers only. What it accepts may still be refused by the overlap
-comparison, which sees the bytes. Header names are lower case.
+For whoever opens a connection. `judge` reads status and headers only; what it accepts may still be
+refused by the comparison of bytes. Header names are lower case.
 """
 
 from __future__ import annotations
@@ -11,21 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from core.domain.bounds import MAX_DIGITS, MAX_URL, number
-from core.domain.errors import (
-    AuthRequiredError,
-    FileChangedError,
-    HttpStatusError,
-    NotFoundError,
-    ProtocolError,
-    TransferError,
-)
+from core.domain.errors import FileChangedError, ProtocolError, TransferError
 from core.domain.models import Resource, Validator
 from core.domain.text import from_octets
-from core.domain.units import rough_duration
-from core.policy.challenges import SentLogin, refusal
+from core.policy.challenges import SentLogin
 from core.policy.digests import announced
 from core.policy.filename import coding_of
-from core.policy.http_dates import http_date, parse_retry_after
+from core.policy.http_dates import http_date
+from core.policy.status_errors import status_error
 
 OVERLAP_BEFORE = 64 * 1024
 """Bytes before a resume point that are fetched again and compared."""
@@ -71,8 +64,9 @@ class RangeRequest:
     def plainer(self, status: int, headers: Mapping[str, str]) -> RangeRequest | None:
         """Return how to ask again after a refusal that a simpler request may avoid, or None.
 
-        A 304 mistakes If-Range for If-Modified-Since; a range that covers the whole file is refused
-        (416), or answered by what is no range (206), where that file has no byte or only one.
+        A 304 mistakes If-Range for If-Modified-Since (RFC 9110 section 15.4.5); a range that covers
+        the whole file is refused (416), or answered by what is no range (206), where that file has
+        no byte or only one.
         """
         if status == 304 and self.if_range is not None:
             return replace(self, if_range=None)
@@ -126,7 +120,7 @@ class AskAgain:
 Judgement = Accept | RestartWhole | Reject
 
 
-def build(
+def range_request(
     *, first: int, end: int | None = None, known: Resource | None = None, overlap: int = 0
 ) -> RangeRequest:
     """Ask for a stretch; of a version already known where a strong validator can say so.
@@ -200,49 +194,10 @@ def _judge(
     return Reject(error=status_error(status, headers, now, login))
 
 
-def status_error(
-    status: int, headers: Mapping[str, str], now: float, login: SentLogin = SentLogin.NONE
-) -> TransferError:
-    """Name the error that a status without a usable body stands for."""
-    if status < 400:
-        return ProtocolError(
-            f"the server answered {status}, which carries no file",
-            hint="check the address in a browser",
-        )
-    message = f"the server answered {status}{_PHRASES.get(status, '')}"
-    wait = parse_retry_after(headers.get("retry-after"), now)
-    if status in (404, 410):
-        return NotFoundError(message, status=status, hint="check the address")
-    if status == 401:
-        message, hint = refusal(headers.get("www-authenticate", ""), login)
-        return AuthRequiredError(message, status=status, hint=hint)
-    if status == 407:
-        hint = "the proxy's address in the environment (http_proxy) has to hold the right login"
-        return AuthRequiredError(message, status=status, hint=hint)
-    needs = "need credentials" if login is SentLogin.NONE else "be closed to this login"
-    hint = f"the address may {needs} or have expired" if status == 403 else ""
-    if wait is not None and wait >= 1:
-        hint = f"the server asks to be left alone for {rough_duration(wait)}"
-    return HttpStatusError(message, status=status, retry_after=wait, hint=hint)
-
-
-_PHRASES = {
-    400: " (bad request)",
-    403: " (forbidden)",
-    404: " (not found)",
-    407: " (proxy authentication required)",
-    410: " (gone)",
-    429: " (too many requests)",
-    500: " (internal server error)",
-    502: " (bad gateway)",
-    503: " (service unavailable)",
-    504: " (gateway timeout)",
-}
-
-
 def _judge_partial(
     request: RangeRequest, headers: Mapping[str, str], *, url: str, known: Resource | None
 ) -> Judgement:
+    """Judge a 206 (RFC 9110 sections 15.3.7 and 14.4): it has to be the very range asked for."""
     if headers.get("content-type", "").lower().startswith("multipart/byteranges"):
         return _reject("the server sent several ranges in one answer, which nobody asked for")
     field = headers.get("content-range")
@@ -277,6 +232,7 @@ def _judge_partial(
 def _judge_whole(
     request: RangeRequest, headers: Mapping[str, str], *, url: str, known: Resource | None
 ) -> Judgement:
+    """Judge a 200: the whole file, whatever was asked for (RFC 9110 section 14.2)."""
     total = _content_length(headers)
     resource = replace(
         _resource(url, headers, total=total, ranges=_may_serve_ranges(request, headers)),
@@ -308,6 +264,7 @@ def _judge_whole(
 def _judge_unsatisfied(
     request: RangeRequest, headers: Mapping[str, str], *, url: str, known: Resource | None
 ) -> Judgement:
+    """Judge a 416, which may tell the length (RFC 9110 section 15.5.17)."""
     match = _UNSATISFIED.fullmatch(headers.get("content-range", "").strip())
     total = int(match[1]) if match else None
     if request.first == 0 and total == 0:
@@ -377,6 +334,7 @@ def _may_serve_ranges(request: RangeRequest, headers: Mapping[str, str]) -> bool
 
 
 def _content_length(headers: Mapping[str, str]) -> int | None:
+    """Return the length in bytes; a Transfer-Encoding overrides it (RFC 9112 section 6.3)."""
     if "transfer-encoding" in headers:
         return None
     return number(headers.get("content-length", ""))
@@ -390,29 +348,25 @@ def _difference(known: Resource, answer: Resource) -> str | None:
     """Return in what an answer contradicts what is known, or None.
 
     A validator that an answer does not repeat contradicts nothing; the overlap then decides.
+    ETags are compared weakly (RFC 9110 section 8.8.3.2).
     """
     old, new = known.validator, answer.validator
     if known.total is not None and answer.total is not None and known.total != answer.total:
         return f"{CHANGED}: {answer.total} bytes instead of {known.total}"
     if old.etag is not None and new.etag is not None:
-        if _opaque(old.etag) != _opaque(new.etag):
+        if old.etag.removeprefix("W/") != new.etag.removeprefix("W/"):
             return f"{CHANGED}: another ETag"
         return None
-    if None not in (old.last_modified, new.last_modified) and old.last_modified != (
-        new.last_modified
-    ):
+    before, now = old.last_modified, new.last_modified
+    if before is not None and now is not None and before != now:
         return f"{CHANGED}: another Last-Modified"
     return None
 
 
 def _grew(known: Resource, answer: Resource) -> bool:
-    return None not in (known.total, answer.total) and (answer.total or 0) > (known.total or 0)
+    return known.total is not None and (answer.total or 0) > known.total
 
 
 def _same_version(known: Resource, answer: Resource) -> bool:
     old, new = strong_validator(known.validator), strong_validator(answer.validator)
     return old is not None and old == new
-
-
-def _opaque(etag: str) -> str:
-    return etag.removeprefix("W/")

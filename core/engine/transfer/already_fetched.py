@@ -27,7 +27,7 @@ from core.engine.transfer.naming import Skipped
 from core.engine.transfer.opening import Contradicted
 from core.engine.transfer.source import Source
 from core.policy.http_dates import modified_at
-from core.policy.ranges import OVERLAP_BEFORE, Accept, build, strong_validator
+from core.policy.ranges import OVERLAP_BEFORE, Accept, range_request, strong_validator
 
 PLACES = 8
 """How many stretches of a file are compared where a validator speaks for it."""
@@ -122,7 +122,7 @@ async def _at_places(file: FinishedFile, answer: Answer) -> bool | None:
         end = min(file.size, start + OVERLAP_BEFORE)
         if start == end:
             continue
-        asked = build(first=start, end=end, known=known)
+        asked = range_request(first=start, end=end, known=known)
         async with answer.source.ask(asked, known=known) as (got, judgement):
             if not isinstance(judgement, Accept) or judgement.start != start:
                 return None

@@ -24,8 +24,8 @@ from core.policy.ranges import (
     RangeRequest,
     Reject,
     RestartWhole,
-    build,
     coding_error,
+    range_request,
 )
 from core.policy.segments import Claim
 from core.policy.throttle import TokenBucket
@@ -76,7 +76,7 @@ async def open_connection(
     a slow server is no mute one while it proves itself. Raises NetworkError and its kin, also for
     an answer that is of no use; DiskError.
     """
-    request, known = build(first=0), None
+    request, known = range_request(first=0), None
     if file is not None and claim is not None:
         request, known = _continuation(file, claim), file.resource
     asked_at = clock.monotonic()
@@ -109,7 +109,7 @@ def _continuation(file: UnfinishedFile, claim: Claim) -> RangeRequest:
     end = claim.end
     if end is not None:
         end = min(end + OVERLAP_BEHIND, file.segments.total or end)
-    return build(
+    return range_request(
         first=claim.position - overlap,
         end=end,
         known=file.resource,

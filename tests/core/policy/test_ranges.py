@@ -11,8 +11,8 @@ from core.policy.ranges import (
     Judgement,
     Reject,
     RestartWhole,
-    build,
     judge,
+    range_request,
     strong_validator,
 )
 
@@ -37,7 +37,7 @@ def known(
 def answer(
     status: int, headers: dict[str, str], *, first: int = 50, resource: Resource | None = None
 ) -> Judgement:
-    request = build(first=first, known=resource)
+    request = range_request(first=first, known=resource)
     return judge(request, status, headers, url=URL, now=0.0, known=resource)
 
 
@@ -70,7 +70,7 @@ def test_a_part_that_is_not_the_one_asked_for_is_rejected(headers: dict[str, str
 
 
 def test_a_longer_part_ends_at_the_boundary() -> None:
-    request = build(first=10, end=20)
+    request = range_request(first=10, end=20)
     verdict = judge(request, 206, {"content-range": "bytes 10-99/100"}, url=URL, now=0.0)
     assert isinstance(verdict, Accept)
     assert verdict.length == 10
@@ -187,9 +187,9 @@ def test_only_a_strong_validator_goes_into_if_range(
 ) -> None:
     assert strong_validator(validator) == expected
     resource = Resource(url=URL, total=100, validator=validator, ranges=True)
-    assert build(first=1, known=resource).headers().get("If-Range") == expected
+    assert range_request(first=1, known=resource).headers().get("If-Range") == expected
 
 
 def test_a_range_names_its_last_byte_inclusively() -> None:
-    assert build(first=0).headers()["Range"] == "bytes=0-"
-    assert build(first=10, end=20).headers()["Range"] == "bytes=10-19"
+    assert range_request(first=0).headers()["Range"] == "bytes=0-"
+    assert range_request(first=10, end=20).headers()["Range"] == "bytes=10-19"

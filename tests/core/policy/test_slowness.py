@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.inspection import Cause, Figures
 from core.domain.models import Download, DownloadRequest, Phase, Status, WaitReason
-from core.policy.ranges import status_error
 from core.policy.slowness import HALF_LIFE, BestRate, Situation, explain, explain_waiting
+from core.policy.status_errors import status_error
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 MIB = 2.0**20

@@ -11,7 +11,7 @@ from core.domain.settings import NetworkSettings
 from core.engine.transfer.source import Source, Sources
 from core.policy.host_budget import HostBudget
 from core.policy.memory import LEAST, MEMORY, MOST, MemoryPool, taken_by
-from core.policy.ranges import build
+from core.policy.ranges import range_request
 from tests.faults.server import FaultServer
 
 
@@ -81,7 +81,7 @@ async def test_a_burst_of_requests_shares_one_pool_of_memory(fault_server: Fault
 
     async def fetch() -> None:
         source = Source(url, {}, http, Clock(), memory)
-        async with source.ask(build(first=0), known=None) as (response, _):
+        async with source.ask(range_request(first=0), known=None) as (response, _):
             granted.append(response.buffer)
             while await response.read():
                 pass
