@@ -44,6 +44,20 @@ def read_file(path: Path) -> bytes:
     return _patiently(_read, path)
 
 
+def read_state(path: Path) -> bytes | None:
+    """Return what a file of winch's own holds, None where there is none; blocks as `read_file`.
+
+    Raises NotAFileError where the name is that of something else, StateError where it cannot be
+    read.
+    """
+    try:
+        return read_file(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise state_error(error, path, verb="read") from error
+
+
 def write_atomically(path: Path, chunks: Sequence[bytes], *, backup: Path | None = None) -> None:
     """Replace `path` by the chunks; on return they survive a power cut.
 
@@ -86,12 +100,15 @@ def set_aside(path: Path) -> Path:
     """Rename what cannot be trusted to `<name>.damaged-<time>` and return the new path.
 
     It is kept for a person to look at, and never overwritten by the next damage: the time goes
-    down to microseconds. Raises OSError.
+    down to microseconds. Raises StateError.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     target = path.with_name(f"{path.name}.damaged-{stamp}")
-    _patiently(path.rename, target)
-    sync_directory(path.parent)
+    try:
+        _patiently(path.rename, target)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise state_error(error, path, verb="set aside") from error
     return target
 
 

@@ -21,9 +21,8 @@ from tinydb.storages import Storage
 
 from core.adapters.files.atomic_file import (
     NotAFileError,
-    read_file,
+    read_state,
     set_aside,
-    state_error,
     write_atomically,
 )
 from core.adapters.state.records import Migration, migrate
@@ -180,16 +179,12 @@ class GenerationStorage(Storage, Generic[T]):
 
     def _load_one(self, path: Path) -> Loaded[T] | None:
         try:
-            text = read_file(path)
-        except FileNotFoundError:
-            return None
-        except NotAFileError as error:
-            raise _DamagedError(str(error)) from error
-        except OSError as error:
-            raise state_error(error, path, verb="read") from error
-        try:
+            if (text := read_state(path)) is None:
+                return None
             generation, tables = self._parse(path, text)
             content = self._format.decode(tables)
+        except NotAFileError as error:
+            raise _DamagedError(str(error)) from error
         except LookupError as error:
             raise _DamagedError(f"is another program's: it has no {error}") from error
         except (ValueError, RecursionError) as error:
@@ -253,8 +248,4 @@ def _digest(chunks: Iterable[bytes | msgspec.Raw]) -> str:
 
 
 def _set_aside(path: Path, reason: str) -> str:
-    try:
-        aside = set_aside(path)
-    except OSError as error:
-        raise state_error(error, path, verb="set aside") from error
-    return f"{path.name} {reason}; it was kept as {aside.name}."
+    return f"{path.name} {reason}; it was kept as {set_aside(path).name}."

@@ -249,10 +249,11 @@ class HistoryStore:
             try:
                 # First the document: a number that is in an archive must never be given again.
                 await self._document.flush()
-                await run_to_end(self._archive.append, list(moved.values()))
             except WinchError:
                 return  # it was told already
-            except OSError as error:
+            try:
+                await run_to_end(self._archive.append, list(moved.values()))
+            except (OSError, WinchError) as error:
                 if not self._is_stuck:
                     log.warning("old history stays where it is: %s", error)
                 self._is_stuck = True

@@ -67,9 +67,10 @@ class HistoryArchive:
         return sorted(path for path in paths if _NAME.fullmatch(path.name))
 
     def append(self, batch: Iterable[Encoded]) -> None:
-        """Add entries to the archives of the months (UTC) in which they ended; raises OSError.
+        """Add entries to the archives of the months (UTC) in which they ended.
 
-        On return they survive a power cut. What was damaged of such an archive is set aside.
+        On return they survive a power cut. What was damaged of such an archive is set aside. Raises
+        OSError, StateError.
         """
         months: defaultdict[str, list[bytes]] = defaultdict(list)
         for entry, encoded in batch:

@@ -17,7 +17,7 @@ import msgspec
 
 from core.adapters.files.atomic_file import (
     NotAFileError,
-    read_file,
+    read_state,
     set_aside,
     state_error,
     write_atomically,
@@ -111,16 +111,11 @@ class LeftParts:
 
 def _read(path: Path) -> dict[str, LeftPart]:
     try:
-        content = msgspec.json.decode(read_file(path), type=_Content)
-    except FileNotFoundError:
-        return {}
+        if (content := read_state(path)) is None:
+            return {}
+        left = msgspec.json.decode(content, type=_Content).left
     except (msgspec.MsgspecError, ValueError, RecursionError, NotAFileError) as error:
-        try:
-            aside = set_aside(path)
-        except OSError as failure:
-            raise state_error(failure, path, verb="set aside") from failure
+        aside = set_aside(path)
         _log.warning("%s cannot be parsed (%s); kept as %s", path.name, error, aside.name)
         return {}
-    except OSError as error:
-        raise state_error(error, path, verb="read") from error
-    return {part.id: part for part in content.left}
+    return {part.id: part for part in left}

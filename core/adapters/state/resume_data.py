@@ -22,7 +22,7 @@ import msgspec
 
 from core.adapters.files.atomic_file import (
     NotAFileError,
-    read_file,
+    read_state,
     set_aside,
     state_error,
     sync_directory,
@@ -243,11 +243,13 @@ class ResumeStore:
         for id_ in self._ids():
             if id_ in known_ids:
                 continue
-            path = self._path(id_)
-            content = _read(path)
+            path, record = self._path(id_), None
+            content = None
+            # A directory of that name is nobody's record.
+            with suppress(NotAFileError):
+                content = read_state(path)
             if content is None:
                 continue
-            record = None
             with suppress(_UntrustedError):
                 record = _decode(content, id_)
             mtime = datetime.fromtimestamp(path.stat().st_mtime, UTC)
@@ -255,29 +257,15 @@ class ResumeStore:
         return found
 
 
-def _read(path: Path) -> bytes | None:
-    try:
-        return read_file(path)
-    except FileNotFoundError:
-        return None
-    except NotAFileError as error:
-        raise _UntrustedError(str(error)) from error
-    except OSError as error:
-        raise state_error(error, path, verb="read") from error
-
-
 def _load(path: Path, id_: str) -> ResumeRecord | None:
     try:
-        content = _read(path)
+        content = read_state(path)
         return None if content is None else _decode(content, id_)
     except _NewerError as reason:
         _log.warning("resume data of %s %s; left where it is", id_, reason)
         return None
-    except _UntrustedError as reason:
-        try:
-            aside = set_aside(path)
-        except OSError as error:
-            raise state_error(error, path, verb="set aside") from error
+    except (_UntrustedError, NotAFileError) as reason:
+        aside = set_aside(path)
         _log.warning("resume data of %s %s; kept as %s", id_, reason, aside.name)
         return None
 

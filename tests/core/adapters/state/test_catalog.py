@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tinydb import TinyDB
 from tinydb.table import Table
 
-from core.adapters.state import generations
+from core.adapters.files import atomic_file
 from core.adapters.state.catalog import Catalog, LoadResult
 from core.domain.errors import StateError
 from core.domain.models import Download, Status
@@ -214,7 +214,7 @@ async def test_a_list_that_cannot_be_read_is_not_taken_for_empty(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patch:
-        patch.setattr(generations, "read_file", fails)
+        patch.setattr(atomic_file, "read_file", fails)
         with pytest.raises(StateError, match="cannot be read"):
             await reload(two_generations)
     assert ids(await reload(two_generations)) == {"a1", "b2"}
