@@ -14,14 +14,14 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from core.adapters.config import config_file
 from core.adapters.net.http import HttpClient
 from core.adapters.state.stores import State
-from core.adapters.system import event_loop
 from core.adapters.system.clock import Clock
 from core.adapters.system.instance_lock import InstanceLock
 from core.adapters.system.log_file import logging_to
@@ -32,6 +32,8 @@ from core.domain.version import VERSION
 from core.engine.service import Engine
 from core.rpc.codec import Readiness, encode
 from core.rpc.server import RpcServer
+
+T = TypeVar("T")
 
 _log = logging.getLogger("core.daemon")
 
@@ -138,6 +140,21 @@ async def _until_idle(parts: Running) -> None:
         stopping.cancel()
 
 
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns, like `asyncio.run`, on the loop that bytes cost least on.
+
+    uvloop, where there is one for this platform, spends a third less on each.
+    """
+    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with suppress(ImportError):
+        # Takes longer to import than a short command takes.
+        import uvloop  # noqa: PLC0415
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the daemon that a client asked for and return its exit status.
 
@@ -170,7 +187,7 @@ def main(argv: list[str] | None = None) -> int:
         report(None)
 
     try:
-        event_loop.run(run(linger=True, on_ready=on_ready))
+        run_loop(run(linger=True, on_ready=on_ready))
     except Exception as error:
         info = _describe(error)
         if ready:

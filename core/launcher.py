@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 from core.adapters.config import config_file
 from core.adapters.config.config_file import Configuration, SettingOrigin, SettingValue
 from core.adapters.files.named_file import COOKIES_BYTES, check_named, read_named
-from core.adapters.system import event_loop
 from core.adapters.system.log_file import open_log
 from core.adapters.system.paths import Paths
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError
@@ -173,7 +172,9 @@ async def embedded() -> AsyncIterator[Embedded]:
 
 def run_engine(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that holds an engine, on the loop that moves bytes with the least effort."""
-    return event_loop.run(main)
+    from core import daemon  # noqa: PLC0415
+
+    return daemon.run_loop(main)
 
 
 async def run_daemon(on_ready: Callable[[], None] = lambda: None) -> None:

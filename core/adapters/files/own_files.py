@@ -46,7 +46,7 @@ class OwnFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundFile:
     """A file where an own one should be; `reason` says why it is not to be deleted, "" if it is.
 
     `size` in bytes.
@@ -58,10 +58,10 @@ class Found:
     reason: str = ""
 
 
-async def find(files: Sequence[OwnFile]) -> list[Found | None]:
+async def find(files: Sequence[OwnFile]) -> list[FoundFile | None]:
     """Return what has become of each file, None where there is nothing."""
 
-    def look() -> list[Found | None]:
+    def look() -> list[FoundFile | None]:
         # What was set aside has a name that nobody wrote down: each directory is read once.
         aside: dict[str, dict[int, str]] = {}
         return [_look(file, aside) for file in files]
@@ -92,7 +92,7 @@ def stamp_of(found: os.stat_result) -> FileStamp:
     return FileStamp(uid=found.st_uid, modified=found.st_mtime_ns // 1000)
 
 
-def _look(file: OwnFile, aside: dict[str, dict[int, str]]) -> Found | None:
+def _look(file: OwnFile, aside: dict[str, dict[int, str]]) -> FoundFile | None:
     path = file.path
     try:
         found = _lstat(path)
@@ -101,7 +101,7 @@ def _look(file: OwnFile, aside: dict[str, dict[int, str]]) -> Found | None:
             path, found = (other, _lstat(other)) if other is not None else (path, found)
         if found is None:
             return None
-        return Found(
+        return FoundFile(
             path=path,
             size=found.st_size if stat.S_ISREG(found.st_mode) else 0,
             stamp=stamp_of(found),
@@ -109,7 +109,7 @@ def _look(file: OwnFile, aside: dict[str, dict[int, str]]) -> Found | None:
         )
     except OSError as error:
         reason = f"it cannot be looked at: {error.strerror or error}"
-        return Found(path=path, size=0, stamp=FileStamp(uid=-1), reason=reason)
+        return FoundFile(path=path, size=0, stamp=FileStamp(uid=-1), reason=reason)
 
 
 def _difference(file: OwnFile, found: os.stat_result) -> str:

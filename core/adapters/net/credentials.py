@@ -65,7 +65,7 @@ class Credentials:
         return headers
 
 
-class _Fresh(Generic[T]):
+class _CachedFile(Generic[T]):
     """A file's content as `read` makes it, read again when the file is another one."""
 
     def __init__(self, path: Path, read: Callable[[Path], T], *, most: int) -> None:
@@ -91,7 +91,7 @@ class Netrc:
     """Logins by host, from $NETRC or ~/.netrc."""
 
     def __init__(self) -> None:
-        self._file: _Fresh[netrc] | None = None
+        self._file: _CachedFile[netrc] | None = None
         self._path: Path | None = None
 
     async def authorization(self, host: str) -> str | None:
@@ -105,7 +105,7 @@ class Netrc:
     def _authorization(self, host: str) -> str | None:
         path = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
         if self._file is None or path != self._path:
-            self._path, self._file = path, _Fresh(path, _read_netrc, most=NETRC_BYTES)
+            self._path, self._file = path, _CachedFile(path, _read_netrc, most=NETRC_BYTES)
         try:
             hosts = self._file.get().hosts
         except (FileNotFoundError, NotADirectoryError):
@@ -127,7 +127,7 @@ class Cookies:
     """Cookies from files in the Netscape format, as browsers' export and curl write it."""
 
     def __init__(self) -> None:
-        self._files: dict[str, _Fresh[MozillaCookieJar]] = {}
+        self._files: dict[str, _CachedFile[MozillaCookieJar]] = {}
 
     async def header(self, path: str, url: str) -> str | None:
         """Return the Cookie header for a URL, by domain, path, `secure` and expiry.
@@ -139,7 +139,7 @@ class Cookies:
     def _header(self, path: str, url: str) -> str | None:
         file = self._files.get(path)
         if file is None:
-            file = self._files[path] = _Fresh(Path(path), _read_cookies, most=COOKIES_BYTES)
+            file = self._files[path] = _CachedFile(Path(path), _read_cookies, most=COOKIES_BYTES)
         try:
             jar = file.get()
         except LoadError:

@@ -26,7 +26,7 @@ from core.adapters.net import fields
 from core.adapters.net.credentials import Credentials, without_userinfo
 from core.adapters.net.logins import Exchange, Logins, is_closed_door
 from core.adapters.net.proxies import proxy_for
-from core.adapters.net.reach import Way
+from core.adapters.net.reach import Route
 from core.adapters.net.transport import (
     limit_kernel_buffer,
     lookup_error,
@@ -57,11 +57,11 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-INTERIM: Final = 20
+MOST_INTERIM: Final = 20
 """Interim answers (1xx) that may come before the real one."""
-BARREN: Final = 1024 * 1024
+OVERHEAD_BYTES: Final = 1024 * 1024
 """Bytes of heads, chunk extensions and trailers that an answer may have in any case."""
-FRAMING: Final = 64
+OVERHEAD_RATIO: Final = 64
 """Bytes of those that it may have for each byte of the file: a chunk may hold a single one."""
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 
@@ -182,7 +182,7 @@ class _Protocol(ResponseHandler):
         status = data[0].code
         if 100 <= status < 200 and status != 101:
             self._interim += 1
-        elif self._interim <= INTERIM:
+        elif self._interim <= MOST_INTERIM:
             super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:
@@ -190,9 +190,9 @@ class _Protocol(ResponseHandler):
         super().data_received(data)
         self._came += len(data)
         of_the_file = 0 if self._payload is None else self._payload.total_bytes
-        if self._interim > INTERIM:
+        if self._interim > MOST_INTERIM:
             self._refuse("it answers again and again that it is about to answer")
-        elif self._came > BARREN + (FRAMING + 1) * of_the_file:
+        elif self._came > OVERHEAD_BYTES + (OVERHEAD_RATIO + 1) * of_the_file:
             self._refuse("it sends and sends, and next to nothing of it is the file")
 
     def _refuse(self, reason: str) -> None:
@@ -209,7 +209,7 @@ def _protocol(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
     return _Protocol(loop)
 
 
-_WAY: ContextVar[Way] = ContextVar("way")
+_ROUTE: ContextVar[Route] = ContextVar("route")
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -223,10 +223,10 @@ class _Connector(aiohttp.TCPConnector):
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        way, peer = _WAY.get(None), peer_address(connection.transport)
-        if way is not None and peer is not None:
+        route, peer = _ROUTE.get(None), peer_address(connection.transport)
+        if route is not None and peer is not None:
             try:
-                way.arrive(peer)
+                route.arrive(peer)
             except RedirectError:
                 connection.close()
                 raise
@@ -282,9 +282,9 @@ class HttpClient:
 
         The last two tell what it was shown of a login, and whether one was withheld on the way.
         """
-        way, before, withheld = Way(), SentLogin.NONE, False
+        route, before, withheld = Route(), SentLogin.NONE, False
         for count in itertools.count():
-            _WAY.set(way)
+            _ROUTE.set(route)
             try:
                 response, asking = await self._ask(
                     hop, cookies, buffer, redirected=count > 0, unasked=unasked
@@ -304,7 +304,7 @@ class HttpClient:
             following = follow(hop, response.headers.get("Location"), count=count)
             with _translated(following.url, late="has a name that takes too long to look up"):
                 async with asyncio.timeout(self._settings.connect_timeout):
-                    way = await way.onward(hop.url, following.url)
+                    route = await route.onward(hop.url, following.url)
             hop = without_userinfo(following.url, following.headers)
         raise AssertionError("`follow` ends it")
 

@@ -15,7 +15,7 @@ from core.policy.redirects import check_reach, is_public, private_error
 
 
 @dataclass(slots=True)
-class Way:
+class Route:
     """How a request travels: whether only the world is open to it, and the address it reached."""
 
     must_be_public: bool = False
@@ -27,17 +27,17 @@ class Way:
         if self.must_be_public and not is_public(peer):
             raise private_error()
 
-    async def onward(self, source: str, target: str) -> Way:
-        """Return the way of a redirect from one URL to another; raises RedirectError, ConfigError.
+    async def onward(self, source: str, target: str) -> Route:
+        """Return the route of a redirect between two URLs; raises RedirectError, ConfigError.
 
         Blocks nobody, and takes as long as the names take to be looked up.
         """
         hosts = [urlsplit(url).hostname or "" for url in (source, target)]
         # Behind a proxy it is the proxy that resolves, and that reaches what it may.
         if proxy_for(target) is not None:
-            return Way()
+            return Route()
         if hosts[0] == hosts[1]:
-            return Way(must_be_public=self.must_be_public)
+            return Route(must_be_public=self.must_be_public)
         there = await addresses(hosts[1])
         # A name can have another address each time it is asked: what was connected to counts too.
         sources = [await addresses(hosts[0])]
@@ -45,7 +45,7 @@ class Way:
             sources.append(frozenset({self.peer}))
         for known in sources:
             check_reach(known, there)
-        return Way(must_be_public=any(all(map(is_public, known)) for known in sources))
+        return Route(must_be_public=any(all(map(is_public, known)) for known in sources))
 
 
 async def addresses(host: str) -> frozenset[str]:

@@ -36,7 +36,7 @@ Encoded = tuple[HistoryEntry, bytes]
 
 
 @dataclass(slots=True)
-class Found:
+class ArchivedEntries:
     """What a search found: entries by number, and the names of archives that are damaged."""
 
     entries: dict[int, HistoryEntry] = field(default_factory=dict)
@@ -102,13 +102,13 @@ class HistoryArchive:
         *,
         since: datetime | None = None,
         limit: int | None = None,
-    ) -> Found:
+    ) -> ArchivedEntries:
         """Return entries that are admitted, of those that ended since a time.
 
         With `limit`, the newest so many are among them, and few others. What cannot be read is
         left out, and the file named.
         """
-        found = Found()
+        found = ArchivedEntries()
         try:
             files = self.files()
         except OSError as error:

@@ -85,9 +85,9 @@ class ResumeStore:
         # side. A lock lives as long as somebody holds or awaits it.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # What could not be saved yet: newer than what is on disk, and as true.
-        self._owed: dict[str, tuple[ResumeRecord, bytes]] = {}
+        self._unsaved: dict[str, tuple[ResumeRecord, bytes]] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._paying: asyncio.Task[None] | None = None
+        self._retrying: asyncio.Task[None] | None = None
         # Once all were listed: the ids that may have a record. Others need no look at the disk.
         self._known: set[str] | None = None
 
@@ -103,8 +103,8 @@ class ResumeStore:
         if self._known is not None and download_id not in self._known:
             return None
         async with self._lock(download_id):
-            if download_id in self._owed:
-                return self._owed[download_id][0]
+            if download_id in self._unsaved:
+                return self._unsaved[download_id][0]
             return await run_to_end(_load, path, download_id)
 
     async def load_all(self) -> dict[str, ResumeRecord]:
@@ -155,10 +155,10 @@ class ResumeStore:
             try:
                 await run_to_end(write_atomically, path, [content])
             except OSError as error:
-                self._owed[record.id] = record, content
-                self._pay_later()
+                self._unsaved[record.id] = record, content
+                self._retry_later()
                 raise state_error(error, path) from error
-            self._owed.pop(record.id, None)
+            self._unsaved.pop(record.id, None)
 
     async def delete(self, *ids: str) -> None:
         """Forget downloads; on return their records will not come back. Raises StateError."""
@@ -168,7 +168,7 @@ class ResumeStore:
         async with AsyncExitStack() as stack:
             for id_ in sorted(set(ids)):
                 await stack.enter_async_context(self._lock(id_))
-                self._owed.pop(id_, None)
+                self._unsaved.pop(id_, None)
             try:
                 await run_to_end(_delete, paths, self._directory)
             except OSError as error:
@@ -178,40 +178,40 @@ class ResumeStore:
 
     async def close(self) -> None:
         """Try once more to save what could not be saved; what is lost then is logged."""
-        if self._paying is not None:
-            await self._paying
+        if self._retrying is not None:
+            await self._retrying
         if self._timer is not None:
             self._timer.cancel()
-        await self._pay()
-        for id_ in self._owed:
+        await self._save_unsaved()
+        for id_ in self._unsaved:
             _log.error("the last progress of %s could not be saved", id_)
 
-    def _pay_later(self) -> None:
-        if self._timer is None and self._paying is None:
+    def _retry_later(self) -> None:
+        if self._timer is None and self._retrying is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(RETRY_PAUSE, self._pay_now)
+            self._timer = loop.call_later(RETRY_PAUSE, self._retry_now)
 
-    def _pay_now(self) -> None:
+    def _retry_now(self) -> None:
         self._timer = None
-        self._paying = asyncio.get_running_loop().create_task(self._pay_in_turn())
+        self._retrying = asyncio.get_running_loop().create_task(self._retry())
 
-    async def _pay_in_turn(self) -> None:
-        await self._pay()
-        self._paying = None
-        if self._owed:
-            self._pay_later()
+    async def _retry(self) -> None:
+        await self._save_unsaved()
+        self._retrying = None
+        if self._unsaved:
+            self._retry_later()
 
-    async def _pay(self) -> None:
-        """Save what is owed, up to the first that still cannot be."""
-        for id_ in list(self._owed):
+    async def _save_unsaved(self) -> None:
+        """Save what could not be saved, up to the first that still cannot be."""
+        for id_ in list(self._unsaved):
             async with self._lock(id_):
-                if id_ not in self._owed:
+                if id_ not in self._unsaved:
                     continue
                 try:
-                    await run_to_end(write_atomically, self._path(id_), [self._owed[id_][1]])
+                    await run_to_end(write_atomically, self._path(id_), [self._unsaved[id_][1]])
                 except OSError:
                     return
-                del self._owed[id_]
+                del self._unsaved[id_]
 
     def _lock(self, id_: str) -> asyncio.Lock:
         return self._locks.setdefault(id_, asyncio.Lock())

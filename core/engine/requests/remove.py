@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.adapters.files import own_files
-from core.adapters.files.own_files import Found, OwnFile
+from core.adapters.files.own_files import FoundFile, OwnFile
 from core.adapters.state.left_parts import LeftPart
 from core.adapters.state.stores import State
 from core.adapters.system.clock import Clock
@@ -31,7 +31,7 @@ class _Owned:
 
     download: DownloadRecord
     file: OwnFile
-    found: Found
+    found: FoundFile
 
 
 class Remover:

@@ -16,7 +16,7 @@ from functools import partial
 
 from core.adapters.files import leftovers, own_files
 from core.adapters.files.leftovers import Part, Stray
-from core.adapters.files.own_files import Found
+from core.adapters.files.own_files import FoundFile
 from core.adapters.files.threads import run_to_end
 from core.adapters.state.history_archive import HistoryArchive
 from core.adapters.state.left_parts import LeftPart
@@ -239,7 +239,7 @@ class Maintenance:
             if sight is not None and part.id not in set(taken)
         ]
 
-    def _left_part(self, part: LeftPart, sight: Found) -> _Find:
+    def _left_part(self, part: LeftPart, sight: FoundFile) -> _Find:
         reason = sight.reason or f"left by a removal from the list on {part.at:%Y-%m-%d}"
         fate = Fate.STAYS if sight.reason else Fate.ON_REQUEST
         file = Leftover(
