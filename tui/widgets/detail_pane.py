@@ -82,7 +82,7 @@ class DetailPane(Page):
         self._ascii = ascii_only
         self._subject: Subject | None = None
         self._now: datetime | None = None
-        self._name = ""
+        self._shown_name = ""
         self._poll: Timer | None = None
         # Until when the picture of the download before is kept.
         self._grace: Timer | None = None
@@ -216,8 +216,8 @@ class DetailPane(Page):
         name = clean(self._subject.download.name) if self._subject is not None else ""
         room = max(self.size.width - _TITLE_ROOM, 1)
         name = cut_middle(name.strip() or "Details", room, ascii_only=self._ascii)
-        if name != self._name:
-            self._name = name
+        if name != self._shown_name:
+            self._shown_name = name
             self.border_title = Text(name)
 
 
