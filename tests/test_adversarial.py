@@ -15,7 +15,7 @@ import pytest
 
 from core.domain import bounds, checks, redact, text, units
 from core.domain.errors import ErrorCode, ErrorInfo, UsageError, WinchError
-from core.domain.inspection import Answer, DownloadLimits, Inspection
+from core.domain.inspection import DownloadLimits, Inspection, ResponseHead
 from core.domain.models import Checksum, DownloadRequest, Progress, Status, TimelineEntry
 from core.domain.names import safe_name
 from core.policy import challenges, digests, filename, http_dates, ranges, redirects
@@ -105,7 +105,7 @@ def pane(value: str) -> object:
         name=value, request=request, error=error, status=Status.FAILED, resume_verdict=value
     )
     entries = tuple(TimelineEntry(at=NOW, text=value) for _ in range(3))
-    answer = Answer(at=NOW, url=value, status=200, reason=value, headers=((value, value),))
+    answer = ResponseHead(at=NOW, url=value, status=200, reason=value, headers=((value, value),))
     subject = details.Subject(
         download=download,
         progress=Progress(),
