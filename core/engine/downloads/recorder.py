@@ -90,13 +90,10 @@ class AttemptRecorder:
         except WinchError as error:
             log.error("the newest history is not saved yet: %s", error.message)
 
-    def begin(self, download: Download, transfer: RunningTransfer) -> None:
+    def begin(self, download: Download, transfer: RunningTransfer) -> Attempt:
         """Follow an attempt that starts now."""
-        self._attempts[download.id] = Attempt(download, transfer, self._clock)
-
-    def observe(self, download_id: str, changes: dict[str, object]) -> None:
-        """Learn which fields of a download its transfer has changed."""
-        self._attempts[download_id].observe(changes)
+        attempt = self._attempts[download.id] = Attempt(download, transfer, self._clock)
+        return attempt
 
     def sample(self, download_id: str) -> None:
         """Look how fast a download is, if it runs."""
@@ -107,10 +104,6 @@ class AttemptRecorder:
         """Return what is measured by now of the attempt at a download, None where none runs."""
         attempt = self._attempts.get(download_id)
         return None if attempt is None else attempt.figures()
-
-    def stop(self, download_id: str) -> None:
-        """Stop the clocks of an attempt; how it ended is said later, by `end`."""
-        self._attempts[download_id].stop()
 
     def end(self, download: Download, end: AttemptEnd, error: WinchError | None = None) -> None:
         """Write down an attempt that has ended."""

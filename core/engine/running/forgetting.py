@@ -15,6 +15,7 @@ from core.domain.errors import WinchError
 from core.domain.models import Download
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
+from core.engine.running.background import Background
 from core.policy.retention import is_forgettable
 
 log = logging.getLogger(__name__)
@@ -24,11 +25,13 @@ LOOK = 3600.0
 _SHORTEST = 30.0
 
 
-class Forgetting:
+class Forgetting(Background):
     """Takes done downloads off the list `after` seconds; None leaves them there.
 
     `kept` are the ids of those that a person brought back.
     """
+
+    name = "forgetting"
 
     def __init__(
         self,
@@ -45,20 +48,10 @@ class Forgetting:
         self._after = after
         self._kept = kept
         self._asked = asyncio.Event()
-        self._running: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Look now and from time to time."""
-        self._running = asyncio.create_task(self._run(), name="forgetting")
 
     def look(self) -> None:
         """Look at once: the settings have changed."""
         self._asked.set()
-
-    async def close(self) -> None:
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait([self._running])
 
     async def _run(self) -> None:
         while True:

@@ -29,6 +29,7 @@ from core.domain.errors import WinchError
 from core.domain.models import PartIdentity, Status
 from core.domain.upkeep import Checkup, Cleanup, DiskUsage, Leftover, LeftoverKind, RecoveryStep
 from core.engine.downloads.list import DownloadList
+from core.engine.running.background import Background
 from core.policy.retention import (
     Disposal,
     Fate,
@@ -63,31 +64,27 @@ class _Find:
         return {leftover.path for leftover in self.files}
 
 
-class Maintenance:
+class Maintenance(Background):
     """Finds what nothing needs any more, and removes it where that is safe.
 
     `steps` tell how the start went, `verified` whether the whole list was read then.
     """
+
+    name = "upkeep"
 
     def __init__(self, state: State, downloads: DownloadList, clock: Clock) -> None:
         self._state = state
         self._downloads = downloads
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
-        self._running: asyncio.Task[None] | None = None
         self._verified = False
         self._steps: tuple[RecoveryStep, ...] = ()
         state.catalog.document.make_room = self.make_room
 
-    def start(self, steps: Sequence[RecoveryStep], *, verified: bool) -> None:
-        """Tidy up now and then daily, beside everything else."""
+    def started(self, steps: Sequence[RecoveryStep], *, verified: bool) -> None:
+        """Take in how the start went, and tidy up now and then daily."""
         self._steps, self._verified = tuple(steps), verified
-        self._running = asyncio.create_task(self._daily(), name="upkeep")
-
-    async def close(self) -> None:
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait([self._running])
+        self.start()
 
     async def clean(self, *, dry_run: bool, only: Sequence[str] | None = None) -> Cleanup:
         async with self._one_at_a_time:
@@ -142,7 +139,7 @@ class Maintenance:
             log.warning("the disk is full: %d bytes of old logs or history were given up", freed)
         return freed
 
-    async def _daily(self) -> None:
+    async def _run(self) -> None:
         while True:
             due = self._clock.boottime() + _DAY
             try:

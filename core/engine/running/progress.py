@@ -10,6 +10,7 @@ from core.domain.totals import Totals
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
 from core.engine.downloads.totals import Prospects
+from core.engine.running.background import Background
 from core.engine.running.queue import AT_ONCE
 from core.engine.transfer.context import TransferContext
 from core.policy.scheduler import Scheduler
@@ -18,8 +19,10 @@ TICK = 0.25
 """Seconds between progress events."""
 
 
-class ProgressReporter:
+class ProgressReporter(Background):
     """Publishes progress while any of `running` does, and samples the attempts' rates."""
+
+    name = "progress"
 
     def __init__(
         self,
@@ -34,7 +37,6 @@ class ProgressReporter:
         self._context = context
         self._scheduler = scheduler
         self._running = running
-        self._task: asyncio.Task[None] | None = None
 
     def totals(self) -> Totals:
         """Return how far all together are; costs a step for each that runs."""
@@ -42,16 +44,7 @@ class ProgressReporter:
         now = self._context.clock.monotonic()
         return self._downloads.sums.totals(moving, prospects=self._prospects(), now=now)
 
-    def start(self) -> None:
-        """Go on ticking; it ends by itself when nothing runs any more."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._tick(), name="progress")
-
-    def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _tick(self) -> None:
+    async def _run(self) -> None:
         last: dict[str, Progress] = {}
         while self._running:
             await asyncio.sleep(TICK)

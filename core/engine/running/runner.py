@@ -15,6 +15,7 @@ from core.domain.history import AttemptEnd
 from core.domain.lifecycle import Action
 from core.domain.models import Download, DownloadRecord, Phase, Progress, Status, WaitReason
 from core.domain.settings import Settings
+from core.engine.downloads.attempts import Attempt
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import STARTED, AttemptRecorder
@@ -139,8 +140,8 @@ class Runner:
         for download in [self._downloads[id_] for id_ in running]:
             if download.status is Status.ACTIVE:
                 self._downloads.step(download, Action.REQUEUE, "winch stopped")
-        self.progress.close()
-        self._trickles.close()
+        await self.progress.close()
+        await self._trickles.close()
         await self.completion.close()
 
     # -- starting and stopping --------------------------------------------------------------------
@@ -175,22 +176,24 @@ class Runner:
         transfer = Transfer(
             lambda: self._downloads[id_],
             self._context,
-            report=lambda **fields: self._report(id_, fields),
+            report=lambda **fields: self._report(id_, attempt, fields),
             note=lambda text: self._downloads.note(id_, text),
             claim_room=lambda total: self.queue.guards.claim_room(id_, total),
             figures=lambda: self._recorder.figures(id_),
         )
+        attempt = self._recorder.begin(download, transfer)
 
         def progress() -> Progress | None:
             return transfer.progress() if transfer.knows_progress else None
 
         self._transfers[id_] = transfer
         self._downloads.follow(id_, progress)
-        self._recorder.begin(download, transfer)
         for host in transfer.hosts:
             self._context.host_budget.join(host, id_)
         self.queue.guards.started(download)
-        self._tasks[id_] = asyncio.create_task(self._run(id_, transfer), name=f"transfer {id_}")
+        self._tasks[id_] = asyncio.create_task(
+            self._run(id_, transfer, attempt), name=f"transfer {id_}"
+        )
         self.progress.start()
         self._trickles.start()
 
@@ -217,14 +220,14 @@ class Runner:
 
     # -- one attempt ------------------------------------------------------------------------------
 
-    def _report(self, download_id: str, fields: dict[str, object]) -> None:
-        self._recorder.observe(download_id, fields)
+    def _report(self, download_id: str, attempt: Attempt, fields: dict[str, object]) -> None:
+        attempt.observe(fields)
         download = self._downloads.update(self._downloads[download_id], **fields)
         if fields.get("phase") is Phase.DOWNLOADING:
             self.queue.retries.rests.served(host_of(download.request.url))
             self.reassign()
 
-    async def _run(self, download_id: str, transfer: Transfer) -> None:
+    async def _run(self, download_id: str, transfer: Transfer, attempt: Attempt) -> None:
         self._begun.add(download_id)
         error: WinchError | None = None
         wait: Wait | None = None
@@ -234,7 +237,7 @@ class Runner:
                 name = await transfer.run()
             except WinchError as raised:
                 error = raised
-                self._recorder.stop(download_id)
+                attempt.stop()
                 wait = await self.queue.guards.on_failure(self._downloads[download_id], raised)
         except asyncio.CancelledError:
             # It may come at any await above, that of the guards included.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 
 from core.domain.models import Phase
 from core.engine.downloads.list import DownloadList
+from core.engine.running.background import Background
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.transfer import Transfer
 from core.policy.trickle import MEASURED_SECONDS, TrickleDetector
@@ -16,12 +16,14 @@ LOOKS = 30
 _FETCHING = frozenset({Phase.CONNECTING, Phase.DOWNLOADING})
 
 
-class TrickleWatch:
+class TrickleWatch(Background):
     """Watches `transfers` while there are any.
 
     `in_the_way` tells whether somebody waits for the place of a download, `let_pass` is called with
     one that is to make room: one at a time, because there may be fewer that wait.
     """
+
+    name = "watch trickles"
 
     def __init__(
         self,
@@ -38,28 +40,18 @@ class TrickleWatch:
         self._in_the_way = in_the_way
         self._let_pass = let_pass
         self._trickles: dict[str, tuple[Transfer, TrickleDetector]] = {}
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Go on watching; it ends by itself when nothing runs any more."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._watch(), name="watch trickles")
-
-    def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _watch(self) -> None:
+    async def _run(self) -> None:
         while self._transfers:
             await self._context.clock.sleep(MEASURED_SECONDS / LOOKS)
-            useless = [id_ for id_ in self._transfers if self._is_useless(id_)]
+            useless = [id_ for id_ in self._transfers if self._observe(id_)]
             gone = self._trickles.keys() - self._transfers.keys()
             for id_ in gone:
                 del self._trickles[id_]
             if (found := next(filter(self._in_the_way, useless), None)) is not None:
                 self._let_pass(found)
 
-    def _is_useless(self, download_id: str) -> bool:
+    def _observe(self, download_id: str) -> bool:
         transfer, now = self._transfers[download_id], self._context.clock.monotonic()
         before, trickle = self._trickles.get(download_id, (None, None))
         download = self._downloads[download_id]

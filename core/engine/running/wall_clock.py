@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 
 from core.adapters.system.clock import Clock
+from core.engine.running.background import Background
 
 log = logging.getLogger(__name__)
 
@@ -19,23 +20,15 @@ LOOK = 30.0
 _TOLERATED = 2.0
 
 
-class WallClock:
+class WallClock(Background):
     """Compares the clocks; `on_jump` hears of every jump and how many seconds of it were sleep."""
+
+    name = "wall clock"
 
     def __init__(self, clock: Clock, on_jump: Callable[[float], None]) -> None:
         self._clock = clock
         self._on_jump = on_jump
         self._set, self._slept = self._offsets()
-        self._watching: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Look at the clocks from now on."""
-        self._watching = asyncio.create_task(self._watch(), name="wall clock")
-
-    async def close(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
 
     def look(self) -> None:
         """Compare the clocks with how they stood at the last jump, and tell of the next one."""
@@ -57,7 +50,7 @@ class WallClock:
         wall = self._clock.now().timestamp()
         return wall - boottime, boottime - self._clock.monotonic()
 
-    async def _watch(self) -> None:
+    async def _run(self) -> None:
         while True:
             await asyncio.sleep(LOOK)
             self.look()

@@ -366,7 +366,7 @@ async def test_rates_are_sampled_though_nobody_watches() -> None:
     reporter.start()
     await done.wait()
     assert sorted(sampled) == ["a", "a", "b", "b"]
-    reporter.close()
+    await reporter.close()
 
 
 async def test_what_a_stopped_attempt_has_to_wait_for_is_its_reason(
