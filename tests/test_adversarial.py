@@ -23,11 +23,11 @@ from core.rpc import codec
 from tests.tui.samples import NOW, sample
 from tui.app import URL
 from tui.cli import exchange
-from tui.control import choosing, key_actions, verbs
+from tui.control import choosing, key_actions, verb_parser
 from tui.input import add_parser, add_validation, curl, shell
 from tui.model import filters
 from tui.screens import palette
-from tui.text import columns, details, facts, fmt, wording
+from tui.text import cells, columns, details, fmt, wording
 from tui.widgets.form import Remarks
 
 LENGTH = 100_000
@@ -126,7 +126,7 @@ def pane(value: str) -> object:
 
 def examine(value: str) -> object:
     every = dict.fromkeys(("directory", "name", "checksum", "connections", "limit"), value)
-    asked = add_validation.AddForm(fmt=value, priority=value, group=value, **every)
+    asked = add_validation.AddForm(urls=value, priority=value, group=value, **every)
     return list(add_validation.AddValidation(asked, {}, [sample(name=value)], "/").steps())
 
 
@@ -198,14 +198,14 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "fit": lambda value: fmt.fit(value, 40),
     "cut_middle": lambda value: fmt.cut_middle(value, 40),
     "wrap": lambda value: fmt.wrap(fmt.clean(value[: LENGTH // 5]), 20, 17),
-    "folded": lambda value: facts.folded(fmt.clean(value), 40),
+    "folded": lambda value: cells.folded(fmt.clean(value), 40),
     "pane": pane,
     "validation": examine,
     "remarks": remarks,
     "palette": search,
     "filter test": found_by,
-    "command line": verbs.parse,
-    "completions": lambda value: verbs.completions(value, {"0" * 32: value}),
+    "command line": verb_parser.parse,
+    "completions": lambda value: verb_parser.completions(value, {"0" * 32: value}),
     "choose": lambda value: choosing.choose([value]),
     "pasted": URL.findall,
     "host_of": fmt.host_of,
