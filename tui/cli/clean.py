@@ -11,29 +11,24 @@ from collections.abc import Sequence
 from core.domain.errors import ExitCode
 from core.domain.upkeep import Cleanup, Leftover
 from tui.cli.client import connected
-from tui.cli.signals import Signals
 from tui.cli.terminal import check_somebody_there, confirm, out, say
 from tui.text import fmt
 from tui.text.records import dump, leftover_record
 
 
-def run(args: argparse.Namespace) -> int:
+async def run(args: argparse.Namespace) -> int:
     """Remove leftovers, or with --dry-run name them; 1 where nothing may be removed."""
 
     if not args.dry_run:
         check_somebody_there(yes=args.yes, what="removes what `--dry-run` names")
-
-    async def ask() -> int:
-        async with connected() as service:
-            cleanup = await service.clean(dry_run=True)
-            if not args.dry_run and cleanup.removed:
-                if not args.yes:
-                    _confirm(cleanup.removed)
-                cleanup = await service.clean(dry_run=False, only=_paths(cleanup.removed))
-        _print(cleanup, dry_run=args.dry_run, as_json=args.json)
-        return ExitCode.OK if cleanup.refused is None else ExitCode.OTHER
-
-    return Signals().run(ask())
+    async with connected() as service:
+        cleanup = await service.clean(dry_run=True)
+        if not args.dry_run and cleanup.removed:
+            if not args.yes:
+                _confirm(cleanup.removed)
+            cleanup = await service.clean(dry_run=False, only=_paths(cleanup.removed))
+    _print(cleanup, dry_run=args.dry_run, as_json=args.json)
+    return ExitCode.OK if cleanup.refused is None else ExitCode.OTHER
 
 
 def _print(cleanup: Cleanup, *, dry_run: bool, as_json: bool) -> None:

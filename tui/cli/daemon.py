@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Coroutine
+from typing import Any
 
 from core import launcher
 from core.domain.errors import ExitCode
@@ -13,7 +15,6 @@ from core.domain.models import Status
 from core.domain.service import ServiceStatus
 from core.rpc.client import UnreachableError
 from tui.cli.client import connected, impatience, tell_broken_settings
-from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.text import fmt
 from tui.text.records import dump, timestamp
@@ -21,7 +22,7 @@ from tui.text.vocabulary import COMMAND_STATES
 from tui.text.wording import HELD, overall
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
     """Do what `winch daemon ACTION` asks for."""
     if args.action in ("stop", "status"):
         tell_broken_settings()
@@ -31,11 +32,11 @@ def run(args: argparse.Namespace) -> int:
             launcher.run_engine(launcher.run_daemon(lambda: say("the daemon runs; Ctrl-C ends it")))
             return ExitCode.OK
         case "start":
-            return Signals().run(_start())
+            return _start()
         case "stop":
-            return Signals().run(_stop())
+            return _stop()
         case _:
-            return Signals().run(_status(as_json=args.json))
+            return _status(as_json=args.json)
 
 
 async def _start() -> int:
@@ -62,8 +63,7 @@ async def _status(*, as_json: bool) -> int:
     if as_json:
         out(dump(status_record(status), indent=2))
     else:
-        for line in status_lines(status):
-            out(line)
+        out(*status_lines(status))
     return ExitCode.OK
 
 

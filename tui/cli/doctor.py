@@ -19,7 +19,6 @@ from core.domain.service import ServiceStatus
 from core.domain.upkeep import Checkup, Finding
 from core.domain.version import VERSION
 from core.rpc.client import UnreachableError
-from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.control.configuration import load_configuration
 from tui.text import fmt
@@ -28,17 +27,13 @@ from tui.text.records import dump
 _PROBLEM, _NOTICE = "problem", "notice"
 
 
-def run(args: argparse.Namespace) -> int:
+async def run(args: argparse.Namespace) -> int:
     """Print what was looked at and what was found; 1 where there is a problem."""
-
-    async def ask() -> int:
-        findings = [*map(_with_keys, launcher.examine())]
-        findings += await _ask_daemon(may_start=not _count(findings, _PROBLEM))
-        findings += _terminal()
-        _print(findings, as_json=args.json)
-        return ExitCode.OTHER if _count(findings, _PROBLEM) else ExitCode.OK
-
-    return Signals().run(ask())
+    findings = [*map(_with_keys, launcher.examine())]
+    findings += await _ask_daemon(may_start=not _count(findings, _PROBLEM))
+    findings += _terminal()
+    _print(findings, as_json=args.json)
+    return ExitCode.OTHER if _count(findings, _PROBLEM) else ExitCode.OK
 
 
 def _with_keys(finding: Finding) -> Finding:
@@ -58,8 +53,7 @@ def _print(findings: list[Finding], *, as_json: bool) -> None:
         out(dump({"problems": problems, "notices": notices, "checks": checks}, indent=2))
         return
     for finding in findings:
-        for line in _lines(finding):
-            out(line)
+        out(*_lines(finding))
     say(f"{_counted(problems, _PROBLEM)}, {_counted(notices, _NOTICE)}")
 
 

@@ -78,17 +78,17 @@ class Following:
     def __len__(self) -> int:
         return len(self._downloads)
 
-    def progress(self, id: str) -> Progress:  # noqa: A002
+    def progress(self, download_id: str) -> Progress:
         """Return how far a download is."""
-        return self._progress.get(id, _NONE_YET)
+        return self._progress.get(download_id, _NONE_YET)
 
-    def is_removed(self, id: str) -> bool:  # noqa: A002
+    def is_removed(self, download_id: str) -> bool:
         """Tell whether somebody took a download off the list."""
-        return id in self._removed
+        return download_id in self._removed
 
-    def has_ended(self, id: str) -> bool:  # noqa: A002
+    def has_ended(self, download_id: str) -> bool:
         """Tell whether nothing more will happen to a download of itself."""
-        return id not in self._unfinished
+        return download_id not in self._unfinished
 
     def place(self, download: Download) -> Place | None:
         """Return where one stands that waits for its turn; None before the queue is known."""

@@ -40,11 +40,6 @@ def run(args: argparse.Namespace) -> int:
     return signals.run(_Get(args, signals).run(requests), run_loop)
 
 
-def wait(args: argparse.Namespace) -> int:
-    """Wait until downloads have ended and return the exit status of the first that failed."""
-    return Signals().run(_wait(args))
-
-
 class _Get:
     """One call of `winch get`."""
 
@@ -167,7 +162,8 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, int]) -> int:
         await asyncio.gather(working, stopping, return_exceptions=True)
 
 
-async def _wait(args: argparse.Namespace) -> int:
+async def wait(args: argparse.Namespace) -> int:
+    """Wait until downloads have ended and return the exit status of the first that failed."""
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(connected())
         if args.ids and not args.all:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.cells import cell_len
 
 from core.domain.errors import ExitCode, StateError, UsageError
 from core.domain.history import LIVE_FILE, History, HistoryEntry
 from tui.cli.client import connected
-from tui.cli.signals import Signals
 from tui.cli.terminal import check_somebody_there, columns, confirm, out, say
 from tui.control.export_file import refuse_existing, write_private
 from tui.input.arguments import history_query
@@ -42,7 +42,7 @@ _WIDTH = 80
 """Cells of a line of figures where nothing says how wide it may be."""
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
     """List attempts, or do what `export` or `clear` asks for."""
     match args.words:
         case ["export", *files]:
@@ -55,90 +55,76 @@ def run(args: argparse.Namespace) -> int:
             return _list(args, " ".join(words))
 
 
-def stats(args: argparse.Namespace) -> int:
+async def stats(args: argparse.Namespace) -> int:
     """Print the figures of the last days beside those of the days before."""
-
-    async def ask() -> int:
-        async with connected() as service:
-            statistics = await service.statistics(args.days)
-        if args.json:
-            out(dump(statistics_record(statistics), indent=2))
-        elif not statistics.attempts:
-            say(f"nothing was downloaded in the {period(args.days).lower()}")
-        else:
-            ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
-            width = columns() or _WIDTH
-            for line in report(statistics, width, datetime.now(UTC), ascii_only=ascii_only):
-                out(plain(line))
-        return 0
-
-    return Signals().run(ask())
+    async with connected() as service:
+        statistics = await service.statistics(args.days)
+    if args.json:
+        out(dump(statistics_record(statistics), indent=2))
+    elif not statistics.attempts:
+        say(f"nothing was downloaded in the {period(args.days).lower()}")
+    else:
+        ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+        width = columns() or _WIDTH
+        for line in report(statistics, width, datetime.now(UTC), ascii_only=ascii_only):
+            out(plain(line))
+    return 0
 
 
-def _list(args: argparse.Namespace, text: str) -> int:
+async def _list(args: argparse.Namespace, text: str) -> int:
     limit = SHOWN if args.limit is None else args.limit or None
     # One more than is shown, to know whether there are more.
     query = history_query(args, text, limit=None if limit is None else limit + 1)
-
-    async def ask() -> int:
-        async with connected() as service:
-            history = await service.history(query)
-        entries = history.entries[:limit]
-        if args.json:
-            out(dump([attempt_record(entry) for entry in entries]))
-        elif entries:
-            for line in table(entries, columns(), datetime.now(UTC)):
-                out(line)
-        else:
-            say("no attempts")
-        if not args.json and len(history.entries) > len(entries):
-            say(f"these are the newest {len(entries)}; --limit 0 shows all")
-        _warn(history)
-        return ExitCode.OTHER if LIVE_FILE in history.damaged else ExitCode.OK
-
-    return Signals().run(ask())
+    async with connected() as service:
+        history = await service.history(query)
+    entries = history.entries[:limit]
+    if args.json:
+        out(dump([attempt_record(entry) for entry in entries]))
+    elif entries:
+        out(*table(entries, columns(), datetime.now(UTC)))
+    else:
+        say("no attempts")
+    if not args.json and len(history.entries) > len(entries):
+        say(f"these are the newest {len(entries)}; --limit 0 shows all")
+    _warn(history)
+    return ExitCode.OTHER if LIVE_FILE in history.damaged else ExitCode.OK
 
 
-def _export(args: argparse.Namespace, file: str) -> int:
+async def _export(args: argparse.Namespace, file: str) -> int:
     target = None if file == "-" else Path(file)
     if target is not None and not args.force:
         refuse_existing(target)
     query = history_query(args, "", limit=args.limit or None)
-
-    async def ask() -> int:
-        async with connected() as service:
-            history = await service.history(query)
-        if LIVE_FILE in history.damaged:
-            raise StateError(
-                f"{LIVE_FILE} could not be read, so nothing was exported",
-                hint="`winch doctor` tells why",
-            )
-        as_lines = args.jsonl or file.endswith(".jsonl")
-        lines = exported(reversed(history.entries), as_lines=as_lines)
-        if target is None:
-            for line in lines:
-                out(line)
-        else:
-            write_private(target, lines)
-            say(f"exported {counted(len(history.entries), 'attempt')} to {target}")
-        _warn(history)
-        return ExitCode.OTHER if history.damaged else ExitCode.OK
-
-    return Signals().run(ask())
+    async with connected() as service:
+        history = await service.history(query)
+    if LIVE_FILE in history.damaged:
+        raise StateError(
+            f"{LIVE_FILE} could not be read, so nothing was exported",
+            hint="`winch doctor` tells why",
+        )
+    as_lines = args.jsonl or file.endswith(".jsonl")
+    lines = exported(reversed(history.entries), as_lines=as_lines)
+    if target is None:
+        out(*lines)
+    else:
+        write_private(target, lines)
+        say(f"exported {counted(len(history.entries), 'attempt')} to {target}")
+    _warn(history)
+    return ExitCode.OTHER if history.damaged else ExitCode.OK
 
 
-def _clear(*, asks: bool) -> int:
+def _clear(*, asks: bool) -> Coroutine[Any, Any, int]:
     check_somebody_there(yes=not asks, what="forgets it")
     if asks:
         confirm("forget the whole history?", refused="nothing was forgotten")
+    return _forget()
 
-    async def ask() -> int:
-        async with connected() as service:
-            count = await service.clear_history()
-        say(f"forgot {counted(count, 'attempt')}")
-        return ExitCode.OK
 
-    return Signals().run(ask())
+async def _forget() -> int:
+    async with connected() as service:
+        count = await service.clear_history()
+    say(f"forgot {counted(count, 'attempt')}")
+    return ExitCode.OK
 
 
 def table(entries: Sequence[HistoryEntry], width: int | None, now: datetime) -> list[str]:

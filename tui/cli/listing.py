@@ -13,7 +13,6 @@ from core.domain.errors import UsageError
 from core.domain.history import HistoryQuery
 from core.domain.models import DownloadView
 from tui.cli.client import connected, the_one
-from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say
 from tui.model.filters import Filter, FilterError, parse
 from tui.model.ordering import Order, SortKey
@@ -29,58 +28,48 @@ ATTEMPTS = 50
 """Attempts at a download that `show` tells of, the newest."""
 
 
-def ls(args: argparse.Namespace) -> int:
+async def ls(args: argparse.Namespace) -> int:
     """List the downloads, or those that are asked for, in the order of the queue or another."""
     wanted, order = _filter(args.filter), _order(args.sort, is_reversed=args.reverse)
-
-    async def ask() -> int:
-        async with connected() as service:
-            status = await service.status()
-            now = datetime.now(UTC)
-            views = [
-                view
-                for view in await service.downloads()
-                if args.status is None or view.download.status == args.status
-                if wanted.matches(view.download, view.progress, now)
-            ]
-        views.sort(key=lambda view: order.place(view.download, view.progress))
-        is_part = args.status is not None or not wanted.is_empty
-        if args.json:
-            out(dump([record(view) for view in views]))
-        elif views:
-            for line in table(views, columns()):
-                out(line)
-        else:
-            say("no downloads match" if is_part else "no downloads")
-        if views and not is_part and not args.json and columns() is not None:
-            say(overall(status.totals))
-        if status.paused:
-            say(HELD)
-        for notice in status.notices:
-            say(fmt.clean(notice))
-        return 0
-
-    return Signals().run(ask())
+    async with connected() as service:
+        status = await service.status()
+        now = datetime.now(UTC)
+        views = [
+            view
+            for view in await service.downloads()
+            if args.status is None or view.download.status == args.status
+            if wanted.matches(view.download, view.progress, now)
+        ]
+    views.sort(key=lambda view: order.place(view.download, view.progress))
+    is_part = args.status is not None or not wanted.is_empty
+    if args.json:
+        out(dump([record(view) for view in views]))
+    elif views:
+        out(*table(views, columns()))
+    else:
+        say("no downloads match" if is_part else "no downloads")
+    if views and not is_part and not args.json and columns() is not None:
+        say(overall(status.totals))
+    if status.paused:
+        say(HELD)
+    for notice in status.notices:
+        say(fmt.clean(notice))
+    return 0
 
 
-def show(args: argparse.Namespace) -> int:
+async def show(args: argparse.Namespace) -> int:
     """Show one download in full."""
-
-    async def ask() -> int:
-        async with connected() as service:
-            view = await service.find(await the_one(service, args.id))
-            past = HistoryQuery(
-                limit=ATTEMPTS, download=view.download.id, since=view.download.created_at
-            )
-            attempts = (await service.history(past)).entries[::-1]
-        if args.json:
-            out(dump(record_with_past(view, attempts), indent=2))
-        else:
-            for line in in_full(view, attempts):
-                out(line)
-        return 0
-
-    return Signals().run(ask())
+    async with connected() as service:
+        view = await service.find(await the_one(service, args.id))
+        past = HistoryQuery(
+            limit=ATTEMPTS, download=view.download.id, since=view.download.created_at
+        )
+        attempts = (await service.history(past)).entries[::-1]
+    if args.json:
+        out(dump(record_with_past(view, attempts), indent=2))
+    else:
+        out(*in_full(view, attempts))
+    return 0
 
 
 def pointed_out(text: str, error: FilterError) -> list[str]:

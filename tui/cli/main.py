@@ -6,21 +6,25 @@ A traceback is shown with --debug only; without it every failure is one line on 
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from core.domain.errors import ExitCode, WinchError
 from tui.cli.parser import parse
 from tui.cli.terminal import say, say_once
 from tui.text.fmt import sentence
+
+Handler = Callable[[argparse.Namespace], int | Coroutine[Any, Any, int]]
+"""A command; what reads stdin comes before there is a loop, so that Ctrl-C ends it."""
 
 
 def main() -> None:
@@ -75,8 +79,14 @@ def _prepare_streams() -> None:
 def _dispatch(argv: Sequence[str]) -> int:
     command, args = parse(argv)
     module, _, function = command.handler.partition(":")
-    handler: Callable[..., int] = getattr(importlib.import_module(f"tui.cli.{module}"), function)
-    return handler(args)
+    handler: Handler = getattr(importlib.import_module(f"tui.cli.{module}"), function)
+    done = handler(args)
+    if isinstance(done, int):
+        return done
+    # Here, not above: `--help` needs no event loop.
+    from tui.cli.signals import Signals  # noqa: PLC0415
+
+    return Signals().run(done)
 
 
 def _reader_left() -> int:

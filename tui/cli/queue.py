@@ -7,13 +7,13 @@ damage 32; the others are done.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 from core.domain.errors import ExitCode, UsageError
 from core.domain.models import Download, Status
 from core.domain.service import DownloadService, Removal
 from tui.cli.client import chosen, connected
-from tui.cli.signals import Signals
 from tui.cli.terminal import check_somebody_there, confirm, out, say
 from tui.control.changing import change_of
 from tui.control.choosing import check_named
@@ -25,7 +25,7 @@ from tui.text.verify_results import results
 from tui.text.wording import HELD, counted
 
 
-def add(args: argparse.Namespace) -> int:
+def add(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
     """Queue downloads and print an id for each once it is on disk."""
     requests = download_requests(args, load_settings().downloads.directory)
 
@@ -43,98 +43,82 @@ def add(args: argparse.Namespace) -> int:
                     out(dump(record(views[id_])))
             return ExitCode.OK
 
-    return Signals().run(ask())
+    return ask()
 
 
-def change(args: argparse.Namespace) -> int:
+async def change(args: argparse.Namespace) -> int:
     """Do what `pause`, `resume`, `retry`, `cancel`, `move` or `set` asks for."""
     if getattr(args, "queue", False):
-        return _hold(args, paused=args.command == "pause")
+        return await _hold(args, paused=args.command == "pause")
     participle, ask_for = change_of(args)
-
-    async def ask() -> int:
-        async with connected() as service:
-            outcome = await ask_for(service, await chosen(service, args, args.command))
-            await _tell_if_held(service, outcome.changed)
-        for refusal in outcome.refused:
-            say(f"{short_id(refusal.id)}: {sentence(refusal.error, brackets=False)}")
-        for note in outcome.notes:
-            say(note)
-        if outcome.changed or not outcome.refused:
-            say(f"{participle} {counted(len(outcome.changed))}")
-        return ExitCode.OTHER if outcome.refused else ExitCode.OK
-
-    return Signals().run(ask())
+    async with connected() as service:
+        outcome = await ask_for(service, await chosen(service, args, args.command))
+        await _tell_if_held(service, outcome.changed)
+    for refusal in outcome.refused:
+        say(f"{short_id(refusal.id)}: {sentence(refusal.error, brackets=False)}")
+    for note in outcome.notes:
+        say(note)
+    if outcome.changed or not outcome.refused:
+        say(f"{participle} {counted(len(outcome.changed))}")
+    return ExitCode.OTHER if outcome.refused else ExitCode.OK
 
 
-def rm(args: argparse.Namespace) -> int:
+async def rm(args: argparse.Namespace) -> int:
     """Take downloads off the list; with --files their data goes too, after it was named."""
     check_named(args)
     if args.files and not args.dry_run:
         check_somebody_there(yes=args.yes, what="deletes what `--dry-run` names")
-
-    async def ask() -> int:
-        async with connected() as service:
-            # Fixed before the question is asked: what is added meanwhile was not meant.
-            ids = await chosen(service, args, "remove")
-            plan = Removal()
-            if args.files or args.dry_run:
-                plan = await service.remove(ids, files=args.files, dry_run=True)
-                ids = [download.id for download in plan.removed]
-                _name(plan)
-            if ids == []:
-                if args.all:
-                    say("there is nothing to remove")
-                return ExitCode.OK
-            if args.dry_run:
-                _tell_removed("would remove", plan)
-                return ExitCode.OK
-            if plan.deleted_files and not args.yes:
-                question = f"delete {counted(len(plan.deleted_files), 'file')}?"
-                confirm(question, refused="nothing was removed")
-            removal = await service.remove(ids, files=args.files)
-        _tell_what_differs(plan, removal)
-        for path in removal.kept_files:
-            say(f"kept {path}")
-        _tell_removed("removed", removal)
-        return ExitCode.OTHER if removal.kept else ExitCode.OK
-
-    return Signals().run(ask())
+    async with connected() as service:
+        # Fixed before the question is asked: what is added meanwhile was not meant.
+        ids = await chosen(service, args, "remove")
+        plan = Removal()
+        if args.files or args.dry_run:
+            plan = await service.remove(ids, files=args.files, dry_run=True)
+            ids = [download.id for download in plan.removed]
+            _name(plan)
+        if ids == []:
+            if args.all:
+                say("there is nothing to remove")
+            return ExitCode.OK
+        if args.dry_run:
+            _tell_removed("would remove", plan)
+            return ExitCode.OK
+        if plan.deleted_files and not args.yes:
+            question = f"delete {counted(len(plan.deleted_files), 'file')}?"
+            confirm(question, refused="nothing was removed")
+        removal = await service.remove(ids, files=args.files)
+    _tell_what_differs(plan, removal)
+    for path in removal.kept_files:
+        say(f"kept {path}")
+    _tell_removed("removed", removal)
+    return ExitCode.OTHER if removal.kept else ExitCode.OK
 
 
-def verify(args: argparse.Namespace) -> int:
+async def verify(args: argparse.Namespace) -> int:
     """Have finished files read and compared, and say of each how it is."""
     check_named(args)
-
-    async def ask() -> int:
-        async with connected() as service:
-            outcome = await service.verify(await chosen(service, args, "verify") or ())
-            names = {view.download.id: view.download.name for view in await service.downloads()}
-        for verdict in results(outcome, names):
-            say(verdict.text)
-        codes = [refusal.error.code.exit_status for refusal in outcome.refused]
-        if ExitCode.CHECKSUM in codes:
-            return ExitCode.CHECKSUM
-        return codes[0] if codes else ExitCode.OK
-
-    return Signals().run(ask())
+    async with connected() as service:
+        outcome = await service.verify(await chosen(service, args, "verify") or ())
+        names = {view.download.id: view.download.name for view in await service.downloads()}
+    for verdict in results(outcome, names):
+        say(verdict.text)
+    codes = [refusal.error.code.exit_status for refusal in outcome.refused]
+    if ExitCode.CHECKSUM in codes:
+        return ExitCode.CHECKSUM
+    return codes[0] if codes else ExitCode.OK
 
 
-def _hold(args: argparse.Namespace, *, paused: bool) -> int:
+async def _hold(args: argparse.Namespace, *, paused: bool) -> int:
     others = (
         getattr(args, name, None)
         for name in ("ids", "all", "older_than", "limit", "failed", "fresh")
     )
     if any(others):
         raise UsageError("--queue is for the queue as a whole", hint="it stands alone")
-
-    async def ask() -> int:
-        async with connected() as service:
-            await service.hold(paused)
-        say(HELD if paused else "the queue goes on")
-        return ExitCode.OK
-
-    return Signals().run(ask())
+    async with connected() as service:
+        await service.hold(paused)
+    say(HELD if paused else "the queue goes on")
+    return ExitCode.OK
 
 
 async def _tell_if_held(service: DownloadService, downloads: Iterable[Download]) -> None:

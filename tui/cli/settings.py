@@ -15,7 +15,6 @@ from core import launcher
 from core.domain.errors import WinchError
 from core.domain.service import Limits, SettingInForce
 from tui.cli.client import connected, tell_broken_settings
-from tui.cli.signals import Signals
 from tui.cli.terminal import out
 from tui.control.configuration import load_configuration
 from tui.input.arguments import limit_changes
@@ -23,39 +22,29 @@ from tui.text.in_force import limit_lines, notes
 from tui.text.records import dump, timestamp
 
 
-def config(args: argparse.Namespace) -> int:
+async def config(args: argparse.Namespace) -> int:
     """Print the path of config.toml, or every setting with where it comes from, as TOML."""
     if args.action == "path":
         out(str(launcher.paths().config_file))
         tell_broken_settings()
         return 0
     configuration = load_configuration()
-
-    async def ask() -> int:
-        said: Mapping[str, str] = {}
-        with suppress(WinchError):
-            async with await launcher.connect(start=False) as service:
-                said = notes(configuration.values, await service.settings_in_force())
-        out(configuration.to_toml(said).rstrip("\n"))
-        return 0
-
-    return Signals().run(ask())
+    said: Mapping[str, str] = {}
+    with suppress(WinchError):
+        async with await launcher.connect(start=False) as service:
+            said = notes(configuration.values, await service.settings_in_force())
+    out(configuration.to_toml(said).rstrip("\n"))
+    return 0
 
 
-def limit(args: argparse.Namespace) -> int:
+async def limit(args: argparse.Namespace) -> int:
     """Change what was named and print the limits in force."""
     changes = limit_changes(args)
-
-    async def ask() -> int:
-        async with connected() as service:
-            limits = await service.limit(changes)
-            held = await service.settings_in_force()
-        lines = [dump(_record(limits, held))] if args.json else limit_lines(limits, held)
-        for line in lines:
-            out(line)
-        return 0
-
-    return Signals().run(ask())
+    async with connected() as service:
+        limits = await service.limit(changes)
+        held = await service.settings_in_force()
+    out(*([dump(_record(limits, held))] if args.json else limit_lines(limits, held)))
+    return 0
 
 
 def _record(limits: Limits, held: Iterable[SettingInForce]) -> dict[str, object]:

@@ -17,9 +17,10 @@ from tui.text.fmt import clean
 _SAID: set[str] = set()
 
 
-def out(line: str) -> None:
-    """Print a line of data on stdout; the caller has cleaned what is foreign in it."""
-    print(line)
+def out(*lines: str) -> None:
+    """Print lines of data on stdout; the caller has cleaned what is foreign in them."""
+    for line in lines:
+        print(line)
 
 
 def say(text: str) -> None:

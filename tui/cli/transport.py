@@ -11,10 +11,11 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from core import launcher
 from core.domain.errors import ExitCode, UsageError, WinchError
@@ -22,7 +23,6 @@ from core.domain.models import Conflict, DownloadRequest
 from core.domain.service import DownloadService
 from tui.cli import exchange
 from tui.cli.client import connected
-from tui.cli.signals import Signals
 from tui.cli.terminal import check_somebody_there, confirm, out, say
 from tui.control.configuration import load_settings
 from tui.control.export_file import write_private
@@ -33,40 +33,36 @@ from tui.text.wording import HELD, counted
 _NAMED = 10
 
 
-def export(args: argparse.Namespace) -> int:
+async def export(args: argparse.Namespace) -> int:
     """Write the queue, the unfinished part of it unless --all is given."""
     target = None if args.file == "-" else Path(args.file)
     if target is not None and not args.force:
         _refuse_foreign(target)
-
-    async def ask() -> int:
-        async with connected() as service:
-            views = await service.downloads()
-            paused = (await service.status()).paused
-        entries = [
-            exchange.entry(view)
-            for view in views
-            if args.all or view.download.status not in exchange.ENDED
-        ]
-        if args.no_secrets:
-            entries = _stripped(entries)
-        elif secret := sum(map(exchange.holds_secrets, entries)):
-            say(f"it holds the headers, logins or tokens of {counted(secret)}: keep it to yourself")
-        document = exchange.Export(
-            exported_at=datetime.now(UTC), paused=paused, downloads=tuple(entries)
-        )
-        text = exchange.to_text(document)
-        if target is None:
-            sys.stdout.write(text)
-        else:
-            write_private(target, text.splitlines())
-            say(f"exported {counted(len(entries))} to {target}")
-        return ExitCode.OK
-
-    return Signals().run(ask())
+    async with connected() as service:
+        views = await service.downloads()
+        paused = (await service.status()).paused
+    entries = [
+        exchange.entry(view)
+        for view in views
+        if args.all or view.download.status not in exchange.ENDED
+    ]
+    if args.no_secrets:
+        entries = _stripped(entries)
+    elif secret := sum(map(exchange.holds_secrets, entries)):
+        say(f"it holds the headers, logins or tokens of {counted(secret)}: keep it to yourself")
+    document = exchange.Export(
+        exported_at=datetime.now(UTC), paused=paused, downloads=tuple(entries)
+    )
+    text = exchange.to_text(document)
+    if target is None:
+        sys.stdout.write(text)
+    else:
+        write_private(target, text.splitlines())
+        say(f"exported {counted(len(entries))} to {target}")
+    return ExitCode.OK
 
 
-def import_(args: argparse.Namespace) -> int:
+def import_(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
     """Queue what a document asks for, in its order, and print an id for each that is new."""
     shown = "stdin" if args.file == "-" else args.file
     document = exchange.from_bytes(_read(args.file, pipes=True), shown)
@@ -100,7 +96,7 @@ def import_(args: argparse.Namespace) -> int:
             say(HELD)
         return ExitCode.OK
 
-    return Signals().run(ask())
+    return ask()
 
 
 @dataclass(slots=True)
