@@ -5,9 +5,11 @@ An action's id is the stable name by which it can be configured; its keys may ch
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 from core.domain.models import Status
 from tui.text.vocabulary import STATES
@@ -62,43 +64,35 @@ class KeyAction:
     refusal: str = ""
 
 
-_screen = partial(KeyAction, group=HelpGroup.SCREEN)
-_queue = partial(
-    KeyAction, group=HelpGroup.DOWNLOADS, target=KeyTarget.QUEUE, refusal="No download is chosen."
-)
-_view = partial(KeyAction, group=HelpGroup.VIEW, target=KeyTarget.VIEW)
-_table = partial(KeyAction, group=HelpGroup.MOVE, target=KeyTarget.TABLE)
-_statistics = partial(KeyAction, group=HelpGroup.STATISTICS, target=KeyTarget.STATISTICS, hint=True)
+def _action(name: str, keys: str, label: str, words: str, **more: Any) -> KeyAction:
+    return KeyAction(name, tuple(keys.split()), label, words, **more)
 
 
-def _within(target: KeyTarget, id: str, keys: tuple[str, ...], label: str, help: str) -> KeyAction:  # noqa: A002
-    group = HelpGroup[target.name]
-    return KeyAction(f"{target}_{id}", keys, label, help, group, target, hint=True)
+def _of(target: KeyTarget) -> Callable[..., KeyAction]:
+    return partial(_action, target=target, group=HelpGroup[target.name], hint=True)
 
+
+_screen = partial(_action, group=HelpGroup.SCREEN)
+_new = partial(_action, group=HelpGroup.DOWNLOADS)
+_queue = partial(_new, target=KeyTarget.QUEUE, refusal="No download is chosen.")
+_order = partial(_queue, group=HelpGroup.QUEUE)
+_view = partial(_action, target=KeyTarget.VIEW, group=HelpGroup.VIEW)
+_table = partial(_action, target=KeyTarget.TABLE, group=HelpGroup.MOVE)
+_search = partial(_table, group=HelpGroup.VIEW)
+_marks = partial(_table, group=HelpGroup.MARKS)
+_statistics, _history = _of(KeyTarget.STATISTICS), _of(KeyTarget.HISTORY)
+_log, _settings = _of(KeyTarget.LOG), _of(KeyTarget.SETTINGS)
 
 _UNSORTED = "Moves are made in the order of the queue; \\ takes the sort away."
 
 _TABS = {status: word.capitalize() for status, word in STATES.items()}
 
 KEY_ACTIONS: tuple[KeyAction, ...] = (
-    _screen(
-        "add",
-        ("a",),
-        "Add",
-        "Add downloads; pasted URLs are added at once",
-        group=HelpGroup.DOWNLOADS,
-        hint=True,
-    ),
-    _screen(
-        "add_paused",
-        ("A",),
-        "Add paused",
-        "Add downloads that wait until you start them",
-        group=HelpGroup.DOWNLOADS,
-    ),
+    _new("add", "a", "Add", "Add downloads; pasted URLs are added at once", hint=True),
+    _new("add_paused", "A", "Add paused", "Add downloads that wait until you start them"),
     _queue(
         "toggle_pause",
-        ("p",),
+        "p",
         "Pause",
         "Pause what is chosen, or let it go on",
         hint=True,
@@ -106,47 +100,27 @@ KEY_ACTIONS: tuple[KeyAction, ...] = (
     ),
     _queue(
         "retry",
-        ("r",),
+        "r",
         "Retry",
         "Try again now what failed, waits or was given up",
         hint=True,
         refusal="Nothing that is chosen has failed or waits.",
     ),
-    _queue(
-        "remove",
-        ("x",),
-        "Remove",
-        "Take what is chosen off the list; files stay",
-        hint=True,
-    ),
-    _view("filter", ("slash",), "Filter", "Show only what matches, as you type", hint=True),
+    _queue("remove", "x", "Remove", "Take what is chosen off the list; files stay", hint=True),
+    _view("filter", "slash", "Filter", "Show only what matches, as you type", hint=True),
     _screen(
-        "toggle_details",
-        ("enter", "l"),
-        "Details",
-        "Show or hide the details; fold a group",
-        hint=True,
+        "toggle_details", "enter l", "Details", "Show or hide the details; fold a group", hint=True
     ),
-    _table(
-        "mark",
-        ("space",),
-        "Mark",
-        "Mark and go on; keys are then for all that is marked",
-        group=HelpGroup.MARKS,
-        hint=True,
+    _marks(
+        "mark", "space", "Mark", "Mark and go on; keys are then for all that is marked", hint=True
     ),
-    _queue("remove_files", ("X",), "Delete", "Remove what is chosen and delete its files"),
-    _queue(
-        "retry_all",
-        ("R",),
-        "Retry all",
-        "Try again all that failed",
-        refusal="Nothing has failed.",
-        group=HelpGroup.QUEUE,
+    _queue("remove_files", "X", "Delete", "Remove what is chosen and delete its files"),
+    _order(
+        "retry_all", "R", "Retry all", "Try again all that failed", refusal="Nothing has failed."
     ),
     _queue(
         "undo",
-        ("z",),
+        "z",
         "Undo",
         "Undo a removal, a move, a change of priority",
         hint=True,
@@ -154,149 +128,115 @@ KEY_ACTIONS: tuple[KeyAction, ...] = (
     ),
     _queue(
         "start_now",
-        ("N",),
+        "N",
         "Start now",
         "Start at once, before all others",
         refusal="What is done or runs already cannot be started.",
     ),
     _queue(
         "replace_url",
-        ("u",),
+        "u",
         "New URL",
         "Fetch a download from another URL and keep its bytes",
         refusal="Another URL is for one download that is not done.",
     ),
     _queue(
         "verify",
-        ("V",),
+        "V",
         "Verify",
         "Read finished files again and compare",
         refusal="Only a finished file can be verified.",
     ),
-    _queue("limit", ("t",), "Limit", "Set the rate limit of what is chosen"),
-    _queue("copy", ("y",), "Copy", "Copy, with u the URL, p the path, c a curl command"),
+    _queue("limit", "t", "Limit", "Set the rate limit of what is chosen"),
+    _queue("copy", "y", "Copy", "Copy, with u the URL, p the path, c a curl command"),
     _queue(
         "open_folder",
-        ("o",),
+        "o",
         "Folder",
         "Open the folder, or say where it is",
         refusal="No download is under the cursor.",
     ),
-    _queue(
-        "hold",
-        ("P",),
-        "Hold",
-        "Hold the whole queue, or let it go on",
-        group=HelpGroup.QUEUE,
-    ),
-    _queue(
-        "limit_all",
-        ("T",),
-        "Total limit",
-        "Set the rate limit of all downloads together",
-        group=HelpGroup.QUEUE,
-    ),
-    _queue("move_up", ("K",), "Up", "Move up the queue", group=HelpGroup.QUEUE, refusal=_UNSORTED),
-    _queue("move_down", ("J",), "Down", "Move down", group=HelpGroup.QUEUE, refusal=_UNSORTED),
-    _queue("move_front", ("less_than_sign",), "Front", "Move to the front", group=HelpGroup.QUEUE),
-    _queue("move_back", ("greater_than_sign",), "Back", "Move to the end", group=HelpGroup.QUEUE),
-    _queue("raise_priority", ("plus",), "Priority", "Raise the priority", group=HelpGroup.QUEUE),
-    _queue("lower_priority", ("minus",), "Priority", "Lower the priority", group=HelpGroup.QUEUE),
-    _view("show_all", ("1",), "All", "All downloads"),
-    _view("show_active", ("2",), _TABS[Status.ACTIVE], "Those that run"),
-    _view("show_queued", ("3",), _TABS[Status.PENDING], "Those that wait"),
-    _view("show_paused", ("4",), _TABS[Status.PAUSED], f"Those that are {STATES[Status.PAUSED]}"),
-    _view(
-        "show_done", ("5",), _TABS[Status.COMPLETED], f"Those that are {STATES[Status.COMPLETED]}"
-    ),
-    _view("show_failed", ("6",), _TABS[Status.FAILED], "Those that failed"),
-    _view("sort", ("s",), "Sort", "Sort by a letter; the same again turns it round", hint=True),
-    _view("clear", ("backslash",), "Clear", "Take filter and sort away"),
-    _table("next_match", ("n",), "Next match", "In a filter: next match", group=HelpGroup.VIEW),
-    _table(
-        "previous_match",
-        ("N",),
-        "Previous match",
-        "In a filter: previous match",
-        group=HelpGroup.VIEW,
-    ),
-    _table("range", ("v",), "Range", "Mark all that the cursor passes", group=HelpGroup.MARKS),
-    _table(
-        "mark_all", ("asterisk",), "All", "Mark everything that is shown", group=HelpGroup.MARKS
-    ),
-    _table("invert", ("i",), "Invert", "Mark what is not marked", group=HelpGroup.MARKS),
-    _view("back_out", ("escape",), "Back", "Take the marks away, then the filter"),
+    _order("hold", "P", "Hold", "Hold the whole queue, or let it go on"),
+    _order("limit_all", "T", "Total limit", "Set the rate limit of all downloads together"),
+    _order("move_up", "K", "Up", "Move up the queue", refusal=_UNSORTED),
+    _order("move_down", "J", "Down", "Move down", refusal=_UNSORTED),
+    _order("move_front", "less_than_sign", "Front", "Move to the front"),
+    _order("move_back", "greater_than_sign", "Back", "Move to the end"),
+    _order("raise_priority", "plus", "Priority", "Raise the priority"),
+    _order("lower_priority", "minus", "Priority", "Lower the priority"),
+    _view("show_all", "1", "All", "All downloads"),
+    _view("show_active", "2", _TABS[Status.ACTIVE], "Those that run"),
+    _view("show_queued", "3", _TABS[Status.PENDING], "Those that wait"),
+    _view("show_paused", "4", _TABS[Status.PAUSED], f"Those that are {STATES[Status.PAUSED]}"),
+    _view("show_done", "5", _TABS[Status.COMPLETED], f"Those that are {STATES[Status.COMPLETED]}"),
+    _view("show_failed", "6", _TABS[Status.FAILED], "Those that failed"),
+    _view("sort", "s", "Sort", "Sort by a letter; the same again turns it round", hint=True),
+    _view("clear", "backslash", "Clear", "Take filter and sort away"),
+    _search("next_match", "n", "Next match", "In a filter: next match"),
+    _search("previous_match", "N", "Previous match", "In a filter: previous match"),
+    _marks("range", "v", "Range", "Mark all that the cursor passes"),
+    _marks("mark_all", "asterisk", "All", "Mark everything that is shown"),
+    _marks("invert", "i", "Invert", "Mark what is not marked"),
+    _view("back_out", "escape", "Back", "Take the marks away, then the filter"),
     _screen(
-        "statistics",
-        ("S",),
-        "Stats",
-        "Show what was downloaded, how fast and what failed",
-        hint=True,
+        "statistics", "S", "Stats", "Show what was downloaded, how fast and what failed", hint=True
     ),
-    _screen("history", ("H",), "History", "Show what was tried and how it went"),
-    _screen("log", ("L",), "Log", "Read what the daemon writes down"),
-    _screen("settings", ("comma",), "Settings", "Look at the settings and change them"),
+    _screen("history", "H", "History", "Show what was tried and how it went"),
+    _screen("log", "L", "Log", "Read what the daemon writes down"),
+    _screen("settings", "comma", "Settings", "Look at the settings and change them"),
     _screen(
         "command_line",
-        ("colon",),
+        "colon",
         "Command",
         "Type a command as on the command line; without ids it is for the chosen downloads",
     ),
-    _screen("palette", ("ctrl+p",), "Palette", "Find an action by its name"),
-    _screen("notices", ("exclamation_mark",), "Notices", "Read in full what winch has to say"),
+    _screen("palette", "ctrl+p", "Palette", "Find an action by its name"),
+    _screen("notices", "exclamation_mark", "Notices", "Read in full what winch has to say"),
     _screen(
         "reconnect",
-        ("ctrl+r",),
+        "ctrl+r",
         "Reconnect",
         "Start the daemon again where it was stopped",
         refusal="The daemon runs.",
     ),
-    _table("cursor_down", ("j", "down"), "Down", "Next row"),
-    _table("cursor_up", ("k", "up"), "Up", "Previous row"),
-    _table("half_down", ("ctrl+d",), "Half down", "Half a screen down"),
-    _table("half_up", ("ctrl+u",), "Half up", "Half a screen up"),
-    _table("page_down", ("pagedown",), "Page down", "One screen down"),
-    _table("page_up", ("pageup",), "Page up", "One screen up"),
-    _table("cursor_first", ("g", "home"), "First", "First row"),
-    _table("cursor_last", ("G", "end"), "Last", "Last row"),
-    _table("fold", ("h",), "Fold", "Fold the group that the cursor is in"),
+    _table("cursor_down", "j down", "Down", "Next row"),
+    _table("cursor_up", "k up", "Up", "Previous row"),
+    _table("half_down", "ctrl+d", "Half down", "Half a screen down"),
+    _table("half_up", "ctrl+u", "Half up", "Half a screen up"),
+    _table("page_down", "pagedown", "Page down", "One screen down"),
+    _table("page_up", "pageup", "Page up", "One screen up"),
+    _table("cursor_first", "g home", "First", "First row"),
+    _table("cursor_last", "G end", "Last", "Last row"),
+    _table("fold", "h", "Fold", "Fold the group that the cursor is in"),
     _screen(
-        "switch_pane",
-        ("tab",),
-        "Switch",
-        "Go between the list and the details",
-        group=HelpGroup.MOVE,
+        "switch_pane", "tab", "Switch", "Go between the list and the details", group=HelpGroup.MOVE
     ),
-    _screen("help", ("question_mark",), "Help", "Show this list of keys", hint=True),
-    _screen("detach", ("q",), "Detach", "Leave the screen; downloads go on", hint=True),
-    _statistics("shorter", ("left_square_bracket", "left"), "Shorter", "Shorter period"),
-    _statistics("longer", ("right_square_bracket", "right"), "Longer", "Longer period"),
-    _statistics("refresh", ("R",), "Reload", "Read the figures again now"),
-    _statistics("statistics_help", ("question_mark",), "Help", "Show these keys"),
-    _statistics("back", ("escape", "q"), "Back", "Back to the downloads"),
-    _within(
-        KeyTarget.HISTORY, "add", ("a",), "Add again", "Fetch it again into the same directory"
-    ),
-    _within(
-        KeyTarget.HISTORY, "filter", ("slash",), "Filter", "Only with this in name, URL or host"
-    ),
-    _within(KeyTarget.HISTORY, "failed", ("f",), "Failed only", "Only what failed, or all again"),
-    _within(KeyTarget.HISTORY, "export", ("e",), "Export", "Write what is shown into a file"),
-    _within(KeyTarget.HISTORY, "reload", ("r",), "Reload", "Read the history again now"),
-    _within(KeyTarget.HISTORY, "attempt", ("enter",), "Attempt", "Show the attempt in full"),
-    _within(KeyTarget.HISTORY, "details", ("d",), "Details", "Show or hide the details below"),
-    _within(KeyTarget.HISTORY, "help", ("question_mark",), "Help", "Show these keys"),
-    _within(KeyTarget.HISTORY, "back", ("escape", "q"), "Back", "Back to the downloads"),
-    _within(KeyTarget.LOG, "filter", ("slash",), "Filter", "Only lines with this in them"),
-    _within(KeyTarget.LOG, "follow", ("f",), "Follow", "Go to the end and stay there"),
-    _within(KeyTarget.LOG, "help", ("question_mark",), "Help", "Show these keys"),
-    _within(KeyTarget.LOG, "back", ("escape", "q"), "Back", "Back to the downloads"),
-    _within(KeyTarget.SETTINGS, "edit", ("enter", "e"), "Change", "Change the setting"),
-    _within(KeyTarget.SETTINGS, "next", ("right", "l"), "Next", "Take the next of its choices"),
-    _within(KeyTarget.SETTINGS, "previous", ("left", "h"), "Previous", "Take the choice before"),
-    _within(KeyTarget.SETTINGS, "default", ("d",), "Default", "Go back to the default"),
-    _within(KeyTarget.SETTINGS, "help", ("question_mark",), "Help", "Show these keys"),
-    _within(KeyTarget.SETTINGS, "back", ("escape", "q"), "Back", "Back to the downloads"),
+    _screen("help", "question_mark", "Help", "Show this list of keys", hint=True),
+    _screen("detach", "q", "Detach", "Leave the screen; downloads go on", hint=True),
+    _statistics("shorter", "left_square_bracket left", "Shorter", "Shorter period"),
+    _statistics("longer", "right_square_bracket right", "Longer", "Longer period"),
+    _statistics("refresh", "R", "Reload", "Read the figures again now"),
+    _statistics("statistics_help", "question_mark", "Help", "Show these keys"),
+    _statistics("back", "escape q", "Back", "Back to the downloads"),
+    _history("history_add", "a", "Add again", "Fetch it again into the same directory"),
+    _history("history_filter", "slash", "Filter", "Only with this in name, URL or host"),
+    _history("history_failed", "f", "Failed only", "Only what failed, or all again"),
+    _history("history_export", "e", "Export", "Write what is shown into a file"),
+    _history("history_reload", "r", "Reload", "Read the history again now"),
+    _history("history_attempt", "enter", "Attempt", "Show the attempt in full"),
+    _history("history_details", "d", "Details", "Show or hide the details below"),
+    _history("history_help", "question_mark", "Help", "Show these keys"),
+    _history("history_back", "escape q", "Back", "Back to the downloads"),
+    _log("log_filter", "slash", "Filter", "Only lines with this in them"),
+    _log("log_follow", "f", "Follow", "Go to the end and stay there"),
+    _log("log_help", "question_mark", "Help", "Show these keys"),
+    _log("log_back", "escape q", "Back", "Back to the downloads"),
+    _settings("settings_edit", "enter e", "Change", "Change the setting"),
+    _settings("settings_next", "right l", "Next", "Take the next of its choices"),
+    _settings("settings_previous", "left h", "Previous", "Take the choice before"),
+    _settings("settings_default", "d", "Default", "Go back to the default"),
+    _settings("settings_help", "question_mark", "Help", "Show these keys"),
+    _settings("settings_back", "escape q", "Back", "Back to the downloads"),
 )
 
 
