@@ -16,7 +16,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.suggester import Suggester, SuggestFromList
 from textual.widgets import Button, Input, Label, Static, TextArea
 
@@ -27,6 +26,7 @@ from tui.input.add_parser import list_names
 from tui.input.add_validation import AddForm, AddValidation, ValidationResult
 from tui.input.disk import Disk
 from tui.model.store import DownloadStore
+from tui.screens.dialog import Dialog
 from tui.text.fmt import clean, sentence, size
 from tui.widgets.form import Field, LineArea, Remarks, Toggle
 
@@ -43,7 +43,7 @@ _EXTRAS = ("checksum", "connections", "limit", "priority", "group")
 _FIELDS = ("directory", "name", *_EXTRAS)
 
 
-class AddScreen(ModalScreen[AddForm | None]):
+class AddScreen(Dialog[AddForm | None]):
     """Asks what to add; closes with the form where it was not sent, with None once it is queued.
 
     `base` is the directory to which relative ones belong.
@@ -59,14 +59,7 @@ class AddScreen(ModalScreen[AddForm | None]):
     ]
     DEFAULT_CSS = """
     AddScreen {
-        align: center middle;
-        background: $background 60%;
-        & > VerticalScroll {
-            width: 95%; max-width: 100; height: auto; max-height: 100%;
-            background: $surface; border: round $accent; padding: 0 1;
-            border-title-color: $accent; border-subtitle-color: $foreground-muted;
-            scrollbar-size-vertical: 1;
-        }
+        & > VerticalScroll { max-width: 100; max-height: 100%; }
         & Label { color: $foreground-muted; }
         & #heading { height: 1; }
         & #count { width: 1fr; text-align: right; color: $foreground-muted; }

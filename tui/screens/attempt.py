@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from rich.cells import cell_len
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from core.domain.history import HistoryEntry
+from tui.screens.dialog import PageDialog
 from tui.text import fmt
 from tui.text.cells import Cell, Line, Role
 from tui.text.facts import attempt_full
-from tui.widgets.page import Page
 
 _LABEL = 13
 
 
-class AttemptScreen(ModalScreen[None]):
+class AttemptScreen(PageDialog):
     """Shows an attempt; long texts go on in the next line, so that all of it can be read."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter", "dismiss", show=False, priority=True),
-    ]
-    DEFAULT_CSS = """
-    AttemptScreen {
-        align: center middle;
-        background: $background 60%;
-        & > Vertical {
-            width: 95%; max-width: 100; max-height: 95%;
-            background: $surface; border: round $accent; padding: 0 1;
-            border-title-color: $accent; border-subtitle-color: $foreground-muted;
-        }
-        & Page { height: 1fr; background: $surface; }
-    }
-    """
+    NAME = "Attempt"
+    DEFAULT_CSS = "AttemptScreen > Vertical { max-width: 100; }"
 
     def __init__(self, entry: HistoryEntry) -> None:
         super().__init__()
         self._entry = entry
-        self._page = Page(self._write)
-
-    def compose(self) -> ComposeResult:
-        with Vertical() as box:
-            box.border_title = "Attempt"
-            box.border_subtitle = "Esc goes back"
-            yield self._page
 
     def on_resize(self) -> None:
         """Be as high as the text is in this width."""
@@ -55,10 +30,10 @@ class AttemptScreen(ModalScreen[None]):
 
     def _fit(self) -> None:
         frame = 2
-        height = len(self._write(self._page.size.width - 1)) + frame
+        height = len(self.lines(self._page.size.width - 1)) + frame
         self.query_one(Vertical).styles.height = height
 
-    def _write(self, width: int) -> list[Line]:
+    def lines(self, width: int) -> list[Line]:
         name = fmt.clean(self._entry.name)
         lines: list[Line] = [(Cell(0, part, Role.TITLE),) for part in _cut(name, width)]
         lines.append(())

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
@@ -171,37 +171,3 @@ class CommandLine(ModalScreen[str]):
         self._note.update(text)
         self._note.set_class(bool(text), "-shown")
         self._note.set_class(wrong, "-wrong")
-
-
-class AnswerScreen(ModalScreen[None]):
-    """What a command has to say, to be read."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter", "dismiss", show=False, priority=True),
-        Binding("j", "scroll(1)", show=False),
-        Binding("k", "scroll(-1)", show=False),
-    ]
-    DEFAULT_CSS = """
-    AnswerScreen {
-        align: center middle;
-        background: $background 60%;
-        & > VerticalScroll {
-            width: 84; max-width: 95%; height: auto; max-height: 95%;
-            background: $surface; border: round $accent; padding: 0 1;
-            border-subtitle-color: $foreground-muted; scrollbar-size-vertical: 1;
-        }
-    }
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self._text = "\n".join(map(clean, text.split("\n")))
-
-    def compose(self) -> ComposeResult:
-        with VerticalScroll() as box:
-            box.border_subtitle = "Esc closes"
-            yield Static(self._text, markup=False)
-
-    def action_scroll(self, lines: int) -> None:
-        """Scroll the text."""
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

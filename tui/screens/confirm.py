@@ -9,10 +9,10 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from core.domain.errors import WinchError
+from tui.screens.dialog import Dialog
 from tui.text.fmt import sentence
 
 _LOOKING = "Looking at what is there ..."
@@ -21,7 +21,7 @@ _FRAME_X, _FRAME_Y = 6, 6
 """Cells that border, padding and answers take."""
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(Dialog[bool]):
     """Asks; answers True for yes. The texts are shown as they are, without markup.
 
     With `careful` Enter means no until somebody chooses otherwise. With `look`, the note is what
@@ -41,13 +41,7 @@ class ConfirmScreen(ModalScreen[bool]):
     ]
     DEFAULT_CSS = """
     ConfirmScreen {
-        align: center middle;
-        background: $background 60%;
-        & > Vertical {
-            width: 64; max-width: 90%; height: auto; max-height: 90%;
-            background: $surface; border: round $accent; padding: 1 2 0 2;
-            border-title-color: $accent;
-        }
+        & > Vertical { width: 64; max-width: 90%; max-height: 90%; padding: 1 2 0 2; }
         & Static { height: auto; margin-bottom: 1; }
         & .-note { color: $foreground-muted; }
         & VerticalScroll { height: auto; margin-bottom: 1; scrollbar-size-vertical: 1; }

@@ -22,13 +22,13 @@ from tui.model.ordering import Order, SortKey
 from tui.model.undo import Undo
 from tui.model.view import Tab
 from tui.screens.add_actions import AddActions
-from tui.screens.command_line import AnswerScreen, CommandLine
+from tui.screens.command_line import CommandLine
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.dialog import AnswerScreen, NoticesScreen
 from tui.screens.help import HelpScreen
 from tui.screens.history import HistoryScreen
 from tui.screens.list_controls import ListControls
 from tui.screens.log import LogScreen
-from tui.screens.notices import NoticesScreen
 from tui.screens.palette import Entry, PaletteScreen
 from tui.screens.settings import SettingsScreen
 from tui.screens.statistics import PERIODS, StatisticsScreen

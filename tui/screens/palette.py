@@ -11,10 +11,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.fuzzy import FuzzySearch
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tui.control.key_actions import KeyAction
+from tui.screens.dialog import Dialog
 from tui.text.cells import Cell, Line, Role
 from tui.text.fmt import fit
 from tui.widgets.form import LineInput
@@ -56,7 +56,7 @@ def rank(entries: Sequence[Entry], text: str) -> list[Entry]:
     return [entry for _, entry in scored]
 
 
-class PaletteScreen(ModalScreen[KeyAction | None]):
+class PaletteScreen(Dialog[KeyAction | None]):
     """Finds an action by a few of its letters, and closes with it."""
 
     AUTO_FOCUS = "Input"
@@ -70,13 +70,10 @@ class PaletteScreen(ModalScreen[KeyAction | None]):
     DEFAULT_CSS = """
     PaletteScreen {
         align: center top;
-        background: $background 60%;
         & > Vertical {
-            width: 76; max-width: 95%; height: 20; max-height: 95%; margin-top: 1;
-            background: $surface; border: round $accent; padding: 0 1;
-            border-title-color: $accent; border-subtitle-color: $foreground-muted;
+            width: 76; max-width: 95%; height: 20; margin-top: 1;
             & Input { padding: 0; border: none; height: 1; background: $panel; }
-            & CursorPage { height: 1fr; background: $surface; }
+            & CursorPage { height: 1fr; }
         }
     }
     """

@@ -12,7 +12,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from core.domain.errors import WinchError
 from core.domain.history import HistoryQuery
@@ -20,6 +19,7 @@ from core.domain.service import DownloadService
 from tui.control.feed import StoreChanged
 from tui.model.store import DownloadStore
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.dialog import Dialog, PageDialog
 from tui.text.cells import Line
 from tui.text.interrupted import (
     Interrupted,
@@ -46,7 +46,7 @@ class Way(StrEnum):
     FRESH = "fresh"
 
 
-class RecoveryScreen(ModalScreen[Way | None]):
+class RecoveryScreen(Dialog[Way | None]):
     """Asks what to do; answers None where they stay as they are.
 
     It follows the store: what somebody else decided is no question any more.
@@ -61,15 +61,9 @@ class RecoveryScreen(ModalScreen[Way | None]):
     ]
     DEFAULT_CSS = """
     RecoveryScreen {
-        align: center middle;
-        background: $background 60%;
-        & > Vertical {
-            width: 95%; max-width: 76; height: auto; max-height: 100%;
-            background: $surface; border: round $accent; padding: 1 2;
-            border-title-color: $accent;
-        }
+        & > Vertical { max-height: 100%; padding: 1 2; }
         & > Vertical.-compact { padding: 0 1; }
-        & Page { background: $surface; scrollbar-size-vertical: 0; }
+        & Page { scrollbar-size-vertical: 0; }
         & Page > .page--bar { background: $foreground 12%; }
     }
     """
@@ -209,24 +203,12 @@ class RecoveryScreen(ModalScreen[Way | None]):
         await self.app.push_screen(question, answer)
 
 
-class FilesScreen(ModalScreen[None]):
+class FilesScreen(PageDialog):
     """Every interrupted file, and how far it is."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,d,enter", "dismiss", show=False, priority=True),
-    ]
-    DEFAULT_CSS = """
-    FilesScreen {
-        align: center middle;
-        background: $background 60%;
-        & > Vertical {
-            width: 95%; max-width: 120; height: 95%;
-            background: $surface; border: round $accent; padding: 0 1;
-            border-title-color: $accent; border-subtitle-color: $foreground-muted;
-        }
-        & Page { height: 1fr; background: $surface; }
-    }
-    """
+    NAME = "Interrupted downloads"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("d", "dismiss", show=False, priority=True)]
+    DEFAULT_CSS = "FilesScreen > Vertical { max-width: 120; height: 95%; }"
 
     def __init__(
         self,
@@ -242,13 +224,6 @@ class FilesScreen(ModalScreen[None]):
         self._now = now
         self._ascii = ascii_only
         self._ids: frozenset[str] = frozenset()
-        self._page = Page(self._write)
-
-    def compose(self) -> ComposeResult:
-        with Vertical() as box:
-            box.border_title = "Interrupted downloads"
-            box.border_subtitle = "Esc goes back"
-            yield self._page
 
     @on(StoreChanged)
     def follow(self, message: StoreChanged) -> None:
@@ -256,7 +231,8 @@ class FilesScreen(ModalScreen[None]):
         if not message.ids.isdisjoint(self._ids):
             self._page.rewrite()
 
-    def _write(self, width: int) -> Lines:
+    def lines(self, width: int) -> Lines:
+        """Return them as they are now."""
         ids = self._store.interrupted
         self._ids = frozenset(ids)
         rates = self._rates
