@@ -18,8 +18,7 @@ from core.domain.service import DownloadService
 from tui.control import key_actions
 from tui.control.export_file import refuse_existing, write_private
 from tui.screens.attempt import AttemptScreen
-from tui.screens.help import HelpScreen
-from tui.screens.list_screen import ListScreen, list_lines
+from tui.screens.page_screen import ListScreen, list_lines
 from tui.text import fmt
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
 from tui.text.facts import attempt_brief
@@ -160,11 +159,9 @@ class HistoryScreen(ListScreen):
             self.run_worker(self._add_again(entry))
 
     def action_history_help(self) -> None:
-        """Show the keys."""
-        self.app.push_screen(HelpScreen(key_actions.HelpGroup.HISTORY))
+        self.show_keys()
 
     def action_history_back(self) -> None:
-        """Go back to the downloads."""
         self.dismiss()
 
     @on(Prompt.Changed)
@@ -248,7 +245,7 @@ class HistoryScreen(ListScreen):
     def _say(self, text: str) -> None:
         self.notify(fmt.clean(text), severity="error", timeout=8, markup=False)
 
-    def _rows(self, width: int) -> _Rows:
+    def lines(self, width: int) -> _Rows:
         return _Rows(self._shown, width, self._ascii)
 
     def _heading_text(self) -> str:
@@ -268,7 +265,7 @@ class HistoryScreen(ListScreen):
             parts.append(self._trouble)
         return "  ".join(parts)
 
-    def _describe(self, width: int) -> list[Line]:
+    def describe(self, width: int) -> list[Line]:
         entry = self._current
         if entry is None:
             text = "Nothing was tried yet." if not self._entries else "Nothing matches."

@@ -7,19 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
-from textual.widgets import Static
 
 from core.domain.errors import WinchError
 from core.domain.service import MOST_LOG_LINES, DownloadService
 from tui.control import key_actions
-from tui.screens.help import HelpScreen
+from tui.screens.page_screen import PageScreen
 from tui.text import fmt
 from tui.text.cells import Cell, Line, Role
-from tui.widgets.key_bar import KeyBar, bindings
-from tui.widgets.page import Page
+from tui.widgets.key_bar import bindings
 from tui.widgets.prompt import Prompt
 
 _EVERY = 1.0
@@ -35,18 +31,12 @@ _ROLES = {
 }
 
 
-class LogScreen(Screen[None]):
+class LogScreen(PageScreen):
     """Follows the log of a service; scrolled up it stands still."""
 
-    AUTO_FOCUS = "Page"
-    BINDINGS: ClassVar[list[BindingType]] = bindings(key_actions.KeyTarget.LOG)
-    DEFAULT_CSS = """
-    LogScreen {
-        background: $background;
-        & > #title { height: 1; background: $surface; color: $accent; text-style: bold; }
-        & > Page { height: 1fr; }
-    }
-    """
+    TARGET = key_actions.KeyTarget.LOG
+    NAME = "Log"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(TARGET)
 
     def __init__(self, service: Callable[[], DownloadService]) -> None:
         super().__init__()
@@ -57,25 +47,12 @@ class LogScreen(Screen[None]):
         self._trouble = ""
         self._is_read = False
         self._follows = True
-        self._title = Static(" Log", id="title", markup=False)
-        self._page = Page(self._write)
-        self._prompt = Prompt()
-
-    def compose(self) -> ComposeResult:
-        yield self._title
-        yield self._page
-        yield self._prompt
-        yield KeyBar(key_actions.KeyTarget.LOG)
 
     def on_mount(self) -> None:
         """Read the log, now and every second."""
         self.watch(self._page, "scroll_y", self._scrolled, init=False)
         self._look()
         self.set_interval(_EVERY, self._look)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the keys to the line that is typed in."""
-        return not self._prompt.is_open
 
     def action_log_filter(self) -> None:
         """Ask what has to be in a line."""
@@ -87,11 +64,9 @@ class LogScreen(Screen[None]):
         self._show()
 
     def action_log_help(self) -> None:
-        """Show the keys."""
-        self.app.push_screen(HelpScreen(key_actions.HelpGroup.LOG))
+        self.show_keys()
 
     def action_log_back(self) -> None:
-        """Go back to the downloads."""
         self.dismiss()
 
     @on(Prompt.Changed)
@@ -147,7 +122,7 @@ class LogScreen(Screen[None]):
             parts.append(f"/{fmt.clean(self._filter)}")
         return "  ".join(parts)
 
-    def _write(self, width: int) -> Sequence[Line]:
+    def lines(self, width: int) -> Sequence[Line]:
         if not self._shown:
             text = "Nothing matches." if self._lines else "The log is empty."
             return [(Cell(1, text, Role.MUTED),)] if self._is_read else []

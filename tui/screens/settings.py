@@ -21,8 +21,7 @@ from core.domain.service import DownloadService, SettingInForce
 from core.domain.settings import Settings, text_of
 from core.launcher import Configuration, SettingOrigin, SettingValue
 from tui.control import key_actions
-from tui.screens.help import HelpScreen
-from tui.screens.list_screen import ListScreen, list_lines
+from tui.screens.page_screen import ListScreen, list_lines
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
 from tui.text.fmt import clean, fit, sentence
 from tui.text.in_force import notes, variable
@@ -113,11 +112,9 @@ class SettingsScreen(ListScreen):
             self._change(item, None)
 
     def action_settings_help(self) -> None:
-        """Show the keys."""
-        self.app.push_screen(HelpScreen(key_actions.HelpGroup.SETTINGS))
+        self.show_keys()
 
     def action_settings_back(self) -> None:
-        """Go back to the downloads."""
         self.dismiss()
 
     @on(CursorPage.Chosen)
@@ -221,7 +218,7 @@ class SettingsScreen(ListScreen):
         self._note = (text, role)
         self._details.rewrite()
 
-    def _rows(self, width: int) -> list[Line]:
+    def lines(self, width: int) -> list[Line]:
         rows: list[Sequence[Content]] = []
         before = ""
         for item in self._values:
@@ -242,7 +239,7 @@ class SettingsScreen(ListScreen):
             )
         return list_lines(_COLUMNS, rows, width, ascii_only=self._ascii)[1:]
 
-    def _describe(self, width: int) -> list[Line]:
+    def describe(self, width: int) -> list[Line]:
         item, (note, role) = self._current, self._note
         lines: list[tuple[str, Role]] = []
         if item is not None:

@@ -7,33 +7,30 @@ from datetime import datetime
 from typing import ClassVar
 
 from rich.text import Text
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
-from textual.widgets import Static
 
 from core.domain.errors import WinchError
 from core.domain.history import Statistics
 from core.domain.service import DownloadService
 from tui.control import key_actions
-from tui.screens.help import HelpScreen
+from tui.screens.page_screen import PageScreen
 from tui.terminal.theme import component_style
 from tui.text.cells import Cell, Line, Role
 from tui.text.fmt import fit, sentence
 from tui.text.statistics_report import report
-from tui.widgets.key_bar import KeyBar, bindings
-from tui.widgets.page import Page
+from tui.widgets.key_bar import bindings
 
 PERIODS = (1, 7, 30, 365)
 _EVERY = 60.0
 """Seconds between two readings while the screen is open."""
 
 
-class StatisticsScreen(Screen[None]):
+class StatisticsScreen(PageScreen):
     """Asks a service for the figures of a period, and again from time to time."""
 
-    AUTO_FOCUS = "Page"
-    BINDINGS: ClassVar[list[BindingType]] = bindings(key_actions.KeyTarget.STATISTICS)
+    TARGET = key_actions.KeyTarget.STATISTICS
+    NAME = "Statistics"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(TARGET)
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "statistics--name",
         "statistics--chosen",
@@ -41,9 +38,7 @@ class StatisticsScreen(Screen[None]):
     }
     DEFAULT_CSS = """
     StatisticsScreen {
-        background: $background;
-        & > Static { height: 1; background: $surface; }
-        & > Page { height: 1fr; }
+        & > #title { text-style: none; }
         & > Page > .page--bar { color: $accent 70%; }
         & > .statistics--name { color: $accent; text-style: bold; background: $surface; }
         & > .statistics--chosen { color: $foreground; text-style: bold; background: $surface; }
@@ -66,13 +61,6 @@ class StatisticsScreen(Screen[None]):
         self._days = days
         self._statistics: Statistics | None = None
         self._trouble = ""
-        self._title = Static(markup=False)
-        self._page = Page(self._write)
-
-    def compose(self) -> ComposeResult:
-        yield self._title
-        yield self._page
-        yield KeyBar(key_actions.KeyTarget.STATISTICS)
 
     def on_mount(self) -> None:
         """Read the figures, now and from time to time."""
@@ -92,11 +80,9 @@ class StatisticsScreen(Screen[None]):
         self.run_worker(self._read(), exclusive=True)
 
     def action_statistics_help(self) -> None:
-        """Show the keys."""
-        self.app.push_screen(HelpScreen(key_actions.HelpGroup.STATISTICS))
+        self.show_keys()
 
     def action_back(self) -> None:
-        """Go back to the downloads."""
         self.dismiss()
 
     def _choose(self, days: int) -> None:
@@ -112,14 +98,14 @@ class StatisticsScreen(Screen[None]):
             self._trouble = sentence(error)
         self._page.rewrite()
 
-    def _write(self, width: int) -> list[Line]:
-        lines: list[Line] = []
+    def lines(self, width: int) -> list[Line]:
+        found: list[Line] = []
         if self._trouble:
             text = fit(self._trouble, max(width - 2, 0), ascii_only=self._ascii)
-            lines = [(), (Cell(1, text, Role.FAILED),)]
+            found = [(), (Cell(1, text, Role.FAILED),)]
         if self._statistics is not None:
-            lines += report(self._statistics, width, self._now(), ascii_only=self._ascii)
-        return lines
+            found += report(self._statistics, width, self._now(), ascii_only=self._ascii)
+        return found
 
     def _heading(self) -> Text:
         name, chosen, other = (
@@ -130,5 +116,5 @@ class StatisticsScreen(Screen[None]):
             for days in PERIODS
         ]
         return Text.assemble(
-            (" Statistics  ", name), *periods, (" days", other), no_wrap=True, end=""
+            (f" {self.NAME}  ", name), *periods, (" days", other), no_wrap=True, end=""
         )
