@@ -100,24 +100,19 @@ class WinchApp(TerminalApp):
         )
 
     def get_css_variables(self) -> dict[str, str]:
-        """Return the theme's variables and winch's own."""
         return variables(super().get_css_variables(), ansi=self.native_ansi_color)
 
     def get_default_screen(self) -> Screen[None]:
-        """Open with the main screen."""
         return self.main
 
     def watch_theme(self) -> None:
-        """Show shades in the way of the theme."""
         self._attributes.enabled = self.native_ansi_color
 
     def arrive(self) -> None:
-        """Put winch's title on the terminal."""
         self.window.open()
         self._update_window()
 
     def leave(self) -> None:
-        """Put the terminal's own title back."""
         self.window.close()
 
     @on(StoreChanged)

@@ -132,12 +132,10 @@ class QueueRequests:
         self._ask(lambda service: service.hold(not is_held))
 
     def retry(self) -> None:
-        """Try again what can be tried again."""
         ids = self._ids(lambda d: Action.RETRY in allowed_actions(d.status))
         self._ask(lambda service: service.retry(ids))
 
     def retry_all(self) -> None:
-        """Try again all that failed."""
         self._ask(lambda service: service.retry(None))
 
     def start_now(self) -> None:
@@ -165,7 +163,6 @@ class QueueRequests:
         self._ask(limit)
 
     def replace_url(self, download_id: str, url: str) -> None:
-        """Have a download fetched from elsewhere."""
 
         async def replace(service: DownloadService) -> Outcome:
             outcome = await service.replace_url(download_id, url)

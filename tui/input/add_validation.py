@@ -83,7 +83,6 @@ class ValidationResult:
         return (self.wanted[0].name or "") if len(self.wanted) == 1 else ""
 
     def requests(self) -> list[DownloadRequest]:
-        """Return what to ask for."""
         shared = self.shared
         return [
             dataclasses.replace(

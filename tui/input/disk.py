@@ -126,7 +126,6 @@ class FreeSpace:
         return True
 
     async def look(self, directory: str) -> None:
-        """Look at a directory; what does not answer is not known."""
         self.bytes = (await self._disk.place(directory)).free
 
 

@@ -154,7 +154,6 @@ class AddScreen(Dialog[AddForm | None]):
         self.set_interval(_EVERY, self._look_at_place)
 
     def on_resize(self) -> None:
-        """Use the room there is."""
         width, height = self.app.size
         if height >= _ROOMY and not self._was_unfolded:
             self._more.value = self._was_unfolded = True
@@ -257,7 +256,6 @@ class AddScreen(Dialog[AddForm | None]):
         self._say(result.outlook)
 
     def _summary(self) -> str:
-        """Return what is behind the fold."""
         if self._more.value:
             return ""
         return self._form.extras or "(checksum, connections, limit, priority, group, paused)"

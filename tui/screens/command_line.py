@@ -82,11 +82,9 @@ class CommandLine(ModalScreen[str]):
                 yield self._input
 
     def action_cancel(self) -> None:
-        """Leave it."""
         self.dismiss("")
 
     async def action_recall(self, step: int) -> None:
-        """Go through the lines before."""
         await settled(self._input, self)
         if self._at == len(self._past):
             self._typed = self._input.value

@@ -83,7 +83,6 @@ class ConfirmScreen(Dialog[bool]):
                 yield Button(f"n  {self._no}", id="no", compact=True)
 
     def on_mount(self) -> None:
-        """Choose what Enter means."""
         self.set_focus(self.query_one("#no" if self._is_careful else "#yes"))
         if self._look is not None:
             self.query_one("#note", Static).update(_LOOKING)
@@ -108,16 +107,13 @@ class ConfirmScreen(Dialog[bool]):
         note.styles.max_height = max(height * 9 // 10 - _FRAME_Y - rows, 1)
 
     def action_scroll(self, lines: int) -> None:
-        """Scroll what is said about it."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def action_page(self, pages: int) -> None:
-        """Scroll by what is in sight."""
         note = self.query_one(VerticalScroll)
         note.scroll_relative(y=pages * max(note.size.height - 1, 1), animate=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Answer with the button."""
         self.action_answer(event.button.id == "yes")
 
     def action_answer(self, answer: bool) -> None:

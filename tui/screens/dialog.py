@@ -63,11 +63,9 @@ class TextDialog(Dialog[None]):
         self._text.update(self.content())
 
     def content(self) -> VisualType:
-        """Return the text."""
         raise NotImplementedError
 
     def action_scroll(self, lines: int) -> None:
-        """Scroll the text."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
@@ -107,7 +105,6 @@ class NoticesScreen(TextDialog):
 
     @on(StoreChanged)
     def follow(self) -> None:
-        """Show what there is to read now."""
         if self._shown != self._store.notices:
             self._text.update(self.content())
 
@@ -132,5 +129,4 @@ class PageDialog(Dialog[None]):
             yield self._page
 
     def lines(self, width: int) -> Lines:
-        """Return the lines for a width in cells."""
         raise NotImplementedError

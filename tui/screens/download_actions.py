@@ -121,7 +121,6 @@ class DownloadActions(MainParts):
         )
 
     def action_limit(self) -> None:
-        """Ask for the limit of the chosen downloads."""
         downloads = self.queue_requests.chosen
         ids = [download.id for download in downloads]
         limits = {download.request.limit for download in downloads}
@@ -132,7 +131,6 @@ class DownloadActions(MainParts):
         )
 
     def action_limit_all(self) -> None:
-        """Ask for the limit of all downloads together."""
         self._ask_rate("Limit of all", self.store.limit, self.queue_requests.set_total_limit)
 
     def _ask_rate(self, label: str, now: int | None, use: Callable[[int | None], None]) -> None:
@@ -148,7 +146,6 @@ class DownloadActions(MainParts):
         )
 
     def action_replace_url(self) -> None:
-        """Ask for another URL of the chosen download."""
         (download,) = self.queue_requests.chosen
         self.inquiry.ask(
             Question(
@@ -166,7 +163,6 @@ class DownloadActions(MainParts):
     # What goes elsewhere.
 
     def action_copy(self) -> None:
-        """Ask what to copy of the chosen downloads."""
         downloads = self.queue_requests.chosen
         self.letters.ask(
             "Copy",

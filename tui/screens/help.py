@@ -39,12 +39,10 @@ class HelpScreen(TextDialog):
         self._group = group
 
     def action_page(self, pages: int) -> None:
-        """Scroll by what is in sight."""
         box = self.query_one(VerticalScroll)
         box.scroll_relative(y=pages * max(box.size.height - 1, 1), animate=False)
 
     def content(self) -> Table:
-        """Return the table of keys."""
         key, group, text = (
             component_style(self, f"help--{part}") for part in ("key", "group", "text")
         )

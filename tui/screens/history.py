@@ -116,32 +116,26 @@ class HistoryScreen(ListScreen):
         self._exports = False
 
     def on_mount(self) -> None:
-        """Read the history."""
         self._details.set_class(self.app.size.height >= _ROOMY, "-shown")
         self.action_history_reload()
 
     def action_history_reload(self) -> None:
-        """Read the history again."""
         self.run_worker(self._read(), exclusive=True, group="read")
 
     def action_history_filter(self) -> None:
-        """Ask what has to be in an attempt."""
         self._exports = False
         self._prompt.open("/", self._query.text)
 
     def action_history_failed(self) -> None:
-        """Show only what failed, or everything again."""
         self._query = replace(self._query, failed=not self._query.failed)
         self._choose()
 
     def action_history_export(self) -> None:
-        """Ask for a file to write to."""
         self._exports = True
         path = str(Path(self._directory()) / "winch-history.json")
         self._prompt.open("export to", path, note="JSON, or JSON Lines as *.jsonl")
 
     def action_history_attempt(self) -> None:
-        """Show the attempt in full."""
         if (entry := self._current) is not None:
             self.app.push_screen(AttemptScreen(entry))
 
@@ -150,11 +144,9 @@ class HistoryScreen(ListScreen):
         self.action_history_attempt()
 
     def action_history_details(self) -> None:
-        """Show the details, or hide them."""
         self._details.toggle_class("-shown")
 
     def action_history_add(self) -> None:
-        """Fetch the file of the attempt again."""
         if (entry := self._current) is not None:
             self.run_worker(self._add_again(entry))
 

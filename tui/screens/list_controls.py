@@ -56,7 +56,6 @@ class ListControls(MainParts):
         self.show_list(order=now.reversed if now.key is key else Order.natural(key))
 
     def sort_by_column(self, column: Column) -> None:
-        """Sort by what a column says."""
         self.sort_by(_BY_COLUMN[column])
 
     def action_show_all(self) -> None:

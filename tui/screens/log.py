@@ -49,17 +49,14 @@ class LogScreen(PageScreen):
         self._follows = True
 
     def on_mount(self) -> None:
-        """Read the log, now and every second."""
         self.watch(self._page, "scroll_y", self._scrolled, init=False)
         self._look()
         self.set_interval(_EVERY, self._look)
 
     def action_log_filter(self) -> None:
-        """Ask what has to be in a line."""
         self._prompt.open("/", self._filter)
 
     def action_log_follow(self) -> None:
-        """Go to the end and stay there."""
         self._follows = True
         self._show()
 

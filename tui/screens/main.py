@@ -66,7 +66,6 @@ class MainScreen(Navigation, DownloadActions):
         yield self.keys
 
     def on_mount(self) -> None:
-        """Start to follow the service."""
         self.run_worker(self.feed.run())
 
     # What the service says.
@@ -97,7 +96,6 @@ class MainScreen(Navigation, DownloadActions):
 
     @on(Reconnected)
     def show_connection(self) -> None:
-        """Take the banner away."""
         self._was_connected = True
         self.banner.remove_class("-shown")
         self._has_to_ask = not self._has_asked

@@ -130,7 +130,6 @@ class MainParts(Screen[None]):
             self.notify(shown, markup=False)
 
     def complain(self, error: WinchError) -> None:
-        """Say what an error says, and what helps."""
         self.say(f"{error.message}\n{error.hint}".strip(), wrong=True)
 
     def moment(self) -> datetime:
@@ -138,12 +137,10 @@ class MainParts(Screen[None]):
         return self.feed.lost_since or self.now()
 
     def show_chosen(self) -> None:
-        """Show which download is chosen, and its details."""
         self.show_state()
         self.show_details()
 
     def show_details(self) -> None:
-        """Bring the details up to date."""
         id_ = self.table.cursor_id
         download = self.store.download(id_) if id_ is not None and id_ in self.store else None
         progress = self.store.progress(download.id) if download else Progress()

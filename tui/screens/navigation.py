@@ -81,7 +81,6 @@ class Navigation(AddActions, ListControls):
         )
 
     async def action_palette(self) -> None:
-        """Let an action be found, and do it."""
         keymap = keymap_of(self)
 
         def owner(action: key_actions.KeyAction) -> Screen[None] | DownloadTable:

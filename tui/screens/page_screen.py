@@ -49,11 +49,9 @@ class PageScreen(Screen[None]):
         yield KeyBar(self.TARGET)
 
     def body(self) -> Iterable[Widget]:
-        """Return what stands below the title."""
         return [self._page]
 
     def lines(self, width: int) -> Lines:
-        """Return the lines for a width in cells."""
         raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -61,7 +59,6 @@ class PageScreen(Screen[None]):
         return not self._prompt.is_open
 
     def show_keys(self) -> None:
-        """Show the keys of this screen."""
         self.app.push_screen(HelpScreen(HelpGroup[self.TARGET.name]))
 
 
@@ -89,7 +86,6 @@ class ListScreen(PageScreen):
         self._details.id, self._details.can_focus = "details", False
 
     def body(self) -> Iterable[Widget]:
-        """Return the list with its heading and the details."""
         return [self._heading, self._list, self._details]
 
     def describe(self, width: int) -> list[Line]:

@@ -95,15 +95,12 @@ class PaletteScreen(Dialog[KeyAction | None]):
             yield self._list
 
     def action_cancel(self) -> None:
-        """Leave without one."""
         self.dismiss(None)
 
     def action_move(self, step: int) -> None:
-        """Go to another action."""
         self._list.action_move(step)
 
     def action_page(self, step: int) -> None:
-        """Go to another screen of actions."""
         self._list.action_page(step)
 
     @on(Input.Changed)

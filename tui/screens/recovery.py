@@ -95,11 +95,9 @@ class RecoveryScreen(Dialog[Way | None]):
             yield self._choices
 
     def on_mount(self) -> None:
-        """Find out how long it may take."""
         self.run_worker(self._estimate())
 
     def on_resize(self) -> None:
-        """Use the room there is."""
         self.query_one(Vertical).set_class(self._is_compact, "-compact")
         self._show()
 
@@ -109,17 +107,14 @@ class RecoveryScreen(Dialog[Way | None]):
 
     @on(StoreChanged)
     def follow(self, message: StoreChanged) -> None:
-        """Take in what became of the downloads."""
         if not message.ids.isdisjoint(self._ids):
             self._follow()
 
     @on(Choices.Chosen)
     async def take(self, message: Choices.Chosen) -> None:
-        """Do what was chosen."""
         await self.action_choose(message.choice)
 
     async def action_choose(self, choice: str) -> None:
-        """Answer, or show more before that."""
         match choice:
             case "resume":
                 self.dismiss(Way.RESUME)
@@ -227,7 +222,6 @@ class FilesScreen(PageDialog):
 
     @on(StoreChanged)
     def follow(self, message: StoreChanged) -> None:
-        """Show how it is now."""
         if not message.ids.isdisjoint(self._ids):
             self._page.rewrite()
 

@@ -67,7 +67,6 @@ class SettingsScreen(ListScreen):
         self._note: tuple[str, Role] = ("", Role.PLAIN)
 
     def on_mount(self) -> None:
-        """Read the settings."""
         try:
             configuration = launcher.load_configuration()
             self._title.update(f" Settings  {clean(str(launcher.paths().config_file))}")
@@ -98,15 +97,12 @@ class SettingsScreen(ListScreen):
             self._prompt.open(_name(item), text_of(item.value), note=note)
 
     def action_settings_next(self) -> None:
-        """Take the next choice."""
         self._step(self._current, 1)
 
     def action_settings_previous(self) -> None:
-        """Take the choice before."""
         self._step(self._current, -1)
 
     def action_settings_default(self) -> None:
-        """Take the setting out of the file."""
         item = self._current
         if item is not None and not self._is_locked(item):
             self._change(item, None)

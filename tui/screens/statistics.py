@@ -63,20 +63,16 @@ class StatisticsScreen(PageScreen):
         self._trouble = ""
 
     def on_mount(self) -> None:
-        """Read the figures, now and from time to time."""
         self._choose(self._days)
         self.set_interval(_EVERY, self.action_refresh)
 
     def action_shorter(self) -> None:
-        """Choose the next shorter period."""
         self._choose(PERIODS[max(PERIODS.index(self._days) - 1, 0)])
 
     def action_longer(self) -> None:
-        """Choose the next longer period."""
         self._choose(PERIODS[min(PERIODS.index(self._days) + 1, len(PERIODS) - 1)])
 
     def action_refresh(self) -> None:
-        """Read the figures again."""
         self.run_worker(self._read(), exclusive=True)
 
     def action_statistics_help(self) -> None:
