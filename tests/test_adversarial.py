@@ -21,7 +21,6 @@ from core.domain.names import safe_name
 from core.policy import challenges, digests, filename, http_dates, ranges, redirects
 from core.rpc import codec
 from tests.tui.samples import NOW, sample
-from tui.app import URL
 from tui.cli import exchange
 from tui.control import choosing, key_actions, verb_parser
 from tui.input import add_parser, add_validation, curl, shell
@@ -207,7 +206,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "command line": verb_parser.parse,
     "completions": lambda value: verb_parser.completions(value, {"0" * 32: value}),
     "choose": lambda value: choosing.choose([value]),
-    "pasted": URL.findall,
+    "pasted": add_parser.pasted_urls,
     "host_of": fmt.host_of,
     "site_of": fmt.site_of,
     "decode": lambda value: codec.decode(value.encode("utf-8", "replace"), codec.Request),

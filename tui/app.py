@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -24,7 +23,6 @@ from core.domain.errors import ConfigError
 from core.domain.settings import Settings
 from tui.control.feed import Connect, StoreChanged
 from tui.control.keymap import Keymap
-from tui.input.curl import is_curl
 from tui.screens.main import MainScreen
 from tui.terminal.features import Terminal, detect
 from tui.terminal.terminal_app import TerminalApp
@@ -32,7 +30,6 @@ from tui.terminal.theme import ANSI, ANSI_CSS, ASCII_CSS, THEMES, Attributes, va
 from tui.terminal.window_title import WindowTitle
 from tui.text.fmt import clean
 
-URL = re.compile(r"https?://[^\s<>\"'`\ufffd]+", re.IGNORECASE)
 # Above the line to type in, the word about it and the keys.
 _NOTIFICATIONS_CSS = """
 ToastRack { margin-bottom: 4; max-height: 75vh; }
@@ -143,15 +140,8 @@ class WinchApp(TerminalApp):
         await super().on_event(event)
 
     async def on_paste(self, event: events.Paste) -> None:
-        """Add the URLs in what was pasted, wherever no field took it; show a curl command first."""
-        if is_curl(event.text.lstrip()):
-            await self.main.show_pasted(event.text)
-            return
-        urls = [match.rstrip(".,;:!?)]}") for match in URL.findall(event.text)]
-        if urls:
-            self.main.add_pasted(urls)
-        else:
-            self.main.notify("There is no http or https URL in what was pasted.", markup=False)
+        """Take what is pasted, wherever no field took it."""
+        await self.main.paste(event.text)
 
     def action_say_how_to_leave(self) -> None:
         """Answer Ctrl-C, which people press to leave."""

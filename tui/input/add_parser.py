@@ -27,7 +27,13 @@ STEP = 250
 _LIST = re.compile(r"@\s*(?P<named>.+)|(?P<path>(?:~|\.{1,2})?/.*|~[^/\s]*/.*)")
 _Rank = tuple[bool, bool]
 """Whether it is the same target, and whether it is unfinished."""
+_URL = re.compile(r"https?://[^\s<>\"'`\ufffd]+", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
+
+
+def pasted_urls(text: str) -> list[str]:
+    """Return the addresses in a text of any kind, without what ends a sentence around them."""
+    return [match.rstrip(".,;:!?)]}") for match in _URL.findall(text)]
 
 
 class Severity(IntEnum):

@@ -40,7 +40,16 @@ _ROOMY = 36
 """From which height of the window on every field is shown from the start."""
 _NAME = "as the server says"
 _EXTRAS = ("checksum", "connections", "limit", "priority", "group")
-_FIELDS = ("directory", "name", *_EXTRAS)
+_FIELDS = {
+    "directory": ("", 4096),
+    "name": (_NAME, 255),
+    "checksum": ("sha256:HEX", 160),
+    "connections": ("as many as help", 6),
+    "limit": ("500k, 2.5M", 16),
+    "priority": ("0", 7),
+    "group": ("", 200),
+}
+"""The fields below the URLs, with what stands in them while they are empty, and their lengths."""
 
 
 class AddScreen(Dialog[AddForm | None]):
@@ -89,40 +98,26 @@ class AddScreen(Dialog[AddForm | None]):
         self._result: ValidationResult | None = None
         self._is_sending = False
         self._was_unfolded = False
-        groups = {download.request.group for download in store.downloads()}
-        known_groups = sorted(group for group in groups if group and clean(group) == group)
         self._urls = LineArea("urls", form.urls)
         self._count = Static(id="count", markup=False)
         self._outlook = Static(id="outlook", markup=False)
         self._remarks = Remarks(ascii_only=ascii_only)
+        groups = {download.request.group for download in store.downloads()}
+        known_groups = sorted(group for group in groups if group and clean(group) == group)
+        suggesters: dict[str, Suggester] = {
+            "directory": _Directories(self._disk),
+            "group": SuggestFromList(known_groups, case_sensitive=True),
+        }
         self._fields = {
-            "directory": Field(
-                "directory",
-                "Directory",
-                form.directory,
-                suggester=_Directories(self._disk),
-                longest=4096,
-            ),
-            "name": Field("name", "Name", form.name, placeholder=_NAME, longest=255),
-            "checksum": Field(
-                "checksum", "Checksum", form.checksum, placeholder="sha256:HEX", longest=160
-            ),
-            "connections": Field(
-                "connections",
-                "Connections",
-                form.connections,
-                placeholder="as many as help",
-                longest=6,
-            ),
-            "limit": Field("limit", "Limit", form.limit, placeholder="500k, 2.5M", longest=16),
-            "priority": Field("priority", "Priority", form.priority, placeholder="0", longest=7),
-            "group": Field(
-                "group",
-                "Group",
-                form.group,
-                suggester=SuggestFromList(known_groups, case_sensitive=True),
-                longest=200,
-            ),
+            name: Field(
+                name,
+                name.capitalize(),
+                getattr(form, name),
+                placeholder=placeholder,
+                suggester=suggesters.get(name),
+                longest=longest,
+            )
+            for name, (placeholder, longest) in _FIELDS.items()
         }
         self._more = Toggle("more", "More", bool(form.extras), marks="+-")
         self._paused = Toggle("paused", "Start paused", form.paused)

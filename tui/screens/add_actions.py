@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from core.domain.models import DownloadRequest, Status
 from core.domain.service import DownloadService
+from tui.input.add_parser import pasted_urls
 from tui.input.add_validation import AddForm
+from tui.input.curl import is_curl
 from tui.screens.add import AddScreen
 from tui.screens.main_parts import MainParts
 
@@ -30,19 +32,21 @@ class AddActions(MainParts):
         paused = ", paused" if all(d.status is Status.PAUSED for d in added) else ""
         self.say(f"{len(added):,} {noun} in the queue{paused}.")
 
-    def add_pasted(self, urls: Sequence[str]) -> None:
-        """Queue URLs that were pasted, to the directory that is set."""
-        requests = [DownloadRequest(url=url, directory=self.directory) for url in urls]
+    async def paste(self, text: str) -> None:
+        """Add the URLs in what was pasted; show a curl command in the dialog first."""
+        if is_curl(text.lstrip()):
+            before = self._form.urls.rstrip()
+            await self._open_form(replace(self._form, urls=f"{before}\n{text}".lstrip("\n")))
+            return
+        requests = [DownloadRequest(url=url, directory=self.directory) for url in pasted_urls(text)]
 
         async def add(_: DownloadService) -> None:
             await self.add(requests)
 
-        self.ask(add)
-
-    async def show_pasted(self, text: str) -> None:
-        """Put text that was pasted into the dialog, where it can be looked at before it is sent."""
-        before = self._form.urls.rstrip()
-        await self._open_form(replace(self._form, urls=f"{before}\n{text}".lstrip("\n")))
+        if requests:
+            self.ask(add)
+        else:
+            self.say("There is no http or https URL in what was pasted.")
 
     def use_directory(self, directory: str) -> None:
         """From now on let downloads go to another directory, where nothing else is said."""

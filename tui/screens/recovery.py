@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -229,40 +231,30 @@ class FilesScreen(PageDialog):
         """Return them as they are now."""
         ids = self._store.interrupted
         self._ids = frozenset(ids)
-        rates = self._rates
-        return _Files(self._store, ids, rates, self._now(), width, ascii_only=self._ascii)
+        return _Files(self._store, ids, self._rates, self._now(), width, self._ascii)
 
 
+@dataclass(frozen=True, slots=True, eq=False)  # The same ones look different later.
 class _Files:
     """A line for each file, made from the store when it comes in sight."""
 
-    def __init__(
-        self,
-        store: DownloadStore,
-        ids: list[str],
-        rates: Mapping[str, float],
-        now: datetime,
-        width: int,
-        *,
-        ascii_only: bool,
-    ) -> None:
-        self._store = store
-        self._ids = ids
-        self._rates = rates
-        self._now = now
-        self._width = width
-        self._ascii = ascii_only
+    store: DownloadStore
+    ids: Sequence[str]
+    rates: Mapping[str, float]
+    now: datetime
+    width: int
+    ascii_only: bool
 
     def __len__(self) -> int:
-        return len(self._ids) + 1
+        return len(self.ids) + 1
 
     def __getitem__(self, index: int) -> Line:
         if not index:
-            return file_heading(self._width)
-        id_ = self._ids[index - 1]
-        if id_ not in self._store:
+            return file_heading(self.width)
+        id_ = self.ids[index - 1]
+        if id_ not in self.store:
             return ()
-        done = self._store.progress(id_).bytes_downloaded
-        download = self._store.download(id_)
-        rate = self._rates.get(id_)
-        return file_row(download, done, rate, self._now, self._width, ascii_only=self._ascii)
+        done = self.store.progress(id_).bytes_downloaded
+        download = self.store.download(id_)
+        rate = self.rates.get(id_)
+        return file_row(download, done, rate, self.now, self.width, ascii_only=self.ascii_only)
