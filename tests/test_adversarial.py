@@ -137,7 +137,7 @@ def remarks(value: str) -> object:
 
 def search(value: str) -> object:
     action = key_actions.KEY_ACTIONS[0]
-    return palette.rank([palette.Entry(action, "a", applies=True)], value)
+    return palette.rank([palette.PaletteEntry(action, "a", applies=True)], value)
 
 
 def found_by(value: str) -> object:

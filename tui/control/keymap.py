@@ -85,17 +85,9 @@ class Keymap:
             self._keys[id_] = _parse(id_, text)
         self._refuse_doubles(changed)
 
-    def keys(self, action: KeyAction) -> tuple[str, ...]:
-        """Return an action's keys by the names that bindings have."""
-        return self._keys[action.id]
-
-    def names(self, action: KeyAction) -> tuple[str, ...]:
+    def names(self, action_id: str) -> tuple[str, ...]:
         """Return an action's keys as they are printed on a keyboard."""
-        return self.names_of(action.id)
-
-    def names_of(self, id: str) -> tuple[str, ...]:  # noqa: A002
-        """Return the keys of an action by its id, as they are printed on a keyboard."""
-        return tuple(key_name(key) for key in self._keys[id])
+        return tuple(key_name(key) for key in self._keys[action_id])
 
     def action_of(self, key: str, targets: Iterable[KeyTarget]) -> KeyAction | None:
         """Return what a key is for in some parts of the screens."""

@@ -33,7 +33,7 @@ LOOK_EVERY = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class DirectoryInfo:
     """A directory: the bytes that an ordinary user may still write, or what is wrong with it."""
 
     free: int | None = None
@@ -48,14 +48,14 @@ class Disk:
         self._patience = patience
         self._room = asyncio.Semaphore(_AT_ONCE)
 
-    async def place(self, directory: str) -> Place:
+    async def directory(self, directory: str) -> DirectoryInfo:
         """Tell how a directory is, as a person wrote it."""
         try:
-            return await self._ask(lambda: _place(absolute(directory, self._base)))
+            return await self._ask(lambda: _directory(absolute(directory, self._base)))
         except DestinationError as error:
-            return Place(trouble=error.message)
+            return DirectoryInfo(trouble=error.message)
         except TimeoutError:
-            return Place(trouble="does not answer")
+            return DirectoryInfo(trouble="does not answer")
 
     async def completions(self, text: str) -> list[str]:
         """Return how the name of a directory that begins so may go on, sorted."""
@@ -126,7 +126,7 @@ class FreeSpace:
         return True
 
     async def look(self, directory: str) -> None:
-        self.bytes = (await self._disk.place(directory)).free
+        self.bytes = (await self._disk.directory(directory)).free
 
 
 def absolute(directory: str, base: str) -> str:
@@ -137,20 +137,20 @@ def absolute(directory: str, base: str) -> str:
         raise DestinationError(f"'{directory}' names no home directory") from error
 
 
-def _place(directory: str) -> Place:
+def _directory(directory: str) -> DirectoryInfo:
     try:
         if not stat.S_ISDIR(os.stat(directory).st_mode):  # noqa: PTH116
-            return Place(trouble="is not a directory")
+            return DirectoryInfo(trouble="is not a directory")
         if not os.access(directory, os.W_OK | os.X_OK):
-            return Place(trouble="is not writable")
+            return DirectoryInfo(trouble="is not writable")
         found = os.statvfs(directory)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return Place(trouble="does not exist")
-        return Place(trouble=f"cannot be used: {error.strerror}")
+            return DirectoryInfo(trouble="does not exist")
+        return DirectoryInfo(trouble=f"cannot be used: {error.strerror}")
     except ValueError:
-        return Place(trouble="is no name of a directory")
-    return Place(free=found.f_bavail * found.f_frsize)
+        return DirectoryInfo(trouble="is no name of a directory")
+    return DirectoryInfo(free=found.f_bavail * found.f_frsize)
 
 
 def _completions(text: str, base: str) -> list[str]:

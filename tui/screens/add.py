@@ -261,7 +261,7 @@ class AddScreen(Dialog[AddForm | None]):
         if self._result is not None and "directory" in self._result.wrong:
             field.note(self._result.wrong["directory"], wrong=True)
             return
-        place = await self._disk.place(text)
+        place = await self._disk.directory(text)
         if place.trouble:
             likely = await self._disk.completions(text)
             names = ", ".join(path.rstrip("/").rpartition("/")[2] for path in likely[:8])

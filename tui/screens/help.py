@@ -56,5 +56,7 @@ class HelpScreen(TextDialog):
                 table.add_row()
             table.add_row(Text(heading, group))
             for action in actions:
-                table.add_row(Text("  ".join(keymap.names(action)), key), Text(action.help, text))
+                table.add_row(
+                    Text("  ".join(keymap.names(action.id)), key), Text(action.help, text)
+                )
         return table

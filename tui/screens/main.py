@@ -18,7 +18,7 @@ from tui.control.feed import ConnectionLost, Reconnected, StoreChanged
 from tui.model.rows import DownloadRow
 from tui.screens.download_actions import DownloadActions
 from tui.screens.navigation import Navigation
-from tui.screens.recovery import RecoveryScreen, Way
+from tui.screens.recovery import Decision, RecoveryScreen
 from tui.text.fmt import clean
 from tui.widgets.detail_pane import Split
 from tui.widgets.download_table import DownloadTable
@@ -87,7 +87,7 @@ class MainScreen(Navigation, DownloadActions):
         since = f"{message.since.astimezone():%H:%M:%S}"
         text = f"connection to the daemon lost since {since} - reconnecting"
         if message.stopped:
-            keys = keymap_of(self).names_of("reconnect")
+            keys = keymap_of(self).names("reconnect")
             text = f"the daemon was stopped at {since} - {keys[0]} starts it again"
         elif not self._was_connected:
             text = f"no connection to the daemon ({message.reason}) - trying again"
@@ -116,12 +116,12 @@ class MainScreen(Navigation, DownloadActions):
             self.store, lambda: self.service, now=self.moment, ascii_only=self.ascii_only
         )
 
-        def decide(way: Way | None) -> None:
+        def decide(decision: Decision | None) -> None:
             # Those that somebody else has decided on meanwhile are out of it.
             ids = self.store.interrupted
-            if way is Way.RESUME and ids:
+            if decision is Decision.RESUME and ids:
                 self.ask(lambda service: service.resume(ids))
-            elif way is Way.FRESH and ids:
+            elif decision is Decision.FRESH and ids:
                 self.ask(lambda service: service.start_fresh(ids))
 
         self.app.push_screen(prompt, decide)
@@ -162,7 +162,7 @@ class MainScreen(Navigation, DownloadActions):
             # The same key goes through what a filter found.
             return False
         if action == "back_out":
-            # Elsewhere Esc is the way back to the list.
+            # Elsewhere Esc is the decision back to the list.
             return self.table.has_focus
         if action == "reconnect":
             return self.feed.lost_since is not None or None

@@ -29,7 +29,7 @@ from tui.screens.help import HelpScreen
 from tui.screens.history import HistoryScreen
 from tui.screens.list_controls import ListControls
 from tui.screens.log import LogScreen
-from tui.screens.palette import Entry, PaletteScreen
+from tui.screens.palette import PaletteEntry, PaletteScreen
 from tui.screens.settings import SettingsScreen
 from tui.screens.statistics import PERIODS, StatisticsScreen
 from tui.widgets.download_table import DownloadTable
@@ -87,9 +87,9 @@ class Navigation(AddActions, ListControls):
             return self.table if action.target is key_actions.KeyTarget.TABLE else self
 
         entries = [
-            Entry(
+            PaletteEntry(
                 action,
-                "  ".join(keymap.names(action)),
+                "  ".join(keymap.names(action.id)),
                 bool(owner(action).check_action(action.id, ())),
             )
             for action in key_actions.by_target(*key_actions.MAIN, key_actions.KeyTarget.TABLE)

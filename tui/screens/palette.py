@@ -25,7 +25,7 @@ _LABEL = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PaletteEntry:
     """An action with its keys as printed, and whether it can apply now."""
 
     action: KeyAction
@@ -33,7 +33,7 @@ class Entry:
     applies: bool
 
 
-def rank(entries: Sequence[Entry], text: str) -> list[Entry]:
+def rank(entries: Sequence[PaletteEntry], text: str) -> list[PaletteEntry]:
     """Return the entries that a text fits, the best first; the name counts more than the help."""
     query = text.strip()
     if not query:
@@ -78,7 +78,7 @@ class PaletteScreen(Dialog[KeyAction | None]):
     }
     """
 
-    def __init__(self, entries: Sequence[Entry], *, ascii_only: bool) -> None:
+    def __init__(self, entries: Sequence[PaletteEntry], *, ascii_only: bool) -> None:
         super().__init__()
         self._entries = entries
         self._shown = list(entries)

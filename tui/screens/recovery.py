@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -41,14 +40,14 @@ _ROOMY = 22
 """From which height of the window on there is room for names and air."""
 
 
-class Way(StrEnum):
+class Decision(StrEnum):
     """What to do with interrupted downloads."""
 
     RESUME = "resume"
     FRESH = "fresh"
 
 
-class RecoveryScreen(Dialog[Way | None]):
+class RecoveryScreen(Dialog[Decision | None]):
     """Asks what to do; answers None where they stay as they are.
 
     It follows the store: what somebody else decided is no question any more.
@@ -119,7 +118,7 @@ class RecoveryScreen(Dialog[Way | None]):
     async def action_choose(self, choice: str) -> None:
         match choice:
             case "resume":
-                self.dismiss(Way.RESUME)
+                self.dismiss(Decision.RESUME)
             case "fresh":
                 await self._ask_again()
             case "details":
@@ -195,7 +194,7 @@ class RecoveryScreen(Dialog[Way | None]):
 
         def answer(confirmed: bool | None) -> None:
             if confirmed:
-                self.dismiss(Way.FRESH)
+                self.dismiss(Decision.FRESH)
 
         await self.app.push_screen(question, answer)
 

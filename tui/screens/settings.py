@@ -74,9 +74,9 @@ class SettingsScreen(ListScreen):
             self._say(sentence(error), Role.FAILED)
         else:
             self._show(configuration)
-            self.run_worker(self._look_what_holds())
+            self.run_worker(self._read_in_force())
 
-    async def _look_what_holds(self) -> None:
+    async def _read_in_force(self) -> None:
         held: Sequence[SettingInForce] = ()
         with suppress(WinchError):
             held = await self._service().settings_in_force()
@@ -88,7 +88,7 @@ class SettingsScreen(ListScreen):
     def action_settings_edit(self) -> None:
         """Ask for another value, or take the next choice."""
         item = self._current
-        if item is None or self._is_locked(item):
+        if item is None or self._refuses(item):
             return
         if self._choices(item):
             self._step(item, 1)
@@ -104,7 +104,7 @@ class SettingsScreen(ListScreen):
 
     def action_settings_default(self) -> None:
         item = self._current
-        if item is not None and not self._is_locked(item):
+        if item is not None and not self._refuses(item):
             self._change(item, None)
 
     def action_settings_help(self) -> None:
@@ -134,7 +134,7 @@ class SettingsScreen(ListScreen):
         return self._values[self._list.index] if self._values else None
 
     def _step(self, item: SettingValue | None, step: int) -> None:
-        if item is None or self._is_locked(item) or not (choices := self._choices(item)):
+        if item is None or self._refuses(item) or not (choices := self._choices(item)):
             return
         value = text_of(item.value)
         index = choices.index(value) if value in choices else -step
@@ -151,8 +151,8 @@ class SettingsScreen(ListScreen):
                 return sorted(self.app.available_themes)
         return ()
 
-    def _is_locked(self, item: SettingValue) -> bool:
-        """Tell whether a setting cannot be changed here, and say why."""
+    def _refuses(self, item: SettingValue) -> bool:
+        """Say why a setting cannot be changed here, and return True where that is so."""
         if item.source is SettingOrigin.ENVIRONMENT:
             self._say(
                 f"{variable(_name(item))} is set in the environment, which goes first",
@@ -170,14 +170,14 @@ class SettingsScreen(ListScreen):
 
     async def _write_and_apply(self, item: SettingValue, text: str | None) -> None:
         async with self._writing:
-            said = await self._written(item, text)
+            said = await self._write(item, text)
         if said is None or not self.is_attached:
             return
         if self._prompt.is_open:
             self._prompt.close()
         self._say(*said)
 
-    async def _written(self, item: SettingValue, text: str | None) -> tuple[str, Role] | None:
+    async def _write(self, item: SettingValue, text: str | None) -> tuple[str, Role] | None:
         """Write a setting, let it hold, and return what is to be said about that."""
         try:
             configuration = await asyncio.to_thread(
@@ -197,7 +197,7 @@ class SettingsScreen(ListScreen):
             late = await self._service().reload()
         except WinchError as error:
             return f"written, but the daemon has not read it: {error.message}", Role.FAILED
-        await self._look_what_holds()
+        await self._read_in_force()
         if (note := self._notes.get(_name(item))) and _name(item) not in late:
             return f"written, but does not hold now; {note}", Role.WAITING
         if _name(item) in late:

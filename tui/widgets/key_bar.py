@@ -58,7 +58,7 @@ class KeyBar(CellLine):
         hints = []
         for action in self._hints:
             label = labelling and labelling.key_label(action.id)
-            hints.append((action.id, keymap.names(action)[0], label or action.label))
+            hints.append((action.id, keymap.names(action.id)[0], label or action.label))
         gap = next((gap for gap in (3, 2) if _length(hints, gap) <= width), 2)
         # Help and the way out come last in the table and are the last to be given up.
         while len(hints) > 2 and _length(hints, gap) > width:

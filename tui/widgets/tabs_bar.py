@@ -84,7 +84,7 @@ class TabsBar(CellLine):
 
     def _label(self, tab: Tab, style: int) -> str:
         action = _ACTIONS[f"show_{tab}"]
-        key = keymap_of(self).names(action)[0]
+        key = keymap_of(self).names(action.id)[0]
         is_chosen = tab is self._sight.tab
         word = f" {action.label}" if style < 2 or is_chosen else ""
         left, right = "[]" if is_chosen else (" ", " " if style == 0 else "")

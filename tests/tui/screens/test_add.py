@@ -189,7 +189,7 @@ async def test_a_mount_that_hangs_is_said_and_holds_nothing_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hang = threading.Event()
-    monkeypatch.setattr(disk, "_place", lambda _: hang.wait(60))
+    monkeypatch.setattr(disk, "_directory", lambda _: hang.wait(60))
     found = Disk("/", patience=0.05)
     try:
         # More of them than there are threads for them.

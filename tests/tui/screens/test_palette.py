@@ -8,11 +8,11 @@ from core.domain.models import Status
 from tests.fakes import FakeService
 from tests.tui.samples import app_for, queue, screen_text, until
 from tui.control.key_actions import KEY_ACTIONS, MAIN, KeyTarget, by_target
-from tui.screens.palette import Entry, rank
+from tui.screens.palette import PaletteEntry, rank
 
 
-def entries() -> list[Entry]:
-    return [Entry(action, "", True) for action in by_target(*MAIN, KeyTarget.TABLE)]
+def entries() -> list[PaletteEntry]:
+    return [PaletteEntry(action, "", True) for action in by_target(*MAIN, KeyTarget.TABLE)]
 
 
 async def test_it_lists_every_action_with_its_keys_and_help() -> None:
