@@ -53,7 +53,7 @@ class EtaEstimator:
         """Return bytes/s over the last seconds."""
         return self._recent.rate(now)
 
-    def eta(self, now: float, remaining: int | None) -> float | None:
+    def estimate(self, now: float, remaining: int | None) -> float | None:
         """Return seconds until `remaining` bytes have come, None while nothing can be said."""
         if remaining == 0:
             return 0.0

@@ -1,6 +1,6 @@
 """What becomes of the downloads that were under way when winch ended, and what to believe of them.
 
-Pure: the record, what was found on disk and the ages go in.
+For the engine's start, and for each download that goes on with what an earlier attempt left.
 """
 
 from __future__ import annotations

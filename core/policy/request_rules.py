@@ -1,4 +1,7 @@
-"""Whether a request can be meant at all: what is wrong is said before anything is queued."""
+"""What can be asked for at all, and what a request becomes when a person changes it.
+
+For the engine, which says what is wrong before anything is queued.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What becomes of a file that no download of the list needs: it goes, goes on request, or stays.
+"""How long a finished download stays in the list, and a file that no download of the list needs.
 
-What goes by itself is worth nothing to anybody, whatever its age: ages come from the wall clock,
-and that may have jumped.
+For the engine's upkeep. What goes by itself is worth nothing to anybody, whatever its age: ages
+come from the wall clock, and that may have jumped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which value each setting of a service really has, and who had the last word on it."""
+"""Which value each setting of the engine really has, and who had the last word on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What many attempts add up to: the figures of a period beside those of the period before.
+"""What the attempts of the history add up to: a period's figures beside those of the one before.
 
 An attempt belongs to the local day on which it ended. One that ended in the future, by a clock that
 was set back since, belongs to today: it did happen.

@@ -132,7 +132,7 @@ class Transfer:
         return Progress(
             bytes_downloaded=segments.bytes_done,
             rate=self._estimator.rate(now),
-            eta=self._estimator.eta(now, left),
+            eta=self._estimator.estimate(now, left),
             connections=self.connections,
             verified=self._verifier.verified,
             updated_at=self._moved_at,

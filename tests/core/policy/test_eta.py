@@ -43,13 +43,13 @@ def estimates(shape: Shape, seconds: float) -> Iterator[tuple[float, float | Non
     count = round(seconds / STEP)
     blocks = [round(MEAN * STEP * shape(i * STEP)) for i in range(count)]
     total, done = sum(blocks), 0
-    pace = EtaEstimator(0.0)
+    estimator = EtaEstimator(0.0)
     for number, block in enumerate(blocks[:-1], start=1):
         now = number * STEP
         done += block
-        pace.add(now, block)
+        estimator.add(now, block)
         if number % round(LOOK / STEP) == 0:
-            estimate = pace.eta(now, total - done)
+            estimate = estimator.estimate(now, total - done)
             if done >= total / 10:
                 yield seconds - now, estimate
 
@@ -118,29 +118,29 @@ def test_a_lasting_change_is_believed_in_half_a_minute_or_a_tenth_of_what_is_lef
 
 
 def test_nothing_is_promised_in_the_first_second_without_a_length_or_in_a_stall() -> None:
-    pace = EtaEstimator(0.0)
-    assert pace.eta(0.0, 1000) is None
+    estimator = EtaEstimator(0.0)
+    assert estimator.estimate(0.0, 1000) is None
     for number in range(1, 41):
-        pace.add(number * LOOK, 250)
-        assert (pace.eta(number * LOOK, 1000) is None) == (number <= 4)
-    assert pace.eta(10.0, None) is None
-    assert pace.eta(10.0 + STALL_SECONDS - 0.1, 1000) is not None
-    assert pace.eta(10.0 + STALL_SECONDS, 1000) is None
-    assert pace.eta(10.0 + STALL_SECONDS, 0) == 0
+        estimator.add(number * LOOK, 250)
+        assert (estimator.estimate(number * LOOK, 1000) is None) == (number <= 4)
+    assert estimator.estimate(10.0, None) is None
+    assert estimator.estimate(10.0 + STALL_SECONDS - 0.1, 1000) is not None
+    assert estimator.estimate(10.0 + STALL_SECONDS, 1000) is None
+    assert estimator.estimate(10.0 + STALL_SECONDS, 0) == 0
 
 
 @pytest.mark.parametrize("gap", [STALL_SECONDS, 60, 86_400])
 def test_it_does_not_jump_after_a_pause(gap: float) -> None:
-    pace = EtaEstimator(0.0)
+    estimator = EtaEstimator(0.0)
     for number in range(400):
-        pace.add(number * STEP, 50)
-    before = pace.eta(20.0, 100_000)
+        estimator.add(number * STEP, 50)
+    before = estimator.estimate(20.0, 100_000)
     assert before == pytest.approx(100, rel=0.02)
     for number in range(100):
         now = 20.0 + gap + number * STEP
         # What lay in buffers meanwhile comes all at once.
-        pace.add(now, 5000 if number == 0 else 50)
-        assert pace.eta(now, 100_000) == pytest.approx(before, rel=0.05)
+        estimator.add(now, 5000 if number == 0 else 50)
+        assert estimator.estimate(now, 100_000) == pytest.approx(before, rel=0.05)
 
 
 @example([(0.0, 0, None), (1.0, 0, 1)])
@@ -153,10 +153,10 @@ def test_it_does_not_jump_after_a_pause(gap: float) -> None:
 def test_whatever_comes_it_is_a_time_or_nothing(
     blocks: list[tuple[float, int, int | None]],
 ) -> None:
-    pace, now = EtaEstimator(0.0), 0.0
+    estimator, now = EtaEstimator(0.0), 0.0
     for wait, count, remaining in blocks:
         now += wait
-        pace.add(now, count)
-        eta = pace.eta(now, remaining)
+        estimator.add(now, count)
+        eta = estimator.estimate(now, remaining)
         assert eta is None or (eta >= 0 and math.isfinite(eta))
-        assert pace.rate(now) >= 0
+        assert estimator.rate(now) >= 0

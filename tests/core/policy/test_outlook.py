@@ -45,7 +45,7 @@ class File:
 
     def running(self, now: float) -> Running:
         left = self.size - round(self.got)
-        return Running(self.host, left, self.pace.eta(now, left), self.pace.rate(now))
+        return Running(self.host, left, self.pace.estimate(now, left), self.pace.rate(now))
 
 
 def shared_out(files: list[File], limit: float | None) -> list[float]:
