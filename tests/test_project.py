@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from core.domain.settings import sections
 from core.domain.version import VERSION
+from tui.input.command_table import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,6 +25,20 @@ def test_the_dev_extra_and_the_dev_group_agree() -> None:
 
 def test_the_changelog_knows_this_version() -> None:
     assert f"## {VERSION}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_readme_names_every_command(command: str) -> None:
+    assert re.search(rf"(`|winch ){command}\b", (ROOT / "README.md").read_text())
+
+
+def test_every_setting_is_obeyed_somewhere() -> None:
+    files = [*ROOT.glob("core/**/*.py"), *ROOT.glob("tui/**/*.py")]
+    words = ("settings.py", "vocabulary.py")
+    code = "".join(file.read_text() for file in files if file.name not in words)
+    for section, keys in sections().items():
+        for key in keys:
+            assert re.search(rf"\.{key}(_bytes|_seconds)?\b", code), f"{section}.{key}"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from tui.text.wording import counted, in_full
 
 async def carry_out(line: ParsedLine, context: CommandContext) -> str:
     """Do what was asked for, and return what is to be read then; raises WinchError."""
-    return line.help or await _VERBS[line.args.command](line.args, context)
+    return line.help or await HANDLERS[line.args.command](line.args, context)
 
 
 def _choose(args: argparse.Namespace, context: CommandContext) -> None:
@@ -203,7 +203,7 @@ async def _quit(_: argparse.Namespace, context: CommandContext) -> str:
     return ""
 
 
-_VERBS: dict[str, Callable[[argparse.Namespace, CommandContext], Awaitable[str]]] = {
+HANDLERS: dict[str, Callable[[argparse.Namespace, CommandContext], Awaitable[str]]] = {
     "add": _add,
     "ls": _ls,
     "show": _show,

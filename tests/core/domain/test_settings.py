@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.domain.errors import ConfigError
@@ -19,6 +21,15 @@ from core.domain.settings import (
 def test_a_setting_out_of_range_names_itself() -> None:
     with pytest.raises(ConfigError, match=r"limits\.active is 0"):
         Settings(limits=LimitSettings(active=0))
+
+
+def test_every_number_has_its_bounds() -> None:
+    for section, keys in sections().items():
+        default = getattr(Settings(), section)
+        for key in keys:
+            if type(getattr(default, key)) in (int, float):
+                with pytest.raises(ConfigError, match=key):
+                    Settings(**{section: replace(default, **{key: -1})})
 
 
 def test_every_section_and_key_is_listed() -> None:

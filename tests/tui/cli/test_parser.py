@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
+
 import pytest
 
 from core.domain.errors import UsageError
-from tui.cli.parser import COMMANDS, SCREEN, parse
+from tui.cli.parser import SCREEN, parse
+from tui.input.command_table import COMMANDS, Command
 
 
 def test_no_word_opens_the_screen() -> None:
@@ -91,3 +95,12 @@ def test_every_command_explains_itself(
     shown = capsys.readouterr().out
     assert caught.value.code == 0
     assert f"winch {name}" in shown if name else all(command in shown for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", [SCREEN, *COMMANDS.values()], ids=["screen", *COMMANDS])
+def test_every_command_has_its_code_and_a_word_on_each_option(command: Command) -> None:
+    module, _, function = command.handler.partition(":")
+    assert callable(getattr(importlib.import_module(f"tui.cli.{module}"), function))
+    parser = argparse.ArgumentParser()
+    command.declare(parser)
+    assert all(action.help for action in parser._actions)

@@ -18,6 +18,7 @@ from tests.attempts import a_failure, an_attempt
 from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, screen_text, until
 from tui.control.verb_parser import VERBS, completions, parse
+from tui.control.verbs import HANDLERS
 from tui.input.command_table import COMMANDS
 from tui.screens.command_line import CommandLine
 from tui.text.fmt import clean
@@ -363,6 +364,10 @@ def test_every_command_is_a_verb_or_is_refused_with_a_sentence(verb: str) -> Non
     else:
         with pytest.raises(UsageError, match=verb):
             parse(verb)
+
+
+def test_every_verb_is_carried_out() -> None:
+    assert set(HANDLERS) == set(VERBS)
 
 
 async def test_it_fits_forty_columns_and_ascii_mode_shows_nothing_else() -> None:
