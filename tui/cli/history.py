@@ -22,11 +22,10 @@ from tui.control.export_file import refuse_existing, write_private
 from tui.input.arguments import history_query
 from tui.text import fmt
 from tui.text.cells import Line
-from tui.text.fmt import seconds
+from tui.text.fmt import counted, seconds
 from tui.text.records import attempt_record, dump, exported, statistics_record
 from tui.text.statistics_report import period, report
 from tui.text.vocabulary import ENDS
-from tui.text.wording import counted
 
 SHOWN = 20
 """Attempts that are shown where no number is given."""

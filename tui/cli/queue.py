@@ -19,10 +19,10 @@ from tui.control.changing import change_of
 from tui.control.choosing import check_named
 from tui.control.configuration import load_settings
 from tui.input.arguments import download_requests
-from tui.text.fmt import sentence, short_id, size
+from tui.text.fmt import counted, sentence, short_id, size
 from tui.text.records import dump, record
 from tui.text.verify_results import results
-from tui.text.wording import HELD, counted
+from tui.text.wording import HELD
 
 
 def add(args: argparse.Namespace) -> Coroutine[Any, Any, int]:

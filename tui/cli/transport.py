@@ -27,8 +27,8 @@ from tui.cli.terminal import check_somebody_there, confirm, out, say
 from tui.control.configuration import load_settings
 from tui.control.export_file import write_private
 from tui.input.arguments import absolute
-from tui.text.fmt import clean, short_id
-from tui.text.wording import HELD, counted
+from tui.text.fmt import clean, counted, short_id
+from tui.text.wording import HELD
 
 _NAMED = 10
 

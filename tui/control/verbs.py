@@ -17,10 +17,11 @@ from tui.control.verb_parser import ParsedLine
 from tui.input.arguments import download_requests, history_query, limit_changes
 from tui.model.undo import Undo, of_move, of_priority
 from tui.text import fmt
+from tui.text.fmt import counted
 from tui.text.in_force import limit_lines
 from tui.text.removal import MOST_NAMES, deleted_note, kept_note
 from tui.text.verify_results import summary
-from tui.text.wording import counted, in_full
+from tui.text.wording import in_full
 
 
 async def carry_out(line: ParsedLine, context: CommandContext) -> str:
@@ -168,7 +169,7 @@ async def _clean(args: argparse.Namespace, context: CommandContext) -> str:
     if args.dry_run:
         return "\n".join(["These would go:", *names])
     if not args.yes:
-        question = f"Remove {len(names):,} file{'' if len(names) == 1 else 's'} for good?"
+        question = f"Remove {counted(len(names), 'file')} for good?"
         more = f"\nand {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
         if not await context.confirm("Clean", question, "\n".join(names[:MOST_NAMES]) + more):
             return ""

@@ -17,6 +17,7 @@ from core.domain.errors import UsageError
 from core.domain.models import Download, Status
 from core.domain.redact import redact_url
 from tui.input.curl import Curl, is_curl, parse_curl
+from tui.text.fmt import counted
 from tui.text.vocabulary import COMMAND_STATES, STATES
 
 MOST = 50_000
@@ -123,7 +124,7 @@ class AddParser:
                 return
             self._take_line(line.strip(), f"{shown} line {number}")
         count = len(self.wanted) - before
-        self._say(where, f"{count:,} URL{'' if count == 1 else 's'} from {shown}")
+        self._say(where, f"{counted(count, 'URL')} from {shown}")
 
     def _take_commands(self, at: int, where: str) -> int:
         """Take the curl commands that begin on a line and return where their last line ends."""

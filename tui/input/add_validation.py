@@ -17,6 +17,7 @@ from core.domain.settings import check_limit
 from core.domain.units import parse_rate
 from tui.input.add_parser import STEP, AddParser, KnownUrls, Remark, Severity, WantedUrl
 from tui.input.disk import absolute
+from tui.text.fmt import counted
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,6}")
 
@@ -141,7 +142,7 @@ class AddValidation:
 def _count(wanted: int, repeated: int, known: int) -> str:
     if not wanted:
         return ""
-    parts = [f"{wanted:,} URL{'' if wanted == 1 else 's'}"]
+    parts = [counted(wanted, "URL")]
     parts += [f"{repeated:,} repeated"] if repeated else []
     parts += [f"{known:,} in the list"] if known else []
     return ", ".join(parts)
@@ -152,12 +153,12 @@ def _outlook(
 ) -> str:
     lines = sum(remark.severity is Severity.ERROR for remark in remarks)
     if lines:
-        return f"Correct {lines:,} line{'' if lines == 1 else 's'} first."
+        return f"Correct {counted(lines, 'line')} first."
     if not wanted:
         return "Write at least one URL."
     if wrong:
         return f"Correct first: {', '.join(wrong)}."
-    noun = "1 download" if wanted == 1 else f"{wanted:,} downloads"
+    noun = counted(wanted)
     return f"Adds {noun}, paused." if paused else f"Adds {noun}."
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from core.domain.models import Download
 from core.domain.service import MOST_REMOVED, MoveTo
+from tui.text.fmt import counted
 
 MOST = 50
 """How many changes are remembered."""
@@ -87,7 +88,7 @@ def _only(steps: Iterable[Step], test: Callable[[str, Step], bool]) -> list[Step
 def of_removal(ids: Sequence[str]) -> Undo:
     """Return what brings removed downloads back, the latest of them where they are too many."""
     kept = tuple(ids[-MOST_REMOVED:])
-    return Undo(f"the removal of {_count(ids)}", (Restore(kept),), lost=len(ids) - len(kept))
+    return Undo(f"the removal of {counted(len(ids))}", (Restore(kept),), lost=len(ids) - len(kept))
 
 
 def of_move(queue: Iterable[Download], moved: Set[str]) -> Undo:
@@ -112,7 +113,7 @@ def of_move(queue: Iterable[Download], moved: Set[str]) -> Undo:
     steps: list[Step] = [PutBack(tuple(stretch), position) for position, stretch in stretches]
     if len(steps) > 1:
         steps.insert(0, PutBack(ids, MoveTo.BOTTOM))
-    return Undo(f"the move of {_count(ids)}", tuple(steps))
+    return Undo(f"the move of {counted(len(ids))}", tuple(steps))
 
 
 def of_priority(downloads: Iterable[Download]) -> Undo:
@@ -122,10 +123,6 @@ def of_priority(downloads: Iterable[Download]) -> Undo:
         by_priority[download.request.priority].append(download.id)
     ids = [id_ for group in by_priority.values() for id_ in group]
     return Undo(
-        f"the priority of {_count(ids)}",
+        f"the priority of {counted(len(ids))}",
         tuple(Prioritize(tuple(group), priority) for priority, group in by_priority.items()),
     )
-
-
-def _count(ids: Sequence[str]) -> str:
-    return "1 download" if len(ids) == 1 else f"{len(ids):,} downloads"

@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, Static
+from textual.widgets import Input, Label
 
 from core.domain.errors import WinchError
 from tui.control.verb_parser import ParsedLine, completions, parse
 from tui.text.fmt import clean, fit, sentence
-from tui.widgets.form import LineInput, settled
+from tui.widgets.form import LineInput, Note, settled
 
 _MOST = 5
 """Completions that are shown at a time."""
@@ -46,9 +46,7 @@ class CommandLine(ModalScreen[str]):
             & Horizontal { height: 1; }
             & Label { width: 2; padding-left: 1; color: $accent; text-style: bold; }
             & Input { width: 1fr; padding: 0; border: none; height: 1; background: $panel; }
-            & .-note { height: auto; padding: 0 2; color: $foreground-muted; display: none; }
-            & .-note.-shown { display: block; }
-            & .-note.-wrong { color: $error; }
+            & Note { padding: 0 2; }
         }
     }
     """
@@ -72,7 +70,7 @@ class CommandLine(ModalScreen[str]):
         self._cycle: tuple[str, list[tuple[str, str]], int] | None = None
         self._is_busy = False
         self._input = LineInput(compact=True, select_on_focus=False)
-        self._note = Static(markup=False, classes="-note")
+        self._note = Note()
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -90,7 +88,7 @@ class CommandLine(ModalScreen[str]):
             self._typed = self._input.value
         self._at = min(max(self._at + step, 0), len(self._past))
         self._put((*self._past, self._typed)[self._at])
-        self._say("")
+        self._note.say("")
 
     async def action_complete(self, step: int) -> None:
         """Put in the next word that fits, after all that was typed before."""
@@ -99,7 +97,7 @@ class CommandLine(ModalScreen[str]):
             line = self._input.value[: self._input.cursor_position]
             found = completions(line, self._names())
             if not found:
-                self._say("nothing fits here")
+                self._note.say("nothing fits here")
                 return
             before = line[: len(line) - len(line.rpartition(" ")[2])]
             self._cycle = (before, found, -1 if step > 0 else 0)
@@ -108,12 +106,12 @@ class CommandLine(ModalScreen[str]):
         is_only = len(found) == 1
         self._put(before + found[index][0] + (" " if is_only else ""))
         self._cycle = None if is_only else (before, found, index)
-        self._say("" if is_only else self._listed(found, index))
+        self._note.say("" if is_only else self._listed(found, index))
 
     @on(Input.Changed)
     def _type(self) -> None:
         self._cycle = None
-        self._say("")
+        self._note.say("")
 
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:
@@ -163,9 +161,4 @@ class CommandLine(ModalScreen[str]):
         return "\n".join(lines)
 
     def _complain(self, error: WinchError) -> None:
-        self._say(sentence(error), wrong=True)
-
-    def _say(self, text: str, *, wrong: bool = False) -> None:
-        self._note.update(text)
-        self._note.set_class(bool(text), "-shown")
-        self._note.set_class(wrong, "-wrong")
+        self._note.say(sentence(error), wrong=True)

@@ -12,7 +12,7 @@ from textual import on
 from textual.binding import BindingType
 
 from core.domain.errors import DestinationError, WinchError
-from core.domain.history import AttemptEnd, HistoryEntry, HistoryQuery
+from core.domain.history import HistoryEntry, HistoryQuery
 from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
 from tui.control import key_actions
@@ -21,7 +21,7 @@ from tui.screens.attempt import AttemptScreen
 from tui.screens.page_screen import ListScreen, list_lines
 from tui.text import fmt
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
-from tui.text.facts import attempt_brief
+from tui.text.facts import END_ROLES, attempt_brief
 from tui.text.fmt import seconds
 from tui.text.records import exported
 from tui.text.vocabulary import ENDS
@@ -33,13 +33,6 @@ MOST = 1000
 """Attempts that are read; `winch history` and an export have the older ones too."""
 _ROOMY = 20
 """From which height of the window on the details are shown unasked."""
-_ROLES = {
-    AttemptEnd.COMPLETED: Role.DONE,
-    AttemptEnd.FAILED: Role.FAILED,
-    AttemptEnd.RETRIED: Role.WAITING,
-    AttemptEnd.STOPPED: Role.MUTED,
-    AttemptEnd.INTERRUPTED: Role.WAITING,
-}
 _COLUMNS = (
     ColumnSpec("Ended", 16, right=False),
     ColumnSpec("Outcome", 11, right=False, start=40),
@@ -72,7 +65,7 @@ class _Rows:
         name = fmt.clean(entry.name)
         return (
             (f"{entry.ended_at.astimezone():%Y-%m-%d %H:%M}", Role.MUTED),
-            (ENDS[entry.end], _ROLES[entry.end]),
+            (ENDS[entry.end], END_ROLES[entry.end]),
             (fmt.size(entry.bytes), Role.PLAIN),
             (seconds((entry.ended_at - entry.started_at).total_seconds()), Role.PLAIN),
             (fmt.rate(entry.average_rate), Role.PLAIN),
@@ -230,7 +223,7 @@ class HistoryScreen(ListScreen):
         self._prompt.close()
         count = len(found.entries)
         self.notify(
-            f"Exported {count:,} attempt{'' if count == 1 else 's'} to {fmt.clean(str(path))}",
+            f"Exported {fmt.counted(count, 'attempt')} to {fmt.clean(str(path))}",
             markup=False,
         )
 

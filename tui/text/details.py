@@ -105,7 +105,7 @@ class _Page:
             parts.append((fmt.rate(progress.rate), Role.PLAIN))
             if progress.eta is not None:
                 parts.append((f"{fmt.duration(progress.eta)} left", Role.PLAIN))
-            parts.append((facts.counted(progress.connections, "connection"), Role.MUTED))
+            parts.append((fmt.counted(progress.connections, "connection"), Role.MUTED))
         cells: list[Cell] = []
         x = 0
         for text, role in parts:

@@ -1,4 +1,4 @@
-"""The facts of one download as lines to read: what it is, its limits, its past, the last answer.
+"""What there is to say of one download, or of one attempt at it, in labelled facts.
 
 Pure. All text from outside goes through `clean`.
 """
@@ -11,18 +11,25 @@ from datetime import datetime
 
 from core.domain.history import AttemptEnd, HistoryEntry
 from core.domain.inspection import DownloadLimits, Figures, HostLimit, Inspection, ResponseHead
-from core.domain.models import Download, TimelineEntry
+from core.domain.models import Download, Phase, TimelineEntry
 from core.domain.redact import redact_url
 from tui.text import fmt
 from tui.text.cells import Fact, Role
 from tui.text.vocabulary import PHASES
 
-_ENDS = {
-    AttemptEnd.COMPLETED: ("the file is whole", Role.DONE),
-    AttemptEnd.FAILED: ("it failed", Role.FAILED),
-    AttemptEnd.RETRIED: ("it failed and was tried again", Role.WAITING),
-    AttemptEnd.STOPPED: ("it was stopped before the file was whole", Role.PLAIN),
-    AttemptEnd.INTERRUPTED: ("winch was ended while it ran", Role.WAITING),
+END_ROLES = {
+    AttemptEnd.COMPLETED: Role.DONE,
+    AttemptEnd.FAILED: Role.FAILED,
+    AttemptEnd.RETRIED: Role.WAITING,
+    AttemptEnd.STOPPED: Role.MUTED,
+    AttemptEnd.INTERRUPTED: Role.WAITING,
+}
+_OUTCOMES = {
+    AttemptEnd.COMPLETED: "the file is whole",
+    AttemptEnd.FAILED: "it failed",
+    AttemptEnd.RETRIED: "it failed and was tried again",
+    AttemptEnd.STOPPED: "it was stopped before the file was whole",
+    AttemptEnd.INTERRUPTED: "winch was ended while it ran",
 }
 
 
@@ -79,11 +86,6 @@ def moment(at: datetime | None, now: datetime) -> str:
     return local.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S")
 
 
-def counted(count: int, noun: str) -> str:
-    """Return `1 connection`, `4 connections`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def _interruption(download: Download, now: datetime) -> str:
     if (was := download.interrupted) is None:
         return ""
@@ -93,12 +95,12 @@ def _interruption(download: Download, now: datetime) -> str:
 def _limits(of: DownloadLimits) -> str:
     own = f"{fmt.rate(of.own)} for this download" if of.own else ""
     total = f"{fmt.rate(of.total)} for all together" if of.total else ""
-    most = f"up to {counted(of.connections, 'connection')}"
+    most = f"up to {fmt.counted(of.connections, 'connection')}"
     return ", ".join(filter(None, (own, total or ("" if own else "no rate"), most)))
 
 
 def _host(of: HostLimit) -> str:
-    most = counted(of.connections, "connection")
+    most = fmt.counted(of.connections, "connection")
     text = f"{fmt.clean(of.host)} gets up to {most}, this download {of.share}"
     if not of.refused:
         return text
@@ -124,13 +126,14 @@ def _shares(of: Figures) -> str:
 def attempt_brief(entry: HistoryEntry) -> list[Fact]:
     """Return the most important of it, each in a line."""
     error = f"{_words(entry)}: {entry.error_message or ''}" if entry.error_code else ""
+    before = f"; after {_retries(entry)}" if entry.retries else ""
     return _cleaned(
         ("error", error, Role.FAILED),
         ("url", entry.url, Role.PLAIN),
         ("into", _path(entry), Role.PLAIN),
-        ("brought", f"{_amount(entry)}{_before(entry)}", Role.PLAIN),
+        ("brought", _amount(entry) + before, Role.PLAIN),
         ("rate", _rates(entry), Role.PLAIN),
-        ("phases", _phases(entry), Role.PLAIN),
+        ("phases", "  ".join(f"{name} {took}" for name, took in _phases(entry)), Role.PLAIN),
         ("began", _moment(entry.started_at), Role.PLAIN),
         ("resume", entry.verdict or "", Role.PLAIN),
         ("group", entry.group or "", Role.PLAIN),
@@ -139,12 +142,11 @@ def attempt_brief(entry: HistoryEntry) -> list[Fact]:
 
 def attempt_full(entry: HistoryEntry) -> list[Fact]:
     """Return everything that was written down of it."""
-    end, role = _ENDS[entry.end]
+    role = Role.PLAIN if entry.end is AttemptEnd.STOPPED else END_ROLES[entry.end]
     took = (entry.ended_at - entry.started_at).total_seconds()
     connections = f"{entry.connections} at the same time" if entry.connections > 1 else "1"
-    phases = asdict(entry.phases).items()
     return _cleaned(
-        ("outcome", end, role),
+        ("outcome", _OUTCOMES[entry.end], role),
         ("cause", _words(entry), Role.FAILED),
         ("error", entry.error_message or "", Role.FAILED),
         ("url", entry.url, Role.PLAIN),
@@ -153,11 +155,11 @@ def attempt_full(entry: HistoryEntry) -> list[Fact]:
         ("group", entry.group or "", Role.PLAIN),
         ("began", _moment(entry.started_at), Role.PLAIN),
         ("ended", f"{_moment(entry.ended_at)}, after {fmt.seconds(took)}", Role.PLAIN),
-        *((name, fmt.seconds(value), Role.PLAIN) for name, value in phases if value),
+        *((name, took, Role.PLAIN) for name, took in _phases(entry)),
         ("brought", _amount(entry), Role.PLAIN),
         ("rate", _rates(entry), Role.PLAIN),
         ("connections", connections if entry.connections else "", Role.PLAIN),
-        ("retries", f"{_times(entry.retries)} before this" if entry.retries else "", Role.PLAIN),
+        ("retries", f"{_retries(entry)} before this" if entry.retries else "", Role.PLAIN),
         ("resume", entry.verdict or "", Role.PLAIN),
         ("download", entry.download, Role.PLAIN),
     )
@@ -180,12 +182,8 @@ def _amount(entry: HistoryEntry) -> str:
     return f"{fmt.size(entry.bytes)}{whole}"
 
 
-def _times(count: int) -> str:
-    return f"{count} {'retry' if count == 1 else 'retries'}"
-
-
-def _before(entry: HistoryEntry) -> str:
-    return f"; after {_times(entry.retries)}" if entry.retries else ""
+def _retries(entry: HistoryEntry) -> str:
+    return f"{entry.retries} {'retry' if entry.retries == 1 else 'retries'}"
 
 
 def _rates(entry: HistoryEntry) -> str:
@@ -194,9 +192,9 @@ def _rates(entry: HistoryEntry) -> str:
     return f"{fmt.rate(entry.average_rate)} on average, {fmt.rate(entry.peak_rate)} at best"
 
 
-def _phases(entry: HistoryEntry) -> str:
-    phases = asdict(entry.phases).items()
-    return "  ".join(f"{name} {fmt.seconds(value)}" for name, value in phases if value)
+def _phases(entry: HistoryEntry) -> list[tuple[str, str]]:
+    took = asdict(entry.phases)
+    return [(PHASES[phase], fmt.seconds(took[phase])) for phase in Phase if took[phase]]
 
 
 def _moment(moment: datetime) -> str:

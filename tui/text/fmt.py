@@ -102,6 +102,11 @@ def percent(done: int, total: int | None) -> str:
     return f"{100 * done // total}%" if total else "100%"
 
 
+def counted(count: int, noun: str = "download") -> str:
+    """Return `1 download`, `2 downloads`, `1,000 files`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def short_id(download_id: str) -> str:
     """Return the part of an id that people type; the engine keeps these eight unique."""
     return download_id[:8]

@@ -22,6 +22,7 @@ from core.domain.history import (
 from core.domain.models import Phase, Status
 from tui.text import activity, charts, fmt
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role, shifted, table, titled
+from tui.text.facts import END_ROLES
 from tui.text.vocabulary import ENDS, PHASES, STATES
 
 _Section = Callable[[int], list[Line]]
@@ -35,13 +36,6 @@ _INDENT = 7
 _TRENDS = 64
 
 _DONE, _FAILED = STATES[Status.COMPLETED], STATES[Status.FAILED]
-_ROLES = {
-    AttemptEnd.COMPLETED: Role.DONE,
-    AttemptEnd.FAILED: Role.FAILED,
-    AttemptEnd.RETRIED: Role.WAITING,
-    AttemptEnd.STOPPED: Role.MUTED,
-    AttemptEnd.INTERRUPTED: Role.WAITING,
-}
 
 
 def report(
@@ -203,7 +197,7 @@ class _Report:
             (self._name(entry.name), Role.PLAIN),
             (fmt.size(entry.bytes), Role.PLAIN),
             (fmt.rate(entry.average_rate), Role.PLAIN),
-            (end, _ROLES[entry.end]),
+            (end, END_ROLES[entry.end]),
         ]
 
     def _trends(self, title: str, rows: Sequence[list[Content]], width: int) -> list[Line]:

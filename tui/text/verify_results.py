@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.service import Outcome
-from tui.text.fmt import sentence, short_id
+from tui.text.fmt import counted, sentence, short_id
 
 MOST = 2
 """Files of each of which a summary says how it is."""
@@ -39,14 +39,18 @@ def summary(outcome: Outcome, names: Mapping[str, str]) -> list[VerifyResult]:
     measured = len(outcome.changed) - proven
     told = []
     if proven:
-        told.append(VerifyResult(f"{_files(proven)} verified again: the checksum is right"))
+        told.append(
+            VerifyResult(f"{counted(proven, 'file')} verified again: the checksum is right")
+        )
     if measured:
         what = "the length is right; no checksum is known"
-        told.append(VerifyResult(f"{_files(measured)} verified again: {what}"))
+        told.append(VerifyResult(f"{counted(measured, 'file')} verified again: {what}"))
     if wrong := outcome.refused:
         first = each[len(outcome.changed)]
         told.append(
-            VerifyResult(f"{_files(len(wrong))} not sound, such as {first.text}", is_wrong=True)
+            VerifyResult(
+                f"{counted(len(wrong), 'file')} not sound, such as {first.text}", is_wrong=True
+            )
         )
     return told
 
@@ -54,7 +58,3 @@ def summary(outcome: Outcome, names: Mapping[str, str]) -> list[VerifyResult]:
 def _why(error: ErrorInfo) -> str:
     damaged = "DAMAGED: " if error.code is ErrorCode.CHECKSUM else ""
     return f"{damaged}{sentence(error, brackets=False)}"
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file{'' if count == 1 else 's'}"

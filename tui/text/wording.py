@@ -30,11 +30,6 @@ from tui.text.vocabulary import COMMAND_STATES, ENDS, PHASES, WAITS
 HELD = "the queue is held; `winch resume --queue` lets it go on"
 
 
-def counted(count: int, noun: str = "download") -> str:
-    """Return `1 download`, `2 downloads`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def overall(totals: Totals) -> str:
     """Return how far all together are: `1 of 3 whole, 40% of 3.00 GiB, 1.00 MiB/s, 12:30 left`."""
     parts = [f"{totals.files_done} of {totals.files} whole"]

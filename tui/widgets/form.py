@@ -34,8 +34,6 @@ _STYLES = {
     Severity.WARNING: "remarks--noted",
     Severity.INFO: "remarks--said",
 }
-
-
 _EDITS = {
     key.strip(): binding.action
     for binding in Input.BINDINGS
@@ -80,6 +78,30 @@ class LineInput(Input):
             await self.run_action(action)
 
 
+class Note(Static):
+    """What is said about a line, beside it; there only while there is something."""
+
+    DEFAULT_CSS = """
+    Note {
+        height: auto; color: $foreground-muted; display: none;
+        &.-shown { display: block; }
+        &.-wrong { color: $error; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(markup=False)
+        self._said = ("", False)
+
+    def say(self, text: str, *, wrong: bool = False) -> None:
+        """Show a text, which is clean, "" for nothing; the same is not drawn again."""
+        if self._said != (text, wrong):
+            self._said = text, wrong
+            self.update(text)
+            self.set_class(bool(text), "-shown")
+            self.set_class(wrong, "-wrong")
+
+
 class Field(Vertical):
     """One line to type in; `note` speaks about it in place."""
 
@@ -90,10 +112,7 @@ class Field(Vertical):
         & Label {{ width: {LABEL}; color: $foreground-muted; }}
         & Input {{ width: 1fr; padding: 0 1; border: none; height: 1; background: $panel; }}
         & Input:focus {{ background: $foreground 14%; }}
-        & .-note {{ height: auto; padding-left: {LABEL}; color: $foreground-muted; }}
-        & .-note {{ display: none; }}
-        & .-note.-shown {{ display: block; }}
-        & .-note.-wrong {{ color: $error; }}
+        & Note {{ padding-left: {LABEL}; }}
     }}
     """
 
@@ -109,8 +128,7 @@ class Field(Vertical):
     ) -> None:
         super().__init__(id=f"{name}-field")
         self._label = label
-        self._note = Static(markup=False, classes="-note")
-        self._said = ("", False)
+        self._note = Note()
         self.input = LineInput(
             value,
             id=name,
@@ -129,11 +147,7 @@ class Field(Vertical):
 
     def note(self, text: str, *, wrong: bool = False) -> None:
         """Say something below the line, "" for nothing; the same is not drawn again."""
-        if self._said != (text, wrong):
-            self._said = text, wrong
-            self._note.update(clean(text))
-            self._note.set_class(bool(text), "-shown")
-            self._note.set_class(wrong, "-wrong")
+        self._note.say(clean(text), wrong=wrong)
 
 
 class Toggle(Widget, can_focus=True):

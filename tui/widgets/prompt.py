@@ -15,11 +15,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Label, Static
+from textual.widgets import Input, Label
 
 from core.domain.errors import UsageError
 from tui.text.fmt import clean
-from tui.widgets.form import LineInput, settled
+from tui.widgets.form import LineInput, Note, settled
 
 
 class Prompt(Vertical):
@@ -32,9 +32,7 @@ class Prompt(Vertical):
         & Horizontal { height: 1; }
         & Label { width: auto; padding: 0 1; color: $accent; text-style: bold; }
         & Input { width: 1fr; padding: 0; border: none; height: 1; background: $panel; }
-        & .-note { height: auto; padding: 0 1; color: $foreground-muted; display: none; }
-        & .-note.-shown { display: block; }
-        & .-note.-wrong { color: $error; }
+        & Note { padding: 0 1; }
     }
     """
 
@@ -58,7 +56,7 @@ class Prompt(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._label = Label("", markup=False)
-        self._note = Static(markup=False, classes="-note")
+        self._note = Note()
         self.input = LineInput(compact=True, select_on_focus=False)
         self._back: Widget | None = None
 
@@ -91,9 +89,7 @@ class Prompt(Vertical):
 
     def say(self, text: str, *, wrong: bool = False) -> None:
         """Say something below the line, "" for nothing."""
-        self._note.update(clean(text))
-        self._note.set_class(bool(text), "-shown")
-        self._note.set_class(wrong, "-wrong")
+        self._note.say(clean(text), wrong=wrong)
 
     def on_descendant_blur(self) -> None:
         """Keep the keys: whatever is clicked meanwhile, nobody else could close the line."""
