@@ -165,37 +165,22 @@ def judge(
     `now` is the wall time in seconds since the epoch, for Retry-After dates. `login` is what the
     server was shown of who asks.
     """
-    judgement = _judge(request, status, headers, url=url, now=now, known=known, login=login)
+    judgement: Judgement
+    if len(headers.get("content-length", "")) > MAX_DIGITS:
+        judgement = _reject("the server announces more bytes than any disk holds")
+    elif status == 206 and request.whole:
+        judgement = _reject("the server sent a part of the file, which nobody asked for")
+    elif status in _JUDGES:
+        judgement = _JUDGES[status](request, headers, url, known)
+    else:
+        judgement = Reject(error=status_error(status, headers, now, login))
     if isinstance(judgement, Reject) and (plainer := request.plainer(status, headers)) is not None:
         return AskAgain(request=plainer)
     return judgement
 
 
-def _judge(
-    request: RangeRequest,
-    status: int,
-    headers: Mapping[str, str],
-    *,
-    url: str,
-    now: float,
-    known: Resource | None,
-    login: SentLogin,
-) -> Judgement:
-    if len(headers.get("content-length", "")) > MAX_DIGITS:
-        return _reject("the server announces more bytes than any disk holds")
-    if status == 206 and request.whole:
-        return _reject("the server sent a part of the file, which nobody asked for")
-    if status == 206:
-        return _judge_partial(request, headers, url=url, known=known)
-    if status == 200:
-        return _judge_whole(request, headers, url=url, known=known)
-    if status == 416:
-        return _judge_unsatisfied(request, headers, url=url, known=known)
-    return Reject(error=status_error(status, headers, now, login))
-
-
 def _judge_partial(
-    request: RangeRequest, headers: Mapping[str, str], *, url: str, known: Resource | None
+    request: RangeRequest, headers: Mapping[str, str], url: str, known: Resource | None
 ) -> Judgement:
     """Judge a 206 (RFC 9110 sections 15.3.7 and 14.4): it has to be the very range asked for."""
     if headers.get("content-type", "").lower().startswith("multipart/byteranges"):
@@ -230,7 +215,7 @@ def _judge_partial(
 
 
 def _judge_whole(
-    request: RangeRequest, headers: Mapping[str, str], *, url: str, known: Resource | None
+    request: RangeRequest, headers: Mapping[str, str], url: str, known: Resource | None
 ) -> Judgement:
     """Judge a 200: the whole file, whatever was asked for (RFC 9110 section 14.2)."""
     total = _content_length(headers)
@@ -262,7 +247,7 @@ def _judge_whole(
 
 
 def _judge_unsatisfied(
-    request: RangeRequest, headers: Mapping[str, str], *, url: str, known: Resource | None
+    request: RangeRequest, headers: Mapping[str, str], url: str, known: Resource | None
 ) -> Judgement:
     """Judge a 416, which may tell the length (RFC 9110 section 15.5.17)."""
     match = _UNSATISFIED.fullmatch(headers.get("content-range", "").strip())
@@ -277,6 +262,9 @@ def _judge_unsatisfied(
         # Nobody knew the length, and all of it is here.
         return Accept(start=total, length=0, resource=resource, same_version=True)
     return RestartWhole(reason="the server no longer has the missing part")
+
+
+_JUDGES = {200: _judge_whole, 206: _judge_partial, 416: _judge_unsatisfied}
 
 
 def coding_error(known: Resource, answer: Resource) -> TransferError | None:

@@ -219,25 +219,25 @@ class SegmentMap:
         until its first byte. Halves of equals hold at least `min_split`; from an owner so slow that
         all else would wait for it, the whole remainder is taken. None when nothing would be gained.
         """
-        owner: Claim | None = None
-        longest = 0.0
-        for claim in self._claims:
-            if claim.end is not None and claim.end > claim.reserved:
-                pace = max(1.0, (rate or 1.0) if claim.rate is None else claim.rate)
-                seconds = (claim.end - claim.reserved) / pace
-                if seconds > longest:
-                    owner, longest = claim, seconds
-        if owner is None or owner.end is None:
+
+        def rate_of(claim: Claim) -> float:
+            return max(1.0, (rate or 1.0) if claim.rate is None else claim.rate)
+
+        def seconds_left(claim: Claim) -> float:
+            return ((claim.end or 0) - claim.reserved) / rate_of(claim)
+
+        owner = max(self._claims, key=seconds_left, default=None)
+        if owner is None or owner.end is None or owner.end <= owner.reserved:
             return None
         left = owner.end - owner.reserved
-        pace = max(1.0, (rate or 1.0) if owner.rate is None else owner.rate)
-        taker = max(1.0, rate or pace)
-        share = int(taker * (left - pace * setup) / (taker + pace))
+        owners = rate_of(owner)
+        taker = max(1.0, rate or owners)
+        share = int(taker * (left - owners * setup) / (taker + owners))
         if share < min_split:
-            if left / pace < 2 * (setup + left / taker) + PATIENCE:
+            if left / owners < 2 * (setup + left / taker) + PATIENCE:
                 return None
             share = left
-        if left - share < min_split and pace < taker:
+        if left - share < min_split and owners < taker:
             share = left
             owner.taken_over = True
         taken = Claim(owner.end - share, owner.end)

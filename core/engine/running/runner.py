@@ -24,7 +24,7 @@ from core.engine.running.guards import Wait
 from core.engine.running.progress import ProgressReporter
 from core.engine.running.queue import Queue
 from core.engine.running.trickles import TrickleWatch
-from core.engine.transfer.context import TransferContext
+from core.engine.transfer.context import DownloadHandle, TransferContext
 from core.engine.transfer.transfer import ANEW, Transfer
 from core.policy.host_budget import host_of
 
@@ -173,14 +173,14 @@ class Runner:
             started_at=download.started_at or now,
             last_retry_at=retried,
         )
-        transfer = Transfer(
-            lambda: self._downloads[id_],
-            self._context,
+        handle = DownloadHandle(
+            get=lambda: self._downloads[id_],
             report=lambda **fields: self._report(id_, attempt, fields),
             note=lambda text: self._downloads.note(id_, text),
             claim_room=lambda total: self.queue.guards.claim_room(id_, total),
             figures=lambda: self._recorder.figures(id_),
         )
+        transfer = Transfer(handle, self._context)
         attempt = self._recorder.begin(download, transfer)
 
         def progress() -> Progress | None:

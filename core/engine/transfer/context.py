@@ -1,9 +1,9 @@
-"""What all transfers work with and share: clients, limits, budgets, memory, the last responses."""
+"""What a transfer works with: what it shares with all others, and the download it belongs to."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -12,6 +12,8 @@ from core.adapters.net.network import Network
 from core.adapters.state.resume_data import ResumeStore
 from core.adapters.system.clock import Clock
 from core.domain.bounds import MAX_SHOWN
+from core.domain.history import AttemptFigures
+from core.domain.models import DownloadRecord
 from core.domain.settings import DownloadSettings, LimitSettings
 from core.policy.host_budget import HostBudget
 from core.policy.host_memory import HostMemory
@@ -83,3 +85,19 @@ class TransferContext:
     host_memory: HostMemory = field(default_factory=HostMemory)
     memory: MemoryPool = field(default_factory=MemoryPool)
     open_connections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadHandle:
+    """The download of one transfer; `get` returns it as it is now: a checksum may join it.
+
+    `report` is called with the fields of it that change, `note` with a sentence for its timeline,
+    `claim_room` with its bytes once they are known (it raises DiskFullError where they do not fit);
+    `figures` returns what is measured of the attempt, for the resume record.
+    """
+
+    get: Callable[[], DownloadRecord]
+    report: Callable[..., object]
+    note: Callable[[str], None]
+    claim_room: Callable[[int | None], None]
+    figures: Callable[[], AttemptFigures | None]

@@ -42,6 +42,7 @@ from core.policy.host_memory import ServedBest
 from core.policy.ranges import CHANGED, OVERLAP_BEHIND
 from core.policy.replacement import Replacement
 from core.policy.segments import Claim
+from core.policy.slowness import BestRate
 from core.policy.throttle import TokenBucket
 
 ENOUGH = 64 * 1024
@@ -86,6 +87,7 @@ class ConnectionPool:
             clock.monotonic(), limits=self._limits, setup=setup, known=known, note=note
         )
         self._most_served = 0
+        self._best = BestRate()
         self._overlaps = OverlapCheck()
         self._primary = sources.usable[0]
         self._single = not file.resource.ranges or file.resource.total is None
@@ -102,7 +104,6 @@ class ConnectionPool:
 
     @property
     def connection_count(self) -> int:
-        """How many connections there are."""
         return len(self._connections)
 
     def status(self, now: float) -> PoolStatus:
@@ -112,7 +113,7 @@ class ConnectionPool:
             self._size.spent(self._connections, now),
             self._single,
             self._size.enough,
-            self._size.best_rate(now),
+            self._best.rate(now),
             self._sources.share(now),
             self._mixed,
         )
@@ -201,7 +202,7 @@ class ConnectionPool:
             connection.abandon()
         if now - self._reviewed >= REVIEW:
             self._reviewed = now
-            self._size.note_rate(now)
+            self._best.note(self._size.total.rate(now), now)
             self._context.best_total_rate.note(self._context.total_rate.rate(now), now)
 
     def _give_up_unserved(self, now: float) -> None:

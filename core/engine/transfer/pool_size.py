@@ -16,7 +16,6 @@ from core.policy.growth import Growth
 from core.policy.host_memory import ServedBest
 from core.policy.rate import RateWindow
 from core.policy.segments import SegmentMap
-from core.policy.slowness import BestRate
 from core.policy.throttle import LimitHoldup, TokenBucket
 
 TICK = 0.05
@@ -54,8 +53,7 @@ class PoolSize:
         self._note = note
         self._growth = Growth(now, start=known.connections if known else None)
         self._holdup = LimitHoldup(now)
-        self._total = RateWindow(now, window=2.0)
-        self._best = BestRate()
+        self.total = RateWindow(now, window=2.0)
         self._received = 0
         self._began = now
         self._averages: deque[float] = deque(maxlen=_SAMPLES)
@@ -78,17 +76,13 @@ class PoolSize:
             spent[timer.state] = spent.get(timer.state, 0.0) + now - timer.since
         return spent
 
-    def best_rate(self, now: float) -> float:
-        """Return the best bytes/s of all of them lately."""
-        return self._best.rate(now)
-
     def took(self, connection: PoolConnection, count: int, now: float) -> None:
         """Take in that a connection has brought bytes."""
         if connection.first_byte_at is None:
             self.setup += 0.3 * (now - connection.asked_at - self.setup)
         connection.took(count, now)
         self._received += count
-        self._total.add(now, count)
+        self.total.add(now, count)
 
     def answer_ended(self, connection: PoolConnection, now: float) -> None:
         """Remember what an answer brought on average, for the connections that come after it."""
@@ -129,10 +123,6 @@ class PoolSize:
         )
         self._tell_beginning()
 
-    def note_rate(self, now: float) -> None:
-        """Take in the present rate, which may be the best."""
-        self._best.note(self._total.rate(now), now)
-
     def seconds_to_next_look(self, cap: int, *, refused: bool) -> float:
         """Return for how long the target may be left as it is.
 
@@ -147,7 +137,7 @@ class PoolSize:
         """Return the total in bytes/s; in the first moments, from those moments alone."""
         elapsed = now - self._began
         if elapsed > SLOW_TICK:
-            return self._total.rate(now)
+            return self.total.rate(now)
         return self._received / max(elapsed, TICK / 2)
 
     def _tell_beginning(self) -> None:

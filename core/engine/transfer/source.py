@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from core.adapters.net.http import HttpClient, Response
@@ -23,39 +23,30 @@ from core.policy.redirects import Hop, headers_for
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
 
 
+@dataclass(eq=False)
 class Source:
     """One URL of a download. `dropped` says why it is not asked any more.
 
     `answered` hears of the head of every answer; `ahead` returns how many bytes of a new one may
-    lie unread (None: as many as memory allows).
+    lie unread (None: as many as memory allows). `not_before` is monotonic seconds.
     """
 
-    def __init__(
-        self,
-        url: str,
-        headers: Mapping[str, str],
-        http: HttpClient,
-        clock: Clock,
-        memory: MemoryPool,
-        *,
-        cookies: str | None = None,
-        answered: Callable[[LastResponse], None] = lambda _: None,
-        ahead: Callable[[], int | None] = lambda: None,
-    ) -> None:
-        self.url = url
-        self.host = host_of(url)
-        self.dropped: str | None = None
-        self.failures = 0
-        self.not_before = 0.0
-        self.connections = 0
-        self.best_rate: float | None = None
-        self._headers = headers
-        self._cookies = cookies
-        self._answered = answered
-        self._http = http
-        self._clock = clock
-        self._memory = memory
-        self._ahead = ahead
+    url: str
+    headers: Mapping[str, str]
+    http: HttpClient
+    clock: Clock
+    memory: MemoryPool
+    cookies: str | None = None
+    answered: Callable[[LastResponse], None] = lambda _: None
+    ahead: Callable[[], int | None] = lambda: None
+    dropped: str | None = None
+    failures: int = 0
+    not_before: float = 0.0
+    connections: int = 0
+    best_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        self.host = host_of(self.url)
         self._resolved: Hop | None = None
         self._renewal = asyncio.Lock()
         self._knows_no_if_range = False
@@ -99,7 +90,7 @@ class Source:
                 await renewal.enter_async_context(self._renewal)
                 if self._resolved is hop:
                     self._resolved = None
-            start = self._resolved or Hop(self.url, self._headers)
+            start = self._resolved or Hop(self.url, self.headers)
             async with self._get(start, request) as response:
                 if response.hop.url != start.url and response.status < 400:
                     self._resolved = response.hop
@@ -111,15 +102,13 @@ class Source:
         headers = {**hop.headers, **request.headers()}
         self.connections += 1
         try:
-            with self._memory.buffer() as buffer:
-                async with self._http.get(
-                    hop.url, headers, cookies=self._cookies, buffer=buffer, ahead=self._ahead()
+            with self.memory.buffer() as buffer:
+                async with self.http.get(
+                    hop.url, headers, cookies=self.cookies, buffer=buffer, ahead=self.ahead()
                 ) as response:
-                    now = self._clock.now()
+                    now = self.clock.now()
                     status, reason = response.status, response.reason
-                    self._answered(
-                        LastResponse(now, response.url, status, reason, response.headers)
-                    )
+                    self.answered(LastResponse(now, response.url, status, reason, response.headers))
                     yield response
         finally:
             self.connections -= 1
@@ -132,7 +121,7 @@ class Source:
             response.status,
             response.headers,
             url=response.url,
-            now=self._clock.now().timestamp(),
+            now=self.clock.now().timestamp(),
             known=known,
             login=response.login,
         )

@@ -8,18 +8,17 @@ when it is whole, verified and synced.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from core.domain.errors import FileChangedError, IncompleteBodyError, TransferError
 from core.domain.history import AttemptFigures
-from core.domain.models import DownloadRecord, Phase, Progress
-from core.engine.transfer.already_fetched import Answer, check_already_fetched
+from core.domain.models import Phase, Progress
+from core.engine.transfer.already_fetched import check_already_fetched
 from core.engine.transfer.connection import PoolStatus
-from core.engine.transfer.context import TransferContext
-from core.engine.transfer.file_on_disk import FileOnDisk
+from core.engine.transfer.context import DownloadHandle, TransferContext
+from core.engine.transfer.file_keeper import FileKeeper
 from core.engine.transfer.naming import Skipped
 from core.engine.transfer.opening import (
     Contradicted,
@@ -45,45 +44,20 @@ ANEW = "it begins anew when it goes on: its server cannot continue a file"
 
 
 class Transfer:
-    """One attempt at one download.
+    """One attempt at one download."""
 
-    `look` returns the download as it is now (a checksum may join it under way), `report` is called
-    with the fields of it that change, `note` with a sentence for its timeline,
-    `claim_room` with the length once it is known; it raises DiskFullError where that does not fit.
-    `figures` returns what is measured of the attempt, for the resume record.
-    """
-
-    def __init__(
-        self,
-        look: Callable[[], DownloadRecord],
-        context: TransferContext,
-        *,
-        report: Callable[..., object],
-        note: Callable[[str], None],
-        claim_room: Callable[[int | None], None],
-        figures: Callable[[], AttemptFigures | None],
-    ) -> None:
-        request, now = look().request, context.clock.monotonic()
-        self._look = look
+    def __init__(self, download: DownloadHandle, context: TransferContext) -> None:
+        request, now = download.get().request, context.clock.monotonic()
+        self._download = download
         self._context = context
-        self._report = report
-        self._note = note
-        self._figures = figures
-        self._disk = FileOnDisk(
-            look,
-            context,
-            report=report,
-            note=note,
-            claim_room=claim_room,
-            figures=self._take_figures,
-        )
+        self._keeper = FileKeeper(replace(download, figures=self._take_figures), context)
         self._pool: ConnectionPool | None = None
         self._estimator = EtaEstimator(now)
         self._moved_at: datetime | None = None
         self._limit = TokenBucket(request.limit, now)
         self._limits = (self._limit, context.rate_limit)
         ahead = partial(read_ahead, self._limits)
-        self._sources = Sources.of(look(), context, note, ahead=ahead)
+        self._sources = Sources.of(download.get(), context, download.note, ahead=ahead)
         self._most = request.connections
         self._verifier = Verifier()
         self._trusts_ranges = True
@@ -105,13 +79,14 @@ class Transfer:
     @property
     def can_continue(self) -> bool:
         """Whether nothing that it has is lost if it stops."""
-        disk = self._disk
-        return disk.file is None or disk.is_empty or disk.file.resource.ranges or disk.is_complete
+        file = self._keeper.file
+        is_whole_or_empty = self._keeper.is_empty or self._keeper.is_complete
+        return file is None or is_whole_or_empty or file.resource.ranges
 
     @property
     def knows_progress(self) -> bool:
         """Whether it has looked yet at what is there."""
-        return self._disk.file is not None or self._compared is not None
+        return self._keeper.file is not None or self._compared is not None
 
     @property
     def rate(self) -> float:
@@ -141,7 +116,7 @@ class Transfer:
     @property
     def segments(self) -> SegmentMap | None:
         """The file's stretches, None before they are known."""
-        return None if self._disk.file is None else self._disk.file.segments
+        return None if self._keeper.file is None else self._keeper.file.segments
 
     def pool_status(self) -> PoolStatus | None:
         """Return what its connections do right now, None while there are none."""
@@ -158,8 +133,8 @@ class Transfer:
         Raises WinchError; whatever happens, what arrived is on disk and recorded on return.
         """
         try:
-            await self._disk.recover()
-            while (file := self._disk.file) is None or not file.segments.is_complete:
+            await self._keeper.recover()
+            while (file := self._keeper.file) is None or not file.segments.is_complete:
                 gained = self.gained
                 try:
                     doubt = await self._fetch()
@@ -170,20 +145,20 @@ class Transfer:
                     continue
                 if doubt is not None:
                     await self._resolve(doubt, gained=self.gained > gained)
-                elif self.gained == gained and not self._disk.is_complete:
+                elif self.gained == gained and not self._keeper.is_complete:
                     raise IncompleteBodyError("the server sent nothing new")
             await self._verify(file)
-            self._report(phase=Phase.FINALIZING)
-            return await self._disk.publish(file)
+            self._download.report(phase=Phase.FINALIZING)
+            return await self._keeper.publish(file)
         except AlreadyPublishedError as whole:
             return whole.name
         except Skipped as existing:
-            self._note(existing.verdict)
-            self._report(resume_verdict=existing.verdict, total_bytes=existing.size)
+            self._download.note(existing.verdict)
+            self._download.report(resume_verdict=existing.verdict, total_bytes=existing.size)
             return existing.name
         finally:
             await self._verifier.stop()
-            await self._disk.close()
+            await self._keeper.close()
 
     async def _resolve(self, doubt: Contradicted, *, gained: bool) -> None:
         """Begin anew for this reason, or compare next; raises FileChangedError after some times.
@@ -197,14 +172,14 @@ class Transfer:
         self._has_grown = doubt.grew
         if not doubt.grew:
             self._trusts_ranges = self._trusts_ranges and not doubt.bytes_differ
-            await self._disk.restart(doubt.reason)
+            await self._keeper.restart(doubt.reason)
 
     async def _fetch(self) -> Contradicted | None:
         """Fetch what is missing; returns why the file has to begin anew, if it has to."""
-        self._report(phase=Phase.CONNECTING)
-        file = self._disk.file
+        self._download.report(phase=Phase.CONNECTING)
+        file = self._keeper.file
         # A file that grew is asked for from byte 0: all of it has to be compared.
-        continues = file is not None and not self._disk.is_empty and not self._has_grown
+        continues = file is not None and not self._keeper.is_empty and not self._has_grown
         claim = file.segments.claim() if file is not None and continues else None
         source = self._sources.usable[0]
         try:
@@ -218,38 +193,39 @@ class Transfer:
                     opened, claim = answer.whole, None
                 else:
                     return answer
-                if file is None and (other := await self._compare_already_fetched(source, opened)):
-                    return other
-                if file is not None and self._has_grown and not self._disk.is_empty:
+                if file is None:
+                    other = await check_already_fetched(
+                        self._download,
+                        self._keeper.conflict,
+                        source,
+                        opened,
+                        now=self._context.clock.now().timestamp(),
+                        compared=self._note_compared,
+                    )
+                    if other is not None:
+                        return other
+                if file is not None and self._has_grown and not self._keeper.is_empty:
                     claim = await continue_longer_file(file, opened, self._count_compared)
                     if claim is None:
                         return Contradicted("the file changed on the server")
-                    self._report(resume_verdict=_GREW.format(file.segments.total))
+                    self._download.report(resume_verdict=_GREW.format(file.segments.total))
                 elif file is None or claim is None:
-                    file, claim = await self._disk.lay_out(opened.accepted)
+                    file, claim = await self._keeper.lay_out(opened.accepted)
                 else:
-                    self._report(resume_verdict=continue_file(file, opened.accepted))
+                    self._download.report(resume_verdict=continue_file(file, opened.accepted))
                 return await self._receive(file, claim, source, opened)
         finally:
-            if self._disk.file is not None:
-                self._disk.file.release_claims()
+            if self._keeper.file is not None:
+                self._keeper.file.release_claims()
 
     async def _make_way(self, doubt: Contradicted) -> None:
         """Make way for an answer that is the whole file; raises CannotResumeError."""
-        if doubt.grew and not self._disk.is_empty:
+        if doubt.grew and not self._keeper.is_empty:
             self._has_grown = True
         else:
-            await self._disk.restart(doubt.reason)
+            await self._keeper.restart(doubt.reason)
 
-    async def _compare_already_fetched(self, source: Source, opened: Opened) -> Contradicted | None:
-        """Compare with what another winch has fetched meanwhile; raises Skipped if that is it."""
-        if self._look().awaited is None:
-            return None
-        now = self._context.clock.now().timestamp()
-        answer = Answer(source, opened.accepted, opened.body, now, self._has_compared)
-        return await check_already_fetched(self._look(), self._disk.conflict, answer, self._report)
-
-    def _has_compared(self, count: int) -> None:
+    def _note_compared(self, count: int) -> None:
         self._compared = count
 
     def _count_compared(self, count: int) -> None:
@@ -259,7 +235,7 @@ class Transfer:
         self, file: UnfinishedFile, claim: Claim, source: Source, opened: Opened
     ) -> Contradicted | None:
         """Fetch over as many connections as help, the first of which is open."""
-        self._report(phase=Phase.DOWNLOADING)
+        self._download.report(phase=Phase.DOWNLOADING)
         if claim.end == claim.position:
             return None
         self._pool = ConnectionPool(
@@ -270,7 +246,7 @@ class Transfer:
             most=self._most_connections,
             setup=opened.setup_seconds,
             written=self._written,
-            note=self._note,
+            note=self._download.note,
             known=self._context.host_memory.get(source.host, self._context.clock.now()),
         )
         is_open_ended = file.segments.total is None
@@ -283,12 +259,12 @@ class Transfer:
         if isinstance(result, Contradicted):
             return result
         if pool.mixed_sources:
-            self._report(resume_verdict=_MIXED_SOURCES)
+            self._download.report(resume_verdict=_MIXED_SOURCES)
         if pool.grew:
-            self._report(resume_verdict=_GREW.format(file.segments.total))
+            self._download.report(resume_verdict=_GREW.format(file.segments.total))
         if is_open_ended:
             file.resource = replace(file.resource, total=file.segments.total)
-            self._report(
+            self._download.report(
                 total_bytes=file.segments.total,
                 resume_verdict="unverified: the server did not say how long the file is",
             )
@@ -305,13 +281,13 @@ class Transfer:
         self._moved_at, now = self._context.clock.now(), self._context.clock.monotonic()
         self._estimator.add(now, count)
         self._context.total_rate.add(now, count)
-        self._disk.note_written()
-        if self._disk.file is not None:
-            self._verifier.follow(self._disk.file, self._look().request.checksum)
+        self._keeper.note_written()
+        if self._keeper.file is not None:
+            self._verifier.follow(self._keeper.file, self._download.get().request.checksum)
 
     def _take_figures(self) -> AttemptFigures | None:
         self._note_served_best()
-        return self._figures()
+        return self._download.figures()
 
     def _note_served_best(self) -> None:
         """Take in what the pool knows; a number wished for or a limit set here tell nothing."""
@@ -324,13 +300,13 @@ class Transfer:
 
         That file is set aside.
         """
-        asked = self._look().request.checksum
+        asked = self._download.get().request.checksum
         if asked is None and file.resource.digest is None:
             return
-        self._report(phase=Phase.VERIFYING)
+        self._download.report(phase=Phase.VERIFYING)
         results = await self._verifier.results(file, asked)
         for result in results:
             if not result.holds:
-                raise await self._disk.set_aside(file, result)
-            self._note(f"{result.expected.algorithm} is right ({result.authority})")
-        self._report(resume_verdict=f"verified: {results[0].expected.algorithm} is right")
+                raise await self._keeper.set_aside(file, result)
+            self._download.note(f"{result.expected.algorithm} is right ({result.authority})")
+        self._download.report(resume_verdict=f"verified: {results[0].expected.algorithm} is right")

@@ -6,15 +6,13 @@ only bytes that are synced, and the part file is given up with its lock.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from core.adapters.files.threads import past_recall
 from core.domain.errors import ChecksumError
-from core.domain.history import AttemptFigures
-from core.domain.models import Conflict, DownloadRecord
+from core.domain.models import Conflict
 from core.engine.transfer.checkpoint import Checkpointer
-from core.engine.transfer.context import TransferContext
+from core.engine.transfer.context import DownloadHandle, TransferContext
 from core.engine.transfer.naming import check_conflict, create_part, publish
 from core.engine.transfer.resume import UnfinishedFile, no_restart_error, record_of, recover
 from core.engine.transfer.verify import DigestResult, set_aside_mismatch
@@ -23,25 +21,12 @@ from core.policy.ranges import Accept, coding_error
 from core.policy.segments import Claim, SegmentMap
 
 
-class FileOnDisk:
-    """Keeps the file of one download and its record; the callbacks are those of `Transfer`."""
+class FileKeeper:
+    """Keeps the file of one download, and its record."""
 
-    def __init__(
-        self,
-        look: Callable[[], DownloadRecord],
-        context: TransferContext,
-        *,
-        report: Callable[..., object],
-        note: Callable[[str], None],
-        claim_room: Callable[[int | None], None],
-        figures: Callable[[], AttemptFigures | None],
-    ) -> None:
-        self._look = look
+    def __init__(self, download: DownloadHandle, context: TransferContext) -> None:
+        self._download = download
         self._context = context
-        self._report = report
-        self._note = note
-        self._claim_room = claim_room
-        self._figures = figures
         self._checkpoint = Checkpointer(self._save, context.clock)
         self.file: UnfinishedFile | None = None
         """None as long as nothing is known of it."""
@@ -59,15 +44,15 @@ class FileOnDisk:
     @property
     def conflict(self) -> Conflict:
         """The rule for a file that exists: the download's own, or that of the settings."""
-        return self._look().request.conflict or self._context.downloads.conflict
+        return self._download.get().request.conflict or self._context.downloads.conflict
 
     async def recover(self) -> None:
         """Go on with what an earlier attempt left; raises what `resume.recover` does and Skipped.
 
         Where there is nothing, a file that exists is noticed as early as its name is known.
         """
-        download = self._look()
-        self.file = await recover(download, self._context.resume_data, self._note)
+        download = self._download.get()
+        self.file = await recover(download, self._context.resume_data, self._download.note)
         if self.file is None and (name := download.request.name) is not None:
             await check_conflict(download.request.directory, name, self.conflict)
 
@@ -77,14 +62,16 @@ class FileOnDisk:
         if self.file is not None and (error := coding_error(self.file.resource, resource)):
             raise error
         await self._checkpoint.flush()
-        self._claim_room(resource.total)
+        self._download.claim_room(resource.total)
         if self.file is None:
-            part = await create_part(self._look().request, resource, self.conflict, self._note)
+            part = await create_part(
+                self._download.get().request, resource, self.conflict, self._download.note
+            )
         else:
             part = self.file.part
             await part.truncate()
         self.file = file = UnfinishedFile(resource, part, SegmentMap.plan(resource.total))
-        self._report(
+        self._download.report(
             name=part.name,
             name_settled=True,
             part=part.identity,
@@ -92,7 +79,7 @@ class FileOnDisk:
             total_bytes=resource.total,
         )
         if resource.coding is not None:
-            self._note(
+            self._download.note(
                 f"the server sends it coded as {resource.coding}, though plain was asked for"
             )
         await self._checkpoint.start()
@@ -107,10 +94,10 @@ class FileOnDisk:
         """
         if (file := self.file) is None:
             return
-        if file.segments.bytes_done and not self._look().request.restart:
+        if file.segments.bytes_done and not self._download.get().request.restart:
             raise no_restart_error(reason)
-        self._note(f"restarted: {reason}")
-        self._report(resume_verdict=f"restarted: {reason}")
+        self._download.note(f"restarted: {reason}")
+        self._download.report(resume_verdict=f"restarted: {reason}")
         file.release_claims()
         await self._checkpoint.flush()
         self.file = replace(file, segments=SegmentMap.plan(None))
@@ -126,13 +113,13 @@ class FileOnDisk:
         await self._checkpoint.flush()
         error = await set_aside_mismatch(file, wrong)
         self.file = None
-        await self._context.resume_data.delete(self._look().id)
+        await self._context.resume_data.delete(self._download.get().id)
         return error
 
     async def publish(self, file: UnfinishedFile) -> str:
         """Give a whole file its final name and return it; raises what `naming.publish` does."""
         await self._checkpoint.flush()
-        download = self._look()
+        download = self._download.get()
         now = self._context.clock.now().timestamp()
         # Stopped halfway, the file would have a name that nobody knows.
         name = await past_recall(
@@ -143,10 +130,10 @@ class FileOnDisk:
                 self.conflict,
                 modified_at(file.resource.validator.last_modified, now=now),
                 asked_at=download.asked_at or download.created_at,
-                note=self._note,
+                note=self._download.note,
             )
         )
-        self._report(left=await file.part.stamp())
+        self._download.report(left=await file.part.stamp())
         return name
 
     async def close(self) -> None:
@@ -166,5 +153,7 @@ class FileOnDisk:
         done = file.segments.proved
         await file.part.sync()
         now = self._context.clock.now()
-        record = record_of(self._look(), file, done, saved_at=now, attempt=self._figures())
+        record = record_of(
+            self._download.get(), file, done, saved_at=now, attempt=self._download.figures()
+        )
         await self._context.resume_data.save(record)
