@@ -166,7 +166,7 @@ class Inspector:
     ) -> Figures:
         """Add where the time went since an earlier look, or else since the start."""
         look = _Look(now, self._cpu(), pool.spent)
-        before = self._before(download_id, look)
+        before = self._remember(download_id, look)
         spent = {
             state: seconds - (before.spent.get(state, 0.0) if before is not None else 0.0)
             for state, seconds in look.spent.items()
@@ -185,7 +185,7 @@ class Inspector:
             writing=shares[ConnectionState.WRITING],
         )
 
-    def _before(self, download_id: str, look: _Look) -> _Look | None:
+    def _remember(self, download_id: str, look: _Look) -> _Look | None:
         """Remember a look, and return the earlier one that it is to be compared with."""
         for other in [o for o, looks in self._looks.items() if look.at - looks[-1].at > STALE]:
             del self._looks[other]

@@ -63,7 +63,8 @@ class Forgetting(Background):
                 except WinchError as error:
                     log.warning("done downloads could not be forgotten: %s", error.message)
             try:
-                async with asyncio.timeout(LOOK if after is None else _pause(after)):
+                pause = LOOK if after is None else min(LOOK, max(_SHORTEST, after / 2))
+                async with asyncio.timeout(pause):
                     await self._asked.wait()
             except TimeoutError:
                 continue
@@ -86,7 +87,3 @@ class Forgetting(Background):
     def _is_wanted(self, download: Download) -> bool:
         reading = self._downloads.progress_of(download.id).verified is not None
         return reading or download.id in self._kept
-
-
-def _pause(after: float) -> float:
-    return min(LOOK, max(_SHORTEST, after / 2))

@@ -100,13 +100,13 @@ class Guards:
         """Whether any download waits for the network, a disk or another process."""
         return any(self._waits.values())
 
-    def reason_to_wait(self, download: Download) -> Wait | None:
-        """Return why a download must not start now; None where it may."""
+    def reserve(self, download: Download) -> Wait | None:
+        """Reserve the room that a download takes that is to start, or return what it waits for."""
         hosts = self._hosts_of(download)
         if self._unreachable and all(self._unreachable[host] > 0 for host in hosts):
             return Wait(WaitReason.NO_NETWORK, _no_network(hosts))
         try:
-            self._reserve(download)
+            self._reserve_room(download)
         except DiskFullError as error:
             return Wait(WaitReason.DISK_LOW, error) if self._can_fit(download) else None
         return None
@@ -114,7 +114,7 @@ class Guards:
     def claim_room(self, download_id: str, total: int | None) -> None:
         """Take in the length that the server told; raises DiskFullError where it does not fit."""
         download = self._downloads.update(self._downloads[download_id], total_bytes=total)
-        self._reserve(download)
+        self._reserve_room(download)
 
     async def on_failure(self, download: Download, error: WinchError) -> Wait | None:
         """Return what a download that failed has to wait for; None where the cause is its own."""
@@ -191,7 +191,7 @@ class Guards:
             there = max(there, disk.allocated(download.part_path))
         return max(0, (download.total_bytes or 0) - there)
 
-    def _reserve(self, download: Download) -> None:
+    def _reserve_room(self, download: Download) -> None:
         directory = download.request.directory
         space = disk.space(directory)
         if space is None:

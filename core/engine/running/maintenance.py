@@ -27,7 +27,7 @@ from core.adapters.system.clock import Clock
 from core.adapters.system.log_file import old_logs
 from core.domain.errors import WinchError
 from core.domain.models import PartIdentity, Status
-from core.domain.upkeep import Checkup, Cleanup, DiskUsage, Leftover, LeftoverKind, RecoveryStep
+from core.domain.upkeep import Checkup, Cleanup, Leftover, LeftoverKind, RecoveryStep
 from core.engine.downloads.list import DownloadList
 from core.engine.running.background import Background
 from core.policy.retention import (
@@ -108,21 +108,18 @@ class Maintenance(Background):
     async def checkup(self) -> Checkup:
         async with self._one_at_a_time:
             finds = await self._look_around()
-        return Checkup(
-            steps=self._steps,
-            leftovers=tuple(leftover for find in finds for leftover in find.files),
-            platform=await run_to_end(machine.shortcomings, self._state.directory),
-            resume_data=await self._state.resume_data.room(),
-            part_files=await self._part_files(),
-        )
-
-    async def _part_files(self) -> DiskUsage:
         parts: dict[str, dict[str, PartIdentity]] = {}
         for download in self._downloads:
             if download.part is not None and download.status is not Status.COMPLETED:
                 files = parts.setdefault(download.request.directory, {})
                 files[download.name] = download.part
-        return await leftovers.room_of_parts(parts)
+        return Checkup(
+            steps=self._steps,
+            leftovers=tuple(leftover for find in finds for leftover in find.files),
+            platform=await run_to_end(machine.shortcomings, self._state.directory),
+            resume_data=await self._state.resume_data.room(),
+            part_files=await leftovers.room_of_parts(parts),
+        )
 
     async def make_room(self) -> int:
         """Delete what is dearest to nobody of our own, and return how many bytes that made free.

@@ -94,7 +94,7 @@ class Queue:
         )
         start = []
         for download in [self._downloads[id_] for id_ in turns.start]:
-            if (wait := self.guards.reason_to_wait(download)) is None:
+            if (wait := self.guards.reserve(download)) is None:
                 start.append(download.id)
             else:
                 self.park(download, wait)

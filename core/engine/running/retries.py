@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from core.adapters.system.clock import Clock
 from core.domain.errors import ErrorInfo, HttpStatusError, WinchError
-from core.domain.models import Download, DownloadRecord, WaitReason
+from core.domain.models import Download, WaitReason
 from core.domain.settings import RetrySettings
 from core.domain.units import rough_duration
 from core.engine.downloads.index import SHORT
@@ -146,17 +146,14 @@ class RetryPlanner:
         now, wall = self._clock.monotonic(), self._clock.now()
         for download in [self._downloads[id_] for id_ in ids]:
             left = self.rests.left(host_of(download.request.url), now)
-            if left is None or not _is_told(download):
+            waits_for_host = download.wait_reason is WaitReason.HOST_LIMIT
+            if left is None or not waits_for_host or download.retry_at is None:
                 at = None if left is None else wall + timedelta(seconds=left)
                 self._downloads.update(download, wait_reason=WaitReason.HOST_LIMIT, retry_at=at)
 
     def _failing_since(self, download_id: str) -> datetime:
         age = self._policy.age(download_id, self._clock.boottime())
         return self._clock.now() - timedelta(seconds=age)
-
-
-def _is_told(download: DownloadRecord) -> bool:
-    return download.wait_reason is WaitReason.HOST_LIMIT and download.retry_at is not None
 
 
 def _put_off(error: WinchError, age: float) -> ErrorInfo:

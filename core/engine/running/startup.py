@@ -15,7 +15,6 @@ from contextlib import suppress
 from datetime import datetime
 
 from core.adapters.files.destination import SUFFIX, survey
-from core.adapters.state.catalog import LoadResult
 from core.domain.errors import WinchError
 from core.domain.lifecycle import Action
 from core.domain.models import (
@@ -53,7 +52,7 @@ _LEVELS = {"ok": logging.INFO, "notice": logging.INFO, "problem": logging.WARNIN
 
 
 class Startup:
-    """Puts the list in order and hands the runner what may run.
+    """Puts the list in order, so that what may run can be taken up.
 
     `steps` tell how it went, `verified` whether the whole list was read. With `embedded`, what was
     interrupted waits for the next daemon as it is.
@@ -83,7 +82,10 @@ class Startup:
         self._step("lock", f"process {os.getpid()} owns the state directory")
         loaded = await self._downloads.load()
         records = await self._resume_data.load_all()
-        self._loaded(loaded)
+        self.verified = loaded.verified
+        for notice in loaded.notices:
+            self._step("load", notice, "problem")
+        self._step("load", f"{_count(len(loaded.downloads), 'download')} in the list")
         if not loaded.downloads and loaded.saved_at is None and records:
             self._rebuild(records)
         await self._settle(records)
@@ -96,12 +98,6 @@ class Startup:
                 await self._downloads.flush()
 
     # -- load -------------------------------------------------------------------------------------
-
-    def _loaded(self, loaded: LoadResult) -> None:
-        self.verified = loaded.verified
-        for notice in loaded.notices:
-            self._step("load", notice, "problem")
-        self._step("load", f"{_count(len(loaded.downloads), 'download')} in the list")
 
     def _rebuild(self, records: Mapping[str, ResumeRecord]) -> None:
         """Make a lost list anew from all that is known of the unfinished downloads."""
@@ -152,7 +148,7 @@ class Startup:
                 continue
             download = self._downloads[id_]
             if download.status is Status.COMPLETED:
-                # The end came before the epilogue.
+                # The end came before its record was deleted.
                 self._recorder.completed(download, record)
                 whole.append(id_)
             else:
@@ -186,22 +182,19 @@ class Startup:
             if there is None:
                 continue
             part, final = there[record.name + SUFFIX], there[record.name]
-            finding = compare(record, as_file_on_disk(part), as_file_on_disk(final))
-            if finding is not RecordCheck.AS_RECORDED:
-                different[finding].append(download.id[:SHORT])
-            if finding is RecordCheck.PUBLISHED and nothing_to_verify(download, record):
+            check = compare(record, as_file_on_disk(part), as_file_on_disk(final))
+            if check is not RecordCheck.AS_RECORDED:
+                different[check].append(download.id[:SHORT])
+            if check is RecordCheck.PUBLISHED and nothing_to_verify(download, record):
                 self._complete(download, record.name)
-        self._tell_reconciled(len(chosen), different)
+        self._step("reconcile", f"{_count(len(chosen), 'unfinished file')} compared with the disk")
+        for check, ids in different.items():
+            level = "notice" if check is RecordCheck.PUBLISHED else "problem"
+            self._step("reconcile", f"the part file is {check}: {_named(ids)}", level)
         if silent := [directory for directory in names if directory not in found]:
             self._step("reconcile", f"no look could be had at {_named(silent)}", "problem")
         if lost := [d.id[:SHORT] for d in downloads if _has_lost_its_record(d, records)]:
             self._step("reconcile", f"the resume data is lost of {_named(lost)}", "problem")
-
-    def _tell_reconciled(self, count: int, different: Mapping[RecordCheck, list[str]]) -> None:
-        self._step("reconcile", f"{_count(count, 'unfinished file')} compared with the disk")
-        for finding, ids in different.items():
-            level = "notice" if finding is RecordCheck.PUBLISHED else "problem"
-            self._step("reconcile", f"the part file is {finding}: {_named(ids)}", level)
 
     def _complete(self, download: DownloadRecord, name: str) -> None:
         if download.status not in _ON_ITS_WAY:
@@ -227,12 +220,10 @@ class Startup:
             if download.status is Status.ACTIVE:
                 self._recorder.interrupted(download, interruption.at, record)
             done[self._interrupt(download, interruption)] += 1
+        ago = rough_duration((self._clock.now() - ended).total_seconds())
         for rule, count in done.items():
-            self._step(
-                "interrupted",
-                f"{_count(count, 'download')} interrupted {self._ago(ended)} ago: {_DONE[rule]}",
-                "ok" if rule is RecoveryMode.RESUME else "notice",
-            )
+            text = f"{_count(count, 'download')} interrupted {ago} ago: {_DONE[rule]}"
+            self._step("interrupted", text, "ok" if rule is RecoveryMode.RESUME else "notice")
         self._ask()
 
     def _interruption(
@@ -326,9 +317,6 @@ class Startup:
         """Return a moment that is not in the future: the clock may have been set back."""
         now = self._clock.now()
         return min(moment or now, now)
-
-    def _ago(self, moment: datetime) -> str:
-        return rough_duration((self._clock.now() - moment).total_seconds())
 
     def _tell(self, step: str, text: str) -> None:
         self._downloads.notices.put(text)
