@@ -23,7 +23,7 @@ from tui.text.columns import bytes_done, is_moving
 from tui.text.fmt import host_of, site_of
 from tui.text.vocabulary import STATES
 
-Test = Callable[[Download, Progress, datetime], bool]
+_Test = Callable[[Download, Progress, datetime], bool]
 _Figure = Callable[[Download, Progress, datetime], float | None]
 
 STATUSES: Mapping[str, Status] = MappingProxyType(
@@ -31,7 +31,7 @@ STATUSES: Mapping[str, Status] = MappingProxyType(
 )
 """The names of the states, with those that people see."""
 
-OPERATORS: dict[str, Callable[[float, float], bool]] = {
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
     ">": operator.gt,
@@ -40,7 +40,7 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 }
 _PIECE = re.compile(r'\s+|"((?:[^"\\]|\\.)*)("?)|[^\s"]+', re.DOTALL)
 _HEAD = re.compile(r"(!*)(?:([A-Za-z]+):)?")
-_OPERATOR = re.compile("|".join(OPERATORS))
+_OPERATOR = re.compile("|".join(_OPERATORS))
 _PERCENT = re.compile(r"\d{1,18}(\.\d{1,18})?%?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
@@ -55,7 +55,7 @@ class FilterError(UsageError):
 
 
 @dataclass(slots=True)
-class Word:
+class _Word:
     """One term and where it stands; `value` is what follows `!` and the key, without quotes."""
 
     start: int
@@ -81,7 +81,7 @@ class Filter:
     """
 
     text: str
-    matches: Test = field(compare=False, repr=False)
+    matches: _Test = field(compare=False, repr=False)
     is_live: bool = field(compare=False)
     is_timed: bool = field(compare=False)
     is_empty: bool = field(compare=False)
@@ -98,8 +98,8 @@ def parse(text: str) -> Filter:
     return Filter(
         text=text,
         matches=_all(tests),
-        is_live=bool(keys & LIVE),
-        is_timed=bool(keys & TIMED),
+        is_live=bool(keys & _LIVE),
+        is_timed=bool(keys & _TIMED),
         is_empty=not tests,
         keys=keys,
     )
@@ -113,9 +113,9 @@ def quote(text: str) -> str:
     return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
 
 
-def _split(text: str) -> list[Word]:
-    words: list[Word] = []
-    open_word: Word | None = None
+def _split(text: str) -> list[_Word]:
+    words: list[_Word] = []
+    open_word: _Word | None = None
     for match in _PIECE.finditer(text):
         piece = match[0]
         if piece.isspace():
@@ -137,14 +137,14 @@ def _split(text: str) -> list[Word]:
     return words
 
 
-def _begin(start: int, piece: str) -> Word:
+def _begin(start: int, piece: str) -> _Word:
     """Return the term that begins with a piece outside of quotes; only there signs are signs."""
     head = _HEAD.match(piece)
     signs, key = (head[1], (head[2] or "").lower()) if head else ("", "")
     rest = piece[head.end() :] if head else piece
     value_start = start + len(piece) - len(rest)
-    sign = _OPERATOR.match(rest) if key in FIGURES else None
-    return Word(
+    sign = _OPERATOR.match(rest) if key in _FIGURES else None
+    return _Word(
         start=start,
         end=start + len(piece),
         is_negated=len(signs) % 2 == 1,
@@ -155,7 +155,7 @@ def _begin(start: int, piece: str) -> Word:
     )
 
 
-def _all(tests: list[Test]) -> Test:
+def _all(tests: list[_Test]) -> _Test:
     if len(tests) == 1:
         return tests[0]
 
@@ -168,7 +168,7 @@ def _all(tests: list[Test]) -> Test:
     return test
 
 
-def _compile(word: Word) -> Test:
+def _compile(word: _Word) -> _Test:
     """Return what a term asks; raises FilterError."""
     if word.key and word.key not in KEYS:
         raise FilterError(
@@ -180,12 +180,12 @@ def _compile(word: Word) -> Test:
     if not word.value:
         what = f"'{word.key}:' needs a value" if word.key else "there is nothing to look for"
         raise word.mistake(what, hint=_EXAMPLES.get(word.key, ""))
-    test = _figure_test(word) if word.key in FIGURES else _TEXTS[word.key](word)
+    test = _figure_test(word) if word.key in _FIGURES else _TEXTS[word.key](word)
     return _not(test) if word.is_negated else test
 
 
-def _figure_test(word: Word) -> Test:
-    read, figure = FIGURES[word.key]
+def _figure_test(word: _Word) -> _Test:
+    read, figure = _FIGURES[word.key]
     try:
         limit = read(word.value)
     except UsageError as error:
@@ -193,7 +193,7 @@ def _figure_test(word: Word) -> Test:
     except (ValueError, OverflowError):
         what = f"'{word.value}' is no number that can be meant"
         raise word.mistake(what, hint=_EXAMPLES[word.key]) from None
-    holds = OPERATORS[word.operator]
+    holds = _OPERATORS[word.operator]
 
     def test(download: Download, progress: Progress, now: datetime) -> bool:
         value = figure(download, progress, now)
@@ -202,7 +202,7 @@ def _figure_test(word: Word) -> Test:
     return test
 
 
-def _any_test(word: Word) -> Test:
+def _any_test(word: _Word) -> _Test:
     text = word.value.casefold()
 
     def test(download: Download, _: Progress, __: datetime) -> bool:
@@ -217,12 +217,12 @@ def _any_test(word: Word) -> Test:
     return test
 
 
-def _name_test(word: Word) -> Test:
+def _name_test(word: _Word) -> _Test:
     found = _pattern(word.value)
     return lambda download, _, __: found(download.name.casefold())
 
 
-def _error_test(word: Word) -> Test:
+def _error_test(word: _Word) -> _Test:
     found = _pattern(word.value)
 
     def test(download: Download, _: Progress, __: datetime) -> bool:
@@ -232,7 +232,7 @@ def _error_test(word: Word) -> Test:
     return test
 
 
-def _group_test(word: Word) -> Test:
+def _group_test(word: _Word) -> _Test:
     found = _pattern(word.value, is_whole=True)
 
     def test(download: Download, _: Progress, __: datetime) -> bool:
@@ -242,7 +242,7 @@ def _group_test(word: Word) -> Test:
     return test
 
 
-def _host_test(word: Word) -> Test:
+def _host_test(word: _Word) -> _Test:
     found = _pattern(word.value)
 
     def test(download: Download, _: Progress, __: datetime) -> bool:
@@ -253,7 +253,7 @@ def _host_test(word: Word) -> Test:
     return test
 
 
-def _status_test(word: Word) -> Test:
+def _status_test(word: _Word) -> _Test:
     names = word.value.lower().split(",")
     for name in names:
         if name not in STATUSES:
@@ -275,7 +275,7 @@ def _pattern(value: str, *, is_whole: bool = False) -> Callable[[str], bool]:
     return (lambda text: text == value) if is_whole else (lambda text: value in text)
 
 
-def _not(test: Test) -> Test:
+def _not(test: _Test) -> _Test:
     return lambda download, progress, now: not test(download, progress, now)
 
 
@@ -302,7 +302,7 @@ def _read_whole(text: str) -> float:
     return int(text)
 
 
-FIGURES: dict[str, tuple[Callable[[str], float], _Figure]] = {
+_FIGURES: dict[str, tuple[Callable[[str], float], _Figure]] = {
     "size": (parse_size, lambda download, _, __: download.total_bytes),
     "rate": (_read_rate, lambda download, p, _: p.rate if is_moving(download) else None),
     "eta": (parse_duration, lambda download, p, _: p.eta if is_moving(download) else None),
@@ -313,7 +313,7 @@ FIGURES: dict[str, tuple[Callable[[str], float], _Figure]] = {
     ),
     "priority": (_read_whole, lambda download, _, __: download.request.priority),
 }
-_TEXTS: dict[str, Callable[[Word], Test]] = {
+_TEXTS: dict[str, Callable[[_Word], _Test]] = {
     "": _any_test,
     "status": _status_test,
     "name": _name_test,
@@ -336,5 +336,5 @@ _EXAMPLES = {
 }
 KEYS = tuple(_EXAMPLES)
 """Every key, in the order in which they are listed for a person."""
-LIVE = frozenset({"rate", "eta", "done"})
-TIMED = frozenset({"age"})
+_LIVE = frozenset({"rate", "eta", "done"})
+_TIMED = frozenset({"age"})

@@ -7,6 +7,9 @@ queue has no end; who draws asks `is_behind` first, so that little ever waits in
 
 Textual also looks for keys ten times a second, which is all that a screen at rest would do. Here
 the thread that reads them sleeps until there is one.
+
+It rests on what LinuxDriver keeps to itself: its file and writer thread, the method by which it
+reads keys in a thread, and the one that lets go of the mouse. So Textual has an upper bound.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What a terminal sends, as events: by Textual's parser, but what is pasted stays text.
 
 Textual (8.2) takes an escape sequence within a paste for keys: the name of a file with `ESC ] X y`
-in it would delete one and confirm that.
+in it would delete one and confirm that. This rests on the private module of Textual's parser: on
+its marks of a paste, and on `feed`, which may be given text in any pieces.
 """
 
 from __future__ import annotations

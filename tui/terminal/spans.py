@@ -3,8 +3,9 @@
 Asked to refresh a stretch of a line, Textual (8.2) sends everything from the left edge of the
 widget to the end of the stretch, with the colours said anew for each piece. For a table whose right
 half moves all the time that is most of what goes over the wire. Here each stretch is sent alone,
-and those of one style after each other, so that its colours are said once. This leans on two
-private classes; the test beside it says what it needs of them.
+and those of one style after each other, so that its colours are said once. This rests on two
+classes of Textual's private module `_compositor`, Compositor and its ChopsUpdate (the chops of each
+line, where they end, and the spans to send); tests/tui/terminal/test_spans.py says what it needs.
 """
 
 from __future__ import annotations

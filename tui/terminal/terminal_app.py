@@ -1,7 +1,8 @@
 """A guest on somebody's terminal: leaves it as it was found, however it leaves.
 
 Told to end, stopped with Ctrl-Z, crashed, or left behind by a terminal that is gone: what Textual
-(8.2) does on each of these was tried on a real terminal, and what it gets wrong is put right here.
+(8.2) does on each of these was tried on a real terminal, and what it gets wrong is put right here,
+by what App keeps to itself: its batch of repaints, the error that ended it, and how it prints that.
 """
 
 from __future__ import annotations

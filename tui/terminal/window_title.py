@@ -1,6 +1,6 @@
-"""What a terminal shows around the picture: its title, a progress bar, a word when all has ended.
+"""The terminal's own title, its progress bar and a notification when all has ended.
 
-Pure but for `write`. Nothing foreign is in any of it, only figures.
+Pure but for `write`. It takes sums and knows nothing of the list; nothing foreign is in any of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _STALE = 10.0
 
 
 class WindowTitle:
-    """Tells a terminal about the queue's totals; sends nothing that it has been told already."""
+    """Title, progress and notification by the sums of the queue; what was sent is not sent again."""
 
     def __init__(
         self, write: Callable[[str], object], terminal: Terminal, settings: ScreenSettings

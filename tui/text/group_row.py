@@ -30,9 +30,9 @@ _ROOMY = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """Sums over the list. `known` is false while the size of some download is not known.
+    """Sums over some downloads or all: bytes, bytes/s, and how many are in which state.
 
-    `eta` is seconds until all is done that goes on by itself, None while nobody can say.
+    `known` is false while the size of some download is not known. `eta` is seconds until all is done that goes on by itself, None while nobody can say.
     """
 
     counts: dict[Status, int]
