@@ -21,7 +21,7 @@ _STALE = 10.0
 
 
 class WindowTitle:
-    """Title, progress and notification by the sums of the queue; what was sent is not sent again."""
+    """Title, progress and notification by the sums of the queue; nothing is sent twice."""
 
     def __init__(
         self, write: Callable[[str], object], terminal: Terminal, settings: ScreenSettings

@@ -32,7 +32,8 @@ _ROOMY = 12
 class Sums:
     """Sums over some downloads or all: bytes, bytes/s, and how many are in which state.
 
-    `known` is false while the size of some download is not known. `eta` is seconds until all is done that goes on by itself, None while nobody can say.
+    `known` is false while the size of some download is not known. `eta` is seconds until all is
+    done that goes on by itself, None while nobody can say.
     """
 
     counts: dict[Status, int]
