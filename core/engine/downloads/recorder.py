@@ -29,7 +29,7 @@ from core.domain.history import (
 from core.domain.models import Download, DownloadRecord, ResumeRecord
 from core.engine.downloads.attempts import Attempt, RunningTransfer, entry_of
 from core.policy.host_memory import HostMemory
-from core.policy.outlook import Habits
+from core.policy.overall_eta import RecentDownloads
 from core.policy.statistics import period_start, statistics
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class AttemptRecorder:
         self._clock = clock
         self._known = HostMemory() if known is None else known
         self._attempts: dict[str, Attempt] = {}
-        self.habits = Habits()
+        self.recent = RecentDownloads()
         """How fast downloads were lately."""
         self._cpu = _cpu_seconds()
         self._rounds: asyncio.Task[None] | None = None
@@ -110,10 +110,10 @@ class AttemptRecorder:
         info = None if error is None else error.info()
         entry = self._attempts.pop(download.id).entry(download, end, info)
         phases, now = entry.phases, self._clock.monotonic()
-        self.habits.note(entry.host, now, count=entry.bytes, downloading=phases.downloading)
+        self.recent.note(entry.host, now, count=entry.bytes, downloading=phases.downloading)
         if end is AttemptEnd.COMPLETED:
-            around = phases.connecting + phases.verifying + phases.finalizing
-            self.habits.note_whole(entry.total_bytes, around)
+            overhead = phases.connecting + phases.verifying + phases.finalizing
+            self.recent.note_whole(entry.total_bytes, overhead)
         self._write(entry)
 
     def interrupted(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from core.domain.models import Download, Progress, Status, WaitReason
 from core.domain.totals import DownloadSums, Totals, counted_bytes
 from core.policy.host_budget import host_of
-from core.policy.outlook import Backlog, Habits, Lane, Running, time_left
+from core.policy.overall_eta import Backlog, Lane, RecentDownloads, RunningDownload, time_left
 from core.policy.scheduler import LaneLoad
 
 
@@ -29,22 +29,22 @@ class InProgress:
         now = self.progress.bytes_downloaded
         return counted_bytes(self.download, now) - counted_bytes(self.download, self.settled)
 
-    def as_running(self, typical: float | None) -> Running:
+    def as_running(self, typical: float | None) -> RunningDownload:
         """Return what the policy looks at; of unknown length it is as long as is `typical`."""
         download, progress = self.download, self.progress
         total = typical if download.total_bytes is None else download.total_bytes
         left = None if total is None else max(0, round(total) - progress.bytes_downloaded)
-        return Running(host_of(download.request.url), left, progress.eta, progress.rate)
+        return RunningDownload(host_of(download.request.url), left, progress.eta, progress.rate)
 
 
 @dataclass(frozen=True, slots=True)
-class Prospects:
+class EtaInputs:
     """What decides on the rest: how it went lately, the limits, how many wait for a host.
 
     `limit` and `rate` are bytes/s of all together, the one that holds and the one there is.
     """
 
-    habits: Habits
+    recent: RecentDownloads
     slots: int
     limit: float | None
     rate: Callable[[float], float]
@@ -80,7 +80,7 @@ class ListTotals(DownloadSums):
         self,
         moving: Sequence[InProgress] = (),
         *,
-        prospects: Prospects | None = None,
+        inputs: EtaInputs | None = None,
         now: float = 0.0,
     ) -> Totals:
         """Return the sums at a monotonic time, with what those that run have gained since."""
@@ -91,44 +91,44 @@ class ListTotals(DownloadSums):
             bytes_total=self.bytes_total,
             unsized=self.unsized,
             rate=sum(each.progress.rate or 0.0 for each in moving),
-            eta=None if prospects is None else self.eta(moving, prospects, now),
+            eta=None if inputs is None else self.eta(moving, inputs, now),
         )
 
-    def eta(self, moving: Sequence[InProgress], prospects: Prospects, now: float) -> float | None:
+    def eta(self, moving: Sequence[InProgress], inputs: EtaInputs, now: float) -> float | None:
         """Return seconds until all is done that goes on by itself, None where nobody can say."""
         if not moving:
             return None
-        habits = prospects.habits
-        typical = habits.size or self._sizes.median()
+        recent = inputs.recent
+        typical = recent.size or self._sizes.median()
         running = [each.as_running(typical) for each in moving]
-        if not habits.is_moving(now, running) or self._is_in_the_dark(running, typical):
+        if not recent.is_moving(now, running) or self._is_in_the_dark(running, typical):
             return None
         delayed = None
-        if prospects.delayed is not None:
-            until, left = prospects.delayed
+        if inputs.delayed is not None:
+            until, left = inputs.delayed
             size = typical if left is None else left
             delayed = (max(0.0, until - now), size or 0.0)
         return time_left(
             running,
             self._waiting.jobs(typical),
-            lanes=self._lanes(moving, prospects),
+            lanes=self._lanes(moving, inputs),
             delayed=delayed,
-            per_byte=habits.seconds_per_byte(now, running, prospects.waiting),
-            around=habits.around,
-            limit=prospects.limit,
-            rate=prospects.rate(now),
+            per_byte=recent.seconds_per_byte(now, running, inputs.waiting),
+            overhead=recent.overhead,
+            limit=inputs.limit,
+            rate=inputs.rate(now),
         )
 
-    def _is_in_the_dark(self, running: Sequence[Running], typical: float | None) -> bool:
+    def _is_in_the_dark(self, running: Sequence[RunningDownload], typical: float | None) -> bool:
         """Tell whether there are some of whose length there is nothing to go by."""
         if typical is not None:
             return False
         return self._waiting.unsized > 0 or any(each.left is None for each in running)
 
-    def _lanes(self, moving: Sequence[InProgress], prospects: Prospects) -> list[Lane]:
+    def _lanes(self, moving: Sequence[InProgress], inputs: EtaInputs) -> list[Lane]:
         everybody = frozenset(range(len(moving)))
-        served = [lane for lane in prospects.lanes if lane.waiting]
-        slots = prospects.slots * max(len(served), 1)
+        served = [lane for lane in inputs.lanes if lane.waiting]
+        slots = inputs.slots * max(len(served), 1)
         if self._at_hosts:
             # What waits for its host takes no place that is free, and any that becomes so.
             return [Lane(min(len(moving), slots), everybody, 1.0)]
@@ -137,7 +137,7 @@ class ListTotals(DownloadSums):
         whole = sum(lane.waiting for lane in served)
         return [
             Lane(
-                prospects.slots,
+                inputs.slots,
                 frozenset(i for i, each in enumerate(moving) if each.download.id in lane.running),
                 lane.waiting / whole,
             )

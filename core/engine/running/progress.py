@@ -9,7 +9,7 @@ from core.domain.models import Progress
 from core.domain.totals import Totals
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
-from core.engine.downloads.totals import Prospects
+from core.engine.downloads.totals import EtaInputs
 from core.engine.running.background import Background
 from core.engine.running.queue import AT_ONCE
 from core.engine.transfer.context import TransferContext
@@ -42,7 +42,7 @@ class ProgressReporter(Background):
         """Return how far all together are; costs a step for each that runs."""
         moving = self._downloads.in_progress(self._running)
         now = self._context.clock.monotonic()
-        return self._downloads.sums.totals(moving, prospects=self._prospects(), now=now)
+        return self._downloads.sums.totals(moving, inputs=self._eta_inputs(), now=now)
 
     async def _run(self) -> None:
         last: dict[str, Progress] = {}
@@ -62,10 +62,10 @@ class ProgressReporter(Background):
                         self._downloads.publish_progress(moved, eta)
                 await asyncio.sleep(0)
 
-    def _prospects(self) -> Prospects:
+    def _eta_inputs(self) -> EtaInputs:
         context = self._context
-        return Prospects(
-            habits=self._recorder.habits,
+        return EtaInputs(
+            recent=self._recorder.recent,
             slots=context.limits.active,
             limit=context.rate_limit.rate,
             rate=context.total_rate.rate,

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.models import Download, Progress, Status, WaitReason
-from core.engine.downloads.totals import InProgress, ListTotals, Prospects
-from core.policy.outlook import Habits
+from core.engine.downloads.totals import EtaInputs, InProgress, ListTotals
+from core.policy.overall_eta import RecentDownloads
 from tests.core.engine.conftest import Workspace, fetch, settled, until
 from tests.faults.model import content
 from tests.faults.server import FaultServer
@@ -76,8 +76,8 @@ def moving(item: Download, settled: int, now: int, eta: float | None) -> InProgr
     return InProgress(item, settled, Progress(bytes_downloaded=now, rate=100.0, eta=eta))
 
 
-def prospects(slots: int = 1, *, limit: float | None = None, rate: float = 0.0) -> Prospects:
-    return Prospects(Habits(), slots, limit, rate=lambda _: rate, waiting=lambda _: 0)
+def eta_inputs(slots: int = 1, *, limit: float | None = None, rate: float = 0.0) -> EtaInputs:
+    return EtaInputs(RecentDownloads(), slots, limit, rate=lambda _: rate, waiting=lambda _: 0)
 
 
 def listed(sums: ListTotals) -> Download:
@@ -99,10 +99,10 @@ def listed(sums: ListTotals) -> Download:
 def test_the_time_left_is_for_all_that_goes_on_by_itself() -> None:
     sums = ListTotals()
     running = moving(listed(sums), 100, 400, 6.0)
-    totals = sums.totals([running], prospects=prospects(), now=10.0)
+    totals = sums.totals([running], inputs=eta_inputs(), now=10.0)
     # One place, at 100 bytes a second: 600 of the one and 300 of the other.
     assert totals.eta == pytest.approx(9.0)
-    assert sums.eta([running], prospects(2), 10.0) == pytest.approx(6.0)
+    assert sums.eta([running], eta_inputs(2), 10.0) == pytest.approx(6.0)
     assert totals.rate == 100.0
     assert (totals.bytes_done, totals.bytes_total) == (400 + 200 + 30 + 9000, 29_000)
     assert (totals.files, totals.files_done, totals.unsized) == (6, 1, 0)
@@ -111,16 +111,16 @@ def test_the_time_left_is_for_all_that_goes_on_by_itself() -> None:
 def test_a_limit_for_all_is_shared_by_what_is_left() -> None:
     sums = ListTotals()
     running = moving(listed(sums), 100, 400, 6.0)
-    held_up = prospects(2, limit=100.0, rate=99.0)
+    held_up = eta_inputs(2, limit=100.0, rate=99.0)
     assert sums.eta([running], held_up, 10.0) == pytest.approx(900 / 100)
 
 
 def test_what_nobody_knows_the_length_of_is_like_the_others() -> None:
     sums = ListTotals()
     running = moving(listed(sums), 100, 400, 6.0)
-    before = sums.eta([running], prospects(), 10.0)
+    before = sums.eta([running], eta_inputs(), 10.0)
     sums.count(download(status=Status.PENDING), 0, 1)
-    after = sums.eta([running], prospects(), 10.0)
+    after = sums.eta([running], eta_inputs(), 10.0)
     assert before is not None
     assert after is not None
     assert after > before
@@ -132,7 +132,7 @@ def test_a_place_is_not_free_for_what_waits_for_its_host() -> None:
     waiting = download(status=Status.PENDING, total_bytes=300, wait_reason=WaitReason.HOST_LIMIT)
     sums.count(waiting, 0, 1)
     # The one behind the other, whatever places there are.
-    assert sums.eta([running], prospects(8), 10.0) == pytest.approx(6.0 + 3.0 + 3.0)
+    assert sums.eta([running], eta_inputs(8), 10.0) == pytest.approx(6.0 + 3.0 + 3.0)
 
 
 def test_all_is_not_done_sooner_than_the_slowest() -> None:
@@ -141,13 +141,13 @@ def test_all_is_not_done_sooner_than_the_slowest() -> None:
     for item in items:
         sums.count(item, 0, 1)
     running = [moving(items[0], 0, 90, 0.1), moving(items[1], 0, 0, 5000.0)]
-    assert sums.totals(running, prospects=prospects(2), now=10.0).eta == 5000.0
+    assert sums.totals(running, inputs=eta_inputs(2), now=10.0).eta == 5000.0
 
 
 def test_nothing_is_promised_while_nothing_moves() -> None:
     sums = ListTotals()
     running = moving(listed(sums), 100, 400, None)
-    assert sums.eta([running], prospects(), 10.0) is None
+    assert sums.eta([running], eta_inputs(), 10.0) is None
     assert sums.totals().eta is None
 
 
@@ -156,9 +156,9 @@ def test_nothing_is_promised_while_no_length_is_known() -> None:
     running = download(status=Status.ACTIVE)
     for item in (running, *(download(f"{i:08}", status=Status.PENDING) for i in range(22))):
         sums.count(item, 0, 1)
-    habits = prospects().habits
-    habits.note("127.0.0.1", 10.0, count=400_000, downloading=4.0)
-    known = dataclasses.replace(prospects(), habits=habits)
+    recent = eta_inputs().recent
+    recent.note("127.0.0.1", 10.0, count=400_000, downloading=4.0)
+    known = dataclasses.replace(eta_inputs(), recent=recent)
     assert sums.eta([moving(running, 0, 300, None)], known, 10.0) is None
 
 

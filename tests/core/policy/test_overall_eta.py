@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.policy.eta import EtaEstimator
-from core.policy.outlook import Backlog, Habits, Lane, Running, time_left
+from core.policy.overall_eta import Backlog, Lane, RecentDownloads, RunningDownload, time_left
 from core.policy.rate import RateWindow
 
 STEP = 0.1
@@ -43,9 +43,9 @@ class File:
     def begin(self, now: float) -> None:
         self.pace, self.began, self.waits = EtaEstimator(now), now, self.connecting
 
-    def running(self, now: float) -> Running:
+    def running(self, now: float) -> RunningDownload:
         left = self.size - round(self.got)
-        return Running(self.host, left, self.pace.estimate(now, left), self.pace.rate(now))
+        return RunningDownload(self.host, left, self.pace.estimate(now, left), self.pace.rate(now))
 
 
 def shared_out(files: list[File], limit: float | None) -> list[float]:
@@ -65,7 +65,7 @@ def estimates(
 ) -> Iterator[tuple[float, float | None]]:
     """Run a queue, and yield after each step the time and what is said of the time left."""
     files = [replace(file) for file in files]
-    queue, active, habits, now = list(files), list[File](), Habits(), 0.0
+    queue, active, recent, now = list(files), list[File](), RecentDownloads(), 0.0
     total = RateWindow(now)
     while queue or active:
         while queue and len(active) < slots:
@@ -84,8 +84,8 @@ def estimates(
             active.remove(file)
             seconds = now - file.began
             downloading = max(seconds - file.connecting, STEP)
-            habits.note(file.host, now, count=file.size, downloading=downloading)
-            habits.note_whole(file.size, seconds - downloading)
+            recent.note(file.host, now, count=file.size, downloading=downloading)
+            recent.note_whole(file.size, seconds - downloading)
         backlog, known = Backlog(), Backlog()
         for file in queue:
             backlog.count(file.size if file.is_sized else None, 1)
@@ -97,19 +97,19 @@ def estimates(
             now,
             time_left(
                 running,
-                backlog.jobs(habits.size or known.median()),
+                backlog.jobs(recent.size or known.median()),
                 lanes=one_lane(slots, running),
                 limit=limit,
                 rate=total.rate(now),
-                per_byte=habits.seconds_per_byte(
+                per_byte=recent.seconds_per_byte(
                     now, running, lambda host: sum(file.host == host for file in queue)
                 ),
-                around=habits.around,
+                overhead=recent.overhead,
             ),
         )
 
 
-def one_lane(slots: int, running: Sequence[Running]) -> list[Lane]:
+def one_lane(slots: int, running: Sequence[RunningDownload]) -> list[Lane]:
     return [Lane(slots, frozenset(range(len(running))), 1.0)]
 
 
@@ -186,7 +186,7 @@ def test_a_slow_one_that_has_ended_is_forgotten_at_once() -> None:
 
 running_ones = st.lists(
     st.builds(
-        Running,
+        RunningDownload,
         st.sampled_from("ab"),
         st.none() | st.integers(0, 10**13),
         st.none() | st.floats(0, 1e7),
@@ -204,7 +204,7 @@ sizes = st.none() | st.integers(0, 10**13)
     st.none() | st.floats(1e-12, 1e3),
 )
 def test_no_one_is_done_before_those_that_run(
-    running: list[Running],
+    running: list[RunningDownload],
     waiting: list[int | None],
     slots: int,
     limit: float | None,
@@ -248,7 +248,7 @@ def test_a_long_queue_costs_no_more_than_a_short_one() -> None:
         backlog, chance = Backlog(), random.Random(1)
         for _ in range(count):
             backlog.count(chance.randrange(1, 10**10), 1)
-        running = [Running("a", 10**6, 10.0)] * 4
+        running = [RunningDownload("a", 10**6, 10.0)] * 4
         began = time.perf_counter()
         for _ in range(20):
             jobs = backlog.jobs(None)
@@ -261,14 +261,14 @@ def test_a_long_queue_costs_no_more_than_a_short_one() -> None:
 
 def test_a_place_beside_those_that_somebody_waits_for_is_nobody_elses() -> None:
     # Eight run, four where nobody waits: 22 more of 4 s take only the other four places.
-    running = [Running("a", 400, 4.0, 100.0)] * 8
+    running = [RunningDownload("a", 400, 4.0, 100.0)] * 8
     lanes = [Lane(4, frozenset(range(4)), 1.0)]
     told = time_left(running, [(400.0, 22)], lanes=lanes, per_byte=0.01)
     assert told == pytest.approx(4.0 + 22 * 4.0 / 4, abs=2.0)
 
 
 def test_two_lanes_go_on_beside_each_other() -> None:
-    running = [Running("a", 100, 1.0, 100.0)] * 8
+    running = [RunningDownload("a", 100, 1.0, 100.0)] * 8
     lanes = [Lane(4, frozenset(range(4)), 0.9), Lane(4, frozenset(range(4, 8)), 0.1)]
     told = time_left(running, [(100.0, 400)], lanes=lanes, per_byte=0.01)
     assert told == pytest.approx(1.0 + 90.0, abs=1.0)
@@ -280,7 +280,7 @@ def test_it_counts_down_while_one_waits_for_its_time(delay: float, gone: float) 
     lanes = [Lane(4, frozenset({0}), 1.0)]
 
     def told(at: float) -> float | None:
-        running = [Running("a", 1000 - round(at), 10 - at / 100, 100.0)]
+        running = [RunningDownload("a", 1000 - round(at), 10 - at / 100, 100.0)]
         jobs = [(1000.0, 1)]
         return time_left(running, jobs, lanes=lanes, per_byte=0.01, delayed=(delay - at, 1000.0))
 

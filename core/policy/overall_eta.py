@@ -30,7 +30,7 @@ _CRAWL = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningDownload:
     """A download that runs: the bytes it lacks, the seconds it needs, its bytes/s right now.
 
     None is not known yet.
@@ -105,12 +105,12 @@ class Backlog:
         return None
 
 
-class Habits:
+class RecentDownloads:
     """How fast downloads were lately, host by host, and what each takes beside its bytes."""
 
     def __init__(self) -> None:
         self._hosts: OrderedDict[str, deque[tuple[float, float]]] = OrderedDict()
-        self._around: deque[float] = deque(maxlen=_SAMPLES)
+        self._overhead: deque[float] = deque(maxlen=_SAMPLES)
         self._sizes: deque[int] = deque(maxlen=_SAMPLES)
         self._latest = -FRESH
 
@@ -124,16 +124,16 @@ class Habits:
         if len(self._hosts) > _HOSTS:
             self._hosts.popitem(last=False)
 
-    def note_whole(self, size: int | None, around: float) -> None:
+    def note_whole(self, size: int | None, overhead: float) -> None:
         """Learn the size of a whole file, and the seconds that it took beside its bytes."""
-        self._around.append(around)
+        self._overhead.append(overhead)
         if size is not None:
             self._sizes.append(size)
 
     @property
-    def around(self) -> float:
+    def overhead(self) -> float:
         """Seconds that a download takes beside its bytes."""
-        return median(self._around) if self._around else 0.0
+        return median(self._overhead) if self._overhead else 0.0
 
     @property
     def size(self) -> float | None:
@@ -143,12 +143,12 @@ class Habits:
         middle = median(self._sizes)
         return fmean(size for size in self._sizes if size <= _HUGE * middle)
 
-    def is_moving(self, now: float, running: Sequence[Running]) -> bool:
+    def is_moving(self, now: float, running: Sequence[RunningDownload]) -> bool:
         """Tell whether bytes come, or came a moment ago: between two small files none do."""
         return now - self._latest < STALL_SECONDS or any(each.eta is not None for each in running)
 
     def seconds_per_byte(
-        self, now: float, running: Sequence[Running], waiting: Callable[[str], int]
+        self, now: float, running: Sequence[RunningDownload], waiting: Callable[[str], int]
     ) -> float | None:
         """Return what a byte of those that wait will take, None where nothing is known.
 
@@ -193,12 +193,12 @@ def _usual(rates: Sequence[float]) -> float:
 
 
 def time_left(
-    running: Sequence[Running],
+    running: Sequence[RunningDownload],
     jobs: Sequence[tuple[float, int]],
     *,
     lanes: Sequence[Lane],
     per_byte: float | None,
-    around: float = 0.0,
+    overhead: float = 0.0,
     limit: float | None = None,
     rate: float = 0.0,
     delayed: tuple[float, float] | None = None,
@@ -206,7 +206,7 @@ def time_left(
     """Return seconds until all is done, None where too little is known to say.
 
     `jobs` are sizes and numbers of what waits, in the order of its turns; of those that the lanes
-    let run at once, each gets a byte in `per_byte` seconds, and takes `around` seconds beside.
+    let run at once, each gets a byte in `per_byte` seconds, and takes `overhead` seconds beside.
     What leaves a lane on which nobody waits leaves its place empty. `delayed` are the seconds for
     which the last of those that wait for their time does so, and its size: it cannot end before.
     `limit` (bytes/s) holds for all together, whose `rate` over the last seconds tells if it binds.
@@ -215,12 +215,12 @@ def time_left(
         return None
     per_byte = per_byte or 0.0
     ends = [
-        each.eta if each.eta is not None else around + (each.left or 0) * per_byte
+        each.eta if each.eta is not None else overhead + (each.left or 0) * per_byte
         for each in running
     ]
     last = max(ends, default=0.0)
     if delayed is not None:
-        last = max(last, delayed[0] + around + delayed[1] * per_byte)
+        last = max(last, delayed[0] + overhead + delayed[1] * per_byte)
     if limit is not None and rate >= _AT_LIMIT * limit:
         return max(last if delayed else 0.0, _under_limit(running, ends, jobs, limit))
     for lane in lanes:
@@ -229,13 +229,13 @@ def time_left(
             # Over a limit that was lowered, the first that end make no room.
             here = here[max(len(here) - lane.slots, 0) :]
             free = [0.0] * (max(lane.slots, 1) - len(here)) + here
-            waiting = [(around + size * per_byte, count * lane.share) for size, count in jobs]
-            last = max(last, around + jobs[-1][0] * per_byte, _last_end(free, waiting))
+            waiting = [(overhead + size * per_byte, count * lane.share) for size, count in jobs]
+            last = max(last, overhead + jobs[-1][0] * per_byte, _last_end(free, waiting))
     return last
 
 
 def _under_limit(
-    running: Sequence[Running],
+    running: Sequence[RunningDownload],
     ends: Sequence[float],
     jobs: Sequence[tuple[float, int]],
     limit: float,
