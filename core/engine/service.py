@@ -40,13 +40,12 @@ from core.domain.version import VERSION
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
 from core.engine.requests.add import Adder
-from core.engine.requests.adjust import Adjuster
+from core.engine.requests.change import Changer
 from core.engine.requests.inspect import Inspector
 from core.engine.requests.limits import LimitKeeper
 from core.engine.requests.remove import Remover
 from core.engine.requests.reverify import Reverifier
 from core.engine.requests.settings import SettingsKeeper
-from core.engine.requests.transitions import Transitions
 from core.engine.running.forgetting import Forgetting
 from core.engine.running.maintenance import Maintenance
 from core.engine.running.runner import Runner
@@ -102,8 +101,7 @@ class Engine:
         self._recorder = recorder = AttemptRecorder(state.history, clock, context.host_memory)
         self._runner = runner = Runner(settings, downloads, context, recorder, embedded=embedded)
         self._adder = Adder(downloads, runner, clock, state.directory, self._refuse_if_closing)
-        self._transitions = Transitions(downloads, runner, state.resume_data)
-        self._adjuster = Adjuster(downloads, runner, state.resume_data)
+        self._changer = Changer(downloads, runner, state.resume_data)
         self._remover = Remover(downloads, runner, state, clock)
         self._inspector = Inspector(downloads, runner, context)
         self._reverifier = Reverifier(downloads, clock, runner.reassign)
@@ -260,30 +258,30 @@ class Engine:
         self, action: Action, ids: Sequence[str] | None, meant: Status | None = None
     ) -> Outcome:
         self._refuse_if_closing()
-        return await self._transitions.take(action, ids, meant)
+        return await self._changer.take(action, ids, meant)
 
     async def start_fresh(self, ids: Sequence[str]) -> Outcome:
-        return await self._transitions.start_fresh(self._chosen(ids))
+        return await self._changer.start_fresh(self._chosen(ids))
 
     async def start_now(self, ids: Sequence[str]) -> Outcome:
-        return await self._transitions.start_now(self._chosen(ids))
+        return await self._changer.start_now(self._chosen(ids))
 
     async def hold(self, paused: bool) -> None:
         self._refuse_if_closing()
-        await self._transitions.hold(paused)
+        await self._changer.hold(paused)
 
     async def expedite(self, ids: Sequence[str]) -> None:
         self._runner.queue.expedite([download.id for download in self._chosen(ids)])
 
     async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
-        return await self._adjuster.move(self._downloads.resolve(ids), to)
+        return await self._changer.move(self._downloads.resolve(ids), to)
 
     async def set(self, ids: Sequence[str], changes: Changes) -> Outcome:
-        return await self._adjuster.set(self._chosen(ids), changes)
+        return await self._changer.set(self._chosen(ids), changes)
 
     async def replace_url(self, download_id: str, url: str) -> Outcome:
         (found,) = self._chosen([download_id])
-        return await self._adjuster.replace_url(found, url)
+        return await self._changer.replace_url(found, url)
 
     async def remove(
         self, ids: Sequence[str] | None, *, files: bool = False, dry_run: bool = False

@@ -1,18 +1,23 @@
-"""What a person asks of downloads in the list: to stop, to go on, to begin anew or elsewhere."""
+"""What a person changes in downloads of the list: their state, place, wishes and address."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import NotAllowedError, WinchError
 from core.domain.lifecycle import Action, allowed_actions, is_already
-from core.domain.models import Download, DownloadRecord, Status, WaitReason
-from core.domain.service import Outcome, Refusal
+from core.domain.models import Download, DownloadRecord, Status, Validator, WaitReason
+from core.domain.redact import redact_url
+from core.domain.service import Changes, MoveTo, Outcome, Refusal
 from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
 from core.engine.transfer.resume import forget
 from core.engine.transfer.transfer import ANEW
+from core.policy.filename import suggest
+from core.policy.request_rules import apply_changes, with_url
 
 _DONE = {
     Action.PAUSE: "paused",
@@ -20,11 +25,11 @@ _DONE = {
     Action.RETRY: "asked to try again",
     Action.CANCEL: "cancelled",
 }
-_AFRESH = {"total_bytes": None, "resume_verdict": None, "retry_count": 0}
+_RESTING = (Status.PAUSED, Status.CANCELLED)
 
 
-class Transitions:
-    """Takes steps of downloads in the list, as `DownloadService` says; the runner follows."""
+class Changer:
+    """Changes downloads in the list, as `DownloadService` says; the runner follows."""
 
     def __init__(self, downloads: DownloadList, runner: Runner, resume_data: ResumeStore) -> None:
         self._downloads = downloads
@@ -87,21 +92,23 @@ class Transitions:
         return Outcome(changed=tuple(changed), refused=tuple(refused))
 
     async def start_fresh(self, chosen: Sequence[DownloadRecord]) -> Outcome:
-        # None of them may start while its bytes go.
-        self._queue.forget(d.id for d in chosen)
-        await self._runner.halt(d.id for d in chosen)
-        changed: list[DownloadRecord] = []
-        refused: list[Refusal] = []
-        for id_ in [d.id for d in chosen]:
-            try:
-                await self._empty(id_)
-                changed.append(self._queue.go_on(id_, "started afresh", **_AFRESH))
-            except WinchError as error:
-                refused.append(Refusal(id=id_, error=error.info()))
-                if id_ in self._downloads and not self._downloads[id_].status.is_settled:
-                    self._queue.go_on(id_, f"not started afresh: {error.message}")
-        await self._downloads.flush()
-        return Outcome(changed=tuple(changed), refused=tuple(refused))
+        ids = [d.id for d in chosen]
+        return await self._change_halted(ids, self._start_fresh, "not started afresh")
+
+    async def move(self, chosen: Sequence[DownloadRecord], to: MoveTo | int) -> Outcome:
+        for download in self._downloads.place(chosen, to):
+            self._queue.scheduler.reorder(self._downloads.update(download))
+        return await self._changed(chosen)
+
+    async def set(self, chosen: Sequence[DownloadRecord], changes: Changes) -> Outcome:
+        for download, request in [(d, apply_changes(d.request, changes)) for d in chosen]:
+            self._runner.adjust(self._downloads.update(download, request=request))
+        return await self._changed(chosen)
+
+    async def replace_url(self, found: DownloadRecord, url: str) -> Outcome:
+        with_url(found.request, url)
+        change = partial(self._replace_url, url=url)
+        return await self._change_halted([found.id], change, "its URL was not replaced")
 
     def _take(self, action: Action, download: DownloadRecord, *, loses: bool) -> DownloadRecord:
         """Take a step that a person asked for; raises NotAllowedError."""
@@ -116,7 +123,29 @@ class Transitions:
         self._queue.enqueue(stepped, insist=True)
         return self._downloads[download.id]
 
-    async def _empty(self, download_id: str) -> None:
+    async def _change_halted(
+        self,
+        ids: Sequence[str],
+        change: Callable[[str], Awaitable[DownloadRecord]],
+        failed: str,
+    ) -> Outcome:
+        """Change downloads while they stand still; what cannot be changed goes on as it was."""
+        # None of them may start, nor save what it knows, while it changes.
+        self._queue.forget(ids)
+        await self._runner.halt(ids)
+        changed: list[DownloadRecord] = []
+        refused: list[Refusal] = []
+        for id_ in ids:
+            try:
+                changed.append(await change(id_))
+            except WinchError as error:
+                refused.append(Refusal(id=id_, error=error.info()))
+                if id_ in self._downloads and not self._downloads[id_].status.is_settled:
+                    self._queue.go_on(id_, f"{failed}: {error.message}")
+        await self._downloads.flush()
+        return Outcome(changed=tuple(changed), refused=tuple(refused))
+
+    async def _start_fresh(self, download_id: str) -> DownloadRecord:
         """Forget what a halted download has; raises NotAllowedError, LockedError, DiskError."""
         (download,) = self._downloads.resolve([download_id])
         if download.status is Status.COMPLETED:
@@ -126,6 +155,36 @@ class Transitions:
             )
         await forget(download, self._resume_data)
         self._downloads.settle(download_id, 0)
+        fresh = {"total_bytes": None, "resume_verdict": None, "retry_count": 0}
+        return self._queue.go_on(download_id, "started afresh", **fresh)
+
+    async def _replace_url(self, download_id: str, url: str) -> DownloadRecord:
+        """Give a halted download another URL; raises NotAllowedError, StateError."""
+        (download,) = self._downloads.resolve([download_id])
+        if download.status is Status.COMPLETED:
+            raise NotAllowedError(
+                "a completed download has nothing left to fetch", hint="add the URL on its own"
+            )
+        record = await self._resume_data.load(download_id)
+        if record is not None:
+            # First of all: a kill in between leaves the old address with a proof by its bytes, and
+            # never the new one with the old one's word for which version it has.
+            resource = dataclasses.replace(record.resource, validator=Validator())
+            await self._resume_data.save(dataclasses.replace(record, resource=resource))
+        (download,) = self._downloads.resolve([download_id])
+        request = with_url(download.request, url)
+        name = download.name
+        if request.name is None and not download.name_settled:
+            name = suggest(disposition=None, url=url)
+        text = f"its URL is another one now: {redact_url(url)}"
+        if download.status in _RESTING:
+            self._downloads.note(download_id, text)
+            return self._downloads.update(self._downloads[download_id], request=request, name=name)
+        return self._queue.go_on(download_id, text, request=request, name=name, retry_count=0)
+
+    async def _changed(self, chosen: Sequence[DownloadRecord]) -> Outcome:
+        await self._downloads.flush()
+        return Outcome(changed=tuple(self._downloads.current(d.id for d in chosen)))
 
 
 def _notes(anew: Sequence[Download]) -> tuple[str, ...]:
