@@ -6,6 +6,7 @@ The runs are simulated. The truth at a moment is the time that the rest really t
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from core.policy.eta import STALL_SECONDS, EtaEstimator
 
 MEAN = 1_000_000
 STEP = 0.05
+"""Seconds between the blocks of a run of two minutes; longer ones have larger blocks."""
 LOOK = 0.25
 NEAR = 0.25
 
@@ -34,21 +36,26 @@ def sine(period: float, phase: float) -> Shape:
 
 def steps(period: float, phase: float) -> Shape:
     """Another rate in every period, anywhere between half and one and a half of the mean."""
-    levels = [random.Random(f"{phase}-{i}").uniform(0.5, 1.5) for i in range(4000)]
-    return lambda at: levels[int(at / period + phase)]
+
+    @functools.cache
+    def level(number: int) -> float:
+        return random.Random(f"{phase}-{number}").uniform(0.5, 1.5)
+
+    return lambda at: level(int(at / period + phase))
 
 
 def estimates(shape: Shape, seconds: float) -> Iterator[tuple[float, float | None]]:
     """Yield the truth and the estimate every quarter of a second after the first tenth."""
-    count = round(seconds / STEP)
-    blocks = [round(MEAN * STEP * shape(i * STEP)) for i in range(count)]
+    step = STEP if seconds <= 120 else LOOK / 2
+    count = round(seconds / step)
+    blocks = [round(MEAN * step * shape(i * step)) for i in range(count)]
     total, done = sum(blocks), 0
     estimator = EtaEstimator(0.0)
     for number, block in enumerate(blocks[:-1], start=1):
-        now = number * STEP
+        now = number * step
         done += block
         estimator.add(now, block)
-        if number % round(LOOK / STEP) == 0:
+        if number % round(LOOK / step) == 0:
             estimate = estimator.estimate(now, total - done)
             if done >= total / 10:
                 yield seconds - now, estimate
