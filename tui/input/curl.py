@@ -142,12 +142,6 @@ class _Reader:
         self._cookies: list[str] = []
         # In the order found, each once.
         self._left_out: dict[str, None] = {}
-        self._takers = {
-            "header": self._header,
-            "cookie": self._cookie,
-            "user": self._user,
-            "output": self._output,
-        }
 
     def take(self, name: str, value: str) -> None:
         if _BODY.fullmatch(name):
@@ -162,8 +156,14 @@ class _Reader:
                 _check_method(value or "HEAD")
             case "user-agent" | "referer":
                 self._set(_HEADER_OF[name], value.removesuffix(";auto"))
-            case _ if name in self._takers:
-                self._takers[name](value)
+            case "header":
+                self._header(value)
+            case "cookie":
+                self._cookie(value)
+            case "user":
+                self._user(value)
+            case "output":
+                self._output(value)
             case _ if name not in _QUIET:
                 self._leave_out(f"{'-' if len(name) == 1 else '--'}{name}")
 

@@ -28,8 +28,6 @@ MOST_BYTES = 8 * 2**20
 _PATIENCE = 2.0
 _AT_ONCE = 4
 _MOST_ENTRIES = 20_000
-LOOK_EVERY = 15.0
-"""Seconds between two looks at the free space."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,29 +102,6 @@ class Disk:
             await self._room.acquire()
             threading.Thread(target=run, name="look", daemon=True).start()
             return await answer
-
-
-class FreeSpace:
-    """The free space where new downloads go, looked at now and then, while something happens.
-
-    `monotonic` seconds say when the next look is due.
-    """
-
-    def __init__(self, disk: Disk) -> None:
-        self._disk = disk
-        self._due = 0.0
-        self.bytes: int | None = None
-        """Bytes that may still be written there; None where it is not known."""
-
-    def begin_look(self, monotonic: float) -> bool:
-        """Count a look as taken where it is time for one, and tell whether it was."""
-        if monotonic < self._due:
-            return False
-        self._due = monotonic + LOOK_EVERY
-        return True
-
-    async def look(self, directory: str) -> None:
-        self.bytes = (await self._disk.directory(directory)).free
 
 
 def absolute(directory: str, base: str) -> str:

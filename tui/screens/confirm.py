@@ -106,13 +106,6 @@ class ConfirmScreen(Dialog[bool]):
         note = self.query_one(VerticalScroll)
         note.styles.max_height = max(height * 9 // 10 - _FRAME_Y - rows, 1)
 
-    def action_scroll(self, lines: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
-
-    def action_page(self, pages: int) -> None:
-        note = self.query_one(VerticalScroll)
-        note.scroll_relative(y=pages * max(note.size.height - 1, 1), animate=False)
-
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.action_answer(event.button.id == "yes")
 

@@ -37,6 +37,15 @@ class Dialog(ModalScreen[Answer]):
     }
     """
 
+    def action_scroll(self, lines: int) -> None:
+        """Scroll what is in the box."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def action_page(self, pages: int) -> None:
+        """Scroll by what is in sight."""
+        box = self.query_one(VerticalScroll)
+        box.scroll_relative(y=pages * max(box.size.height - 1, 1), animate=False)
+
 
 class TextDialog(Dialog[None]):
     """A text to be read, scrolled where it is longer than the screen; Esc closes it."""
@@ -64,9 +73,6 @@ class TextDialog(Dialog[None]):
 
     def content(self) -> VisualType:
         raise NotImplementedError
-
-    def action_scroll(self, lines: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
 class AnswerScreen(TextDialog):

@@ -7,7 +7,6 @@ from typing import ClassVar
 from rich.table import Table
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 
 from tui.control.key_actions import HelpGroup, by_group
 from tui.screens.dialog import TextDialog
@@ -37,10 +36,6 @@ class HelpScreen(TextDialog):
     def __init__(self, group: HelpGroup | None = None) -> None:
         super().__init__()
         self._group = group
-
-    def action_page(self, pages: int) -> None:
-        box = self.query_one(VerticalScroll)
-        box.scroll_relative(y=pages * max(box.size.height - 1, 1), animate=False)
 
     def content(self) -> Table:
         key, group, text = (

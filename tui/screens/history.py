@@ -15,8 +15,8 @@ from core.domain.errors import DestinationError, WinchError
 from core.domain.history import HistoryEntry, HistoryQuery
 from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
-from tui.control import key_actions
 from tui.control.export_file import refuse_existing, write_private
+from tui.control.key_actions import KeyTarget
 from tui.screens.attempt import AttemptScreen
 from tui.screens.page_screen import ListScreen, list_lines
 from tui.text import fmt
@@ -77,7 +77,7 @@ class _Rows:
 class HistoryScreen(ListScreen):
     """Shows the newest attempts of a service; `add` queues downloads."""
 
-    TARGET = key_actions.KeyTarget.HISTORY
+    TARGET = KeyTarget.HISTORY
     NAME = "History"
     COLUMNS = _COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = bindings(TARGET)

@@ -11,7 +11,7 @@ from textual.binding import BindingType
 
 from core.domain.errors import WinchError
 from core.domain.service import MOST_LOG_LINES, DownloadService
-from tui.control import key_actions
+from tui.control.key_actions import KeyTarget
 from tui.screens.page_screen import PageScreen
 from tui.text import fmt
 from tui.text.cells import Cell, Line, Role
@@ -34,7 +34,7 @@ _ROLES = {
 class LogScreen(PageScreen):
     """Follows the log of a service; scrolled up it stands still."""
 
-    TARGET = key_actions.KeyTarget.LOG
+    TARGET = KeyTarget.LOG
     NAME = "Log"
     BINDINGS: ClassVar[list[BindingType]] = bindings(TARGET)
 

@@ -13,8 +13,8 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from tui.control import key_actions
 from tui.control.feed import ConnectionLost, Reconnected, StoreChanged
+from tui.control.key_actions import MAIN, KeyTarget, by_target
 from tui.model.rows import DownloadRow
 from tui.screens.download_actions import DownloadActions
 from tui.screens.navigation import Navigation
@@ -26,16 +26,16 @@ from tui.widgets.header_bar import Surroundings
 from tui.widgets.key_bar import bindings, keymap_of
 from tui.widgets.tabs_bar import TabsBar
 
-_QUEUE_ACTIONS = frozenset(
-    action.id for action in key_actions.by_target(key_actions.KeyTarget.QUEUE)
-)
+_LOOK_EVERY = 15.0
+"""Seconds between two looks at the free space, while something happens."""
+_QUEUE_ACTIONS = frozenset(action.id for action in by_target(KeyTarget.QUEUE))
 
 
 class MainScreen(Navigation, DownloadActions):
     """Shows what the feed says, and tells which keys apply to it."""
 
     AUTO_FOCUS = "DownloadTable"
-    BINDINGS: ClassVar[list[BindingType]] = bindings(*key_actions.MAIN)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(*MAIN)
     DEFAULT_CSS = """
     MainScreen {
         background: $background;
@@ -52,6 +52,8 @@ class MainScreen(Navigation, DownloadActions):
     _has_to_ask = _has_asked = False
     _was_connected = False
     _is_ticking = False
+    _free_bytes: int | None = None
+    _look_due = 0.0
 
     def compose(self) -> ComposeResult:
         yield self.header
@@ -132,7 +134,8 @@ class MainScreen(Navigation, DownloadActions):
         self.table.follow(changed)
         self.details.note(changed, lambda id_: self.store.progress(id_).rate)
         self.show_chosen()
-        if self._free_space.begin_look(time.monotonic()) and self.feed.lost_since is None:
+        if (now := time.monotonic()) >= self._look_due and self.feed.lost_since is None:
+            self._look_due = now + _LOOK_EVERY
             self.run_worker(self._look())
         wait = 1.0 if self.store.is_counting_down else self.view.due_in
         if wait is not None and not self._is_ticking and self.feed.lost_since is None:
@@ -140,12 +143,12 @@ class MainScreen(Navigation, DownloadActions):
             self.set_timer(max(wait, 0.1), self._tick)
 
     def _show_header(self) -> None:
-        around = Surroundings(self.store.limit, self._free_space.bytes, self.store.trouble)
+        around = Surroundings(self.store.limit, self._free_bytes, self.store.trouble)
         now = time.monotonic()
         self.header.show(self.store.totals, around, now, is_held=self.store.paused)
 
     async def _look(self) -> None:
-        await self._free_space.look(self.directory)
+        self._free_bytes = (await self._disk.directory(self.directory)).free
         self._show_header()
 
     def _tick(self) -> None:
@@ -185,7 +188,7 @@ class MainScreen(Navigation, DownloadActions):
 
     def on_key(self, event: events.Key) -> None:
         """Say why a key does nothing."""
-        action = keymap_of(self).action_of(event.key, key_actions.MAIN)
+        action = keymap_of(self).action_of(event.key, MAIN)
         if action is not None and self.check_action(action.id, ()) is None:
             self.notify(action.refusal, severity="warning", markup=False)
 

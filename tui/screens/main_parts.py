@@ -16,10 +16,10 @@ from core.domain.errors import WinchError
 from core.domain.models import Progress
 from core.domain.service import DownloadService, Outcome, Refusal
 from core.domain.settings import ScreenSettings
-from tui.control import key_actions
 from tui.control.feed import Connect, Feed, repaint_interval
+from tui.control.key_actions import MAIN, KeyTarget
 from tui.control.queue_requests import QueueRequests, ServiceCall
-from tui.input.disk import Disk, FreeSpace
+from tui.input.disk import Disk
 from tui.model.selection import Selection
 from tui.model.store import DownloadStore
 from tui.model.view import View
@@ -63,7 +63,7 @@ class MainParts(Screen[None]):
         # Where the cursor is to be once the list is there.
         self._cursor = cursor
         self._theme = settings.theme
-        self._free_space = FreeSpace(Disk(directory))
+        self._disk = Disk(directory)
         self.store = DownloadStore()
         self.feed = Feed(
             connect,
@@ -98,7 +98,7 @@ class MainParts(Screen[None]):
         )
         self.inquiry = QuestionPrompt()
         self.letters = LetterBar()
-        self.keys = KeyBar(*key_actions.MAIN, key_actions.KeyTarget.TABLE)
+        self.keys = KeyBar(*MAIN, KeyTarget.TABLE)
 
     @property
     def service(self) -> DownloadService:

@@ -14,8 +14,8 @@ from core.domain.history import HistoryQuery
 from core.domain.models import Download
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
-from tui.control import key_actions
 from tui.control.feed import repaint_interval
+from tui.control.key_actions import MAIN, KeyAction, KeyTarget, by_target
 from tui.control.verbs import carry_out
 from tui.model import filters
 from tui.model.ordering import Order, SortKey
@@ -83,8 +83,8 @@ class Navigation(AddActions, ListControls):
     async def action_palette(self) -> None:
         keymap = keymap_of(self)
 
-        def owner(action: key_actions.KeyAction) -> Screen[None] | DownloadTable:
-            return self.table if action.target is key_actions.KeyTarget.TABLE else self
+        def owner(action: KeyAction) -> Screen[None] | DownloadTable:
+            return self.table if action.target is KeyTarget.TABLE else self
 
         entries = [
             PaletteEntry(
@@ -92,11 +92,11 @@ class Navigation(AddActions, ListControls):
                 "  ".join(keymap.names(action.id)),
                 bool(owner(action).check_action(action.id, ())),
             )
-            for action in key_actions.by_target(*key_actions.MAIN, key_actions.KeyTarget.TABLE)
+            for action in by_target(*MAIN, KeyTarget.TABLE)
             if action.id != "palette"
         ]
 
-        async def run(action: key_actions.KeyAction | None) -> None:
+        async def run(action: KeyAction | None) -> None:
             if action is not None:
                 await self.app.run_action(action.id, owner(action))
 

@@ -20,7 +20,7 @@ from core.domain.errors import WinchError
 from core.domain.service import DownloadService, SettingInForce
 from core.domain.settings import Settings, text_of
 from core.launcher import Configuration, SettingOrigin, SettingValue
-from tui.control import key_actions
+from tui.control.key_actions import KeyTarget
 from tui.screens.page_screen import ListScreen, list_lines
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
 from tui.text.fmt import clean, fit, sentence
@@ -44,7 +44,7 @@ _DEFAULTS = Settings()
 class SettingsScreen(ListScreen):
     """Shows the settings; `apply` lets those of the screen hold in it."""
 
-    TARGET = key_actions.KeyTarget.SETTINGS
+    TARGET = KeyTarget.SETTINGS
     NAME = "Settings"
     COLUMNS = _COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = bindings(TARGET)

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from core.domain.errors import WinchError
 from core.domain.history import Statistics
 from core.domain.service import DownloadService
-from tui.control import key_actions
+from tui.control.key_actions import KeyTarget
 from tui.screens.page_screen import PageScreen
 from tui.terminal.theme import component_style
 from tui.text.cells import Cell, Line, Role
@@ -28,7 +28,7 @@ _EVERY = 60.0
 class StatisticsScreen(PageScreen):
     """Asks a service for the figures of a period, and again from time to time."""
 
-    TARGET = key_actions.KeyTarget.STATISTICS
+    TARGET = KeyTarget.STATISTICS
     NAME = "Statistics"
     BINDINGS: ClassVar[list[BindingType]] = bindings(TARGET)
     COMPONENT_CLASSES: ClassVar[set[str]] = {
