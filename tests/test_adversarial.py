@@ -25,7 +25,7 @@ from tui.cli import exchange
 from tui.control import choosing, key_actions, verb_parser
 from tui.input import add_parser, add_validation, curl, shell
 from tui.model import filters
-from tui.screens import palette
+from tui.screens import palette_dialog
 from tui.text import cells, columns, details, fmt, wording
 from tui.widgets.form import Remarks
 
@@ -137,7 +137,7 @@ def remarks(value: str) -> object:
 
 def search(value: str) -> object:
     action = key_actions.KEY_ACTIONS[0]
-    return palette.rank([palette.PaletteEntry(action, "a", applies=True)], value)
+    return palette_dialog.rank([palette_dialog.PaletteEntry(action, "a", applies=True)], value)
 
 
 def found_by(value: str) -> object:

@@ -23,7 +23,7 @@ from core.domain.errors import ConfigError
 from core.domain.settings import Settings
 from tui.control.feed import Connect, StoreChanged
 from tui.control.keymap import Keymap
-from tui.screens.main import MainScreen
+from tui.screens.main_screen import MainScreen
 from tui.terminal.features import Terminal, detect
 from tui.terminal.terminal_app import TerminalApp
 from tui.terminal.theme import ANSI, ANSI_CSS, ASCII_CSS, THEMES, Attributes, variables

@@ -17,7 +17,7 @@ from tests.fakes import FakeService
 from tests.tui.hostile import Hostile, evil
 from tests.tui.samples import queue
 from tui.cli.main import run
-from tui.screens.main import MainScreen
+from tui.screens.main_screen import MainScreen
 
 kind, *argv = sys.argv[1:]
 tasks = set()

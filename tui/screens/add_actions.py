@@ -10,7 +10,7 @@ from core.domain.service import DownloadService
 from tui.input.add_parser import pasted_urls
 from tui.input.add_validation import AddForm
 from tui.input.curl import is_curl
-from tui.screens.add import AddScreen
+from tui.screens.add_dialog import AddDialog
 from tui.screens.main_parts import MainParts
 
 
@@ -62,7 +62,7 @@ class AddActions(MainParts):
             # Whether it starts paused is what the key says.
             self._unsent = replace(unsent, paused=False) if unsent else None
 
-        dialog = AddScreen(
+        dialog = AddDialog(
             self.add, self.store, base=self.directory, form=form, ascii_only=self.ascii_only
         )
         await self.app.push_screen(dialog, keep)

@@ -75,10 +75,10 @@ class TextDialog(Dialog[None]):
         raise NotImplementedError
 
 
-class AnswerScreen(TextDialog):
+class AnswerDialog(TextDialog):
     """What a command has to say."""
 
-    DEFAULT_CSS = "AnswerScreen > VerticalScroll { width: 84; max-width: 95%; }"
+    DEFAULT_CSS = "AnswerDialog > VerticalScroll { width: 84; max-width: 95%; }"
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -89,14 +89,14 @@ class AnswerScreen(TextDialog):
         return "\n".join(map(clean, self._answer.split("\n")))
 
 
-class NoticesScreen(TextDialog):
+class NoticesDialog(TextDialog):
     """Every notice of a store in full, as they come and go."""
 
     NAME = "Notices"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("exclamation_mark", "dismiss", show=False, priority=True),
     ]
-    DEFAULT_CSS = "NoticesScreen > VerticalScroll { width: 76; max-width: 95%; padding: 1 2; }"
+    DEFAULT_CSS = "NoticesDialog > VerticalScroll { width: 76; max-width: 95%; padding: 1 2; }"
 
     def __init__(self, store: DownloadStore) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ from core.domain.redact import redact_url
 from core.domain.service import MoveTo
 from core.domain.units import parse_rate, rate_text
 from tui.input.curl import curl_command
-from tui.screens.confirm import ConfirmScreen
+from tui.screens.confirm_dialog import ConfirmDialog
 from tui.screens.main_parts import MainParts
 from tui.text.fmt import clean, cut_middle
 from tui.text.removal import deleted_note, kept_note
@@ -108,7 +108,7 @@ class DownloadActions(MainParts):
                 self.queue_requests.remove(ids, files=files)
 
         await self.app.push_screen(
-            ConfirmScreen(
+            ConfirmDialog(
                 title=verb,
                 question=question,
                 note=note,

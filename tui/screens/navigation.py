@@ -23,15 +23,15 @@ from tui.model.undo import Undo
 from tui.model.view import Tab
 from tui.screens.add_actions import AddActions
 from tui.screens.command_line import CommandLine
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.dialog import AnswerScreen, NoticesScreen
-from tui.screens.help import HelpScreen
-from tui.screens.history import HistoryScreen
+from tui.screens.confirm_dialog import ConfirmDialog
+from tui.screens.dialog import AnswerDialog, NoticesDialog
+from tui.screens.help_dialog import HelpDialog
+from tui.screens.history_screen import HistoryScreen
 from tui.screens.list_controls import ListControls
-from tui.screens.log import LogScreen
-from tui.screens.palette import PaletteEntry, PaletteScreen
-from tui.screens.settings import SettingsScreen
-from tui.screens.statistics import PERIODS, StatisticsScreen
+from tui.screens.log_screen import LogScreen
+from tui.screens.palette_dialog import PaletteDialog, PaletteEntry
+from tui.screens.settings_screen import SettingsScreen
+from tui.screens.statistics_screen import PERIODS, StatisticsScreen
 from tui.widgets.download_table import DownloadTable
 from tui.widgets.key_bar import keymap_of
 
@@ -55,10 +55,10 @@ class Navigation(AddActions, ListControls):
         await self.app.push_screen(screen)
 
     async def action_notices(self) -> None:
-        await self.app.push_screen(NoticesScreen(self.store))
+        await self.app.push_screen(NoticesDialog(self.store))
 
     async def action_help(self) -> None:
-        await self.app.push_screen(HelpScreen())
+        await self.app.push_screen(HelpDialog())
 
     async def action_command_line(self) -> None:
         """Let a command be typed; what it opens comes once the line is gone."""
@@ -68,7 +68,7 @@ class Navigation(AddActions, ListControls):
             if context.opens is not None:
                 await self.app.push_screen(context.opens)
             if answer:
-                await self.app.push_screen(AnswerScreen(answer))
+                await self.app.push_screen(AnswerDialog(answer))
 
         await self.app.push_screen(
             CommandLine(
@@ -100,7 +100,7 @@ class Navigation(AddActions, ListControls):
             if action is not None:
                 await self.app.run_action(action.id, owner(action))
 
-        await self.app.push_screen(PaletteScreen(entries, ascii_only=self.ascii_only), run)
+        await self.app.push_screen(PaletteDialog(entries, ascii_only=self.ascii_only), run)
 
     def action_reconnect(self) -> None:
         """Look for the daemon now, and start it where none runs."""
@@ -190,7 +190,7 @@ class ScreenContext:
 
     async def confirm(self, title: str, question: str, note: str) -> bool:
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        prompt = ConfirmScreen(
+        prompt = ConfirmDialog(
             title=title, question=question, note=note, yes=title, no="Keep", careful=True
         )
         await self._screen.app.push_screen(prompt, lambda yes: answer.set_result(bool(yes)))

@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.control.key_actions import HelpGroup, KeyTarget
-from tui.screens.help import HelpScreen
+from tui.screens.help_dialog import HelpDialog
 from tui.text.cells import ColumnSpec, Content, Line, table
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.page import CursorPage, Lines, Page
@@ -59,7 +59,7 @@ class PageScreen(Screen[None]):
         return not self._prompt.is_open
 
     def show_keys(self) -> None:
-        self.app.push_screen(HelpScreen(HelpGroup[self.TARGET.name]))
+        self.app.push_screen(HelpDialog(HelpGroup[self.TARGET.name]))
 
 
 class ListScreen(PageScreen):

@@ -14,11 +14,11 @@ from core.domain.service import LimitChanges
 from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, until, until_gone
 from tui.control.key_actions import KEY_ACTIONS, MAIN, KeyTarget, by_target
-from tui.screens.history import HistoryScreen
-from tui.screens.log import LogScreen
-from tui.screens.main import MainScreen
-from tui.screens.settings import SettingsScreen
-from tui.screens.statistics import StatisticsScreen
+from tui.screens.history_screen import HistoryScreen
+from tui.screens.log_screen import LogScreen
+from tui.screens.main_screen import MainScreen
+from tui.screens.settings_screen import SettingsScreen
+from tui.screens.statistics_screen import StatisticsScreen
 from tui.widgets.download_table import DownloadTable
 
 

@@ -8,7 +8,7 @@ from textual.app import App
 
 from core.domain.errors import StateError
 from tests.tui.samples import until
-from tui.screens.confirm import ConfirmScreen
+from tui.screens.confirm_dialog import ConfirmDialog
 
 
 class Asked(App[None]):
@@ -26,7 +26,7 @@ class Asked(App[None]):
         def keep(answer: bool | None) -> None:
             self.answer = answer
 
-        question = ConfirmScreen(
+        question = ConfirmDialog(
             title="Delete", question="Really?", yes="Delete", no="Keep", careful=True, look=look
         )
         await self.push_screen(question, keep)

@@ -17,7 +17,7 @@ from tests.attempts import NOON, a_failure, an_attempt
 from tests.fakes import FakeService
 from tests.tui.bare import Bare
 from tests.tui.samples import FORBIDDEN, HOSTILE, screen_text, until
-from tui.screens.history import HistoryScreen
+from tui.screens.history_screen import HistoryScreen
 
 
 class Opened:

@@ -8,7 +8,7 @@ from core.domain.errors import DaemonError
 from tests.fakes import FakeService
 from tests.tui.bare import Bare
 from tests.tui.samples import FORBIDDEN, HOSTILE, screen_text, until
-from tui.screens.log import LogScreen
+from tui.screens.log_screen import LogScreen
 
 
 def line(number: int, level: str = "INFO", text: str = "something") -> str:

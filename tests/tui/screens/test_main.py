@@ -27,7 +27,7 @@ from tests.tui.samples import (
 )
 from tui.app import WinchApp
 from tui.control.key_actions import KEY_ACTIONS
-from tui.screens.confirm import ConfirmScreen
+from tui.screens.confirm_dialog import ConfirmDialog
 
 
 async def test_an_empty_queue_says_how_to_add() -> None:
@@ -504,7 +504,7 @@ async def test_hostile_text_reaches_no_terminal_through_any_widget(text: str) ->
         for line in "\n".join(seen).split("\n"):
             assert not any(mark in line for mark in FORBIDDEN)
         assert app.is_running
-        assert isinstance(app.screen, ConfirmScreen)
+        assert isinstance(app.screen, ConfirmDialog)
 
 
 @pytest.mark.parametrize(("name", "row"), [("b.iso", 1), ("gone.iso", 0)])

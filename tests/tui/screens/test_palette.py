@@ -8,7 +8,7 @@ from core.domain.models import Status
 from tests.fakes import FakeService
 from tests.tui.samples import app_for, queue, screen_text, until
 from tui.control.key_actions import KEY_ACTIONS, MAIN, KeyTarget, by_target
-from tui.screens.palette import PaletteEntry, rank
+from tui.screens.palette_dialog import PaletteEntry, rank
 
 
 def entries() -> list[PaletteEntry]:

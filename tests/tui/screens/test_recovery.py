@@ -26,7 +26,7 @@ from tests.tui.samples import (
     until,
     until_gone,
 )
-from tui.screens.recovery import RecoveryScreen
+from tui.screens.recovery_dialog import RecoveryDialog
 from tui.text.interrupted import needs, throughput
 
 MIB = 1024**2
@@ -384,7 +384,7 @@ async def test_keys_that_were_typed_ahead_act_in_their_order() -> None:
 
 async def _prompt(pilot: Pilot[int]) -> None:
     await until(pilot, TITLE)
-    assert isinstance(pilot.app.screen, RecoveryScreen)
+    assert isinstance(pilot.app.screen, RecoveryDialog)
 
 
 def test_attempts_side_by_side_share_their_time() -> None:

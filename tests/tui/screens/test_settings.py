@@ -17,7 +17,7 @@ from core.domain.settings import NetworkSettings, Settings, sections
 from tests.fakes import FakeService
 from tests.tui.bare import Bare
 from tests.tui.samples import FORBIDDEN, HOSTILE, screen_text, until
-from tui.screens.settings import SettingsScreen
+from tui.screens.settings_screen import SettingsScreen
 from tui.text.vocabulary import SETTINGS
 
 

@@ -307,7 +307,7 @@ async def test_capital_r_reads_the_figures_again() -> None:
 
 
 async def test_they_are_read_again_from_time_to_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.screens.statistics._EVERY", 0.05)
+    monkeypatch.setattr("tui.screens.statistics_screen._EVERY", 0.05)
     service = Statistician()
     async with app_for(service).run_test() as pilot:
         await until(pilot, "Nothing")

@@ -16,7 +16,7 @@ from tests.attempts import a_failure, an_attempt
 from tests.fakes import FakeService
 from tests.tui.samples import NOW, app_for, queue
 from tui.app import WinchApp
-from tui.screens.recovery import RecoveryScreen
+from tui.screens.recovery_dialog import RecoveryDialog
 from tui.terminal.features import Terminal
 from tui.terminal.theme import ANSI, DARK, LIGHT
 
@@ -106,7 +106,7 @@ async def opened(pilot: Pilot[int], name: str) -> WinchApp:
     async with asyncio.timeout(20):
         while len(app.main.store) < 7:
             await pilot.pause()
-        while not isinstance(app.screen, RecoveryScreen):
+        while not isinstance(app.screen, RecoveryDialog):
             await pilot.pause()
     await pilot.press(*(RECOVERY[name] if name in RECOVERY else ("escape", *SCREENS[name])))
     await pilot.pause()

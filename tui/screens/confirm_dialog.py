@@ -21,7 +21,7 @@ _FRAME_X, _FRAME_Y = 6, 6
 """Cells that border, padding and answers take."""
 
 
-class ConfirmScreen(Dialog[bool]):
+class ConfirmDialog(Dialog[bool]):
     """Asks; answers True for yes. The texts are shown as they are, without markup.
 
     With `careful` Enter means no until somebody chooses otherwise. With `look`, the note is what
@@ -40,7 +40,7 @@ class ConfirmScreen(Dialog[bool]):
         Binding("pageup,ctrl+u", "page(-1)", show=False),
     ]
     DEFAULT_CSS = """
-    ConfirmScreen {
+    ConfirmDialog {
         & > Vertical { width: 64; max-width: 90%; max-height: 90%; padding: 1 2 0 2; }
         & Static { height: auto; margin-bottom: 1; }
         & .-note { color: $foreground-muted; }

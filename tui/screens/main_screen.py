@@ -18,7 +18,7 @@ from tui.control.key_actions import MAIN, KeyTarget, by_target
 from tui.model.rows import DownloadRow
 from tui.screens.download_actions import DownloadActions
 from tui.screens.navigation import Navigation
-from tui.screens.recovery import Decision, RecoveryScreen
+from tui.screens.recovery_dialog import Decision, RecoveryDialog
 from tui.text.fmt import clean
 from tui.widgets.detail_pane import Split
 from tui.widgets.download_table import DownloadTable
@@ -114,7 +114,7 @@ class MainScreen(Navigation, DownloadActions):
         if not self.store.interrupted:
             return
         self._has_asked = True
-        prompt = RecoveryScreen(
+        prompt = RecoveryDialog(
             self.store, lambda: self.service, now=self.moment, ascii_only=self.ascii_only
         )
 

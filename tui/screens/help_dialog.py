@@ -14,7 +14,7 @@ from tui.terminal.theme import component_style
 from tui.widgets.key_bar import keymap_of
 
 
-class HelpScreen(TextDialog):
+class HelpDialog(TextDialog):
     """The list of keys, or of one heading alone; closes with any that opens or leaves something."""
 
     NAME = "Keys"
@@ -25,7 +25,7 @@ class HelpScreen(TextDialog):
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"help--key", "help--group", "help--text"}
     DEFAULT_CSS = """
-    HelpScreen {
+    HelpDialog {
         & > VerticalScroll { width: 76; max-width: 95%; max-height: 100%; padding: 0 2; }
         & > .help--key { color: $accent; text-style: bold; background: $surface; }
         & > .help--group { color: $foreground; text-style: bold; background: $surface; }

@@ -19,7 +19,7 @@ from core.domain.history import HistoryQuery
 from core.domain.service import DownloadService
 from tui.control.feed import StoreChanged
 from tui.model.store import DownloadStore
-from tui.screens.confirm import ConfirmScreen
+from tui.screens.confirm_dialog import ConfirmDialog
 from tui.screens.dialog import Dialog, PageDialog
 from tui.text.cells import Line
 from tui.text.interrupted import (
@@ -47,7 +47,7 @@ class Decision(StrEnum):
     FRESH = "fresh"
 
 
-class RecoveryScreen(Dialog[Decision | None]):
+class RecoveryDialog(Dialog[Decision | None]):
     """Asks what to do; answers None where they stay as they are.
 
     It follows the store: what somebody else decided is no question any more.
@@ -61,7 +61,7 @@ class RecoveryScreen(Dialog[Decision | None]):
         Binding("escape,q", "choose('cancel')", show=False, priority=True),
     ]
     DEFAULT_CSS = """
-    RecoveryScreen {
+    RecoveryDialog {
         & > Vertical { max-height: 100%; padding: 1 2; }
         & > Vertical.-compact { padding: 0 1; }
         & Page { scrollbar-size-vertical: 0; }
@@ -122,7 +122,7 @@ class RecoveryScreen(Dialog[Decision | None]):
             case "fresh":
                 await self._ask_again()
             case "details":
-                files = FilesScreen(self._store, self._rates, now=self._now, ascii_only=self._ascii)
+                files = FilesDialog(self._store, self._rates, now=self._now, ascii_only=self._ascii)
                 await self.app.push_screen(files)
             case _:
                 self.dismiss(None)
@@ -183,7 +183,7 @@ class RecoveryScreen(Dialog[Decision | None]):
 
     async def _ask_again(self) -> None:
         noun = "1 download" if self._found.files == 1 else f"{self._found.files} downloads"
-        question = ConfirmScreen(
+        question = ConfirmDialog(
             title="Start fresh",
             question=f"Give up {self._found.given_up} of {noun}?",
             note="They are fetched again from their first byte.",
@@ -199,12 +199,12 @@ class RecoveryScreen(Dialog[Decision | None]):
         await self.app.push_screen(question, answer)
 
 
-class FilesScreen(PageDialog):
+class FilesDialog(PageDialog):
     """Every interrupted file, and how far it is."""
 
     NAME = "Interrupted downloads"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("d", "dismiss", show=False, priority=True)]
-    DEFAULT_CSS = "FilesScreen > Vertical { max-width: 120; height: 95%; }"
+    DEFAULT_CSS = "FilesDialog > Vertical { max-width: 120; height: 95%; }"
 
     def __init__(
         self,

@@ -52,7 +52,7 @@ _FIELDS = {
 """The fields below the URLs, with what stands in them while they are empty, and their lengths."""
 
 
-class AddScreen(Dialog[AddForm | None]):
+class AddDialog(Dialog[AddForm | None]):
     """Asks what to add; closes with the form where it was not sent, with None once it is queued.
 
     `base` is the directory to which relative ones belong.
@@ -67,7 +67,7 @@ class AddScreen(Dialog[AddForm | None]):
         Binding("up", "app.focus_previous", show=False),
     ]
     DEFAULT_CSS = """
-    AddScreen {
+    AddDialog {
         & > VerticalScroll { max-width: 100; max-height: 100%; }
         & Label { color: $foreground-muted; }
         & #heading { height: 1; }
@@ -84,7 +84,7 @@ class AddScreen(Dialog[AddForm | None]):
         & #last > Static.-wrong { color: $error; }
         & Button { margin-left: 2; min-width: 9; }
     }
-    AddScreen.-tight { & #directory-field { margin-top: 0; } & #last { padding-top: 0; } }
+    AddDialog.-tight { & #directory-field { margin-top: 0; } & #last { padding-top: 0; } }
     """
 
     def __init__(

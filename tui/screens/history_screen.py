@@ -17,7 +17,7 @@ from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
 from tui.control.export_file import refuse_existing, write_private
 from tui.control.key_actions import KeyTarget
-from tui.screens.attempt import AttemptScreen
+from tui.screens.attempt_dialog import AttemptDialog
 from tui.screens.page_screen import ListScreen, list_lines
 from tui.text import fmt
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
@@ -130,7 +130,7 @@ class HistoryScreen(ListScreen):
 
     def action_history_attempt(self) -> None:
         if (entry := self._current) is not None:
-            self.app.push_screen(AttemptScreen(entry))
+            self.app.push_screen(AttemptDialog(entry))
 
     @on(CursorPage.Chosen)
     def _open(self) -> None:

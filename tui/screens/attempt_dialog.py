@@ -14,11 +14,11 @@ from tui.text.facts import attempt_full
 _LABEL = 13
 
 
-class AttemptScreen(PageDialog):
+class AttemptDialog(PageDialog):
     """Shows an attempt; long texts go on in the next line, so that all of it can be read."""
 
     NAME = "Attempt"
-    DEFAULT_CSS = "AttemptScreen > Vertical { max-width: 100; }"
+    DEFAULT_CSS = "AttemptDialog > Vertical { max-width: 100; }"
 
     def __init__(self, entry: HistoryEntry) -> None:
         super().__init__()

@@ -56,7 +56,7 @@ def rank(entries: Sequence[PaletteEntry], text: str) -> list[PaletteEntry]:
     return [entry for _, entry in scored]
 
 
-class PaletteScreen(Dialog[KeyAction | None]):
+class PaletteDialog(Dialog[KeyAction | None]):
     """Finds an action by a few of its letters, and closes with it."""
 
     AUTO_FOCUS = "Input"
@@ -68,7 +68,7 @@ class PaletteScreen(Dialog[KeyAction | None]):
         Binding("pageup", "page(-1)", show=False, priority=True),
     ]
     DEFAULT_CSS = """
-    PaletteScreen {
+    PaletteDialog {
         align: center top;
         & > Vertical {
             width: 76; max-width: 95%; height: 20; margin-top: 1;
