@@ -193,7 +193,7 @@ async def test_a_mount_that_hangs_is_said_and_holds_nothing_up(
     found = Disk("/", patience=0.05)
     try:
         # More of them than there are threads for them.
-        places = await asyncio.gather(*(found.place("/x") for _ in range(10)))
+        places = await asyncio.gather(*(found.directory("/x") for _ in range(10)))
         assert {place.trouble for place in places} == {"does not answer"}
     finally:
         hang.set()
