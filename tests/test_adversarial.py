@@ -26,7 +26,7 @@ from tui.control import choosing, key_actions, verb_parser
 from tui.input import add_parser, add_validation, curl, shell
 from tui.model import filters
 from tui.screens import palette_dialog
-from tui.text import cells, columns, details, fmt, wording
+from tui.text import cells, details, download_state, fmt, wording
 from tui.widgets.form import Remarks
 
 LENGTH = 100_000
@@ -116,7 +116,7 @@ def pane(value: str) -> object:
         ),
     )
     curl.curl_command(download)
-    columns.status_text(download, Progress(), NOW)
+    download_state.status_text(download, Progress(), NOW)
     wording.state(download, Progress())
     wording.doing(download, Progress(), NOW)
     wording.trouble(download)

@@ -17,7 +17,7 @@ from tui.cli.terminal import columns, out, say
 from tui.model.filters import Filter, FilterError, parse
 from tui.model.ordering import Order, SortKey
 from tui.text import fmt
-from tui.text.columns import bytes_done, is_moving
+from tui.text.download_state import bytes_done, is_moving
 from tui.text.records import dump, record, record_with_past
 from tui.text.wording import HELD, in_full, overall, state
 

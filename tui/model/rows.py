@@ -123,11 +123,6 @@ class Rows:
     def __len__(self) -> int:
         return len(self._top) + self._counted().members_before[-1]
 
-    @property
-    def groups(self) -> Iterable[str]:
-        """The names of the groups, in no order."""
-        return self._groups.keys()
-
     def members(self, group: str) -> Sequence[str]:
         """Return the ids in a group, none where there is no such group."""
         return self._groups.get(group, ())

@@ -1,6 +1,7 @@
 """Bars and histograms as text of exact width: eighth blocks, or plain characters.
 
-Pure. What is not nothing is never drawn as nothing: the smallest value still shows a sliver.
+Pure. What is not nothing is never drawn as nothing: the smallest value still shows a sliver. Of
+progress alone the other end matters more: full means whole.
 """
 
 from __future__ import annotations
@@ -20,6 +21,21 @@ def bar(value: float, largest: float, width: int, *, ascii_only: bool = False) -
         return ("#" * _steps(value, largest, width)).ljust(width)
     full, eighth = divmod(_steps(value, largest, width * 8), 8)
     return ("█" * full + _RIGHTWARDS[eighth].strip()).ljust(width)
+
+
+def progress_bar(done: int, total: int | None, width: int, *, ascii_only: bool = False) -> str:
+    """Return a progress bar of `width` cells in eighths of a cell; blank when the end is unknown.
+
+    Rounded down like a percentage: a full bar means a whole file.
+    """
+    if total is None or width <= 0:
+        return " " * max(width, 0)
+    ratio_done = min(done, total) if total else 1
+    if ascii_only:
+        return ("#" * (width * ratio_done // (total or 1))).ljust(width, "-")
+    full, eighth = divmod(width * 8 * ratio_done // (total or 1), 8)
+    partial = _RIGHTWARDS[eighth].strip()
+    return ("█" * full + partial).ljust(width)
 
 
 def histogram(

@@ -10,6 +10,7 @@ screen that is the only place it has, since what has a rate is downloading; the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,11 +18,10 @@ from functools import cache
 
 from rich.cells import cell_len
 
-from core.domain.errors import ErrorCode, ErrorInfo
-from core.domain.models import TELLING, Download, Phase, Progress, Status, WaitReason
-from tui.text import fmt
+from core.domain.models import Download, Progress, Status
+from tui.text import charts, fmt
 from tui.text.cells import Cell, Role
-from tui.text.vocabulary import PHASES, STATES, WAITS
+from tui.text.download_state import FAILED, bytes_done, is_moving, status_role, status_text
 
 
 class Column(StrEnum):
@@ -55,7 +55,7 @@ _TITLES = {
     Column.ETA: "ETA",
 }
 _LIVE = {Column.PERCENT, Column.RATE}
-RIGHT = {Column.SIZE, Column.PERCENT, Column.RATE, Column.ETA}
+_RIGHT = {Column.SIZE, Column.PERCENT, Column.RATE, Column.ETA}
 
 _WIDTHS = {
     Column.SIZE: 9,
@@ -85,7 +85,6 @@ NAME_X = 4
 INDENT = 2
 """By how much the members of a group stand to the right of its name."""
 
-_FAILED = f"{STATES[Status.FAILED]}: "
 _SIGNS = {
     Status.PENDING: ("·", "."),
     Status.ACTIVE: ("▸", ">"),
@@ -114,7 +113,7 @@ def titles(slots: tuple[Slot, ...]) -> tuple[Cell, ...]:
     return tuple(
         Cell(
             slot.x,
-            fmt.fit(_TITLES[slot.column], slot.width, right=slot.column in RIGHT),
+            fmt.fit(_TITLES[slot.column], slot.width, right=slot.column in _RIGHT),
             Role.MUTED,
         )
         for slot in slots
@@ -132,112 +131,49 @@ def row(
     ascii_only: bool = False,
 ) -> tuple[Cell, ...]:
     """Return the cells of one download, without overlap and from left to right."""
-    moving = is_moving(download)
-    indent = min(indent, slots[0].width - 1)
-    cells = [Cell(SIGN_X + indent, _SIGNS[download.status][ascii_only], status_role(download))]
+    moving, state = is_moving(download), status_role(download)
+
+    def content(column: Column, width: int) -> tuple[str, Role]:
+        match column:
+            case Column.NAME:
+                role = Role.MUTED if download.status is Status.CANCELLED else Role.PLAIN
+                return fmt.cut_middle(fmt.clean(download.name), width, ascii_only=ascii_only), role
+            case Column.STATUS:
+                text = status_text(download, progress, now)
+                # The sign before the name says that it failed; why is what needs the room.
+                return text.removeprefix(FAILED) if cell_len(text) > width else text, state
+            case Column.BAR:
+                return _bar(download, progress, width, ascii_only=ascii_only)
+        role = Role.PLAIN if moving and column in _LIVE else Role.MUTED
+        return _figure(column, download, progress), role
+
+    name = slots[0]
+    indent = min(indent, name.width - 1)
+    slots = (Slot(name.column, name.x + indent, name.width - indent), *slots[1:])
+    sign = Cell(SIGN_X + indent, _SIGNS[download.status][ascii_only], state)
+    return (sign, *filled(slots, content, is_moving=moving, ascii_only=ascii_only))
+
+
+def filled(
+    slots: tuple[Slot, ...],
+    content: Callable[[Column, int], tuple[str, Role]],
+    *,
+    is_moving: bool,
+    ascii_only: bool,
+) -> list[Cell]:
+    """Return a cell for each column; where nothing moves, the status runs on to the end."""
+    cells = []
     for slot in slots:
-        x, width, is_last = slot.x, slot.width, slot.column is Column.STATUS and not moving
-        if is_last:
-            width = slots[-1].x + slots[-1].width - slot.x
+        is_last = slot.column is Column.STATUS and not is_moving
+        width = slots[-1].x + slots[-1].width - slot.x if is_last else slot.width
         if not width:
             continue
-        match slot.column:
-            case Column.NAME:
-                x, width = x + indent, width - indent
-                text = fmt.cut_middle(fmt.clean(download.name), width, ascii_only=ascii_only)
-                role = Role.MUTED if download.status is Status.CANCELLED else Role.PLAIN
-            case Column.STATUS:
-                text, role = status_text(download, progress, now), status_role(download)
-                if cell_len(text) > width:
-                    # The sign before the name says that it failed; why is what needs the room.
-                    text = text.removeprefix(_FAILED)
-            case Column.BAR:
-                text, role = _bar(download, progress, width, ascii_only=ascii_only)
-            case _:
-                text = _figure(slot.column, download, progress)
-                role = Role.PLAIN if moving and slot.column in _LIVE else Role.MUTED
-        text = fmt.fit(text, width, right=slot.column in RIGHT, ascii_only=ascii_only)
-        cells.append(Cell(x, text, role))
+        text, role = content(slot.column, width)
+        text = fmt.fit(text, width, right=slot.column in _RIGHT, ascii_only=ascii_only)
+        cells.append(Cell(slot.x, text, role))
         if is_last:
             break
-    return tuple(cells)
-
-
-def status_text(download: Download, progress: Progress, now: datetime) -> str:
-    """Return the state in words, with the reason where something does not move."""
-    match download.status:
-        case Status.ACTIVE if progress.verified is not None and download.total_bytes:
-            share = fmt.percent(progress.verified, download.total_bytes)
-            return f"{PHASES[Phase.VERIFYING]} {share}"
-        case Status.PENDING:
-            return _waiting_text(download, now)
-        case Status.ACTIVE:
-            return PHASES[download.phase or Phase.CONNECTING]
-        case Status.COMPLETED:
-            verdict = download.resume_verdict or ""
-            word = verdict.partition(":")[0]
-            done = STATES[Status.COMPLETED]
-            return f"{done}, {word}" if word in ("unverified", "skipped") else done
-        case Status.FAILED if download.error is not None:
-            return f"{_FAILED}{_cause(download.error)}"
-        case _:
-            return STATES[download.status]
-
-
-def status_role(download: Download) -> Role:
-    match download.status:
-        case Status.ACTIVE:
-            return Role.ACTIVE
-        case Status.COMPLETED:
-            return Role.DONE
-        case Status.FAILED:
-            return Role.FAILED
-        case Status.PENDING if download.wait_reason in TELLING:
-            return Role.WAITING
-        case _:
-            return Role.MUTED
-
-
-def is_moving(download: Download) -> bool:
-    """Tell whether a rate and a remaining time can be said of this download."""
-    return download.status is Status.ACTIVE and download.phase is Phase.DOWNLOADING
-
-
-def updated_at(download: Download, progress: Progress) -> datetime:
-    """Return when anything about a download changed last: its state, or how much of it is here."""
-    changed = (
-        download.updated_at or download.completed_at or download.started_at or download.created_at
-    )
-    return changed if progress.updated_at is None else max(changed, progress.updated_at)
-
-
-def bytes_done(download: Download, progress: Progress) -> int:
-    """Return how much of the file is here; a completed file is whole whatever was last reported."""
-    if download.status is Status.COMPLETED and download.total_bytes is not None:
-        return download.total_bytes
-    return progress.bytes_downloaded
-
-
-def _cause(error: ErrorInfo) -> str:
-    """Return an error so that its telling part comes first: the field is narrow."""
-    if error.code is ErrorCode.CHECKSUM:
-        return "wrong checksum"
-    return fmt.clean((error.message or error.code).removeprefix("the server answered "))
-
-
-def _waiting_text(download: Download, now: datetime) -> str:
-    waits = download.wait_reason or WaitReason.QUEUED
-    if waits is WaitReason.IN_USE:
-        return WAITS[waits]
-    # Of "503 (service unavailable)" the number says enough here.
-    reason = f" ({_cause(download.error).partition(' (')[0]})" if download.error else ""
-    if waits is WaitReason.RETRY and download.retry_at is not None:
-        left = (download.retry_at - now).total_seconds()
-        # One that is due waits for its turn like any other.
-        if left > 0:
-            return f"{WAITS[waits]} in {fmt.duration(left)}{reason}"
-        waits = WaitReason.QUEUED
-    return WAITS[waits] + reason
+    return cells
 
 
 def _figure(column: Column, download: Download, progress: Progress) -> str:
@@ -264,4 +200,4 @@ def _bar(
     role = Role.BAR if download.status is Status.ACTIVE else Role.BAR_IDLE
     if download.status is Status.COMPLETED:
         role = Role.BAR_DONE
-    return fmt.bar(done, download.total_bytes, width, ascii_only=ascii_only), role
+    return charts.progress_bar(done, download.total_bytes, width, ascii_only=ascii_only), role

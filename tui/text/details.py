@@ -19,7 +19,7 @@ from core.domain.inspection import Connection, ConnectionState, Inspection
 from core.domain.models import Download, Progress, Status
 from tui.text import charts, facts, fmt, piece_map
 from tui.text.cells import Cell, ColumnSpec, Content, Fact, Line, Role, labelled, shifted, table
-from tui.text.columns import bytes_done, is_moving, status_role, status_text
+from tui.text.download_state import bytes_done, is_moving, status_role, status_text
 from tui.text.fmt import site_of
 
 STEP = 2.0

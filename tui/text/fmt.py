@@ -22,7 +22,6 @@ _UNPRINTABLE = re.compile(
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SITE = re.compile(r"(?:[^?#]*@)?([^?#]*)")
 _HOST = re.compile(r"(?:[^?#]*@)?(\[[^\]?#]*\]|[^:?#]*)")
 
@@ -166,21 +165,6 @@ def host_of(url: str) -> str:
 def site_of(url: str) -> str:
     """Return host and port as they stand in the URL, in small letters and without login."""
     return _site(_authority(url))
-
-
-def bar(done: int, total: int | None, width: int, *, ascii_only: bool = False) -> str:
-    """Return a progress bar of `width` cells in eighths of a cell; blank when the end is unknown.
-
-    Rounded down like `percent`: a full bar means a whole file.
-    """
-    if total is None or width <= 0:
-        return " " * max(width, 0)
-    ratio_done = min(done, total) if total else 1
-    if ascii_only:
-        return ("#" * (width * ratio_done // (total or 1))).ljust(width, "-")
-    full, eighth = divmod(width * 8 * ratio_done // (total or 1), 8)
-    partial = _EIGHTHS[eighth] if eighth else ""
-    return ("█" * full + partial).ljust(width)
 
 
 def _ellipsis(width: int, *, ascii_only: bool) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.domain.models import Status
-from tui.text import fmt
+from tui.text import charts, fmt
 from tui.text.cells import Cell, Role
-from tui.text.columns import RIGHT, SIGN_X, Column, Slot
+from tui.text.columns import SIGN_X, Column, Slot, filled
 from tui.text.vocabulary import STATES
 
 _GRAVEST_FIRST = (
@@ -58,32 +58,25 @@ def group_row(
     ascii_only: bool = False,
 ) -> tuple[Cell, ...]:
     """Return the cells of a group's row, without overlap and from left to right."""
-    sign = ("+" if is_folded else "-") if ascii_only else ("▶" if is_folded else "▼")
-    cells = [Cell(SIGN_X, sign, Role.MUTED)]
+    is_moving = bool(totals.rate)
+    # Where something flows, the states may have no room of their own.
     status = next(slot for slot in slots if slot.column is Column.STATUS)
-    for slot in slots:
-        width, role = slot.width, Role.PLAIN if totals.rate else Role.MUTED
-        if slot is status and not totals.rate:
-            width = slots[-1].x + slots[-1].width - slot.x
-        if not width:
-            continue
-        match slot.column:
+    tells = is_moving and status.width < _ROOMY
+
+    def content(column: Column, width: int) -> tuple[str, Role]:
+        match column:
             case Column.NAME:
-                # Where something flows, the states may have no room of their own.
-                tells = bool(totals.rate) and status.width < _ROOMY
                 text = _name(name, totals, width, tells_failed=tells, ascii_only=ascii_only)
-                role = Role.TITLE
+                return text, Role.TITLE
             case Column.BAR:
-                text, role = _bar(totals, width, ascii_only=ascii_only)
+                return _bar(totals, width, ascii_only=ascii_only)
             case Column.STATUS:
-                text, role = _status(totals, width), _role(totals)
-            case _:
-                text = _figure(slot.column, totals)
-        text = fmt.fit(text, width, right=slot.column in RIGHT, ascii_only=ascii_only)
-        cells.append(Cell(slot.x, text, role))
-        if slot is status and not totals.rate:
-            break
-    return tuple(cells)
+                return _status(totals, width), _role(totals)
+        return _figure(column, totals), Role.PLAIN if is_moving else Role.MUTED
+
+    sign = ("+" if is_folded else "-") if ascii_only else ("▶" if is_folded else "▼")
+    cells = filled(slots, content, is_moving=is_moving, ascii_only=ascii_only)
+    return (Cell(SIGN_X, sign, Role.MUTED), *cells)
 
 
 def _name(name: str, totals: Sums, width: int, *, tells_failed: bool, ascii_only: bool) -> str:
@@ -133,4 +126,6 @@ def _bar(totals: Sums, width: int, *, ascii_only: bool) -> tuple[str, Role]:
     role = Role.BAR if totals.rate else Role.BAR_IDLE
     if totals.bytes_done == totals.bytes_total:
         role = Role.BAR_DONE
-    return fmt.bar(totals.bytes_done, totals.bytes_total, width, ascii_only=ascii_only), role
+    return charts.progress_bar(
+        totals.bytes_done, totals.bytes_total, width, ascii_only=ascii_only
+    ), role

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from core.domain.history import AttemptEnd, HistoryEntry
 from core.domain.models import Download, Phase, Status
-from tui.text import fmt
+from tui.text import charts, fmt
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role, table
 from tui.text.fmt import host_of
 from tui.text.vocabulary import PHASES
@@ -190,7 +190,7 @@ def summary(
     if not of.unsized:
         percent = fmt.percent(of.bytes_done, of.bytes_total).rjust(5)
         room = max(width - len(percent), 0)
-        bar = fmt.bar(of.bytes_done, of.bytes_total, room, ascii_only=ascii_only)
+        bar = charts.progress_bar(of.bytes_done, of.bytes_total, room, ascii_only=ascii_only)
         lines += [(Cell(0, bar, Role.BAR), Cell(room, percent, Role.PLAIN)), *air]
     facts = _facts(of)
     if needed:

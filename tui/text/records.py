@@ -16,7 +16,7 @@ from core.domain.models import DownloadView
 from core.domain.redact import redact_url
 from core.domain.upkeep import Leftover
 from tui.text.activity import WEEKDAYS
-from tui.text.columns import updated_at
+from tui.text.download_state import updated_at
 
 
 def record(view: DownloadView) -> dict[str, object]:

@@ -23,7 +23,7 @@ from core.domain.models import (
 from core.domain.redact import redact_url
 from core.domain.totals import Totals
 from tui.text import fmt
-from tui.text.columns import bytes_done, is_moving, updated_at
+from tui.text.download_state import bytes_done, is_moving, updated_at
 from tui.text.fmt import seconds
 from tui.text.vocabulary import COMMAND_STATES, ENDS, PHASES, WAITS
 
@@ -51,17 +51,13 @@ def state(download: Download, progress: Progress) -> str:
     """Return where a download stands and why: `verifying 40%`, `retry 14:03:11`, `failed: dns`."""
     match download.status:
         case Status.ACTIVE if progress.verified is not None and download.total_bytes:
-            return (
-                f"{PHASES[Phase.VERIFYING]} {fmt.percent(progress.verified, download.total_bytes)}"
-            )
+            share = fmt.percent(progress.verified, download.total_bytes)
+            return f"{PHASES[Phase.VERIFYING]} {share}"
         case Status.PENDING if download.wait_reason is WaitReason.RETRY and download.retry_at:
             return f"{WAITS[WaitReason.RETRY]} {clock(download.retry_at)}"
         case Status.PENDING:
-            return (
-                WAITS[download.wait_reason]
-                if download.wait_reason
-                else COMMAND_STATES[Status.PENDING]
-            )
+            reason = download.wait_reason
+            return WAITS[reason] if reason else COMMAND_STATES[Status.PENDING]
         case Status.ACTIVE:
             return PHASES[download.phase] if download.phase else COMMAND_STATES[Status.ACTIVE]
         case Status.FAILED if download.error is not None:

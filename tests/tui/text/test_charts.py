@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui.text.charts import bar, histogram
+from tui.text.charts import bar, histogram, progress_bar
 
 values = st.floats(min_value=0, max_value=1e18, allow_nan=False)
 
@@ -49,3 +49,19 @@ def test_the_largest_bar_is_full_and_the_smallest_is_a_sliver() -> None:
 )
 def test_columns_stand_on_the_ground(ascii_only: bool, lines: list[str]) -> None:
     assert histogram([1, 12, 48, 72, 0], 3, ascii_only=ascii_only) == lines
+
+
+def test_a_bar_grows_by_eighths_and_is_full_only_when_whole() -> None:
+    assert progress_bar(0, 64, 8) == "        "
+    assert progress_bar(1, 64, 8) == "▏       "
+    assert progress_bar(12, 64, 8) == "█▌      "
+    assert progress_bar(10**9 - 1, 10**9, 4) == "███▉"
+    assert progress_bar(64, 64, 8) == "████████"
+    assert progress_bar(99, 64, 2) == "██"
+    assert progress_bar(0, 0, 2) == "██"
+
+
+def test_a_plain_bar_is_made_of_ascii() -> None:
+    assert progress_bar(32, 64, 8, ascii_only=True) == "####----"
+    assert progress_bar(64, 64, 8, ascii_only=True) == "########"
+    assert progress_bar(0, 0, 3, ascii_only=True) == "###"

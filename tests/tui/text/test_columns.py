@@ -10,7 +10,8 @@ from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import Phase, Progress, Status, WaitReason
 from tests.tui.samples import FORBIDDEN, HOSTILE, NOW, sample
 from tui.text.cells import Cell, Role
-from tui.text.columns import Column, layout, row, status_text, titles
+from tui.text.columns import Column, layout, row, titles
+from tui.text.download_state import status_text
 
 MOVING = {"status": Status.ACTIVE, "phase": Phase.DOWNLOADING, "total_bytes": 4096}
 STALLED = ErrorInfo(

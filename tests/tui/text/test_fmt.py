@@ -97,22 +97,6 @@ def test_a_name_of_wide_letters_is_cut_between_letters() -> None:
     assert fmt.cut_middle("日本語の長いファイル名.zip", 12) == "日本語….zip"
 
 
-def test_a_bar_grows_by_eighths_and_is_full_only_when_whole() -> None:
-    assert fmt.bar(0, 64, 8) == "        "
-    assert fmt.bar(1, 64, 8) == "▏       "
-    assert fmt.bar(12, 64, 8) == "█▌      "
-    assert fmt.bar(10**9 - 1, 10**9, 4) == "███▉"
-    assert fmt.bar(64, 64, 8) == "████████"
-    assert fmt.bar(99, 64, 2) == "██"
-    assert fmt.bar(0, 0, 2) == "██"
-
-
-def test_a_plain_bar_is_made_of_ascii() -> None:
-    assert fmt.bar(32, 64, 8, ascii_only=True) == "####----"
-    assert fmt.bar(64, 64, 8, ascii_only=True) == "########"
-    assert fmt.bar(0, 0, 3, ascii_only=True) == "###"
-
-
 @given(
     st.text(alphabet="ab  \N{CJK UNIFIED IDEOGRAPH-6587}e\u0301\u200d", max_size=80),
     st.integers(min_value=2, max_value=20),

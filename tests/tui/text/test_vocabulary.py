@@ -20,15 +20,15 @@ from core.domain.models import Phase, Progress, Status, WaitReason
 from tests.tui.samples import sample as download
 from tui.control.key_actions import KEY_ACTIONS
 from tui.model.filters import parse
-from tui.text import columns, group_row, wording
-from tui.widgets.header_bar import HeaderBar, Surroundings
+from tui.text import columns, download_state, group_row, wording
+from tui.widgets.header_bar import HeaderBar
 
 now = datetime.now(UTC)
 each = [download(status=status) for status in Status]
 each += [download(status=Status.ACTIVE, phase=phase) for phase in Phase]
 each += [download(status=Status.PENDING, wait_reason=reason) for reason in WaitReason]
 for it in each:
-    print(columns.status_text(it, Progress(), now))
+    print(download_state.status_text(it, Progress(), now))
     print(wording.state(it, Progress()))
 sums = group_row.Sums(
     counts=dict.fromkeys(Status, 1), rate=0.0, bytes_done=0, bytes_total=0, known=True
