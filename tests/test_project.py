@@ -12,7 +12,7 @@ import pytest
 
 from core.domain.settings import sections
 from core.domain.version import VERSION
-from tui.input.command_table import COMMANDS
+from tui.input.commands import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 

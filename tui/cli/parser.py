@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from core.domain.errors import UsageError
 from core.domain.version import VERSION
-from tui.input.command_table import COMMANDS, Command
+from tui.input.commands import COMMANDS, Command
 
 
 class _Parser(argparse.ArgumentParser):

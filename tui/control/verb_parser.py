@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from core.domain.bounds import MAX_TEXT
 from core.domain.errors import UsageError
-from tui.input.command_table import COMMANDS
+from tui.input.commands import COMMANDS
 from tui.text import fmt
 
 _SHELL = {

@@ -9,7 +9,7 @@ import pytest
 
 from core.domain.errors import UsageError
 from tui.cli.parser import SCREEN, parse
-from tui.input.command_table import COMMANDS, Command
+from tui.input.commands import COMMANDS, Command
 
 
 def test_no_word_opens_the_screen() -> None:

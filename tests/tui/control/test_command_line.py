@@ -19,7 +19,7 @@ from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, screen_text, until
 from tui.control.verb_parser import VERBS, completions, parse
 from tui.control.verbs import HANDLERS
-from tui.input.command_table import COMMANDS
+from tui.input.commands import COMMANDS
 from tui.screens.command_line import CommandLine
 from tui.text.fmt import clean
 
