@@ -26,7 +26,7 @@ def main() -> None:
         *(
             b"%d" % leads,
             b"%d" % umask,
-            os.fsencode(os.getcwd()),
+            os.fsencode(os.getcwd()),  # noqa: PTH109 (pathlib takes its time to load)
             " ".join(map(str, files)).encode(),
         ),
         *(b"%d" % len(arguments), *map(os.fsencode, arguments)),

@@ -27,20 +27,22 @@ from core.domain.models import (
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def a_download(id: str = "a1", **changes: object) -> DownloadRecord:  # noqa: A002
+def a_download(download_id: str = "a1", **changes: object) -> DownloadRecord:
     """Return a download of `<id>.bin`."""
-    request = DownloadRequest(url=f"https://example.org/{id}.bin", directory="/downloads")
-    download = DownloadRecord(id=id, request=request, name=f"{id}.bin", order=1.0, created_at=NOW)
+    request = DownloadRequest(url=f"https://example.org/{download_id}.bin", directory="/downloads")
+    download = DownloadRecord(
+        id=download_id, request=request, name=f"{download_id}.bin", order=1.0, created_at=NOW
+    )
     return download.replace(**changes)
 
 
-def a_record(id: str = "a1", *, done: int = 1000, version: int = 2) -> ResumeRecord:  # noqa: A002
+def a_record(download_id: str = "a1", *, done: int = 1000, version: int = 2) -> ResumeRecord:
     """Return the record of a download whose first `done` bytes are on disk."""
     return ResumeRecord(
-        id=id,
-        name=f"{id}.bin",
+        id=download_id,
+        name=f"{download_id}.bin",
         resource=Resource(
-            url=f"https://example.org/{id}.bin",
+            url=f"https://example.org/{download_id}.bin",
             total=5000,
             validator=Validator(etag='"v1"', last_modified="Sun, 01 Mar 2026 11:00:00 GMT"),
             ranges=True,

@@ -18,29 +18,29 @@ START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
 def download(
-    id: str = "0123456789abcdef",  # noqa: A002
+    download_id: str = "0123456789abcdef",
     name: str = "a.bin",
     **changes: object,
 ) -> DownloadRecord:
     """Return a download that was asked for at START."""
     request = DownloadRequest(url=f"https://example.org/{name}", directory="/data")
-    return DownloadRecord(id=id, request=request, name=name, order=1.0, created_at=START).replace(
-        **changes
-    )
+    return DownloadRecord(
+        id=download_id, request=request, name=name, order=1.0, created_at=START
+    ).replace(**changes)
 
 
 def active(
-    id: str = "0123456789abcdef",  # noqa: A002
+    download_id: str = "0123456789abcdef",
     name: str = "a.bin",
     **changes: object,
 ) -> DownloadRecord:
     """Return a download that moves, 1000 bytes long."""
     running = {"status": Status.ACTIVE, "phase": Phase.DOWNLOADING, "total_bytes": 1000}
-    return download(id, name, **(running | changes))
+    return download(download_id, name, **(running | changes))
 
 
 def completed(
-    id: str = "0123456789abcdef",  # noqa: A002
+    download_id: str = "0123456789abcdef",
     name: str = "a.bin",
     **changes: object,
 ) -> DownloadRecord:
@@ -52,7 +52,7 @@ def completed(
         "completed_at": START + timedelta(seconds=2),
         "fetched": Fetched(bytes=1000, seconds=2.0, rate=500.0),
     }
-    return download(id, name, **(end | changes))
+    return download(download_id, name, **(end | changes))
 
 
 def view(item: DownloadRecord, progress: Progress | None = None, position: int = 1) -> DownloadView:

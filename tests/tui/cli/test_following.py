@@ -12,8 +12,8 @@ from tui.cli.following import Following
 from tui.cli.progress import live_lines
 
 
-def failed(id: str, code: ErrorCode) -> Download:  # noqa: A002
-    return download(id, status=Status.FAILED, error=ErrorInfo(code=code, message="no"))
+def failed(download_id: str, code: ErrorCode) -> Download:
+    return download(download_id, status=Status.FAILED, error=ErrorInfo(code=code, message="no"))
 
 
 def changed(*downloads: Download) -> Changed:

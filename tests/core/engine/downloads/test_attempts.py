@@ -345,8 +345,8 @@ class Unwatched:
     def bus(self) -> Unwatched:
         return self
 
-    def progress_of(self, id: str) -> Progress:  # noqa: A002
-        raise AssertionError(f"nobody asked for {id}")
+    def progress_of(self, download_id: str) -> Progress:
+        raise AssertionError(f"nobody asked for {download_id}")
 
 
 async def test_rates_are_sampled_though_nobody_watches() -> None:
@@ -355,8 +355,8 @@ async def test_rates_are_sampled_though_nobody_watches() -> None:
     done = asyncio.Event()
 
     class Samples:
-        def sample(self, id: str) -> None:  # noqa: A002
-            sampled.append(id)
+        def sample(self, download_id: str) -> None:
+            sampled.append(download_id)
             if len(sampled) == 4:
                 running.clear()
                 done.set()
