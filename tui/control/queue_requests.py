@@ -12,7 +12,7 @@ from typing import Protocol
 
 from core.domain.errors import UnknownIdError, WinchError
 from core.domain.lifecycle import Action, allowed_actions
-from core.domain.models import Download, Status
+from core.domain.models import Download, DownloadRequest, Status
 from core.domain.service import (
     MOST_REMOVED,
     Changes,
@@ -43,6 +43,8 @@ from tui.text.removal import kept_lines
 from tui.text.verify_results import summary
 
 ServiceCall = Callable[[DownloadService], Awaitable[object]]
+AddCall = Callable[[Sequence[DownloadRequest]], Awaitable[None]]
+"""Queues downloads; raises WinchError when the service refuses."""
 
 
 class Tell(Protocol):

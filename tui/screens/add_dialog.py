@@ -8,7 +8,7 @@ that hangs holds up a key. What was typed stays until it is accepted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,8 +20,8 @@ from textual.suggester import Suggester, SuggestFromList
 from textual.widgets import Button, Input, Label, Static, TextArea
 
 from core.domain.errors import DestinationError, DiskError, WinchError
-from core.domain.models import DownloadRequest
 from tui.control.feed import StoreChanged
+from tui.control.queue_requests import AddCall
 from tui.input.add_parser import list_names
 from tui.input.add_validation import AddForm, AddValidation, ValidationResult
 from tui.input.disk import Disk
@@ -29,8 +29,6 @@ from tui.model.store import DownloadStore
 from tui.screens.dialog import Dialog
 from tui.text.fmt import clean, sentence, size
 from tui.widgets.form import Field, LineArea, Remarks, Toggle
-
-Submit = Callable[[Sequence[DownloadRequest]], Awaitable[None]]
 
 _PAUSE = 0.15
 """Seconds without a key before what was typed is looked at."""
@@ -88,7 +86,7 @@ class AddDialog(Dialog[AddForm | None]):
     """
 
     def __init__(
-        self, submit: Submit, store: DownloadStore, *, base: str, form: AddForm, ascii_only: bool
+        self, submit: AddCall, store: DownloadStore, *, base: str, form: AddForm, ascii_only: bool
     ) -> None:
         super().__init__()
         self._submit = submit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +17,7 @@ from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
 from tui.control.export_file import refuse_existing, write_private
 from tui.control.key_actions import KeyTarget
+from tui.control.queue_requests import AddCall
 from tui.screens.attempt_dialog import AttemptDialog
 from tui.screens.page_screen import ListScreen, list_lines
 from tui.text import fmt
@@ -42,8 +43,6 @@ _COLUMNS = (
     ColumnSpec("Host", 20, right=False, start=96),
     ColumnSpec("Name", right=False),
 )
-
-Submit = Callable[[Sequence[DownloadRequest]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class HistoryScreen(ListScreen):
     def __init__(
         self,
         service: Callable[[], DownloadService],
-        add: Submit,
+        add: AddCall,
         *,
         directory: Callable[[], str],
         ascii_only: bool,

@@ -16,6 +16,7 @@ from core.domain.service import DownloadService
 from core.domain.settings import Settings
 from tui.control.feed import repaint_interval
 from tui.control.key_actions import MAIN, KeyAction, KeyTarget, by_target
+from tui.control.queue_requests import Tell
 from tui.control.verbs import carry_out
 from tui.model import filters
 from tui.model.ordering import Order, SortKey
@@ -207,7 +208,7 @@ class ScreenContext:
         self._screen.run_worker(do())
 
     @property
-    def tell(self) -> Callable[..., None]:
+    def tell(self) -> Tell:
         return self._screen.say
 
     @property

@@ -94,7 +94,7 @@ class SettingsScreen(ListScreen):
             self._step(item, 1)
         else:
             note = f"the default is {text_of(_default(item)) or 'empty'}"
-            self._prompt.open(_name(item), text_of(item.value), note=note)
+            self._prompt.open(item.name, text_of(item.value), note=note)
 
     def action_settings_next(self) -> None:
         self._step(self._current, 1)
@@ -147,7 +147,7 @@ class SettingsScreen(ListScreen):
                 return ("false", "true")
             case StrEnum():
                 return [choice.value for choice in type(item.value)]
-            case _ if _name(item) == "screen.theme":
+            case _ if item.name == "screen.theme":
                 return sorted(self.app.available_themes)
         return ()
 
@@ -155,7 +155,7 @@ class SettingsScreen(ListScreen):
         """Say why a setting cannot be changed here, and return True where that is so."""
         if item.source is SettingOrigin.ENVIRONMENT:
             self._say(
-                f"{variable(_name(item))} is set in the environment, which goes first",
+                f"{variable(item.name)} is set in the environment, which goes first",
                 Role.FAILED,
             )
         elif not isinstance(item.value, str | int | float):
@@ -191,16 +191,16 @@ class SettingsScreen(ListScreen):
         self._apply(configuration.settings)
         if self.is_attached:
             self._show(configuration)
-        if _name(item) in _AT_THE_NEXT_SCREEN:
+        if item.name in _AT_THE_NEXT_SCREEN:
             return "written; holds when the screen is opened again", Role.WAITING
         try:
             late = await self._service().reload()
         except WinchError as error:
             return f"written, but the daemon has not read it: {error.message}", Role.FAILED
         await self._read_in_force()
-        if (note := self._notes.get(_name(item))) and _name(item) not in late:
+        if (note := self._notes.get(item.name)) and item.name not in late:
             return f"written, but does not hold now; {note}", Role.WAITING
-        if _name(item) in late:
+        if item.name in late:
             how = "`winch daemon stop`; downloads go on at the next start"
             return f"written; holds once the daemon is started again ({how})", Role.WAITING
         return "written; holds now", Role.DONE
@@ -226,7 +226,7 @@ class SettingsScreen(ListScreen):
                     (section, Role.TITLE),
                     (item.key, Role.PLAIN),
                     (
-                        clean(text_of(item.value)) + (" *" if _name(item) in self._notes else ""),
+                        clean(text_of(item.value)) + (" *" if item.name in self._notes else ""),
                         Role.ACTIVE if is_set else Role.PLAIN,
                     ),
                     (clean(text_of(_default(item))), Role.MUTED),
@@ -241,11 +241,11 @@ class SettingsScreen(ListScreen):
         if item is not None:
             where = item.source.value
             if item.source is SettingOrigin.ENVIRONMENT:
-                where = f"{variable(_name(item))} in the environment"
-            lines.append((f"{_name(item)} = {text_of(item.value)}", Role.TITLE))
-            lines.append((SETTINGS.get(_name(item), ""), Role.PLAIN))
+                where = f"{variable(item.name)} in the environment"
+            lines.append((f"{item.name} = {text_of(item.value)}", Role.TITLE))
+            lines.append((SETTINGS.get(item.name, ""), Role.PLAIN))
             default = f"default: {text_of(_default(item)) or 'empty'}"
-            if held := self._notes.get(_name(item)):
+            if held := self._notes.get(item.name):
                 lines.append((f"* {held}; from {where}; {default}", Role.WAITING))
             else:
                 lines.append((f"from {where}; {default}", Role.MUTED))
@@ -254,9 +254,5 @@ class SettingsScreen(ListScreen):
         return [(Cell(1, fit(clean(text), room, ascii_only=self._ascii), r),) for text, r in lines]
 
 
-def _name(item: SettingValue) -> str:
-    return f"{item.section}.{item.key}"
-
-
 def _default(item: SettingValue) -> object:
-    return _DEFAULTS.value_of(_name(item))
+    return _DEFAULTS.value_of(item.name)

@@ -20,9 +20,8 @@ def notes(values: Iterable[SettingValue], held: Iterable[SettingInForce]) -> Map
     by_name = {each.name: each for each in held}
     said = {}
     for item in values:
-        name = f"{item.section}.{item.key}"
-        if name in by_name and (text := _note(item, by_name[name])):
-            said[name] = f"in force: {clean(by_name[name].value) or 'empty'}, {text}"
+        if item.name in by_name and (text := _note(item, by_name[item.name])):
+            said[item.name] = f"in force: {clean(by_name[item.name].value) or 'empty'}, {text}"
     return said
 
 

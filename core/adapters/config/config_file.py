@@ -63,6 +63,11 @@ class SettingValue:
     value: object
     source: SettingOrigin
 
+    @property
+    def name(self) -> str:
+        """How it is named everywhere: `section.key`."""
+        return f"{self.section}.{self.key}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
@@ -83,7 +88,7 @@ class Configuration:
             if (item.section, item.key) == _SCHEDULE:
                 lines += _schedule_lines(self.settings.limits.schedule, item.source)
             else:
-                note = (notes or {}).get(f"{item.section}.{item.key}")
+                note = (notes or {}).get(item.name)
                 said = f"{item.source}; {note}" if note else item.source.value
                 lines.append(f"{item.key} = {_toml(item.value)}  # {said}")
         return "\n".join(lines[1:]) + "\n"
