@@ -22,7 +22,7 @@ _FRAME_X, _FRAME_Y = 6, 6
 
 
 class ConfirmDialog(Dialog[bool]):
-    """Asks; answers True for yes. The texts are shown as they are, without markup.
+    """Asks whether to do what `verb` says; True for yes. The texts are shown without markup.
 
     With `careful` Enter means no until somebody chooses otherwise. With `look`, the note is what
     that returns, and nothing is agreed to before it is there.
@@ -54,32 +54,30 @@ class ConfirmDialog(Dialog[bool]):
 
     def __init__(
         self,
-        *,
-        title: str,
+        verb: str,
         question: str,
+        *,
         note: str = "",
-        yes: str,
-        no: str,
-        careful: bool = False,
+        no: str = "Keep",
+        careful: bool = True,
         look: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         super().__init__()
-        self._title = title
+        self._verb = verb
         self._question = question
         self._note = note
-        self._yes = yes
         self._no = no
         self._is_careful = careful
         self._look = look
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = self._title
+            box.border_title = self._verb
             yield Static(self._question, markup=False)
             with VerticalScroll(can_focus=False):
                 yield Static(self._note, markup=False, classes="-note", id="note")
             with Horizontal():
-                yield Button(f"y  {self._yes}", id="yes", compact=True)
+                yield Button(f"y  {self._verb}", id="yes", compact=True)
                 yield Button(f"n  {self._no}", id="no", compact=True)
 
     def on_mount(self) -> None:

@@ -74,27 +74,27 @@ class DownloadActions(MainParts):
     async def action_remove(self) -> None:
         """Take downloads off the list, once that is confirmed."""
         downloads = self.queue_requests.chosen
-        question = f"Remove {_called(downloads)} from the list?"
-        await self._confirm("Remove", question, kept_note(downloads), downloads, files=False)
+        await self._confirm_removal(
+            "Remove", downloads, "from the list", note=kept_note(downloads), files=False
+        )
 
     async def action_remove_files(self) -> None:
         """Take downloads off the list and delete their files, once that is confirmed."""
         downloads = self.queue_requests.chosen
-        question = f"Remove {_called(downloads)} and delete the files?"
-        ids = [download.id for download in downloads]
 
         async def look() -> str:
+            ids = [download.id for download in downloads]
             return deleted_note(await self.queue_requests.plan_deletion(ids))
 
-        await self._confirm("Delete", question, "", downloads, look=look)
+        await self._confirm_removal("Delete", downloads, "and delete the files", look=look)
 
-    async def _confirm(
+    async def _confirm_removal(
         self,
         verb: str,
-        question: str,
-        note: str,
         downloads: Sequence[Download],
+        how: str,
         *,
+        note: str = "",
         files: bool = True,
         look: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
@@ -107,18 +107,9 @@ class DownloadActions(MainParts):
             if confirmed:
                 self.queue_requests.remove(ids, files=files)
 
-        await self.app.push_screen(
-            ConfirmDialog(
-                title=verb,
-                question=question,
-                note=note,
-                yes=verb,
-                no="Keep",
-                careful=files,
-                look=look,
-            ),
-            act,
-        )
+        question = f"Remove {_called(downloads)} {how}?"
+        dialog = ConfirmDialog(verb, question, note=note, careful=files, look=look)
+        await self.app.push_screen(dialog, act)
 
     def action_limit(self) -> None:
         downloads = self.queue_requests.chosen
@@ -140,7 +131,7 @@ class DownloadActions(MainParts):
                 value="" if now is None else rate_text(now),
                 note=_RATES,
                 replaces=True,
-                typed=lambda text: None if not text.strip() else _discard(parse_rate(text)),
+                typed=lambda text: parse_rate(text) if text.strip() else None,
                 accept=lambda text: use(_rate_of(text)),
             )
         )
@@ -213,10 +204,6 @@ def _rate_of(text: str) -> int | None:
     if not text.strip():
         raise UsageError("nothing is said", hint=f"write {_RATES}")
     return parse_rate(text)
-
-
-def _discard(_: object) -> None:
-    """Take a value of which only the mistake matters."""
 
 
 def _called(downloads: Sequence[Download], width: int = 200) -> str:

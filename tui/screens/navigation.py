@@ -191,9 +191,7 @@ class ScreenContext:
 
     async def confirm(self, title: str, question: str, note: str) -> bool:
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        prompt = ConfirmDialog(
-            title=title, question=question, note=note, yes=title, no="Keep", careful=True
-        )
+        prompt = ConfirmDialog(title, question, note=note)
         await self._screen.app.push_screen(prompt, lambda yes: answer.set_result(bool(yes)))
         return await answer
 

@@ -184,12 +184,10 @@ class RecoveryDialog(Dialog[Decision | None]):
     async def _ask_again(self) -> None:
         noun = "1 download" if self._found.files == 1 else f"{self._found.files} downloads"
         question = ConfirmDialog(
-            title="Start fresh",
-            question=f"Give up {self._found.given_up} of {noun}?",
+            "Start fresh",
+            f"Give up {self._found.given_up} of {noun}?",
             note="They are fetched again from their first byte.",
-            yes="Start fresh",
             no="Back",
-            careful=True,
         )
 
         def answer(confirmed: bool | None) -> None:

@@ -128,8 +128,8 @@ class Question:
     value: str = ""
     note: str = ""
     replaces: bool = False
-    typed: Callable[[str], None]
-    accept: Callable[[str], None]
+    typed: Callable[[str], object]
+    accept: Callable[[str], object]
     cancel: Callable[[], None] = _nothing
 
 
@@ -181,7 +181,7 @@ class QuestionPrompt(Prompt):
         if self._question is not None and self._try(self._question.typed, self.input.value):
             self.say(self._question.note)
 
-    def _try(self, use: Callable[[str], None], text: str) -> bool:
+    def _try(self, use: Callable[[str], object], text: str) -> bool:
         try:
             use(text)
         except UsageError as error:

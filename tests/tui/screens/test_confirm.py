@@ -26,9 +26,7 @@ class Asked(App[None]):
         def keep(answer: bool | None) -> None:
             self.answer = answer
 
-        question = ConfirmDialog(
-            title="Delete", question="Really?", yes="Delete", no="Keep", careful=True, look=look
-        )
+        question = ConfirmDialog("Delete", "Really?", look=look)
         await self.push_screen(question, keep)
 
 
