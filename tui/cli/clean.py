@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from core.domain.errors import ExitCode
 from core.domain.upkeep import Cleanup, Leftover
 from tui.cli.client import connected
 from tui.cli.terminal import check_somebody_there, confirm, out, say
 from tui.text import fmt
-from tui.text.records import dump, leftover_record
+from tui.text.records import dump
 
 
 async def run(args: argparse.Namespace) -> int:
@@ -39,8 +40,8 @@ def _print(cleanup: Cleanup, *, dry_run: bool, as_json: bool) -> None:
                 {
                     "dry_run": dry_run,
                     "refused": cleanup.refused,
-                    "removed": [leftover_record(leftover) for leftover in cleanup.removed],
-                    "kept": [leftover_record(leftover) for leftover in cleanup.kept],
+                    "removed": [asdict(leftover) for leftover in cleanup.removed],
+                    "kept": [asdict(leftover) for leftover in cleanup.kept],
                     "total_bytes": total,
                 }
             )

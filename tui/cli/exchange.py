@@ -8,10 +8,10 @@ format knows are refused rather than ignored: a misspelt `limit` would be no lim
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated
 from urllib.parse import urldefrag
 
 import msgspec
@@ -38,8 +38,6 @@ _AT = re.compile(r" - at `\$\.?(?P<field>.*)`$")
 _Amount = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 _Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_A = TypeVar("_A")
-_B = TypeVar("_B")
 
 
 class Entry(
@@ -226,9 +224,36 @@ def portions(
 
 
 def _request(item: Entry, directory: str | None) -> DownloadRequest:
-    request = DownloadRequest(
-        url=_checked("url", check_url, item.url),
-        directory=directory or _checked("directory", _absolute, item.directory),
+    checksum = None
+    with _field("url"):
+        url = check_url(item.url)
+    with _field("directory"):
+        check_path(directory or item.directory, "the path")
+    with _field("mirrors"):
+        mirrors = tuple(map(check_url, item.mirrors))
+    with _field("headers"):
+        for name, value in item.headers.items():
+            check_header(name, value)
+    if item.connections is not None:
+        with _field("connections"):
+            check_limit("connections", item.connections)
+    if item.name is not None:
+        with _field("name"):
+            check_name(item.name)
+    if item.group is not None:
+        with _field("group"):
+            check_group(item.group)
+    if item.checksum is not None:
+        with _field("checksum"):
+            checksum = Checksum.parse(item.checksum)
+    if item.cookies is not None:
+        with _field("cookies"):
+            check_path(item.cookies, "the path")
+    return DownloadRequest(
+        url=url,
+        directory=directory or item.directory,
+        name=item.name,
+        checksum=checksum,
         conflict=item.conflict,
         connections=item.connections,
         limit=item.limit,
@@ -236,49 +261,21 @@ def _request(item: Entry, directory: str | None) -> DownloadRequest:
         restart=item.restart,
         wait_for_host=item.wait_for_host,
         priority=item.priority,
-        mirrors=tuple(_checked("mirrors", check_url, url) for url in item.mirrors),
-        headers=_checked("headers", _headers, item.headers),
+        group=item.group,
+        mirrors=mirrors,
+        headers=item.headers,
+        cookies=item.cookies,
         paused=item.status in _STOPPED,
     )
-    if item.connections is not None:
-        _checked("connections", lambda number: check_limit("connections", number), item.connections)
-    if item.name is not None:
-        request = replace(request, name=_checked("name", _name, item.name))
-    if item.group is not None:
-        request = replace(request, group=_checked("group", _group, item.group))
-    if item.checksum is not None:
-        request = replace(request, checksum=_checked("checksum", Checksum.parse, item.checksum))
-    if item.cookies is not None:
-        request = replace(request, cookies=_checked("cookies", _absolute, item.cookies))
-    return request
 
 
-def _checked(field: str, check: Callable[[_A], _B], value: _A) -> _B:
+@contextmanager
+def _field(name: str) -> Iterator[None]:
+    """Say in which field it is that something is wrong."""
     try:
-        return check(value)
+        yield
     except UsageError as error:
-        raise UsageError(f"{field}: {error.message}", hint=error.hint) from None
-
-
-def _absolute(path: str) -> str:
-    check_path(path, "the path")
-    return path
-
-
-def _group(group: str) -> str:
-    check_group(group)
-    return group
-
-
-def _name(name: str) -> str:
-    check_name(name)
-    return name
-
-
-def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
-    for name, value in headers.items():
-        check_header(name, value)
-    return headers
+        raise UsageError(f"{name}: {error.message}", hint=error.hint) from None
 
 
 def _where(message: str) -> str:
