@@ -21,7 +21,7 @@ from core.domain.names import safe_name
 from core.policy import challenges, digests, filename, http_dates, ranges, redirects
 from core.rpc import codec
 from tests.tui.samples import NOW, sample
-from tui.cli import exchange
+from tui.cli import export_format
 from tui.control import choosing, key_actions, verb_parser
 from tui.input import add_parser, add_validation, curl, shell
 from tui.model import filters
@@ -210,7 +210,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "host_of": fmt.host_of,
     "site_of": fmt.site_of,
     "decode": lambda value: codec.decode(value.encode("utf-8", "replace"), codec.Request),
-    "import": lambda value: exchange.from_bytes(value.encode("utf-8", "replace"), "x"),
+    "import": lambda value: export_format.from_bytes(value.encode("utf-8", "replace"), "x"),
 }
 
 

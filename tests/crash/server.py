@@ -12,9 +12,9 @@ from collections import Counter
 
 from tests.crash.served import Served
 from tui.demo.files import KIB, DemoFile
-from tui.demo.http import (
+from tui.demo.loopback_http import (
+    HttpRequest,
     LoopbackServer,
-    Request,
     UnsatisfiableRangeError,
     head,
     read_request,
@@ -73,7 +73,7 @@ class CountingServer(LoopbackServer):
         while (request := await read_request(reader)) is not None:
             await self._answer(request, writer, life)
 
-    async def _answer(self, request: Request, writer: asyncio.StreamWriter, life: int) -> None:
+    async def _answer(self, request: HttpRequest, writer: asyncio.StreamWriter, life: int) -> None:
         file = self._files.get(request.path[1:])
         if file is None:
             writer.write(head(404, {"Content-Length": "0"}))

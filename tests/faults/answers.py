@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 
 from tests.faults.model import Content, File, Headers, Request
-from tui.demo.http import UnsatisfiableRangeError, head, requested_range
+from tui.demo.loopback_http import UnsatisfiableRangeError, head, requested_range
 
 
 @dataclass(kw_only=True)

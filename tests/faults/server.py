@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from tests.faults.answers import Answer, answer_to, error
 from tests.faults.model import Content, File, Request
-from tui.demo.http import LoopbackServer, read_request
+from tui.demo.loopback_http import LoopbackServer, read_request
 
 Handler = Callable[[Request, asyncio.StreamWriter], Awaitable[object]]
 

@@ -11,10 +11,10 @@ from dataclasses import asdict
 
 from core.domain.errors import ExitCode
 from core.domain.upkeep import Cleanup, Leftover
-from tui.cli.client import connected
+from tui.cli.service_access import connected
 from tui.cli.terminal import check_somebody_there, confirm, out, say
 from tui.text import fmt
-from tui.text.records import dump
+from tui.text.json_records import dump
 
 
 async def run(args: argparse.Namespace) -> int:

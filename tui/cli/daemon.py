@@ -14,10 +14,10 @@ from core.domain.errors import ExitCode
 from core.domain.models import Status
 from core.domain.service import ServiceStatus
 from core.rpc.client import UnreachableError
-from tui.cli.client import connected, impatience, tell_broken_settings
+from tui.cli.service_access import connected, impatience, tell_broken_settings
 from tui.cli.terminal import out, say
 from tui.text import fmt
-from tui.text.records import dump, timestamp
+from tui.text.json_records import dump, timestamp
 from tui.text.vocabulary import COMMAND_STATES
 from tui.text.wording import HELD, overall
 

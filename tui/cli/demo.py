@@ -18,10 +18,10 @@ from pathlib import Path
 from core import launcher
 from core.domain.errors import ExitCode, WinchError
 from core.domain.models import Checksum, DownloadRequest
-from tui.cli.client import connected, follow
 from tui.cli.following import Following
-from tui.cli.progress import Reports
+from tui.cli.progress_display import Reports
 from tui.cli.screen import open_screen
+from tui.cli.service_access import connected, follow
 from tui.cli.signals import Signals
 from tui.cli.terminal import has_screen, out, say
 from tui.control.configuration import load_settings

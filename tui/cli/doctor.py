@@ -22,7 +22,7 @@ from core.rpc.client import UnreachableError
 from tui.cli.terminal import out, say
 from tui.control.configuration import load_configuration
 from tui.text import fmt
-from tui.text.records import dump
+from tui.text.json_records import dump
 
 _PROBLEM, _NOTICE = "problem", "notice"
 

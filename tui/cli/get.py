@@ -18,15 +18,15 @@ from core import launcher
 from core.domain.errors import LockedError, StoppedError, UnknownIdError, WinchError
 from core.domain.models import Download, DownloadRequest, WaitReason
 from core.domain.service import DownloadService
-from tui.cli.client import chosen, connected, follow, follow_on, impatience
 from tui.cli.following import Following
-from tui.cli.progress import Display, display
+from tui.cli.progress_display import Display, display
+from tui.cli.service_access import chosen, connected, follow, follow_on, impatience
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.control.configuration import load_settings
 from tui.input.arguments import download_requests
 from tui.text.fmt import sentence, short_id
-from tui.text.records import dump, record
+from tui.text.json_records import dump, record
 from tui.text.wording import HELD
 
 _MOST_IDS = 4

@@ -16,14 +16,14 @@ from rich.cells import cell_len
 
 from core.domain.errors import ExitCode, StateError, UsageError
 from core.domain.history import LIVE_FILE, History, HistoryEntry
-from tui.cli.client import connected
+from tui.cli.service_access import connected
 from tui.cli.terminal import check_somebody_there, columns, confirm, out, say
 from tui.control.export_file import refuse_existing, write_private
 from tui.input.arguments import history_query
 from tui.text import fmt
 from tui.text.cells import Line
 from tui.text.fmt import counted, seconds
-from tui.text.records import attempt_record, dump, exported, statistics_record
+from tui.text.json_records import attempt_record, dump, exported, statistics_record
 from tui.text.statistics_report import period, report
 from tui.text.vocabulary import ENDS
 

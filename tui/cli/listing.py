@@ -12,13 +12,13 @@ from rich.cells import cell_len
 from core.domain.errors import UsageError
 from core.domain.history import HistoryQuery
 from core.domain.models import DownloadView
-from tui.cli.client import connected, the_one
+from tui.cli.service_access import connected, the_one
 from tui.cli.terminal import columns, out, say
 from tui.model.filters import Filter, FilterError, parse
 from tui.model.ordering import Order, SortKey
 from tui.text import fmt
 from tui.text.download_state import bytes_done, is_moving
-from tui.text.records import dump, record, record_with_past
+from tui.text.json_records import dump, record, record_with_past
 from tui.text.wording import HELD, in_full, overall, state
 
 _TITLES = ("ID", "STATUS", "DONE", "SIZE", "RATE", "ETA", "NAME")

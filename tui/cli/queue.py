@@ -13,14 +13,14 @@ from typing import Any
 from core.domain.errors import ExitCode, UsageError
 from core.domain.models import Download, Status
 from core.domain.service import DownloadService, Removal
-from tui.cli.client import chosen, connected
+from tui.cli.service_access import chosen, connected
 from tui.cli.terminal import check_somebody_there, confirm, out, say
 from tui.control.changing import change_of
 from tui.control.choosing import check_named
 from tui.control.configuration import load_settings
 from tui.input.arguments import download_requests
 from tui.text.fmt import counted, sentence, short_id, size
-from tui.text.records import dump, record
+from tui.text.json_records import dump, record
 from tui.text.verify_results import results
 from tui.text.wording import HELD
 

@@ -11,7 +11,7 @@ from core import launcher
 from core.domain.errors import UsageError
 from core.domain.garbage import making_lasting
 from core.domain.settings import Settings
-from tui.cli.client import connected
+from tui.cli.service_access import connected
 from tui.cli.signals import Signals
 from tui.cli.terminal import has_screen
 from tui.control.configuration import load_settings

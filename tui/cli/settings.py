@@ -14,12 +14,12 @@ from contextlib import suppress
 from core import launcher
 from core.domain.errors import WinchError
 from core.domain.service import Limits, SettingInForce
-from tui.cli.client import connected, tell_broken_settings
+from tui.cli.service_access import connected, tell_broken_settings
 from tui.cli.terminal import out
 from tui.control.configuration import load_configuration
 from tui.input.arguments import limit_changes
 from tui.text.in_force import limit_lines, notes
-from tui.text.records import dump, timestamp
+from tui.text.json_records import dump, timestamp
 
 
 async def config(args: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ _USUAL = {"resume": Status.PAUSED, "retry": Status.FAILED, "verify": Status.COMP
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class NamedDownloads:
     """What was named: ids or how they begin, exact names, and a filter, None for none.
 
     What a filter admits comes on top of the others.
@@ -63,7 +63,7 @@ class Choice:
         return list(dict.fromkeys(ids))
 
 
-def choose(words: Sequence[str]) -> Choice:
+def choose(words: Sequence[str]) -> NamedDownloads:
     """Return what the words of a command name; raises UsageError where that cannot be meant."""
     ids, names, terms = [], [], []
     for word in words:
@@ -75,7 +75,7 @@ def choose(words: Sequence[str]) -> Choice:
             names.append(word)
         else:
             raise UsageError("an empty word names no download", hint="`--all` names every one")
-    return Choice(tuple(ids), tuple(names), _keyed(" ".join(terms)) if terms else None)
+    return NamedDownloads(tuple(ids), tuple(names), _keyed(" ".join(terms)) if terms else None)
 
 
 def check_named(args: argparse.Namespace) -> None:

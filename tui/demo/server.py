@@ -15,10 +15,10 @@ from types import TracebackType
 from typing import Self
 
 from tui.demo.files import DemoFile
-from tui.demo.http import (
+from tui.demo.loopback_http import (
     BadRequestError,
+    HttpRequest,
     LoopbackServer,
-    Request,
     UnsatisfiableRangeError,
     head,
     read_request,
@@ -80,7 +80,7 @@ class DemoServer(LoopbackServer):
         except BadRequestError:
             await _respond(writer, 400)
 
-    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, request: HttpRequest, writer: asyncio.StreamWriter) -> None:
         file = self._files.get(request.path)
         if request.method not in ("GET", "HEAD"):
             await _respond(writer, 405, {"Allow": "GET, HEAD"})
@@ -90,7 +90,9 @@ class DemoServer(LoopbackServer):
             await asyncio.sleep(file.latency)
             await self._send(file, request, writer)
 
-    async def _send(self, file: DemoFile, request: Request, writer: asyncio.StreamWriter) -> None:
+    async def _send(
+        self, file: DemoFile, request: HttpRequest, writer: asyncio.StreamWriter
+    ) -> None:
         is_get = request.method == "GET"
         self._requests[file.name] += is_get
         if is_get and self._requests[file.name] <= file.fail_first:

@@ -332,7 +332,7 @@ def wait(parser: argparse.ArgumentParser) -> None:
 
 @_command(
     "write the queue as JSON",
-    "transport:export",
+    "export_import:export",
     "winch export queue.json",
     "winch export | ssh host winch import -",
 )
@@ -346,7 +346,7 @@ def export(parser: argparse.ArgumentParser) -> None:
 
 @_command(
     "queue what was exported; what is in the list already is left alone",
-    "transport:import_",
+    "export_import:import_",
     "winch import queue.json -d /data",
 )
 def import_(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,7 @@ from tui.text import fmt
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
 from tui.text.facts import END_ROLES, attempt_brief
 from tui.text.fmt import seconds
-from tui.text.records import exported
+from tui.text.json_records import exported
 from tui.text.vocabulary import ENDS
 from tui.widgets.key_bar import bindings
 from tui.widgets.page import CursorPage

@@ -9,7 +9,7 @@ from core.domain.events import Added, Changed, ProgressBatch, Removed, Snapshot
 from core.domain.models import Download, Progress, Status
 from tests.tui.cli.samples import active, completed, download
 from tui.cli.following import Following
-from tui.cli.progress import live_lines
+from tui.cli.progress_display import live_lines
 
 
 def failed(download_id: str, code: ErrorCode) -> Download:

@@ -23,7 +23,7 @@ from tests.attempts import NOON, a_failure, an_attempt
 from tests.tui.cli.conftest import Winch
 from tui.cli.history import plain, table
 from tui.control.export_file import refuse_existing, write_private
-from tui.text.records import attempt_record, exported, statistics_record
+from tui.text.json_records import attempt_record, exported, statistics_record
 from tui.text.statistics_report import report
 
 

@@ -11,7 +11,7 @@ import pytest
 from core.domain.errors import DestinationError, UsageError
 from core.domain.models import DownloadRequest
 from tests.tui.cli.conftest import Winch
-from tui.cli.transport import Review
+from tui.cli.export_import import Review
 
 URL = "http://127.0.0.1:1/a"
 

@@ -21,8 +21,8 @@ from core import launcher
 from core.domain.errors import ExitCode, UsageError, WinchError
 from core.domain.models import Conflict, DownloadRequest
 from core.domain.service import DownloadService
-from tui.cli import exchange
-from tui.cli.client import connected
+from tui.cli import export_format
+from tui.cli.service_access import connected
 from tui.cli.terminal import check_somebody_there, confirm, out, say
 from tui.control.configuration import load_settings
 from tui.control.export_file import write_private
@@ -42,18 +42,18 @@ async def export(args: argparse.Namespace) -> int:
         views = await service.downloads()
         paused = (await service.status()).paused
     entries = [
-        exchange.entry(view)
+        export_format.entry(view)
         for view in views
-        if args.all or view.download.status not in exchange.ENDED
+        if args.all or view.download.status not in export_format.ENDED
     ]
     if args.no_secrets:
         entries = _stripped(entries)
-    elif secret := sum(map(exchange.holds_secrets, entries)):
+    elif secret := sum(map(export_format.holds_secrets, entries)):
         say(f"it holds the headers, logins or tokens of {counted(secret)}: keep it to yourself")
-    document = exchange.Export(
+    document = export_format.Export(
         exported_at=datetime.now(UTC), paused=paused, downloads=tuple(entries)
     )
-    text = exchange.to_text(document)
+    text = export_format.to_text(document)
     if target is None:
         sys.stdout.write(text)
     else:
@@ -65,9 +65,9 @@ async def export(args: argparse.Namespace) -> int:
 def import_(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
     """Queue what a document asks for, in its order, and print an id for each that is new."""
     shown = "stdin" if args.file == "-" else args.file
-    document = exchange.from_bytes(_read(args.file, pipes=True), shown)
+    document = export_format.from_bytes(_read(args.file, pipes=True), shown)
     directory = None if args.directory is None else absolute(args.directory)
-    review = Review.of(exchange.to_requests(document, shown, directory=directory), directory)
+    review = Review.of(export_format.to_requests(document, shown, directory=directory), directory)
     _agree(review, overwrite=args.overwrite, yes=args.yes)
 
     async def ask() -> int:
@@ -78,7 +78,7 @@ def import_(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
                 await service.hold(True)
             # Once more from the document: so many requests would not be kept.
             requests: Iterable[DownloadRequest] = filter(
-                None, exchange.to_requests(document, shown, directory=directory)
+                None, export_format.to_requests(document, shown, directory=directory)
             )
             if not args.overwrite:
                 requests = map(_harmless, requests)
@@ -174,10 +174,10 @@ def _agree(review: Review, *, overwrite: bool, yes: bool) -> None:
         confirm("put them there?", refused="nothing was imported")
 
 
-def _stripped(entries: list[exchange.Entry]) -> list[exchange.Entry]:
-    bare = [exchange.without_secrets(item) for item in entries]
+def _stripped(entries: list[export_format.Entry]) -> list[export_format.Entry]:
+    bare = [export_format.without_secrets(item) for item in entries]
     pairs = zip(entries, bare, strict=True)
-    if changed := sum(exchange.holds_secrets(item) for item, _ in pairs):
+    if changed := sum(export_format.holds_secrets(item) for item, _ in pairs):
         say(f"left out the secrets of {counted(changed)}; it may not work without them")
     return bare
 
@@ -194,7 +194,7 @@ async def _may_hold(service: DownloadService) -> bool:
     status = await service.status()
     if status.paused:
         return False
-    if sum(status.counts.values()) == sum(status.counts.get(s, 0) for s in exchange.ENDED):
+    if sum(status.counts.values()) == sum(status.counts.get(s, 0) for s in export_format.ENDED):
         return True
     say("the exported queue was held, this one is not; `winch pause --queue` holds it")
     return False
@@ -203,7 +203,7 @@ async def _may_hold(service: DownloadService) -> bool:
 async def _add(service: DownloadService, requests: Iterable[DownloadRequest]) -> list[str]:
     """Add what is new, all of it or nothing, and return the ids."""
     added: list[str] = []
-    portions = exchange.portions(requests)
+    portions = export_format.portions(requests)
     try:
         portion = next(portions, [])
         while portion:
@@ -232,9 +232,9 @@ def _summary(added: int, review: Review) -> str:
 def _read(source: str, *, pipes: bool) -> bytes:
     """Return what is there, or one byte more than a document may have."""
     if source == "-":
-        return sys.stdin.buffer.read(exchange.MOST_BYTES + 1)
+        return sys.stdin.buffer.read(export_format.MOST_BYTES + 1)
     try:
-        return launcher.read_named(source, most=exchange.MOST_BYTES, pipes=pipes)
+        return launcher.read_named(source, most=export_format.MOST_BYTES, pipes=pipes)
     except OSError as error:
         raise UsageError(f"cannot read {source}: {error.strerror}") from None
 
@@ -243,7 +243,7 @@ def _refuse_foreign(path: Path) -> None:
     """Raise UsageError where a file would be lost that `winch export` did not write."""
     if path.is_symlink() or path.exists():
         with contextlib.suppress(UsageError):
-            if path.is_file() and exchange.is_export(_read(str(path), pipes=False)):
+            if path.is_file() and export_format.is_export(_read(str(path), pipes=False)):
                 return
         raise UsageError(
             f"{path} exists and is no export of winch", hint="name another file, or add --force"

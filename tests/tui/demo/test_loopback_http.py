@@ -6,16 +6,16 @@ import asyncio
 
 import pytest
 
-from tui.demo.http import (
+from tui.demo.loopback_http import (
     BadRequestError,
-    Request,
+    HttpRequest,
     UnsatisfiableRangeError,
     read_request,
     requested_range,
 )
 
 
-async def read(data: bytes) -> Request | None:
+async def read(data: bytes) -> HttpRequest | None:
     reader = asyncio.StreamReader()
     reader.feed_data(data)
     reader.feed_eof()
@@ -24,7 +24,7 @@ async def read(data: bytes) -> Request | None:
 
 async def test_a_request_is_its_method_path_and_headers() -> None:
     request = await read(b"GET /a?b=c HTTP/1.1\r\nHost: x\r\nRANGE:  bytes=1-2 \r\n\r\n")
-    assert request == Request(
+    assert request == HttpRequest(
         method="GET", target="/a?b=c", headers={"host": "x", "range": "bytes=1-2"}
     )
     assert request.path == "/a"

@@ -14,7 +14,7 @@ from core.domain.events import Changed, Noticed, ProgressBatch, Removed, Snapsho
 from core.domain.models import Download, Fetched, Phase, Progress, Status, WaitReason
 from tests.tui.cli.samples import START, active, completed, download
 from tui.cli.following import Following
-from tui.cli.progress import LiveLines, Reports, live_lines
+from tui.cli.progress_display import LiveLines, Reports, live_lines
 from tui.text.wording import HELD
 
 
@@ -247,7 +247,7 @@ def test_redrawing_takes_away_what_was_drawn_and_leaves_the_end(
 
 
 def test_nothing_is_sent_when_nothing_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.cli.progress.REDRAW_INTERVAL", 0.0)
+    monkeypatch.setattr("tui.cli.progress_display.REDRAW_INTERVAL", 0.0)
     stream = io.StringIO()
     following = Following([active("a")])
     shown = LiveLines(stream)

@@ -22,7 +22,7 @@ from core.domain.models import Download
 from core.domain.service import DownloadService
 from core.rpc.client import UnresponsiveDaemonError
 from tui.cli.following import Following
-from tui.cli.progress import REDRAW_INTERVAL, Display
+from tui.cli.progress_display import REDRAW_INTERVAL, Display
 from tui.cli.terminal import say, say_once
 from tui.control.choosing import choose
 from tui.control.configuration import load_settings

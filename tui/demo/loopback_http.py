@@ -28,7 +28,7 @@ class UnsatisfiableRangeError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class HttpRequest:
     """A request without its body; the names of its headers are in lower case."""
 
     method: str
@@ -111,7 +111,7 @@ class LoopbackServer(ABC):
             self._conversations.discard(task)
 
 
-async def read_request(reader: asyncio.StreamReader) -> Request | None:
+async def read_request(reader: asyncio.StreamReader) -> HttpRequest | None:
     """Return the next request of a connection, None when the client has closed it.
 
     Raises BadRequestError; a head of more than 64 KiB, the limit of the reader, is one.
@@ -127,7 +127,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
         case [method, target, "HTTP/1.1"]:
             pairs = (line.partition(":") for line in lines)
             headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-            return Request(method=method, target=target, headers=headers)
+            return HttpRequest(method=method, target=target, headers=headers)
         case _:
             raise BadRequestError(f"not a request: {first!r}")
 

@@ -18,8 +18,8 @@ from core.domain.models import Checksum, Conflict, Download, DownloadRequest, Pr
 from core.domain.names import safe_name
 from tests.tui.cli.conftest import Winch
 from tests.tui.cli.samples import download, view
-from tui.cli import exchange
-from tui.cli.exchange import Export, from_bytes, to_requests, to_text
+from tui.cli import export_format
+from tui.cli.export_format import Export, from_bytes, to_requests, to_text
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 _words = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
@@ -55,7 +55,7 @@ _downloads = st.builds(
 
 
 def document(downloads: list[Download], *, paused: bool = False) -> Export:
-    entries = tuple(exchange.entry(view(d, Progress(bytes_downloaded=7))) for d in downloads)
+    entries = tuple(export_format.entry(view(d, Progress(bytes_downloaded=7))) for d in downloads)
     return Export(exported_at=NOW, paused=paused, downloads=entries)
 
 
@@ -76,22 +76,22 @@ def test_what_goes_out_comes_in_again(downloads: list[Download], paused: bool) -
 
 @given(st.lists(_downloads, max_size=5))
 def test_without_secrets_no_secret_is_left(downloads: list[Download]) -> None:
-    entries = [exchange.without_secrets(item) for item in document(downloads).downloads]
-    assert not any(map(exchange.holds_secrets, entries))
+    entries = [export_format.without_secrets(item) for item in document(downloads).downloads]
+    assert not any(map(export_format.holds_secrets, entries))
     text = to_text(Export(exported_at=NOW, downloads=tuple(entries)))
     assert "me:pw" not in text
     assert "t0p" not in text
     requests = to_requests(from_bytes(text.encode(), "q"), "q", directory=None)
     asked = sum(request is not None for request in requests)
-    assert asked == sum(item.status not in exchange.ENDED for item in entries)
+    assert asked == sum(item.status not in export_format.ENDED for item in entries)
 
 
 @given(st.lists(_requests, max_size=20), st.integers(1, 2000))
 def test_portions_lose_nothing_and_stay_small(requests: list[DownloadRequest], most: int) -> None:
-    portions = list(exchange.portions(requests, most))
+    portions = list(export_format.portions(requests, most))
     assert [request for portion in portions for request in portion] == requests
     for portion in portions:
-        assert len(portion) == 1 or len(list(exchange.portions(portion, most))) == 1
+        assert len(portion) == 1 or len(list(export_format.portions(portion, most))) == 1
 
 
 def test_one_directory_can_replace_all_others() -> None:
@@ -159,7 +159,7 @@ def test_what_cannot_be_right_is_refused_with_its_place(data: bytes, said: str) 
 
 
 def test_a_document_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(export_format, "MOST_BYTES", 1 << 20)
     assert from_bytes(raw().ljust(1 << 20), "q").downloads == ()
     with pytest.raises(UsageError, match="larger than 1 MiB"):
         from_bytes(raw().ljust((1 << 20) + 1), "q")

@@ -22,7 +22,7 @@ from core.domain.models import Checksum, Conflict, DownloadRequest, DownloadView
 from core.domain.redact import redact_url
 from core.domain.settings import check_limit
 from tui.input.arguments import check_url
-from tui.text.records import dump
+from tui.text.json_records import dump
 
 FORMAT = 1
 MOST_BYTES = 64 * 1024 * 1024

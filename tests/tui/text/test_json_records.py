@@ -10,7 +10,7 @@ from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import Progress, Status, TimelineEntry, WaitReason
 from tests.attempts import an_attempt
 from tests.tui.cli.samples import START, active, completed, download, view
-from tui.text.records import dump, record, record_with_past
+from tui.text.json_records import dump, record, record_with_past
 
 FIELDS = [
     "id",
