@@ -1,4 +1,4 @@
-"""The seam: what any front end may ask, whether the engine is in its process or behind a socket.
+"""What any front end may ask, whether the engine is in its process or behind a socket.
 
 `Engine` implements it, `rpc.server` serves any implementation, `RemoteService` implements it
 again; one contract suite runs against both.
@@ -290,10 +290,11 @@ class DownloadService(Protocol):
     async def replace_url(self, download_id: str, url: str) -> Outcome:
         """Have an unfinished download fetched from another URL, and keep its bytes.
 
-        They are kept if the length is the same and the bytes before the resume point and at the
-        seams are: what the old address said of the version counts no more. Headers and cookies go
-        along within the same origin only. What runs is restarted, what failed is tried again, what
-        is paused or cancelled stays so; a completed one refuses. Raises UsageError, UnknownIdError.
+        They are kept if the length is the same and the bytes before the resume point and where two
+        stretches meet are: what the old address said of the version counts no more. Headers and
+        cookies go along within the same origin only. What runs is restarted, what failed is tried
+        again, what is paused or cancelled stays so; a completed one refuses. Raises UsageError,
+        UnknownIdError.
         """
         ...
 

@@ -34,6 +34,12 @@ def test_the_id_of_a_download_keeps_its_short_name_on_the_socket() -> None:
     assert codec.encode(params) == b'{"id":"abc"}\n'
 
 
+def test_a_call_that_the_method_does_not_take_is_none() -> None:
+    for name, arguments in (("find", ()), ("find", ("a", "b")), ("remove", (["a"], True))):
+        with pytest.raises(TypeError):
+            codec.METHODS[name].params_of(*arguments)
+
+
 @pytest.mark.parametrize(("json", "expected"), [(b'"top"', MoveTo.TOP), (b"3", 3)])
 def test_a_place_in_the_queue_is_a_word_or_a_number(json: bytes, expected: object) -> None:
     params = codec.decode(b'{"ids":[],"to":' + json + b"}", codec.METHODS["move"].params)
