@@ -20,9 +20,9 @@ from tui.screens.download_actions import DownloadActions
 from tui.screens.navigation import Navigation
 from tui.screens.recovery_dialog import Decision, RecoveryDialog
 from tui.text.fmt import clean
+from tui.text.header import Surroundings
 from tui.widgets.detail_pane import Split
 from tui.widgets.download_table import DownloadTable
-from tui.widgets.header_bar import Surroundings
 from tui.widgets.key_bar import bindings, keymap_of
 from tui.widgets.tabs_bar import TabsBar
 
@@ -143,9 +143,9 @@ class MainScreen(Navigation, DownloadActions):
             self.set_timer(max(wait, 0.1), self._tick)
 
     def _show_header(self) -> None:
-        around = Surroundings(self.store.limit, self._free_bytes, self.store.trouble)
-        now = time.monotonic()
-        self.header.show(self.store.totals, around, now, is_held=self.store.paused)
+        store = self.store
+        around = Surroundings(store.limit, self._free_bytes, store.trouble, is_held=store.paused)
+        self.header.show(store.totals, around, time.monotonic())
 
     async def _look(self) -> None:
         self._free_bytes = (await self._disk.directory(self.directory)).free

@@ -1,54 +1,14 @@
-"""The line at the top: what moves, how fast, and how much of everything is here.
-
-It drops its least important parts first when the window is narrow.
-"""
+"""The line at the top: it remembers how fast it was lately; tui.text.header says what it says."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from rich.cells import cell_len
-
-from core.domain.models import Status, WaitReason
 from tui.model.rates import RateTrace
-from tui.text import fmt
-from tui.text.cells import Cell, Line, Role
-from tui.text.charts import sparkline
+from tui.text.cells import Line
 from tui.text.group_row import Sums
-from tui.text.vocabulary import STATES, WAITS
+from tui.text.header import Surroundings, header
 from tui.widgets.cell_line import CellLine
 
-_COUNTS = (
-    (Status.FAILED, Role.FAILED, 1),
-    (Status.ACTIVE, Role.ACTIVE, 2),
-    (Status.PENDING, Role.PLAIN, 4),
-)
-_GAP = 2
 _SPARKS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What is around the downloads: limit in bytes/s, free bytes, what keeps all of them waiting.
-
-    What is None or empty is not known, or not so.
-    """
-
-    limit: int | None = None
-    free: int | None = None
-    trouble: WaitReason | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A piece of the line; of two, the one with the greater rank is given up first."""
-
-    rank: int
-    pieces: tuple[tuple[str, Role], ...]
-
-    @property
-    def width(self) -> int:
-        return sum(cell_len(text) for text, _ in self.pieces)
 
 
 class HeaderBar(CellLine):
@@ -56,87 +16,25 @@ class HeaderBar(CellLine):
 
     def __init__(self, host: str, *, ascii_only: bool = False) -> None:
         super().__init__()
-        self._host = fmt.clean(host)
+        self._host = host
         self._ascii = ascii_only
         self._totals = Sums(counts={}, rate=0.0, bytes_done=0, bytes_total=0, known=True)
         self._around = Surroundings()
-        self._is_held = False
         self._trace = RateTrace(_SPARKS)
 
-    def show(self, totals: Sums, around: Surroundings, now: float, *, is_held: bool) -> None:
+    def show(self, totals: Sums, around: Surroundings, now: float) -> None:
         """Show these at a monotonic time in seconds; the same is not drawn again."""
-        self._totals, self._around, self._is_held = totals, around, is_held
+        self._totals, self._around = totals, around
         if totals.rate or not self._trace.is_flat:
             self._trace.note(now, totals.rate)
         self.follow()
 
     def cells(self, width: int) -> Line:
-        """Return as much as fits, what is said of everything at the right edge."""
-        left, right = self._left(), self._right()
-        while _needed(left) + _needed(right) - _GAP + 2 > width:
-            last = max((*left, *right), key=lambda part: part.rank)
-            if last.rank == 0:
-                break
-            (left if last in left else right).remove(last)
-        cells: list[Cell] = []
-        x = 1
-        for part in left:
-            x = _append(cells, part, x) + _GAP
-        x = max(x, width - 1 - _needed(right) + _GAP)
-        for part in right:
-            x = _append(cells, part, x) + _GAP
-        return tuple(cells)
-
-    def _left(self) -> list[_Part]:
-        totals = self._totals
-        parts = [_Part(10, ((self._host, Role.TITLE),))] if self._host else []
-        arrow = "" if self._ascii else "↓ "
-        # Of one width, so that what follows need not be drawn again with each figure.
-        parts.append(
-            _Part(0, ((f"{arrow}{fmt.rate(totals.rate):{10 if totals.rate else 0}}", Role.ACTIVE),))
+        return header(
+            self._host,
+            self._totals,
+            self._around,
+            self._trace.values,
+            width,
+            ascii_only=self._ascii,
         )
-        if not self._trace.is_flat:
-            parts.append(
-                _Part(9, ((sparkline(self._trace.values, ascii_only=self._ascii), Role.ACTIVE),))
-            )
-        if self._is_held:
-            parts.append(_Part(0, (("queue held", Role.WAITING),)))
-        elif self._around.trouble is not None:
-            parts.append(_Part(0, ((WAITS[self._around.trouble], Role.WAITING),)))
-        for status, role, rank in _COUNTS:
-            if count := totals.counts.get(status):
-                parts.append(
-                    _Part(rank, ((f"{count:,}", role), (f" {STATES[status]}", Role.MUTED)))
-                )
-        return parts
-
-    def _right(self) -> list[_Part]:
-        """Return what is said of everything together."""
-        totals, around, parts = self._totals, self._around, []
-        if around.limit is not None:
-            limit = (("limit ", Role.MUTED), (fmt.rate(around.limit), Role.WAITING))
-            parts.append(_Part(6, limit))
-        if around.free is not None:
-            parts.append(_Part(7, ((f"{fmt.size(around.free)} free", Role.MUTED),)))
-        if totals.bytes_total:
-            more = "" if totals.known else "+"
-            amount = f"{fmt.size(totals.bytes_done)} of {fmt.size(totals.bytes_total)}{more}"
-            parts.append(_Part(8, ((amount, Role.MUTED),)))
-            if totals.known:
-                percent = fmt.percent(totals.bytes_done, totals.bytes_total)
-                parts.append(_Part(5, ((percent, Role.PLAIN),)))
-        if totals.eta is not None:
-            left = ((fmt.duration(totals.eta), Role.PLAIN), (" left", Role.MUTED))
-            parts.append(_Part(3, left))
-        return parts
-
-
-def _needed(parts: list[_Part]) -> int:
-    return sum(part.width + _GAP for part in parts)
-
-
-def _append(cells: list[Cell], part: _Part, x: int) -> int:
-    for text, role in part.pieces:
-        cells.append(Cell(x, text, role))
-        x += cell_len(text)
-    return x

@@ -21,7 +21,7 @@ from tests.tui.samples import sample as download
 from tui.control.key_actions import KEY_ACTIONS
 from tui.model.filters import parse
 from tui.text import columns, download_state, group_row, wording
-from tui.widgets.header_bar import HeaderBar
+from tui.text.header import Surroundings, header
 
 now = datetime.now(UTC)
 each = [download(status=status) for status in Status]
@@ -35,9 +35,9 @@ sums = group_row.Sums(
 )
 row = group_row.group_row(columns.layout(200), "g", sums, is_folded=False)
 print(*(cell.text for cell in row))
-header = HeaderBar("")
-header._totals = sums
-print(*(cell.text for cell in header.cells(200)))
+for trouble in (None, *WaitReason):
+    around = Surroundings(trouble=trouble)
+    print(*(cell.text for cell in header("", sums, around, (), 200)))
 print(*(action.label for action in KEY_ACTIONS if action.id.startswith("show_")))
 assert parse("status:w0d").matches(download(status=Status.PENDING), Progress(), now)
 """

@@ -6,19 +6,18 @@ import pytest
 
 from core.domain.models import Status
 from tui.text.group_row import Sums
-from tui.widgets.header_bar import HeaderBar, Surroundings
+from tui.text.header import Surroundings, header
 
 COUNTS = {Status.FAILED: 2, Status.ACTIVE: 4, Status.PENDING: 12_345}
 
 
 def shown(width: int, eta: float | None) -> str:
-    bar = HeaderBar("me@server.example.org")
     totals = Sums(
         counts=COUNTS, rate=11e6, bytes_done=3 << 30, bytes_total=9 << 30, known=False, eta=eta
     )
-    bar.show(totals, Surroundings(limit=20 << 20, free=99 << 30), 0.0, is_held=False)
+    around = Surroundings(limit=20 << 20, free=99 << 30)
     line = ""
-    for cell in bar.cells(width):
+    for cell in header("me@server.example.org", totals, around, [0.0, totals.rate], width):
         line += " " * (cell.x - len(line)) + cell.text
     return line
 
