@@ -27,11 +27,9 @@ class HostMemory:
         self._hosts: OrderedDict[str, ServedBest] = OrderedDict()
 
     def __len__(self) -> int:
-        """Return how many hosts are remembered."""
         return len(self._hosts)
 
     def put(self, host: str, connections: int, at: datetime) -> None:
-        """Remember what served best last."""
         self._hosts[host] = ServedBest(max(1, connections), at)
         self._hosts.move_to_end(host)
         if len(self._hosts) > HOSTS:
@@ -43,5 +41,4 @@ class HostMemory:
         return found if found is not None and now - found.at < KEPT else None
 
     def clear(self) -> None:
-        """Forget every host."""
         self._hosts.clear()

@@ -21,7 +21,6 @@ class RateWindow:
         self._sum = 0
 
     def add(self, now: float, count: int) -> None:
-        """Count bytes that arrived."""
         self._sum += count
         if self._slots and now - self._slots[-1][0] < SLOT:
             at, counted = self._slots[-1]

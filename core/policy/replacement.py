@@ -26,7 +26,6 @@ class Replacement:
         return now >= self._next
 
     def made(self, now: float) -> None:
-        """Take in that one was replaced."""
         if now - self._next > LONGEST:
             self._tries = 0
         self._tries += 1

@@ -128,7 +128,6 @@ class SegmentMap:
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        """The stretches that connections are fetching."""
         return tuple(self._claims)
 
     def done_before(self, offset: int) -> int:

@@ -78,7 +78,12 @@ class Situation:
 
 def explain(situation: Situation) -> Slowness:
     """Return what binds a download that runs."""
-    cause, sentence = _explain(situation)
+    cause, sentence = (
+        _by_phase(situation)
+        or _by_limit(situation)
+        or _by_machine(situation)
+        or _by_server(situation)
+    )
     return Slowness(cause=cause, sentence=sentence, figures=situation.figures)
 
 
@@ -114,23 +119,6 @@ _WAITS = {
 }
 
 
-def _explain(situation: Situation) -> tuple[Cause, str]:
-    if (found := _by_phase(situation)) is not None:
-        return found
-    if (found := _by_limit(situation)) is not None:
-        return found
-    figures = situation.figures
-    if (figures.cpu or 0.0) >= BUSY:
-        return Cause.CPU, f"winch itself is at its limit: it keeps a core {figures.cpu:.0%} busy"
-    if (figures.writing or 0.0) >= MOST:
-        return Cause.DISK, f"the disk takes {figures.writing:.0%} of the time to write"
-    if (figures.connecting or 0.0) >= MOST:
-        return Cause.CONNECTING, (
-            f"{situation.host} takes {figures.connecting:.0%} of the time to answer"
-        )
-    return _by_server(situation)
-
-
 def _by_phase(situation: Situation) -> tuple[Cause, str] | None:
     match situation.phase:
         case Phase.DOWNLOADING:
@@ -154,6 +142,19 @@ def _by_limit(situation: Situation) -> tuple[Cause, str] | None:
     if limit is not None and (waits or (is_full and not figures.others)):
         others = f", which {_others(figures.others)}" if figures.others else ""
         return Cause.TOTAL_LIMIT, f"the limit of all downloads is {_rate(limit)}{others}"
+    return None
+
+
+def _by_machine(situation: Situation) -> tuple[Cause, str] | None:
+    figures = situation.figures
+    if (figures.cpu or 0.0) >= BUSY:
+        return Cause.CPU, f"winch itself is at its limit: it keeps a core {figures.cpu:.0%} busy"
+    if (figures.writing or 0.0) >= MOST:
+        return Cause.DISK, f"the disk takes {figures.writing:.0%} of the time to write"
+    if (figures.connecting or 0.0) >= MOST:
+        return Cause.CONNECTING, (
+            f"{situation.host} takes {figures.connecting:.0%} of the time to answer"
+        )
     return None
 
 

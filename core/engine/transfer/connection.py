@@ -104,7 +104,6 @@ class PoolConnection:
 
     @property
     def is_served(self) -> bool:
-        """Whether its request was accepted."""
         return self.timer.state is not ConnectionState.CONNECTING
 
     def is_unserved(self, now: float, setup: float) -> bool:

@@ -1,9 +1,8 @@
-"""One download, from its URL to its final name.
+"""One download, from its URL to its final name: what happens in which order.
 
-The first GET is the probe and its body is used; once its answer is accepted, more connections may
-join. Every continuation is proved before bytes are mixed: the answer's headers are judged, then the
-last bytes before the resume point are fetched again and compared. A file gets its final name only
-when it is whole, verified and synced.
+The body of the first GET is used; once its answer is accepted, more connections may join. Every
+continuation is proved before bytes are mixed (`opening`). A file gets its final name only when it
+is whole, verified and synced.
 """
 
 from __future__ import annotations

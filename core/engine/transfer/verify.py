@@ -36,7 +36,6 @@ class DigestResult:
 
     @property
     def holds(self) -> bool:
-        """Whether the file has it."""
         return self.found == self.expected.hexdigest
 
 

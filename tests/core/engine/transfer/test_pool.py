@@ -144,7 +144,7 @@ async def test_connections_that_land_on_another_version_are_given_up(
     assert "one connection only" in notes(done)
 
 
-async def test_ranges_with_the_wrong_bytes_are_found_at_the_seams(
+async def test_ranges_with_the_wrong_bytes_are_found_where_two_connections_meet(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     async def always_from_zero(request: Request, writer: asyncio.StreamWriter) -> bool:
@@ -165,7 +165,7 @@ async def test_a_stretch_that_was_taken_over_is_compared_with_what_lies_before_i
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     # The first connection is slow and of one version, what takes over its rest of another: the
-    # slow one never gets to compare the seam, because it is given up there.
+    # slow one never gets to compare where they meet, because it is given up there.
     async def two_versions(request: Request, writer: asyncio.StreamWriter) -> bool:
         start = int((request.range or "bytes=0-").removeprefix("bytes=").partition("-")[0])
         if start == 0:
@@ -236,7 +236,7 @@ async def test_mirrors_are_used_together(workspace: Workspace, fault_server: Fau
 
 
 @pytest.mark.parametrize(("etag", "verdict"), [('"v1"', None), (None, "unverified: it came from")])
-async def test_what_only_its_seams_hold_together_is_called_unverified(
+async def test_what_only_its_overlaps_hold_together_is_called_unverified(
     workspace: Workspace, fault_server: FaultServer, etag: str | None, verdict: str | None
 ) -> None:
     async with FaultServer() as mirror:
