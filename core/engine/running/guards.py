@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from core.adapters.files import disk
 from core.adapters.files.part_lock import PartInUseError, is_locked
 from core.adapters.net.proxies import connected_host
 from core.domain.errors import DiskFullError, NetworkError, WinchError
@@ -21,8 +20,8 @@ from core.domain.models import Download, Phase, WaitReason
 from core.domain.settings import DiskSettings
 from core.domain.units import rough_size
 from core.engine.downloads.list import DownloadList
+from core.engine.running.disk_room import DiskRoom
 from core.engine.transfer.context import TransferContext
-from core.policy.disk_guard import DiskGuard, LengthTrust
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +73,7 @@ class Guards:
         self._downloads = downloads
         self._clock = context.clock
         self._network = context.network
-        self._low = settings.low_bytes
-        self._disk = DiskGuard(low=settings.low_bytes, high=settings.high_bytes)
-        self._grace = grace
-        self._credits: dict[str, LengthTrust] = {}
+        self._room = DiskRoom(settings, downloads, context.clock, grace)
         self._on_stop = on_stop
         self._on_change = on_change
         self._running: dict[str, _Running] = {}
@@ -91,9 +87,7 @@ class Guards:
         self._watches: dict[str, asyncio.Task[None]] = {}
 
     def configure(self, settings: DiskSettings) -> None:
-        """Let other marks hold, from the next look at the disks on."""
-        self._low = settings.low_bytes
-        self._disk.set_marks(low=settings.low_bytes, high=settings.high_bytes)
+        self._room.configure(settings)
 
     @property
     def is_waiting(self) -> bool:
@@ -106,20 +100,24 @@ class Guards:
         if self._unreachable and all(self._unreachable[host] > 0 for host in hosts):
             return Wait(WaitReason.NO_NETWORK, _no_network(hosts))
         try:
-            self._reserve_room(download)
+            self._room.reserve(download)
         except DiskFullError as error:
-            return Wait(WaitReason.DISK_LOW, error) if self._can_fit(download) else None
+            return Wait(WaitReason.DISK_LOW, error) if self._room.can_fit(download) else None
         return None
 
     def claim_room(self, download_id: str, total: int | None) -> None:
         """Take in the length that the server told; raises DiskFullError where it does not fit."""
         download = self._downloads.update(self._downloads[download_id], total_bytes=total)
-        self._reserve_room(download)
+        self._room.reserve(download)
 
     async def on_failure(self, download: Download, error: WinchError) -> Wait | None:
         """Return what a download that failed has to wait for; None where the cause is its own."""
         if isinstance(error, DiskFullError):
-            return self._after_full_disk(download, error)
+            if not self._room.can_fit(download):
+                return None
+            in_vain = self._room.has_enough(download)
+            pause = self._clock.monotonic() + QUOTA_PAUSE if in_vain else 0.0
+            return Wait(WaitReason.DISK_LOW, error, pause)
         if isinstance(error, PartInUseError):
             return Wait(WaitReason.IN_USE, error)
         if isinstance(error, NetworkError):
@@ -136,7 +134,7 @@ class Guards:
     def ended(self, download_id: str) -> None:
         """Forget a download that does not run any more, and what it had reserved."""
         self._running.pop(download_id, None)
-        self._disk.release(download_id)
+        self._room.release(download_id)
 
     def wait(self, download: Download, wait: Wait) -> None:
         """Have `on_change` called once a download need not wait any more."""
@@ -154,7 +152,7 @@ class Guards:
     def forget(self, download_id: str) -> None:
         """Drop a download that waits no more, with what its server was believed."""
         self._end_wait(download_id)
-        self._credits.pop(download_id, None)
+        self._room.forget(download_id)
 
     def _end_wait(self, download_id: str) -> None:
         for waits in self._waits.values():
@@ -184,56 +182,6 @@ class Guards:
 
     # -- the disks --------------------------------------------------------------------------------
 
-    def _needed(self, download: Download) -> int:
-        """Return the bytes of room that a download is still to take."""
-        there = self._downloads.progress_of(download.id).bytes_downloaded
-        if download.name_settled:
-            there = max(there, disk.allocated(download.part_path))
-        return max(0, (download.total_bytes or 0) - there)
-
-    def _reserve_room(self, download: Download) -> None:
-        directory = download.request.directory
-        space = disk.space(directory)
-        if space is None:
-            return
-        needed = self._needed(download)
-        if needed > space.size:
-            raise DiskFullError(
-                f"{rough_size(needed)} are to come, but the whole file system of {directory} has"
-                f" {rough_size(space.size)}",
-                hint="choose another directory with -d",
-            )
-        missing = self._disk.missing(download.id, space.device, needed=needed, free=space.free)
-        if missing:
-            raise DiskFullError(
-                f"{rough_size(missing)} of room are missing in {directory};"
-                f" {rough_size(self._low)} stay free",
-                hint="make room, or lower low_water in the section [disk] of config.toml",
-            )
-        self._keep_free(download.id, space, needed)
-
-    def _keep_free(self, download_id: str, space: disk.Space, needed: int) -> None:
-        """Reserve room, as far as the bytes that are to take it come."""
-        now = self._clock.monotonic()
-        credit = self._credits.setdefault(download_id, LengthTrust(now, grace=self._grace))
-        credit.note(self._downloads.progress_of(download_id).bytes_downloaded, now)
-        self._disk.reserve(download_id, space.device, credit.of(needed, now))
-
-    def _can_fit(self, download: Download) -> bool:
-        space = disk.space(download.request.directory)
-        return space is None or self._needed(download) <= space.size
-
-    def _after_full_disk(self, download: Download, error: DiskFullError) -> Wait | None:
-        download = self._downloads[download.id]
-        space = disk.space(download.request.directory)
-        if space is None or not self._can_fit(download):
-            return None
-        not_before = 0.0
-        needed = self._needed(download)
-        if self._disk.may_go_on(download.id, space.device, needed=needed, free=space.free):
-            not_before = self._clock.monotonic() + QUOTA_PAUSE
-        return Wait(WaitReason.DISK_LOW, error, not_before)
-
     async def _watch_running(self) -> None:
         waits = self._waits[WaitReason.DISK_LOW]
         while self._running or waits:
@@ -243,53 +191,18 @@ class Guards:
 
     async def _look_at_disks(self, waits: dict[str, Wait]) -> None:
         downloads = self._downloads
-        gone = [i for i in self._credits if i not in downloads or downloads[i].status.is_settled]
-        for id_ in gone:
-            del self._credits[id_]
         running = [downloads[id_] for id_ in self._running]
         waiting = sorted((downloads[id_] for id_ in waits), key=lambda d: d.sort_key)
-        directories = {download.request.directory for download in (*running, *waiting)}
-        spaces = await asyncio.to_thread(_spaces, directories)
-        low = []
-        for id_ in [download.id for download in running if download.id in self._running]:
-            # As it is by now: its length may have become known during the look.
-            download = downloads[id_]
-            space = spaces.get(download.request.directory)
-            if space is None:
-                continue
-            needed = self._needed(download)
-            if needed <= space.size:  # else it is about to fail
-                self._keep_free(download.id, space, needed)
-            if self._disk.is_low(space.free) and (needed or download.total_bytes is None):
-                low.append(download.id)
-        if low:
-            text = f"less than {rough_size(self._low)} are free"
+        spaces = await self._room.look((*running, *waiting))
+        # As they are by now: a length may have become known during the look.
+        still = [downloads[d.id] for d in running if d.id in self._running]
+        if low := self._room.update(still, spaces):
+            text = f"less than {rough_size(self._room.low_bytes)} are free"
             await self._on_stop(low, Wait(WaitReason.DISK_LOW, DiskFullError(text)))
             return
-        self._release(self._with_room(waiting, waits, spaces))
-
-    def _with_room(
-        self, waiting: Sequence[Download], waits: dict[str, Wait], spaces: dict[str, disk.Space]
-    ) -> list[str]:
-        """Return those that may go on together, in the order of the queue."""
         now = self._clock.monotonic()
-        going: list[str] = []
-        for download in waiting:
-            id_ = download.id
-            space = spaces.get(download.request.directory)
-            if id_ not in waits or waits[id_].not_before > now:
-                continue
-            if space is None:
-                # The directory is gone: the attempt will say so.
-                going.append(id_)
-                continue
-            needed = self._needed(download)
-            if self._disk.may_go_on(id_, space.device, needed=needed, free=space.free):
-                self._keep_free(id_, space, needed)
-                going.append(id_)
-        for id_ in going:
-            self._disk.release(id_)
-        return going
+        due = [d for d in waiting if d.id in waits and waits[d.id].not_before <= now]
+        self._release(self._room.who_may_go_on(due, spaces))
 
     # -- the network ------------------------------------------------------------------------------
 
@@ -359,11 +272,6 @@ async def _persist(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
             await asyncio.sleep(POLL)
         else:
             return
-
-
-def _spaces(directories: set[str]) -> dict[str, disk.Space]:
-    found = {directory: disk.space(directory) for directory in directories}
-    return {directory: space for directory, space in found.items() if space is not None}
 
 
 def _unlocked(paths: dict[str, str]) -> list[str]:
