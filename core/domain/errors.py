@@ -89,11 +89,15 @@ class ErrorInfo:
 
         It is of the class that its code stands for, so that both sides catch the same errors.
         """
-        kind = _classes().get(self.code, WinchError)
+        kind = _CLASSES.get(self.code, WinchError)
         error = kind.__new__(kind)
         WinchError.__init__(error, self.message, hint=self.hint)
         error.code = self.code
         return error
+
+
+_CLASSES: dict[ErrorCode, type[WinchError]] = {}
+"""The class of each code, the first one where its subclasses share it."""
 
 
 class WinchError(Exception):
@@ -105,6 +109,9 @@ class WinchError(Exception):
 
     code: ErrorCode = ErrorCode.INTERNAL
     retryable: bool = False
+
+    def __init_subclass__(cls) -> None:
+        _CLASSES.setdefault(cls.code, cls)
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         # It may quote a server, or a file name of the system's, and has to be stored and sent.
@@ -308,14 +315,3 @@ class RpcError(WinchError):
     """A message on the socket is malformed, unknown or too long."""
 
     code = ErrorCode.RPC
-
-
-def _classes() -> dict[ErrorCode, type[WinchError]]:
-    """Return the class of each code: the outermost one where a subclass shares it."""
-    found: dict[ErrorCode, type[WinchError]] = {}
-    waiting = WinchError.__subclasses__()
-    while waiting:
-        kind = waiting.pop(0)
-        found.setdefault(kind.code, kind)
-        waiting += kind.__subclasses__()
-    return found
