@@ -1,6 +1,7 @@
-"""What a front end may ask of the downloads in this process: the service itself.
+"""What a front end may ask of the downloads in this process: wiring, and one line per request.
 
-It lives in one event loop and answers requests by changing the list; the runner does the work.
+It lives in one event loop. What a request means is decided in `requests/`, what follows from it in
+`running/`, over the one list in `downloads/`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""What was taken off the list, for those who want it back: for as long as the engine lives."""
+"""What goes off the list, with its files where that is asked, and what of it comes back.
+
+Only what is as winch left it is deleted. Who wants a download back gets it with all that was known
+of it, for as long as the engine lives.
+"""
 
 from __future__ import annotations
 
