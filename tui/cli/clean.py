@@ -19,7 +19,6 @@ from tui.text.json_records import dump
 
 async def run(args: argparse.Namespace) -> int:
     """Remove leftovers, or with --dry-run name them; 1 where nothing may be removed."""
-
     if not args.dry_run:
         check_somebody_there(yes=args.yes, what="removes what `--dry-run` names")
     async with connected() as service:
@@ -27,7 +26,9 @@ async def run(args: argparse.Namespace) -> int:
         if not args.dry_run and cleanup.removed:
             if not args.yes:
                 _confirm(cleanup.removed)
-            cleanup = await service.clean(dry_run=False, only=_paths(cleanup.removed))
+            cleanup = await service.clean(
+                dry_run=False, only=[leftover.path for leftover in cleanup.removed]
+            )
     _print(cleanup, dry_run=args.dry_run, as_json=args.json)
     return ExitCode.OK if cleanup.refused is None else ExitCode.OTHER
 
@@ -47,10 +48,9 @@ def _print(cleanup: Cleanup, *, dry_run: bool, as_json: bool) -> None:
             )
         )
     else:
-        for leftover in cleanup.removed:
-            out(_line("would go" if dry_run else "removed", leftover))
-        for leftover in cleanup.kept:
-            out(_line("kept", leftover))
+        done = "would go" if dry_run else "removed"
+        out(*(_line(done, leftover) for leftover in cleanup.removed))
+        out(*(_line("kept", leftover) for leftover in cleanup.kept))
     if cleanup.refused is not None:
         say(cleanup.refused)
     elif not cleanup.removed:
@@ -70,10 +70,6 @@ def _confirm(leftovers: Sequence[Leftover]) -> None:
     for leftover in leftovers:
         say(f"deletes {leftover.path}, {fmt.size(leftover.size)} ({leftover.reason})")
     confirm(f"delete {_files(len(leftovers))}?", refused="nothing was removed")
-
-
-def _paths(leftovers: Sequence[Leftover]) -> list[str]:
-    return [leftover.path for leftover in leftovers]
 
 
 def _files(count: int) -> str:

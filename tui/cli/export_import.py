@@ -89,8 +89,7 @@ def import_(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
                     await service.hold(False)
                 raise
             paused = (await service.status()).paused
-        for id_ in added:
-            out(short_id(id_))
+        out(*map(short_id, added))
         say(_summary(len(added), review))
         if paused:
             say(HELD)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from core.domain.errors import UsageError
 from core.domain.version import VERSION
@@ -24,21 +24,11 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, hint=f"see '{self.prog} --help'")
 
 
-class _Version(argparse.Action):
-    """Print the version and leave."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, **_: Any) -> None:
-        super().__init__(option_strings, dest, nargs=0, help="print the version and leave")
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print(f"winch {VERSION}")
-        parser.exit()
-
-
 def _screen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("urls", nargs="*", metavar="URL", help="added before the screen opens")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
-    parser.add_argument("--version", action=_Version)
+    version, text = f"winch {VERSION}", "print the version and leave"
+    parser.add_argument("--version", action="version", version=version, help=text)
 
 
 _OVERVIEW = "\n".join(

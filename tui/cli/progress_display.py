@@ -33,11 +33,9 @@ class Display(Protocol):
 
     def update(self, following: Following) -> None:
         """Show how things stand; called often, does something only when it is due."""
-        ...
 
     def close(self, following: Following) -> None:
         """Show how things ended and leave the terminal as it was."""
-        ...
 
 
 def display(*, quiet: bool) -> Display:

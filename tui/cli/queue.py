@@ -34,13 +34,10 @@ def add(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
             added = {download.id: download for download in await service.add(requests)}
             await _tell_if_held(service, added.values())
             if not args.json:
-                for id_ in added:
-                    out(short_id(id_))
+                out(*map(short_id, added))
                 return ExitCode.OK
             views = {view.download.id: view for view in await service.downloads()}
-            for id_ in added:
-                if id_ in views:
-                    out(dump(record(views[id_])))
+            out(*(dump(record(views[id_])) for id_ in added if id_ in views))
             return ExitCode.OK
 
     return ask()
@@ -100,8 +97,8 @@ async def verify(args: argparse.Namespace) -> int:
     async with connected() as service:
         outcome = await service.verify(await chosen(service, args, "verify") or ())
         names = {view.download.id: view.download.name for view in await service.downloads()}
-    for verdict in results(outcome, names):
-        say(verdict.text)
+    for result in results(outcome, names):
+        say(result.text)
     codes = [refusal.error.code.exit_status for refusal in outcome.refused]
     if ExitCode.CHECKSUM in codes:
         return ExitCode.CHECKSUM

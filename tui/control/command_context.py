@@ -17,64 +17,49 @@ class CommandContext(Protocol):
     @property
     def service(self) -> DownloadService:
         """Who does the work; raises DaemonError where it is out of reach."""
-        ...
 
     @property
     def directory(self) -> str:
         """Where files go when nothing else is said."""
-        ...
 
     @property
     def targets(self) -> Sequence[str]:
         """The downloads that are chosen."""
-        ...
 
     @property
     def queue(self) -> Sequence[Download]:
         """Every download, in the order of the queue."""
-        ...
 
     def matching(self, text: str) -> list[str]:
         """Return the ids of what a filter admits, in the order of the queue; raises UsageError."""
-        ...
 
     def show_list(self, text: str, sort: str, *, is_reversed: bool) -> None:
         """Show what a filter admits, sorted; raises UsageError for what is no filter or key."""
-        ...
 
     def open_history(self, query: HistoryQuery) -> None:
         """Show what was tried."""
-        ...
 
     def open_statistics(self, days: int) -> None:
         """Show the figures of some days."""
-        ...
 
     def remove(self, ids: Sequence[str], *, files: bool) -> None:
         """Take downloads off the list; without their files that can be undone."""
-        ...
 
     def remember(self, undo: Undo) -> None:
         """Let a change that was made be taken back."""
-        ...
 
     async def confirm(self, title: str, question: str, note: str) -> bool:
         """Ask a person whether something that cannot be undone is to be done."""
-        ...
 
     def later(self, work: Coroutine[Any, Any, object]) -> None:
         """Do what takes longer than somebody waits."""
-        ...
 
     def tell(self, text: str, *, wrong: bool = False) -> None:
         """Say something in passing."""
-        ...
 
     @property
     def reconnect(self) -> Callable[[], None]:
         """Look for the daemon, and start it where none runs."""
-        ...
 
     def leave(self) -> None:
         """Close the screen."""
-        ...

@@ -128,8 +128,8 @@ async def _verify(args: argparse.Namespace, context: CommandContext) -> str:
     names = {download.id: download.name for download in context.queue}
 
     async def verify() -> None:
-        for verdict in summary(await service.verify(ids), names):
-            context.tell(verdict.text, wrong=verdict.is_wrong)
+        for result in summary(await service.verify(ids), names):
+            context.tell(result.text, wrong=result.is_wrong)
 
     context.later(verify())
     return ""

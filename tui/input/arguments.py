@@ -108,13 +108,10 @@ def _since(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError:
-        pass
-    except OverflowError:
-        raise UsageError(f"'{text}' is too long ago") from None
-    try:
-        return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
+        try:
+            return datetime.fromisoformat(text).astimezone()
+        except ValueError:
+            return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
     except UsageError as error:
         raise UsageError(error.message, hint=f"{error.hint}, or a day: 2026-03-01") from None
     except OverflowError:
