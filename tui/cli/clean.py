@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from core.domain.errors import ExitCode
 from core.domain.upkeep import Cleanup, Leftover
 from tui.cli.service_access import connected
 from tui.cli.terminal import check_somebody_there, confirm, out, say
 from tui.text import fmt
-from tui.text.json_records import dump
+from tui.text.json_records import dump, leftover_record
 
 
 async def run(args: argparse.Namespace) -> int:
@@ -41,8 +40,8 @@ def _print(cleanup: Cleanup, *, dry_run: bool, as_json: bool) -> None:
                 {
                     "dry_run": dry_run,
                     "refused": cleanup.refused,
-                    "removed": [asdict(leftover) for leftover in cleanup.removed],
-                    "kept": [asdict(leftover) for leftover in cleanup.kept],
+                    "removed": [leftover_record(leftover) for leftover in cleanup.removed],
+                    "kept": [leftover_record(leftover) for leftover in cleanup.kept],
                     "total_bytes": total,
                 }
             )

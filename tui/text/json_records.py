@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from core.domain.history import Busiest, HistoryEntry, Statistics, Trend
 from core.domain.models import DownloadView
 from core.domain.redact import redact_url
+from core.domain.upkeep import Leftover
 from tui.text.activity import WEEKDAYS
 from tui.text.download_state import updated_at
 
@@ -190,6 +191,16 @@ def _busiest(busiest: Busiest | None) -> dict[str, object] | None:
 
 def _whole(figure: float | None) -> int | None:
     return None if figure is None else round(figure)
+
+
+def leftover_record(leftover: Leftover) -> dict[str, object]:
+    """Return a file that nothing needs as the object that scripts read."""
+    return {
+        "kind": leftover.kind.value,
+        "path": leftover.path,
+        "size": leftover.size,
+        "reason": leftover.reason,
+    }
 
 
 def timestamp(moment: datetime | None) -> str | None:
