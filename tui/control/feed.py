@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -32,28 +33,26 @@ FIRST_WAIT = 0.5
 LONGEST_WAIT = 5.0
 
 
+@dataclass
 class StoreChanged(Message):
     """The store looks different now; `ids` are all downloads that changed since the last of these.
 
     There may be none: the notices, or the queue as a whole, change too.
     """
 
-    def __init__(self, ids: frozenset[str]) -> None:
-        super().__init__()
-        self.ids = ids
+    ids: frozenset[str]
 
 
+@dataclass
 class ConnectionLost(Message):
     """Nothing is heard from the daemon any more, or it could not be reached at all.
 
     `stopped` tells that it was told to end, and did so in good order.
     """
 
-    def __init__(self, since: datetime, reason: str, *, stopped: bool) -> None:
-        super().__init__()
-        self.since = since
-        self.reason = reason
-        self.stopped = stopped
+    since: datetime
+    reason: str
+    stopped: bool
 
 
 class Reconnected(Message):

@@ -17,7 +17,7 @@ from core.domain.errors import UsageError
 from core.domain.models import Download, Status
 from core.domain.redact import redact_url
 from tui.input.curl import Curl, is_curl, parse_curl
-from tui.text.fmt import counted
+from tui.text.fmt import counted, sentence
 from tui.text.vocabulary import COMMAND_STATES, STATES
 
 MOST = 50_000
@@ -104,7 +104,7 @@ class AddParser:
                 self._take_line(line, where)
             at = end + 1
         if len(self.wanted) > MOST:
-            self._complain(f"line {number}", f"more than {MOST:,} URLs at once are too many")
+            self._remark(f"line {number}", f"more than {MOST:,} URLs at once are too many")
 
     def _take_line(self, line: str, where: str) -> None:
         if line and not line.startswith("#"):
@@ -113,7 +113,7 @@ class AddParser:
     def _take_list(self, name: str, where: str) -> Iterator[None]:
         content = self._lists.get(name, "")
         if isinstance(content, UsageError):
-            self._complain(where, content)
+            self._remark(where, content)
             return
         before = len(self.wanted)
         shown = name.rpartition("/")[2]
@@ -124,7 +124,7 @@ class AddParser:
                 return
             self._take_line(line.strip(), f"{shown} line {number}")
         count = len(self.wanted) - before
-        self._say(where, f"{counted(count, 'URL')} from {shown}")
+        self._remark(where, f"{counted(count, 'URL')} from {shown}", Severity.INFO)
 
     def _take_commands(self, at: int, where: str) -> int:
         """Take the curl commands that begin on a line and return where their last line ends."""
@@ -132,11 +132,11 @@ class AddParser:
         while True:
             curl, end = parse_curl(text, at)
             if isinstance(curl, Curl):
-                self._say(where, curl.summary())
+                self._remark(where, curl.summary(), Severity.INFO)
                 for url, name in curl.urls:
                     self._take(WantedUrl(url, where, name, curl.headers))
             else:
-                self._complain(where, curl)
+                self._remark(where, curl)
             at = end
             while text[at : at + 1] in (" ", ";", "&"):
                 at += 1
@@ -145,14 +145,16 @@ class AddParser:
         stop = text.find("\n", at)
         stop = len(text) if stop < 0 else stop
         if text[at:stop].strip():
-            self._say(where, f"left out what follows the command, from '{text[at]}' on")
+            self._remark(
+                where, f"left out what follows the command, from '{text[at]}' on", Severity.INFO
+            )
         return stop
 
     def _take(self, wanted: WantedUrl) -> None:
         url, where = wanted.url, wanted.where
         if url in self._seen:
             self.repeated += 1
-            self._note(where, f"repeats {self._seen[url]}")
+            self._remark(where, f"repeats {self._seen[url]}", Severity.WARNING)
             return
         self._seen[url] = where
         try:
@@ -164,21 +166,15 @@ class AddParser:
                 raise UsageError("this is not a URL", hint=hint)
             check_url(url)
         except UsageError as error:
-            self._complain(where, error)
+            self._remark(where, error)
         else:
             self.wanted.append(wanted)
 
-    def _complain(self, where: str, error: UsageError | str) -> None:
-        text = str(error)
-        if isinstance(error, UsageError) and error.hint:
-            text = f"{error.message} ({error.hint})"
-        self.remarks.append(Remark(where, text))
-
-    def _note(self, where: str, text: str) -> None:
-        self.remarks.append(Remark(where, text, Severity.WARNING))
-
-    def _say(self, where: str, text: str) -> None:
-        self.remarks.append(Remark(where, text, Severity.INFO))
+    def _remark(
+        self, where: str, said: UsageError | str, severity: Severity = Severity.ERROR
+    ) -> None:
+        text = sentence(said) if isinstance(said, UsageError) else said
+        self.remarks.append(Remark(where, text, severity))
 
 
 class KnownUrls:

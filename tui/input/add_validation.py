@@ -17,7 +17,7 @@ from core.domain.settings import check_limit
 from core.domain.units import parse_rate
 from tui.input.add_parser import STEP, AddParser, KnownUrls, Remark, Severity, WantedUrl
 from tui.input.disk import absolute
-from tui.text.fmt import counted
+from tui.text.fmt import counted, sentence
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,6}")
 
@@ -178,7 +178,7 @@ def validate_fields(form: AddForm, count: int) -> tuple[DownloadRequest, dict[st
             if name in _FOR_ONE and count > 1:
                 wrong[name] = f"fits one URL, but there are {count:,}"
         except UsageError as error:
-            wrong[name] = f"{error.message} ({error.hint})" if error.hint else error.message
+            wrong[name] = sentence(error)
     if not form.directory.strip():
         wrong["directory"] = "say where the files shall go"
     if wrong:
