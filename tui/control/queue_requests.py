@@ -5,12 +5,11 @@ Nothing here changes the screen: what is shown changes when the service says tha
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from core.domain.errors import UnknownIdError, WinchError
+from core.domain.errors import UnknownIdError
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import Download, DownloadRequest, Status
 from core.domain.service import (
@@ -20,7 +19,6 @@ from core.domain.service import (
     LimitChanges,
     MoveTo,
     Outcome,
-    Removal,
 )
 from tui.model.ordering import Order
 from tui.model.rows import DownloadRow, GroupRow
@@ -92,9 +90,9 @@ class QueueRequests:
             case "retry_all":
                 return bool(self._store.totals.counts.get(Status.FAILED))
             case "toggle_pause":
-                return self._any(lambda status: bool(_PAUSABLE & allowed_actions(status)))
+                return self._any(_may(Action.PAUSE, Action.RESUME))
             case "retry":
-                return self._any(lambda status: Action.RETRY in allowed_actions(status))
+                return self._any(_may(Action.RETRY))
             case "start_now":
                 return self._any(_can_start)
             case "verify":
@@ -113,20 +111,19 @@ class QueueRequests:
         """Return what an action is called where it would do something else than usual."""
         if action == "toggle_details" and isinstance(self._selection.row, GroupRow):
             return "Fold"
-        if action != "toggle_pause" or self._any(lambda s: Action.PAUSE in allowed_actions(s)):
+        if action != "toggle_pause" or self._any(_may(Action.PAUSE)):
             return None
-        return "Resume" if self._any(lambda s: Action.RESUME in allowed_actions(s)) else None
+        return "Resume" if self._any(_may(Action.RESUME)) else None
 
     # What runs and what waits.
 
     def toggle_pause(self) -> None:
         """Pause what goes on by itself; where nothing does, let what is paused go on."""
-        pausable = self._ids(lambda d: Action.PAUSE in allowed_actions(d.status))
-        if pausable:
+        if pausable := self._ids(_may(Action.PAUSE)):
             self._ask(lambda service: service.pause(pausable))
-            return
-        resumable = self._ids(lambda d: Action.RESUME in allowed_actions(d.status))
-        self._ask(lambda service: service.resume(resumable))
+        else:
+            resumable = self._ids(_may(Action.RESUME))
+            self._ask(lambda service: service.resume(resumable))
 
     def hold(self) -> None:
         """Hold the whole queue, or let it go on."""
@@ -134,7 +131,7 @@ class QueueRequests:
         self._ask(lambda service: service.hold(not is_held))
 
     def retry(self) -> None:
-        ids = self._ids(lambda d: Action.RETRY in allowed_actions(d.status))
+        ids = self._ids(_may(Action.RETRY))
         self._ask(lambda service: service.retry(ids))
 
     def retry_all(self) -> None:
@@ -142,7 +139,7 @@ class QueueRequests:
 
     def start_now(self) -> None:
         """Start what waits, before all others."""
-        ids = self._ids(lambda d: _can_start(d.status))
+        ids = self._ids(_can_start)
         self._ask(lambda service: service.start_now(ids))
 
     def set_limit(self, ids: Sequence[str], rate: int | None) -> None:
@@ -165,7 +162,6 @@ class QueueRequests:
         self._ask(limit)
 
     def replace_url(self, download_id: str, url: str) -> None:
-
         async def replace(service: DownloadService) -> Outcome:
             outcome = await service.replace_url(download_id, url)
             for download in outcome.changed:
@@ -186,20 +182,6 @@ class QueueRequests:
         self._ask(verify)
 
     # What can be taken back.
-
-    async def plan_deletion(self, ids: Sequence[str]) -> Removal:
-        """Return what a removal with the files would delete; raises WinchError."""
-        present = [id_ for id_ in ids if id_ in self._store]
-        answer: asyncio.Future[Removal] = asyncio.get_running_loop().create_future()
-
-        async def plan(service: DownloadService) -> None:
-            try:
-                answer.set_result(await service.remove(present, files=True, dry_run=True))
-            except WinchError as error:
-                answer.set_exception(error)
-
-        self._ask(plan)
-        return await answer
 
     def remove(self, ids: Sequence[str], *, files: bool = False) -> None:
         """Take downloads off the list; with their files that is for good."""
@@ -267,10 +249,8 @@ class QueueRequests:
         if not 0 <= index < len(self._view):
             return None
         neighbour = self._view.row_at(index)
-        if not isinstance(neighbour, DownloadRow):
-            return None
-        if neighbour.id not in self._store:
-            # Gone since the last frame.
+        if not isinstance(neighbour, DownloadRow) or neighbour.id not in self._store:
+            # A group, or gone since the last frame.
             return None
         place = self._store.position(neighbour.id)
         # Relative to what is there then, so that the key counts as often as it is pressed.
@@ -301,11 +281,12 @@ class QueueRequests:
         held = self._store.by_id
         return any(map(test, {held[id_].status for id_ in self._selection.aim if id_ in held}))
 
-    def _ids(self, test: Callable[[Download], bool]) -> list[str]:
-        return [download.id for download in self.chosen if test(download)]
+    def _ids(self, test: Callable[[Status], bool]) -> list[str]:
+        return [download.id for download in self.chosen if test(download.status)]
 
 
-_PAUSABLE = frozenset({Action.PAUSE, Action.RESUME})
+def _may(*actions: Action) -> Callable[[Status], bool]:
+    return lambda status: not allowed_actions(status).isdisjoint(actions)
 
 
 def _limit(rate: int | None) -> str:

@@ -83,8 +83,8 @@ class DownloadActions(MainParts):
         downloads = self.queue_requests.chosen
 
         async def look() -> str:
-            ids = [download.id for download in downloads]
-            return deleted_note(await self.queue_requests.plan_deletion(ids))
+            ids = [download.id for download in downloads if download.id in self.store]
+            return deleted_note(await self.service.remove(ids, files=True, dry_run=True))
 
         await self._confirm_removal("Delete", downloads, "and delete the files", look=look)
 
