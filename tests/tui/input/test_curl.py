@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import UsageError
-from tui.input.curl import Curl, is_curl, parse_curl
+from core.domain.login import basic
+from core.domain.models import DownloadRequest
+from tests.core.adapters.records import a_download
+from tui.input.curl import Curl, curl_command, is_curl, parse_curl
 from tui.input.shell import read_command
 
 
@@ -166,3 +169,17 @@ def test_words_are_those_that_bash_sees(line: str) -> None:
     script = f"printf '%s\\0' {line}"
     seen = subprocess.run([bash, "-c", script], capture_output=True, check=True).stdout
     assert read_command(line).words == tuple(seen.decode().split("\0")[:-1])
+
+
+def test_curl_logs_in_as_the_server_asks_and_not_before() -> None:
+    request = DownloadRequest(
+        url="http://h/a", directory="/d", headers={"authorization": basic("me", "p:w d")}
+    )
+    command = curl_command(a_download(name="a", request=request))
+    assert command == "curl -fgL -o a --anyauth -u 'me:p:w d' -- http://h/a"
+
+
+def test_a_token_goes_along_as_it_is() -> None:
+    headers = {"Authorization": "Bearer t"}
+    request = DownloadRequest(url="http://h/a", directory="/d", headers=headers)
+    assert "-H 'Authorization: Bearer t'" in curl_command(a_download(name="a", request=request))
