@@ -84,7 +84,7 @@ class WinchApp(TerminalApp):
         self.animation_level = "none"
         screen = replace(screen, ascii=screen.ascii or terminal.is_ascii)
         self.set_class(screen.ascii, "-ascii")
-        self.window = WindowTitle(self.write, terminal, screen)
+        self.window_title = WindowTitle(self.write, terminal, screen)
         self._is_window_resting = self._is_window_due = False
         self.main = MainScreen(
             connect,
@@ -106,15 +106,15 @@ class WinchApp(TerminalApp):
         self._attributes.enabled = self.native_ansi_color
 
     def arrive(self) -> None:
-        self.window.open()
+        self.window_title.open()
         self._update_window()
 
     def leave(self) -> None:
-        self.window.close()
+        self.window_title.close()
 
     @on(StoreChanged)
     def _watch_totals(self) -> None:
-        self.window.announce_end(self.main.store.totals)
+        self.window_title.announce_end(self.main.store.sums)
         self._update_window()
 
     def _update_window(self) -> None:
@@ -122,7 +122,7 @@ class WinchApp(TerminalApp):
         if self._is_window_resting:
             self._is_window_due = True
             return
-        self.window.show(self.main.store.totals, time.monotonic())
+        self.window_title.show(self.main.store.sums, time.monotonic())
         self._is_window_resting = True
         self.set_timer(_WINDOW_EVERY, self._wake_window)
 
@@ -150,7 +150,7 @@ class WinchApp(TerminalApp):
     @property
     def goodbye(self) -> str:
         """What to say on the normal screen afterwards; "" when nothing is under way."""
-        count = self.main.store.totals.unfinished
+        count = self.main.store.sums.unfinished
         if not count or self.main.feed.lost_since is not None:
             return ""
         subject = "1 download goes on" if count == 1 else f"{count:,} downloads go on"

@@ -88,7 +88,7 @@ class QueueRequests:
             case "undo":
                 return bool(self._undos)
             case "retry_all":
-                return bool(self._store.totals.counts.get(Status.FAILED))
+                return bool(self._store.sums.counts.get(Status.FAILED))
             case "toggle_pause":
                 return self._any(_may(Action.PAUSE, Action.RESUME))
             case "retry":

@@ -1,6 +1,6 @@
 """The screen's copy of the queue: events go in, the ids that changed come out.
 
-Decides the order of the rows and the totals, for the table and the header. Nothing here costs more
+Decides the order of the rows and the sums, for the table and the header. Nothing here costs more
 than a lookup per progress report, so that a queue of 100,000 is as quick to follow as one of ten.
 """
 
@@ -137,11 +137,11 @@ class DownloadStore:
         return [id_ for id_ in self._rows if id_ in members] if members else []
 
     @property
-    def totals(self) -> Sums:
+    def sums(self) -> Sums:
         """The sums; costs a step per active download."""
-        totals = self._tally.totals(self.progress)
-        moves = totals.counts.get(Status.ACTIVE)
-        return replace(totals, eta=self._eta if moves else None)
+        sums = self._running.now(self.progress)
+        moves = sums.counts.get(Status.ACTIVE)
+        return replace(sums, eta=self._eta if moves else None)
 
     def _take(self, event: Snapshot | Noticed) -> None:
         self.notices, self.paused, self.limit = event.notices, event.paused, event.limit
@@ -154,7 +154,7 @@ class DownloadStore:
         self._reasons: Counter[WaitReason | None] = Counter()
         self._interrupted: set[str] = set()
         self._eta = None
-        self._tally = RunningSums()
+        self._running = RunningSums()
 
     def _put(self, downloads: tuple[Download, ...]) -> None:
         """Insert or replace downloads, and keep the rows in order."""
@@ -196,13 +196,13 @@ class DownloadStore:
         download = self._downloads.get(id_)
         if download is None or self._progress.get(id_) == progress:
             return False
-        self._tally.advance(download, self.progress(id_), progress)
+        self._running.advance(download, self.progress(id_), progress)
         self._progress[id_] = progress
         return True
 
     def _count(self, download: Download, sign: int) -> None:
         """Put a download into the sums (1) or take it out (-1)."""
-        self._tally.add(download, self.progress(download.id), sign)
+        self._running.add(download, self.progress(download.id), sign)
         if download.status is Status.PENDING:
             self._reasons[download.wait_reason] += sign
         if was_interrupted(download) and sign > 0:

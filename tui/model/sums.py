@@ -29,8 +29,8 @@ class RunningSums(DownloadSums):
         before, now = old.bytes_downloaded, new.bytes_downloaded
         self.bytes_done += counted_bytes(download, now) - counted_bytes(download, before)
 
-    def totals(self, progress: Callable[[str], Progress]) -> Sums:
-        """Return the sums; costs a step per active download."""
+    def now(self, progress: Callable[[str], Progress]) -> Sums:
+        """Return them as they are; costs a step per active download."""
         rates = (progress(id_).rate for id_ in self._active)
         return Sums(
             counts={status: count for status, count in self.counts.items() if count},

@@ -55,7 +55,7 @@ class TableLines:
             cells = group_row(
                 slots,
                 at.name,
-                self._view.totals(at.name),
+                self._view.sums(at.name),
                 is_folded=self._view.is_folded(at.name),
                 ascii_only=self._ascii,
             )

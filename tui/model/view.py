@@ -193,13 +193,13 @@ class View:
         """Return the group that a shown row is of, or is a member of."""
         return row.name if isinstance(row, GroupRow) else _group(self._seen[row.id])
 
-    def totals(self, group: str) -> Sums:
+    def sums(self, group: str) -> Sums:
         """Return the sums over the members of a group that are shown."""
-        if (tally := self._tallies.get(group)) is None:
-            tally = self._tallies[group] = RunningSums()
+        if (sums := self._group_sums.get(group)) is None:
+            sums = self._group_sums[group] = RunningSums()
             for id_ in self.members(group):
-                self._sum(self._seen[id_], tally)
-        return tally.totals(self._store.progress)
+                self._sum(self._seen[id_], sums)
+        return sums.now(self._store.progress)
 
     def fold(self, group: str, *, folded: bool = True) -> None:
         """Hide the members of a group behind its row, or show them again."""
@@ -261,7 +261,7 @@ class View:
             self._placed = {id_: progress for id_, progress in known if id_ in seen}
         self._rows.fill(self.order.arrange(ids, seen, self._placed), self._group_of)
         # The sums of the groups that were asked for, and how far their members were then.
-        self._tallies: dict[str, RunningSums] = {}
+        self._group_sums: dict[str, RunningSums] = {}
         self._summed: dict[str, Progress] = {}
 
     def _follow(self, id_: str, now: datetime, *, settles: bool) -> bool:
@@ -291,9 +291,9 @@ class View:
         del self._seen[download.id]
         self._placed.pop(download.id, None)
         self._counts[download.status] -= 1
-        tally = self._tallies.get(self._group_of.pop(download.id, ""))
-        if tally is not None and self._is_in_tab(download):
-            tally.add(download, self._summed.pop(download.id), -1)
+        sums = self._group_sums.get(self._group_of.pop(download.id, ""))
+        if sums is not None and self._is_in_tab(download):
+            sums.add(download, self._summed.pop(download.id), -1)
 
     def _hold(self, download: Download, progress: Progress) -> None:
         """Remember a download as it is placed."""
@@ -303,8 +303,8 @@ class View:
         self._counts[download.status] += 1
         if group := download.request.group:
             self._group_of[download.id] = group
-            if group in self._tallies and self._is_in_tab(download):
-                self._sum(download, self._tallies[group])
+            if group in self._group_sums and self._is_in_tab(download):
+                self._sum(download, self._group_sums[group])
 
     def _position(self, download: Download | None, progress: Progress) -> _Position | None:
         """Return where a download is to stand; None for one that is not shown."""
@@ -319,16 +319,16 @@ class View:
         """Return where a download stands, as far as it was when it was placed."""
         return self.order.place(self._seen[id_], self._placed.get(id_, _NOTHING))
 
-    def _sum(self, download: Download, tally: RunningSums) -> None:
+    def _sum(self, download: Download, sums: RunningSums) -> None:
         """Count a member into the sums of its group."""
         progress = self._summed[download.id] = self._store.progress(download.id)
-        tally.add(download, progress)
+        sums.add(download, progress)
 
     def _advance(self, download: Download) -> None:
         """Bring the sums of a group up to the progress of a member."""
-        if (tally := self._tallies.get(download.request.group or "")) is not None:
+        if (sums := self._group_sums.get(download.request.group or "")) is not None:
             progress = self._store.progress(download.id)
-            tally.advance(download, self._summed[download.id], progress)
+            sums.advance(download, self._summed[download.id], progress)
             self._summed[download.id] = progress
 
 

@@ -145,7 +145,7 @@ class MainScreen(Navigation, DownloadActions):
     def _show_header(self) -> None:
         store = self.store
         around = Surroundings(store.limit, self._free_bytes, store.trouble, is_held=store.paused)
-        self.header.show(store.totals, around, time.monotonic())
+        self.header.show(store.sums, around, time.monotonic())
 
     async def _look(self) -> None:
         self._free_bytes = (await self._disk.directory(self.directory)).free

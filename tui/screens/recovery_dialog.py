@@ -147,7 +147,7 @@ class RecoveryDialog(Dialog[Decision | None]):
         store = self._store
         files = [(store.download(id_), store.progress(id_).bytes_downloaded) for id_ in ids]
         self._ids = frozenset(ids)
-        self._found = Interrupted.of(files, store.totals.counts)
+        self._found = Interrupted.of(files, store.sums.counts)
 
     def _show(self) -> None:
         self._page.styles.height = len(self._write(self._page.size.width))

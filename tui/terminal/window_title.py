@@ -52,31 +52,31 @@ class WindowTitle:
             self._write(self._wrapped(_progress(0)))
         self._title = self._progress = ""
 
-    def show(self, totals: Sums, now: float) -> None:
+    def show(self, sums: Sums, now: float) -> None:
         """Bring title and progress up to date; `now` is a monotonic time in seconds."""
-        title = self._title_for(totals)
+        title = self._title_for(sums)
         if self._has_title and title != self._title:
             self._title = title
             self._write(_title(title))
-        progress = _progress_for(totals) if self._terminal.has_progress else ""
+        progress = _progress_for(sums) if self._terminal.has_progress else ""
         is_stale = bool(progress) and now - self._said_at >= _STALE
         if progress != self._progress or is_stale:
             self._progress, self._said_at = progress, now
             self._write(self._wrapped(progress or _progress(0)))
 
-    def announce_end(self, totals: Sums) -> None:
+    def announce_end(self, sums: Sums) -> None:
         """Tell the person when the last download has ended since the last call.
 
         Not when what was left has been paused or removed: then the person did it.
         """
-        before, self._before = self._before, totals
-        if before is None or not before.unfinished or totals.unfinished:
+        before, self._before = self._before, sums
+        if before is None or not before.unfinished or sums.unfinished:
             return
-        if _count(totals) <= _count(before) or self._finished is FinishedAlert.OFF:
+        if _count(sums) <= _count(before) or self._finished is FinishedAlert.OFF:
             return
-        done = totals.counts.get(Status.COMPLETED, 0)
+        done = sums.counts.get(Status.COMPLETED, 0)
         text = f"All downloads have ended: {done} {STATES[Status.COMPLETED]}"
-        if failed := totals.counts.get(Status.FAILED, 0):
+        if failed := sums.counts.get(Status.FAILED, 0):
             text += f", {failed} {STATES[Status.FAILED]}"
         alert = self._terminal.alert if self._finished is FinishedAlert.NOTIFY else Alert.BELL
         match alert:
@@ -87,28 +87,28 @@ class WindowTitle:
             case Alert.BELL:
                 self._write("\x07")
 
-    def _title_for(self, totals: Sums) -> str:
-        active = totals.counts.get(Status.ACTIVE, 0)
+    def _title_for(self, sums: Sums) -> str:
+        active = sums.counts.get(Status.ACTIVE, 0)
         if not active:
             return "winch"
-        rate = f" {self._arrow} {fmt.rate(totals.rate)}" if totals.rate else ""
+        rate = f" {self._arrow} {fmt.rate(sums.rate)}" if sums.rate else ""
         return f"winch {active}{rate}"
 
     def _wrapped(self, sequence: str) -> str:
         return through_tmux(sequence) if self._terminal.is_tmux else sequence
 
 
-def _count(totals: Sums) -> int:
-    return sum(totals.counts.get(status, 0) for status in _ENDED)
+def _count(sums: Sums) -> int:
+    return sum(sums.counts.get(status, 0) for status in _ENDED)
 
 
-def _progress_for(totals: Sums) -> str:
+def _progress_for(sums: Sums) -> str:
     """Return what shows how much of everything is here; "" once nothing is left to do."""
-    if not totals.unfinished:
+    if not sums.unfinished:
         return ""
-    if not totals.known or not totals.bytes_total:
+    if not sums.known or not sums.bytes_total:
         return _progress(3)
-    return _progress(1, 100 * totals.bytes_done // totals.bytes_total)
+    return _progress(1, 100 * sums.bytes_done // sums.bytes_total)
 
 
 def _progress(state: int, percent: int = 0) -> str:

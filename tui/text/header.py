@@ -53,7 +53,7 @@ class _Part:
 
 def header(
     host: str,
-    totals: Sums,
+    sums: Sums,
     around: Surroundings,
     rates: Sequence[float],
     width: int,
@@ -64,8 +64,8 @@ def header(
 
     `rates` are bytes/s as they were lately; a line of them is drawn where any is more than 0.
     """
-    left = _left(host, totals, around, rates, ascii_only=ascii_only)
-    right = _right(totals, around)
+    left = _left(host, sums, around, rates, ascii_only=ascii_only)
+    right = _right(sums, around)
     while _needed(left) + _needed(right) - _GAP + 2 > width:
         last = max((*left, *right), key=lambda part: part.rank)
         if last.rank == 0:
@@ -82,13 +82,13 @@ def header(
 
 
 def _left(
-    host: str, totals: Sums, around: Surroundings, rates: Sequence[float], *, ascii_only: bool
+    host: str, sums: Sums, around: Surroundings, rates: Sequence[float], *, ascii_only: bool
 ) -> list[_Part]:
     parts = [_Part(10, ((fmt.clean(host), Role.TITLE),))] if host else []
     arrow = "" if ascii_only else "↓ "
     # Of one width, so that what follows need not be drawn again with each figure.
     parts.append(
-        _Part(0, ((f"{arrow}{fmt.rate(totals.rate):{10 if totals.rate else 0}}", Role.ACTIVE),))
+        _Part(0, ((f"{arrow}{fmt.rate(sums.rate):{10 if sums.rate else 0}}", Role.ACTIVE),))
     )
     if any(rates):
         parts.append(_Part(9, ((sparkline(rates, ascii_only=ascii_only), Role.ACTIVE),)))
@@ -97,12 +97,12 @@ def _left(
     elif around.trouble is not None:
         parts.append(_Part(0, ((WAITS[around.trouble], Role.WAITING),)))
     for status, role, rank in _COUNTS:
-        if count := totals.counts.get(status):
+        if count := sums.counts.get(status):
             parts.append(_Part(rank, ((f"{count:,}", role), (f" {STATES[status]}", Role.MUTED))))
     return parts
 
 
-def _right(totals: Sums, around: Surroundings) -> list[_Part]:
+def _right(sums: Sums, around: Surroundings) -> list[_Part]:
     """Return what is said of everything together."""
     parts: list[_Part] = []
     if around.limit is not None:
@@ -110,15 +110,15 @@ def _right(totals: Sums, around: Surroundings) -> list[_Part]:
         parts.append(_Part(6, limit))
     if around.free is not None:
         parts.append(_Part(7, ((f"{fmt.size(around.free)} free", Role.MUTED),)))
-    if totals.bytes_total:
-        more = "" if totals.known else "+"
-        amount = f"{fmt.size(totals.bytes_done)} of {fmt.size(totals.bytes_total)}{more}"
+    if sums.bytes_total:
+        more = "" if sums.known else "+"
+        amount = f"{fmt.size(sums.bytes_done)} of {fmt.size(sums.bytes_total)}{more}"
         parts.append(_Part(8, ((amount, Role.MUTED),)))
-        if totals.known:
-            percent = fmt.percent(totals.bytes_done, totals.bytes_total)
+        if sums.known:
+            percent = fmt.percent(sums.bytes_done, sums.bytes_total)
             parts.append(_Part(5, ((percent, Role.PLAIN),)))
-    if totals.eta is not None:
-        left = ((fmt.duration(totals.eta), Role.PLAIN), (" left", Role.MUTED))
+    if sums.eta is not None:
+        left = ((fmt.duration(sums.eta), Role.PLAIN), (" left", Role.MUTED))
         parts.append(_Part(3, left))
     return parts
 

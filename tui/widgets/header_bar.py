@@ -18,21 +18,21 @@ class HeaderBar(CellLine):
         super().__init__()
         self._host = host
         self._ascii = ascii_only
-        self._totals = Sums(counts={}, rate=0.0, bytes_done=0, bytes_total=0, known=True)
+        self._sums = Sums(counts={}, rate=0.0, bytes_done=0, bytes_total=0, known=True)
         self._around = Surroundings()
         self._trace = RateTrace(_SPARKS)
 
-    def show(self, totals: Sums, around: Surroundings, now: float) -> None:
+    def show(self, sums: Sums, around: Surroundings, now: float) -> None:
         """Show these at a monotonic time in seconds; the same is not drawn again."""
-        self._totals, self._around = totals, around
-        if totals.rate or not self._trace.is_flat:
-            self._trace.note(now, totals.rate)
+        self._sums, self._around = sums, around
+        if sums.rate or not self._trace.is_flat:
+            self._trace.note(now, sums.rate)
         self.follow()
 
     def cells(self, width: int) -> Line:
         return header(
             self._host,
-            self._totals,
+            self._sums,
             self._around,
             self._trace.values,
             width,

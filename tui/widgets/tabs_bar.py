@@ -48,13 +48,13 @@ class TabsBar(CellLine):
     def __init__(self, *, ascii_only: bool = False) -> None:
         super().__init__()
         self._ascii = ascii_only
-        self._sight = ListSummary()
+        self._summary = ListSummary()
         self._counts: Mapping[Tab, int] = dict.fromkeys(Tab, 0)
         self._places: list[tuple[int, int, Tab]] = []
 
     def show(self, summary: ListSummary, counts: Mapping[Tab, int]) -> None:
         """Show these; the same is not drawn again."""
-        self._sight, self._counts = summary, counts
+        self._summary, self._counts = summary, counts
         self.follow()
 
     def cells(self, width: int) -> Line:
@@ -68,7 +68,7 @@ class TabsBar(CellLine):
         cells, x = [], 0
         self._places = []
         for tab, label in labels:
-            is_chosen = tab is self._sight.tab
+            is_chosen = tab is self._summary.tab
             cells.append(Cell(x, label, Role.TITLE if is_chosen else Role.MUTED))
             self._places.append((x, x + len(label), tab))
             x += len(label) + (style == 0)
@@ -85,14 +85,14 @@ class TabsBar(CellLine):
     def _label(self, tab: Tab, style: int) -> str:
         action = _ACTIONS[f"show_{tab}"]
         key = keymap_of(self).names(action.id)[0]
-        is_chosen = tab is self._sight.tab
+        is_chosen = tab is self._summary.tab
         word = f" {action.label}" if style < 2 or is_chosen else ""
         left, right = "[]" if is_chosen else (" ", " " if style == 0 else "")
         return f"{left}{key}{word} {self._counts[tab]:,}{right}"
 
     def _state(self) -> str:
         """Return in words what is not as usual."""
-        summary, parts = self._sight, []
+        summary, parts = self._summary, []
         if summary.marked:
             hidden = f" ({summary.hidden:,} hidden)" if summary.hidden else ""
             parts.append(f"{summary.marked:,} marked{hidden}")

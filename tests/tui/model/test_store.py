@@ -101,12 +101,12 @@ def test_totals_sum_what_moves_and_what_is_here() -> None:
             },
         )
     )
-    totals = store.totals
-    assert (totals.rate, totals.bytes_done, totals.bytes_total, totals.known) == (10, 75, 150, True)
-    assert totals.counts == {Status.ACTIVE: 1, Status.COMPLETED: 1, Status.CANCELLED: 1}
-    assert totals.unfinished == 1
+    sums = store.sums
+    assert (sums.rate, sums.bytes_done, sums.bytes_total, sums.known) == (10, 75, 150, True)
+    assert sums.counts == {Status.ACTIVE: 1, Status.COMPLETED: 1, Status.CANCELLED: 1}
+    assert sums.unfinished == 1
     store.apply(Added(revision=3, downloads=(sample(4),)))
-    assert not store.totals.known
+    assert not store.sums.known
 
 
 def test_a_count_down_is_on_while_a_retry_waits() -> None:
@@ -126,7 +126,7 @@ def test_many_downloads_at_once_are_treated_as_few(count: int) -> None:
     gone = tuple(d.id for d in downloads[: count // 2])
     assert store.apply(Removed(revision=2, ids=gone)) == set(gone)
     assert ids(store) == [d.id for d in downloads[count // 2 :]]
-    assert store.totals.counts == {Status.PENDING: count - count // 2}
+    assert store.sums.counts == {Status.PENDING: count - count // 2}
 
 
 class Events:
@@ -170,7 +170,7 @@ def test_sums_and_order_are_those_of_a_store_that_starts_from_here(history: list
     downloads = tuple(store.download(id_) for id_ in ids(store))
     fresh = filled(*downloads, **{d.id: store.progress(d.id) for d in downloads})
     assert ids(store) == ids(fresh)
-    assert store.totals == fresh.totals
+    assert store.sums == fresh.sums
     assert store.is_counting_down == fresh.is_counting_down
 
 
@@ -185,7 +185,7 @@ def test_what_is_not_heard_of_any_more_does_not_move() -> None:
     )
     assert store.stand_still() == {sample(1).id}
     assert store.progress(sample(1).id) == Progress(bytes_downloaded=5)
-    assert store.totals.rate == 0
+    assert store.sums.rate == 0
     assert store.stand_still() == set()
 
 
@@ -195,17 +195,17 @@ def test_once_the_daemon_was_stopped_nothing_runs() -> None:
     store.apply(Snapshot(revision=1, downloads=(running, done), progress={}))
     assert store.stand_still(stopped=True) == {running.id}
     assert store.download(running.id).status is Status.PENDING
-    assert store.totals.counts == {Status.PENDING: 1, Status.COMPLETED: 1}
+    assert store.sums.counts == {Status.PENDING: 1, Status.COMPLETED: 1}
 
 
 def test_the_time_left_of_all_is_what_was_said_last_while_anything_runs() -> None:
     running = sample(1, status=Status.ACTIVE)
     store = filled(running)
-    assert store.totals.eta is None
+    assert store.sums.eta is None
     store.apply(ProgressBatch(revision=2, progress={}, eta=90.0))
-    assert store.totals.eta == 90.0
+    assert store.sums.eta == 90.0
     store.apply(Changed(revision=3, downloads=(running.replace(status=Status.PAUSED),)))
-    assert store.totals.eta is None
+    assert store.sums.eta is None
     store.apply(Changed(revision=4, downloads=(running,)))
     store.stand_still()
-    assert store.totals.eta is None
+    assert store.sums.eta is None

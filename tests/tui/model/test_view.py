@@ -121,18 +121,18 @@ def test_a_group_sums_its_members_that_are_shown() -> None:
         bytes_total=250,
         known=True,
     )
-    assert table.view.totals("g") == expected
-    assert not table.view.totals("h").known
+    assert table.view.sums("g") == expected
+    assert not table.view.sums("h").known
     table.report(b=50.0)
-    assert table.view.totals("g") == replace(expected, rate=60.0, bytes_done=60)
+    assert table.view.sums("g") == replace(expected, rate=60.0, bytes_done=60)
     table.show(tab=Tab.QUEUED)
-    assert table.view.totals("g").bytes_total == 50
+    assert table.view.sums("g").bytes_total == 50
     table.change(table.store.download(sample(1).id), status=Status.PENDING)
-    assert table.view.totals("g").counts == {Status.PENDING: 2}
+    assert table.view.sums("g").counts == {Status.PENDING: 2}
     moved = table.store.download(sample(1).id)
     table.change(moved, request=replace(moved.request, group="h"))
-    assert table.view.totals("g").counts == {Status.PENDING: 1}
-    assert table.view.totals("h").counts == {Status.PENDING: 2}
+    assert table.view.sums("g").counts == {Status.PENDING: 1}
+    assert table.view.sums("h").counts == {Status.PENDING: 2}
 
 
 def test_a_sort_by_a_live_figure_moves_rows_only_now_and_then() -> None:

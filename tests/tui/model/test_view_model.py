@@ -187,11 +187,11 @@ class AnyHistory(RuleBasedStateMachine):
         assert rows == gathered(view, downloads)
         assert set(view.ids) == {d.id for d in downloads}
         for group in {d.request.group for d in downloads} - {None}:
-            tally = RunningSums()
+            running = RunningSums()
             for download in downloads:
                 if download.request.group == group:
-                    tally.add(download, store.progress(download.id))
-            assert view.totals(group) == tally.totals(store.progress)
+                    running.add(download, store.progress(download.id))
+            assert view.sums(group) == running.now(store.progress)
         every = [
             d for d in store.by_id.values() if view.filter.matches(d, store.progress(d.id), NOW)
         ]
