@@ -119,7 +119,8 @@ class AnyHistory(RuleBasedStateMachine):
     def sort(self, order: Order) -> None:
         row = self.table.selection.row
         self.table.show(order=order)
-        assert self.table.selection.row == row
+        # A filter is asked again by then, of what has progressed since rows were last moved.
+        assert self.table.selection.row == row or row not in self.table.view
 
     @rule(text=st.sampled_from(FILTERS))
     def filter(self, text: str) -> None:
