@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,6 +78,12 @@ async def queue(service: FakeService, *names: str, status: Status = Status.PENDI
     return [download.id for download in added]
 
 
+def assert_harmless(*shown: str) -> None:
+    """Let nothing be shown that a terminal would take for more than text."""
+    for line in "\n".join(shown).split("\n"):
+        assert not any(mark in line for mark in FORBIDDEN), line
+
+
 def screen_text(app: App[Any]) -> str:
     """Return what the terminal shows."""
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
@@ -85,10 +93,13 @@ async def until(pilot: Pilot[Any], *texts: str, gone: str = "\0") -> str:
     """Wait until the terminal shows all texts, and one no longer; return what it shows."""
     shown = ""
     try:
-        async with asyncio.timeout(20):
-            while not all(text in shown for text in texts) or gone in shown or not shown:
+        async with asyncio.timeout(20), _repaints(pilot.app) as repainted:
+            while True:
                 await pilot.pause()
                 shown = screen_text(pilot.app)
+                if shown and all(text in shown for text in texts) and gone not in shown:
+                    break
+                await repainted()
     except TimeoutError:
         pytest.fail(f"not shown: {texts}, or still shown: {gone!r}, in\n{shown}")
     return shown
@@ -97,6 +108,28 @@ async def until(pilot: Pilot[Any], *texts: str, gone: str = "\0") -> str:
 async def until_gone(pilot: Pilot[Any], text: str) -> None:
     """Wait until the terminal no longer shows a text."""
     await until(pilot, gone=text)
+
+
+@asynccontextmanager
+async def _repaints(app: App[Any]) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Give what waits for the next repaint; a beat without one will do as well."""
+    painted, display = asyncio.Event(), app._display
+
+    def tell(*args: Any) -> None:
+        display(*args)
+        painted.set()
+
+    async def wait() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await painted.wait()
+        painted.clear()
+
+    app._display = tell  # type: ignore[method-assign]
+    try:
+        yield wait
+    finally:
+        del app._display
 
 
 def _always(service: FakeService) -> Connect:

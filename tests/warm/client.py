@@ -23,12 +23,10 @@ def main() -> None:
     leads = os.getsid(0) == os.getpid()
     os.umask(umask := os.umask(0))
     parts = [
-        *(
-            b"%d" % leads,
-            b"%d" % umask,
-            os.fsencode(os.getcwd()),  # noqa: PTH109 (pathlib takes its time to load)
-            " ".join(map(str, files)).encode(),
-        ),
+        b"%d" % leads,
+        b"%d" % umask,
+        os.fsencode(os.getcwd()),  # noqa: PTH109
+        " ".join(map(str, files)).encode(),
         *(b"%d" % len(arguments), *map(os.fsencode, arguments)),
         *(name + b"=" + value for name, value in os.environb.items()),
     ]
