@@ -16,6 +16,7 @@ from core.domain.models import Download, DownloadRequest, Status
 from core.domain.service import DownloadService
 from core.domain.settings import ScreenSettings, Settings
 from tests.fakes import FakeService
+from tests.tui import settling
 from tui.app import WinchApp
 from tui.control.feed import Connect
 from tui.terminal.features import Terminal
@@ -95,7 +96,7 @@ async def until(pilot: Pilot[Any], *texts: str, gone: str = "\0") -> str:
     try:
         async with asyncio.timeout(20), _repaints(pilot.app) as repainted:
             while True:
-                await pilot.pause()
+                await settling.shown(pilot.app)
                 shown = screen_text(pilot.app)
                 if shown and all(text in shown for text in texts) and gone not in shown:
                     break

@@ -104,6 +104,15 @@ async def test_it_looks_again_and_again_while_it_is_shown_and_never_otherwise(
 
 async def test_it_does_not_ask_for_what_nobody_sees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detail_pane, "EVERY", 0.01)
+    ticks = 0
+    look_again = DetailPane._look_again
+
+    def tick(pane: DetailPane) -> None:
+        nonlocal ticks
+        ticks += 1
+        look_again(pane)
+
+    monkeypatch.setattr(DetailPane, "_look_again", tick)
     service = Watched()
     await started(service, "a.iso")
     async with app_for(service).run_test(size=(100, 60)) as pilot:
@@ -112,8 +121,8 @@ async def test_it_does_not_ask_for_what_nobody_sees(monkeypatch: pytest.MonkeyPa
         await shows(pilot, WHY[:20])
         await pilot.press("S")
         await until(pilot, lambda: not app_of(pilot).main.is_active)
-        looked = len(service.looked)
-        await pilot.pause(0.1)
+        looked, enough = len(service.looked), ticks + 10
+        await until(pilot, lambda: ticks > enough)
         assert len(service.looked) <= looked + 1
 
 

@@ -174,7 +174,15 @@ async def test_an_engine_that_ends_does_not_wait_for_the_whole_file(
     slow = Slow(monkeypatch)
     verifying = asyncio.create_task(engine.verify([done.id]))
     await slow.reached.wait()
+    close, closing_it = engine._reverifier.close, asyncio.Event()
+
+    async def closed() -> None:
+        closing_it.set()
+        await close()
+
+    monkeypatch.setattr(engine._reverifier, "close", closed)
     closing = asyncio.create_task(engine.close())
+    await closing_it.wait()
     slow.go_on()
     with pytest.raises(StoppedError):
         await verifying
