@@ -31,6 +31,7 @@ from tui.text.fmt import sentence
 
 OnEnd = Callable[[DownloadService, Download], Awaitable[None]]
 _DAEMONS = 5
+"""How many are followed, one after the other, where each is killed."""
 _SILENCE = 0.9
 """Seconds in which nothing need be said."""
 

@@ -26,7 +26,7 @@ from tui.text.wording import in_full
 
 async def carry_out(line: ParsedLine, context: CommandContext) -> str:
     """Do what was asked for, and return what is to be read then; raises WinchError."""
-    return line.help or await HANDLERS[line.args.command](line.args, context)
+    return line.help or await HANDLERS[line.args.command](line.args, context) or ""
 
 
 def _choose(args: argparse.Namespace, context: CommandContext) -> None:
@@ -40,16 +40,16 @@ def _choose(args: argparse.Namespace, context: CommandContext) -> None:
             raise UsageError(f"nothing matches {choice.filter.text}")
     if not args.ids and not args.all:
         args.ids = list(context.targets)
-    if not args.ids and not args.all:
-        raise UsageError("no download is chosen", hint="name ids, or mark some")
+        if not args.ids:
+            raise UsageError("no download is chosen", hint="name ids, or mark some")
 
 
-async def _change(args: argparse.Namespace, context: CommandContext) -> str:
+async def _change(args: argparse.Namespace, context: CommandContext) -> None:
     if getattr(args, "queue", False):
         if args.ids or args.all:
             raise UsageError("--queue is for the queue as a whole", hint="it stands alone")
         await context.service.hold(args.command == "pause")
-        return ""
+        return
     _choose(args, context)
     participle, ask = change_of(args)
     undo = _undo_of(args, context)
@@ -64,7 +64,6 @@ async def _change(args: argparse.Namespace, context: CommandContext) -> str:
         context.tell(note)
     if outcome.changed or not outcome.refused:
         context.tell(f"{participle} {counted(len(outcome.changed))}")
-    return ""
 
 
 def _undo_of(args: argparse.Namespace, context: CommandContext) -> Undo | None:
@@ -78,22 +77,20 @@ def _undo_of(args: argparse.Namespace, context: CommandContext) -> Undo | None:
     return of_move(downloads, {d.id for d in chosen}) if is_move else of_priority(chosen)
 
 
-async def _add(args: argparse.Namespace, context: CommandContext) -> str:
+async def _add(args: argparse.Namespace, context: CommandContext) -> None:
     if args.input == "-":
         raise UsageError("there is no stdin here", hint="name a file")
     if args.user is not None and ":" not in args.user:
         raise UsageError("the password is missing", hint="write --user NAME:PASSWORD")
     added = await context.service.add(download_requests(args, context.directory))
     context.tell(f"queued {counted(len(added))}")
-    return ""
 
 
-async def _ls(args: argparse.Namespace, context: CommandContext) -> str:
+async def _ls(args: argparse.Namespace, context: CommandContext) -> None:
     words = " ".join(args.filter)
     if args.status is not None:
         words = f"{words} status:{args.status}".strip()
     context.show_list(words, args.sort, is_reversed=args.reverse)
-    return ""
 
 
 async def _show(args: argparse.Namespace, context: CommandContext) -> str:
@@ -103,25 +100,22 @@ async def _show(args: argparse.Namespace, context: CommandContext) -> str:
     return "\n\n".join("\n".join(in_full(view)) for view in views)
 
 
-async def _rm(args: argparse.Namespace, context: CommandContext) -> str:
+async def _rm(args: argparse.Namespace, context: CommandContext) -> str | None:
     _choose(args, context)
     service = context.service
     plan = await service.remove(None if args.all else args.ids, files=args.files, dry_run=True)
     if not (chosen := plan.removed):
         raise UsageError("there is nothing to remove")
-    ids = [download.id for download in chosen]
-    if args.dry_run or (args.files and not args.yes):
-        if args.dry_run:
-            note = deleted_note(plan) if args.files else kept_note(chosen)
-            return f"This would remove {counted(len(chosen))}. {note}"
-        question = f"Remove {counted(len(chosen))} and delete the data?"
-        if not await context.confirm("Delete", question, deleted_note(plan)):
-            return ""
-    context.remove(ids, files=args.files)
-    return ""
+    if args.dry_run:
+        note = deleted_note(plan) if args.files else kept_note(chosen)
+        return f"This would remove {counted(len(chosen))}. {note}"
+    question = f"Remove {counted(len(chosen))} and delete the data?"
+    if not args.files or args.yes or await context.confirm("Delete", question, deleted_note(plan)):
+        context.remove([download.id for download in chosen], files=args.files)
+    return None
 
 
-async def _verify(args: argparse.Namespace, context: CommandContext) -> str:
+async def _verify(args: argparse.Namespace, context: CommandContext) -> None:
     _choose(args, context)
     service = context.service
     ids = args.ids
@@ -132,7 +126,6 @@ async def _verify(args: argparse.Namespace, context: CommandContext) -> str:
             context.tell(result.text, wrong=result.is_wrong)
 
     context.later(verify())
-    return ""
 
 
 async def _limit(args: argparse.Namespace, context: CommandContext) -> str:
@@ -140,7 +133,7 @@ async def _limit(args: argparse.Namespace, context: CommandContext) -> str:
     return "\n".join(limit_lines(changed, await context.service.settings_in_force()))
 
 
-async def _history(args: argparse.Namespace, context: CommandContext) -> str:
+async def _history(args: argparse.Namespace, context: CommandContext) -> None:
     match args.words:
         case ["export", *_]:
             raise UsageError("H opens the history, and e in it exports")
@@ -148,17 +141,15 @@ async def _history(args: argparse.Namespace, context: CommandContext) -> str:
             question = "Forget every attempt that was ever made?"
             if args.yes or await context.confirm("History", question, "The files stay."):
                 context.tell(f"forgot {await context.service.clear_history():,} attempts")
-            return ""
+            return
     context.open_history(history_query(args, " ".join(args.words), limit=args.limit or None))
-    return ""
 
 
-async def _stats(args: argparse.Namespace, context: CommandContext) -> str:
+async def _stats(args: argparse.Namespace, context: CommandContext) -> None:
     context.open_statistics(args.days)
-    return ""
 
 
-async def _clean(args: argparse.Namespace, context: CommandContext) -> str:
+async def _clean(args: argparse.Namespace, context: CommandContext) -> str | None:
     service = context.service
     found = await service.clean(dry_run=True)
     if found.refused is not None:
@@ -172,21 +163,21 @@ async def _clean(args: argparse.Namespace, context: CommandContext) -> str:
         question = f"Remove {counted(len(names), 'file')} for good?"
         more = f"\nand {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
         if not await context.confirm("Clean", question, "\n".join(names[:MOST_NAMES]) + more):
-            return ""
+            return None
     cleanup = await service.clean(dry_run=False, only=[item.path for item in found.removed])
     total = sum(item.size for item in cleanup.removed)
     context.tell(f"removed {len(cleanup.removed):,} files, {fmt.size(total)}")
     asked = {item.path for item in found.removed}
     if kept := [item for item in cleanup.kept if item.path in asked]:
         context.tell("\n".join(f"kept: {item.path} ({item.reason})" for item in kept), wrong=True)
-    return ""
+    return None
 
 
 def _leftover(item: Leftover) -> str:
     return f"{fmt.size(item.size):>9}  {fmt.clean(item.path)} ({fmt.clean(item.reason)})"
 
 
-async def _daemon(args: argparse.Namespace, context: CommandContext) -> str:
+async def _daemon(args: argparse.Namespace, context: CommandContext) -> None:
     if args.action != "start":
         what = f"`daemon {args.action}` is for a shell: this screen hangs on the daemon"
         raise UsageError(what, hint="here there is `daemon start`")
@@ -196,15 +187,13 @@ async def _daemon(args: argparse.Namespace, context: CommandContext) -> str:
         context.reconnect()
     else:
         context.tell(f"the daemon runs, process {status.pid}")
-    return ""
 
 
-async def _quit(_: argparse.Namespace, context: CommandContext) -> str:
+async def _quit(_: argparse.Namespace, context: CommandContext) -> None:
     context.leave()
-    return ""
 
 
-HANDLERS: dict[str, Callable[[argparse.Namespace, CommandContext], Awaitable[str]]] = {
+HANDLERS: dict[str, Callable[[argparse.Namespace, CommandContext], Awaitable[str | None]]] = {
     "add": _add,
     "ls": _ls,
     "show": _show,
