@@ -115,7 +115,7 @@ if __name__ == "__main__":
     random.seed(0)
     # Where a process may only be traced by its parents: anybody may trace this one.
     ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)
-    say("ready")
+    say("ready", pid=os.getpid())
     if not sys.stdin.readline():
         sys.exit("nobody is left to look at this")
     try:

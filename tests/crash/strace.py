@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from tests.crash.trace import Call, parse
 from tests.crash.world import World
+from tests.warm import warm_python
 
 
 def _is_of_use() -> bool:
@@ -63,7 +63,7 @@ class Outcome:
 async def run(world: World, urls: Sequence[str], tracing: Sequence[str], threads: int) -> Outcome:
     """Run the scenario under strace with these options."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
+        warm_python(),
         *("-P", "-m", "tests.crash.scenario", str(threads), str(world.files), *urls),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -83,7 +83,7 @@ async def _follow(process: asyncio.subprocess.Process, tracing: Sequence[str]) -
     assert process.stdout is not None
     said = [await process.stdout.readline()]
     tracer = await asyncio.create_subprocess_exec(
-        *("strace", "-f", "-p", str(process.pid), *tracing),
+        *("strace", "-f", "-p", str(json.loads(said[0])["pid"]), *tracing),
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )

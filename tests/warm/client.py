@@ -42,7 +42,8 @@ def main() -> None:
         signal.signal(number, hand_on)
     end = int(server.recv(32))
     if end < 0:
-        signal.signal(-end, signal.SIG_DFL)
+        if -end in HANDED_ON:
+            signal.signal(-end, signal.SIG_DFL)
         os.kill(os.getpid(), -end)
     os._exit(end)
 
