@@ -75,8 +75,8 @@ class WinchApp(TerminalApp):
                 f"there is no theme '{screen.theme}'",
                 hint=f"screen.theme is one of {', '.join(sorted(self.available_themes))}",
             )
-        self.keys = Keymap(screen.keys)
-        self.set_keymap(self.keys.changed)
+        self.keymap = Keymap(screen.keys)
+        self.set_keymap(self.keymap.changed)
         # Before Textual's own filters, one of which drops all colours.
         self._attributes = Attributes()
         self._filters.insert(0, self._attributes)

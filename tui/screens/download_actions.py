@@ -125,7 +125,7 @@ class DownloadActions(MainParts):
         self._ask_rate("Limit of all", self.store.limit, self.queue_requests.set_total_limit)
 
     def _ask_rate(self, label: str, now: int | None, use: Callable[[int | None], None]) -> None:
-        self.inquiry.ask(
+        self.prompt.ask(
             Question(
                 label=label,
                 value="" if now is None else rate_text(now),
@@ -138,7 +138,7 @@ class DownloadActions(MainParts):
 
     def action_replace_url(self) -> None:
         (download,) = self.queue_requests.chosen
-        self.inquiry.ask(
+        self.prompt.ask(
             Question(
                 label=f"URL for {_called([download], 24)}",
                 note=f"now {redact_url(download.request.url)}; its bytes are kept",

@@ -87,7 +87,7 @@ class ListControls(MainParts):
         def use(text: str) -> None:
             self._filter(filters.parse(text))
 
-        self.inquiry.ask(
+        self.prompt.ask(
             Question(
                 label="Filter",
                 value=before.text,

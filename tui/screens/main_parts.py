@@ -96,9 +96,9 @@ class MainParts(Screen[None]):
             is_resting=lambda: is_behind() or not self.is_active,
             ascii_only=ascii_only,
         )
-        self.inquiry = QuestionPrompt()
+        self.prompt = QuestionPrompt()
         self.letters = LetterBar()
-        self.keys = KeyBar(*MAIN, KeyTarget.TABLE)
+        self.key_bar = KeyBar(*MAIN, KeyTarget.TABLE)
 
     @property
     def service(self) -> DownloadService:
@@ -158,7 +158,7 @@ class MainParts(Screen[None]):
             has_range=self.selection.has_range,
         )
         self.tabs.show(summary, self.view.counts)
-        self.keys.follow()
+        self.key_bar.follow()
 
 
 def _in_words(refused: Sequence[Refusal]) -> str:

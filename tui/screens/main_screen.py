@@ -63,9 +63,9 @@ class MainScreen(Navigation, DownloadActions):
         with Split():
             yield self.table
             yield self.details
-        yield self.inquiry
+        yield self.prompt
         yield self.letters
-        yield self.keys
+        yield self.key_bar
 
     def on_mount(self) -> None:
         self.run_worker(self.feed.run())
@@ -114,7 +114,7 @@ class MainScreen(Navigation, DownloadActions):
         if not self.store.interrupted:
             return
         self._has_asked = True
-        prompt = RecoveryDialog(
+        dialog = RecoveryDialog(
             self.store, lambda: self.service, now=self.moment, ascii_only=self.ascii_only
         )
 
@@ -126,7 +126,7 @@ class MainScreen(Navigation, DownloadActions):
             elif decision is Decision.FRESH and ids:
                 self.ask(lambda service: service.start_fresh(ids))
 
-        self.app.push_screen(prompt, decide)
+        self.app.push_screen(dialog, decide)
 
     def _show(self, changed: Set[str]) -> None:
         self._show_header()
@@ -180,7 +180,7 @@ class MainScreen(Navigation, DownloadActions):
     @property
     def is_asking(self) -> bool:
         """Whether keys are letters now, for a line to type in or the second half of a command."""
-        return self.inquiry.is_open or self.letters.is_open
+        return self.prompt.is_open or self.letters.is_open
 
     def watch_focused(self) -> None:
         """Hide the keys while they are letters."""

@@ -17,7 +17,7 @@ from tui.widgets.cell_line import CellLine
 class _Keyed(Protocol):
     """A program whose keys can be others than usual."""
 
-    keys: Keymap
+    keymap: Keymap
 
 
 @runtime_checkable
@@ -32,7 +32,7 @@ class _Labelling(Protocol):
 def keymap_of(widget: Widget) -> Keymap:
     """Return the keys of the program that a widget is in."""
     app: object = widget.app
-    return app.keys if isinstance(app, _Keyed) else Keymap()
+    return app.keymap if isinstance(app, _Keyed) else Keymap()
 
 
 def bindings(*targets: KeyTarget) -> list[BindingType]:
