@@ -17,7 +17,7 @@ from pathlib import Path
 
 from core.adapters.files.threads import run_to_end
 from core.domain.errors import DestinationError, DiskError, DiskFullError, WinchError
-from core.domain.models import PartIdentity
+from core.domain.models import FileStamp, PartIdentity
 
 SUFFIX = ".part"
 MISMATCH = ".mismatch"
@@ -108,6 +108,20 @@ async def occupant(directory: str, name: str) -> os.stat_result | None:
 def identity_of(found: os.stat_result) -> PartIdentity:
     """Return which file on disk this is."""
     return PartIdentity(device=found.st_dev, inode=found.st_ino)
+
+
+def stamp_of(found: os.stat_result) -> FileStamp:
+    """Return whose a file is and when it last changed."""
+    return FileStamp(uid=found.st_uid, modified=found.st_mtime_ns // 1000)
+
+
+def unlink(path: str | Path) -> str | None:
+    """Delete a file; return why it is still there, None where it is not."""
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as error:
+        return f"it cannot be deleted: {error.strerror or error}"
+    return None
 
 
 def disk_error(error: OSError, directory: str) -> WinchError:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.adapters.files.destination import SUFFIX, identity_of, survey
+from core.adapters.files.destination import SUFFIX, identity_of, survey, unlink
 from core.adapters.files.part_file import PartFile
 from core.adapters.files.threads import run_to_end
 from core.domain.errors import WinchError
@@ -126,13 +126,13 @@ async def remove_part(
 
 async def remove_stray(stray: Stray) -> str | None:
     """Delete a file of the state directory; return why it was left, or None."""
-    return await run_to_end(_unlink, stray.path)
+    return await run_to_end(unlink, stray.path)
 
 
 async def delete_files(paths: Sequence[Path]) -> int:
     """Delete what is there of some files and return the bytes; what cannot be deleted stays."""
 
-    def unlink() -> int:
+    def delete() -> int:
         freed = 0
         for path in paths:
             with suppress(OSError):
@@ -141,7 +141,7 @@ async def delete_files(paths: Sequence[Path]) -> int:
                 freed += size
         return freed
 
-    return await run_to_end(unlink)
+    return await run_to_end(delete)
 
 
 def _part(record: ResumeRecord, found: Mapping[str, Mapping[str, os.stat_result | None]]) -> Part:
@@ -183,12 +183,4 @@ def _unlink_own(path: Path, identity: PartIdentity) -> str | None:
         return None
     except OSError as error:
         return f"it cannot be looked at: {error.strerror}"
-    return _unlink(path)
-
-
-def _unlink(path: Path) -> str | None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        return f"it cannot be deleted: {error.strerror}"
-    return None
+    return unlink(path)

@@ -12,9 +12,8 @@ import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from core.adapters.files.destination import MISMATCH, SUFFIX, identity_of
+from core.adapters.files.destination import MISMATCH, SUFFIX, identity_of, stamp_of, unlink
 from core.adapters.files.threads import run_to_end
 from core.domain.models import FileStamp, PartIdentity
 
@@ -72,24 +71,11 @@ async def find(files: Sequence[OwnFile]) -> list[FoundFile | None]:
 async def delete(file: OwnFile) -> str | None:
     """Delete a file unless it changed since; return why it is still there, None where it is not."""
 
-    def unlink() -> str | None:
+    def delete_own() -> str | None:
         found = _look(file, {})
-        if found is None:
-            return None
-        if found.reason:
-            return found.reason
-        try:
-            Path(found.path).unlink(missing_ok=True)
-        except OSError as error:
-            return f"it cannot be deleted: {error.strerror or error}"
-        return None
+        return None if found is None else found.reason or unlink(found.path)
 
-    return await run_to_end(unlink)
-
-
-def stamp_of(found: os.stat_result) -> FileStamp:
-    """Return whose a file is and when it last changed."""
-    return FileStamp(uid=found.st_uid, modified=found.st_mtime_ns // 1000)
+    return await run_to_end(delete_own)
 
 
 def _look(file: OwnFile, aside: dict[str, dict[int, str]]) -> FoundFile | None:

@@ -14,15 +14,16 @@ import os
 import stat
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from aiofiles.os import wrap
 
 from core.adapters.files import part_lock, part_owner
 from core.adapters.files.checksum import RunningDigest
-from core.adapters.files.destination import SUFFIX, disk_error, identity_of, opened_directory
+from core.adapters.files.destination import SUFFIX, disk_error, identity_of, stamp_of
 from core.adapters.files.disk import preallocate
-from core.adapters.files.part_owner import ForeignPartError
+from core.adapters.files.part_opening import OpenedPart, create, lstat, reopen
 from core.domain.errors import DiskError
 from core.domain.models import FileStamp, PartIdentity
 
@@ -32,8 +33,6 @@ T = TypeVar("T")
 _DATASYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 # Hashing has threads of its own: a write never waits behind it, and it leaves a core to the rest.
 _HASHERS = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="digest")
-# Not blocking: somebody else's file may be under a lease, or be none.
-_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
@@ -44,16 +43,12 @@ class PartFile:
     published only its owner can open it.
     """
 
-    def __init__(
-        self, directory_fd: int, fd: int, directory: str, name: str, distrust: str | None = None
-    ) -> None:
-        self._directory_fd = directory_fd
-        self._fd = fd
+    def __init__(self, opened: OpenedPart, directory: str, name: str) -> None:
+        self._directory_fd, self._fd, self.distrust = opened
         self._directory = directory
         self._pending: set[asyncio.Task[object]] = set()
         self.name = name
-        self.distrust = distrust
-        found = os.fstat(fd)
+        found = os.fstat(self._fd)
         self.identity = identity_of(found)
         self.size = found.st_size
         self._unsynced = self.size > 0
@@ -67,7 +62,9 @@ class PartFile:
         seen once it has ended), ForeignPartError where it is not ours alone, DestinationError,
         DiskError.
         """
-        return await _opened(asyncio.ensure_future(wrap(_create)(cls, directory, name, replace)))
+        return await _opened(
+            cls, directory, name, partial(create, directory, name, replace=replace)
+        )
 
     @classmethod
     async def reopen(cls, directory: str, name: str, identity: PartIdentity) -> PartFile | None:
@@ -75,7 +72,7 @@ class PartFile:
 
         Raises PartInUseError where somebody writes it, DestinationError, DiskError.
         """
-        return await _opened(asyncio.ensure_future(wrap(_reopen)(cls, directory, name, identity)))
+        return await _opened(cls, directory, name, partial(reopen, directory, name, identity))
 
     async def write(self, offset: int, buffers: Sequence[bytes]) -> None:
         """Write all of `buffers` at `offset`; raises DiskError."""
@@ -111,7 +108,7 @@ class PartFile:
     async def stamp(self) -> FileStamp:
         """Return whose the file is and when it was last changed; raises DiskError."""
         found = await self._run(os.fstat, self._fd)
-        return FileStamp(uid=found.st_uid, modified=found.st_mtime_ns // 1000)
+        return stamp_of(found)
 
     async def give_back(self) -> None:
         """Give up the room behind the last byte that was reserved; raises DiskError."""
@@ -184,7 +181,7 @@ class PartFile:
     def _replace(self, name: str) -> bool:
         """Rename the part file durably over a file; False where something else has the name."""
         part, fd = self._own_part(), self._directory_fd
-        if (found := _lstat(fd, name)) is not None and not (
+        if (found := lstat(fd, name)) is not None and not (
             stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)
         ):
             return False
@@ -204,7 +201,7 @@ class PartFile:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            if _lstat(fd, name) is not None:
+            if lstat(fd, name) is not None:
                 return False
             os.rename(part, name, src_dir_fd=fd, dst_dir_fd=fd)
             self._check_own(name)
@@ -238,12 +235,20 @@ class PartFile:
         )
 
     def _is_own(self, name: str) -> bool:
-        found = _lstat(self._directory_fd, name)
+        found = lstat(self._directory_fd, name)
         return found is not None and identity_of(found) == self.identity
 
 
-async def _opened(opening: asyncio.Task[PartFile | None]) -> PartFile | None:
+async def _opened(
+    cls: type[PartFile], directory: str, name: str, step: Callable[[], OpenedPart | None]
+) -> PartFile | None:
     """Return the file that a thread opens; a cancellation waits for it and closes it again."""
+
+    def open_() -> PartFile | None:
+        found = step()
+        return None if found is None else cls(found, directory, name)
+
+    opening: asyncio.Task[PartFile | None] = asyncio.ensure_future(wrap(open_)())
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
@@ -251,100 +256,6 @@ async def _opened(opening: asyncio.Task[PartFile | None]) -> PartFile | None:
         if opening.exception() is None and (part := opening.result()) is not None:
             await part.close()
         raise
-
-
-def _create(cls: type[PartFile], directory: str, name: str, replace: bool) -> PartFile | None:
-    with opened_directory(directory) as directory_fd:
-        fd = -1
-        if replace or _lstat(directory_fd, name) is None:
-            fd = _open_new(directory_fd, directory, name)
-        if fd < 0:
-            os.close(directory_fd)
-            return None
-        return cls(directory_fd, fd, directory, name)
-
-
-def _open_new(directory_fd: int, directory: str, name: str) -> int:
-    flags = _FLAGS | os.O_CREAT | os.O_EXCL
-    try:
-        fd = os.open(name + SUFFIX, flags, part_owner.PRIVATE, dir_fd=directory_fd)
-    except FileExistsError:
-        return _adopt_empty(directory_fd, directory, name)
-    return fd if _lock(fd, directory, name) else -1
-
-
-def _adopt_empty(directory_fd: int, directory: str, name: str) -> int:
-    """Take over a part file that a crash left before its first byte: it holds nothing to lose."""
-    part = name + SUFFIX
-    found = _lstat(directory_fd, part)
-    try:
-        fd = os.open(part, _FLAGS, dir_fd=directory_fd)
-    except OSError:
-        if found is not None and found.st_uid != os.geteuid():
-            raise ForeignPartError(f"{part} belongs to another user") from None
-        return -1
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        return -1
-    # Before the lock: whoever else owns the file may hold that for ever.
-    if (reason := part_owner.distrust(fd, directory_fd, part)) is not None:
-        os.close(fd)
-        raise ForeignPartError(reason)
-    if not _lock(fd, directory, name):
-        return -1
-    found = os.fstat(fd)
-    if not found.st_size and found.st_nlink == 1:
-        part_owner.make_private(fd)
-        return fd
-    part_lock.close(fd)
-    return -1
-
-
-def _reopen(
-    cls: type[PartFile], directory: str, name: str, identity: PartIdentity
-) -> PartFile | None:
-    part = name + SUFFIX
-    with opened_directory(directory) as directory_fd:
-        try:
-            fd = os.open(part, _FLAGS, dir_fd=directory_fd)
-        except OSError as error:
-            is_other = (found := _lstat(directory_fd, part)) and identity_of(found) != identity
-            if error.errno not in (errno.ENOENT, errno.ELOOP) and not is_other:
-                raise
-            os.close(directory_fd)
-            return None
-        if identity_of(os.fstat(fd)) != identity:
-            os.close(fd)
-            os.close(directory_fd)
-            return None
-        distrust = part_owner.distrust(fd, directory_fd, part)
-        if not _lock(fd, directory, name):
-            raise part_lock.PartInUseError(_path(directory, name), os.getpid(), identity)
-        if distrust is None:
-            part_owner.make_private(fd)
-        return cls(directory_fd, fd, directory, name, distrust)
-
-
-def _lock(fd: int, directory: str, name: str) -> bool:
-    """Lock an open file; where that cannot be, it is closed. Raises PartInUseError."""
-    locked = False
-    try:
-        locked = part_lock.lock(fd, _path(directory, name))
-    finally:
-        if not locked:
-            os.close(fd)
-    return locked
-
-
-def _path(directory: str, name: str) -> str:
-    return f"{directory.rstrip('/')}/{name}{SUFFIX}"
-
-
-def _lstat(directory_fd: int, name: str) -> os.stat_result | None:
-    try:
-        return os.stat(name, dir_fd=directory_fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
 
 
 def _trim(fd: int) -> None:
