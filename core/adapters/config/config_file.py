@@ -56,8 +56,6 @@ class SettingOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingValue:
-    """One setting as it holds now."""
-
     section: str
     key: str
     value: object

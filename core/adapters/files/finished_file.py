@@ -56,7 +56,6 @@ class FinishedFile:
 
     @property
     def name(self) -> str:
-        """Its name in its directory."""
         return os.path.basename(self._path)  # noqa: PTH119 (a name, no look at the disk)
 
     async def read(self, offset: int, size: int) -> bytes:
@@ -74,7 +73,6 @@ class FinishedFile:
             raise _error(self._path, error) from error
 
     def close(self) -> None:
-        """Close it."""
         os.close(self._fd)
 
 

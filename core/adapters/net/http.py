@@ -173,12 +173,10 @@ class _Protocol(ResponseHandler):
         self._interim = self._came = 0
 
     def set_response_params(self, **params: Any) -> None:
-        """Begin with the answer to another request."""
         self._interim = self._came = 0
         super().set_response_params(**params)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
-        """Take the head of an answer."""
         status = data[0].code
         if 100 <= status < 200 and status != 101:
             self._interim += 1
@@ -186,7 +184,6 @@ class _Protocol(ResponseHandler):
             super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:
-        """Take what has arrived."""
         super().data_received(data)
         self._came += len(data)
         of_the_file = 0 if self._payload is None else self._payload.total_bytes
@@ -260,7 +257,9 @@ class HttpClient:
         server as it asks for them, by Digest or Basic. `cookies` is the path of a cookies.txt; its
         cookies and the logins of netrc go to the hosts that they are for, on every hop. Once
         twice `buffer` bytes wait to be read, the server is slowed; at first, once there are `ahead`
-        (None: the same). Leaving early closes the connection.
+        (None: the same). Leaving early closes the connection. Raises NetworkError and its kin,
+        TlsError, ProtocolError, RedirectError, AuthRequiredError (a proxy's), ConfigError (netrc,
+        cookies, proxy) and UsageError.
         """
         start = without_userinfo(url, headers)
         first = min(buffer, (ahead or 2 * buffer) // 2)
@@ -333,7 +332,6 @@ class HttpClient:
             response.release()
 
     async def close(self) -> None:
-        """Close every connection."""
         if self._session is not None:
             await self._session.close()
             self._session = None

@@ -125,7 +125,7 @@ class HistoryStore:
         return entry
 
     async def query(self, query: HistoryQuery) -> History:
-        """Return attempts, the newest first."""
+        """Return attempts, the newest first; archives that are damaged are named, never raised."""
         limit = None if query.limit is None else max(0, query.limit)
         # Taken before the archives are read: what moves meanwhile is in one of them at least.
         live = {number: entry for number, entry in self._newest() if query.admits(entry)}
