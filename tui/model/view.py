@@ -38,7 +38,10 @@ _BULK = 1000
 
 
 class Tab(StrEnum):
-    """The parts of the list that have a key of their own."""
+    """The parts of the list that have a key of their own: `show_` and the value is its action.
+
+    What they are called is that action's label, a word of tui.text.vocabulary.
+    """
 
     ALL = "all"
     ACTIVE = "active"

@@ -15,7 +15,7 @@ from core.domain.models import Download, Phase, Status
 from tui.text import charts, fmt
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role, table
 from tui.text.fmt import host_of
-from tui.text.vocabulary import PHASES
+from tui.text.vocabulary import PHASES, STATES
 
 _NAMES = 3
 _LABEL = 8
@@ -250,7 +250,12 @@ def _facts(of: Interrupted) -> list[tuple[str, str]]:
     whole = fmt.size(of.bytes_total)
     here = f"{fmt.size(of.bytes_done)} of {whole}{'+' if of.unsized else ''}"
     facts = [("Here", here if of.bytes_total else fmt.size(of.bytes_done))]
-    facts.append(("Done", f"{of.list_done} of {of.list_total} files in the list"))
+    facts.append(
+        (
+            STATES[Status.COMPLETED].capitalize(),
+            f"{of.list_done} of {of.list_total} files in the list",
+        )
+    )
     phases = ", ".join(f"{count} {PHASES[phase]}" for phase, count in of.phases.most_common())
     if phases:
         facts.append(("Were", phases))

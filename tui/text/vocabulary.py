@@ -3,6 +3,7 @@
 A word that is changed here changes everywhere: in the list, the header, the tabs, the details, the
 filter language and what the commands print. What scripts and files read (JSON, the protocol, the
 values in a filter) are the values of the enums in core.domain instead: a contract, not a wording.
+What the timeline of a download tells was written by the engine (core.domain.lifecycle) and stays.
 """
 
 from __future__ import annotations

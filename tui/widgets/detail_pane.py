@@ -230,7 +230,7 @@ BESIDE = 160
 
 
 class Split(Container):
-    """Arranges two parts by its width."""
+    """The list, and its details below it, or beside it where the window is wide."""
 
     DEFAULT_CSS = """
     Split {

@@ -1,4 +1,7 @@
-"""Lines to read: draws those in sight, so that a long list costs no more than a short one."""
+"""Lines to read, or to choose from with a cursor.
+
+Only those in sight are drawn, so that a long list costs no more than a short one.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,7 @@ class Page(ScrollView, can_focus=True):
 
 
 class CursorPage(Page, inherit_bindings=False):
-    """Scrolls what `write` returns; its lines leave their first cell to the cursor's mark."""
+    """A page with a cursor, which stays in sight; lines leave their first cell to its mark."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", show=False, priority=True),

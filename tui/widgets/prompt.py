@@ -134,7 +134,11 @@ class Question:
 
 
 class QuestionPrompt(Prompt):
-    """Asks one question at a time; a mistake is said below the line, which then stays open."""
+    """Asks one question at a time; a mistake is said below the line, which then stays open.
+
+    An answer is judged while it is typed, and taken in the turn of its key, after every key before
+    it and before every key after it, so that what is typed ahead lands where it was meant to.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # With priority: keys that were typed ahead act in their order.
