@@ -1,6 +1,7 @@
 """Every key of the screens, once: bindings, key hints and help are made from this one table.
 
-An action's id is the stable name by which it can be configured; its keys may change.
+An action's id is the stable name by which it can be configured; its keys may change. What it does
+is the method `action_ID` of the screen, or of the table of downloads, that `target` names.
 """
 
 from __future__ import annotations

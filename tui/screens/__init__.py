@@ -1,1 +1,1 @@
-"""The main screen and the dialogs that lie over it."""
+"""`*_screen.py` stands alone, `*_dialog.py` lies over one; `action_*` is what a key does."""

@@ -1,4 +1,4 @@
-"""One attempt in attempt_full: what it fetched, how long each phase took, how it ended and why."""
+"""One attempt in full: what it fetched, how long each phase took, how it ended and why."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What the main screen is made of, and what all of its actions need: to ask and to say something.
 
 The actions themselves, one `action_*` method for each key, are in the files beside this one, by
-what they are about; `main.py` puts them together.
+what they are about; `main_screen.py` puts them together.
 """
 
 from __future__ import annotations

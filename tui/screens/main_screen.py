@@ -1,4 +1,4 @@
-"""The main screen: the list with its totals, details and keys, and what each key asks for.
+"""The main screen: its parts and actions put together, what the service says, which keys apply.
 
 A key only asks the service; what is shown changes when the service says that it has changed.
 """
