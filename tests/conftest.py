@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.faults.server import FaultServer
+
+
+def pytest_configure() -> None:
+    """Let what tests start hear the signals that a run in the background or below nohup ignores.
+
+    A signal that is handled here is at its default in another program, one that is ignored is not.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.hookimpl(optionalhook=True)

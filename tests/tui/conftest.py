@@ -19,8 +19,10 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     press, pause = Pilot.press, Pilot.pause
 
     async def press_and_see(pilot: Pilot[Any], *keys: str) -> None:
-        await press(pilot, *keys)
-        await settling.shown(pilot.app)
+        # What one key does may depend on what the one before has moved.
+        for key in keys:
+            await press(pilot, key)
+            await settling.shown(pilot.app)
 
     async def pause_and_see(pilot: Pilot[Any], delay: float | None = None) -> None:
         await pause(pilot, delay)
