@@ -14,8 +14,7 @@ from dataclasses import replace
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.garbage import making_lasting
 from core.domain.models import Download, Progress, Status, WaitReason
-from tui.model.sums import RunningSums
-from tui.text.group_row import Sums
+from tui.text.sums import RunningSums, Sums
 
 _NOTHING = Progress()
 # Above this many rows at once, one pass over all of them is cheaper than a step for each.

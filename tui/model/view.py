@@ -24,8 +24,7 @@ from tui.model.filters import Filter
 from tui.model.ordering import Order, SortPlace
 from tui.model.rows import DownloadRow, GroupRow, Row, Rows, Spot
 from tui.model.store import DownloadStore
-from tui.model.sums import RunningSums
-from tui.text.group_row import Sums
+from tui.text.sums import RunningSums, Sums
 
 CALM = 3.0
 """Seconds between two moves of rows that follow from progress alone."""

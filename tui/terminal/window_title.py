@@ -11,7 +11,7 @@ from core.domain.models import Status
 from core.domain.settings import FinishedAlert, ScreenSettings
 from tui.terminal.features import Alert, Terminal, through_tmux
 from tui.text import fmt
-from tui.text.group_row import Sums
+from tui.text.sums import Sums
 from tui.text.vocabulary import STATES
 
 _PUSH_TITLE, _POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"

@@ -5,12 +5,11 @@ Pure, like tui.text.columns, whose columns and roles it fills.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.domain.models import Status
 from tui.text import charts, fmt
 from tui.text.cells import Cell, Role
 from tui.text.columns import SIGN_X, Column, Slot, filled
+from tui.text.sums import Sums
 from tui.text.vocabulary import STATES
 
 _GRAVEST_FIRST = (
@@ -26,27 +25,6 @@ _LEAST = 4
 """Cells of a name, below that nothing is said beside it."""
 _ROOMY = 12
 """Cells in which it can be said how many failed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
-    """Sums over some downloads or all: bytes, bytes/s, and how many are in which state.
-
-    `known` is false while the size of some download is not known. `eta` is seconds until all is
-    done that goes on by itself, None while nobody can say.
-    """
-
-    counts: dict[Status, int]
-    rate: float
-    bytes_done: int
-    bytes_total: int
-    known: bool
-    eta: float | None = None
-
-    @property
-    def unfinished(self) -> int:
-        """How many downloads go on without anybody asking."""
-        return self.counts.get(Status.PENDING, 0) + self.counts.get(Status.ACTIVE, 0)
 
 
 def group_row(

@@ -15,7 +15,7 @@ from core.domain.models import Status, WaitReason
 from tui.text import fmt
 from tui.text.cells import Cell, Line, Role
 from tui.text.charts import sparkline
-from tui.text.group_row import Sums
+from tui.text.sums import Sums
 from tui.text.vocabulary import STATES, WAITS
 
 _COUNTS = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tui.model.rates import RateTrace
 from tui.text.cells import Line
-from tui.text.group_row import Sums
 from tui.text.header import Surroundings, header
+from tui.text.sums import Sums
 from tui.widgets.cell_line import CellLine
 
 _SPARKS = 24

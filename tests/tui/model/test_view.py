@@ -16,7 +16,7 @@ from tests.tui.samples import NOW, sample
 from tui.model.ordering import Order, SortKey
 from tui.model.rows import DownloadRow, GroupRow
 from tui.model.view import CALM, RECHECK, Tab
-from tui.text.group_row import Sums
+from tui.text.sums import Sums
 
 
 def test_without_groups_the_rows_are_the_queue() -> None:

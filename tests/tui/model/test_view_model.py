@@ -16,8 +16,8 @@ from tests.tui.samples import NOW, sample
 from tui.model.ordering import Order, SortKey
 from tui.model.rows import DownloadRow, GroupRow, Row
 from tui.model.store import DownloadStore
-from tui.model.sums import RunningSums
 from tui.model.view import CALM, Tab, View
+from tui.text.sums import RunningSums
 
 NAMES = st.sampled_from(["a", "B", "ab", "b.iso", "ÄÖ"])
 FILTERS = ["", "a", "!b", "status:active,queued", "size:>3", "group:g", "rate:>2", "done:<50%"]

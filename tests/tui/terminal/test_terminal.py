@@ -10,7 +10,7 @@ from tests.fakes import FakeService
 from tests.tui.samples import app_for, queue
 from tui.terminal.features import Alert, Terminal, detect, through_tmux
 from tui.terminal.window_title import WindowTitle
-from tui.text.group_row import Sums
+from tui.text.sums import Sums
 
 TITLED = Terminal(has_title=True, has_progress=True)
 

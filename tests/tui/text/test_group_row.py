@@ -13,7 +13,8 @@ from core.domain.models import Status
 from tests.tui.samples import FORBIDDEN, HOSTILE
 from tui.text.cells import Cell, Role
 from tui.text.columns import SIGN_X, Column, layout
-from tui.text.group_row import Sums, group_row
+from tui.text.group_row import group_row
+from tui.text.sums import Sums
 
 WIDTHS = (30, 60, 80, 100, 140, 200)
 _totals = st.builds(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core.domain.models import Status
-from tui.text.group_row import Sums
 from tui.text.header import Surroundings, header
+from tui.text.sums import Sums
 
 COUNTS = {Status.FAILED: 2, Status.ACTIVE: 4, Status.PENDING: 12_345}
 

@@ -22,6 +22,7 @@ from tui.control.key_actions import KEY_ACTIONS
 from tui.model.filters import parse
 from tui.text import columns, download_state, group_row, wording
 from tui.text.header import Surroundings, header
+from tui.text.sums import Sums
 
 now = datetime.now(UTC)
 each = [download(status=status) for status in Status]
@@ -30,7 +31,7 @@ each += [download(status=Status.PENDING, wait_reason=reason) for reason in WaitR
 for it in each:
     print(download_state.status_text(it, Progress(), now))
     print(wording.state(it, Progress()))
-sums = group_row.Sums(
+sums = Sums(
     counts=dict.fromkeys(Status, 1), rate=0.0, bytes_done=0, bytes_total=0, known=True
 )
 row = group_row.group_row(columns.layout(200), "g", sums, is_folded=False)

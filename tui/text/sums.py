@@ -1,16 +1,37 @@
-"""Sums over downloads that come and go one by one: the whole list's, and those of its groups."""
+"""How far several downloads are together, for the header, the rows of groups and the title."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from core.domain.models import Download, Progress, Status
 from core.domain.totals import DownloadSums, counted_bytes
-from tui.text.group_row import Sums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """Sums over some downloads or all: bytes, bytes/s, and how many are in which state.
+
+    `known` is false while the size of some download is not known. `eta` is seconds until all is
+    done that goes on by itself, None while nobody can say.
+    """
+
+    counts: dict[Status, int]
+    rate: float
+    bytes_done: int
+    bytes_total: int
+    known: bool
+    eta: float | None = None
+
+    @property
+    def unfinished(self) -> int:
+        """How many downloads go on without anybody asking."""
+        return self.counts.get(Status.PENDING, 0) + self.counts.get(Status.ACTIVE, 0)
 
 
 class RunningSums(DownloadSums):
-    """Sums of the screen, with the rates of what runs."""
+    """Sums that downloads enter and leave one by one, with the rates of what runs."""
 
     def __init__(self) -> None:
         super().__init__()
