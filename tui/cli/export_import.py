@@ -135,7 +135,10 @@ class Review:
 
 
 def _is_inside(directory: str, wanted: Path) -> bool:
-    """Tell whether files go below `wanted`, and not into a hidden directory there."""
+    """Tell whether files go below `wanted`, and not into a hidden directory there.
+
+    Raises UsageError for winch's own directories, and where a hidden one would be made.
+    """
     real = Path(directory).resolve()
     launcher.paths().check_destination(directory)
     for path in (real, *real.parents):
