@@ -154,8 +154,8 @@ class ConnectionPool:
                 )
                 for connection in [c for c in self._connections if c.task and c.task.done()]:
                     self._connections.discard(connection)
-                    if (doubt := self._take_in_end(connection)) is not None:
-                        return doubt
+                    if (contradiction := self._take_in_end(connection)) is not None:
+                        return contradiction
                 if not await self._overlaps.compare(self._file):
                     return Contradicted("answers to different ranges do not fit together", True)
         finally:
@@ -339,13 +339,13 @@ class ConnectionPool:
     # -- how it ends ------------------------------------------------------------------------------
 
     def _take_in_end(self, connection: PoolConnection) -> Contradicted | None:
-        """Take in how a connection ended; returns why the file is in doubt as a whole, if it is."""
+        """Take in how a connection ended; returns why the file has to begin anew, if so."""
         assert connection.task is not None
         source = connection.source
         others = len(self._connections)
         match connection.task.result():
-            case Contradicted() as doubt:
-                return self._take_in_doubt(source, doubt, others)
+            case Contradicted() as contradiction:
+                return self._take_in_contradiction(source, contradiction, others)
             case ConnectionFailed(error=DiskError() | StateError() as error):
                 raise error
             case ConnectionFailed(error=error):
@@ -355,18 +355,18 @@ class ConnectionPool:
                 self._sources.failed(source, error, self._clock.monotonic(), others=others)
         return None
 
-    def _take_in_doubt(
-        self, source: Source, doubt: Contradicted, others: int
+    def _take_in_contradiction(
+        self, source: Source, contradiction: Contradicted, others: int
     ) -> Contradicted | None:
         if source is not self._primary:
-            self._sources.drop(source, doubt.reason)
+            self._sources.drop(source, contradiction.reason)
             return None
-        if doubt.bytes_differ or not others:
-            return doubt
+        if contradiction.bytes_differ or not others:
+            return contradiction
         # Different servers behind one name: what the others fetch belongs together.
-        if doubt.reason.startswith(CHANGED) and not self._single:
-            self._mixed = doubt.reason.removeprefix(f"{CHANGED}: ")
-        self._stay_single(doubt.reason)
+        if contradiction.reason.startswith(CHANGED) and not self._single:
+            self._mixed = contradiction.reason.removeprefix(f"{CHANGED}: ")
+        self._stay_single(contradiction.reason)
         return None
 
     def _stay_single(self, reason: str) -> None:

@@ -136,14 +136,14 @@ class Transfer:
             while (file := self._keeper.file) is None or not file.segments.is_complete:
                 gained = self.gained
                 try:
-                    doubt = await self._fetch()
+                    contradiction = await self._fetch()
                 except TransferError as error:
                     first = self._sources.usable[0]
                     if self.gained > gained or not self._sources.drop(first, error.message):
                         raise
                     continue
-                if doubt is not None:
-                    await self._resolve(doubt, gained=self.gained > gained)
+                if contradiction is not None:
+                    await self._resolve(contradiction, gained=self.gained > gained)
                 elif self.gained == gained and not self._keeper.is_complete:
                     raise IncompleteBodyError("the server sent nothing new")
             await self._verify(file)
@@ -159,19 +159,19 @@ class Transfer:
             await self._verifier.stop()
             await self._keeper.close()
 
-    async def _resolve(self, doubt: Contradicted, *, gained: bool) -> None:
+    async def _resolve(self, contradiction: Contradicted, *, gained: bool) -> None:
         """Begin anew for this reason, or compare next; raises FileChangedError after some times.
 
         A file that only grows may do so as often as it likes, as long as something is `gained`.
         """
-        if not (doubt.grew and gained):
+        if not (contradiction.grew and gained):
             self._restarts += 1
         if self._restarts > MAX_RESTARTS:
             raise FileChangedError("the file keeps changing on the server", hint="try again later")
-        self._has_grown = doubt.grew
-        if not doubt.grew:
-            self._trusts_ranges = self._trusts_ranges and not doubt.bytes_differ
-            await self._keeper.restart(doubt.reason)
+        self._has_grown = contradiction.grew
+        if not contradiction.grew:
+            self._trusts_ranges = self._trusts_ranges and not contradiction.bytes_differ
+            await self._keeper.restart(contradiction.reason)
 
     async def _fetch(self) -> Contradicted | None:
         """Fetch what is missing; returns why the file has to begin anew, if it has to."""
@@ -217,12 +217,12 @@ class Transfer:
             if self._keeper.file is not None:
                 self._keeper.file.release_claims()
 
-    async def _make_way(self, doubt: Contradicted) -> None:
+    async def _make_way(self, contradiction: Contradicted) -> None:
         """Make way for an answer that is the whole file; raises CannotResumeError."""
-        if doubt.grew and not self._keeper.is_empty:
+        if contradiction.grew and not self._keeper.is_empty:
             self._has_grown = True
         else:
-            await self._keeper.restart(doubt.reason)
+            await self._keeper.restart(contradiction.reason)
 
     def _note_compared(self, count: int) -> None:
         self._compared = count
