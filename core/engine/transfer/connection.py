@@ -159,10 +159,10 @@ def straggler(
 
     `setup` is how many seconds that takes to its first byte.
     """
-    judged = [w for w in connections if w.is_overdue(now, setup) and not w.is_held_up]
+    judged = [c for c in connections if c.is_overdue(now, setup) and not c.is_held_up]
     if len(judged) < 3:
         return None
-    rates = {w: w.meter.rate(now) for w in judged}
+    rates = {c: c.meter.rate(now) for c in judged}
     slowest = min(judged, key=lambda connection: rates[connection])
     usual = median(rates.values())
     left = (slowest.claim.end or 0) - slowest.claim.reserved

@@ -55,7 +55,7 @@ async def pass_silent_neighbours(
     is how many seconds a first byte takes.
     """
     claim = connection.claim
-    behind = [w for w in connections if w is not connection and w.claim.position == claim.end]
+    behind = [c for c in connections if c is not connection and c.claim.position == claim.end]
     for other in behind:
         if other.answered.is_set():
             continue
