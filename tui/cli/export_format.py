@@ -25,9 +25,9 @@ from tui.input.arguments import check_url
 from tui.text.json_records import dump
 
 FORMAT = 1
-MOST_BYTES = 64 * 1024 * 1024
+DOCUMENT_BYTES = 64 * 1024 * 1024
 """Bytes that a document may have."""
-PORTION = 1024 * 1024
+PORTION_BYTES = 1024 * 1024
 """Bytes of requests that are handed over at once: in between, the daemon has time for others."""
 
 ENDED = frozenset({Status.COMPLETED, Status.CANCELLED})
@@ -165,9 +165,9 @@ def from_bytes(data: bytes, shown: str) -> Import:
 
     Raises UsageError that says where and what is wrong. Its downloads are not looked at yet.
     """
-    if len(data) > MOST_BYTES:
+    if len(data) > DOCUMENT_BYTES:
         raise UsageError(
-            f"{shown} is larger than {MOST_BYTES >> 20} MiB", hint="import it in parts"
+            f"{shown} is larger than {DOCUMENT_BYTES >> 20} MiB", hint="import it in parts"
         )
     try:
         version = msgspec.json.decode(data, type=_Header).winch_export
@@ -207,7 +207,7 @@ def to_requests(
 
 
 def portions(
-    requests: Iterable[DownloadRequest], most: int = PORTION
+    requests: Iterable[DownloadRequest], most: int = PORTION_BYTES
 ) -> Iterator[list[DownloadRequest]]:
     """Yield the requests in order, in lists of at most about `most` bytes."""
     portion: list[DownloadRequest] = []

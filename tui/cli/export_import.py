@@ -234,9 +234,9 @@ def _summary(added: int, review: Review) -> str:
 def _read(source: str, *, pipes: bool) -> bytes:
     """Return what is there, or one byte more than a document may have."""
     if source == "-":
-        return sys.stdin.buffer.read(export_format.MOST_BYTES + 1)
+        return sys.stdin.buffer.read(export_format.DOCUMENT_BYTES + 1)
     try:
-        return launcher.read_named(source, most=export_format.MOST_BYTES, pipes=pipes)
+        return launcher.read_named(source, most=export_format.DOCUMENT_BYTES, pipes=pipes)
     except OSError as error:
         raise UsageError(f"cannot read {source}: {error.strerror}") from None
 

@@ -26,7 +26,7 @@ from core.domain.settings import check_limit
 from core.domain.units import parse_duration, parse_rate
 from tui.text.fmt import clean
 
-MOST_BYTES = 256 * 2**20
+URL_LIST_BYTES = 256 * 2**20
 """How long a list of URLs may be."""
 
 
@@ -139,13 +139,13 @@ def _read(source: str) -> bytes:
     """Return a list of URLs; a pipe, such as the shell's `<(…)`, is read as it comes."""
     try:
         if source == "-":
-            data = sys.stdin.buffer.read(MOST_BYTES + 1)
+            data = sys.stdin.buffer.read(URL_LIST_BYTES + 1)
         else:
-            data = launcher.read_named(source, most=MOST_BYTES, pipes=True)
+            data = launcher.read_named(source, most=URL_LIST_BYTES, pipes=True)
     except OSError as error:
         raise UsageError(f"cannot read {source}: {error.strerror}", hint="see -i FILE") from None
-    if len(data) > MOST_BYTES:
-        raise UsageError(f"stdin is longer than {MOST_BYTES >> 20} MiB", hint="see -i FILE")
+    if len(data) > URL_LIST_BYTES:
+        raise UsageError(f"stdin is longer than {URL_LIST_BYTES >> 20} MiB", hint="see -i FILE")
     return data
 
 

@@ -159,7 +159,7 @@ def test_what_cannot_be_right_is_refused_with_its_place(data: bytes, said: str) 
 
 
 def test_a_document_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_format, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(export_format, "DOCUMENT_BYTES", 1 << 20)
     assert from_bytes(raw().ljust(1 << 20), "q").downloads == ()
     with pytest.raises(UsageError, match="larger than 1 MiB"):
         from_bytes(raw().ljust((1 << 20) + 1), "q")
