@@ -45,7 +45,7 @@ OWNERS = {
 }
 
 
-@pytest.mark.parametrize("owner", set(OWNERS.values()))
+@pytest.mark.parametrize("owner", dict.fromkeys(OWNERS.values()))
 def test_every_key_has_its_method_and_every_action_its_key(owner: type) -> None:
     mine = [base for base in owner.__mro__ if base.__module__.startswith("tui.")]
     methods = {name for base in mine for name in vars(base) if name.startswith("action_")}

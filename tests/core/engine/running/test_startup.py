@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.files import destination
+from core.adapters.files import destination, leftovers
 from core.adapters.state.catalog import Catalog
 from core.adapters.state.resume_data import ResumeStore
 from core.adapters.system.clock import Clock
@@ -496,6 +496,8 @@ async def test_a_mount_that_hangs_holds_nobody_up(
 
     monkeypatch.setattr(destination, "_look", stuck)
     monkeypatch.setattr(startup, "PATIENCE", 0.2)
+    # What is left over is looked for beside all that, and an engine that ends waits for it.
+    monkeypatch.setattr(leftovers, "_PATIENCE", 0.2)
     engine = await workspace.engine()
     assert f"no look could be had at {hung}" in await steps(engine, "reconcile")
     assert (await settled(engine, left)).status is Status.COMPLETED
