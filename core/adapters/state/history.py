@@ -112,9 +112,8 @@ class HistoryStore:
         entry = mended(dataclasses.replace(entry, number=self._next))
         live = self._content.entries
         encoded = encode(entry)
-        if self._is_kept:
-            self._document.put(_ENTRIES, str(entry.number), encoded)
-            self._document.put(_NUMBERS, _NEXT, str(entry.number + 1).encode())
+        self._put(_ENTRIES, str(entry.number), encoded)
+        self._put(_NUMBERS, _NEXT, str(entry.number + 1).encode())
         live[entry.number] = (entry, encoded)
         self._next += 1
         if not self._is_kept and len(live) > LIVE:
@@ -173,17 +172,11 @@ class HistoryStore:
         usage = self._content.usage
         seconds, peak = usage.get(day, (0.0, 0))
         usage[day] = figures = (seconds + cpu_seconds, max(peak, peak_memory))
-        changed: dict[str, bytes | None] = {day: encode(figures)}
+        self._put(_USAGE, day, encode(figures))
         for old in sorted(usage)[:-USAGE_DAYS]:
             del usage[old]
-            changed[old] = None
-        if not self._is_kept:
-            return
-        for name, encoded in changed.items():
-            if encoded is None:
-                self._document.discard(_USAGE, name)
-            else:
-                self._document.put(_USAGE, name, encoded)
+            if self._is_kept:
+                self._document.discard(_USAGE, old)
 
     async def tidy(self, now: datetime) -> None:
         """Move what is too old or too much to the archives, and bound their size."""
@@ -221,6 +214,10 @@ class HistoryStore:
             await self._moving
         if self._is_kept:
             await self._document.close()
+
+    def _put(self, table: str, record_id: str, encoded: bytes) -> None:
+        if self._is_kept:
+            self._document.put(table, record_id, encoded)
 
     def _newest(self) -> Iterator[tuple[int, HistoryEntry]]:
         return ((number, entry) for number, (entry, _) in self._content.entries.items())
