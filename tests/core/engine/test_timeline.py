@@ -116,7 +116,7 @@ async def test_what_a_kill_ended_keeps_its_phases_and_its_rate(
     await until(engine, download, lambda v: v.progress.bytes_downloaded > 0)
     transfer = engine._runner.transfer(download.id)
     assert transfer is not None
-    await transfer._checkpoint.flush()
+    await transfer._keeper._checkpoint.flush()
     assert await is_recorded()
     await engine._downloads.flush()
     # What a kill leaves is what lies on disk right now.
