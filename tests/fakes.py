@@ -58,6 +58,8 @@ from core.domain.service import (
 )
 from core.domain.settings import NetworkSettings, Settings, check_limit
 from core.domain.upkeep import Checkup, Cleanup, Leftover
+from core.engine.downloads.events import EventBus
+from core.engine.downloads.index import DownloadIndex
 from core.engine.downloads.totals import ListTotals
 from core.policy.host_budget import host_of
 from core.policy.request_rules import apply_changes, with_url
@@ -65,52 +67,23 @@ from core.policy.settings_in_force import settings_in_force
 from core.policy.slowness import explain_waiting
 from core.policy.statistics import statistics
 
-BACKLOG = 256
 
+class _Subscription(AsyncIterator[Event]):
+    """Events of one subscriber, until its connection is `lost`."""
 
-class _Subscription:
-    """Events that one subscriber has not read yet; one that falls behind gets a Snapshot."""
-
-    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
-        self._snapshot = snapshot
-        self._pending: list[Event] = [snapshot()]
-        self._behind = False
-        self._ended = False
+    def __init__(self, events: AsyncIterator[Event]) -> None:
+        self._events = events
         self.lost = False
-        self._wake = asyncio.Event()
-
-    def push(self, event: Event) -> None:
-        last = self._pending[-1] if self._pending else None
-        if isinstance(event, ProgressBatch) and isinstance(last, ProgressBatch):
-            merged = {**last.progress, **event.progress}
-            self._pending[-1] = ProgressBatch(revision=event.revision, progress=merged)
-        elif len(self._pending) >= BACKLOG or self._behind:
-            self._pending.clear()
-            self._behind = True
-        else:
-            self._pending.append(event)
-        self._wake.set()
-
-    def end(self) -> None:
-        self._ended = True
-        self._wake.set()
-
-    def __aiter__(self) -> AsyncIterator[Event]:
-        return self
 
     async def __anext__(self) -> Event:
-        while True:
-            if self.lost:
-                raise DaemonError("the connection to the daemon was lost")
-            if self._behind:
-                self._behind = False
-                return self._snapshot()
-            if self._pending:
-                return self._pending.pop(0)
-            if self._ended:
-                raise StopAsyncIteration
-            self._wake.clear()
-            await self._wake.wait()
+        try:
+            event = await anext(self._events)
+        except StopAsyncIteration:
+            if not self.lost:
+                raise
+        if self.lost:
+            raise DaemonError("the connection to the daemon was lost")
+        return event
 
 
 class FakeService:
@@ -126,7 +99,6 @@ class FakeService:
         self.inspections: dict[str, Inspection] = {}
         self.log: list[str] = []
         self.settings = Settings()
-        self.load_settings: Callable[[], Settings] = Settings
         self.damage: dict[str, WinchError] = {}
         self._trash: dict[str, tuple[DownloadRecord, Progress | None] | None] = {}
         self.refuses_to_clean: str | None = None
@@ -140,6 +112,7 @@ class FakeService:
         self._revision = 0
         self._numbers = itertools.count(1)
         self._subscriptions: set[_Subscription] = set()
+        self._bus = EventBus(self._snapshot)
         self._started_at = datetime.now(UTC)
 
     # What a test makes happen.
@@ -178,7 +151,8 @@ class FakeService:
         """Cut every subscription off, as when the daemon is killed."""
         for subscription in self._subscriptions:
             subscription.lost = True
-            subscription.end()
+        self._bus.close()
+        self._bus = EventBus(self._snapshot)
 
     # DownloadService.
 
@@ -330,15 +304,14 @@ class FakeService:
 
     async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
         self._note("move", ids)
-        if isinstance(to, int) and to < 1:
-            raise UsageError("a position in the queue starts at 1")
-        moving = set(self._resolve(ids))
-        before = [d.id for d in self._queue()]
-        after = _moved(before, moving, to)
-        for order, id_ in enumerate(after, 1):
-            self._records[id_] = self._records[id_].replace(order=float(order))
-        self._publish_records(Changed, [id_ for id_ in before if id_ in moving])
-        return Outcome(changed=tuple(self._records[id_] for id_ in before if id_ in moving))
+        chosen = self._resolve(ids)
+        index = DownloadIndex()
+        for download in self._records.values():
+            index._put(download)
+        moved = index.place(index.resolve(chosen), to)
+        self._records |= {download.id: download for download in moved}
+        self._publish_records(Changed, [download.id for download in moved])
+        return Outcome(changed=tuple(self._records[id_] for id_ in chosen))
 
     async def start_now(self, ids: Sequence[str]) -> Outcome:
         if self.paused:
@@ -490,17 +463,17 @@ class FakeService:
     async def shutdown(self) -> None:
         self.calls.append(("shutdown", None))
         self.stop_requested.set()
-        for subscription in self._subscriptions:
-            subscription.end()
+        self._bus.close()
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[AsyncIterator[Event]]:
-        subscription = _Subscription(self._snapshot)
-        self._subscriptions.add(subscription)
-        try:
-            yield subscription
-        finally:
-            self._subscriptions.discard(subscription)
+        async with self._bus.subscribe() as events:
+            subscription = _Subscription(events)
+            self._subscriptions.add(subscription)
+            try:
+                yield subscription
+            finally:
+                self._subscriptions.discard(subscription)
 
     # How it does it.
 
@@ -532,9 +505,7 @@ class FakeService:
 
     def _publish(self, make: Callable[[int], Event]) -> None:
         self._revision += 1
-        event = make(self._revision)
-        for subscription in self._subscriptions:
-            subscription.push(event)
+        self._bus.publish(make(self._revision))
 
     def _publish_records(self, kind: type[Added] | type[Changed], ids: Sequence[str]) -> None:
         if ids:
@@ -639,21 +610,3 @@ def _files_of(downloads: Sequence[Download]) -> tuple[str, ...]:
 def _unlink(paths: Sequence[str]) -> None:
     for path in paths:
         Path(path).unlink()
-
-
-def _moved(queue: list[str], moving: set[str], to: MoveTo | int) -> list[str]:
-    """Return a queue with some ids moved; those that move keep their order among themselves."""
-    block = [id_ for id_ in queue if id_ in moving]
-    rest = [id_ for id_ in queue if id_ not in moving]
-    first = next((index for index, id_ in enumerate(queue) if id_ in moving), 0)
-    if to is MoveTo.TOP:
-        at = 0
-    elif to is MoveTo.BOTTOM:
-        at = len(rest)
-    elif to is MoveTo.UP:
-        at = max(0, first - 1)
-    elif to is MoveTo.DOWN:
-        at = min(len(rest), first + 1)
-    else:
-        at = min(len(rest), int(to) - 1)
-    return rest[:at] + block + rest[at:]
