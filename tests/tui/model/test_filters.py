@@ -265,7 +265,7 @@ def test_any_text_is_a_filter_or_a_mistake_with_its_place(text: str, download: D
 @given(terms, downloads)
 def test_a_negated_term_lets_through_the_others(term: str, download: Download) -> None:
     found = tried(term)
-    if found is not None and len(term.split()) == 1 and '"' not in term:
+    if found is not None and term.split() == [term] and '"' not in term:
         negated = parse("!" + term)
         assert negated.matches(download, MOVING, NOW) is not found.matches(download, MOVING, NOW)
 
