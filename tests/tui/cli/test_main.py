@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -21,10 +22,11 @@ sys.exit(status)
 
 
 @pytest.fixture
-def winch(winch: Winch) -> Winch:
+def winch(winch: Winch) -> Iterator[Winch]:
     """The command as a shell starts it."""
-    winch.command = COMMAND
-    return winch
+    warm, winch.command = winch.command, COMMAND
+    yield winch
+    winch.command = warm
 
 
 def one_line(stderr: str) -> str:
