@@ -147,7 +147,7 @@ async def test_whoever_meets_one_that_hangs_is_told_how_to_end_it(
         async with service.subscribe() as events:
             await anext(events)
             monkeypatch.setattr(client, "_GREETING_TIMEOUT", 0.5)
-            monkeypatch.setattr(client, "PATIENCE", 0.5)
+            monkeypatch.setattr(client, "PATIENCE_SECONDS", 0.5)
             os.kill(pid, signal.SIGSTOP)
             try:
                 with pytest.raises(DaemonError) as caught:
