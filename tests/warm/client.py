@@ -33,14 +33,14 @@ def main() -> None:
     request = b"\0".join(parts)
     socket.send_fds(server, [struct.pack("=Q", len(request))], files)
     server.sendall(request)
-    child = int(server.recv(32))
+    (child,) = struct.unpack("=i", server.recv(4, socket.MSG_WAITALL))
 
     def hand_on(number: int, _: object) -> None:
         os.kill(child, number)
 
     for number in HANDED_ON:
         signal.signal(number, hand_on)
-    end = int(server.recv(32))
+    (end,) = struct.unpack("=i", server.recv(4, socket.MSG_WAITALL))
     if end < 0:
         if -end in HANDED_ON:
             signal.signal(-end, signal.SIG_DFL)

@@ -41,10 +41,15 @@ class Request:
     @classmethod
     def receive(cls, client: socket.socket) -> Request:
         head, files, _, _ = socket.recv_fds(client, 8, 64)
+        if not head:
+            raise ConnectionError
         (size,) = struct.unpack("=Q", head)
         data = bytearray()
         while len(data) < size:
-            data += client.recv(size - len(data))
+            piece = client.recv(size - len(data))
+            if not piece:
+                raise ConnectionError
+            data += piece
         leads, umask, directory, numbers, count, *rest = bytes(data).split(b"\0")
         split = int(count)
         return cls(
@@ -120,6 +125,11 @@ class Child:
     ended: int
     client: socket.socket
 
+    def tell(self, number: int) -> None:
+        """Send a number to the client, if it still lives."""
+        with suppress(OSError):
+            self.client.sendall(struct.pack("=i", number))
+
     def close(self) -> None:
         os.close(self.ended)
         self.client.close()
@@ -142,7 +152,12 @@ def serve(address: str) -> Request:
                 os._exit(0)
             if key.fileobj is listener:
                 client, _ = listener.accept()
-                request = Request.receive(client)
+                try:
+                    request = Request.receive(client)
+                except ConnectionError:
+                    # It was killed before it had said what it wants.
+                    client.close()
+                    continue
                 pid = os.fork()
                 if pid == 0:
                     for each in (events, listener, client, *children):
@@ -151,7 +166,7 @@ def serve(address: str) -> Request:
                 request.close()
                 child = Child(pid, os.pidfd_open(pid), client)
                 children.add(child)
-                client.sendall(b"%d" % pid)
+                child.tell(pid)
                 events.register(child.ended, selectors.EVENT_READ, child)
                 events.register(client, selectors.EVENT_READ, child)
             elif key.data in children:
@@ -160,8 +175,7 @@ def serve(address: str) -> Request:
                     # Killed, so that it could not hand that on.
                     os.kill(child.pid, signal.SIGKILL)
                 status = os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])
-                with suppress(OSError):
-                    child.client.sendall(b"%d" % status)
+                child.tell(status)
                 events.unregister(child.ended)
                 events.unregister(child.client)
                 child.close()
