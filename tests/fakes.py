@@ -61,11 +61,11 @@ from core.domain.upkeep import Checkup, Cleanup, Leftover
 from core.engine.downloads.events import EventBus
 from core.engine.downloads.index import DownloadIndex
 from core.engine.downloads.totals import ListTotals
-from core.policy.host_budget import host_of
 from core.policy.request_rules import apply_changes, with_url
 from core.policy.settings_in_force import settings_in_force
-from core.policy.slowness import explain_waiting
 from core.policy.statistics import statistics
+from core.policy.transfer.host_budget import host_of
+from core.policy.transfer.slowness import explain_waiting
 
 
 class _Subscription(AsyncIterator[Event]):

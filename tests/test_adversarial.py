@@ -18,7 +18,7 @@ from core.domain.errors import ErrorCode, ErrorInfo, UsageError, WinchError
 from core.domain.inspection import DownloadLimits, Inspection, ResponseHead
 from core.domain.models import Checksum, DownloadRequest, Progress, Status, TimelineEntry
 from core.domain.names import safe_name
-from core.policy import challenges, digests, filename, http_dates, ranges, redirects
+from core.policy.transfer import challenges, digests, filename, http_dates, ranges, redirects
 from core.rpc import codec
 from tests.tui.samples import NOW, sample
 from tui.cli import export_format

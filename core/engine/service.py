@@ -53,10 +53,10 @@ from core.engine.running.runner import Runner
 from core.engine.running.startup import Startup
 from core.engine.running.wall_clock import WallClock
 from core.engine.transfer.context import TransferContext
-from core.policy.host_budget import HostBudget
-from core.policy.rate import RateWindow
 from core.policy.request_rules import check_query
-from core.policy.throttle import TokenBucket
+from core.policy.transfer.host_budget import HostBudget
+from core.policy.transfer.rate import RateWindow
+from core.policy.transfer.throttle import TokenBucket
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from core.domain.models import Checksum, DownloadRequest
 from core.domain.redact import redact_url
 from core.domain.service import Changes
 from core.domain.settings import check_limit
-from core.policy.redirects import Hop, headers_for, is_same_origin
+from core.policy.transfer.redirects import Hop, headers_for, is_same_origin
 
 
 def check_request(request: DownloadRequest) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.domain.errors import ErrorCode
 from core.domain.models import Checksum, Download
-from core.policy.ranges import OVERLAP_BEFORE
+from core.policy.transfer.ranges import OVERLAP_BEFORE
 from tests.faults.model import Content, File, Request, content
 from tests.faults.server import FaultServer
 

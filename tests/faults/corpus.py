@@ -14,7 +14,7 @@ from asyncio import StreamWriter
 from dataclasses import dataclass
 from typing import cast
 
-from core.policy.ranges import OVERLAP_BEFORE
+from core.policy.transfer.ranges import OVERLAP_BEFORE
 from tests.faults.answers import answer_to
 from tests.faults.cases import DATA, HAVE, NAME, OTHER, REST, SIZE, Ask, Stage, Way
 from tests.faults.matrix import CASES

@@ -39,7 +39,7 @@ from core.domain.settings import (
     Settings,
 )
 from core.engine.service import Engine
-from core.policy.ranges import OVERLAP_BEFORE
+from core.policy.transfer.ranges import OVERLAP_BEFORE
 from tests.core.engine.conftest import Workspace, fetch, settled, until
 from tests.faults.cases import (
     DATA,

@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from core.adapters.files.named_file import COOKIES_BYTES, NETRC_BYTES, UnfitFileError, check_named
 from core.domain.errors import ConfigError
 from core.domain.login import basic
-from core.policy.redirects import Hop
+from core.policy.transfer.redirects import Hop
 
 T = TypeVar("T")
 

@@ -48,8 +48,8 @@ from core.domain.errors import (
 from core.domain.settings import NetworkSettings
 from core.domain.text import valid
 from core.domain.version import VERSION
-from core.policy.challenges import SentLogin
-from core.policy.redirects import STATUSES, Hop, follow
+from core.policy.transfer.challenges import SentLogin
+from core.policy.transfer.redirects import STATUSES, Hop, follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from core.domain.login import read_basic
-from core.policy.challenges import Digest, SentLogin, answer, next_nonce, read_offer
+from core.policy.transfer.challenges import Digest, SentLogin, answer, next_nonce, read_offer
 
 REMEMBERED: Final = 256
 """Servers whose wish is known at the same time."""

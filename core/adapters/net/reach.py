@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from core.adapters.net.proxies import proxy_for
-from core.policy.redirects import check_reach, is_public, private_error
+from core.policy.transfer.redirects import check_reach, is_public, private_error
 
 
 @dataclass(slots=True)

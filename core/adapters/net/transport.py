@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Final
 
 from core.domain.errors import DnsError, UnknownHostError
-from core.policy.throttle import AHEAD
+from core.policy.transfer.throttle import AHEAD
 
 # The second one is glibc's: there is such a name, and it has no address.
 _NO_SUCH_NAME: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", -5)})

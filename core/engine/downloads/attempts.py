@@ -15,7 +15,7 @@ from core.domain.errors import ErrorInfo
 from core.domain.history import AttemptEnd, AttemptFigures, HistoryEntry, PhaseTimes
 from core.domain.models import Download, Phase
 from core.domain.redact import redact_text, redact_url
-from core.policy.host_budget import host_of
+from core.policy.transfer.host_budget import host_of
 
 _SHORT = 0.25
 """Seconds below which what came in them says little: then the whole attempt is their measure."""

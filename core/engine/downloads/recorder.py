@@ -28,9 +28,9 @@ from core.domain.history import (
 )
 from core.domain.models import Download, DownloadRecord, ResumeRecord
 from core.engine.downloads.attempts import Attempt, RunningTransfer, entry_of
-from core.policy.host_memory import HostMemory
-from core.policy.overall_eta import RecentDownloads
+from core.policy.queue.overall_eta import RecentDownloads
 from core.policy.statistics import period_start, statistics
+from core.policy.transfer.host_memory import HostMemory
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from core.domain.models import Download, Progress, Status, WaitReason
 from core.domain.totals import DownloadSums, Totals, counted_bytes
-from core.policy.host_budget import host_of
-from core.policy.overall_eta import Backlog, Lane, RecentDownloads, RunningDownload, time_left
-from core.policy.scheduler import LaneLoad
+from core.policy.queue.overall_eta import Backlog, Lane, RecentDownloads, RunningDownload, time_left
+from core.policy.queue.scheduler import LaneLoad
+from core.policy.transfer.host_budget import host_of
 
 
 @dataclass(frozen=True, slots=True)

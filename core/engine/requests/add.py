@@ -18,8 +18,8 @@ from core.domain.redact import redact_url
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
-from core.policy.filename import suggest
 from core.policy.request_rules import check_request
+from core.policy.transfer.filename import suggest
 
 log = logging.getLogger(__name__)
 

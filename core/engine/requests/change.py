@@ -16,8 +16,8 @@ from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
 from core.engine.transfer.resume import forget
 from core.engine.transfer.transfer import ANEW
-from core.policy.filename import suggest
 from core.policy.request_rules import apply_changes, with_url
+from core.policy.transfer.filename import suggest
 
 _DONE = {
     Action.PAUSE: "paused",

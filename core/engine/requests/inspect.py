@@ -28,8 +28,8 @@ from core.engine.running.runner import Runner
 from core.engine.transfer.connection import PoolConnection, PoolStatus
 from core.engine.transfer.context import FIELDS, LastResponse, TransferContext
 from core.engine.transfer.transfer import Transfer
-from core.policy.host_budget import host_of
-from core.policy.slowness import Situation, explain, explain_waiting
+from core.policy.transfer.host_budget import host_of
+from core.policy.transfer.slowness import Situation, explain, explain_waiting
 
 WINDOW = 5.0
 """Seconds that the figures speak of, for those who look every second."""

@@ -17,7 +17,7 @@ from core.domain.service import LimitChanges, Limits, RateSource
 from core.domain.settings import LimitSettings, check_limit
 from core.engine.downloads.list import DownloadList
 from core.engine.transfer.context import TransferContext
-from core.policy.timetable import entry_at, rate_at
+from core.policy.queue.timetable import entry_at, rate_at
 
 log = logging.getLogger(__name__)
 

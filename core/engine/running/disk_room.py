@@ -15,7 +15,7 @@ from core.domain.models import Download
 from core.domain.settings import DiskSettings
 from core.domain.units import rough_size
 from core.engine.downloads.list import DownloadList
-from core.policy.disk_guard import DiskGuard, LengthTrust
+from core.policy.queue.disk_guard import DiskGuard, LengthTrust
 
 Spaces = dict[str, disk.Space]
 

@@ -13,7 +13,7 @@ from core.engine.downloads.totals import EtaInputs
 from core.engine.running.background import Background
 from core.engine.running.queue import AT_ONCE
 from core.engine.transfer.context import TransferContext
-from core.policy.scheduler import Scheduler
+from core.policy.queue.scheduler import Scheduler
 
 TICK = 0.25
 """Seconds between progress events."""

@@ -19,9 +19,9 @@ from core.engine.downloads.list import DownloadList
 from core.engine.running.guards import Guards, Wait
 from core.engine.running.retries import PlannedRetry, RetryPlanner
 from core.engine.transfer.context import TransferContext
-from core.policy.host_budget import SOONEST, host_of
-from core.policy.scheduler import Assignment, Scheduler
-from core.policy.trickle import BEHIND_SECONDS
+from core.policy.queue.scheduler import Assignment, Scheduler
+from core.policy.queue.trickle import BEHIND_SECONDS
+from core.policy.transfer.host_budget import SOONEST, host_of
 
 AT_ONCE = 20
 """Downloads that are started or looked at in one turn of the event loop: others wait for it too."""

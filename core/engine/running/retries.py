@@ -20,9 +20,9 @@ from core.domain.settings import RetrySettings
 from core.domain.units import rough_duration
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
-from core.policy.host_budget import SOONEST, HostBudget, host_of
-from core.policy.host_rest import HostRests
-from core.policy.retry import RetryAfter, RetryPolicy, ordered_wait
+from core.policy.queue.host_rest import HostRests
+from core.policy.queue.retry import RetryAfter, RetryPolicy, ordered_wait
+from core.policy.transfer.host_budget import SOONEST, HostBudget, host_of
 
 log = logging.getLogger(__name__)
 

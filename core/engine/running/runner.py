@@ -26,7 +26,7 @@ from core.engine.running.queue import Queue
 from core.engine.running.trickles import TrickleWatch
 from core.engine.transfer.context import DownloadHandle, TransferContext
 from core.engine.transfer.transfer import ANEW, Transfer
-from core.policy.host_budget import host_of
+from core.policy.transfer.host_budget import host_of
 
 log = logging.getLogger(__name__)
 

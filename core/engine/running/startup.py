@@ -34,7 +34,7 @@ from core.engine.downloads.recorder import AttemptRecorder
 from core.engine.running.completion import Completion
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.resume import as_file_on_disk, nothing_to_verify
-from core.policy.recovery import RecordCheck, compare, decide
+from core.policy.queue.recovery import RecordCheck, compare, decide
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from core.engine.downloads.list import DownloadList
 from core.engine.running.background import Background
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.transfer import Transfer
-from core.policy.trickle import MEASURED_SECONDS, TrickleDetector
+from core.policy.queue.trickle import MEASURED_SECONDS, TrickleDetector
 
 LOOKS = 30
 """Looks in the time over which a trickle is measured."""

@@ -25,8 +25,8 @@ from core.engine.transfer.context import DownloadHandle
 from core.engine.transfer.naming import Skipped
 from core.engine.transfer.opening import Contradicted, Opened
 from core.engine.transfer.source import Source
-from core.policy.http_dates import modified_at
-from core.policy.ranges import OVERLAP_BEFORE, Accept, range_request, strong_validator
+from core.policy.transfer.http_dates import modified_at
+from core.policy.transfer.ranges import OVERLAP_BEFORE, Accept, range_request, strong_validator
 
 PLACES = 8
 """How many stretches of a file are compared where a validator speaks for it."""

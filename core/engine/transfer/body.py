@@ -13,9 +13,9 @@ from core.adapters.system.clock import Clock
 from core.domain.errors import IncompleteBodyError
 from core.domain.inspection import ConnectionState
 from core.engine.transfer.resume import UnfinishedFile
-from core.policy.memory import block_of
-from core.policy.segments import Claim
-from core.policy.throttle import TokenBucket, read_ahead
+from core.policy.transfer.memory import block_of
+from core.policy.transfer.segments import Claim
+from core.policy.transfer.throttle import TokenBucket, read_ahead
 
 PATIENCE = 0.5
 """Seconds after which less is written too, so that a slow file shows and keeps its progress."""

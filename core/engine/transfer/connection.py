@@ -13,8 +13,8 @@ from core.domain.inspection import ConnectionState
 from core.engine.transfer.body import Body, StateTimer
 from core.engine.transfer.opening import Contradicted
 from core.engine.transfer.source import Source
-from core.policy.rate import RateWindow
-from core.policy.segments import Claim
+from core.policy.transfer.rate import RateWindow
+from core.policy.transfer.segments import Claim
 
 
 @dataclass(frozen=True, slots=True)

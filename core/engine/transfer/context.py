@@ -15,12 +15,12 @@ from core.domain.bounds import MAX_SHOWN
 from core.domain.history import AttemptFigures
 from core.domain.models import DownloadRecord
 from core.domain.settings import DownloadSettings, LimitSettings
-from core.policy.host_budget import HostBudget
-from core.policy.host_memory import HostMemory
-from core.policy.memory import MemoryPool
-from core.policy.rate import RateWindow
-from core.policy.slowness import BestRate
-from core.policy.throttle import TokenBucket
+from core.policy.transfer.host_budget import HostBudget
+from core.policy.transfer.host_memory import HostMemory
+from core.policy.transfer.memory import MemoryPool
+from core.policy.transfer.rate import RateWindow
+from core.policy.transfer.slowness import BestRate
+from core.policy.transfer.throttle import TokenBucket
 
 FIELDS = 40
 """Header fields that are shown of an answer, each cut to 300 characters."""

@@ -16,9 +16,9 @@ from core.engine.transfer.context import DownloadHandle, TransferContext
 from core.engine.transfer.naming import check_conflict, create_part, publish
 from core.engine.transfer.resume import UnfinishedFile, no_restart_error, record_of, recover
 from core.engine.transfer.verify import DigestResult, set_aside_mismatch
-from core.policy.http_dates import modified_at
-from core.policy.ranges import Accept, coding_error
-from core.policy.segments import Claim, SegmentMap
+from core.policy.transfer.http_dates import modified_at
+from core.policy.transfer.ranges import Accept, coding_error
+from core.policy.transfer.segments import Claim, SegmentMap
 
 
 class FileKeeper:

@@ -15,7 +15,7 @@ from core.adapters.files.part_file import PartFile
 from core.adapters.files.part_owner import ForeignPartError
 from core.domain.errors import DestinationExistsError
 from core.domain.models import Conflict, DownloadRequest, Resource
-from core.policy.filename import alternatives, coded, suggest
+from core.policy.transfer.filename import alternatives, coded, suggest
 
 
 class Skipped(Exception):  # noqa: N818 (a way to end, and no error)

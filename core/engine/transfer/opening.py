@@ -17,7 +17,7 @@ from core.domain.models import Validator
 from core.engine.transfer.body import Body
 from core.engine.transfer.resume import UnfinishedFile
 from core.engine.transfer.source import Source
-from core.policy.ranges import (
+from core.policy.transfer.ranges import (
     OVERLAP_BEFORE,
     OVERLAP_BEHIND,
     Accept,
@@ -27,8 +27,8 @@ from core.policy.ranges import (
     coding_error,
     range_request,
 )
-from core.policy.segments import Claim
-from core.policy.throttle import TokenBucket
+from core.policy.transfer.segments import Claim
+from core.policy.transfer.throttle import TokenBucket
 
 _COMPARED = 1024 * 1024
 """Bytes that are compared in one go."""

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from core.adapters.system.clock import Clock
 from core.engine.transfer.connection import TRUSTED_AFTER, PoolConnection
 from core.engine.transfer.resume import UnfinishedFile
-from core.policy.segments import SegmentMap
+from core.policy.transfer.segments import SegmentMap
 
 
 class OverlapCheck:

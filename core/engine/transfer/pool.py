@@ -38,12 +38,12 @@ from core.engine.transfer.overlap import OverlapCheck, pass_silent_neighbours
 from core.engine.transfer.pool_size import PoolSize
 from core.engine.transfer.resume import UnfinishedFile
 from core.engine.transfer.source import Source, Sources
-from core.policy.host_memory import ServedBest
-from core.policy.ranges import CHANGED, OVERLAP_BEHIND
-from core.policy.replacement import Replacement
-from core.policy.segments import Claim
-from core.policy.slowness import BestRate
-from core.policy.throttle import TokenBucket
+from core.policy.transfer.host_memory import ServedBest
+from core.policy.transfer.ranges import CHANGED, OVERLAP_BEHIND
+from core.policy.transfer.replacement import Replacement
+from core.policy.transfer.segments import Claim
+from core.policy.transfer.slowness import BestRate
+from core.policy.transfer.throttle import TokenBucket
 
 ENOUGH = 64 * 1024
 """Bytes that a server must send of what it was asked for, if it sends less than that."""

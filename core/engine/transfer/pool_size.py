@@ -12,11 +12,11 @@ from statistics import median
 
 from core.domain.inspection import ConnectionState
 from core.engine.transfer.connection import PoolConnection
-from core.policy.growth import Growth
-from core.policy.host_memory import ServedBest
-from core.policy.rate import RateWindow
-from core.policy.segments import SegmentMap
-from core.policy.throttle import LimitHoldup, TokenBucket
+from core.policy.transfer.growth import Growth
+from core.policy.transfer.host_memory import ServedBest
+from core.policy.transfer.rate import RateWindow
+from core.policy.transfer.segments import SegmentMap
+from core.policy.transfer.throttle import LimitHoldup, TokenBucket
 
 TICK = 0.05
 """Seconds between two looks while more connections may help."""

@@ -17,8 +17,8 @@ from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import CannotResumeError
 from core.domain.history import AttemptFigures
 from core.domain.models import Download, DownloadRecord, Resource, ResumeRecord, Segment, Validator
-from core.policy.recovery import FileOnDisk, RecordCheck, compare, is_published
-from core.policy.segments import SegmentMap
+from core.policy.queue.recovery import FileOnDisk, RecordCheck, compare, is_published
+from core.policy.transfer.segments import SegmentMap
 
 TIMELINE_TAIL = 5
 """Entries of the timeline that a resume record keeps, for a list that has to be rebuilt."""

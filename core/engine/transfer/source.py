@@ -15,10 +15,10 @@ from core.domain.errors import HttpStatusError, WinchError
 from core.domain.models import Download, Resource
 from core.domain.redact import redact_url
 from core.engine.transfer.context import LastResponse, TransferContext
-from core.policy.host_budget import HostBudget, host_of
-from core.policy.memory import MemoryPool
-from core.policy.ranges import AskAgain, Judgement, RangeRequest, judge
-from core.policy.redirects import Hop, headers_for
+from core.policy.transfer.host_budget import HostBudget, host_of
+from core.policy.transfer.memory import MemoryPool
+from core.policy.transfer.ranges import AskAgain, Judgement, RangeRequest, judge
+from core.policy.transfer.redirects import Hop, headers_for
 
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
 

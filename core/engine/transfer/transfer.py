@@ -30,9 +30,9 @@ from core.engine.transfer.pool import ConnectionPool
 from core.engine.transfer.resume import AlreadyPublishedError, UnfinishedFile
 from core.engine.transfer.source import Source, Sources
 from core.engine.transfer.verify import Verifier
-from core.policy.eta import EtaEstimator
-from core.policy.segments import Claim, SegmentMap
-from core.policy.throttle import TokenBucket, read_ahead
+from core.policy.transfer.eta import EtaEstimator
+from core.policy.transfer.segments import Claim, SegmentMap
+from core.policy.transfer.throttle import TokenBucket, read_ahead
 
 MAX_RESTARTS = 3
 _GREW = "verified: it grew on the server meanwhile; these are its first {} bytes, as at first told"

@@ -16,7 +16,7 @@ from core.domain.errors import ChecksumError, WinchError
 from core.domain.models import Checksum
 from core.engine.transfer.naming import set_aside
 from core.engine.transfer.resume import UnfinishedFile
-from core.policy.segments import SegmentMap
+from core.policy.transfer.segments import SegmentMap
 
 STEP = 1024 * 1024
 """Bytes that must have arrived before the running hash follows."""

@@ -19,7 +19,7 @@ from core.domain.errors import (
     UsageError,
 )
 from core.domain.models import Checksum, Download, Segment, Status, WaitReason
-from core.policy.ranges import OVERLAP_BEFORE
+from core.policy.transfer.ranges import OVERLAP_BEFORE
 from tests.core.engine.conftest import Workspace, fetch, settled, until
 from tests.faults.model import Request, content
 from tests.faults.server import FaultServer

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.domain.models import Download, Progress, Status, WaitReason
 from core.engine.downloads.totals import EtaInputs, InProgress, ListTotals
-from core.policy.overall_eta import RecentDownloads
+from core.policy.queue.overall_eta import RecentDownloads
 from tests.core.engine.conftest import Workspace, fetch, settled, until
 from tests.faults.model import content
 from tests.faults.server import FaultServer

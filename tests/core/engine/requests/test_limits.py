@@ -11,7 +11,7 @@ from core.domain.events import Noticed, Snapshot
 from core.domain.models import Status, WaitReason
 from core.domain.service import Changes, LimitChanges, RateSource
 from core.domain.settings import LimitSettings, ScheduleEntry, Settings
-from core.policy.throttle import BURST
+from core.policy.transfer.throttle import BURST
 from tests.core.engine.conftest import SETTINGS, Workspace, settled, until
 from tests.faults.model import content
 from tests.faults.server import FaultServer

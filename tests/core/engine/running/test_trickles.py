@@ -9,7 +9,7 @@ import pytest
 from core.domain.models import Status
 from core.domain.settings import LimitSettings
 from core.engine.running import trickles
-from core.policy import trickle
+from core.policy.queue import trickle
 from tests.core.engine.conftest import SETTINGS, Workspace, settled, until
 from tests.faults.model import content
 from tests.faults.server import FaultServer

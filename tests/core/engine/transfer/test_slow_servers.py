@@ -18,11 +18,11 @@ from core.domain.settings import LimitSettings
 from core.engine.transfer.body import Body, StateTimer
 from core.engine.transfer.connection import TRUSTED_AFTER, PoolConnection, straggler
 from core.engine.transfer.source import Source
-from core.policy.memory import MemoryPool
-from core.policy.ranges import OVERLAP_BEFORE
-from core.policy.segments import Claim
-from core.policy.slowness import Situation, explain
-from core.policy.throttle import TokenBucket
+from core.policy.transfer.memory import MemoryPool
+from core.policy.transfer.ranges import OVERLAP_BEFORE
+from core.policy.transfer.segments import Claim
+from core.policy.transfer.slowness import Situation, explain
+from core.policy.transfer.throttle import TokenBucket
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, until
 from tests.core.engine.requests.test_limits import local
 from tests.faults.model import File, Request, content

@@ -9,9 +9,9 @@ from core.adapters.system.clock import Clock
 from core.domain.errors import HttpStatusError, NetworkError, NotFoundError
 from core.domain.settings import NetworkSettings
 from core.engine.transfer.source import Source, Sources
-from core.policy.host_budget import HostBudget
-from core.policy.memory import LEAST, MEMORY, MOST, MemoryPool, taken_by
-from core.policy.ranges import range_request
+from core.policy.transfer.host_budget import HostBudget
+from core.policy.transfer.memory import LEAST, MEMORY, MOST, MemoryPool, taken_by
+from core.policy.transfer.ranges import range_request
 from tests.faults.server import FaultServer
 
 

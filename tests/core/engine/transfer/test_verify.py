@@ -12,7 +12,7 @@ from core.adapters.files.part_file import PartFile
 from core.domain.models import Checksum, Resource, Validator
 from core.engine.transfer.resume import UnfinishedFile
 from core.engine.transfer.verify import STEP, Verifier
-from core.policy.segments import SegmentMap
+from core.policy.transfer.segments import SegmentMap
 from tests.faults.model import content
 
 SIZE = 3 * STEP + 5
