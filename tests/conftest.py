@@ -7,8 +7,13 @@ import signal
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import settings
 
 from tests.faults.server import FaultServer
+
+# A busy machine is slower and no less right.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:

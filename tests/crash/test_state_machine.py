@@ -311,7 +311,6 @@ def test_whatever_happens_the_design_holds() -> None:
                 phases=[Phase.generate],
                 database=None,
                 derandomize=not LONG,
-                deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),
         )

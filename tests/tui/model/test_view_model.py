@@ -211,7 +211,7 @@ class AnyHistory(RuleBasedStateMachine):
         assert self.table.selection.marks == self.marks
 
 
-AnyHistory.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+AnyHistory.TestCase.settings = settings(max_examples=150, stateful_step_count=30)
 TestAnyHistory = AnyHistory.TestCase
 
 

@@ -52,9 +52,7 @@ async def test_the_latest_put_counts_and_a_discard_removes(state: Path) -> None:
     assert (await reload(state)).downloads == [a_download("a1", name="renamed.bin")]
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(downloads, max_size=4, unique_by=lambda download: download.id))
 async def test_every_record_comes_back_as_it_was_put(
     tmp_path_factory: pytest.TempPathFactory, records: list[Download]

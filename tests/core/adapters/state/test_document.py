@@ -208,7 +208,7 @@ class Model:
         self.now, self.changed = self.saved, False
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(STEPS, max_size=25))
 def test_what_is_loaded_was_flushed_last_or_right_before(steps: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -39,9 +39,7 @@ async def test_a_record_comes_back_and_a_later_one_replaces_it(store: ResumeStor
     assert await store.load("a1") == a_record(done=2000)
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(record=records)
 async def test_every_record_comes_back_as_it_was_saved(
     tmp_path_factory: pytest.TempPathFactory, record: ResumeRecord

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.inspection import ConnectionState
@@ -107,7 +107,6 @@ def test_a_limit_that_comes_finds_neither_debt_nor_savings() -> None:
     assert bucket.wait(bucket.charge(100, 5.0), 5.0) == pytest.approx(0.1)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([50e3, 3e6, 500e6]), st.floats(0.5, 5)), min_size=1),
     st.integers(1, 8),
