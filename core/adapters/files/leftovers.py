@@ -124,11 +124,6 @@ async def remove_part(
         await part.close()
 
 
-async def remove_stray(stray: Stray) -> str | None:
-    """Delete a file of the state directory; return why it was left, or None."""
-    return await run_to_end(unlink, stray.path)
-
-
 async def delete_files(paths: Sequence[Path]) -> int:
     """Delete what is there of some files and return the bytes; what cannot be deleted stays."""
 

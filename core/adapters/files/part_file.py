@@ -77,13 +77,13 @@ class PartFile:
     async def write(self, offset: int, buffers: Sequence[bytes]) -> None:
         """Write all of `buffers` at `offset`; raises DiskError."""
         try:
-            await self._run(_write_all, self._fd, self._directory, offset, buffers)
+            await self._run(_write_all, self._fd, offset, buffers)
         finally:
             self._unsynced = True
 
     async def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from `offset`; raises DiskError."""
-        return await self._run(_read, self._fd, self._directory, offset, size)
+        return await self._run(_read, self._fd, offset, size)
 
     async def truncate(self) -> None:
         """Drop every byte; raises DiskError."""
@@ -101,18 +101,17 @@ class PartFile:
             self._unsynced = True
             raise
 
-    async def preallocate(self, size: int) -> bool:
-        """Reserve room for `size` bytes, False where that cannot be done; raises DiskFullError."""
-        return await self._run(preallocate, self._fd, size)
+    async def preallocate(self, size: int) -> None:
+        """Reserve room for `size` bytes where that can be done; raises DiskFullError."""
+        await self._run(preallocate, self._fd, size)
 
     async def stamp(self) -> FileStamp:
         """Return whose the file is and when it was last changed; raises DiskError."""
-        found = await self._run(os.fstat, self._fd)
-        return stamp_of(found)
+        return stamp_of(await self._run(os.fstat, self._fd))
 
     async def give_back(self) -> None:
         """Give up the room behind the last byte that was reserved; raises DiskError."""
-        await self._run(_trim, self._fd)
+        await self._run(lambda: os.ftruncate(self._fd, os.fstat(self._fd).st_size))
 
     async def digest(self, running: RunningDigest, end: int) -> None:
         """Let a digest go on to the byte `end`, or to the end of the file; raises DiskError."""
@@ -258,11 +257,7 @@ async def _opened(
         raise
 
 
-def _trim(fd: int) -> None:
-    os.ftruncate(fd, os.fstat(fd).st_size)
-
-
-def _write_all(fd: int, directory: str, offset: int, buffers: Sequence[bytes]) -> None:
+def _write_all(fd: int, offset: int, buffers: Sequence[bytes]) -> None:
     left = [memoryview(buffer) for buffer in buffers]
     while left:
         written = os.pwritev(fd, left[:512], offset)
@@ -273,7 +268,7 @@ def _write_all(fd: int, directory: str, offset: int, buffers: Sequence[bytes]) -
             left[0] = left[0][written:]
 
 
-def _read(fd: int, directory: str, offset: int, size: int) -> bytes:
+def _read(fd: int, offset: int, size: int) -> bytes:
     pieces: list[bytes] = []
     while size and (piece := os.pread(fd, size, offset)):
         pieces.append(piece)

@@ -15,6 +15,7 @@ from datetime import datetime
 from functools import partial
 
 from core.adapters.files import leftovers, own_files
+from core.adapters.files.destination import unlink
 from core.adapters.files.leftovers import Part, Stray
 from core.adapters.files.own_files import FoundFile
 from core.adapters.files.threads import run_to_end
@@ -180,12 +181,14 @@ class Maintenance(Background):
         known = {download.id for download in self._downloads}
         orphans = await self._state.resume_data.orphans(known)
         parts = await leftovers.find_parts([o.record for o in orphans if o.record is not None])
-        found = [self._orphan(o, parts.get(o.id), now) for o in orphans if not self._is_known(o.id)]
+        found = [
+            self._orphan(o, parts.get(o.id), now) for o in orphans if o.id not in self._downloads
+        ]
         found += await self._left_parts()
         for stray in await leftovers.strays(self._state.directory):
             # One of a live download is being written, whatever the clock says of its age.
             id_ = stray.path.name.partition(".")[0]
-            if stray.kind is not LeftoverKind.TEMPORARY or not self._is_known(id_):
+            if stray.kind is not LeftoverKind.TEMPORARY or id_ not in self._downloads:
                 found += _stray(stray, now)
         return found
 
@@ -210,7 +213,7 @@ class Maintenance(Background):
                 )
                 if why is not None:
                     return why
-            if self._is_known(orphan.id):
+            if orphan.id in self._downloads:
                 return _OWNED
             await self._state.resume_data.delete(orphan.id)
             return None
@@ -250,9 +253,6 @@ class Maintenance(Background):
 
         return _Find(files=(file,), fate=fate, remove=remove)
 
-    def _is_known(self, download_id: str) -> bool:
-        return download_id in self._downloads
-
     def _is_live(self, part: PartIdentity) -> bool:
         return any(download.part == part for download in self._downloads)
 
@@ -263,7 +263,7 @@ def _stray(stray: Stray, now: datetime) -> list[_Find]:
     if disposal is None:
         return []
     file = _leftover(stray.kind, str(stray.path), stray.size, disposal)
-    remove = partial(leftovers.remove_stray, stray)
+    remove = partial(run_to_end, unlink, stray.path)
     return [_Find(files=(file,), fate=disposal.fate, remove=remove)]
 
 
