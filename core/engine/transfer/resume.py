@@ -17,7 +17,7 @@ from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import CannotResumeError
 from core.domain.history import AttemptFigures
 from core.domain.models import Download, DownloadRecord, Resource, ResumeRecord, Segment, Validator
-from core.policy.queue.recovery import FileOnDisk, RecordCheck, compare, is_published
+from core.policy.queue.recovery import FileOnDisk, RecordCheck, compare
 from core.policy.transfer.segments import SegmentMap
 
 TIMELINE_TAIL = 5
@@ -69,7 +69,8 @@ async def recover(
         return await _without_record(download, note)
     directory = download.request.directory
     part = await PartFile.reopen(directory, record.name, record.part)
-    if part is None and is_whole(record, await look(directory, record.name)):
+    final = None if part is not None else as_file_on_disk(await look(directory, record.name))
+    if part is None and compare(record, None, final) is RecordCheck.PUBLISHED:
         if nothing_to_verify(download, record):
             raise AlreadyPublishedError(record.name)
         # Who gave it that name, and whether it was verified before, is not known.
@@ -97,12 +98,6 @@ def nothing_to_verify(download: Download, record: ResumeRecord) -> bool:
 def as_file_on_disk(found: os.stat_result | None) -> FileOnDisk | None:
     """Return what was found on disk as the policy wants it."""
     return None if found is None else FileOnDisk(identity_of(found), found.st_size)
-
-
-def is_whole(record: ResumeRecord, found: os.stat_result | None) -> bool:
-    """Tell whether what has the final name is the finished part file of a record."""
-    final = as_file_on_disk(found)
-    return final is not None and is_published(record, final)
 
 
 async def forget(download: Download, resume_data: ResumeStore) -> None:

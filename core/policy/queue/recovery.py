@@ -45,29 +45,17 @@ def decide(mode: RecoveryMode, age: float, ask_after: float | None) -> RecoveryM
 
 def compare(record: ResumeRecord, part: FileOnDisk | None, final: FileOnDisk | None) -> RecordCheck:
     """Return what is left of an unfinished download, by its part file and its final name."""
+    total = record.resource.total
     if part is not None and part.identity == record.part:
         if part.size < _end(record.done):
             return RecordCheck.SHORTER
-        total = record.resource.total
-        return (
-            RecordCheck.AS_RECORDED if total is None or part.size <= total else RecordCheck.LONGER
-        )
-    if final is not None and is_published(record, final):
+        is_longer = total is not None and part.size > total
+        return RecordCheck.LONGER if is_longer else RecordCheck.AS_RECORDED
+    claimed = record.bytes_done
+    if total == claimed and final == FileOnDisk(record.part, claimed):
+        # A crash came between the rename and the record of it.
         return RecordCheck.PUBLISHED
     return RecordCheck.MISSING if part is None else RecordCheck.REPLACED
-
-
-def is_published(record: ResumeRecord, final: FileOnDisk) -> bool:
-    """Tell whether the final name already is the file that a record calls its part file, whole.
-
-    So it is when a crash came between the rename and the record of it.
-    """
-    total = record.resource.total
-    return (
-        total is not None
-        and record.bytes_done == total
-        and final == FileOnDisk(identity=record.part, size=total)
-    )
 
 
 def _end(done: Sequence[Segment]) -> int:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.domain.models import PartIdentity, Resource, ResumeRecord, Segment, Validator
 from core.domain.settings import RecoveryMode
-from core.policy.queue.recovery import FileOnDisk, RecordCheck, compare, decide, is_published
+from core.policy.queue.recovery import FileOnDisk, RecordCheck, compare, decide
 
 OWN = PartIdentity(device=1, inode=2)
 OTHER = PartIdentity(device=1, inode=3)
@@ -63,9 +63,9 @@ def test_the_own_file_under_the_final_name_is_published_if_it_is_whole() -> None
     assert compare(whole, None, FileOnDisk(OWN, 100)) is RecordCheck.PUBLISHED
     assert compare(whole, FileOnDisk(OTHER, 5), FileOnDisk(OWN, 100)) is RecordCheck.PUBLISHED
     assert compare(whole, None, FileOnDisk(OTHER, 100)) is RecordCheck.MISSING
-    assert not is_published(whole, FileOnDisk(OWN, 99))
-    assert not is_published(record((0, 99)), FileOnDisk(OWN, 100))
-    assert not is_published(record((0, 100), total=None), FileOnDisk(OWN, 100))
+    assert compare(whole, None, FileOnDisk(OWN, 99)) is RecordCheck.MISSING
+    assert compare(record((0, 99)), None, FileOnDisk(OWN, 100)) is RecordCheck.MISSING
+    assert compare(record((0, 100), total=None), None, FileOnDisk(OWN, 100)) is RecordCheck.MISSING
 
 
 @given(size=st.integers(0, 200), end=st.integers(1, 100))
