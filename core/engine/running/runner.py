@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from core.domain.errors import WinchError
 from core.domain.history import AttemptEnd
 from core.domain.lifecycle import Action
-from core.domain.models import Download, DownloadRecord, Phase, Progress, Status, WaitReason
+from core.domain.models import Download, DownloadRecord, Phase, Status, WaitReason
 from core.domain.settings import Settings
 from core.engine.downloads.attempts import Attempt
 from core.engine.downloads.index import SHORT
@@ -182,12 +182,8 @@ class Runner:
         )
         transfer = Transfer(handle, self._context)
         attempt = self._recorder.begin(download, transfer)
-
-        def progress() -> Progress | None:
-            return transfer.progress() if transfer.knows_progress else None
-
         self._transfers[id_] = transfer
-        self._downloads.follow(id_, progress)
+        self._downloads.follow(id_, transfer.progress)
         for host in transfer.hosts:
             self._context.host_budget.join(host, id_)
         self.queue.guards.started(download)
@@ -252,8 +248,7 @@ class Runner:
                 hint="the log says more; please report it",
             )
         finally:
-            if transfer.knows_progress:
-                progress = transfer.progress()
+            if (progress := transfer.progress()) is not None:
                 self._downloads.settle(download_id, progress.bytes_downloaded, progress.updated_at)
             self._downloads.unfollow(download_id)
             del self._transfers[download_id], self._tasks[download_id]

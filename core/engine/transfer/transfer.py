@@ -83,11 +83,6 @@ class Transfer:
         return file is None or is_whole_or_empty or file.resource.ranges
 
     @property
-    def knows_progress(self) -> bool:
-        """Whether it has looked yet at what is there."""
-        return self._keeper.file is not None or self._compared is not None
-
-    @property
     def rate(self) -> float:
         """Bytes/s at present."""
         return self._estimator.rate(self._context.clock.monotonic())
@@ -97,10 +92,10 @@ class Transfer:
         """How many connections are open that fetch the file."""
         return self._pool.connection_count if self._pool is not None else 0
 
-    def progress(self) -> Progress:
-        """Return how far the download is right now."""
+    def progress(self) -> Progress | None:
+        """Return how far the download is right now, None before it has looked at what is there."""
         if (segments := self.segments) is None:
-            return Progress(verified=self._compared)
+            return None if self._compared is None else Progress(verified=self._compared)
         now = self._context.clock.monotonic()
         left = None if segments.total is None else segments.total - segments.bytes_done
         return Progress(
