@@ -20,6 +20,7 @@ from core.domain.lifecycle import Action
 from core.domain.models import (
     Download,
     DownloadRecord,
+    DownloadRequest,
     Interruption,
     ResumeRecord,
     Status,
@@ -102,11 +103,10 @@ class Startup:
     def _rebuild(self, records: Mapping[str, ResumeRecord]) -> None:
         """Make a lost list anew from all that is known of the unfinished downloads."""
         self.verified = False
-        rebuilt = [record for record in records.values() if record.request is not None]
-        for record in sorted(rebuilt, key=self._created):
-            download = self._rebuilt(record)
-            if download is not None:
-                self._downloads.add(download, "rebuilt from its resume data: the list was lost")
+        rebuilt = [(r, r.request) for r in records.values() if r.request is not None]
+        for record, request in sorted(rebuilt, key=lambda known: self._created(known[0])):
+            download = self._rebuilt(record, request)
+            self._downloads.add(download, "rebuilt from its resume data: the list was lost")
         if rebuilt:
             self._tell(
                 "rebuild",
@@ -120,12 +120,10 @@ class Startup:
                 f" winch did not write down the address: {_named(lost)}.",
             )
 
-    def _rebuilt(self, record: ResumeRecord) -> DownloadRecord | None:
-        if record.request is None:
-            return None
+    def _rebuilt(self, record: ResumeRecord, request: DownloadRequest) -> DownloadRecord:
         return DownloadRecord(
             id=record.id,
-            request=record.request,
+            request=request,
             name=record.name,
             name_settled=True,
             part=record.part,
