@@ -105,7 +105,7 @@ class Netrc:
     def _authorization(self, host: str) -> str | None:
         path = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
         if self._file is None or path != self._path:
-            self._path, self._file = path, _CachedFile(path, _read_netrc, most=NETRC_BYTES)
+            self._path, self._file = path, _CachedFile(path, netrc, most=NETRC_BYTES)
         try:
             hosts = self._file.get().hosts
         except (FileNotFoundError, NotADirectoryError):
@@ -153,10 +153,6 @@ class Cookies:
         request = urllib.request.Request(url)  # noqa: S310 (never opened, only asked about)
         jar.add_cookie_header(request)
         return request.get_header("Cookie")
-
-
-def _read_netrc(path: Path) -> netrc:
-    return netrc(str(path))
 
 
 def _read_cookies(path: Path) -> MozillaCookieJar:

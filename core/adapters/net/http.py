@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import socket
 import ssl
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -24,7 +25,7 @@ from yarl import URL
 
 from core.adapters.net import fields
 from core.adapters.net.credentials import Credentials, without_userinfo
-from core.adapters.net.logins import Exchange, Logins, is_closed_door
+from core.adapters.net.logins import Exchange, WantedLogins, is_closed_door
 from core.adapters.net.proxies import proxy_for
 from core.adapters.net.reach import Route
 from core.adapters.net.transport import (
@@ -237,7 +238,7 @@ class HttpClient:
         self._settings = settings
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
-        self._logins = Logins()
+        self._wanted_logins: WantedLogins = OrderedDict()
         self._credentials = Credentials()
 
     @asynccontextmanager
@@ -313,7 +314,8 @@ class HttpClient:
         """Send one hop's request, and again as the server asks for the login that is there."""
         address = _address(hop.url, redirected=redirected)
         headers = await self._credentials.headers_for(hop, cookies)
-        asking = self._logins.begin(hop.url, address.raw_path_qs, headers, unasked=unasked)
+        wanted, target = self._wanted_logins, address.raw_path_qs
+        asking = Exchange(wanted, hop.url, target, headers, unasked=unasked)
         settings = self._settings
         while True:
             with _translated(hop.url, late="did not answer in time"):

@@ -48,32 +48,20 @@ class _Nonce:
         )
 
 
-class Logins:
-    """What servers wanted to see of a login, so that it is asked for once and not every time."""
-
-    def __init__(self) -> None:
-        # By origin and login; None is Basic.
-        self._wanted: OrderedDict[tuple[str, str], _Nonce | None] = OrderedDict()
-
-    def begin(
-        self, url: str, target: str, headers: Mapping[str, str], *, unasked: bool
-    ) -> Exchange:
-        """Return how to ask for a URL, whose `target` is what the request line will hold.
-
-        With `unasked` the login goes along also over http before anybody has asked for it.
-        """
-        return Exchange(self._wanted, url, target, headers, unasked=unasked)
+WantedLogins = OrderedDict[tuple[str, str], _Nonce | None]
+"""What servers wanted to see, by origin and login, so that it is asked for once; None is Basic."""
 
 
 class Exchange:
     """One request, sent as often as it takes until the server has seen who asks.
 
-    `headers` are those of the next sending.
+    `target` is what the request line will hold, `headers` are those of the next sending. With
+    `unasked` the login goes along also over http before anybody has asked for it.
     """
 
     def __init__(
         self,
-        wanted: OrderedDict[tuple[str, str], _Nonce | None],
+        wanted: WantedLogins,
         url: str,
         target: str,
         headers: Mapping[str, str],
