@@ -161,7 +161,10 @@ class GenerationStorage(Storage, Generic[T]):
             if found is not None:
                 break
         # Only now: a backup from a newer winch must have left everything in its place.
-        notices = [_set_aside(path, reason) for path, reason in damaged.items()]
+        notices = [
+            f"{path.name} {reason}; it was kept as {set_aside(path).name}."
+            for path, reason in damaged.items()
+        ]
         if found is None:
             self._tables = {name: {} for name in self._format.tables}
             if damaged:
@@ -245,7 +248,3 @@ def _digest(chunks: Iterable[bytes | msgspec.Raw]) -> str:
     for chunk in chunks:
         digest.update(chunk)
     return digest.hexdigest()
-
-
-def _set_aside(path: Path, reason: str) -> str:
-    return f"{path.name} {reason}; it was kept as {set_aside(path).name}."

@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -127,7 +127,7 @@ class HistoryStore:
         """Return attempts, the newest first; archives that are damaged are named, never raised."""
         limit = None if query.limit is None else max(0, query.limit)
         # Taken before the archives are read: what moves meanwhile is in one of them at least.
-        live = {number: entry for number, entry in self._newest() if query.admits(entry)}
+        live = {entry.number: entry for entry in self.live() if query.admits(entry)}
         if limit is not None and len(live) >= limit:
             return _newest_first(live, self._missing, limit)
 
@@ -143,14 +143,14 @@ class HistoryStore:
         def admits(entry: HistoryEntry) -> bool:
             return entry.ended_at >= moment
 
-        live = {number: entry for number, entry in self._newest() if admits(entry)}
+        live = {entry.number: entry for entry in self.live() if admits(entry)}
         found = await run_to_end(self._archive.search, admits, since=moment)
         return list((found.entries | live).values())
 
     def bytes_by_download(self) -> Counter[str]:
         """Return how many bytes the live attempts brought in, by the id of the download."""
         brought: Counter[str] = Counter()
-        for _, entry in self._newest():
+        for entry in self.live():
             brought[entry.download] += entry.bytes
         return brought
 
@@ -160,7 +160,7 @@ class HistoryStore:
 
     def completed(self) -> frozenset[str]:
         """Return the ids of the downloads that a live attempt made whole."""
-        return frozenset(entry.download for _, entry in self._newest() if entry.success)
+        return frozenset(entry.download for entry in self.live() if entry.success)
 
     async def flush(self) -> None:
         """Return once every attempt is on disk; raises StateError, DiskFullError."""
@@ -218,9 +218,6 @@ class HistoryStore:
     def _put(self, table: str, record_id: str, encoded: bytes) -> None:
         if self._is_kept:
             self._document.put(table, record_id, encoded)
-
-    def _newest(self) -> Iterator[tuple[int, HistoryEntry]]:
-        return ((number, entry) for number, (entry, _) in self._content.entries.items())
 
     def _last_archived(self) -> int:
         return max(self._archive.search(lambda _: True, limit=1).entries, default=0)

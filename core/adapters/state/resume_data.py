@@ -119,13 +119,6 @@ class ResumeStore:
 
         return await run_to_end(read)
 
-    async def has(self, download_id: str) -> bool:
-        """Return whether a download has a record, believable or not; raises StateError."""
-        path = self._path(download_id)
-        if self._known is not None and download_id not in self._known:
-            return False
-        return await run_to_end(path.is_file)
-
     async def room(self) -> DiskUsage:
         """Return how many records there are and their bytes; raises StateError."""
         return await run_to_end(self._room)

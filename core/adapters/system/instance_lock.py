@@ -46,7 +46,8 @@ class InstanceLock:
         cannot be used.
         """
         try:
-            fd = _open(self._path)
+            # Close-on-exec: a hook or a helper that outlives its parent must not keep the lock.
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise StateError(f"{self._path} cannot be locked: {error.strerror}") from error
         try:
@@ -120,8 +121,3 @@ class InstanceLock:
             f"the state directory {self._path.parent} is in use by {who}",
             hint="`winch daemon status` tells more; or set WINCH_HOME to another directory",
         )
-
-
-def _open(path: Path) -> int:
-    # Close-on-exec: a hook or a helper that outlives its parent must not keep the lock.
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
