@@ -104,7 +104,7 @@ class Engine:
         self._adder = Adder(downloads, runner, clock, state.directory, self._refuse_if_closing)
         self._changer = Changer(downloads, runner, state.resume_data)
         self._remover = Remover(downloads, runner, state, clock)
-        self._inspector = Inspector(downloads, runner, context)
+        self._inspector = Inspector(runner, context)
         self._reverifier = Reverifier(downloads, clock, runner.reassign)
         self._limits = LimitKeeper(settings.limits, downloads, context, runner.reassign)
         self._settings = SettingsKeeper(settings, downloads, self._limits, self._obey)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from core.domain.inspection import (
@@ -23,10 +23,9 @@ from core.domain.inspection import (
 )
 from core.domain.models import Download, DownloadRecord, Segment, Status
 from core.domain.redact import redact_header, redact_url
-from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
 from core.engine.transfer.connection import PoolConnection, PoolStatus
-from core.engine.transfer.context import FIELDS, LastResponse, TransferContext
+from core.engine.transfer.context import LastResponse, TransferContext
 from core.engine.transfer.transfer import Transfer
 from core.policy.transfer.host_budget import host_of
 from core.policy.transfer.slowness import Situation, explain, explain_waiting
@@ -48,20 +47,11 @@ class _Look:
 
 
 class Inspector:
-    """Makes inspections. `cpu` returns the seconds that the event loop's thread has computed."""
+    """Makes inspections."""
 
-    def __init__(
-        self,
-        downloads: DownloadList,
-        runner: Runner,
-        context: TransferContext,
-        *,
-        cpu: Callable[[], float] = time.thread_time,
-    ) -> None:
-        self._downloads = downloads
+    def __init__(self, runner: Runner, context: TransferContext) -> None:
         self._runner = runner
         self._context = context
-        self._cpu = cpu
         self._looks: dict[str, deque[_Look]] = {}
 
     async def inspect(self, download: DownloadRecord) -> Inspection:
@@ -165,7 +155,7 @@ class Inspector:
         self, download_id: str, pool: PoolStatus, now: float, figures: Figures
     ) -> Figures:
         """Add where the time went since an earlier look, or else since the start."""
-        look = _Look(now, self._cpu(), pool.spent)
+        look = _Look(now, time.thread_time(), pool.spent)
         before = self._remember(download_id, look)
         spent = {
             state: seconds - (before.spent.get(state, 0.0) if before is not None else 0.0)
@@ -215,13 +205,13 @@ def _connection(connection: PoolConnection, now: float) -> Connection:
 
 
 def _answer(response: LastResponse) -> ResponseHead:
-    fields = list(response.headers.items())[:FIELDS]
     return ResponseHead(
         at=response.at,
         url=redact_url(response.url),
         status=response.status,
         reason=response.reason[:_LONGEST],
         headers=tuple(
-            (name[:_LONGEST], redact_header(name, value)[:_LONGEST]) for name, value in fields
+            (name[:_LONGEST], redact_header(name, value)[:_LONGEST])
+            for name, value in response.headers.items()
         ),
     )

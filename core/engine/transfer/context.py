@@ -22,8 +22,8 @@ from core.policy.transfer.rate import RateWindow
 from core.policy.transfer.slowness import BestRate
 from core.policy.transfer.throttle import TokenBucket
 
-FIELDS = 40
-"""Header fields that are shown of an answer, each cut to 300 characters."""
+_FIELDS = 40
+"""Header fields that are kept of an answer."""
 REMEMBERED = 200
 """Downloads whose last answer is kept: an answer may have many long fields."""
 
@@ -47,7 +47,7 @@ class LastResponses:
 
     def put(self, owner: str, response: LastResponse) -> None:
         """Remember an answer to a download, as much of it as is ever shown."""
-        shown = list(response.headers.items())[:FIELDS]
+        shown = list(response.headers.items())[:_FIELDS]
         # One character more than that: whoever cuts then knows that it is not all.
         fields = {name[:MAX_SHOWN]: value[: MAX_SHOWN + 1] for name, value in shown}
         self._responses[owner] = replace(
