@@ -137,19 +137,16 @@ class Reverifier:
                 await file.digest(running, min(file.size, before + STRETCH))
                 if running.position == before:
                     raise ChecksumError(f"it ends after {before} bytes, not {file.size}")
-                self._tell(download_id)
+                if self._clock.monotonic() - self._told >= TICK:
+                    self._told = self._clock.monotonic()
+                    self._tell(download_id)
         finally:
             self._downloads.unfollow(download_id)
-            if download_id in self._downloads:
-                self._downloads.publish_progress(
-                    {download_id: self._downloads.progress_of(download_id)}
-                )
+            self._tell(download_id)
         return Checksum(algorithm, running.hexdigest(algorithm))
 
     def _tell(self, download_id: str) -> None:
-        now = self._clock.monotonic()
-        if now - self._told >= TICK and download_id in self._downloads:
-            self._told = now
+        if download_id in self._downloads:
             self._downloads.publish_progress(
                 {download_id: self._downloads.progress_of(download_id)}
             )
