@@ -119,11 +119,6 @@ class WinchError(Exception):
         self.message = valid(message)
         self.hint = valid(hint)
 
-    @property
-    def exit_code(self) -> int:
-        """The exit status of a command that ends with this error."""
-        return self.code.exit_status
-
     def info(self) -> ErrorInfo:
         """Return the part of this error that can be stored, sent and shown."""
         return ErrorInfo(code=self.code, message=self.message, hint=self.hint)

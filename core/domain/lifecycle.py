@@ -47,14 +47,11 @@ def next_status(status: Status, action: Action) -> Status:
     try:
         return TRANSITIONS[status, action]
     except KeyError:
+        article = "an" if status is Status.ACTIVE else "a"
         raise NotAllowedError(
-            f"{_article(status)} {status} download cannot be {_PARTICIPLES[action]}",
+            f"{article} {status} download cannot be {_PARTICIPLES[action]}",
             hint=_HINTS.get((status, action), ""),
         ) from None
-
-
-def _article(status: Status) -> str:
-    return "an" if status is Status.ACTIVE else "a"
 
 
 def is_already(status: Status, action: Action) -> bool:

@@ -223,8 +223,7 @@ def _phase(
     seconds: Callable[[PhaseTimes], float],
 ) -> Trend:
     def average(entries: Sequence[HistoryEntry]) -> float | None:
-        times = [seconds(entry.phases) for entry in entries if entry.success]
-        return sum(times) / len(times) if times else None
+        return _mean(seconds(entry.phases) for entry in entries if entry.success)
 
     return _trend(average, current, before)
 

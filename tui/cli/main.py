@@ -43,7 +43,7 @@ def run(argv: Sequence[str]) -> int:
         if debug:
             traceback.print_exc()
         say_once(sentence(error, brackets=False))
-        return error.exit_code
+        return error.code.exit_status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

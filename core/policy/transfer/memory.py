@@ -36,8 +36,8 @@ def taken_by(buffer: int) -> int:
 class MemoryPool:
     """Hands out buffers; sizes are bytes."""
 
-    def __init__(self, total: int = MEMORY) -> None:
-        self._left = total
+    def __init__(self) -> None:
+        self._left = MEMORY
 
     @contextmanager
     def buffer(self) -> Iterator[int]:
