@@ -130,9 +130,9 @@ def examine(value: str) -> object:
 
 
 def remarks(value: str) -> object:
-    widget = Remarks(ascii_only=False)
+    widget = Remarks()
     widget.show([add_parser.Remark(value, value, add_parser.Severity.ERROR)])
-    return widget.rows(80)
+    return widget.rows(80, ascii_only=False)
 
 
 def search(value: str) -> object:

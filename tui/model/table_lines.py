@@ -38,15 +38,13 @@ class TableLines:
         selection: Selection,
         *,
         now: Callable[[], datetime],
-        ascii_only: bool,
     ) -> None:
         self._store = store
         self._view = view
         self._selection = selection
         self._now = now
-        self._ascii = ascii_only
 
-    def row(self, index: int, slots: tuple[Slot, ...]) -> Line:
+    def row(self, index: int, slots: tuple[Slot, ...], *, ascii_only: bool) -> Line:
         """Return what stands in a row, nothing below the last."""
         if index >= len(self._view):
             return ()
@@ -57,7 +55,7 @@ class TableLines:
                 at.name,
                 self._view.sums(at.name),
                 is_folded=self._view.is_folded(at.name),
-                ascii_only=self._ascii,
+                ascii_only=ascii_only,
             )
         else:
             cells = row(
@@ -66,19 +64,19 @@ class TableLines:
                 self._store.progress(at.id),
                 self._now(),
                 indent=INDENT if self._view.group_of(at) is not None else 0,
-                ascii_only=self._ascii,
+                ascii_only=ascii_only,
             )
         if self._selection.is_marked(at):
-            return (Cell(MARK_X, "*" if self._ascii else "●", Role.ACTIVE), *cells)
+            return (Cell(MARK_X, "*" if ascii_only else "●", Role.ACTIVE), *cells)
         return cells
 
-    def hint(self, line: int, width: int) -> Line:
+    def hint(self, line: int, width: int, *, ascii_only: bool) -> Line:
         """Return a line of what an empty list says; 0 is the one in its middle."""
         lines = _NO_MATCH if len(self._store) else _EMPTY
         line += len(lines) // 2
         if not 0 <= line < len(lines):
             return ()
         block = max(map(cell_len, lines))
-        text = fit(lines[line], min(block, width), ascii_only=self._ascii)
+        text = fit(lines[line], min(block, width), ascii_only=ascii_only)
         role = Role.PLAIN if line == 0 else Role.MUTED
         return (Cell(max((width - block) // 2, 0), text, role),)

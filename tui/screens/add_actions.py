@@ -62,7 +62,5 @@ class AddActions(MainParts):
             # Whether it starts paused is what the key says.
             self._unsent = replace(unsent, paused=False) if unsent else None
 
-        dialog = AddDialog(
-            self.add, self.store, base=self.directory, form=form, ascii_only=self.ascii_only
-        )
+        dialog = AddDialog(self.add, self.store, base=self.directory, form=form)
         await self.app.push_screen(dialog, keep)

@@ -85,9 +85,7 @@ class AddDialog(Dialog[AddForm | None]):
     AddDialog.-tight { & #directory-field { margin-top: 0; } & #last { padding-top: 0; } }
     """
 
-    def __init__(
-        self, submit: AddCall, store: DownloadStore, *, base: str, form: AddForm, ascii_only: bool
-    ) -> None:
+    def __init__(self, submit: AddCall, store: DownloadStore, *, base: str, form: AddForm) -> None:
         super().__init__()
         self._submit = submit
         self._store = store
@@ -99,7 +97,7 @@ class AddDialog(Dialog[AddForm | None]):
         self._urls = LineArea("urls", form.urls)
         self._count = Static(id="count", markup=False)
         self._outlook = Static(id="outlook", markup=False)
-        self._remarks = Remarks(ascii_only=ascii_only)
+        self._remarks = Remarks()
         groups = {download.request.group for download in store.downloads()}
         known_groups = sorted(group for group in groups if group and clean(group) == group)
         suggesters: dict[str, Suggester] = {

@@ -14,6 +14,7 @@ from textual.widgets import Input, Label
 
 from core.domain.errors import WinchError
 from tui.control.verb_parser import ParsedLine, completions, parse
+from tui.terminal.theme import is_ascii
 from tui.text.fmt import clean, fit, sentence
 from tui.widgets.form import LineInput, Note, settled
 
@@ -56,14 +57,11 @@ class CommandLine(ModalScreen[str]):
         carry_out: Callable[[ParsedLine], Awaitable[str]],
         names: Callable[[], Mapping[str, str]],
         past: list[str],
-        *,
-        ascii_only: bool,
     ) -> None:
         super().__init__()
         self._carry_out = carry_out
         self._names = names
         self._past = past
-        self._ascii = ascii_only
         self._at = len(past)
         self._typed = ""
         # What Tab goes through: the line before the word, the words, and where it is.
@@ -153,9 +151,9 @@ class CommandLine(ModalScreen[str]):
         first = index - index % _MOST
         lines = []
         for number, (word, text) in enumerate(found[first : first + _MOST], first):
-            mark = (">" if self._ascii else "▌") if number == index else " "
+            mark = (">" if is_ascii(self) else "▌") if number == index else " "
             line = f"{mark} {word:<10} {text}"
-            lines.append(fit(clean(line), max(self.size.width - 4, 1), ascii_only=self._ascii))
+            lines.append(fit(clean(line), max(self.size.width - 4, 1), ascii_only=is_ascii(self)))
         if len(found) > _MOST:
             lines.append(f"  {index + 1} of {len(found):,}")
         return "\n".join(lines)

@@ -20,6 +20,7 @@ from tui.control.key_actions import KeyTarget
 from tui.control.queue_requests import AddCall
 from tui.screens.attempt_dialog import AttemptDialog
 from tui.screens.page_screen import ListScreen, list_lines
+from tui.terminal.theme import is_ascii
 from tui.text import fmt
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
 from tui.text.facts import END_ROLES, attempt_brief
@@ -93,10 +94,9 @@ class HistoryScreen(ListScreen):
         add: AddCall,
         *,
         directory: Callable[[], str],
-        ascii_only: bool,
         query: HistoryQuery | None = None,
     ) -> None:
-        super().__init__(ascii_only=ascii_only)
+        super().__init__()
         self._service = service
         self._add = add
         self._directory = directory
@@ -230,7 +230,7 @@ class HistoryScreen(ListScreen):
         self.notify(fmt.clean(text), severity="error", timeout=8, markup=False)
 
     def lines(self, width: int) -> _Rows:
-        return _Rows(self._shown, width, self._ascii)
+        return _Rows(self._shown, width, is_ascii(self))
 
     def _heading_text(self) -> str:
         if self._trouble and not self._is_read:
@@ -258,7 +258,7 @@ class HistoryScreen(ListScreen):
         return [
             (
                 Cell(1, f"{label:<8}", Role.MUTED),
-                Cell(10, fmt.fit(text, room, ascii_only=self._ascii), role),
+                Cell(10, fmt.fit(text, room, ascii_only=is_ascii(self)), role),
             )
             for label, text, role in attempt_brief(entry)
         ]

@@ -55,7 +55,6 @@ class MainParts(Screen[None]):
         super().__init__()
         self._compositor = SpanCompositor()
         self.now = now
-        self.ascii_only = ascii_only = settings.ascii
         self.directory = directory
         """Where files go when nothing else is said."""
         self.typed_lines: list[str] = []
@@ -78,10 +77,10 @@ class MainParts(Screen[None]):
         self.queue_requests = QueueRequests(
             self.store, self.view, self.selection, self.ask, self.say
         )
-        self.header = HeaderBar(host, ascii_only=ascii_only)
+        self.header = HeaderBar(host)
         self.banner = Static(id="banner", markup=False)
-        self.notices = NoticeBar(ascii_only=ascii_only)
-        self.tabs = TabsBar(ascii_only=ascii_only)
+        self.notices = NoticeBar()
+        self.tabs = TabsBar()
         self.table = DownloadTable(
             self.store,
             self.view,
@@ -89,12 +88,10 @@ class MainParts(Screen[None]):
             now=self.moment,
             moved=self.show_chosen,
             marked=self.show_state,
-            ascii_only=ascii_only,
         )
         self.details = DetailPane(
             lambda: self.service,
             is_resting=lambda: is_behind() or not self.is_active,
-            ascii_only=ascii_only,
         )
         self.prompt = QuestionPrompt()
         self.letters = LetterBar()

@@ -114,9 +114,7 @@ class MainScreen(Navigation, DownloadActions):
         if not self.store.interrupted:
             return
         self._has_asked = True
-        dialog = RecoveryDialog(
-            self.store, lambda: self.service, now=self.moment, ascii_only=self.ascii_only
-        )
+        dialog = RecoveryDialog(self.store, lambda: self.service, now=self.moment)
 
         def decide(decision: Decision | None) -> None:
             # Those that somebody else has decided on meanwhile are out of it.

@@ -50,9 +50,7 @@ class Navigation(AddActions, ListControls):
         await self.app.push_screen(LogScreen(lambda: self.service))
 
     async def action_settings(self) -> None:
-        screen = SettingsScreen(
-            lambda: self.service, self._use_settings, ascii_only=self.ascii_only
-        )
+        screen = SettingsScreen(lambda: self.service, self._use_settings)
         await self.app.push_screen(screen)
 
     async def action_notices(self) -> None:
@@ -76,7 +74,6 @@ class Navigation(AddActions, ListControls):
                 lambda line: carry_out(line, context),
                 self._names,
                 self.typed_lines,
-                ascii_only=self.ascii_only,
             ),
             show,
         )
@@ -101,7 +98,7 @@ class Navigation(AddActions, ListControls):
             if action is not None:
                 await self.app.run_action(action.id, owner(action))
 
-        await self.app.push_screen(PaletteDialog(entries, ascii_only=self.ascii_only), run)
+        await self.app.push_screen(PaletteDialog(entries), run)
 
     def action_reconnect(self) -> None:
         """Look for the daemon now, and start it where none runs."""
@@ -115,9 +112,7 @@ class Navigation(AddActions, ListControls):
     def statistics_screen(self, days: int) -> StatisticsScreen:
         """Return the figures of the last days: of the shortest period that has so many."""
         period = next((period for period in PERIODS if period >= days), PERIODS[-1])
-        return StatisticsScreen(
-            lambda: self.service, now=self.now, ascii_only=self.ascii_only, days=period
-        )
+        return StatisticsScreen(lambda: self.service, now=self.now, days=period)
 
     def history_screen(self, query: HistoryQuery) -> HistoryScreen:
         """Return what was tried, as far as it is asked for."""
@@ -125,7 +120,6 @@ class Navigation(AddActions, ListControls):
             lambda: self.service,
             self.add,
             directory=lambda: self.directory,
-            ascii_only=self.ascii_only,
             query=query,
         )
 

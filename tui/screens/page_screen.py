@@ -16,6 +16,7 @@ from textual.widgets import Static
 
 from tui.control.key_actions import HelpGroup, KeyTarget
 from tui.screens.help_dialog import HelpDialog
+from tui.terminal.theme import is_ascii
 from tui.text.cells import ColumnSpec, Content, Line, table
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.page import CursorPage, Lines, Page
@@ -74,12 +75,11 @@ class ListScreen(PageScreen):
     """
     COLUMNS: ClassVar[Sequence[ColumnSpec]]
 
-    def __init__(self, *, ascii_only: bool) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._ascii = ascii_only
-        self._page = self._list = CursorPage(self.lines, ascii_only=ascii_only)
+        self._page = self._list = CursorPage(self.lines)
         self._heading = Page(
-            lambda width: list_lines(self.COLUMNS, [], width, ascii_only=ascii_only)
+            lambda width: list_lines(self.COLUMNS, [], width, ascii_only=is_ascii(self))
         )
         self._heading.id, self._heading.can_focus = "heading", False
         self._details = Page(self.describe)

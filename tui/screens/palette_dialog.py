@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from tui.control.key_actions import KeyAction
 from tui.screens.dialog import Dialog
+from tui.terminal.theme import is_ascii
 from tui.text.cells import Cell, Line, Role
 from tui.text.fmt import fit
 from tui.widgets.form import LineInput
@@ -78,13 +79,12 @@ class PaletteDialog(Dialog[KeyAction | None]):
     }
     """
 
-    def __init__(self, entries: Sequence[PaletteEntry], *, ascii_only: bool) -> None:
+    def __init__(self, entries: Sequence[PaletteEntry]) -> None:
         super().__init__()
         self._entries = entries
         self._shown = list(entries)
-        self._ascii = ascii_only
         self._input = LineInput(compact=True, placeholder="a few letters of what you want to do")
-        self._list = CursorPage(self._write, ascii_only=ascii_only)
+        self._list = CursorPage(self._write)
         self._list.can_focus = False
 
     def compose(self) -> ComposeResult:
@@ -137,7 +137,7 @@ class PaletteDialog(Dialog[KeyAction | None]):
                 ),
                 Cell(
                     keys + _LABEL + 2,
-                    fit(entry.action.help, room, ascii_only=self._ascii),
+                    fit(entry.action.help, room, ascii_only=is_ascii(self)),
                     Role.MUTED,
                 ),
             )

@@ -21,6 +21,7 @@ from tui.control.feed import StoreChanged
 from tui.model.store import DownloadStore
 from tui.screens.confirm_dialog import ConfirmDialog
 from tui.screens.dialog import Dialog, PageDialog
+from tui.terminal.theme import is_ascii
 from tui.text.cells import Line
 from tui.text.interrupted import (
     Interrupted,
@@ -75,19 +76,17 @@ class RecoveryDialog(Dialog[Decision | None]):
         service: Callable[[], DownloadService],
         *,
         now: Callable[[], datetime],
-        ascii_only: bool,
     ) -> None:
         super().__init__()
         self._store = store
         self._service = service
         self._now = now
-        self._ascii = ascii_only
         self._rates: Mapping[str, float] = {}
         self._needs = ""
         self._look(store.interrupted)
         self._page = Page(self._write)
         self._page.can_focus = False
-        self._choices = Choices(self._answers(), ascii_only=ascii_only)
+        self._choices = Choices(self._answers())
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -122,7 +121,7 @@ class RecoveryDialog(Dialog[Decision | None]):
             case "fresh":
                 await self._ask_again()
             case "details":
-                files = FilesDialog(self._store, self._rates, now=self._now, ascii_only=self._ascii)
+                files = FilesDialog(self._store, self._rates, now=self._now)
                 await self.app.push_screen(files)
             case _:
                 self.dismiss(None)
@@ -161,7 +160,7 @@ class RecoveryDialog(Dialog[Decision | None]):
             self._now(),
             width,
             compact=self._is_compact,
-            ascii_only=self._ascii,
+            ascii_only=is_ascii(self),
         )
 
     def _answers(self) -> list[Choice]:
@@ -210,13 +209,11 @@ class FilesDialog(PageDialog):
         rates: Mapping[str, float],
         *,
         now: Callable[[], datetime],
-        ascii_only: bool,
     ) -> None:
         super().__init__()
         self._store = store
         self._rates = rates
         self._now = now
-        self._ascii = ascii_only
         self._ids: frozenset[str] = frozenset()
 
     @on(StoreChanged)
@@ -228,7 +225,7 @@ class FilesDialog(PageDialog):
         """Return them as they are now."""
         ids = self._store.interrupted
         self._ids = frozenset(ids)
-        return _Files(self._store, ids, self._rates, self._now(), width, self._ascii)
+        return _Files(self._store, ids, self._rates, self._now(), width, is_ascii(self))
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # The same ones look different later.

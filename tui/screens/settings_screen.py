@@ -22,6 +22,7 @@ from core.domain.settings import Settings, text_of
 from core.launcher import Configuration, SettingOrigin, SettingValue
 from tui.control.key_actions import KeyTarget
 from tui.screens.page_screen import ListScreen, list_lines
+from tui.terminal.theme import is_ascii
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
 from tui.text.fmt import clean, fit, sentence
 from tui.text.in_force import notes, variable
@@ -54,10 +55,8 @@ class SettingsScreen(ListScreen):
         self,
         service: Callable[[], DownloadService],
         apply: Callable[[Settings], None],
-        *,
-        ascii_only: bool,
     ) -> None:
-        super().__init__(ascii_only=ascii_only)
+        super().__init__()
         self._service = service
         self._apply = apply
         self._writing = asyncio.Lock()
@@ -233,7 +232,7 @@ class SettingsScreen(ListScreen):
                     (item.source.value, Role.PLAIN if is_set else Role.MUTED),
                 )
             )
-        return list_lines(_COLUMNS, rows, width, ascii_only=self._ascii)[1:]
+        return list_lines(_COLUMNS, rows, width, ascii_only=is_ascii(self))[1:]
 
     def describe(self, width: int) -> list[Line]:
         item, (note, role) = self._current, self._note
@@ -251,7 +250,9 @@ class SettingsScreen(ListScreen):
                 lines.append((f"from {where}; {default}", Role.MUTED))
         lines.append((note, role))
         room = max(width - 2, 1)
-        return [(Cell(1, fit(clean(text), room, ascii_only=self._ascii), r),) for text, r in lines]
+        return [
+            (Cell(1, fit(clean(text), room, ascii_only=is_ascii(self)), r),) for text, r in lines
+        ]
 
 
 def _default(item: SettingValue) -> object:

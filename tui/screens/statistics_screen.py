@@ -14,7 +14,7 @@ from core.domain.history import Statistics
 from core.domain.service import DownloadService
 from tui.control.key_actions import KeyTarget
 from tui.screens.page_screen import PageScreen
-from tui.terminal.theme import component_style
+from tui.terminal.theme import component_style, is_ascii
 from tui.text.cells import Cell, Line, Role
 from tui.text.fmt import fit, sentence
 from tui.text.statistics_report import report
@@ -51,13 +51,11 @@ class StatisticsScreen(PageScreen):
         service: Callable[[], DownloadService],
         *,
         now: Callable[[], datetime],
-        ascii_only: bool,
         days: int = 7,
     ) -> None:
         super().__init__()
         self._service = service
         self._now = now
-        self._ascii = ascii_only
         self._days = days
         self._statistics: Statistics | None = None
         self._trouble = ""
@@ -97,10 +95,10 @@ class StatisticsScreen(PageScreen):
     def lines(self, width: int) -> list[Line]:
         found: list[Line] = []
         if self._trouble:
-            text = fit(self._trouble, max(width - 2, 0), ascii_only=self._ascii)
+            text = fit(self._trouble, max(width - 2, 0), ascii_only=is_ascii(self))
             found = [(), (Cell(1, text, Role.FAILED),)]
         if self._statistics is not None:
-            found += report(self._statistics, width, self._now(), ascii_only=self._ascii)
+            found += report(self._statistics, width, self._now(), ascii_only=is_ascii(self))
         return found
 
     def _heading(self) -> Text:

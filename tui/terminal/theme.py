@@ -156,6 +156,11 @@ def component_style(widget: Widget, name: str, ground: Color | None = None) -> S
     return colours + styles.text_style
 
 
+def is_ascii(widget: Widget) -> bool:
+    """Tell whether the program that a widget is in shows nothing but ASCII, as `ASCII_CSS` does."""
+    return widget.app.has_class("-ascii")
+
+
 class Attributes(LineFilter):
     """Makes muted text dim and the cursor reversed, where a theme has no shades."""
 

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
 
-from tui.terminal.theme import component_style
+from tui.terminal.theme import component_style, is_ascii
 from tui.text.fmt import fit
 
 _KEY = 5
@@ -60,11 +60,10 @@ class Choices(Widget, can_focus=True):
             super().__init__()
             self.choice = choice
 
-    def __init__(self, choices: Sequence[Choice], *, ascii_only: bool = False) -> None:
+    def __init__(self, choices: Sequence[Choice]) -> None:
         super().__init__()
         self._choices = tuple(choices)
         self._index = 0
-        self._ascii = ascii_only
 
     def show(self, choices: Sequence[Choice]) -> None:
         """Show other words for the same answers."""
@@ -98,7 +97,7 @@ class Choices(Widget, can_focus=True):
         ground = self.background_colors[1]
         if is_marked:
             ground += self.get_component_styles("choices--cursor").background
-        mark = (">" if self._ascii else "▌") if is_marked else " "
+        mark = (">" if is_ascii(self) else "▌") if is_marked else " "
         note_width = max(self.size.width - 1 - _KEY - _LABEL, 0)
         key, label, note = (
             component_style(self, f"choices--{part}", ground) for part in ("key", "label", "note")
@@ -107,7 +106,7 @@ class Choices(Widget, can_focus=True):
             (mark, key),
             (fit(f"{choice.key:>{_KEY - 2}}", _KEY), key),
             (fit(choice.label, _LABEL), label),
-            (fit(choice.note, note_width, ascii_only=self._ascii), note),
+            (fit(choice.note, note_width, ascii_only=is_ascii(self)), note),
             no_wrap=True,
             end="",
         )

@@ -24,6 +24,7 @@ from core.domain.inspection import Inspection
 from core.domain.models import Download, Progress, Status
 from core.domain.service import DownloadService
 from tui.model.rates import Throughput
+from tui.terminal.theme import is_ascii
 from tui.text.cells import Line, shifted
 from tui.text.details import Subject, report
 from tui.text.fmt import clean, cut_middle
@@ -72,14 +73,12 @@ class DetailPane(Page):
         *,
         is_resting: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
-        ascii_only: bool = False,
     ) -> None:
         super().__init__(self._report)
         self._service = service
         self._throughput = Throughput()
         self._is_resting = is_resting
         self._clock = clock
-        self._ascii = ascii_only
         self._subject: Subject | None = None
         self._now: datetime | None = None
         self._shown_name = ""
@@ -209,13 +208,13 @@ class DetailPane(Page):
         at = self._clock() if is_running else None
         subject = replace(subject, rates=self._throughput.recent(subject.download.id, at))
         room = max(width - 2 * _MARGIN, 1)
-        lines = report(subject, room, self.size.height, now, ascii_only=self._ascii)
+        lines = report(subject, room, self.size.height, now, ascii_only=is_ascii(self))
         return shifted(lines, _MARGIN)
 
     def _entitle(self) -> None:
         name = clean(self._subject.download.name) if self._subject is not None else ""
         room = max(self.size.width - _TITLE_ROOM, 1)
-        name = cut_middle(name.strip() or "Details", room, ascii_only=self._ascii)
+        name = cut_middle(name.strip() or "Details", room, ascii_only=is_ascii(self))
         if name != self._shown_name:
             self._shown_name = name
             self.border_title = Text(name)

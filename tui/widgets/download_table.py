@@ -26,7 +26,7 @@ from tui.model.selection import Selection
 from tui.model.store import DownloadStore
 from tui.model.table_lines import TableLines
 from tui.model.view import View
-from tui.terminal.theme import component_style
+from tui.terminal.theme import component_style, is_ascii
 from tui.text.cells import Line, Role
 from tui.text.columns import Column, Slot, layout, titles
 from tui.widgets.cell_line import differences, strip_of
@@ -98,15 +98,13 @@ class DownloadTable(ScrollView, can_focus=True):
         now: Callable[[], datetime],
         moved: Callable[[], object] = lambda: None,
         marked: Callable[[], object] = lambda: None,
-        ascii_only: bool = False,
     ) -> None:
         super().__init__()
         self._moved = moved
         self._marked = marked
         self._view = view
         self._selection = selection
-        self._ascii = ascii_only
-        self._lines = TableLines(store, view, selection, now=now, ascii_only=ascii_only)
+        self._lines = TableLines(store, view, selection, now=now)
         self._picture: dict[int, _Drawn] = {}
         self._styles: dict[tuple[str, bool], Style] = {}
         # Before the first Snapshot nobody knows whether the list is empty.
@@ -332,9 +330,13 @@ class DownloadTable(ScrollView, can_focus=True):
             return _Drawn(titles(self.slots))
         if len(self._view):
             is_cursor = index == self._selection.index
-            return _Drawn(self._lines.row(index, self.slots), is_cursor=is_cursor)
+            return _Drawn(
+                self._lines.row(index, self.slots, ascii_only=is_ascii(self)), is_cursor=is_cursor
+            )
         line = y - self.size.height // 2
-        return _Drawn(self._lines.hint(line, self.size.width) if self.is_loaded else ())
+        if not self.is_loaded:
+            return _Drawn(())
+        return _Drawn(self._lines.hint(line, self.size.width, ascii_only=is_ascii(self)))
 
     def _strip(self, drawn: _Drawn) -> Strip:
         """Join cells to a line, the cursor's in its colour and with its sign."""
@@ -342,7 +344,7 @@ class DownloadTable(ScrollView, can_focus=True):
         strip = strip_of(drawn.cells, width, lambda role: self._style(role, drawn.is_cursor))
         if not drawn.is_cursor:
             return strip
-        sign = Segment(">" if self._ascii else "▌", self._style("mark", True))
+        sign = Segment(">" if is_ascii(self) else "▌", self._style("mark", True))
         return Strip.join([Strip([sign], 1), strip.crop(1)])
 
     def notify_style_update(self) -> None:

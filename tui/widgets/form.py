@@ -22,7 +22,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static, TextArea
 
 from tui.input.add_parser import Remark, Severity
-from tui.terminal.theme import component_style
+from tui.terminal.theme import component_style, is_ascii
 from tui.text.fmt import clean, fit
 
 LABEL = 13
@@ -253,10 +253,9 @@ class Remarks(Widget):
     }
     """
 
-    def __init__(self, *, ascii_only: bool) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._remarks: Sequence[Remark] = ()
-        self._ascii = ascii_only
         self.most = 3
 
     def show(self, remarks: Sequence[Remark]) -> None:
@@ -266,21 +265,21 @@ class Remarks(Widget):
             self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return len(self.rows(width))
+        return len(self.rows(width, ascii_only=is_ascii(self)))
 
     def render(self) -> Text:
         rows = (
             Text(text, component_style(self, _STYLES[severity]))
-            for text, severity in self.rows(self.size.width)
+            for text, severity in self.rows(self.size.width, ascii_only=is_ascii(self))
         )
         return Text("\n", end="").join(rows)
 
-    def rows(self, width: int) -> list[tuple[str, Severity]]:
+    def rows(self, width: int, *, ascii_only: bool) -> list[tuple[str, Severity]]:
         """Return what stands in the rows, and how much it matters."""
         rows: list[tuple[str, Severity]] = []
         for index, remark in enumerate(self._remarks):
             is_last = index == len(self._remarks) - 1
-            lines = self._lines(remark, width)
+            lines = _lines(remark, width, ascii_only=ascii_only)
             room = self.most - len(rows) - (not is_last)
             if len(lines) > room and (rows or room < 1):
                 left = len(self._remarks) - index
@@ -289,13 +288,14 @@ class Remarks(Widget):
             rows += [(line, remark.severity) for line in lines[: max(room, 1)]]
         return rows
 
-    def _lines(self, remark: Remark, width: int) -> list[str]:
-        """Return a remark in one row, or in two where it is longer."""
-        text = clean(f"{remark.where}: {remark.text}")
-        first = fit(text, width, ascii_only=self._ascii)
-        if first.rstrip() == text.rstrip() or width < 12:
-            return [first.rstrip()]
-        cut = text.rfind(" ", 0, width)
-        cut = cut if cut > width // 2 else width - 1
-        head = fit(text[:cut], width, ascii_only=self._ascii).rstrip()
-        return [head, fit("  " + text[cut:].strip(), width, ascii_only=self._ascii).rstrip()]
+
+def _lines(remark: Remark, width: int, *, ascii_only: bool) -> list[str]:
+    """Return a remark in one row, or in two where it is longer."""
+    text = clean(f"{remark.where}: {remark.text}")
+    first = fit(text, width, ascii_only=ascii_only)
+    if first.rstrip() == text.rstrip() or width < 12:
+        return [first.rstrip()]
+    cut = text.rfind(" ", 0, width)
+    cut = cut if cut > width // 2 else width - 1
+    head = fit(text[:cut], width, ascii_only=ascii_only).rstrip()
+    return [head, fit("  " + text[cut:].strip(), width, ascii_only=ascii_only).rstrip()]

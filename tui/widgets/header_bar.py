@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tui.model.rates import RateTrace
+from tui.terminal.theme import is_ascii
 from tui.text.cells import Line
 from tui.text.header import Surroundings, header
 from tui.text.sums import Sums
@@ -14,10 +15,9 @@ _SPARKS = 24
 class HeaderBar(CellLine):
     """Sums of the list and what is around it, in one line."""
 
-    def __init__(self, host: str, *, ascii_only: bool = False) -> None:
+    def __init__(self, host: str) -> None:
         super().__init__()
         self._host = host
-        self._ascii = ascii_only
         self._sums = Sums(counts={}, rate=0.0, bytes_done=0, bytes_total=0, known=True)
         self._around = Surroundings()
         self._trace = RateTrace(_SPARKS)
@@ -36,5 +36,5 @@ class HeaderBar(CellLine):
             self._around,
             self._trace.values,
             width,
-            ascii_only=self._ascii,
+            ascii_only=is_ascii(self),
         )

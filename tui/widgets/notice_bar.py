@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.widget import Widget
 
-from tui.terminal.theme import component_style
+from tui.terminal.theme import component_style, is_ascii
 from tui.text.fmt import clean, fit
 
 
@@ -29,9 +29,8 @@ class NoticeBar(Widget):
     }
     """
 
-    def __init__(self, *, ascii_only: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._ascii = ascii_only
         self._notices: tuple[str, ...] = ()
 
     def show(self, notices: Sequence[str]) -> None:
@@ -52,7 +51,7 @@ class NoticeBar(Widget):
         return Text.assemble(
             (" ! ", component_style(self, "notices--sign")),
             (
-                fit(first, max(room - len(more), 0), ascii_only=self._ascii),
+                fit(first, max(room - len(more), 0), ascii_only=is_ascii(self)),
                 component_style(self, "notices--text"),
             ),
             (more, component_style(self, "notices--more")),

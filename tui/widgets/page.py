@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.terminal.theme import component_style
+from tui.terminal.theme import component_style, is_ascii
 from tui.text.cells import Line, Role
 from tui.widgets.cell_line import RoleStyles, strip_of
 
@@ -114,9 +114,8 @@ class CursorPage(Page, inherit_bindings=False):
     class Chosen(Message):
         """Somebody clicked on the line of the cursor."""
 
-    def __init__(self, write: Callable[[int], Lines], *, ascii_only: bool = False) -> None:
+    def __init__(self, write: Callable[[int], Lines]) -> None:
         super().__init__(write)
-        self._mark = ">" if ascii_only else "▌"
         self.index = 0
         """The line of the cursor; 0 in an empty page."""
 
@@ -133,7 +132,7 @@ class CursorPage(Page, inherit_bindings=False):
             return strip
         mark = component_style(self, "page--mark")
         ground = component_style(self, "page--cursor").bgcolor
-        segments = [Segment(self._mark, mark), *strip.crop(1)]
+        segments = [Segment(">" if is_ascii(self) else "▌", mark), *strip.crop(1)]
         on_it = Style(bgcolor=ground)
         return Strip(
             [Segment(part.text, (part.style or Style()) + on_it) for part in segments],

@@ -12,6 +12,7 @@ from textual.message import Message
 from tui.control.key_actions import KEY_ACTIONS
 from tui.model.ordering import Order, SortKey
 from tui.model.view import Tab
+from tui.terminal.theme import is_ascii
 from tui.text import fmt
 from tui.text.cells import Cell, Line, Role
 from tui.widgets.cell_line import CellLine
@@ -45,9 +46,8 @@ class TabsBar(CellLine):
             super().__init__()
             self.tab = tab
 
-    def __init__(self, *, ascii_only: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._ascii = ascii_only
         self._summary = ListSummary()
         self._counts: Mapping[Tab, int] = dict.fromkeys(Tab, 0)
         self._places: list[tuple[int, int, Tab]] = []
@@ -73,7 +73,7 @@ class TabsBar(CellLine):
             self._places.append((x, x + len(label), tab))
             x += len(label) + (style == 0)
         if state and width - x > 4:
-            text = fmt.fit(state, min(cell_len(state), width - x - 2), ascii_only=self._ascii)
+            text = fmt.fit(state, min(cell_len(state), width - x - 2), ascii_only=is_ascii(self))
             cells.append(Cell(width - 1 - cell_len(text), text, Role.WAITING))
         return tuple(cells)
 
@@ -99,7 +99,7 @@ class TabsBar(CellLine):
         if summary.has_range:
             parts.append("range")
         if summary.order != _QUEUE:
-            down, up = ("v", "^") if self._ascii else ("↓", "↑")
+            down, up = ("v", "^") if is_ascii(self) else ("↓", "↑")
             name = "queue" if summary.order.key is SortKey.QUEUE else str(summary.order.key)
             parts.append(f"{name} {down if summary.order.descending else up}")
         if summary.filter:

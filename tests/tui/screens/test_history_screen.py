@@ -26,9 +26,7 @@ class Opened:
     def __init__(self, service: FakeService, directory: Path, *, ascii_only: bool = False) -> None:
         self.queued: list[DownloadRequest] = []
         self.error: UsageError | None = None
-        screen = HistoryScreen(
-            lambda: service, self.add, directory=lambda: str(directory), ascii_only=ascii_only
-        )
+        screen = HistoryScreen(lambda: service, self.add, directory=lambda: str(directory))
         self.app = Bare(screen, ascii_only=ascii_only)
 
     async def add(self, requests: Sequence[DownloadRequest]) -> None:

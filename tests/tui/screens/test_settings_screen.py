@@ -28,7 +28,7 @@ class Opened:
         self.service = FakeService()
         self.service.load_settings = launcher.load_settings
         self.applied: list[Settings] = []
-        screen = SettingsScreen(lambda: self.service, self.applied.append, ascii_only=ascii_only)
+        screen = SettingsScreen(lambda: self.service, self.applied.append)
         self.app = Bare(screen, ascii_only=ascii_only)
 
     @property
