@@ -206,9 +206,9 @@ class Settings:
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
 
     def __post_init__(self) -> None:
-        for name, parse in _PARSERS.items():
+        for name, check in _TEXT_CHECKS.items():
             try:
-                parse(self.value_of(name))
+                check(self.value_of(name))
             except UsageError as error:
                 raise ConfigError(f"{name}: {error.message}", hint=error.hint) from None
         forget_done = self.downloads.forget_done_seconds
@@ -270,13 +270,14 @@ def _duration_or_off(text: str) -> float | None:
         raise UsageError(error.message, hint=f"{error.hint}, or off") from None
 
 
-_PARSERS: dict[str, Callable[[str], object]] = {
+_TEXT_CHECKS: dict[str, Callable[[str], object]] = {
     "limits.min_split": parse_size,
     "limits.rate": parse_rate,
     "downloads.ask_after": _duration_or_off,
     "retry.give_up_after": _duration_or_off,
     "downloads.forget_done": _duration_or_off,
 }
+"""What raises UsageError for a text that a setting may not have; what it returns is not used."""
 
 
 def check_limit(name: str, value: int) -> None:

@@ -32,6 +32,16 @@ def test_every_number_has_its_bounds() -> None:
                     Settings(**{section: replace(default, **{key: -1})})
 
 
+def test_every_text_is_checked_but_those_that_may_be_anything() -> None:
+    anything = {"downloads.directory", "screen.theme"}
+    for section, keys in sections().items():
+        default = getattr(Settings(), section)
+        for key in keys:
+            if type(getattr(default, key)) is str and f"{section}.{key}" not in anything:
+                with pytest.raises(ConfigError, match=section):
+                    Settings(**{section: replace(default, **{key: "no such thing"})})
+
+
 def test_every_section_and_key_is_listed() -> None:
     assert "active" in sections()["limits"]
     assert set(sections()) == set(Settings.__slots__)
