@@ -230,8 +230,8 @@ class Scheduler:
         active: int,
         now: float,
         per_host: Callable[[str], int],
-        keeps: _Keeps = lambda _: False,
-        resting: Callable[[str], int] | None = None,
+        resting: Callable[[str], int],
+        keeps: _Keeps,
     ) -> Assignment:
         """Fill each lane up to `active` running downloads; over a lowered limit the last ones stop.
 
@@ -248,9 +248,7 @@ class Scheduler:
         held: list[str] = []
         # The queue comes last: at a host with little room, those are first that somebody waits for.
         for lane in sorted(self._ready, reverse=True):
-            limit = per_host
-            if resting is not None and lane == _QUEUE:
-                limit = partial(_lesser, per_host, resting)
+            limit = partial(_lesser, per_host, resting) if lane == _QUEUE else per_host
             started, waits = self._fill(lane, active, used, limit)
             start += started
             held += waits

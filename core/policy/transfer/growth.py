@@ -94,20 +94,20 @@ class Growth:
         now: float,
         *,
         cap: int,
-        connections: int | None = None,
-        served: int | None = None,
+        connections: int,
+        served: int,
         received: int,
         left: int | None,
         rate: float,
-        setup: float = 0.0,
-        limited: bool = False,
-        held_up: bool = False,
+        setup: float,
+        limited: bool,
+        held_up: bool,
     ) -> int:
         """Take in how it goes, and return how many connections to have, `cap` at the most.
 
-        `connections` are there now (None: as many as the target): fewer where the file has no more
-        stretches to share out. `served` of them were answered (None: all): while it is less than
-        half, no more are opened, which may all wait for the same few workers of a server.
+        `connections` are there now: fewer than the target where the file has no more stretches to
+        share out. `served` of them were answered: while it is less than half, no more are opened,
+        which may all wait for the same few workers of a server.
         `received` counts all bytes of this download since the start, `left` those that are missing
         (None: unknown), `rate` is the present total in bytes/s, `setup` the seconds that a new
         connection takes to its first byte. While the rate is `limited` here, it says nothing about
@@ -116,7 +116,7 @@ class Growth:
         """
         cap = self._update_ceiling(cap, now, limited=limited)
         seconds = left / rate if left is not None and rate > 0 else None
-        waits = served is not None and connections is not None and 2 * served < connections
+        waits = 2 * served < connections
         with_all = isinstance(self._state, Holding | MeasuringPresent)
         may_grow = self._target < cap and with_all and not held_up and not waits
         if may_grow and now >= self._next_step:
@@ -127,8 +127,7 @@ class Growth:
         elif limited:
             self._go(Holding(), at=now + WINDOW)
         elif seconds is not None and seconds > LONG and now >= self._next_state:
-            present = self._target if connections is None else connections
-            self._advance_trial(now, received, min(present, self._target))
+            self._advance_trial(now, received, min(connections, self._target))
         self._target = max(1, min(self._target, cap))
         return self._target
 

@@ -22,7 +22,13 @@ def download(number: int, *, priority: int = 0, order: float | None = None) -> D
 
 
 def assign(scheduler: Scheduler, *, active: int, now: float, per_host: int = 99) -> Assignment:
-    return scheduler.assign(active=active, now=now, per_host=lambda _: per_host)
+    return scheduler.assign(
+        active=active,
+        now=now,
+        per_host=lambda _: per_host,
+        resting=lambda _: per_host,
+        keeps=lambda _: False,
+    )
 
 
 def test_priority_goes_before_the_order_of_the_queue() -> None:
@@ -141,7 +147,11 @@ def test_what_would_lose_its_bytes_makes_no_room() -> None:
 
     def stops(active: int) -> tuple[str, ...]:
         return scheduler.assign(
-            active=active, now=0.0, per_host=lambda _: 9, keeps=lambda id_: id_ > "0001"
+            active=active,
+            now=0.0,
+            per_host=lambda _: 9,
+            resting=lambda _: 9,
+            keeps=lambda id_: id_ > "0001",
         ).stop
 
     stops(3)
@@ -159,7 +169,11 @@ def test_what_was_forced_runs_beside_what_cannot_make_room_for_it() -> None:
 
     def now(id_kept: str) -> Assignment:
         return scheduler.assign(
-            active=1, now=0.0, per_host=lambda _: 9, keeps=lambda id_: id_ == id_kept
+            active=1,
+            now=0.0,
+            per_host=lambda _: 9,
+            resting=lambda _: 9,
+            keeps=lambda id_: id_ == id_kept,
         )
 
     assert now("0001").start == ("0001",)
@@ -217,9 +231,13 @@ class TestACallOfItsOwn:
         for number, host in ((1, "h"), (2, "h"), (3, "h")):
             scheduler.wait(download(number), host=host)
         scheduler.expedite(["0003"])
-        now = scheduler.assign(active=9, now=0.0, per_host=lambda _: 2, resting=lambda _: 0)
+        now = scheduler.assign(
+            active=9, now=0.0, per_host=lambda _: 2, resting=lambda _: 0, keeps=lambda _: False
+        )
         assert (now.start, now.held) == (("0003",), ("0001", "0002"))
-        later = scheduler.assign(active=9, now=0.0, per_host=lambda _: 2, resting=lambda _: 9)
+        later = scheduler.assign(
+            active=9, now=0.0, per_host=lambda _: 2, resting=lambda _: 9, keeps=lambda _: False
+        )
         assert (later.start, later.held) == (("0001",), ("0002",))
 
 

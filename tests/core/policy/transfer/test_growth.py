@@ -10,6 +10,33 @@ from core.policy.transfer.growth import LASTING, RAMP, Growth
 GIB = 2**30
 
 
+def update(
+    growth: Growth,
+    now: float,
+    *,
+    cap: int,
+    received: int,
+    left: int,
+    rate: float,
+    connections: int = 99,
+    limited: bool = False,
+    held_up: bool = False,
+) -> int:
+    """Take in how it goes where every connection is served; unless told otherwise all are there."""
+    return growth.update(
+        now,
+        cap=cap,
+        connections=connections,
+        served=connections,
+        received=received,
+        left=left,
+        rate=rate,
+        setup=0.0,
+        limited=limited,
+        held_up=held_up,
+    )
+
+
 def simulate(rate_of: Callable[[int], float], seconds: float) -> list[int]:
     """Return the target at every 50 ms against a server that gives `rate_of(connections)`."""
     received, targets, now = 0.0, [], 0.0
@@ -19,7 +46,7 @@ def simulate(rate_of: Callable[[int], float], seconds: float) -> list[int]:
         rate = rate_of(connections)
         received += rate * RAMP
         now += RAMP
-        connections = growth.update(now, cap=16, received=int(received), left=100 * GIB, rate=rate)
+        connections = update(growth, now, cap=16, received=int(received), left=100 * GIB, rate=rate)
         targets.append(connections)
     return targets
 
@@ -42,14 +69,14 @@ def test_as_many_are_kept_as_help() -> None:
 
 
 def test_a_file_that_is_nearly_there_needs_no_more() -> None:
-    assert Growth(0.0).update(1.0, cap=8, received=10**9, left=10**7, rate=1e9) == 1
+    assert update(Growth(0.0), 1.0, cap=8, received=10**9, left=10**7, rate=1e9) == 1
 
 
 def test_the_cap_holds_when_it_falls() -> None:
     growth = Growth(0.0)
     for step in range(1, 5):
-        growth.update(step * RAMP, cap=8, received=0, left=GIB, rate=1e6)
-    assert growth.update(2.0, cap=3, received=0, left=GIB, rate=1e6) == 3
+        update(growth, step * RAMP, cap=8, received=0, left=GIB, rate=1e6)
+    assert update(growth, 2.0, cap=3, received=0, left=GIB, rate=1e6) == 3
 
 
 def test_what_was_enough_is_put_to_the_test_again() -> None:
@@ -60,7 +87,7 @@ def test_what_was_enough_is_put_to_the_test_again() -> None:
         rate = each if now < 60.0 else connections * 1e6
         received += rate * RAMP
         now += RAMP
-        connections = growth.update(now, cap=8, received=int(received), left=100 * GIB, rate=rate)
+        connections = update(growth, now, cap=8, received=int(received), left=100 * GIB, rate=rate)
         if now < 60.0 < now + RAMP:
             assert connections == 1
     assert connections == 8
@@ -71,8 +98,8 @@ def test_a_limit_of_our_own_and_a_stall_conclude_nothing() -> None:
         growth, now = Growth(0.0), 0.0
         for _ in range(1200):
             now += RAMP
-            target = growth.update(
-                now, cap=8, received=int(now * rate), left=GIB, rate=rate, limited=limited
+            target = update(
+                growth, now, cap=8, received=int(now * rate), left=GIB, rate=rate, limited=limited
             )
         assert target == 8
 
@@ -83,7 +110,8 @@ def test_under_a_limit_no_more_are_opened_than_fill_it() -> None:
         growth, now, connections = Growth(0.0, start=start), 0.0, 1
         while now < 10.0:
             now += RAMP
-            connections = growth.update(
+            connections = update(
+                growth,
                 now,
                 cap=8,
                 received=int(now * 2e6),
@@ -101,10 +129,10 @@ def test_a_raised_cap_counts_at_once() -> None:
     growth, now = Growth(0.0), 0.0
     for _ in range(1200):
         now += RAMP
-        growth.update(now, cap=8, received=int(now * 4e6), left=100 * GIB, rate=4e6)
+        update(growth, now, cap=8, received=int(now * 4e6), left=100 * GIB, rate=4e6)
     for _ in range(4):
         now += RAMP
-        target = growth.update(now, cap=16, received=int(now * 4e6), left=100 * GIB, rate=4e6)
+        target = update(growth, now, cap=16, received=int(now * 4e6), left=100 * GIB, rate=4e6)
     assert target == 16
 
 
@@ -124,7 +152,8 @@ def test_what_a_file_cannot_share_out_is_not_found_to_bring_nothing() -> None:
     for _ in range(1200):
         now += RAMP
         received += connections * 30e3 * RAMP
-        target = growth.update(
+        target = update(
+            growth,
             now,
             cap=8,
             connections=connections,
@@ -142,8 +171,8 @@ def test_a_limit_that_holds_up_all_there_are_needs_no_more_of_them() -> None:
     growth = Growth(0.0)
     for step in range(1, 50):
         now = step * RAMP
-        target = growth.update(
-            now, cap=8, received=step, left=GIB, rate=30e3, limited=True, held_up=True
+        target = update(
+            growth, now, cap=8, received=step, left=GIB, rate=30e3, limited=True, held_up=True
         )
     assert target == 1
-    assert growth.update(now + RAMP, cap=8, received=step, left=GIB, rate=30e3, limited=True) > 1
+    assert update(growth, now + RAMP, cap=8, received=step, left=GIB, rate=30e3, limited=True) > 1

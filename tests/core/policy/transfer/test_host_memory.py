@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.policy.transfer.growth import RAMP, WINDOW, Growth
 from core.policy.transfer.host_memory import HOSTS, KEPT, HostMemory, ServedBest
+from tests.core.policy.transfer.test_growth import update
 
 NOW = datetime(2026, 11, 12, 12, tzinfo=UTC)
 
@@ -34,7 +35,7 @@ def test_growth_begins_there_and_looks_for_more_later() -> None:
     growth = Growth(0.0, start=6)
 
     def target(now: float) -> int:
-        return growth.update(now, cap=8, received=0, left=2**40, rate=1e6)
+        return update(growth, now, cap=8, received=0, left=2**40, rate=1e6)
 
     assert target(RAMP / 2) == 1
     assert target(RAMP) == 6
