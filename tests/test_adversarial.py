@@ -203,7 +203,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "remarks": remarks,
     "palette": search,
     "filter test": found_by,
-    "command line": verb_parser.parse,
+    "verb line": verb_parser.parse,
     "completions": lambda value: verb_parser.completions(value, {"0" * 32: value}),
     "choose": lambda value: choosing.choose([value]),
     "pasted": add_parser.pasted_urls,

@@ -1,7 +1,7 @@
-"""What is typed after `:` becomes a verb of the command line with its options, or a mistake.
+"""What is typed after `:` becomes a verb with its options, or a mistake.
 
-Verbs and options are those of the command table. Where ids are left out, the downloads are meant
-that are marked, or the one under the cursor.
+Verbs are the commands that make sense on the screen, with their options. Where ids are left out,
+the downloads are meant that are marked, or the one under the cursor.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SHELL = {
     "demo": "is for a shell: it is a winch of its own",
     "config": "is for a shell; here , shows the settings",
 }
-"""Why some commands are none here."""
+"""Why some commands are no verbs."""
 VERBS = (*(name for name in COMMANDS if name not in _SHELL), "quit")
 
 
@@ -40,7 +40,7 @@ class ParsedLine:
 
 
 class _Parser(argparse.ArgumentParser):
-    """The command line's own, but ids may be left out and nothing ends the program."""
+    """As of the command, but ids may be left out and nothing ends the program."""
 
     def __init__(self, verb: str) -> None:
         self.options: list[str] = []

@@ -1,6 +1,7 @@
-"""The verbs of the command line, carried out on the screen and by its service.
+"""The verbs after `:`, carried out on the screen and by its service.
 
-What each does to the downloads it shares with the shell; here are the questions and the answers.
+What each does to the downloads it shares with the command of that name; here are the questions and
+the answers.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from core.domain.errors import DaemonError, UsageError
 from core.domain.upkeep import Leftover
 from tui.control.changing import change_of
 from tui.control.choosing import choose
-from tui.control.command_context import CommandContext
+from tui.control.verb_context import VerbContext
 from tui.control.verb_parser import ParsedLine
 from tui.input.arguments import download_requests, history_query, limit_changes
 from tui.model.undo import Undo, of_move, of_priority
@@ -24,12 +25,12 @@ from tui.text.verify_results import summary
 from tui.text.wording import in_full
 
 
-async def carry_out(line: ParsedLine, context: CommandContext) -> str:
+async def carry_out(line: ParsedLine, context: VerbContext) -> str:
     """Do what was asked for, and return what is to be read then; raises WinchError."""
     return line.help or await HANDLERS[line.args.command](line.args, context) or ""
 
 
-def _choose(args: argparse.Namespace, context: CommandContext) -> None:
+def _choose(args: argparse.Namespace, context: VerbContext) -> None:
     """Let what is chosen on the screen stand for what was not named; raises UsageError."""
     choice = choose(args.ids)
     if not choice.is_plain:
@@ -44,7 +45,7 @@ def _choose(args: argparse.Namespace, context: CommandContext) -> None:
             raise UsageError("no download is chosen", hint="name ids, or mark some")
 
 
-async def _change(args: argparse.Namespace, context: CommandContext) -> None:
+async def _change(args: argparse.Namespace, context: VerbContext) -> None:
     if getattr(args, "queue", False):
         if args.ids or args.all:
             raise UsageError("--queue is for the queue as a whole", hint="it stands alone")
@@ -66,7 +67,7 @@ async def _change(args: argparse.Namespace, context: CommandContext) -> None:
         context.tell(f"{participle} {counted(len(outcome.changed))}")
 
 
-def _undo_of(args: argparse.Namespace, context: CommandContext) -> Undo | None:
+def _undo_of(args: argparse.Namespace, context: VerbContext) -> Undo | None:
     """Return what takes a change back that is about to be made, None where nothing does."""
     is_move = args.command == "move"
     if not is_move and (args.command != "set" or args.priority is None):
@@ -77,7 +78,7 @@ def _undo_of(args: argparse.Namespace, context: CommandContext) -> Undo | None:
     return of_move(downloads, {d.id for d in chosen}) if is_move else of_priority(chosen)
 
 
-async def _add(args: argparse.Namespace, context: CommandContext) -> None:
+async def _add(args: argparse.Namespace, context: VerbContext) -> None:
     if args.input == "-":
         raise UsageError("there is no stdin here", hint="name a file")
     if args.user is not None and ":" not in args.user:
@@ -86,21 +87,21 @@ async def _add(args: argparse.Namespace, context: CommandContext) -> None:
     context.tell(f"queued {counted(len(added))}")
 
 
-async def _ls(args: argparse.Namespace, context: CommandContext) -> None:
+async def _ls(args: argparse.Namespace, context: VerbContext) -> None:
     words = " ".join(args.filter)
     if args.status is not None:
         words = f"{words} status:{args.status}".strip()
     context.show_list(words, args.sort, is_reversed=args.reverse)
 
 
-async def _show(args: argparse.Namespace, context: CommandContext) -> str:
+async def _show(args: argparse.Namespace, context: VerbContext) -> str:
     args.ids = args.id
     _choose(args, context)
     views = [await context.service.find(id_) for id_ in args.ids]
     return "\n\n".join("\n".join(in_full(view)) for view in views)
 
 
-async def _rm(args: argparse.Namespace, context: CommandContext) -> str | None:
+async def _rm(args: argparse.Namespace, context: VerbContext) -> str | None:
     _choose(args, context)
     service = context.service
     plan = await service.remove(None if args.all else args.ids, files=args.files, dry_run=True)
@@ -115,7 +116,7 @@ async def _rm(args: argparse.Namespace, context: CommandContext) -> str | None:
     return None
 
 
-async def _verify(args: argparse.Namespace, context: CommandContext) -> None:
+async def _verify(args: argparse.Namespace, context: VerbContext) -> None:
     _choose(args, context)
     service = context.service
     ids = args.ids
@@ -128,12 +129,12 @@ async def _verify(args: argparse.Namespace, context: CommandContext) -> None:
     context.later(verify())
 
 
-async def _limit(args: argparse.Namespace, context: CommandContext) -> str:
+async def _limit(args: argparse.Namespace, context: VerbContext) -> str:
     changed = await context.service.limit(limit_changes(args))
     return "\n".join(limit_lines(changed, await context.service.settings_in_force()))
 
 
-async def _history(args: argparse.Namespace, context: CommandContext) -> None:
+async def _history(args: argparse.Namespace, context: VerbContext) -> None:
     match args.words:
         case ["export", *_]:
             raise UsageError("H opens the history, and e in it exports")
@@ -145,11 +146,11 @@ async def _history(args: argparse.Namespace, context: CommandContext) -> None:
     context.open_history(history_query(args, " ".join(args.words), limit=args.limit or None))
 
 
-async def _stats(args: argparse.Namespace, context: CommandContext) -> None:
+async def _stats(args: argparse.Namespace, context: VerbContext) -> None:
     context.open_statistics(args.days)
 
 
-async def _clean(args: argparse.Namespace, context: CommandContext) -> str | None:
+async def _clean(args: argparse.Namespace, context: VerbContext) -> str | None:
     service = context.service
     found = await service.clean(dry_run=True)
     if found.refused is not None:
@@ -177,7 +178,7 @@ def _leftover(item: Leftover) -> str:
     return f"{fmt.size(item.size):>9}  {fmt.clean(item.path)} ({fmt.clean(item.reason)})"
 
 
-async def _daemon(args: argparse.Namespace, context: CommandContext) -> None:
+async def _daemon(args: argparse.Namespace, context: VerbContext) -> None:
     if args.action != "start":
         what = f"`daemon {args.action}` is for a shell: this screen hangs on the daemon"
         raise UsageError(what, hint="here there is `daemon start`")
@@ -189,11 +190,11 @@ async def _daemon(args: argparse.Namespace, context: CommandContext) -> None:
         context.tell(f"the daemon runs, process {status.pid}")
 
 
-async def _quit(_: argparse.Namespace, context: CommandContext) -> None:
+async def _quit(_: argparse.Namespace, context: VerbContext) -> None:
     context.leave()
 
 
-HANDLERS: dict[str, Callable[[argparse.Namespace, CommandContext], Awaitable[str | None]]] = {
+HANDLERS: dict[str, Callable[[argparse.Namespace, VerbContext], Awaitable[str | None]]] = {
     "add": _add,
     "ls": _ls,
     "show": _show,

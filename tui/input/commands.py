@@ -1,6 +1,6 @@
 """Which commands there are, each with its line in the overview and its options: declared once.
 
-For the parser, the help and the completions of the shell's command line and of the `:` line.
+For the parser, the help and the completions of the shell's command line and of the verb line.
 """
 
 from __future__ import annotations

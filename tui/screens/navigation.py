@@ -23,7 +23,6 @@ from tui.model.ordering import Order, SortKey
 from tui.model.undo import Undo
 from tui.model.view import Tab
 from tui.screens.add_actions import AddActions
-from tui.screens.command_line import CommandLine
 from tui.screens.confirm_dialog import ConfirmDialog
 from tui.screens.dialog import AnswerDialog, NoticesDialog
 from tui.screens.help_dialog import HelpDialog
@@ -33,6 +32,7 @@ from tui.screens.log_screen import LogScreen
 from tui.screens.palette_dialog import PaletteDialog, PaletteEntry
 from tui.screens.settings_screen import SettingsScreen
 from tui.screens.statistics_screen import PERIODS, StatisticsScreen
+from tui.screens.verb_line import VerbLine
 from tui.widgets.download_table import DownloadTable
 from tui.widgets.key_bar import keymap_of
 
@@ -70,7 +70,7 @@ class Navigation(AddActions, ListControls):
                 await self.app.push_screen(AnswerDialog(answer))
 
         await self.app.push_screen(
-            CommandLine(
+            VerbLine(
                 lambda line: carry_out(line, context),
                 self._names,
                 self.typed_lines,
@@ -136,7 +136,7 @@ class Navigation(AddActions, ListControls):
 
 
 class ScreenContext:
-    """The main screen as the commands after `:` see it: the CommandContext of one line."""
+    """The main screen as the commands after `:` see it: the VerbContext of one line."""
 
     def __init__(self, screen: Navigation) -> None:
         self._screen = screen

@@ -9,7 +9,7 @@ import pytest
 
 from core.domain.service import Outcome
 from tests.fakes import FakeService
-from tests.tui.control.test_command_line import say
+from tests.tui.control.test_verbs import say
 from tests.tui.samples import app_for, queue, until
 
 

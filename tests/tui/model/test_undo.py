@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.domain.models import Download, DownloadRequest
 from core.domain.service import MOST_REMOVED, Changes, MoveTo
 from tests.fakes import FakeService
-from tests.tui.control.test_command_line import say
+from tests.tui.control.test_verbs import say
 from tests.tui.samples import app_for, queue, sample, until
 from tui.model.undo import (
     MOST,
@@ -96,7 +96,7 @@ def test_nothing_is_remembered_of_what_is_gone_for_good() -> None:
     assert undos.take().steps == (PutBack((sample(2).id,), 1),)
 
 
-async def test_a_move_and_a_priority_from_the_command_line_are_undone() -> None:
+async def test_a_move_and_a_priority_by_a_verb_are_undone() -> None:
     service = FakeService()
     ids = await queue(service, "a.iso", "b.iso", "c.iso")
     await service.set(ids[:1], Changes(priority=3))

@@ -65,7 +65,7 @@ WALK: tuple[tuple[str, bytes, tuple[str, ...]], ...] = (
     ("notices", b"q!", ("Qnotice", "Esc closes")),
     ("palette", b"q\x10" + pasted(TYPED), ("Qtyped", "Nothing fits.")),
     (
-        "command line",
+        "verb line",
         ESCAPE + b":" + pasted(f"pause '{TYPED}'") + b"\r",
         ("no download has the id",),
     ),

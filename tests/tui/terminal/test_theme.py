@@ -35,7 +35,7 @@ SCREENS = {
     "log": ("L",),
     "settings": ("comma",),
     "palette": ("ctrl+p",),
-    "command line": ("colon", "tab"),
+    "verb line": ("colon", "tab"),
     "notices": ("exclamation_mark",),
 }
 # What asks by itself when the screen opens, and the ways on from there.

@@ -1,4 +1,4 @@
-"""The line after `:`, with the verbs of the command line; what is wrong is said in place."""
+"""The line after `:`, where verbs are typed; what is wrong is said in place."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KEPT = 100
 """Lines that are remembered."""
 
 
-class CommandLine(ModalScreen[str]):
+class VerbLine(ModalScreen[str]):
     """Takes lines until one could be carried out, and answers with what is to be read then.
 
     `past` are the lines before, the newest last; `names` those of the downloads by id.
@@ -39,7 +39,7 @@ class CommandLine(ModalScreen[str]):
         Binding("down", "recall(1)", show=False, priority=True),
     ]
     DEFAULT_CSS = """
-    CommandLine {
+    VerbLine {
         align: left bottom;
         background: $background 0%;
         & > Vertical {
@@ -121,19 +121,19 @@ class CommandLine(ModalScreen[str]):
             del self._past[:-_KEPT]
         self._at = len(self._past)
         try:
-            command = parse(line)
+            verb = parse(line)
         except WinchError as error:
             self._complain(error)
             return
-        if command is None:
+        if verb is None:
             self.dismiss("")
             return
         self._is_busy = True
-        self.run_worker(self._do(command))
+        self.run_worker(self._do(verb))
 
-    async def _do(self, command: ParsedLine) -> None:
+    async def _do(self, verb: ParsedLine) -> None:
         try:
-            answer = await self._carry_out(command)
+            answer = await self._carry_out(verb)
         except WinchError as error:
             self._complain(error)
         else:

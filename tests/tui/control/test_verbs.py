@@ -1,4 +1,4 @@
-"""`:` takes the verbs of the command line, for what is named or chosen; mistakes stay in place."""
+"""`:` takes verbs, for what is named or chosen; mistakes stay in place."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.tui.samples import HOSTILE, app_for, assert_harmless, queue, screen_t
 from tui.control.verb_parser import VERBS, completions, parse
 from tui.control.verbs import HANDLERS
 from tui.input.commands import COMMANDS
-from tui.screens.command_line import CommandLine
+from tui.screens.verb_line import VerbLine
 from tui.text.fmt import clean
 
 
@@ -28,7 +28,7 @@ async def say(pilot: Pilot[int], line: str) -> None:
     """Type a line after `:` and confirm it."""
     await pilot.press("colon")
     await until(pilot, ":", gone="Esc closes")
-    while not isinstance(pilot.app.screen, CommandLine):
+    while not isinstance(pilot.app.screen, VerbLine):
         await pilot.pause()
     # As a paste comes in.
     pilot.app.screen.query_one(Input).value = clean(line)
@@ -39,7 +39,7 @@ async def open_line(pilot: Pilot[int]) -> Input:
     """Open the line and return where one types."""
     await pilot.press("colon")
     await until(pilot, ":", gone="Esc closes")
-    while not isinstance(pilot.app.screen, CommandLine):
+    while not isinstance(pilot.app.screen, VerbLine):
         await pilot.pause()
     return pilot.app.screen.query_one(Input)
 
@@ -144,7 +144,7 @@ async def test_mistakes_are_said_in_place_and_the_line_stays(line: str, said: st
         await say(pilot, line)
         shown = await until(pilot, said)
         assert line.strip() in shown
-        assert isinstance(app.screen, CommandLine)
+        assert isinstance(app.screen, VerbLine)
         await pilot.press("escape")
         await until(pilot, gone=said)
 

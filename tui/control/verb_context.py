@@ -1,4 +1,4 @@
-"""What the verbs of the command line need of the screen that they are typed on."""
+"""What the verbs need of the screen that they are typed on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.domain.service import DownloadService
 from tui.model.undo import Undo
 
 
-class CommandContext(Protocol):
+class VerbContext(Protocol):
     """The screen under the line, as far as verbs act on it."""
 
     @property
