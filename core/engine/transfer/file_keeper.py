@@ -10,15 +10,18 @@ from dataclasses import replace
 
 from core.adapters.files.threads import past_recall
 from core.domain.errors import ChecksumError
-from core.domain.models import Conflict
+from core.domain.models import Conflict, ResumeRecord
 from core.engine.transfer.checkpoint import Checkpointer
 from core.engine.transfer.context import DownloadHandle, TransferContext
-from core.engine.transfer.naming import check_conflict, create_part, publish
-from core.engine.transfer.resume import UnfinishedFile, no_restart_error, record_of, recover
-from core.engine.transfer.verify import DigestResult, set_aside_mismatch
+from core.engine.transfer.naming import check_conflict, create_part, publish, set_aside
+from core.engine.transfer.resume import UnfinishedFile, no_restart_error, recover
+from core.engine.transfer.verify import DigestResult
 from core.policy.transfer.http_dates import modified_at
 from core.policy.transfer.ranges import Accept, coding_error
 from core.policy.transfer.segments import Claim, SegmentMap
+
+TIMELINE_TAIL = 5
+"""Entries of the timeline that a resume record keeps, for a list that has to be rebuilt."""
 
 
 class FileKeeper:
@@ -109,12 +112,18 @@ class FileKeeper:
         self._checkpoint.note()
 
     async def set_aside(self, file: UnfinishedFile, wrong: DigestResult) -> ChecksumError:
-        """Put away a file that has another digest, and return the error that says so."""
+        """Set a file aside that has another digest, and return the error that says so."""
         await self._checkpoint.flush()
-        error = await set_aside_mismatch(file, wrong)
+        aside = await set_aside(file.part)
+        await file.part.close()
         self.file = None
         await self._context.resume_data.delete(self._download.get().id)
-        return error
+        expected = wrong.expected
+        return ChecksumError(
+            f"{expected.algorithm} is {wrong.found}, not {expected.hexdigest} as"
+            f" {wrong.authority}; the file was set aside as {aside}",
+            hint="check the checksum and the address; `winch retry` fetches the file again",
+        )
 
     async def publish(self, file: UnfinishedFile) -> str:
         """Give a whole file its final name and return it; raises what `naming.publish` does."""
@@ -152,8 +161,17 @@ class FileKeeper:
             return
         done = file.segments.proved
         await file.part.sync()
-        now = self._context.clock.now()
-        record = record_of(
-            self._download.get(), file, done, saved_at=now, attempt=self._download.figures()
+        download = self._download.get()
+        record = ResumeRecord(
+            id=download.id,
+            name=file.part.name,
+            resource=file.resource,
+            part=file.part.identity,
+            done=done,
+            attempt=self._download.figures(),
+            request=download.request,
+            timeline=download.timeline[-TIMELINE_TAIL:],
+            created_at=download.created_at,
+            saved_at=self._context.clock.now(),
         )
         await self._context.resume_data.save(record)

@@ -9,19 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from core.adapters.files.destination import identity_of, look, take_back
 from core.adapters.files.part_file import PartFile
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import CannotResumeError
-from core.domain.history import AttemptFigures
-from core.domain.models import Download, DownloadRecord, Resource, ResumeRecord, Segment, Validator
+from core.domain.models import Download, Resource, ResumeRecord, Validator
 from core.policy.queue.recovery import FileOnDisk, RecordCheck, compare
 from core.policy.transfer.segments import SegmentMap
-
-TIMELINE_TAIL = 5
-"""Entries of the timeline that a resume record keeps, for a list that has to be rebuilt."""
 
 
 @dataclass(slots=True)
@@ -170,26 +165,3 @@ def _plan(record: ResumeRecord) -> SegmentMap:
         return SegmentMap.plan(record.resource.total, record.done)
     except ValueError:
         return SegmentMap.plan(record.resource.total)
-
-
-def record_of(
-    download: DownloadRecord,
-    file: UnfinishedFile,
-    done: tuple[Segment, ...],
-    *,
-    saved_at: datetime,
-    attempt: AttemptFigures | None,
-) -> ResumeRecord:
-    """Return the record to save once the bytes in `done` are synced."""
-    return ResumeRecord(
-        id=download.id,
-        name=file.part.name,
-        resource=file.resource,
-        part=file.part.identity,
-        done=done,
-        attempt=attempt,
-        request=download.request,
-        timeline=download.timeline[-TIMELINE_TAIL:],
-        created_at=download.created_at,
-        saved_at=saved_at,
-    )

@@ -12,9 +12,8 @@ import asyncio
 from dataclasses import dataclass
 
 from core.adapters.files.checksum import RunningDigest
-from core.domain.errors import ChecksumError, WinchError
+from core.domain.errors import WinchError
 from core.domain.models import Checksum
-from core.engine.transfer.naming import set_aside
 from core.engine.transfer.resume import UnfinishedFile
 from core.policy.transfer.segments import SegmentMap
 
@@ -117,21 +116,6 @@ class Verifier:
         if before < end:
             await file.part.digest(running, min(end, before + STRETCH))
         return running.position > before
-
-
-async def set_aside_mismatch(file: UnfinishedFile, wrong: DigestResult) -> ChecksumError:
-    """Set a file aside that has another digest, and return the error that says so.
-
-    Raises DiskError.
-    """
-    aside = await set_aside(file.part)
-    await file.part.close()
-    expected = wrong.expected
-    return ChecksumError(
-        f"{expected.algorithm} is {wrong.found}, not {expected.hexdigest} as"
-        f" {wrong.authority}; the file was set aside as {aside}",
-        hint="check the checksum and the address; `winch retry` fetches the file again",
-    )
 
 
 def _expected(file: UnfinishedFile, asked: Checksum | None) -> list[tuple[Checksum, str]]:
