@@ -17,8 +17,8 @@ from tui.control.feed import ConnectionLost, Reconnected, StoreChanged
 from tui.control.key_actions import MAIN, KeyTarget, by_target
 from tui.model.rows import DownloadRow
 from tui.screens.download_actions import DownloadActions
-from tui.screens.navigation import Navigation
 from tui.screens.recovery_dialog import Decision, RecoveryDialog
+from tui.screens.verb_actions import VerbActions
 from tui.text.fmt import clean
 from tui.text.header import Surroundings
 from tui.widgets.detail_pane import Split
@@ -31,7 +31,7 @@ _LOOK_EVERY = 15.0
 _QUEUE_ACTIONS = frozenset(action.id for action in by_target(KeyTarget.QUEUE))
 
 
-class MainScreen(Navigation, DownloadActions):
+class MainScreen(VerbActions, DownloadActions):
     """Shows what the feed says, and tells which keys apply to it."""
 
     AUTO_FOCUS = "DownloadTable"

@@ -1,0 +1,127 @@
+"""The line after `:` on the main screen: opened there, and its verbs carried out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from textual.screen import Screen
+
+from core.domain.errors import UsageError, WinchError
+from core.domain.history import HistoryQuery
+from core.domain.models import Download
+from core.domain.service import DownloadService
+from tui.control.queue_requests import Tell
+from tui.control.verbs import carry_out
+from tui.model import filters
+from tui.model.ordering import Order, SortKey
+from tui.model.undo import Undo
+from tui.model.view import Tab
+from tui.screens.confirm_dialog import ConfirmDialog
+from tui.screens.dialog import AnswerDialog
+from tui.screens.navigation import Navigation
+from tui.screens.verb_line import VerbLine
+
+
+class VerbActions(Navigation):
+    """The action by which verbs are typed."""
+
+    async def action_command_line(self) -> None:
+        """Let a verb be typed; what it opens comes once the line is gone."""
+        context = ScreenContext(self)
+
+        async def show(answer: str | None) -> None:
+            if context.opens is not None:
+                await self.app.push_screen(context.opens)
+            if answer:
+                await self.app.push_screen(AnswerDialog(answer))
+
+        await self.app.push_screen(
+            VerbLine(
+                lambda line: carry_out(line, context),
+                self._names,
+                self.typed_lines,
+            ),
+            show,
+        )
+
+    def _names(self) -> Mapping[str, str]:
+        return {id_: download.name for id_, download in self.store.by_id.items()}
+
+
+class ScreenContext:
+    """The main screen as verbs see it: the VerbContext of one line."""
+
+    def __init__(self, screen: VerbActions) -> None:
+        self._screen = screen
+        self.opens: Screen[None] | None = None
+        """The screen that the verb asked for."""
+
+    @property
+    def service(self) -> DownloadService:
+        return self._screen.service
+
+    @property
+    def directory(self) -> str:
+        return self._screen.directory
+
+    @property
+    def targets(self) -> Sequence[str]:
+        return self._screen.selection.targets
+
+    @property
+    def queue(self) -> Sequence[Download]:
+        return self._screen.queue_requests.queue
+
+    def matching(self, text: str) -> list[str]:
+        matches, now = filters.parse(text).matches, self._screen.now()
+        progress = self._screen.store.progress
+        return [d.id for d in self.queue if matches(d, progress(d.id), now)]
+
+    def show_list(self, text: str, sort: str, *, is_reversed: bool) -> None:
+        if sort not in list(SortKey):
+            raise UsageError(f"nothing sorts by '{sort}'", hint=f"there are: {', '.join(SortKey)}")
+        order = Order.natural(SortKey(sort))
+        order = order.reversed if is_reversed else order
+        self._screen.show_list(tab=Tab.ALL, wanted=filters.parse(text), order=order)
+
+    def open_history(self, query: HistoryQuery) -> None:
+        self.opens = self._screen.history_screen(query)
+
+    def open_statistics(self, days: int) -> None:
+        self.opens = self._screen.statistics_screen(days)
+
+    def remove(self, ids: Sequence[str], *, files: bool) -> None:
+        self._screen.queue_requests.remove(ids, files=files)
+
+    def remember(self, undo: Undo) -> None:
+        self._screen.queue_requests.remember(undo)
+
+    async def confirm(self, title: str, question: str, note: str) -> bool:
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        prompt = ConfirmDialog(title, question, note=note)
+        await self._screen.app.push_screen(prompt, lambda yes: answer.set_result(bool(yes)))
+        return await answer
+
+    def later(self, work: Coroutine[Any, Any, object]) -> None:
+
+        async def do() -> None:
+            try:
+                await work
+            except WinchError as error:
+                self._screen.complain(error)
+
+        self._screen.run_worker(do())
+
+    @property
+    def tell(self) -> Tell:
+        return self._screen.say
+
+    @property
+    def reconnect(self) -> Callable[[], None]:
+        return self._screen.action_reconnect
+
+    @property
+    def leave(self) -> Callable[[], None]:
+        return self._screen.action_detach
