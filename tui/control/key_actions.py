@@ -32,10 +32,15 @@ class HelpGroup(StrEnum):
 
 
 class KeyTarget(StrEnum):
-    """What carries an action out, and so where its keys are bound."""
+    """What carries an action out, and so where its keys are bound.
+
+    The methods are in screens/: of DOWNLOADS in download_actions.py, of VIEW in list_controls.py,
+    of SCREEN in navigation.py, verb_actions.py, add_actions.py and main_screen.py, of those below
+    TABLE in the screen of that name. Those of TABLE are in widgets/download_table.py.
+    """
 
     SCREEN = "screen"
-    QUEUE = "queue"
+    DOWNLOADS = "downloads"
     VIEW = "view"
     TABLE = "table"
     STATISTICS = "statistics"
@@ -44,7 +49,7 @@ class KeyTarget(StrEnum):
     SETTINGS = "settings"
 
 
-MAIN = (KeyTarget.SCREEN, KeyTarget.QUEUE, KeyTarget.VIEW)
+MAIN = (KeyTarget.SCREEN, KeyTarget.DOWNLOADS, KeyTarget.VIEW)
 """What the main screen binds."""
 
 
@@ -74,9 +79,9 @@ def _of(target: KeyTarget) -> Callable[..., KeyAction]:
 
 
 _screen = partial(_action, group=HelpGroup.SCREEN)
-_new = partial(_action, group=HelpGroup.DOWNLOADS)
-_queue = partial(_new, target=KeyTarget.QUEUE, refusal="No download is chosen.")
-_order = partial(_queue, group=HelpGroup.QUEUE)
+_add = partial(_action, group=HelpGroup.DOWNLOADS)
+_downloads = partial(_add, target=KeyTarget.DOWNLOADS, refusal="No download is chosen.")
+_queue = partial(_downloads, group=HelpGroup.QUEUE)
 _view = partial(_action, target=KeyTarget.VIEW, group=HelpGroup.VIEW)
 _table = partial(_action, target=KeyTarget.TABLE, group=HelpGroup.MOVE)
 _search = partial(_table, group=HelpGroup.VIEW)
@@ -89,9 +94,9 @@ _UNSORTED = "Moves are made in the order of the queue; \\ takes the sort away."
 _TABS = {status: word.capitalize() for status, word in STATES.items()}
 
 KEY_ACTIONS: tuple[KeyAction, ...] = (
-    _new("add", "a", "Add", "Add downloads; pasted URLs are added at once", hint=True),
-    _new("add_paused", "A", "Add paused", "Add downloads that wait until you start them"),
-    _queue(
+    _add("add", "a", "Add", "Add downloads; pasted URLs are added at once", hint=True),
+    _add("add_paused", "A", "Add paused", "Add downloads that wait until you start them"),
+    _downloads(
         "toggle_pause",
         "p",
         "Pause",
@@ -99,7 +104,7 @@ KEY_ACTIONS: tuple[KeyAction, ...] = (
         hint=True,
         refusal="What is done can be neither paused nor resumed.",
     ),
-    _queue(
+    _downloads(
         "retry",
         "r",
         "Retry",
@@ -107,7 +112,7 @@ KEY_ACTIONS: tuple[KeyAction, ...] = (
         hint=True,
         refusal="Nothing that is chosen has failed or waits.",
     ),
-    _queue("remove", "x", "Remove", "Take what is chosen off the list; files stay", hint=True),
+    _downloads("remove", "x", "Remove", "Take what is chosen off the list; files stay", hint=True),
     _view("filter", "slash", "Filter", "Show only what matches, as you type", hint=True),
     _screen(
         "toggle_details", "enter l", "Details", "Show or hide the details; fold a group", hint=True
@@ -115,11 +120,11 @@ KEY_ACTIONS: tuple[KeyAction, ...] = (
     _marks(
         "mark", "space", "Mark", "Mark and go on; keys are then for all that is marked", hint=True
     ),
-    _queue("remove_files", "X", "Delete", "Remove what is chosen and delete its files"),
-    _order(
+    _downloads("remove_files", "X", "Delete", "Remove what is chosen and delete its files"),
+    _queue(
         "retry_all", "R", "Retry all", "Try again all that failed", refusal="Nothing has failed."
     ),
-    _queue(
+    _downloads(
         "undo",
         "z",
         "Undo",
@@ -127,44 +132,44 @@ KEY_ACTIONS: tuple[KeyAction, ...] = (
         hint=True,
         refusal="There is nothing to undo.",
     ),
-    _queue(
+    _downloads(
         "start_now",
         "N",
         "Start now",
         "Start at once, before all others",
         refusal="What is done or runs already cannot be started.",
     ),
-    _queue(
+    _downloads(
         "replace_url",
         "u",
         "New URL",
         "Fetch a download from another URL and keep its bytes",
         refusal="Another URL is for one download that is not done.",
     ),
-    _queue(
+    _downloads(
         "verify",
         "V",
         "Verify",
         "Read finished files again and compare",
         refusal="Only a finished file can be verified.",
     ),
-    _queue("limit", "t", "Limit", "Set the rate limit of what is chosen"),
-    _queue("copy", "y", "Copy", "Copy, with u the URL, p the path, c a curl command"),
-    _queue(
+    _downloads("limit", "t", "Limit", "Set the rate limit of what is chosen"),
+    _downloads("copy", "y", "Copy", "Copy, with u the URL, p the path, c a curl command"),
+    _downloads(
         "open_folder",
         "o",
         "Folder",
         "Open the folder, or say where it is",
         refusal="No download is under the cursor.",
     ),
-    _order("hold", "P", "Hold", "Hold the whole queue, or let it go on"),
-    _order("limit_all", "T", "Total limit", "Set the rate limit of all downloads together"),
-    _order("move_up", "K", "Up", "Move up the queue", refusal=_UNSORTED),
-    _order("move_down", "J", "Down", "Move down", refusal=_UNSORTED),
-    _order("move_front", "less_than_sign", "Front", "Move to the front"),
-    _order("move_back", "greater_than_sign", "Back", "Move to the end"),
-    _order("raise_priority", "plus", "Priority", "Raise the priority"),
-    _order("lower_priority", "minus", "Priority", "Lower the priority"),
+    _queue("hold", "P", "Hold", "Hold the whole queue, or let it go on"),
+    _queue("limit_all", "T", "Total limit", "Set the rate limit of all downloads together"),
+    _queue("move_up", "K", "Up", "Move up the queue", refusal=_UNSORTED),
+    _queue("move_down", "J", "Down", "Move down", refusal=_UNSORTED),
+    _queue("move_front", "less_than_sign", "Front", "Move to the front"),
+    _queue("move_back", "greater_than_sign", "Back", "Move to the end"),
+    _queue("raise_priority", "plus", "Priority", "Raise the priority"),
+    _queue("lower_priority", "minus", "Priority", "Lower the priority"),
     _view("show_all", "1", "All", "All downloads"),
     _view("show_active", "2", _TABS[Status.ACTIVE], "Those that run"),
     _view("show_queued", "3", _TABS[Status.PENDING], "Those that wait"),

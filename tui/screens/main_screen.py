@@ -28,7 +28,7 @@ from tui.widgets.tabs_bar import TabsBar
 
 _LOOK_EVERY = 15.0
 """Seconds between two looks at the free space, while something happens."""
-_QUEUE_ACTIONS = frozenset(action.id for action in by_target(KeyTarget.QUEUE))
+_DOWNLOAD_ACTIONS = frozenset(action.id for action in by_target(KeyTarget.DOWNLOADS))
 
 
 class MainScreen(VerbActions, DownloadActions):
@@ -167,7 +167,7 @@ class MainScreen(VerbActions, DownloadActions):
             return self.table.has_focus
         if action == "reconnect":
             return self.feed.lost_since is not None or None
-        if action in _QUEUE_ACTIONS:
+        if action in _DOWNLOAD_ACTIONS:
             return self.queue_requests.can(action) or None
         return True
 

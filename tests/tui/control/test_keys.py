@@ -351,7 +351,7 @@ async def test_in_an_empty_list_every_key_says_or_does_something_harmless() -> N
     app = app_for(service)
     async with app.run_test(notifications=True, size=(140, 30)) as pilot:
         await until(pilot, "Nothing to haul")
-        for action in by_target(KeyTarget.QUEUE, KeyTarget.TABLE):
+        for action in by_target(KeyTarget.DOWNLOADS, KeyTarget.TABLE):
             if action.id not in ("hold", "limit_all"):
                 await pilot.press(action.keys[0])
         await until(pilot, "No download is chosen.")

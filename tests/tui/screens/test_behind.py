@@ -15,7 +15,9 @@ _NEVER = 0.001
 """Frames a second: after the first one there is none in the time of a test."""
 _KEYS = [
     (action.id, action.keys[0])
-    for action in key_actions.by_target(key_actions.KeyTarget.QUEUE, key_actions.KeyTarget.TABLE)
+    for action in key_actions.by_target(
+        key_actions.KeyTarget.DOWNLOADS, key_actions.KeyTarget.TABLE
+    )
 ]
 
 
