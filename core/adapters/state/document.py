@@ -46,10 +46,10 @@ class Document(Generic[T]):
     that was put is forgotten.
     """
 
-    on_error: Callable[[WinchError], None] | None
+    on_error: Callable[[WinchError], None]
     """Told about a save that failed: once, until another reason or a success comes."""
 
-    on_recovered: Callable[[], None] | None
+    on_recovered: Callable[[], None]
     """Told when a save worked after `on_error` was told."""
 
     make_room: Callable[[], Awaitable[int]] | None
@@ -59,8 +59,8 @@ class Document(Generic[T]):
     """
 
     def __init__(self, path: Path, layout: Format[T], *, debounce: float = 0.5) -> None:
-        self.on_error = None
-        self.on_recovered = None
+        self.on_error = lambda _: None
+        self.on_recovered = lambda: None
         self.make_room = None
         self._title = layout.title
         self._storage = GenerationStorage(path, layout)
@@ -133,14 +133,13 @@ class Document(Generic[T]):
                     raise
                 await self._write()
         except WinchError as error:
-            if self.on_error is not None and self._failure != error.message:
+            if self._failure != error.message:
                 self.on_error(error)
             self._failure = error.message
             raise
         if self._failure is not None:
             self._failure = None
-            if self.on_recovered is not None:
-                self.on_recovered()
+            self.on_recovered()
 
     async def _write(self) -> None:
         self._cancel_timer()

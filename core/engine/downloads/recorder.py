@@ -49,10 +49,10 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 class AttemptRecorder:
     """Turns attempts into history entries, these into statistics and into what is `known`."""
 
-    def __init__(self, store: HistoryStore, clock: Clock, known: HostMemory | None = None) -> None:
+    def __init__(self, store: HistoryStore, clock: Clock, known: HostMemory) -> None:
         self._store = store
         self._clock = clock
-        self._known = HostMemory() if known is None else known
+        self._known = known
         self._attempts: dict[str, Attempt] = {}
         self.recent = RecentDownloads()
         """How fast downloads were lately."""

@@ -26,6 +26,7 @@ from core.engine.downloads.attempts import Attempt
 from core.engine.downloads.recorder import STARTED, AttemptRecorder
 from core.engine.running.progress import ProgressReporter
 from core.engine.service import Engine
+from core.policy.transfer.host_memory import HostMemory
 from tests.attempts import NOON
 from tests.core.adapters.records import a_record
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
@@ -295,7 +296,7 @@ class TestAttemptRecorder:
     async def test_what_a_kill_ended_began_when_it_was_started_last(
         self, store: HistoryStore
     ) -> None:
-        recorder = AttemptRecorder(store, Clock())
+        recorder = AttemptRecorder(store, Clock(), HostMemory())
         await recorder.start()
         times = [NOON, NOON + timedelta(hours=1), NOON + timedelta(hours=2)]
         texts = [STARTED, "paused", STARTED]
@@ -321,7 +322,7 @@ class TestAttemptRecorder:
     async def test_it_says_so_once_where_it_cannot_save_and_goes_on(
         self, store: HistoryStore, workspace: Workspace, caplog: pytest.LogCaptureFixture
     ) -> None:
-        recorder = AttemptRecorder(store, Clock())
+        recorder = AttemptRecorder(store, Clock(), HostMemory())
         await recorder.start()
         (workspace.state / "history.json").mkdir()
         for _ in range(3):
@@ -333,7 +334,7 @@ class TestAttemptRecorder:
         assert len((await recorder.history(HistoryQuery())).entries) == 3
 
     async def test_closing_what_never_started_does_nothing(self, store: HistoryStore) -> None:
-        await AttemptRecorder(store, Clock()).close()
+        await AttemptRecorder(store, Clock(), HostMemory()).close()
 
 
 class Unwatched:
