@@ -221,9 +221,7 @@ def _doing(download: Download, following: Following, now: datetime) -> str:
     return f"{words}, while {place.active:,} of others run" if place.active else words
 
 
-def live_lines(
-    following: Following, *, columns: int, rows: int, now: datetime | None = None
-) -> list[str]:
+def live_lines(following: Following, *, columns: int, rows: int) -> list[str]:
     """Return what a terminal of this size shows of downloads that have not ended.
 
     Every line is one cell narrower than the terminal, because the last column may wrap.
@@ -233,7 +231,7 @@ def live_lines(
     if not shown and not following.is_held:
         shown = unfinished[:1]
     most = max(1, min(_MOST_LINES, rows - 2 - following.is_held))
-    now = now or datetime.now(UTC)
+    now = datetime.now(UTC)
     lines = [_line(download, following, now) for download in shown[:most]]
     if len(following) > 1:
         lines.append(_summary(following, unfinished))

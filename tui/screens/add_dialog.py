@@ -170,6 +170,7 @@ class AddDialog(Dialog[AddForm | None]):
 
     @on(TextArea.Changed)
     @on(Input.Changed)
+    @on(Toggle.Turned, "#paused")
     def _look_again(self) -> None:
         self._start(self._look, "look")
 
@@ -186,10 +187,6 @@ class AddDialog(Dialog[AddForm | None]):
     def _fold(self) -> None:
         self.query_one("#extras").set_class(not self._more.value, "-folded")
         self._more.note(self._summary())
-
-    @on(Toggle.Turned, "#paused")
-    def _turn(self) -> None:
-        self._look_again()
 
     @on(Input.Submitted)
     def _send(self) -> None:

@@ -48,9 +48,9 @@ class MainParts(Screen[None]):
         *,
         directory: str,
         now: Callable[[], datetime],
-        host: str = "",
-        cursor: str = "",
-        is_behind: Callable[[], bool] = lambda: False,
+        host: str,
+        cursor: str,
+        is_behind: Callable[[], bool],
     ) -> None:
         super().__init__()
         self._compositor = SpanCompositor()

@@ -107,14 +107,12 @@ def shifted(lines: Iterable[Line], x: int) -> list[Line]:
     return [tuple(replace(cell, x=cell.x + x) for cell in line) for line in lines]
 
 
-def folded(
-    text: str, width: int, most: int = _MOST_LINES, *, ascii_only: bool = False
-) -> list[str]:
-    """Return text in at most `most` lines, broken between words where that is possible."""
+def folded(text: str, width: int, *, ascii_only: bool = False) -> list[str]:
+    """Return text in at most three lines, broken between words where that is possible."""
     lines: list[str] = []
     width = max(width, 1)
-    text = text[: most * MAX_SHOWN]
-    while cell_len(text) > width and len(lines) < most - 1:
+    text = text[: _MOST_LINES * MAX_SHOWN]
+    while cell_len(text) > width and len(lines) < _MOST_LINES - 1:
         head = chop_cells(text, width)[0] or text[:1]
         cut = len(head) if text[len(head) :].startswith(" ") else head.rfind(" ")
         # A break that leaves the line half empty is worse than a broken word.

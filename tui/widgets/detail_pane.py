@@ -44,7 +44,7 @@ _TITLE_ROOM = 6
 class DetailPane(Page):
     """Shows a download as the list knows it, and as the service sees it at a close look.
 
-    `is_resting` tells that nobody sees what would be asked for. `clock` is monotonic seconds.
+    `is_resting` tells that nobody sees what would be asked for.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -72,13 +72,12 @@ class DetailPane(Page):
         service: Callable[[], DownloadService],
         *,
         is_resting: Callable[[], bool] = lambda: False,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(self._report)
         self._service = service
         self._throughput = Throughput()
         self._is_resting = is_resting
-        self._clock = clock
+        self._clock = time.monotonic
         self._subject: Subject | None = None
         self._now: datetime | None = None
         self._shown_name = ""
