@@ -296,7 +296,7 @@ class TestEmbedded:
             assert moved == {one.id}
             held = (await here.service.find(two.id)).download
             assert held.status is Status.PENDING
-            assert held.wait_reason is WaitReason.HELD
+            assert held.wait_reason is WaitReason.NOT_ADMITTED
 
     async def test_where_a_daemon_runs_it_is_refused(self, home: Path) -> None:
         async with await launcher.connect() as service:

@@ -141,7 +141,7 @@ async def _held(service: DownloadService) -> set[str]:
     return {
         view.download.id
         for view in await service.downloads()
-        if view.download.wait_reason is WaitReason.HELD
+        if view.download.wait_reason is WaitReason.NOT_ADMITTED
     }
 
 

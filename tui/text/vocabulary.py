@@ -41,7 +41,7 @@ PHASES = {
 WAITS = {
     WaitReason.QUEUED: STATES[Status.PENDING],
     WaitReason.HOST_LIMIT: "host limit",
-    WaitReason.HELD: "held",
+    WaitReason.NOT_ADMITTED: "held",
     WaitReason.RETRY: "retry",
     WaitReason.NO_NETWORK: "no network",
     WaitReason.DISK_LOW: "disk low",

@@ -71,7 +71,7 @@ def doing(download: Download, progress: Progress, now: datetime) -> str:
     if download.status is not Status.PENDING:
         return state(download, progress)
     words = WAITS[download.wait_reason or WaitReason.QUEUED]
-    if download.wait_reason is WaitReason.HELD:
+    if download.wait_reason is WaitReason.NOT_ADMITTED:
         words = "waits until the command that runs winch without a daemon has ended"
     at, reason = download.retry_at, download.wait_reason
     if at is not None and reason in (WaitReason.RETRY, WaitReason.HOST_LIMIT):

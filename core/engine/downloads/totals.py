@@ -68,7 +68,7 @@ class ListTotals(DownloadSums):
         """Put a download that has `done` bytes in (1) or take it out (-1)."""
         super().count(download, done, sign)
         status, total = download.status, download.total_bytes
-        if status is Status.PENDING and download.wait_reason is not WaitReason.HELD:
+        if status is Status.PENDING and download.wait_reason is not WaitReason.NOT_ADMITTED:
             left = None if total is None else total - counted_bytes(download, done)
             self._waiting.count(left, sign)
             if download.wait_reason is WaitReason.HOST_LIMIT:

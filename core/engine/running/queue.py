@@ -99,11 +99,11 @@ class Queue:
             else:
                 self.park(download, wait)
                 self._changed()
-        self.retries.tell_held(turns.held)
+        self.retries.tell_host_full(turns.host_full)
         if len(turns.start) >= AT_ONCE:
             self._changed()
         # A host that refused may have room for more later, and nothing else tells of that.
-        crowded = {host_of(self._downloads[id_].request.url) for id_ in turns.held}
+        crowded = {host_of(self._downloads[id_].request.url) for id_ in turns.host_full}
         more = [hosts.more_in(host, now) for host in crowded]
         wakes = [now + max(SOONEST, seconds) for seconds in more if seconds is not None]
         wakes += [at for at in (turns.wake_at, rests.wake_at(now)) if at is not None]
@@ -120,7 +120,7 @@ class Queue:
     # -- a person's word --------------------------------------------------------------------------
 
     def admit(self, ids: Iterable[str]) -> None:
-        """Let these downloads run in an embedded engine, which holds all others."""
+        """Let these downloads run in an embedded engine, which leaves all others alone."""
         if self._admitted is None:
             return
         for id_ in ids:
@@ -130,7 +130,7 @@ class Queue:
     def turn_of(self, download_id: str) -> WaitReason:
         """Return why a download waits that could start: for its turn, or for being admitted."""
         is_shut_out = self._admitted is not None and download_id not in self._admitted
-        return WaitReason.HELD if is_shut_out else WaitReason.QUEUED
+        return WaitReason.NOT_ADMITTED if is_shut_out else WaitReason.QUEUED
 
     def enqueue(self, download: DownloadRecord, *, insist: bool = False) -> None:
         """Let a pending download wait for its turn, with a clean record; others are left alone.
@@ -199,8 +199,8 @@ class Queue:
         if download.status is not Status.PENDING:
             return
         left = self.retries.restore(download)
-        if self.turn_of(download.id) is WaitReason.HELD:
-            self._downloads.update(download, wait_reason=WaitReason.HELD)
+        if self.turn_of(download.id) is WaitReason.NOT_ADMITTED:
+            self._downloads.update(download, wait_reason=WaitReason.NOT_ADMITTED)
         elif left:
             retry_at = self._context.clock.now() + timedelta(seconds=left)
             self._downloads.update(download, wait_reason=WaitReason.RETRY, retry_at=retry_at)

@@ -30,8 +30,8 @@ CROWDED = 2.0
 """Seconds after which one asks again, at the latest, whose host refused it and serves others."""
 _INNOCENT = 3
 """How often a refusal is taken for the host's having enough to do, before it is the file's own."""
-_DELAYED = (WaitReason.RETRY, WaitReason.HELD)
-"""Reasons to wait with which `retry_at` is the download's own; an embedded engine held it."""
+_DELAYED = (WaitReason.RETRY, WaitReason.NOT_ADMITTED)
+"""Reasons to wait with which `retry_at` is the download's own; an embedded engine left it alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class RetryPlanner:
                 since = self._failing_since(id_)
                 self._downloads.update(download, retry_at=wall + left, failing_since=since)
 
-    def tell_held(self, ids: Iterable[str]) -> None:
+    def tell_host_full(self, ids: Iterable[str]) -> None:
         """Say that downloads wait for their host, and until when if it wants to be left alone."""
         now, wall = self._clock.monotonic(), self._clock.now()
         for download in [self._downloads[id_] for id_ in ids]:

@@ -130,7 +130,7 @@ class Startup:
             total_bytes=record.resource.total,
             order=self._downloads.next_order(),
             created_at=self._created(record),
-            wait_reason=WaitReason.HELD,
+            wait_reason=WaitReason.NOT_ADMITTED,
             interrupted=Interruption(at=self._past(record.saved_at)),
             timeline=record.timeline,
         )
@@ -234,7 +234,7 @@ class Startup:
             return Interruption(at=self._past(moved or ended), phase=download.phase, anew=anew)
         if download.status is not Status.PENDING:
             return None
-        if download.wait_reason is WaitReason.HELD:
+        if download.wait_reason is WaitReason.NOT_ADMITTED:
             # The last engine did not run it: it was embedded, or the list had to be rebuilt.
             return download.interrupted
         return Interruption(at=ended, anew=self._begins_anew(download, record))

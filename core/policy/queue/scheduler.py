@@ -33,12 +33,12 @@ _QUEUE = 0
 class Assignment:
     """What to start and stop now, and when to ask again (monotonic seconds, None: on a change).
 
-    `held` could start if their hosts had connections left: the first of each such host.
+    `host_full` could start if their hosts had connections left: the first of each such host.
     """
 
     start: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
-    held: tuple[str, ...] = ()
+    host_full: tuple[str, ...] = ()
     wake_at: float | None = None
 
 
@@ -245,26 +245,26 @@ class Scheduler:
         self._favoured = self._forced or self._favoured
         self._forced = set()
         used = Counter(running.host for running in self._running.values())
-        held: list[str] = []
+        host_full: list[str] = []
         # The queue comes last: at a host with little room, those are first that somebody waits for.
         for lane in sorted(self._ready, reverse=True):
             limit = partial(_lesser, per_host, resting) if lane == _QUEUE else per_host
-            started, waits = self._fill(lane, active, used, limit)
+            started, full = self._fill(lane, active, used, limit)
             start += started
-            held += waits
+            host_full += full
         stop = self._excess(active, keeps, spared=self._stopping.union(start))
         self._stopping.update(stop)
         return Assignment(
             start=tuple(start),
             stop=tuple(stop),
-            held=tuple(held),
+            host_full=tuple(host_full),
             wake_at=self._delayed[0][0] if self._delayed else None,
         )
 
     def _fill(
         self, lane: int, active: int, used: Counter[str], limit: Callable[[str], int]
     ) -> tuple[list[str], list[str]]:
-        """Return what of a lane starts, and what is held by its hosts."""
+        """Return what of a lane starts, and what does not because its host is full."""
         ready = self._ready[lane]
         room = active - sum(running.lane == lane for running in self._running.values())
         if room <= 0:
@@ -278,13 +278,13 @@ class Scheduler:
             used[host] += 1
             if host in ready and used[host] < limit(host):
                 heapq.heappush(heads, (ready[host][0], host))
-        held = [
+        host_full = [
             entry[1]
             for host, entries in ready.items()
             if room > len(start) and used[host] >= limit(host)
             for entry in entries[:_SHOWN]
         ]
-        return start, held
+        return start, host_full
 
     def _excess(self, active: int, keeps: _Keeps, *, spared: set[str]) -> list[str]:
         """Return which of the running ones are to stop."""

@@ -112,7 +112,7 @@ _WAITS = {
     WaitReason.QUEUED: "its turn has not come: others run before it",
     WaitReason.RETRY: "it is about to be tried again",
     WaitReason.HOST_LIMIT: "its host is used up by other downloads",
-    WaitReason.HELD: "this winch does not run it: it belongs to the next daemon",
+    WaitReason.NOT_ADMITTED: "this winch does not run it: it belongs to the next daemon",
     WaitReason.NO_NETWORK: "the network is down",
     WaitReason.DISK_LOW: "the disk is nearly full",
     WaitReason.IN_USE: "another winch writes its part file",

@@ -23,8 +23,10 @@ HALF = 1_000_000
 DATA = content(SIZE)
 
 _downloads = st.builds(
-    lambda status, total, held: download(
-        status=status, total_bytes=total, wait_reason=WaitReason.HELD if held else None
+    lambda status, total, is_shut_out: download(
+        status=status,
+        total_bytes=total,
+        wait_reason=WaitReason.NOT_ADMITTED if is_shut_out else None,
     ),
     st.sampled_from(Status),
     st.none() | st.integers(0, 1000),
@@ -86,7 +88,7 @@ def listed(sums: ListTotals) -> Download:
     for item, done in (
         (running, 100),
         (download(status=Status.PENDING, total_bytes=500), 200),
-        (download(status=Status.PENDING, total_bytes=500, wait_reason=WaitReason.HELD), 0),
+        (download(status=Status.PENDING, total_bytes=500, wait_reason=WaitReason.NOT_ADMITTED), 0),
         (download(status=Status.PAUSED, total_bytes=9000), 10),
         (download(status=Status.FAILED, total_bytes=9000), 20),
         (download(status=Status.COMPLETED, total_bytes=9000), 9000),

@@ -161,7 +161,7 @@ async def test_a_foreground_command_goes_on_with_its_own(
     )
     engine.admit([own.id])
     assert (await settled(engine, own)).status is Status.COMPLETED
-    assert (await engine.find(other.id)).download.wait_reason is WaitReason.HELD
+    assert (await engine.find(other.id)).download.wait_reason is WaitReason.NOT_ADMITTED
     assert (await engine.status()).paused
 
 

@@ -279,7 +279,7 @@ async def test_an_embedded_engine_leaves_the_question_to_the_next_daemon(
     (left,) = await killed(workspace, fault_server, "a", ago=3 * DAYS)
     embedded = await workspace.engine(rule(RecoveryMode.ASK), embedded=True)
     held = await found(embedded, left)
-    assert (held.status, held.wait_reason) == (Status.PENDING, WaitReason.HELD)
+    assert (held.status, held.wait_reason) == (Status.PENDING, WaitReason.NOT_ADMITTED)
     assert await notices(embedded) == ()
     url = fault_server.file("b", DATA)
     (mine, others) = await embedded.add(

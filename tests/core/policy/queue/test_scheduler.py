@@ -109,7 +109,7 @@ def test_a_busy_host_does_not_hold_up_the_others() -> None:
         scheduler.wait(download(number), host="busy")
     scheduler.wait(download(4), host="idle")
     first = assign(scheduler, active=4, now=0.0, per_host=2)
-    assert (first.start, first.held) == (("0001", "0002", "0004"), ("0003",))
+    assert (first.start, first.host_full) == (("0001", "0002", "0004"), ("0003",))
     scheduler.forget("0001")
     assert assign(scheduler, active=3, now=0.0, per_host=2).start == ("0003",)
 
@@ -234,11 +234,11 @@ class TestACallOfItsOwn:
         now = scheduler.assign(
             active=9, now=0.0, per_host=lambda _: 2, resting=lambda _: 0, keeps=lambda _: False
         )
-        assert (now.start, now.held) == (("0003",), ("0001", "0002"))
+        assert (now.start, now.host_full) == (("0003",), ("0001", "0002"))
         later = scheduler.assign(
             active=9, now=0.0, per_host=lambda _: 2, resting=lambda _: 9, keeps=lambda _: False
         )
-        assert (later.start, later.held) == (("0001",), ("0002",))
+        assert (later.start, later.host_full) == (("0001",), ("0002",))
 
 
 @given(
