@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
+from tui.control.bindings import keymap_of
 from tui.control.key_actions import HelpGroup, by_group
 from tui.screens.dialog import TextDialog
 from tui.terminal.theme import component_style
-from tui.widgets.key_bar import keymap_of
 
 
 class HelpDialog(TextDialog):

@@ -15,6 +15,7 @@ from core.domain.errors import DestinationError, WinchError
 from core.domain.history import HistoryEntry, HistoryQuery
 from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
+from tui.control.bindings import bindings
 from tui.control.export_file import refuse_existing, write_private
 from tui.control.key_actions import KeyTarget
 from tui.control.queue_requests import AddCall
@@ -27,7 +28,6 @@ from tui.text.facts import END_ROLES, attempt_brief
 from tui.text.fmt import seconds
 from tui.text.json_records import exported
 from tui.text.vocabulary import ENDS
-from tui.widgets.key_bar import bindings
 from tui.widgets.page import CursorPage
 from tui.widgets.prompt import Prompt
 

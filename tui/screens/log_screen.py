@@ -11,11 +11,11 @@ from textual.binding import BindingType
 
 from core.domain.errors import WinchError
 from core.domain.service import MOST_LOG_LINES, DownloadService
+from tui.control.bindings import bindings
 from tui.control.key_actions import KeyTarget
 from tui.screens.page_screen import PageScreen
 from tui.text import fmt
 from tui.text.cells import Cell, Line, Role
-from tui.widgets.key_bar import bindings
 from tui.widgets.prompt import Prompt
 
 _EVERY = 1.0

@@ -13,6 +13,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from tui.control.bindings import bindings, keymap_of
 from tui.control.feed import ConnectionLost, Reconnected, StoreChanged
 from tui.control.key_actions import MAIN, KeyTarget, by_target
 from tui.model.rows import DownloadRow
@@ -23,7 +24,6 @@ from tui.text.fmt import clean
 from tui.text.header import Surroundings
 from tui.widgets.detail_pane import Split
 from tui.widgets.download_table import DownloadTable
-from tui.widgets.key_bar import bindings, keymap_of
 from tui.widgets.tabs_bar import TabsBar
 
 _LOOK_EVERY = 15.0

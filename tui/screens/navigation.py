@@ -8,6 +8,7 @@ from textual.screen import Screen
 
 from core.domain.history import HistoryQuery
 from core.domain.settings import Settings
+from tui.control.bindings import keymap_of
 from tui.control.feed import repaint_interval
 from tui.control.key_actions import MAIN, KeyAction, KeyTarget, by_target
 from tui.screens.add_actions import AddActions
@@ -20,7 +21,6 @@ from tui.screens.palette_dialog import PaletteDialog, PaletteEntry
 from tui.screens.settings_screen import SettingsScreen
 from tui.screens.statistics_screen import PERIODS, StatisticsScreen
 from tui.widgets.download_table import DownloadTable
-from tui.widgets.key_bar import keymap_of
 
 
 class Navigation(AddActions, ListControls):

@@ -20,6 +20,7 @@ from core.domain.errors import WinchError
 from core.domain.service import DownloadService, SettingInForce
 from core.domain.settings import Settings, text_of
 from core.launcher import Configuration, SettingOrigin, SettingValue
+from tui.control.bindings import bindings
 from tui.control.key_actions import KeyTarget
 from tui.screens.page_screen import ListScreen, list_lines
 from tui.terminal.theme import is_ascii
@@ -27,7 +28,6 @@ from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
 from tui.text.fmt import clean, fit, sentence
 from tui.text.in_force import notes, variable
 from tui.text.vocabulary import SETTINGS
-from tui.widgets.key_bar import bindings
 from tui.widgets.page import CursorPage
 from tui.widgets.prompt import Prompt
 

@@ -12,13 +12,13 @@ from textual.binding import BindingType
 from core.domain.errors import WinchError
 from core.domain.history import Statistics
 from core.domain.service import DownloadService
+from tui.control.bindings import bindings
 from tui.control.key_actions import KeyTarget
 from tui.screens.page_screen import PageScreen
 from tui.terminal.theme import component_style, is_ascii
 from tui.text.cells import Cell, Line, Role
 from tui.text.fmt import fit, sentence
 from tui.text.statistics_report import report
-from tui.widgets.key_bar import bindings
 
 PERIODS = (1, 7, 30, 365)
 _EVERY = 60.0

@@ -21,6 +21,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.control import key_actions
+from tui.control.bindings import bindings
 from tui.model.rows import DownloadRow, GroupRow
 from tui.model.selection import Selection
 from tui.model.store import DownloadStore
@@ -30,7 +31,6 @@ from tui.terminal.theme import component_style, is_ascii
 from tui.text.cells import Line, Role
 from tui.text.columns import Column, Slot, layout, titles
 from tui.widgets.cell_line import differences, strip_of
-from tui.widgets.key_bar import bindings
 
 _HEADING = 1
 _DOUBLE = 2

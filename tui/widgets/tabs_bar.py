@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
+from tui.control.bindings import keymap_of
 from tui.control.key_actions import KEY_ACTIONS
 from tui.model.ordering import Order, SortKey
 from tui.model.view import Tab
@@ -16,7 +17,6 @@ from tui.terminal.theme import is_ascii
 from tui.text import fmt
 from tui.text.cells import Cell, Line, Role
 from tui.widgets.cell_line import CellLine
-from tui.widgets.key_bar import keymap_of
 
 _ACTIONS = {action.id: action for action in KEY_ACTIONS}
 _STATE_ROOM = 14
