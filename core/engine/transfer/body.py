@@ -13,7 +13,7 @@ from core.adapters.system.clock import Clock
 from core.domain.errors import IncompleteBodyError
 from core.domain.inspection import ConnectionState
 from core.engine.transfer.resume import UnfinishedFile
-from core.policy.transfer.memory import block_of
+from core.policy.transfer.buffers import block_of
 from core.policy.transfer.segments import Claim
 from core.policy.transfer.throttle import TokenBucket, read_ahead
 

@@ -15,9 +15,9 @@ from core.domain.bounds import MAX_SHOWN
 from core.domain.history import AttemptFigures
 from core.domain.models import DownloadRecord
 from core.domain.settings import DownloadSettings, LimitSettings
+from core.policy.transfer.buffers import BufferPool
 from core.policy.transfer.host_budget import HostBudget
 from core.policy.transfer.host_memory import HostMemory
-from core.policy.transfer.memory import MemoryPool
 from core.policy.transfer.rate import RateWindow
 from core.policy.transfer.slowness import BestRate
 from core.policy.transfer.throttle import TokenBucket
@@ -83,7 +83,7 @@ class TransferContext:
     best_total_rate: BestRate = field(default_factory=BestRate)
     last_responses: LastResponses = field(default_factory=LastResponses)
     host_memory: HostMemory = field(default_factory=HostMemory)
-    memory: MemoryPool = field(default_factory=MemoryPool)
+    buffers: BufferPool = field(default_factory=BufferPool)
     open_connections: int = 0
 
 

@@ -15,8 +15,8 @@ from core.domain.errors import HttpStatusError, WinchError
 from core.domain.models import Download, Resource
 from core.domain.redact import redact_url
 from core.engine.transfer.context import LastResponse, TransferContext
+from core.policy.transfer.buffers import BufferPool
 from core.policy.transfer.host_budget import HostBudget, host_of
-from core.policy.transfer.memory import MemoryPool
 from core.policy.transfer.ranges import AskAgain, Judgement, RangeRequest, judge
 from core.policy.transfer.redirects import Hop, headers_for
 
@@ -35,7 +35,7 @@ class Source:
     headers: Mapping[str, str]
     http: HttpClient
     clock: Clock
-    memory: MemoryPool
+    buffers: BufferPool
     cookies: str | None = None
     answered: Callable[[LastResponse], None] = lambda _: None
     ahead: Callable[[], int | None] = lambda: None
@@ -102,7 +102,7 @@ class Source:
         headers = {**hop.headers, **request.headers()}
         self.connections += 1
         try:
-            with self.memory.buffer() as buffer:
+            with self.buffers.lend() as buffer:
                 async with self.http.get(
                     hop.url, headers, cookies=self.cookies, buffer=buffer, ahead=self.ahead()
                 ) as response:
@@ -159,7 +159,7 @@ class Sources:
                 headers_for(url, asked),
                 context.http,
                 context.clock,
-                context.memory,
+                context.buffers,
                 cookies=request.cookies,
                 answered=partial(context.last_responses.put, download.id),
                 ahead=ahead,

@@ -18,7 +18,7 @@ from core.domain.settings import LimitSettings
 from core.engine.transfer.body import Body, StateTimer
 from core.engine.transfer.connection import TRUSTED_AFTER, PoolConnection, straggler
 from core.engine.transfer.source import Source
-from core.policy.transfer.memory import MemoryPool
+from core.policy.transfer.buffers import BufferPool
 from core.policy.transfer.ranges import OVERLAP_BEFORE
 from core.policy.transfer.segments import Claim
 from core.policy.transfer.slowness import Situation, explain
@@ -187,7 +187,7 @@ def connections(clock: Hourglass, source: Source, rates: list[int]) -> list[Pool
 
 def test_only_a_connection_that_its_server_slows_is_a_straggler(workspace: Workspace) -> None:
     clock = Hourglass(local("08:00:00"))
-    source = Source("http://h/", {}, None, clock, MemoryPool())  # type: ignore[arg-type]
+    source = Source("http://h/", {}, None, clock, BufferPool())  # type: ignore[arg-type]
     *_, mute = found = connections(clock, source, [SLOW, SLOW, SLOW, 0])
     now = clock.monotonic()
     assert straggler(found, now, 0.1) is mute

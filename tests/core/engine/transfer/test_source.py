@@ -9,8 +9,8 @@ from core.adapters.system.clock import Clock
 from core.domain.errors import HttpStatusError, NetworkError, NotFoundError
 from core.domain.settings import NetworkSettings
 from core.engine.transfer.source import Source, Sources
+from core.policy.transfer.buffers import LEAST, MEMORY, MOST, BufferPool, taken_by
 from core.policy.transfer.host_budget import HostBudget
-from core.policy.transfer.memory import LEAST, MEMORY, MOST, MemoryPool, taken_by
 from core.policy.transfer.ranges import range_request
 from tests.faults.server import FaultServer
 
@@ -23,7 +23,7 @@ class Addresses(Sources):
         http = HttpClient(NetworkSettings())
         urls = ("http://one/a", "http://two/b", "http://two/c")
         self.one, self.two, self.three = [
-            Source(url, {}, http, Clock(), MemoryPool()) for url in urls
+            Source(url, {}, http, Clock(), BufferPool()) for url in urls
         ]
         super().__init__("me", [self.one, self.two, self.three], budget, self.notes.append)
 
@@ -76,11 +76,11 @@ def test_a_host_that_has_enough_gets_fewer() -> None:
 
 async def test_a_burst_of_requests_shares_one_pool_of_memory(fault_server: FaultServer) -> None:
     url = fault_server.file("a", b"x" * 100_000, hold_after=50_000)
-    http, memory = HttpClient(NetworkSettings()), MemoryPool()
+    http, buffers = HttpClient(NetworkSettings()), BufferPool()
     granted: list[int] = []
 
     async def fetch() -> None:
-        source = Source(url, {}, http, Clock(), memory)
+        source = Source(url, {}, http, Clock(), buffers)
         async with source.ask(range_request(first=0), known=None) as (response, _):
             granted.append(response.buffer)
             while await response.read():
@@ -94,5 +94,5 @@ async def test_a_burst_of_requests_shares_one_pool_of_memory(fault_server: Fault
     await http.close()
     assert max(granted) == MOST
     assert sum(map(taken_by, granted)) <= MEMORY + 200 * taken_by(LEAST)
-    with memory.buffer() as buffer:
+    with buffers.lend() as buffer:
         assert buffer == MOST, "everything was given back"

@@ -1,4 +1,4 @@
-"""How much memory each connection may take: one pool for what waits to be read and to be written.
+"""How large a buffer each connection gets: one pool for what waits to be read and to be written.
 
 Whoever asks is counted at once, and gets an eighth of what is left: the first few are as fast as
 memory makes them, a burst of a thousand gets little each, and nobody has to give anything back
@@ -33,14 +33,14 @@ def taken_by(buffer: int) -> int:
     return 2 * buffer + block_of(buffer)
 
 
-class MemoryPool:
+class BufferPool:
     """Hands out buffers; sizes are bytes."""
 
     def __init__(self) -> None:
         self._left = MEMORY
 
     @contextmanager
-    def buffer(self) -> Iterator[int]:
+    def lend(self) -> Iterator[int]:
         """Lend a buffer of the size that is yielded."""
         buffer = max(LEAST, min(MOST, self._left // _SHARE * 2 // 5))
         self._left -= taken_by(buffer)
