@@ -14,7 +14,8 @@ from dataclasses import replace
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.garbage import making_lasting
 from core.domain.models import Download, Progress, Status, WaitReason
-from tui.text.sums import RunningSums, Sums
+from tui.model.running_sums import RunningSums
+from tui.text.sums import Sums
 
 _NOTHING = Progress()
 # Above this many rows at once, one pass over all of them is cheaper than a step for each.

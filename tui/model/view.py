@@ -23,8 +23,9 @@ from tui.model import filters
 from tui.model.filters import Filter
 from tui.model.ordering import Order, SortPlace
 from tui.model.rows import DownloadRow, GroupRow, Row, Rows, Spot
+from tui.model.running_sums import RunningSums
 from tui.model.store import DownloadStore
-from tui.text.sums import RunningSums, Sums
+from tui.text.sums import Sums
 
 CALM = 3.0
 """Seconds between two moves of rows that follow from progress alone."""

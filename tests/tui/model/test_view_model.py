@@ -15,9 +15,9 @@ from tests.tui.model.listed import Table, one
 from tests.tui.samples import NOW, sample
 from tui.model.ordering import Order, SortKey
 from tui.model.rows import DownloadRow, GroupRow, Row
+from tui.model.running_sums import RunningSums
 from tui.model.store import DownloadStore
 from tui.model.view import CALM, Tab, View
-from tui.text.sums import RunningSums
 
 NAMES = st.sampled_from(["a", "B", "ab", "b.iso", "ÄÖ"])
 FILTERS = ["", "a", "!b", "status:active,queued", "size:>3", "group:g", "rate:>2", "done:<50%"]
