@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
 from core.domain.history import HistoryQuery
@@ -57,8 +57,7 @@ class VerbContext(Protocol):
     def tell(self, text: str, *, wrong: bool = False) -> None:
         """Say something in passing."""
 
-    @property
-    def reconnect(self) -> Callable[[], None]:
+    def reconnect(self) -> None:
         """Look for the daemon, and start it where none runs."""
 
     def leave(self) -> None:

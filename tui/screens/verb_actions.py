@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from textual.screen import Screen
@@ -12,11 +12,9 @@ from core.domain.errors import UsageError, WinchError
 from core.domain.history import HistoryQuery
 from core.domain.models import Download
 from core.domain.service import DownloadService
-from tui.control.queue_requests import Tell
 from tui.control.verbs import carry_out
 from tui.model import filters
 from tui.model.ordering import Order, SortKey
-from tui.model.undo import Undo
 from tui.model.view import Tab
 from tui.screens.confirm_dialog import ConfirmDialog
 from tui.screens.dialog import AnswerDialog
@@ -38,12 +36,7 @@ class VerbActions(Navigation):
                 await self.app.push_screen(AnswerDialog(answer))
 
         await self.app.push_screen(
-            VerbLine(
-                lambda line: carry_out(line, context),
-                self._names,
-                self.typed_lines,
-            ),
-            show,
+            VerbLine(lambda line: carry_out(line, context), self._names, self.typed_lines), show
         )
 
     def _names(self) -> Mapping[str, str]:
@@ -57,6 +50,11 @@ class ScreenContext:
         self._screen = screen
         self.opens: Screen[None] | None = None
         """The screen that the verb asked for."""
+        self.tell = screen.say
+        self.reconnect = screen.action_reconnect
+        self.leave = screen.action_detach
+        self.remove = screen.queue_requests.remove
+        self.remember = screen.queue_requests.remember
 
     @property
     def service(self) -> DownloadService:
@@ -92,12 +90,6 @@ class ScreenContext:
     def open_statistics(self, days: int) -> None:
         self.opens = self._screen.statistics_screen(days)
 
-    def remove(self, ids: Sequence[str], *, files: bool) -> None:
-        self._screen.queue_requests.remove(ids, files=files)
-
-    def remember(self, undo: Undo) -> None:
-        self._screen.queue_requests.remember(undo)
-
     async def confirm(self, title: str, question: str, note: str) -> bool:
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         prompt = ConfirmDialog(title, question, note=note)
@@ -113,15 +105,3 @@ class ScreenContext:
                 self._screen.complain(error)
 
         self._screen.run_worker(do())
-
-    @property
-    def tell(self) -> Tell:
-        return self._screen.say
-
-    @property
-    def reconnect(self) -> Callable[[], None]:
-        return self._screen.action_reconnect
-
-    @property
-    def leave(self) -> Callable[[], None]:
-        return self._screen.action_detach
