@@ -35,7 +35,8 @@ from core.engine.downloads.recorder import AttemptRecorder
 from core.engine.running.completion import Completion
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.resume import as_file_on_disk, nothing_to_verify
-from core.policy.queue.recovery import RecordCheck, compare, decide
+from core.policy.queue.recovery import decide
+from core.policy.transfer.record_check import RecordCheck, compare
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from core.adapters.files.part_file import PartFile
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import CannotResumeError
 from core.domain.models import Download, Resource, ResumeRecord, Validator
-from core.policy.queue.recovery import FileOnDisk, RecordCheck, compare
+from core.policy.transfer.record_check import FileOnDisk, RecordCheck, compare
 from core.policy.transfer.segments import SegmentMap
 
 
