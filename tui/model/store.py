@@ -1,7 +1,8 @@
 """The screen's copy of the queue: events go in, the ids that changed come out.
 
-Decides the order of the rows and the sums, for the table and the header. Nothing here costs more
-than a lookup per progress report, so that a queue of 100,000 is as quick to follow as one of ten.
+Keeps the order of the queue and the sums over all of it; which rows are shown, and in which order,
+is decided in view.py. Nothing here costs more than a lookup per progress report, so that a queue of
+100,000 is as quick to follow as one of ten.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tui.model.running_sums import RunningSums
 from tui.text.sums import Sums
 
 _NOTHING = Progress()
-# Above this many rows at once, one pass over all of them is cheaper than a step for each.
+# Above this many downloads at once, one pass over all of them is cheaper than a step for each.
 _BULK = 1000
 
 
@@ -28,7 +29,7 @@ def was_interrupted(download: Download) -> bool:
 
 
 class DownloadStore:
-    """All downloads in the order in which they are shown, with their progress."""
+    """All downloads in the order of the queue, with their progress."""
 
     def __init__(self) -> None:
         self.notices: tuple[str, ...] = ()
@@ -83,7 +84,7 @@ class DownloadStore:
         return moving.keys() | {download.id for download in waiting}
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._order)
 
     def __contains__(self, id_: object) -> bool:
         return id_ in self._downloads
@@ -112,8 +113,8 @@ class DownloadStore:
 
     @property
     def ids(self) -> Sequence[str]:
-        """All downloads, row by row; only to be read, and only until the next event."""
-        return self._rows
+        """All of them in the order of the queue; only to be read, and only until the next event."""
+        return self._order
 
     def position(self, id_: str) -> int:
         """Return the place of a download in the queue, which counts from 1."""
@@ -132,9 +133,9 @@ class DownloadStore:
 
     @property
     def interrupted(self) -> list[str]:
-        """The downloads that wait for somebody to decide on them, in the order of the rows."""
+        """The downloads that wait for somebody to decide on them, in the order of the queue."""
         members = self._interrupted
-        return [id_ for id_ in self._rows if id_ in members] if members else []
+        return [id_ for id_ in self._order if id_ in members] if members else []
 
     @property
     def sums(self) -> Sums:
@@ -150,14 +151,14 @@ class DownloadStore:
         self._downloads: dict[str, Download] = {}
         self._progress: dict[str, Progress] = {}
         # Their places are not held: a bisection asks for a few of them.
-        self._rows: list[str] = []
+        self._order: list[str] = []
         self._reasons: Counter[WaitReason | None] = Counter()
         self._interrupted: set[str] = set()
         self._eta = None
         self._running = RunningSums()
 
     def _put(self, downloads: tuple[Download, ...]) -> None:
-        """Insert or replace downloads, and keep the rows in order."""
+        """Insert or replace downloads, and keep the order of the queue."""
         bulk = len(downloads) > _BULK
         for download in downloads:
             id_, old = download.id, self._downloads.get(download.id)
@@ -165,29 +166,29 @@ class DownloadStore:
             if old is not None:
                 self._count(old, -1)
                 if moves:
-                    del self._rows[self._index(id_)]
+                    del self._order[self._index(id_)]
             self._downloads[id_] = download
             self._count(download, 1)
             if moves:
-                insort(self._rows, id_, key=self._place)
+                insort(self._order, id_, key=self._place)
         if bulk:
-            self._rows = sorted(self._downloads, key=self._place)
+            self._order = sorted(self._downloads, key=self._place)
 
     def _place(self, id_: str) -> tuple[tuple[int, float], str]:
         """Return the order of the queue, and the id where that leaves a tie."""
         return self._downloads[id_].sort_key, id_
 
     def _index(self, id_: str) -> int:
-        return bisect_left(self._rows, self._place(id_), key=self._place)
+        return bisect_left(self._order, self._place(id_), key=self._place)
 
     def _drop(self, ids: tuple[str, ...]) -> set[str]:
         known = {id_ for id_ in ids if id_ in self._downloads}
         bulk = len(known) > _BULK
         if bulk:
-            self._rows = [id_ for id_ in self._rows if id_ not in known]
+            self._order = [id_ for id_ in self._order if id_ not in known]
         for id_ in known:
             if not bulk:
-                del self._rows[self._index(id_)]
+                del self._order[self._index(id_)]
             self._count(self._downloads.pop(id_), -1)
             self._progress.pop(id_, None)
         return known

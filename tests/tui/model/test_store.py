@@ -56,7 +56,7 @@ def test_a_download_that_moves_in_the_queue_moves_its_row() -> None:
     assert store.download(moved.id) is moved
 
 
-def test_interrupted_are_those_that_wait_for_a_decision_in_the_order_of_the_rows() -> None:
+def test_interrupted_are_those_that_wait_for_a_decision_in_the_order_of_the_queue() -> None:
     was = {"interrupted": Interruption(at=NOW)}
     late, early = sample(3, status=Status.PAUSED, **was), sample(1, status=Status.PAUSED, **was)
     goes_on, by_hand = sample(2, **was), sample(4, status=Status.PAUSED)
