@@ -19,7 +19,7 @@ from typing import Any
 
 from core import launcher
 from core.domain.errors import ExitCode, UsageError, WinchError
-from core.domain.models import Conflict, DownloadRequest
+from core.domain.models import Conflict, DownloadRequest, Status
 from core.domain.service import DownloadService
 from tui.cli import export_format
 from tui.cli.service_access import connected
@@ -28,6 +28,7 @@ from tui.control.configuration import load_settings
 from tui.control.export_file import write_private
 from tui.input.arguments import absolute
 from tui.text.fmt import clean, counted, short_id
+from tui.text.vocabulary import COMMAND_STATES
 from tui.text.wording import HELD
 
 _NAMED = 10
@@ -227,7 +228,8 @@ def _summary(added: int, review: Review) -> str:
     if known := review.asked - added:
         parts.append(f"{known} in the list already")
     if review.ended:
-        parts.append(f"{review.ended} completed or cancelled, left out")
+        done, given_up = COMMAND_STATES[Status.COMPLETED], COMMAND_STATES[Status.CANCELLED]
+        parts.append(f"{review.ended} {done} or {given_up}, left out")
     return "; ".join(parts)
 
 

@@ -91,11 +91,12 @@ _log, _settings = _of(KeyTarget.LOG), _of(KeyTarget.SETTINGS)
 
 _UNSORTED = "Moves are made in the order of the queue; \\ takes the sort away."
 
+_ADD_PAUSED = f"Add {STATES[Status.PAUSED]}"
 _TABS = {status: word.capitalize() for status, word in STATES.items()}
 
 KEY_ACTIONS: tuple[KeyAction, ...] = (
     _add("add", "a", "Add", "Add downloads; pasted URLs are added at once", hint=True),
-    _add("add_paused", "A", "Add paused", "Add downloads that wait until you start them"),
+    _add("add_paused", "A", _ADD_PAUSED, "Add downloads that wait until you start them"),
     _downloads(
         "toggle_pause",
         "p",

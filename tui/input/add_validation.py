@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from core.domain.checks import check_name
 from core.domain.errors import DestinationError, UsageError
-from core.domain.models import Checksum, Download, DownloadRequest
+from core.domain.models import Checksum, Download, DownloadRequest, Status
 from core.domain.settings import check_limit
 from core.domain.units import parse_rate
 from tui.input.add_parser import STEP, AddParser, KnownUrls, Remark, Severity, WantedUrl
 from tui.input.disk import absolute
 from tui.text.fmt import counted, sentence
+from tui.text.vocabulary import STATES
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,6}")
 
@@ -50,7 +51,7 @@ class AddForm:
             if value.strip()
         ]
         checksum = ["checksum"] if self.checksum.strip() else []
-        return ", ".join(checksum + named + ["paused"] * self.paused)
+        return ", ".join(checksum + named + [STATES[Status.PAUSED]] * self.paused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def _outlook(
     if wrong:
         return f"Correct first: {', '.join(wrong)}."
     noun = counted(wanted)
-    return f"Adds {noun}, paused." if paused else f"Adds {noun}."
+    return f"Adds {noun}, {STATES[Status.PAUSED]}." if paused else f"Adds {noun}."
 
 
 def validate_fields(form: AddForm, count: int) -> tuple[DownloadRequest, dict[str, str]]:

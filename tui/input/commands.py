@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.domain.models import Conflict, Status
+from tui.text.vocabulary import COMMAND_STATES
 
 _Declare = Callable[[argparse.ArgumentParser], None]
 
@@ -28,6 +29,9 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {}
+
+
+_DONE, _GIVEN_UP = COMMAND_STATES[Status.COMPLETED], COMMAND_STATES[Status.CANCELLED]
 
 
 def _command(summary: str, handler: str, *examples: str) -> Callable[[_Declare], _Declare]:
@@ -199,7 +203,7 @@ def pause(parser: argparse.ArgumentParser) -> None:
 
 
 @_command(
-    "let paused downloads go on",
+    f"let {COMMAND_STATES[Status.PAUSED]} downloads go on",
     "queue:change",
     "winch resume --all",
     "winch resume --all --failed --limit 5",
@@ -339,7 +343,11 @@ def wait(parser: argparse.ArgumentParser) -> None:
 def export(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("file", nargs="?", default="-", metavar="FILE", help="where to; - is stdout (the default)")
-    add("--all", action="store_true", help="completed and cancelled ones too, for the record")
+    add(
+        "--all",
+        action="store_true",
+        help=f"{_DONE} and {_GIVEN_UP} ones too, for the record",
+    )
     add("--no-secrets", action="store_true", help="leave out headers, logins and tokens")
     add("--force", action="store_true", help="overwrite FILE whatever it is")
 

@@ -21,13 +21,14 @@ from core.domain.models import Download, Progress, Status
 from core.domain.units import parse_duration, parse_size
 from tui.text.download_state import bytes_done, is_moving
 from tui.text.fmt import host_of, site_of
-from tui.text.vocabulary import STATES
+from tui.text.vocabulary import COMMAND_STATES, STATES
 
 _Test = Callable[[Download, Progress, datetime], bool]
 _Figure = Callable[[Download, Progress, datetime], float | None]
 
 STATUSES: Mapping[str, Status] = MappingProxyType(
-    {status.value: status for status in Status} | {word: status for status, word in STATES.items()}
+    {status.value: status for status in Status}
+    | {word: status for words in (STATES, COMMAND_STATES) for status, word in words.items()}
 )
 """The names of the states, with those that people see."""
 

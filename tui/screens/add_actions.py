@@ -12,6 +12,7 @@ from tui.input.add_validation import AddForm
 from tui.input.curl import is_curl
 from tui.screens.add_dialog import AddDialog
 from tui.screens.main_parts import MainParts
+from tui.text.vocabulary import STATES
 
 
 class AddActions(MainParts):
@@ -29,7 +30,9 @@ class AddActions(MainParts):
         """Queue downloads; raises WinchError when the service refuses, and then none is queued."""
         added = await self.service.add(requests)
         noun = "download is" if len(added) == 1 else "downloads are"
-        paused = ", paused" if all(d.status is Status.PAUSED for d in added) else ""
+        paused = (
+            f", {STATES[Status.PAUSED]}" if all(d.status is Status.PAUSED for d in added) else ""
+        )
         self.say(f"{len(added):,} {noun} in the queue{paused}.")
 
     async def paste(self, text: str) -> None:

@@ -20,6 +20,7 @@ from textual.suggester import Suggester, SuggestFromList
 from textual.widgets import Button, Input, Label, Static, TextArea
 
 from core.domain.errors import DestinationError, DiskError, WinchError
+from core.domain.models import Status
 from tui.control.feed import StoreChanged
 from tui.control.queue_requests import AddCall
 from tui.input.add_parser import list_names
@@ -28,6 +29,7 @@ from tui.input.disk import Disk
 from tui.model.store import DownloadStore
 from tui.screens.dialog import Dialog
 from tui.text.fmt import clean, sentence, size
+from tui.text.vocabulary import STATES
 from tui.widgets.form import Field, LineArea, Remarks, Toggle
 
 _PAUSE = 0.15
@@ -116,7 +118,7 @@ class AddDialog(Dialog[AddForm | None]):
             for name, (placeholder, longest) in _FIELDS.items()
         }
         self._more = Toggle("more", "More", bool(form.extras), marks="+-")
-        self._paused = Toggle("paused", "Start paused", form.paused)
+        self._paused = Toggle("paused", f"Start {STATES[Status.PAUSED]}", form.paused)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False) as box:
@@ -246,7 +248,8 @@ class AddDialog(Dialog[AddForm | None]):
     def _summary(self) -> str:
         if self._more.value:
             return ""
-        return self._form.extras or "(checksum, connections, limit, priority, group, paused)"
+        words = "checksum, connections, limit, priority, group"
+        return self._form.extras or f"({words}, {STATES[Status.PAUSED]})"
 
     async def _tell_place(self) -> None:
         field = self._fields["directory"]

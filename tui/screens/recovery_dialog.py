@@ -16,6 +16,7 @@ from textual.containers import Vertical
 
 from core.domain.errors import WinchError
 from core.domain.history import HistoryQuery
+from core.domain.models import Status
 from core.domain.service import DownloadService
 from tui.control.feed import StoreChanged
 from tui.model.store import DownloadStore
@@ -32,6 +33,7 @@ from tui.text.interrupted import (
     summary,
     throughput,
 )
+from tui.text.vocabulary import STATES
 from tui.widgets.choices import Choice, Choices
 from tui.widgets.page import Lines, Page
 
@@ -168,7 +170,7 @@ class RecoveryDialog(Dialog[Decision | None]):
             Choice("resume", "r", "Resume", self._found.goes_on),
             Choice("fresh", "f", "Start fresh", f"gives up {self._found.given_up}"),
             Choice("details", "d", "View details", "every file, and how far it is"),
-            Choice("cancel", "Esc", "Cancel", "they stay paused; p resumes one"),
+            Choice("cancel", "Esc", "Cancel", f"they stay {STATES[Status.PAUSED]}; p resumes one"),
         ]
 
     async def _estimate(self) -> None:

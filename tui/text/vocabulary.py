@@ -1,9 +1,10 @@
 """The words for states, phases, reasons to wait, ends and settings: each is written here alone.
 
 A word that is changed here changes everywhere: in the list, the header, the tabs, the details, the
-filter language and what the commands print. What scripts and files read (JSON, the protocol, the
-values in a filter) are the values of the enums in core.domain instead: a contract, not a wording.
-What the timeline of a download tells was written by the engine (core.domain.lifecycle) and stays.
+filter language and what the commands print. What scripts and files read (JSON, the protocol) are
+the values of the enums in core.domain instead: a contract, not a wording; a filter takes both. The
+engine's own sentences (timelines, errors) speak those values as well, as they are stored, and what
+was done ("paused 1 download") is a verb of its sentence.
 """
 
 from __future__ import annotations

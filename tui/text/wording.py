@@ -197,7 +197,8 @@ def _transition(entry: TimelineEntry) -> str:
     text = fmt.clean(entry.text)
     if entry.after is None or entry.after == entry.before:
         return text
-    way = entry.after if entry.before is None else f"{entry.before} to {entry.after}"
+    before, after = (COMMAND_STATES[s] if s else None for s in (entry.before, entry.after))
+    way = f"{before} to {after}" if before else str(after)
     return way if text == entry.after else f"{way}: {text}"
 
 

@@ -16,9 +16,13 @@ for words in (vocabulary.STATES, vocabulary.COMMAND_STATES, vocabulary.PHASES, v
         words[value] = f"w{list(words).index(value)}d"
 
 from datetime import UTC, datetime
-from core.domain.models import Phase, Progress, Status, WaitReason
+from core.domain.models import (
+    DownloadRecord, DownloadView, Phase, Progress, Status, TimelineEntry, WaitReason
+)
 from tests.tui.samples import sample as download
 from tui.control.key_actions import KEY_ACTIONS
+from tui.input.add_validation import AddForm, AddValidation
+from tui.input.commands import COMMANDS
 from tui.model.filters import parse
 from tui.text import columns, download_state, group_row, wording
 from tui.text.header import Surroundings, header
@@ -39,7 +43,18 @@ print(*(cell.text for cell in row))
 for trouble in (None, *WaitReason):
     around = Surroundings(trouble=trouble)
     print(*(cell.text for cell in header("", sums, around, (), 200)))
-print(*(action.label for action in KEY_ACTIONS if action.id.startswith("show_")))
+named = ("show_", "add_paused")
+print(*(action.label for action in KEY_ACTIONS if action.id.startswith(named)))
+print(AddForm(paused=True).extras, COMMANDS["resume"].summary)
+sent = AddValidation(AddForm(urls="http://h/a", paused=True), {}, [], "/")
+assert all(step is None for step in sent.steps())
+print(sent.result.outlook)
+entry = TimelineEntry(at=now, text="so", before=Status.PENDING, after=Status.PAUSED)
+one = download()
+one = DownloadRecord(
+    id=one.id, request=one.request, name=one.name, order=1.0, created_at=now, timeline=(entry,)
+)
+print(*wording.in_full(DownloadView(download=one, progress=Progress(), position=1))[-1:])
 assert parse("status:w0d").matches(download(status=Status.PENDING), Progress(), now)
 """
 
