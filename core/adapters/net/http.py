@@ -1,7 +1,7 @@
 """HTTP as winch needs it: one GET at a time, its body piece by piece, and errors by cause.
 
 The only importer of aiohttp. Bodies are never decoded, redirects are followed here by the rules of
-`policy.redirects`, and every exception of the library becomes one of winch's.
+`policy.transfer.redirects`, and every exception of the library becomes one of winch's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whether a redirect may lead where it does: from the world into no private network.
 
-The rules are `policy.redirects`'; here is asked what addresses the names of hosts have.
+The rules are `policy.transfer.redirects`'; here is asked what addresses the names of hosts have.
 """
 
 from __future__ import annotations

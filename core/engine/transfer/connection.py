@@ -140,7 +140,7 @@ class PoolStatus:
     """What the connections of a download do at a moment.
 
     `spent` are their seconds by state since it began to run, those that have ended included;
-    `single`, `enough`, `best`, `share` and `mixed` are as in `policy.slowness.Situation`.
+    `single`, `enough`, `best`, `share` and `mixed` are as in `policy.transfer.slowness.Situation`.
     """
 
     connections: tuple[PoolConnection, ...]

@@ -1,8 +1,9 @@
 """Opening a connection: the one place where a stretch is asked for, its answer judged, and proved.
 
 For a download's first connection and for those that join it. The headers of an answer are judged
-(`policy.ranges`), then the last bytes before the resume point, which are fetched again, are
-compared with those on disk. What comes out is a body that may be written, or the reason why not.
+(`policy.transfer.ranges`), then the last bytes before the resume point, which are fetched again,
+are compared with those on disk. What comes out is a body that may be written, or the reason why
+not.
 """
 
 from __future__ import annotations
