@@ -63,7 +63,8 @@ class PoolConnection:
     """Where its stretch begins."""
     answered: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set once its request was accepted, or it ended."""
-    task: asyncio.Task[ConnectionResult] | None = field(default=None, repr=False)
+    task: asyncio.Task[ConnectionResult] = field(init=False, repr=False)
+    """Its work, set at once by the pool."""
 
     def __post_init__(self) -> None:
         self.start = self.claim.position
@@ -130,7 +131,7 @@ class PoolConnection:
 
     def abandon(self) -> None:
         """Give it up; what it has fetched is kept."""
-        if self.task is not None and not self.abandoned:
+        if not self.abandoned:
             self.abandoned = True
             self.task.cancel()
 

@@ -148,11 +148,11 @@ class ConnectionPool:
                         continue
                     return self._finish()
                 await asyncio.wait(
-                    [c.task for c in self._connections if c.task is not None],
+                    [c.task for c in self._connections],
                     timeout=self._seconds_to_next_look(),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
-                for connection in [c for c in self._connections if c.task and c.task.done()]:
+                for connection in [c for c in self._connections if c.task.done()]:
                     self._connections.discard(connection)
                     if (contradiction := self._take_in_end(connection)) is not None:
                         return contradiction
@@ -340,7 +340,6 @@ class ConnectionPool:
 
     def _take_in_end(self, connection: PoolConnection) -> Contradicted | None:
         """Take in how a connection ended; returns why the file has to begin anew, if so."""
-        assert connection.task is not None
         source = connection.source
         others = len(self._connections)
         match connection.task.result():
@@ -387,7 +386,7 @@ class ConnectionPool:
         return NothingLeft()
 
     async def _stop(self) -> None:
-        tasks = [connection.task for connection in self._connections if connection.task is not None]
+        tasks = [connection.task for connection in self._connections]
         for task in tasks:
             task.cancel()
         if tasks:
