@@ -95,7 +95,7 @@ class MainParts(Screen[None]):
         )
         self.prompt = QuestionPrompt()
         self.letters = LetterBar()
-        self.key_bar = KeyBar(*MAIN, KeyTarget.TABLE)
+        self.key_bar = KeyBar(*MAIN, KeyTarget.TABLE, label=self.queue_requests.label)
 
     @property
     def service(self) -> DownloadService:

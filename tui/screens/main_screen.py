@@ -171,10 +171,6 @@ class MainScreen(VerbActions, DownloadActions):
             return self.queue_requests.can(action) or None
         return True
 
-    def key_label(self, action: str) -> str | None:
-        """Return what a key is called where it does something else than usual."""
-        return self.queue_requests.label(action)
-
     @property
     def is_asking(self) -> bool:
         """Whether keys are letters now, for a line to type in or the second half of a command."""
