@@ -113,7 +113,7 @@ class LimitKeeper:
             log.info("the limit is %s now (%s)", limits.rate or "off", limits.rate_source)
             context.rate_limit.set_rate(limits.rate, self._clock.monotonic())
         context.host_budget.set_limit(limits.connections_per_host)
-        self._context.limits = dataclasses.replace(
+        context.limits = dataclasses.replace(
             self._settings,
             active=limits.active,
             connections=limits.connections,

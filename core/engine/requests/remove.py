@@ -83,9 +83,7 @@ class Remover:
                 record = await self._resume_data.load(download.id)
                 self._put(download.id, _Removed(download, progress[download.id], record))
         await self._resume_data.delete(*(download.id for download in removed))
-        if not files:
-            return _removal(removed, owned, files=False)
-        return _removal(removed, await self._delete(owned), files=True)
+        return _removal(removed, await self._delete(owned) if files else owned, files=files)
 
     async def would_remove(self, chosen: Sequence[DownloadRecord], *, files: bool) -> Removal:
         """Tell what `remove` would do by now."""

@@ -221,14 +221,8 @@ class Queue:
 
     def requeue(self, download_id: str, text: str) -> None:
         """Let an active download that was stopped wait for its turn again."""
-        self._wait(
-            self._downloads.step(
-                self._downloads[download_id],
-                Action.REQUEUE,
-                text,
-                wait_reason=WaitReason.QUEUED,
-            )
-        )
+        download, reason = self._downloads[download_id], WaitReason.QUEUED
+        self._wait(self._downloads.step(download, Action.REQUEUE, text, wait_reason=reason))
 
     def park(self, download: DownloadRecord, wait: Wait) -> None:
         """Let a download wait for the network or for room, which are no failures of its own."""
