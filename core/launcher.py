@@ -1,7 +1,8 @@
 """How a front end comes to a service: find the daemon, start it, or be it for a while.
 
-This is the one door of the screen and the commands into winch's machinery. The engine is loaded
-only where it runs in this process, so that a short command starts fast.
+For the screen and the commands. They speak `core.domain` and catch the errors of
+`core.rpc.client`; whatever else they need of winch's machinery they have from here. The engine is
+loaded only where it runs in this process, so that a short command starts fast.
 """
 
 from __future__ import annotations

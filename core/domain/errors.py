@@ -182,7 +182,7 @@ class UnknownHostError(DnsError):
 
 
 class TlsError(TransferError):
-    """The server could not prove who it is; there is no fallback (SERVERS.md 51)."""
+    """The server could not prove who it is; there is no fallback."""
 
     code = ErrorCode.TLS
 

@@ -1,4 +1,4 @@
-"""For the moments in which very many values are made at once."""
+"""Hold the garbage collector back while very many values are made at once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What a front end may ask of the downloads in this process: wiring, and one line per request.
 
-It lives in one event loop. What a request means is decided in `requests/`, what follows from it in
-`running/`, over the one list in `downloads/`.
+It lives in one event loop. What a person asks for is decided in `requests/`, and what follows from
+it in `running/`. What only reads the list or the history is asked of `downloads/`, upkeep and the
+order of the queue of `running/` itself.
 """
 
 from __future__ import annotations

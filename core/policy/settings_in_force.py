@@ -1,4 +1,7 @@
-"""Which value each setting of the engine really has, and who had the last word on it."""
+"""Which value each setting of the engine really has, and who had the last word on it.
+
+For `winch config`, `winch limit` and the settings screen, which ask the service for it.
+"""
 
 from __future__ import annotations
 

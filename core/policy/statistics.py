@@ -1,5 +1,7 @@
 """What the attempts of the history add up to: a period's figures beside those of the one before.
 
+For `winch stats` and the screen of statistics, which ask the service for it.
+
 An attempt belongs to the local day on which it ended. One that ended in the future, by a clock that
 was set back since, belongs to today: it did happen.
 """

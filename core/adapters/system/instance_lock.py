@@ -1,4 +1,4 @@
-"""One owner per state directory: two engines on one catalogue would lose each other's records.
+"""One owner per state directory: two engines on one catalog would lose each other's records.
 
 The kernel frees the lock when its owner dies, however it dies, so a file that was left behind never
 blocks anybody. What the file says is for people.
