@@ -136,7 +136,7 @@ class DownloadTable(ScrollView, can_focus=True):
         same is not sent again.
         """
         old_row, old_index = self._selection.row, self._selection.index
-        self._selection.follow()
+        is_moved = self._selection.follow()
         index = self._selection.index
         self.virtual_size = Size(self.size.width, len(self._view) + _HEADING)
         if old_row is not None and index != old_index:
@@ -144,7 +144,7 @@ class DownloadTable(ScrollView, can_focus=True):
             self._scroll_to_row(self.scroll_offset.y + index - old_index)
         self._keep_in_sight()
         self._repaint()
-        if self._selection.row != old_row:
+        if is_moved:
             self._moved()
 
     def render_line(self, y: int) -> Strip:
