@@ -6,7 +6,6 @@ Below the lines another comes up when something is asked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -17,7 +16,7 @@ from textual.widgets import Static
 from tui.control.key_actions import HelpGroup, KeyTarget
 from tui.screens.help_dialog import HelpDialog
 from tui.terminal.theme import is_ascii
-from tui.text.cells import ColumnSpec, Content, Line, table
+from tui.text.cells import ColumnSpec, Content, Line, shifted, table
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.page import CursorPage, Lines, Page
 from tui.widgets.prompt import Prompt
@@ -101,5 +100,4 @@ def list_lines(
     ascii_only: bool,
 ) -> list[Line]:
     """Return the heading and the rows, with a first cell for the cursor's mark."""
-    found = table(columns, rows, max(width - 2, 1), ascii_only=ascii_only)
-    return [tuple(replace(cell, x=cell.x + 1) for cell in line) for line in found]
+    return shifted(table(columns, rows, max(width - 2, 1), ascii_only=ascii_only), 1)
