@@ -15,7 +15,7 @@ from core.domain.models import Download, Phase, TimelineEntry
 from core.domain.redact import redact_url
 from tui.text import fmt
 from tui.text.cells import Fact, Role
-from tui.text.vocabulary import PHASES
+from tui.text.vocabulary import OUTCOMES, PHASES
 
 END_ROLES = {
     AttemptEnd.COMPLETED: Role.DONE,
@@ -23,13 +23,6 @@ END_ROLES = {
     AttemptEnd.RETRIED: Role.WAITING,
     AttemptEnd.STOPPED: Role.MUTED,
     AttemptEnd.INTERRUPTED: Role.WAITING,
-}
-_OUTCOMES = {
-    AttemptEnd.COMPLETED: "the file is whole",
-    AttemptEnd.FAILED: "it failed",
-    AttemptEnd.RETRIED: "it failed and was tried again",
-    AttemptEnd.STOPPED: "it was stopped before the file was whole",
-    AttemptEnd.INTERRUPTED: "winch was ended while it ran",
 }
 
 
@@ -146,7 +139,7 @@ def attempt_full(entry: HistoryEntry) -> list[Fact]:
     took = (entry.ended_at - entry.started_at).total_seconds()
     connections = f"{entry.connections} at the same time" if entry.connections > 1 else "1"
     return _cleaned(
-        ("outcome", _OUTCOMES[entry.end], role),
+        ("outcome", OUTCOMES[entry.end], role),
         ("cause", _words(entry), Role.FAILED),
         ("error", entry.error_message or "", Role.FAILED),
         ("url", entry.url, Role.PLAIN),

@@ -59,6 +59,15 @@ ENDS = {
 }
 """How an attempt ended, in the history."""
 
+OUTCOMES = {
+    AttemptEnd.COMPLETED: "the file is whole",
+    AttemptEnd.FAILED: "it failed",
+    AttemptEnd.RETRIED: "it failed and was tried again",
+    AttemptEnd.STOPPED: "it was stopped before the file was whole",
+    AttemptEnd.INTERRUPTED: "winch was ended while it ran",
+}
+"""The same in a sentence, where an attempt is shown in full."""
+
 SETTINGS = {
     "downloads.directory": "where files go when nothing else is said; . is where winch was called",
     "downloads.conflict": "what to do where the file exists already",

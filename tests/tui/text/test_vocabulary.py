@@ -67,6 +67,7 @@ assert parse("status:w0d").matches(download(status=Status.PENDING), Progress(), 
         (vocabulary.PHASES, Phase),
         (vocabulary.WAITS, WaitReason),
         (vocabulary.ENDS, AttemptEnd),
+        (vocabulary.OUTCOMES, AttemptEnd),
     ],
 )
 def test_every_value_has_a_word(words: dict[object, str], values: type) -> None:
