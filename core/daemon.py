@@ -70,7 +70,7 @@ async def running(paths: Paths, settings: Settings, *, embedded: bool) -> AsyncI
         server = RpcServer(engine, paths.socket, name=f"winch/{VERSION}")
         engine.client_count = lambda: server.client_count
         engine.environment = config_file.names_in(os.environ)
-        engine.load_settings = lambda: config_file.load(paths.config_file, os.environ).settings
+        engine.read_settings = lambda: config_file.load(paths.config_file, os.environ).settings
         try:
             await engine.start()
             await server.start()

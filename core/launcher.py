@@ -23,7 +23,6 @@ from core.adapters.system.log_file import open_log
 from core.adapters.system.paths import Paths
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError
 from core.domain.service import DownloadService
-from core.domain.settings import Settings
 from core.domain.upkeep import Finding
 from core.rpc.client import RemoteService, UnreachableError
 from core.rpc.codec import Readiness, decode
@@ -41,10 +40,9 @@ __all__ = [
     "connect",
     "embedded",
     "examine",
-    "load_configuration",
-    "load_settings",
     "paths",
     "place_of",
+    "read_configuration",
     "read_named",
     "run_daemon",
     "run_engine",
@@ -65,14 +63,12 @@ def paths() -> Paths:
     return Paths.discover(os.environ)
 
 
-def load_configuration() -> Configuration:
-    """Return every setting with its source, for `winch config show`; raises ConfigError."""
+def read_configuration() -> Configuration:
+    """Return every setting with its source, as the engine obeys them; raises ConfigError.
+
+    What names keys of the screen is not judged here: `tui.control.configuration` does.
+    """
     return config_file.load(paths().config_file, os.environ)
-
-
-def load_settings() -> Settings:
-    """Return the settings in force; raises ConfigError."""
-    return load_configuration().settings
 
 
 def place_of(*names: str) -> str:
@@ -167,7 +163,7 @@ async def embedded() -> AsyncIterator[Embedded]:
     # Loads the engine and all it stands on, which no other way through here needs.
     from core import daemon  # noqa: PLC0415
 
-    async with daemon.running(paths(), load_settings(), embedded=True) as parts:
+    async with daemon.running(paths(), read_configuration().settings, embedded=True) as parts:
         yield Embedded(parts.engine, parts.engine.admit, parts.engine.stop_requested)
 
 

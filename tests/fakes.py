@@ -108,7 +108,7 @@ class FakeService:
         self._progress: dict[str, Progress] = {}
         self._limits: dict[str, int] = {}
         self.environment: tuple[str, ...] = ()
-        self.load_settings: Callable[[], Settings] = lambda: self.settings
+        self.read_settings: Callable[[], Settings] = lambda: self.settings
         self._revision = 0
         self._numbers = itertools.count(1)
         self._subscriptions: set[_Subscription] = set()
@@ -392,7 +392,7 @@ class FakeService:
 
     async def settings_in_force(self) -> list[SettingInForce]:
         return settings_in_force(
-            self.load_settings(),
+            self.read_settings(),
             await self.limit(LimitChanges()),
             LimitChanges(**self._limits),
             self.environment,
@@ -400,7 +400,7 @@ class FakeService:
 
     async def reload(self) -> list[str]:
         self._note("reload", None)
-        self.settings = self.load_settings()
+        self.settings = self.read_settings()
         in_force, new = NetworkSettings(), dataclasses.asdict(self.settings.network)
         return [
             f"network.{name}" for name, value in new.items() if value != getattr(in_force, name)

@@ -65,7 +65,7 @@ log = logging.getLogger(__name__)
 class Engine:
     """Implements `DownloadService`, which says what each request does and raises.
 
-    With `embedded`, only downloads that were admitted run. `load_settings` is called to read the
+    With `embedded`, only downloads that were admitted run. `read_settings` is called to read the
     settings again, `environment` names those (`limits.rate`) that the process has from its
     environment, which does not change; `client_count` tells how many are connected.
     """
@@ -80,7 +80,7 @@ class Engine:
         network: Network | None = None,
         embedded: bool = False,
     ) -> None:
-        self.load_settings: Callable[[], Settings] = lambda: settings
+        self.read_settings: Callable[[], Settings] = lambda: settings
         self.environment: Collection[str] = ()
         self.client_count: Callable[[], int] = lambda: 0
         self.stop_requested = asyncio.Event()
@@ -308,7 +308,7 @@ class Engine:
 
     async def reload(self) -> list[str]:
         self._refuse_if_closing()
-        return await self._settings.reload(self.load_settings)
+        return await self._settings.reload(self.read_settings)
 
     async def clear_history(self) -> int:
         return await self._recorder.clear()

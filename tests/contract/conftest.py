@@ -81,7 +81,7 @@ async def fake(home: Path) -> AsyncIterator[Implementation]:
         service.shutdown,
         service.attempts.append,
         service.log.extend,
-        partial(setattr, service, "load_settings"),
+        partial(setattr, service, "read_settings"),
         litter,
     )
 
@@ -104,7 +104,7 @@ async def engine(home: Path) -> AsyncIterator[Implementation]:
             service.close,
             state.history.append,
             lambda lines: log.write_text("".join(f"{line}\n" for line in lines)),
-            partial(setattr, service, "load_settings"),
+            partial(setattr, service, "read_settings"),
         )
     finally:
         await service.close()

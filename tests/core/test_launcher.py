@@ -321,8 +321,9 @@ class TestEmbedded:
 
 def test_settings_come_with_their_source(home: Path) -> None:
     (home / "config.toml").write_text("[limits]\nactive = 9\n")
-    assert launcher.load_settings().limits.active == 9
-    assert "active = 9  # config.toml" in launcher.load_configuration().to_toml()
+    configuration = launcher.read_configuration()
+    assert configuration.settings.limits.active == 9
+    assert "active = 9  # config.toml" in configuration.to_toml()
     (home / "config.toml").write_text("nonsense")
     with pytest.raises(ConfigError):
-        launcher.load_settings()
+        launcher.read_configuration()

@@ -12,7 +12,7 @@ from core.domain.settings import Settings
 
 def load_configuration() -> launcher.Configuration:
     """Return every setting with its source; raises ConfigError with the place of what is wrong."""
-    configuration = launcher.load_configuration()
+    configuration = launcher.read_configuration()
     if keys := configuration.settings.screen.keys:
         # Hardly anybody changes them, and nothing else that a command does needs their names.
         from tui.control.keymap import Keymap, UnfitKeyError  # noqa: PLC0415

@@ -67,7 +67,7 @@ class SettingsScreen(ListScreen):
 
     def on_mount(self) -> None:
         try:
-            configuration = launcher.load_configuration()
+            configuration = launcher.read_configuration()
             self._title.update(f" Settings  {clean(str(launcher.paths().config_file))}")
         except WinchError as error:
             self._say(sentence(error), Role.FAILED)

@@ -17,7 +17,7 @@ DATA = content(100_000)
 async def reload(engine: Engine, **sections: object) -> None:
     """Let the engine find other sections where its settings are."""
     settings = dataclasses.replace(SETTINGS, **sections)  # type: ignore[arg-type]
-    engine.load_settings = lambda: settings
+    engine.read_settings = lambda: settings
     assert await engine.reload() == []
 
 

@@ -26,7 +26,7 @@ class Opened:
 
     def __init__(self, *, ascii_only: bool = False) -> None:
         self.service = FakeService()
-        self.service.load_settings = launcher.load_settings
+        self.service.read_settings = lambda: launcher.read_configuration().settings
         self.applied: list[Settings] = []
         screen = SettingsScreen(lambda: self.service, self.applied.append)
         self.app = Bare(screen, ascii_only=ascii_only)
@@ -181,7 +181,7 @@ async def test_the_timetable_is_for_an_editor(opened: Opened, file: Path) -> Non
 
 
 async def test_what_waits_for_another_start_is_told(opened: Opened, file: Path) -> None:
-    opened.service.load_settings = lambda: Settings(network=NetworkSettings(read_timeout=5.0))
+    opened.service.read_settings = lambda: Settings(network=NetworkSettings(read_timeout=5.0))
     async with opened.app.run_test(notifications=True, size=(80, 24)) as pilot:
         await go_to(pilot, "network.read_timeout")
         await put(pilot, "5")
