@@ -1,7 +1,7 @@
 """Progress on stderr: lines drawn again in place on a terminal, plain lines anywhere else.
 
-What a display shows is made by pure functions of the downloads and the time, so that both ways can
-be tested without a terminal. Drawing again in place happens at most four times a second.
+What is shown is made by functions that know of no terminal, so that both ways can be tested without
+one. Drawing again in place happens at most four times a second.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tui.text import fmt
 
 
 class Role(StrEnum):
-    """What a piece of a row means; the table has one style for each."""
+    """What a piece of a line means; every widget of lines has a style for each."""
 
     PLAIN = "plain"
     TITLE = "title"
