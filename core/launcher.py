@@ -116,7 +116,7 @@ async def connect(*, start: bool = True) -> RemoteService:
     is of another version; raises what keeps it from starting (ConfigError, StateError, …).
     """
     places = paths()
-    places.verify()
+    places.check_places()
     try:
         return await RemoteService.open(places.socket)
     except UnreachableError:

@@ -131,7 +131,7 @@ class Engine:
         self._limits.obey(self.settings.limits)
         for download in self._downloads.ordered():
             self._runner.queue.take_up(download)
-        self._maintenance.started(self._startup.steps, verified=self._startup.verified)
+        self._maintenance.started(self._startup.steps, is_list_whole=self._startup.is_list_whole)
         if not self._embedded:
             self._forgetting.start()
         self._wall_clock.start()

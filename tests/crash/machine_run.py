@@ -207,7 +207,7 @@ class Run:
         for path in self._paths.state_dir.glob("downloads.json*"):
             shutil.copy(path, self._copy)
         found = await Catalog(self._copy).load()
-        assert found.verified, found.notices
+        assert found.is_whole, found.notices
         assert found.notices == ()
         self.model.check_stored(found.downloads, held=found.paused)
         return found.downloads

@@ -55,7 +55,7 @@ class World:
     async def readable(self) -> dict[str, Download]:
         """Return the list as it is on disk; anything that had to be repaired is a failure."""
         found = await Catalog(self.paths.state_dir).load()
-        assert found.verified, found.notices
+        assert found.is_whole, found.notices
         assert found.notices == ()
         return {download.id: download for download in found.downloads}
 

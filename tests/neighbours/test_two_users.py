@@ -154,7 +154,7 @@ async def test_places_that_another_user_made_are_refused(
             pass
         home = square / place.partition("/")[0]
         paths = Paths.discover({"WINCH_HOME": str(home)})
-        for check in (paths.verify, paths.prepare):
+        for check in (paths.check_places, paths.prepare):
             with pytest.raises(StateError, match="belongs to") as caught:
                 check()
         assert str(home) in caught.value.message

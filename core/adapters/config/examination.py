@@ -82,7 +82,7 @@ def _directory(subject: str, path: Path) -> Finding:
 
 def _run_directory(paths: Paths) -> Finding:
     try:
-        paths.verify()
+        paths.check_places()
     except StateError as error:
         return _problem("socket", error)
     return Finding(subject="socket", text=str(paths.socket))

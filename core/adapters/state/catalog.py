@@ -28,7 +28,7 @@ class LoadResult:
 
     `limits` are what a person has changed of the limits in the settings, `notices` sentences for
     that person; `saved_at` is the wall time of the last change that was saved, None where nobody
-    wrote it down. `verified` is False when the newest generation was not readable: then the list
+    wrote it down. `is_whole` is False when the newest generation was not readable: then the list
     may lack downloads, and nothing that looks orphaned may be removed.
     """
 
@@ -37,7 +37,7 @@ class LoadResult:
     paused: bool = False
     saved_at: datetime | None = None
     notices: tuple[str, ...] = ()
-    verified: bool = True
+    is_whole: bool = True
 
 
 class _Queue(msgspec.Struct):
@@ -104,7 +104,7 @@ class Catalog:
             paused=queue.paused,
             saved_at=queue.saved_at,
             notices=loaded.notices,
-            verified=loaded.verified,
+            is_whole=loaded.is_whole,
         )
 
     def put(self, download: DownloadRecord) -> None:

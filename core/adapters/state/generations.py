@@ -67,13 +67,13 @@ class Format(Generic[T]):
 class Loaded(Generic[T]):
     """What was found at the start.
 
-    `notices` are sentences for the person. `verified` is False when the newest generation was not
+    `notices` are sentences for the person. `is_whole` is False when the newest generation was not
     readable: then `content` may lack records, and nothing that looks orphaned may be removed.
     """
 
     content: T
     notices: tuple[str, ...] = ()
-    verified: bool = True
+    is_whole: bool = True
 
 
 class _Version(msgspec.Struct):
@@ -170,7 +170,7 @@ class GenerationStorage(Storage, Generic[T]):
             if damaged:
                 notices.append(f"No readable {title} is left.")
             content = self._format.decode(self._tables)
-            return Loaded(content=content, notices=tuple(notices), verified=not damaged)
+            return Loaded(content=content, notices=tuple(notices), is_whole=not damaged)
         if path == self.path:
             return found
         missing = "" if self.path in damaged else f"{self.path.name} is missing. "
@@ -178,7 +178,7 @@ class GenerationStorage(Storage, Generic[T]):
             f"{missing}The {title} was read from {path.name}, the generation before:"
             " the last changes may be missing."
         )
-        return replace(found, notices=tuple(notices), verified=False)
+        return replace(found, notices=tuple(notices), is_whole=False)
 
     def _load_one(self, path: Path) -> Loaded[T] | None:
         try:

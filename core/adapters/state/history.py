@@ -91,9 +91,9 @@ class HistoryStore:
             is_certain = False
         else:
             self._content, notices = loaded.content, loaded.notices
-            if not loaded.verified:
+            if not loaded.is_whole:
                 self._missing = (LIVE_FILE,)
-            is_certain = loaded.verified and loaded.content.next_number > 1
+            is_certain = loaded.is_whole and loaded.content.next_number > 1
         self._next = self._content.next_number
         if not is_certain:
             self._next = max(self._next, 1 + await run_to_end(self._last_archived))

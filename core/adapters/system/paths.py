@@ -84,13 +84,13 @@ class Paths:
         Raises StateError when one cannot be made, belongs to somebody else, or is open to others.
         """
         # First: what others could write in is not made ours by a change of its mode.
-        self.verify()
+        self.check_places()
         try:
             make_private_directory(self.state_dir)
             self.run_dir.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise state_error(error, Path(error.filename or self.state_dir), verb="made") from error
-        self.verify()
+        self.check_places()
 
     def clear(self) -> None:
         """Take away the short directory of a socket that is gone: it is nobody's but the socket's.
@@ -101,19 +101,19 @@ class Paths:
             with contextlib.suppress(OSError):
                 self.run_dir.rmdir()
 
-    def verify(self) -> None:
+    def check_places(self) -> None:
         """Refuse places that somebody else could write in, or swap for his own.
 
         Missing ones are fine: nothing is there yet. Raises StateError when one belongs to another
         user or can be written by others, or the run directory is a symbolic link or open to them.
         """
-        self._verify_run_dir()
+        self._check_run_dir()
         check_place(self.config_file.parent, owners={ROOT})
         check_place(self.state_dir)
         check_place(self.state_dir / "resume_data")
         check_place(self.run_dir)
 
-    def _verify_run_dir(self) -> None:
+    def _check_run_dir(self) -> None:
         try:
             found = self.run_dir.lstat()
         except (FileNotFoundError, NotADirectoryError):

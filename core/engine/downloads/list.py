@@ -82,7 +82,7 @@ class DownloadList(DownloadIndex):
             self.sums.count(download, 0, 1)
             if download.status is Status.COMPLETED:
                 self.settle(download.id, download.total_bytes or 0, download.completed_at)
-        if not loaded.verified:
+        if not loaded.is_whole:
             # Saved once, it is a sound generation again for the next start.
             self._catalog.put_paused(self.paused)
         return loaded

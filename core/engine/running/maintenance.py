@@ -68,7 +68,7 @@ class _Find:
 class Maintenance(Background):
     """Finds what nothing needs any more, and removes it where that is safe.
 
-    `steps` tell how the start went, `verified` whether the whole list was read then.
+    `steps` tell how the start went, `is_list_whole` whether all of the list was read then.
     """
 
     name = "upkeep"
@@ -78,19 +78,19 @@ class Maintenance(Background):
         self._downloads = downloads
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
-        self._verified = False
+        self._is_list_whole = False
         self._steps: tuple[RecoveryStep, ...] = ()
         state.catalog.document.make_room = self.make_room
 
-    def started(self, steps: Sequence[RecoveryStep], *, verified: bool) -> None:
+    def started(self, steps: Sequence[RecoveryStep], *, is_list_whole: bool) -> None:
         """Take in how the start went, and tidy up now and then daily."""
-        self._steps, self._verified = tuple(steps), verified
+        self._steps, self._is_list_whole = tuple(steps), is_list_whole
         self.start()
 
     async def clean(self, *, dry_run: bool, only: Sequence[str] | None = None) -> Cleanup:
         async with self._one_at_a_time:
             finds = await self._look_around()
-            if not self._verified:
+            if not self._is_list_whole:
                 found = tuple(leftover for find in finds for leftover in find.files)
                 return Cleanup(kept=found, refused=_REFUSAL)
             removed: list[Leftover] = []
@@ -149,7 +149,7 @@ class Maintenance(Background):
                 await asyncio.sleep(LOOK)
 
     async def _tidy_up(self) -> None:
-        if not self._verified:
+        if not self._is_list_whole:
             log.info("no upkeep: %s", _REFUSAL)
             return
         async with self._one_at_a_time:

@@ -56,8 +56,8 @@ _LEVELS = {"ok": logging.INFO, "notice": logging.INFO, "problem": logging.WARNIN
 class Startup:
     """Puts the list in order, so that what may run can be taken up.
 
-    `steps` tell how it went, `verified` whether the whole list was read. With `embedded`, what was
-    interrupted waits for the next daemon as it is.
+    `steps` tell how it went, `is_list_whole` whether all of the list was read. With `embedded`,
+    what was interrupted waits for the next daemon as it is.
     """
 
     def __init__(
@@ -77,14 +77,14 @@ class Startup:
         self._clock = context.clock
         self._embedded = embedded
         self.steps: list[RecoveryStep] = []
-        self.verified = False
+        self.is_list_whole = False
 
     async def run(self) -> None:
         """Recover what there is; what may run is still to be enqueued. Raises StateError."""
         self._step("lock", f"process {os.getpid()} owns the state directory")
         loaded = await self._downloads.load()
         records = await self._resume_data.load_all()
-        self.verified = loaded.verified
+        self.is_list_whole = loaded.is_whole
         for notice in loaded.notices:
             self._step("load", notice, "problem")
         self._step("load", f"{_count(len(loaded.downloads), 'download')} in the list")
@@ -94,7 +94,7 @@ class Startup:
         await self._reconcile(records)
         self._take_up(records, loaded.saved_at)
         await self._list_orphans()
-        if not self.verified:
+        if not self.is_list_whole:
             # A sound generation at once, whatever comes next; what cannot be saved is told.
             with suppress(WinchError):
                 await self._downloads.flush()
@@ -103,7 +103,7 @@ class Startup:
 
     def _rebuild(self, records: Mapping[str, ResumeRecord]) -> None:
         """Make a lost list anew from all that is known of the unfinished downloads."""
-        self.verified = False
+        self.is_list_whole = False
         rebuilt = [(r, r.request) for r in records.values() if r.request is not None]
         for record, request in sorted(rebuilt, key=lambda known: self._created(known[0])):
             download = self._rebuilt(record, request)

@@ -34,7 +34,7 @@ def paused(workspace: Workspace, name: str) -> DownloadRequest:
 async def stored(state: Path) -> set[str]:
     """Return the names that another start would find."""
     loaded = await State.at(state).catalog.load()
-    assert loaded.verified
+    assert loaded.is_whole
     return {download.name for download in loaded.downloads}
 
 

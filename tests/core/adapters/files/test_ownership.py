@@ -30,7 +30,7 @@ def paths(tmp_path: Path) -> Paths:
 
 
 def refused(paths: Paths, words: str) -> StateError:
-    for check in (paths.verify, paths.prepare):
+    for check in (paths.check_places, paths.prepare):
         with pytest.raises(StateError, match=words) as caught:
             check()
     return caught.value
@@ -56,7 +56,7 @@ def test_a_group_of_others_is_refused_and_an_own_one_is_not(
     monkeypatch.setattr(ownership, "_is_nobody_elses", lambda gid: False)
     refused(paths, "state can be written by its group")
     monkeypatch.setattr(ownership, "_is_nobody_elses", lambda gid: True)
-    paths.verify()
+    paths.check_places()
 
 
 def test_what_others_can_only_read_is_made_private(paths: Paths) -> None:
@@ -86,7 +86,7 @@ def test_a_way_that_others_can_rename_is_refused(paths: Paths, tmp_path: Path) -
     tmp_path.chmod(0o777)
     refused(paths, f"{tmp_path}, which leads to")
     tmp_path.chmod(0o1777)
-    paths.verify()
+    paths.check_places()
 
 
 @pytest.mark.usefixtures("as_root")

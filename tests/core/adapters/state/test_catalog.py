@@ -25,7 +25,7 @@ from tests.hourglass import Hourglass
 
 
 async def test_no_file_is_a_fresh_start(state: Path) -> None:
-    assert await reload(state) == LoadResult(downloads=[], notices=(), verified=True)
+    assert await reload(state) == LoadResult(downloads=[], notices=(), is_whole=True)
 
 
 async def test_what_was_flushed_is_loaded_again(state: Path) -> None:
@@ -33,7 +33,7 @@ async def test_what_was_flushed_is_loaded_again(state: Path) -> None:
 
     result = await reload(state)
 
-    assert result.verified
+    assert result.is_whole
     assert result.notices == ()
     assert result.downloads == [a_download("a1"), a_download("b2", status=Status.PAUSED)]
 
@@ -140,14 +140,14 @@ async def test_a_damaged_list_is_set_aside_and_the_backup_read(
     result = await reload(two_generations)
 
     assert ids(result) == {"a1"}
-    assert not result.verified
+    assert not result.is_whole
     [aside] = two_generations.glob("downloads.json.damaged-*")
     assert aside.read_bytes() == content
     assert any(aside.name in notice for notice in result.notices)
 
     await store(two_generations, a_download("c3"))
     again = await reload(two_generations)
-    assert (ids(again), again.verified) == ({"a1", "c3"}, True)
+    assert (ids(again), again.is_whole) == ({"a1", "c3"}, True)
 
 
 async def test_two_damaged_generations_are_kept_and_said(
@@ -159,7 +159,7 @@ async def test_two_damaged_generations_are_kept_and_said(
 
     result = await reload(two_generations)
 
-    assert (result.downloads, result.verified) == ([], False)
+    assert (result.downloads, result.is_whole) == ([], False)
     assert len(list(two_generations.glob("*.damaged-*"))) == 2
     assert "downloads.json.bak" in " ".join(result.notices)
 
@@ -169,7 +169,7 @@ async def test_a_missing_list_is_read_from_the_backup(two_generations: Path, cur
 
     result = await reload(two_generations)
 
-    assert (ids(result), result.verified) == ({"a1"}, False)
+    assert (ids(result), result.is_whole) == ({"a1"}, False)
     assert "missing" in result.notices[0]
 
 
@@ -201,7 +201,7 @@ async def test_what_is_no_file_is_set_aside_and_told(two_generations: Path) -> N
     current.mkdir()
     loaded = await reload(two_generations)
     assert ids(loaded) == {"a1"}
-    assert not loaded.verified
+    assert not loaded.is_whole
     assert "downloads.json is not a file; it was kept as" in loaded.notices[0]
 
 

@@ -112,7 +112,7 @@ def test_twenty_kills_at_random_moments_lose_nothing_acknowledged(tmp_path: Path
 
         count, result = survivors(tmp_path)
         assert count >= int(lines[-1])
-        assert result.verified
+        assert result.is_whole
         assert result.notices == ()
         saved = generation(tmp_path / "downloads.json")
         assert saved > before
@@ -132,7 +132,7 @@ def test_a_death_before_any_system_call_of_a_save(tmp_path: Path, links: str) ->
         count, result = survivors(tmp_path / str(die_at))
         assert count in (2, 3)
         # Without hard links there is one instant in which only the backup has its name.
-        assert result.verified or links == "no-links"
+        assert result.is_whole or links == "no-links"
         # Nor does what a death leaves behind stand in the way of the saves that follow.
         asyncio.run(save_one_by_one(tmp_path / str(die_at), "2", "3"))
         assert survivors(tmp_path / str(die_at))[0] == 4

@@ -61,7 +61,7 @@ async def test_all_tables_are_saved_in_one_generation(path: Path) -> None:
 
     assert generation(path) == 1
     loaded = await open_document(path).load()
-    assert (loaded.content, loaded.notices, loaded.verified) == (
+    assert (loaded.content, loaded.notices, loaded.is_whole) == (
         {"sheep": {"1": 11}, "goats": {"2": 22}},
         (),
         True,
@@ -97,7 +97,7 @@ async def test_the_checksum_covers_everything(path: Path, old: bytes, new: bytes
 
     loaded = await open_document(path).load()
 
-    assert (loaded.content, loaded.verified) == ({"sheep": {"1": 11}, "goats": {}}, False)
+    assert (loaded.content, loaded.is_whole) == ({"sheep": {"1": 11}, "goats": {}}, False)
     assert "The flock was read from flock.json.bak" in loaded.notices[-1]
 
 
@@ -110,14 +110,14 @@ async def test_a_generation_that_the_store_cannot_read_is_damaged(path: Path) ->
 
     loaded = await open_document(path).load()
 
-    assert (loaded.content["sheep"], loaded.verified) == ({"1": 11}, False)
+    assert (loaded.content["sheep"], loaded.is_whole) == ({"1": 11}, False)
 
 
 async def test_what_a_kill_left_behind_is_not_in_the_way(path: Path) -> None:
     await two_generations(path)
     path.with_name("flock.json.tmp").write_bytes(b'{"meta":')
     document = open_document(path)
-    assert (await document.load()).verified
+    assert (await document.load()).is_whole
     document.put("sheep", "3", b"33")
     await document.close()
 

@@ -42,7 +42,7 @@ async def test_a_list_of_schema_1_keeps_its_downloads_its_limits_and_its_pause(
 
     loaded = await reload(state)
 
-    assert (loaded.verified, loaded.notices, loaded.saved_at) == (True, (), None)
+    assert (loaded.is_whole, loaded.notices, loaded.saved_at) == (True, (), None)
     assert loaded.limits == LimitChanges(rate=500_000, active=2)
     assert loaded.paused
     a1, b2 = loaded.downloads
@@ -78,7 +78,7 @@ async def test_a_list_of_schema_1_without_limits_has_none(state: Path, current: 
 
     loaded = await reload(state)
 
-    assert loaded.verified
+    assert loaded.is_whole
     assert (loaded.limits, loaded.paused, ids(loaded)) == (LimitChanges(), False, {"a1", "b2"})
 
 
@@ -87,7 +87,7 @@ async def test_damage_to_a_list_of_schema_1_is_seen(state: Path, current: Path) 
     current.write_bytes(
         (SCHEMAS / "downloads-1.json").read_bytes().replace(b'"order":2.0', b'"order":3.0')
     )
-    assert not (await reload(state)).verified
+    assert not (await reload(state)).is_whole
 
 
 async def test_a_newer_list_that_says_it_is_old_is_not_believed(
@@ -97,7 +97,7 @@ async def test_a_newer_list_that_says_it_is_old_is_not_believed(
 
     loaded = await reload(two_generations)
 
-    assert (loaded.verified, ids(loaded)) == (False, {"a1"})
+    assert (loaded.is_whole, ids(loaded)) == (False, {"a1"})
 
 
 async def test_a_record_of_version_1_can_be_gone_on_with(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ class TestSomebodyElsesDirectory:
         return Paths.discover({"WINCH_HOME": str(long_home)})
 
     def refused(self, paths: Paths, problem: str) -> None:
-        for check in (paths.prepare, paths.verify):
+        for check in (paths.prepare, paths.check_places):
             with pytest.raises(StateError, match=problem):
                 check()
 
@@ -133,5 +133,5 @@ class TestSomebodyElsesDirectory:
         self.refused(paths, "belongs to another user")
 
     def test_a_missing_one_is_no_danger(self, paths: Paths) -> None:
-        paths.verify()
+        paths.check_places()
         assert not paths.run_dir.exists()
