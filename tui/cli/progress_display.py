@@ -253,7 +253,7 @@ def _line(download: Download, following: Following, now: datetime) -> str:
     if progress.rate and download.status is Status.ACTIVE:
         left = f" {fmt.duration(progress.eta)} left" if progress.eta is not None else ""
         return f"{line} {fmt.rate(progress.rate)}{left}"
-    return f"{line} {_doing(download, following, now)}{fmt.clean(trouble(download))}"
+    return f"{line} {_doing(download, following, now)}{trouble(download)}"
 
 
 def _summary(following: Following, unfinished: list[Download]) -> str:

@@ -1,4 +1,7 @@
-"""What the commands print, and where: data on stdout, words on stderr, nothing foreign unfiltered.
+"""What the commands print, and where: data on stdout, words on stderr.
+
+Words are cleaned of control characters here, whatever is in them; data where it becomes lines (the
+functions of text/ and of each command's table), because JSON and TOML escape what is foreign.
 
 Also asks the person before what cannot be undone, and answers what kind of terminal there is, so
 that every command does that alike.
@@ -18,7 +21,7 @@ _SAID: set[str] = set()
 
 
 def out(*lines: str) -> None:
-    """Print lines of data on stdout; the caller has cleaned what is foreign in them."""
+    """Print lines of data on stdout as they are: what is foreign in them is clean or escaped."""
     for line in lines:
         print(line)
 

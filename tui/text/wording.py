@@ -1,6 +1,6 @@
-"""How a download is put into words on the command line: its state, its end, all about it.
+"""How a download is put into words by the commands: its state, its end, all about it.
 
-Pure; what comes from outside is cleaned by who prints it, so that no caller can forget a part.
+Pure. What comes from outside is cleaned here, so that every line can be printed as it is.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def trouble(download: Download) -> str:
     error = download.error
     if download.wait_reason not in TELLING or error is None or error.status is not None:
         return ""
-    return f": {error.message}"
+    return f": {fmt.clean(error.message)}"
 
 
 def ordinal(number: int) -> str:
@@ -118,17 +118,19 @@ def success(download: Download) -> str:
         if fetched.rate:
             parts.append(f"at {fmt.rate(fetched.rate)}")
     if download.resume_verdict:
-        parts.append(f"({download.resume_verdict})")
-    return f"{download.path}: {' '.join(parts)}" if parts else download.path
+        parts.append(f"({fmt.clean(download.resume_verdict)})")
+    path = fmt.clean(download.path)
+    return f"{path}: {' '.join(parts)}" if parts else path
 
 
 def ending(download: Download, *, removed: bool) -> str:
     """Return the line for a download that ended otherwise than whole."""
+    name = fmt.clean(download.name)
     if download.status is Status.FAILED:
         reason = fmt.sentence(download.error, brackets=False) if download.error else "it failed"
-        return f"{download.name}: {reason}"
+        return f"{name}: {reason}"
     what = "was taken off the list" if removed else f"was {COMMAND_STATES[download.status]}"
-    return f"{download.name}: {what} before it was whole"
+    return f"{name}: {what} before it was whole"
 
 
 def amount(download: Download, done: int) -> str:
@@ -146,7 +148,7 @@ def attempt(entry: HistoryEntry) -> str:
     if entry.bytes:
         at = f" at {fmt.rate(entry.average_rate)}" if entry.average_rate else ""
         parts.append(f"{fmt.size(entry.bytes)}{at}")
-    reason = f": {entry.error_message}" if entry.error_message else ""
+    reason = f": {fmt.clean(entry.error_message)}" if entry.error_message else ""
     return ", ".join(parts) + reason
 
 
@@ -188,7 +190,7 @@ def in_full(view: DownloadView, attempts: Sequence[HistoryEntry] = ()) -> list[s
         lines += [f"  {_moment(e.at)}  {_transition(e)}" for e in download.timeline]
     if attempts:
         lines.append("attempts")
-        lines += [f"  {_moment(e.started_at)}  {fmt.clean(attempt(e))}" for e in attempts]
+        lines += [f"  {_moment(e.started_at)}  {attempt(e)}" for e in attempts]
     return lines
 
 
