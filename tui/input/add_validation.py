@@ -16,7 +16,7 @@ from core.domain.models import Checksum, Download, DownloadRequest, Status
 from core.domain.settings import check_limit
 from core.domain.units import parse_rate
 from tui.input.add_parser import STEP, AddParser, KnownUrls, Remark, Severity, WantedUrl
-from tui.input.disk import absolute
+from tui.input.disk import typed_path
 from tui.text.fmt import counted, sentence
 from tui.text.vocabulary import STATES
 
@@ -117,7 +117,7 @@ class AddValidation:
         yield from parser.steps()
         shared, wrong = validate_fields(form, len(parser.wanted))
         try:
-            shared = dataclasses.replace(shared, directory=absolute(form.directory, self._base))
+            shared = dataclasses.replace(shared, directory=typed_path(form.directory, self._base))
         except DestinationError as error:
             wrong["directory"] = error.message
         known = KnownUrls()

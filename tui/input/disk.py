@@ -49,7 +49,7 @@ class Disk:
     async def directory(self, directory: str) -> DirectoryInfo:
         """Tell how a directory is, as a person wrote it."""
         try:
-            return await self._ask(lambda: _directory(absolute(directory, self._base)))
+            return await self._ask(lambda: _directory(typed_path(directory, self._base)))
         except DestinationError as error:
             return DirectoryInfo(trouble=error.message)
         except TimeoutError:
@@ -104,12 +104,12 @@ class Disk:
             return await answer
 
 
-def absolute(directory: str, base: str) -> str:
-    """Return the directory a person means; raises DestinationError for an unknown `~name`."""
+def typed_path(text: str, base: str) -> str:
+    """Return the path a person means; raises DestinationError for an unknown `~name`."""
     try:
-        return str(Path(base) / Path(directory.strip()).expanduser())
+        return str(Path(base) / Path(text.strip()).expanduser())
     except RuntimeError as error:
-        raise DestinationError(f"'{directory}' names no home directory") from error
+        raise DestinationError(f"'{text}' names no home directory") from error
 
 
 def _directory(directory: str) -> DirectoryInfo:
@@ -134,7 +134,7 @@ def _completions(text: str, base: str) -> list[str]:
     head, slash, prefix = text.rpartition("/")
     head += slash
     try:
-        with os.scandir(absolute(head, base)) as entries:
+        with os.scandir(typed_path(head, base)) as entries:
             names = [
                 entry.name
                 for entry in islice(entries, _MOST_ENTRIES)
@@ -151,7 +151,7 @@ def _completions(text: str, base: str) -> list[str]:
 def _content(name: str, base: str) -> str:
     shown = clean(name)
     try:
-        path = Path(absolute(name, base))
+        path = Path(typed_path(name, base))
         # Not blocking: a named pipe would wait for somebody who writes.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as stream:
