@@ -29,6 +29,7 @@ from core.domain.errors import (
 )
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.history import History, HistoryEntry, HistoryQuery, Statistics
+from core.domain.hosts import site_of
 from core.domain.inspection import DownloadLimits, HostLimit, Inspection
 from core.domain.lifecycle import Action, allowed_actions, is_already, next_status
 from core.domain.models import (
@@ -64,7 +65,6 @@ from core.engine.downloads.totals import ListTotals
 from core.policy.request_rules import apply_changes, with_url
 from core.policy.settings_in_force import settings_in_force
 from core.policy.statistics import statistics
-from core.policy.transfer.host_budget import host_of
 from core.policy.transfer.slowness import explain_waiting
 
 
@@ -209,7 +209,7 @@ class FakeService:
                 connections=download.request.connections or settings.connections,
                 hosts=(
                     HostLimit(
-                        host=host_of(download.request.url),
+                        host=site_of(download.request.url),
                         connections=settings.connections_per_host,
                         share=settings.connections_per_host,
                     ),

@@ -13,7 +13,7 @@ from itertools import islice
 
 import pytest
 
-from core.domain import bounds, checks, redact, text, units
+from core.domain import bounds, checks, hosts, redact, text, units
 from core.domain.errors import ErrorCode, ErrorInfo, UsageError, WinchError
 from core.domain.inspection import DownloadLimits, Inspection, ResponseHead
 from core.domain.models import Checksum, DownloadRequest, Progress, Status, TimelineEntry
@@ -207,8 +207,8 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "completions": lambda value: verb_parser.completions(value, {"0" * 32: value}),
     "choose": lambda value: choosing.choose([value]),
     "pasted": add_parser.pasted_urls,
-    "host_of": fmt.host_of,
-    "site_of": fmt.site_of,
+    "host_of": hosts.host_of,
+    "site_of": hosts.site_of,
     "decode": lambda value: codec.decode(value.encode("utf-8", "replace"), codec.Request),
     "import": lambda value: export_format.from_bytes(value.encode("utf-8", "replace"), "x"),
 }

@@ -17,10 +17,10 @@ from types import MappingProxyType
 
 from core.domain.bounds import MAX_URL
 from core.domain.errors import UsageError
+from core.domain.hosts import host_of, site_of
 from core.domain.models import Download, Progress, Status
 from core.domain.units import parse_duration, parse_size
 from tui.text.download_state import bytes_done, is_moving
-from tui.text.fmt import host_of, site_of
 from tui.text.vocabulary import COMMAND_STATES, STATES
 
 _Test = Callable[[Download, Progress, datetime], bool]

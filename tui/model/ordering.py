@@ -13,9 +13,9 @@ from itertools import repeat
 from math import inf
 from typing import Any
 
+from core.domain.hosts import host_of
 from core.domain.models import Download, Progress, Status
 from tui.text.download_state import bytes_done, is_moving, updated_at
-from tui.text.fmt import host_of
 
 # What this order looks at, and last the id, so that no two are equal.
 SortPlace = tuple[Any, ...]

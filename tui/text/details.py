@@ -15,12 +15,12 @@ from itertools import zip_longest
 
 from rich.cells import cell_len
 
+from core.domain.hosts import site_of
 from core.domain.inspection import Connection, ConnectionState, Inspection
 from core.domain.models import Download, Progress, Status
 from tui.text import charts, facts, fmt, piece_map
 from tui.text.cells import Cell, ColumnSpec, Content, Fact, Line, Role, labelled, shifted, table
 from tui.text.download_state import bytes_done, is_moving, status_role, status_text
-from tui.text.fmt import site_of
 
 STEP = 2.0
 """Seconds that one of the rates stands for, and its column of the graph."""

@@ -6,7 +6,6 @@ No I/O, no textual: a pure function each, so that the two front ends never disag
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from rich.cells import cell_len, chop_cells, split_graphemes
 
@@ -21,9 +20,6 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-
-_SITE = re.compile(r"(?:[^?#]*@)?([^?#]*)")
-_HOST = re.compile(r"(?:[^?#]*@)?(\[[^\]?#]*\]|[^:?#]*)")
 
 
 def clean(text: str) -> str:
@@ -154,19 +150,6 @@ def wrap(text: str, first: int, further: int) -> list[str]:
     return lines
 
 
-def host_of(url: str) -> str:
-    """Return the host in small letters, without login and port; empty where there is none.
-
-    Not by urlsplit, which takes too long for every row of a long queue.
-    """
-    return _host(_authority(url))
-
-
-def site_of(url: str) -> str:
-    """Return host and port as they stand in the URL, in small letters and without login."""
-    return _site(_authority(url))
-
-
 def _ellipsis(width: int, *, ascii_only: bool) -> str:
     if width < 1:
         return ""
@@ -208,21 +191,3 @@ def _tail(text: str, width: int) -> str:
             break
         used, begin = used + cells, start
     return text[begin:]
-
-
-def _authority(url: str) -> str:
-    parts = url.split("/", 3)
-    return parts[2] if len(parts) > 2 and not parts[1] else ""
-
-
-# A queue has few hosts: they are looked up, and their rows share one string.
-@lru_cache(maxsize=4096)
-def _host(authority: str) -> str:
-    match = _HOST.match(authority)
-    return match[1].strip("[]").lower() if match else ""
-
-
-@lru_cache(maxsize=4096)
-def _site(authority: str) -> str:
-    match = _SITE.match(authority)
-    return match[1].lower() if match else ""

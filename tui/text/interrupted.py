@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.domain.history import AttemptEnd, HistoryEntry
+from core.domain.hosts import host_of
 from core.domain.models import Download, Phase, Status
 from tui.text import charts, fmt
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role, table
-from tui.text.fmt import host_of
 from tui.text.vocabulary import PHASES, STATES
 
 _NAMES = 3

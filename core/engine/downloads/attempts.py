@@ -13,9 +13,9 @@ from typing import Protocol
 from core.adapters.system.clock import Clock
 from core.domain.errors import ErrorInfo
 from core.domain.history import AttemptEnd, AttemptFigures, HistoryEntry, PhaseTimes
+from core.domain.hosts import site_of
 from core.domain.models import Download, Phase
 from core.domain.redact import redact_text, redact_url
-from core.policy.transfer.host_budget import host_of
 
 _SHORT = 0.25
 """Seconds below which what came in them says little: then the whole attempt is their measure."""
@@ -124,7 +124,7 @@ def entry_of(
         number=0,
         download=download.id,
         url=redact_url(download.request.url),
-        host=host_of(download.request.url),
+        host=site_of(download.request.url),
         name=download.name,
         directory=download.request.directory,
         group=download.request.group,

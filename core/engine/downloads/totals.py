@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from core.domain.hosts import site_of
 from core.domain.models import Download, Progress, Status, WaitReason
 from core.domain.totals import DownloadSums, Totals, counted_bytes
 from core.policy.queue.overall_eta import Backlog, Lane, RecentDownloads, RunningDownload, time_left
 from core.policy.queue.scheduler import LaneLoad
-from core.policy.transfer.host_budget import host_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class InProgress:
         download, progress = self.download, self.progress
         total = typical if download.total_bytes is None else download.total_bytes
         left = None if total is None else max(0, round(total) - progress.bytes_downloaded)
-        return RunningDownload(host_of(download.request.url), left, progress.eta, progress.rate)
+        return RunningDownload(site_of(download.request.url), left, progress.eta, progress.rate)
 
 
 @dataclass(frozen=True, slots=True)

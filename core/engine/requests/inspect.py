@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from core.domain.hosts import site_of
 from core.domain.inspection import (
     Connection,
     ConnectionState,
@@ -27,7 +28,6 @@ from core.engine.running.runner import Runner
 from core.engine.transfer.connection import PoolConnection, PoolStatus
 from core.engine.transfer.context import LastResponse, TransferContext
 from core.engine.transfer.transfer import Transfer
-from core.policy.transfer.host_budget import host_of
 from core.policy.transfer.slowness import Situation, explain, explain_waiting
 
 WINDOW = 5.0
@@ -98,7 +98,7 @@ class Inspector:
     def _limits(self, download: Download) -> DownloadLimits:
         request, context = download.request, self._context
         now = self._context.clock.monotonic()
-        hosts = dict.fromkeys(map(host_of, (request.url, *request.mirrors)))
+        hosts = dict.fromkeys(map(site_of, (request.url, *request.mirrors)))
         total = context.rate_limit.rate
         return DownloadLimits(
             own=request.limit,
@@ -135,7 +135,7 @@ class Inspector:
             Situation(
                 figures=figures,
                 phase=download.phase,
-                host=host_of(download.request.url),
+                host=site_of(download.request.url),
                 own_limit=limits.own,
                 total_limit=limits.total,
                 bringing=sum(1 for w in pool.connections if w.meter.rate(now)) if pool else None,

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from core.adapters.files.part_lock import PartInUseError
 from core.domain.errors import NotAllowedError, WinchError
+from core.domain.hosts import site_of
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import Download, DownloadRecord, Status, WaitReason
 from core.domain.settings import Settings
@@ -21,7 +22,7 @@ from core.engine.running.retries import PlannedRetry, RetryPlanner
 from core.engine.transfer.context import TransferContext
 from core.policy.queue.scheduler import Assignment, Scheduler
 from core.policy.queue.trickle import BEHIND_SECONDS
-from core.policy.transfer.host_budget import SOONEST, host_of
+from core.policy.transfer.host_budget import SOONEST
 
 AT_ONCE = 20
 """Downloads that are started or looked at in one turn of the event loop: others wait for it too."""
@@ -103,7 +104,7 @@ class Queue:
         if len(turns.start) >= AT_ONCE:
             self._changed()
         # A host that refused may have room for more later, and nothing else tells of that.
-        crowded = {host_of(self._downloads[id_].request.url) for id_ in turns.host_full}
+        crowded = {site_of(self._downloads[id_].request.url) for id_ in turns.host_full}
         more = [hosts.more_in(host, now) for host in crowded]
         wakes = [now + max(SOONEST, seconds) for seconds in more if seconds is not None]
         wakes += [at for at in (turns.wake_at, rests.wake_at(now)) if at is not None]
@@ -140,7 +141,7 @@ class Queue:
         if download.status is not Status.PENDING:
             return
         if insist:
-            self.retries.rests.served(host_of(download.request.url))
+            self.retries.rests.served(site_of(download.request.url))
         self.retries.forget(download.id)
         self.guards.forget(download.id)
         reason = self.turn_of(download.id)
@@ -256,5 +257,5 @@ class Queue:
         self._changed()
 
     def _wait(self, download: Download, *, not_before: float = 0.0) -> None:
-        host = host_of(download.request.url)
+        host = site_of(download.request.url)
         self.scheduler.wait(download, host=host, not_before=not_before)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from core.adapters.system.clock import Clock
 from core.domain.errors import ErrorInfo, HttpStatusError, WinchError
+from core.domain.hosts import site_of
 from core.domain.models import Download, WaitReason
 from core.domain.settings import RetrySettings
 from core.domain.units import rough_duration
@@ -22,7 +23,7 @@ from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.policy.queue.host_rest import HostRests
 from core.policy.queue.retry import RetryAfter, RetryPolicy, ordered_wait
-from core.policy.transfer.host_budget import SOONEST, HostBudget, host_of
+from core.policy.transfer.host_budget import SOONEST, HostBudget
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class RetryPlanner:
             return error.info() if decision.age is None else _put_off(error, decision.age)
         now = clock.monotonic()
         if (asked := ordered_wait(error)) is not None:
-            self.rests.ask(host_of(download.request.url), min(asked, decision.seconds), now)
+            self.rests.ask(site_of(download.request.url), min(asked, decision.seconds), now)
         fields: dict[str, object] = {
             "wait_reason": WaitReason.RETRY,
             "retry_at": clock.now() + timedelta(seconds=decision.seconds),
@@ -97,7 +98,7 @@ class RetryPlanner:
         too often for that. It asks soon, because its asking is what makes the others give up a
         connection.
         """
-        hosts, host = self._hosts, host_of(download.request.url)
+        hosts, host = self._hosts, site_of(download.request.url)
         if not isinstance(error, HttpStatusError) or error.status not in (429, 503):
             return None
         if ordered_wait(error) is not None or not hosts.is_serving(host):
@@ -145,7 +146,7 @@ class RetryPlanner:
         """Say that downloads wait for their host, and until when if it wants to be left alone."""
         now, wall = self._clock.monotonic(), self._clock.now()
         for download in [self._downloads[id_] for id_ in ids]:
-            left = self.rests.left(host_of(download.request.url), now)
+            left = self.rests.left(site_of(download.request.url), now)
             waits_for_host = download.wait_reason is WaitReason.HOST_LIMIT
             if left is None or not waits_for_host or download.retry_at is None:
                 at = None if left is None else wall + timedelta(seconds=left)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from core.domain.errors import WinchError
 from core.domain.history import AttemptEnd
+from core.domain.hosts import site_of
 from core.domain.lifecycle import Action
 from core.domain.models import Download, DownloadRecord, Phase, Status, WaitReason
 from core.domain.settings import Settings
@@ -26,7 +27,6 @@ from core.engine.running.queue import Queue
 from core.engine.running.trickles import TrickleWatch
 from core.engine.transfer.context import DownloadHandle, TransferContext
 from core.engine.transfer.transfer import ANEW, Transfer
-from core.policy.transfer.host_budget import host_of
 
 log = logging.getLogger(__name__)
 
@@ -220,7 +220,7 @@ class Runner:
         attempt.observe(fields)
         download = self._downloads.update(self._downloads[download_id], **fields)
         if fields.get("phase") is Phase.DOWNLOADING:
-            self.queue.retries.rests.served(host_of(download.request.url))
+            self.queue.retries.rests.served(site_of(download.request.url))
             self.reassign()
 
     async def _run(self, download_id: str, transfer: Transfer, attempt: Attempt) -> None:

@@ -12,11 +12,12 @@ from functools import partial
 from core.adapters.net.http import HttpClient, Response
 from core.adapters.system.clock import Clock
 from core.domain.errors import HttpStatusError, WinchError
+from core.domain.hosts import site_of
 from core.domain.models import Download, Resource
 from core.domain.redact import redact_url
 from core.engine.transfer.context import LastResponse, TransferContext
 from core.policy.transfer.buffers import BufferPool
-from core.policy.transfer.host_budget import HostBudget, host_of
+from core.policy.transfer.host_budget import HostBudget
 from core.policy.transfer.ranges import AskAgain, Judgement, RangeRequest, judge
 from core.policy.transfer.redirects import Hop, headers_for
 
@@ -46,7 +47,7 @@ class Source:
     best_rate: float | None = None
 
     def __post_init__(self) -> None:
-        self.host = host_of(self.url)
+        self.host = site_of(self.url)
         self._resolved: Hop | None = None
         self._renewal = asyncio.Lock()
         self._knows_no_if_range = False

@@ -8,10 +8,8 @@ serves within seconds; where it is refused again, each trial comes twice as late
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 SOONEST = 1.0
 """Seconds after which a host that refused connections is tried with one more."""
@@ -21,17 +19,6 @@ AT_ONCE = 0.5
 """Seconds within which refusals are taken for one: those of connections opened together."""
 FORGOTTEN = 600.0
 """Seconds after the last refusal or trial at which a host gets all again."""
-
-
-# Asked of each of very many downloads; the rest is for what is not as plain.
-_PLAIN = re.compile(r"https?://([a-z0-9.:-]+)(?:[/?#]|\Z)")
-
-
-def host_of(url: str) -> str:
-    """Return the host and port of a URL, without userinfo: what a budget is for."""
-    if (plain := _PLAIN.match(url)) is not None:
-        return plain[1]
-    return urlsplit(url).netloc.rpartition("@")[2].lower()
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -13,7 +12,6 @@ from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import Download, DownloadRequest, Phase, Progress, Status
 from tests.tui.samples import NOW, sample
 from tui.model.filters import KEYS, STATUSES, Filter, FilterError, parse, quote
-from tui.text.fmt import host_of
 
 MOVING = Progress(bytes_downloaded=600, rate=2048.0, eta=90.0)
 
@@ -299,25 +297,6 @@ def test_every_state_can_be_named() -> None:
     for name, status in STATUSES.items():
         assert parse(f"status:{name}").matches(sample(status=status), Progress(), NOW)
     assert set(STATUSES.values()) == set(Status)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://Example.org",
-        "https://a.b.c:80/x",
-        "http://u:p@h/x@y",
-        "http://u@[::1]:80/",
-        "http://h?x=/y",
-        "http://h#@z",
-        "HTTP://h/",
-        "nothing",
-        "a/b/c",
-        "",
-    ],
-)
-def test_a_host_is_the_one_that_is_asked(url: str) -> None:
-    assert host_of(url) == (urlsplit(url).hostname or "")
 
 
 def test_host_and_port_are_found_as_they_are_shown() -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.policy.transfer.host_budget import FORGOTTEN, LATEST, SOONEST, HostBudget, host_of
+from core.policy.transfer.host_budget import FORGOTTEN, LATEST, SOONEST, HostBudget
 
 
 def test_who_is_alone_has_everything() -> None:
@@ -104,13 +102,3 @@ def budget_of(*owners: str, limit: int = 8) -> HostBudget:
     for owner in owners:
         budget.join("h", owner)
     return budget
-
-
-@given(
-    st.sampled_from(["http://", "https://", "HTTP://"]),
-    st.text("abAB.-:@9/?#%\\ \n", max_size=12),
-    st.sampled_from(["", "/", "/a@b?c#d", "\n"]),
-)
-def test_a_host_is_what_the_standard_takes_for_it(scheme: str, host: str, rest: str) -> None:
-    url = scheme + host + rest
-    assert host_of(url) == urlsplit(url).netloc.rpartition("@")[2].lower()
