@@ -20,7 +20,7 @@ from core.domain.models import Download, DownloadRequest, WaitReason
 from core.domain.service import DownloadService
 from tui.cli.following import Following
 from tui.cli.progress_display import Display, display
-from tui.cli.service_access import chosen, connected, follow, follow_on, impatience
+from tui.cli.service_access import connected, follow, follow_on, impatience, named_ids
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.control.configuration import load_settings
@@ -167,7 +167,7 @@ async def wait(args: argparse.Namespace) -> int:
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(connected())
         if args.ids and not args.all:
-            ids = await chosen(service, args, "wait") or ()
+            ids = await named_ids(service, args, "wait") or ()
             listed = {view.download.id: view for view in await service.downloads()}
             views = [listed[id_] if id_ in listed else await service.find(id_) for id_ in ids]
         else:

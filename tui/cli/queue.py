@@ -13,7 +13,7 @@ from typing import Any
 from core.domain.errors import ExitCode, UsageError
 from core.domain.models import Download, Status
 from core.domain.service import DownloadService, Removal
-from tui.cli.service_access import chosen, connected
+from tui.cli.service_access import connected, named_ids
 from tui.cli.terminal import check_somebody_there, confirm, out, say
 from tui.control.changing import change_of
 from tui.control.choosing import check_named
@@ -49,7 +49,7 @@ async def change(args: argparse.Namespace) -> int:
         return await _hold(args, paused=args.command == "pause")
     participle, ask_for = change_of(args)
     async with connected() as service:
-        outcome = await ask_for(service, await chosen(service, args, args.command))
+        outcome = await ask_for(service, await named_ids(service, args, args.command))
         await _tell_if_held(service, outcome.changed)
     for refusal in outcome.refused:
         say(f"{short_id(refusal.id)}: {sentence(refusal.error, brackets=False)}")
@@ -67,7 +67,7 @@ async def rm(args: argparse.Namespace) -> int:
         check_somebody_there(yes=args.yes, what="deletes what `--dry-run` names")
     async with connected() as service:
         # Fixed before the question is asked: what is added meanwhile was not meant.
-        ids = await chosen(service, args, "remove")
+        ids = await named_ids(service, args, "remove")
         plan = Removal()
         if args.files or args.dry_run:
             plan = await service.remove(ids, files=args.files, dry_run=True)
@@ -95,7 +95,7 @@ async def verify(args: argparse.Namespace) -> int:
     """Have finished files read and compared, and say of each how it is."""
     check_named(args)
     async with connected() as service:
-        outcome = await service.verify(await chosen(service, args, "verify") or ())
+        outcome = await service.verify(await named_ids(service, args, "verify") or ())
         names = {view.download.id: view.download.name for view in await service.downloads()}
     for result in results(outcome, names):
         say(result.text)

@@ -66,7 +66,9 @@ def tell_broken_settings() -> None:
         say_once(sentence(error, brackets=False))
 
 
-async def chosen(service: DownloadService, args: argparse.Namespace, verb: str) -> list[str] | None:
+async def named_ids(
+    service: DownloadService, args: argparse.Namespace, verb: str
+) -> list[str] | None:
     """Return the ids of what the arguments of a command name, None for `--all`.
 
     Says so where a filter matches nothing. Raises UsageError, UnknownIdError, AmbiguousIdError.
@@ -93,7 +95,7 @@ async def the_one(service: DownloadService, word: str) -> str:
 
     Raises UsageError, UnknownIdError, AmbiguousIdError.
     """
-    ids = await chosen(service, argparse.Namespace(ids=[word], all=False), "show") or []
+    ids = await named_ids(service, argparse.Namespace(ids=[word], all=False), "show") or []
     if not ids:
         raise UnknownIdError("no download is named", hint="see `winch ls`")
     if len(ids) > 1:

@@ -74,8 +74,8 @@ class QueueRequests:
 
     @property
     def chosen(self) -> list[Download]:
-        """What an action is for, in the order of the queue."""
-        return [self._store.download(id_) for id_ in self._selection.targets]
+        """What is chosen, and so what an action is for, in the order of the queue."""
+        return [self._store.download(id_) for id_ in self._selection.chosen_ids]
 
     @property
     def queue(self) -> list[Download]:
@@ -98,7 +98,7 @@ class QueueRequests:
             case "verify":
                 return self._any(lambda status: status is Status.COMPLETED)
             case "replace_url":
-                is_one = len(self._selection.aim) == 1
+                is_one = len(self._selection.chosen_set) == 1
                 return is_one and self._any(lambda status: status is not Status.COMPLETED)
             case "move_up" | "move_down":
                 return self._any(lambda _: True) and self._view.order == Order()
@@ -227,7 +227,7 @@ class QueueRequests:
 
     def move(self, to: MoveTo | int) -> None:
         """Move what is chosen to a place in the queue, counted from 1."""
-        ids = self._selection.targets
+        ids = self._selection.chosen_ids
         undo = of_move(self.queue, set(ids))
 
         async def move(service: DownloadService) -> Outcome:
@@ -243,7 +243,7 @@ class QueueRequests:
         None where the queue's own neighbour is it, or several are chosen.
         """
         row = self._selection.row
-        if len(self._selection.aim) != 1 or not isinstance(row, DownloadRow):
+        if len(self._selection.chosen_set) != 1 or not isinstance(row, DownloadRow):
             return None
         index = self._selection.index + step
         if not 0 <= index < len(self._view):
@@ -279,7 +279,9 @@ class QueueRequests:
     def _any(self, test: Callable[[Status], bool]) -> bool:
         # The states first: they are few, however many are chosen.
         held = self._store.by_id
-        return any(map(test, {held[id_].status for id_ in self._selection.aim if id_ in held}))
+        return any(
+            map(test, {held[id_].status for id_ in self._selection.chosen_set if id_ in held})
+        )
 
     def _ids(self, test: Callable[[Status], bool]) -> list[str]:
         return [download.id for download in self.chosen if test(download.status)]

@@ -23,8 +23,8 @@ class VerbContext(Protocol):
         """Where files go when nothing else is said."""
 
     @property
-    def targets(self) -> Sequence[str]:
-        """The downloads that are chosen."""
+    def chosen_ids(self) -> Sequence[str]:
+        """The downloads that are chosen, in the order of the queue."""
 
     @property
     def queue(self) -> Sequence[Download]:

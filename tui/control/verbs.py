@@ -40,7 +40,7 @@ def _choose(args: argparse.Namespace, context: VerbContext) -> None:
         if not args.ids and choice.filter is not None:
             raise UsageError(f"nothing matches {choice.filter.text}")
     if not args.ids and not args.all:
-        args.ids = list(context.targets)
+        args.ids = list(context.chosen_ids)
         if not args.ids:
             raise UsageError("no download is chosen", hint="name ids, or mark some")
 

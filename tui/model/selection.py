@@ -72,14 +72,14 @@ class Selection:
         return sum(DownloadRow(id_) not in self._view for id_ in self._marks)
 
     @property
-    def aim(self) -> Set[str]:
-        """What an action is for: all marked ones, else what the cursor is on."""
+    def chosen_set(self) -> Set[str]:
+        """What is chosen, in no order: all marked ones, else what the cursor is on."""
         return self._marks or set(self._under(self.row))
 
     @property
-    def targets(self) -> list[str]:
-        """What an action is for and is not gone meanwhile, in the order of the queue."""
-        wanted = self.aim
+    def chosen_ids(self) -> list[str]:
+        """What is chosen and is not gone meanwhile, in the order of the queue."""
+        wanted = self.chosen_set
         if len(wanted) < 2:
             return [id_ for id_ in wanted if id_ in self._store]
         return [id_ for id_ in self._store.ids if id_ in wanted]

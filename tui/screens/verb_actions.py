@@ -65,8 +65,8 @@ class ScreenContext:
         return self._screen.directory
 
     @property
-    def targets(self) -> Sequence[str]:
-        return self._screen.selection.targets
+    def chosen_ids(self) -> Sequence[str]:
+        return self._screen.selection.chosen_ids
 
     @property
     def queue(self) -> Sequence[Download]:

@@ -57,7 +57,7 @@ def test_marks_survive_everything_but_the_end_of_their_download() -> None:
     selection = table.selection
     selection.toggle(DownloadRow(sample(3).id))
     selection.toggle(DownloadRow(sample(1).id))
-    assert selection.targets == [sample(1).id, sample(3).id]
+    assert selection.chosen_ids == [sample(1).id, sample(3).id]
     table.show(matching="!b", order=Order(SortKey.NAME, descending=True), tab=Tab.QUEUED)
     assert selection.marks == {sample(1).id, sample(3).id}
     assert selection.hidden == 1
@@ -70,7 +70,7 @@ def test_marks_survive_everything_but_the_end_of_their_download() -> None:
     assert selection.marks == {sample(0).id, sample(2).id, sample(3).id}
     selection.clear()
     selection.move_to(1)
-    assert selection.targets == [sample(2).id]
+    assert selection.chosen_ids == [sample(2).id]
 
 
 def test_a_range_marks_what_folded_groups_hide_and_a_group_marks_its_members() -> None:
@@ -85,4 +85,4 @@ def test_a_range_marks_what_folded_groups_hide_and_a_group_marks_its_members() -
     assert selection.marks == set()
     table.view.fold("g")
     selection.mark_between(DownloadRow(sample(4).id), DownloadRow(sample(1).id))
-    assert selection.targets == [sample(number).id for number in (1, 2, 3, 4)]
+    assert selection.chosen_ids == [sample(number).id for number in (1, 2, 3, 4)]
