@@ -26,7 +26,8 @@ from core.domain.models import Download, DownloadRecord, Segment, Status
 from core.domain.redact import redact_header, redact_url
 from core.engine.running.runner import Runner
 from core.engine.transfer.connection import PoolConnection, PoolStatus
-from core.engine.transfer.context import LastResponse, TransferContext
+from core.engine.transfer.context import TransferContext
+from core.engine.transfer.last_responses import LastResponse
 from core.engine.transfer.transfer import Transfer
 from core.policy.transfer.slowness import Situation, explain, explain_waiting
 

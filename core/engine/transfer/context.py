@@ -2,64 +2,23 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from core.adapters.net.http import HttpClient
 from core.adapters.net.network import Network
 from core.adapters.state.resume_data import ResumeStore
 from core.adapters.system.clock import Clock
-from core.domain.bounds import MAX_SHOWN
 from core.domain.history import AttemptFigures
 from core.domain.models import DownloadRecord
 from core.domain.settings import DownloadSettings, LimitSettings
+from core.engine.transfer.last_responses import LastResponses
 from core.policy.transfer.buffers import BufferPool
 from core.policy.transfer.host_budget import HostBudget
 from core.policy.transfer.host_memory import HostMemory
 from core.policy.transfer.rate import RateWindow
 from core.policy.transfer.slowness import BestRate
 from core.policy.transfer.throttle import TokenBucket
-
-_FIELDS = 40
-"""Header fields that are kept of an answer."""
-REMEMBERED = 200
-"""Downloads whose last answer is kept: an answer may have many long fields."""
-
-
-@dataclass(frozen=True, slots=True)
-class LastResponse:
-    """The head of an answer as it came, secrets included; `at` is the wall time."""
-
-    at: datetime
-    url: str
-    status: int
-    reason: str
-    headers: Mapping[str, str]
-
-
-class LastResponses:
-    """The last answer to each of the downloads that were answered lately."""
-
-    def __init__(self) -> None:
-        self._responses: OrderedDict[str, LastResponse] = OrderedDict()
-
-    def put(self, owner: str, response: LastResponse) -> None:
-        """Remember an answer to a download, as much of it as is ever shown."""
-        shown = list(response.headers.items())[:_FIELDS]
-        # One character more than that: whoever cuts then knows that it is not all.
-        fields = {name[:MAX_SHOWN]: value[: MAX_SHOWN + 1] for name, value in shown}
-        self._responses[owner] = replace(
-            response, reason=response.reason[:MAX_SHOWN], headers=fields
-        )
-        self._responses.move_to_end(owner)
-        if len(self._responses) > REMEMBERED:
-            self._responses.popitem(last=False)
-
-    def get(self, owner: str) -> LastResponse | None:
-        """Return the last answer to a download, None where it is forgotten."""
-        return self._responses.get(owner)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,8 @@ from core.domain.errors import HttpStatusError, WinchError
 from core.domain.hosts import site_of
 from core.domain.models import Download, Resource
 from core.domain.redact import redact_url
-from core.engine.transfer.context import LastResponse, TransferContext
+from core.engine.transfer.context import TransferContext
+from core.engine.transfer.last_responses import LastResponse
 from core.policy.transfer.buffers import BufferPool
 from core.policy.transfer.host_budget import HostBudget
 from core.policy.transfer.ranges import AskAgain, Judgement, RangeRequest, judge

@@ -16,7 +16,7 @@ from core.domain.service import Changes, LimitChanges
 from core.domain.settings import LimitSettings, RetrySettings
 from core.engine.service import Engine
 from core.engine.transfer.body import StateTimer
-from core.engine.transfer.context import REMEMBERED, LastResponse, LastResponses
+from core.engine.transfer.last_responses import REMEMBERED, LastResponse, LastResponses
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.core.engine.requests.test_limits import local
 from tests.faults.model import Headers, content
