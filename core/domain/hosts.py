@@ -10,7 +10,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 # What nearly every URL looks like; the standard library judges the rest.
-_PLAIN = re.compile(r"(?a)https?://([\w.:-]++)(?:[/?#]|\Z)")
+_PLAIN = re.compile(r"(?a)https?://(?:[\w.~%:@-]*@)??([\w.:-]++)(?:[/?#]|\Z)")
 _HOST = re.compile(r"(?:[^?#]*@)?(\[[^\]?#]*\]|[^:?#]*)")
 
 
