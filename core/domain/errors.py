@@ -247,7 +247,7 @@ class AuthRequiredError(HttpStatusError):
 
 
 class CannotResumeError(TransferError):
-    """The server cannot continue the file and a restart is not wanted."""
+    """The file would have to begin anew, and that is not wanted."""
 
     code = ErrorCode.CANNOT_RESUME
 

@@ -117,8 +117,8 @@ class DownloadRequest:
     `connections` and `conflict` None take the setting; `limit` is bytes/s, None for none, and
     0 lifts the one that an unfinished download of the same file has. `headers` go to the URL's own
     origin only, `mirrors` included. `cookies` is the absolute path of a cookies.txt, whose cookies
-    go where their domain, path and `secure` say. `wait_for_host` goes on trying where no host has
-    the URL's name.
+    go where their domain, path and `secure` say. Without `restart` it fails rather than begin
+    anew. `wait_for_host` goes on trying where no host has the URL's name.
     """
 
     url: str

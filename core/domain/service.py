@@ -223,7 +223,7 @@ class DownloadService(Protocol):
         ...
 
     async def start_fresh(self, ids: Sequence[str]) -> Outcome:
-        """Forget what unfinished downloads have and fetch them from their first byte."""
+        """Have unfinished downloads begin anew: what they have is forgotten."""
         ...
 
     async def hold(self, paused: bool) -> None:

@@ -90,7 +90,7 @@ class FileKeeper:
             await part.preallocate(resource.total)
         return file, file.segments.claim() or Claim(0, 0)
 
-    async def restart(self, reason: str) -> None:
+    async def begin_anew(self, reason: str) -> None:
         """Forget what is here: it cannot be continued. The part file stays, its bytes go.
 
         Raises CannotResumeError where that is not wanted.

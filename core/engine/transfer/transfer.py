@@ -34,7 +34,7 @@ from core.policy.transfer.eta import EtaEstimator
 from core.policy.transfer.segments import Claim, SegmentMap
 from core.policy.transfer.throttle import TokenBucket, read_ahead
 
-MAX_RESTARTS = 3
+_MOST_CONTRADICTIONS = 3
 _GREW = "verified: it grew on the server meanwhile; these are its first {} bytes, as at first told"
 _MIXED_SOURCES = (
     "unverified: it came from several addresses, and only its seams tell that they hold one file"
@@ -61,7 +61,7 @@ class Transfer:
         self._verifier = Verifier()
         self._trusts_ranges = True
         self._has_grown = False
-        self._restarts = 0
+        self._contradictions = 0
         self._compared: int | None = None
         self.served_best: int | None = None
         """How many connections its host served best; None where that was not found out."""
@@ -160,13 +160,13 @@ class Transfer:
         A file that only grows may do so as often as it likes, as long as something is `gained`.
         """
         if not (contradiction.grew and gained):
-            self._restarts += 1
-        if self._restarts > MAX_RESTARTS:
+            self._contradictions += 1
+        if self._contradictions > _MOST_CONTRADICTIONS:
             raise FileChangedError("the file keeps changing on the server", hint="try again later")
         self._has_grown = contradiction.grew
         if not contradiction.grew:
             self._trusts_ranges = self._trusts_ranges and not contradiction.bytes_differ
-            await self._keeper.restart(contradiction.reason)
+            await self._keeper.begin_anew(contradiction.reason)
 
     async def _fetch(self) -> Contradicted | None:
         """Fetch what is missing; returns why the file has to begin anew, if it has to."""
@@ -217,7 +217,7 @@ class Transfer:
         if contradiction.grew and not self._keeper.is_empty:
             self._has_grown = True
         else:
-            await self._keeper.restart(contradiction.reason)
+            await self._keeper.begin_anew(contradiction.reason)
 
     def _note_compared(self, count: int) -> None:
         self._compared = count
