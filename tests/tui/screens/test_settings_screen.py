@@ -107,7 +107,7 @@ async def test_keys_that_come_in_one_go_act_in_their_order(opened: Opened) -> No
     [
         ("limits.active", "many", "must be a whole number"),
         ("limits.active", "0", "must lie between"),
-        ("limits.rate", "fast", "fast"),
+        ("limits.rate", "fast", "is not a size"),
         ("disk.high_water", "1M", "below disk.low_water"),
     ],
 )
