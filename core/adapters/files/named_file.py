@@ -45,14 +45,16 @@ def read_with_status(
     path: str | Path, *, most: int, pipes: bool = False
 ) -> tuple[bytes, os.stat_result]:
     """Return what `read_named` does, and what the system says of the very file that was read."""
-    fd = os.open(path, _FLAGS)
+    # Looked at first: a pipe opened without waiting, and again to wait, loses a writer that came
+    # and went between the two, and then waits for ever.
+    waits = pipes and stat.S_ISFIFO(Path(path).stat().st_mode)
+    fd = os.open(path, _FLAGS & ~os.O_NONBLOCK if waits else _FLAGS)
     try:
         found = os.fstat(fd)
         if pipes and (stat.S_ISFIFO(found.st_mode) or os.isatty(fd)):
-            # Opened anew, so that the writer of a named pipe is waited for.
-            with open(path, "rb") as waiting:  # noqa: PTH123 (may be /dev/fd/63)
-                return _within(waiting.read(most + 1), most), found
-        _check_kind(found, most)
+            os.set_blocking(fd, True)
+        else:
+            _check_kind(found, most)
         return _within(_read(fd, most + 1), most), found
     finally:
         os.close(fd)

@@ -29,14 +29,22 @@ def test_what_is_no_file_is_refused(tmp_path: Path, kind: str, pipes: bool) -> N
         read_named(odd(tmp_path, kind), most=ENOUGH, pipes=pipes)
 
 
-def test_a_pipe_is_read_only_where_somebody_may_wait(tmp_path: Path) -> None:
+def test_a_pipe_is_read_only_where_somebody_may_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = odd(tmp_path, "pipe")
     with pytest.raises(UnfitFileError, match="a pipe, not a file"):
         read_named(path, most=ENOUGH)
-    writer = threading.Thread(target=path.write_bytes, args=(b"http://h/a",))
+    writer = threading.Thread(target=path.write_bytes, args=(b"http://h/a",), daemon=True)
     writer.start()
+    fstat = os.fstat
+
+    def once_the_writer_has_gone(fd: int) -> os.stat_result:
+        writer.join()
+        return fstat(fd)
+
+    monkeypatch.setattr(os, "fstat", once_the_writer_has_gone)
     assert read_named(path, most=ENOUGH, pipes=True) == b"http://h/a"
-    writer.join()
 
 
 def test_what_a_shell_puts_in_place_of_a_command_is_read(tmp_path: Path) -> None:
