@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +15,12 @@ from core.adapters.state.generations import Format, Tables
 from core.adapters.state.records import encode
 from core.adapters.system.clock import Clock
 from core.domain.garbage import making_lasting
-from core.domain.models import DownloadRecord
+from core.domain.models import DownloadRecord, PendingCommit
 from core.domain.service import LimitChanges
 
 _DOWNLOADS = "downloads"
 _QUEUE = "queue"
+_COMMITS = "commits"
 _ONLY = "1"  # the id of the one document in the table `queue`
 
 
@@ -27,12 +29,14 @@ class LoadResult:
     """What was found at the start.
 
     `limits` are what a person has changed of the limits in the settings, `notices` sentences for
-    that person; `saved_at` is the wall time of the last change that was saved, None where nobody
+    that person; `commits` are, by the id of their download, the small files that were about to get
+    their names; `saved_at` is the wall time of the last change that was saved, None where nobody
     wrote it down. `is_whole` is False when the newest generation was not readable: then the list
     may lack downloads, and nothing that looks orphaned may be removed.
     """
 
     downloads: list[DownloadRecord]
+    commits: Mapping[str, PendingCommit] = field(default_factory=dict)
     limits: LimitChanges = field(default_factory=LimitChanges)
     paused: bool = False
     saved_at: datetime | None = None
@@ -51,6 +55,7 @@ class _Queue(msgspec.Struct):
 @dataclass(frozen=True, slots=True)
 class _Content:
     downloads: list[DownloadRecord]
+    commits: dict[str, PendingCommit]
     queue: _Queue
 
 
@@ -59,13 +64,17 @@ def _decode(tables: Tables) -> _Content:
     decoder = msgspec.json.Decoder(DownloadRecord)
     with making_lasting():
         downloads = [decoder.decode(encoded) for encoded in tables[_DOWNLOADS].values()]
+    commits = {
+        id_: msgspec.json.decode(encoded, type=PendingCommit)
+        for id_, encoded in tables[_COMMITS].items()
+    }
     queue = tables[_QUEUE].get(_ONLY, msgspec.Raw(b"{}"))
-    return _Content(downloads, msgspec.json.decode(queue, type=_Queue))
+    return _Content(downloads, commits, msgspec.json.decode(queue, type=_Queue))
 
 
 FORMAT = Format(
     title="list of downloads",
-    tables=(_DOWNLOADS, _QUEUE),
+    tables=(_DOWNLOADS, _QUEUE, _COMMITS),
     decode=_decode,
     migrations=records.DOWNLOADS,
     covered={1: _DOWNLOADS},
@@ -100,6 +109,7 @@ class Catalog:
         self._queue = queue = loaded.content.queue
         return LoadResult(
             downloads=loaded.content.downloads,
+            commits=loaded.content.commits,
             limits=queue.limits,
             paused=queue.paused,
             saved_at=queue.saved_at,
@@ -116,6 +126,14 @@ class Catalog:
         """Remove a record, if it is there; saved within the debounce time."""
         self.document.discard(_DOWNLOADS, download_id)
         self._put_queue()
+
+    def put_commit(self, download_id: str, commit: PendingCommit) -> None:
+        """Store that a file on disk is to get its name; acknowledged as every change by `flush`."""
+        self.document.put(_COMMITS, download_id, encode(commit))
+
+    def discard_commit(self, download_id: str) -> None:
+        """Forget a commit, if it is there, once the record of its download tells how it ended."""
+        self.document.discard(_COMMITS, download_id)
 
     def put_limits(self, limits: LimitChanges) -> None:
         """Replace what was changed of the limits; saved within the debounce time."""

@@ -53,12 +53,17 @@ def _queue_gets_a_table(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "queue": {"1": queue}}
 
 
+def _commits_get_a_table(document: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3: small files that are about to get their names, of which there were none."""
+    return {**document, "commits": {}}
+
+
 def _record_may_hold_its_request(record: dict[str, Any]) -> dict[str, Any]:
     """Version 2: request, timeline and times, of which a record of version 1 knows nothing."""
     return {**record, "version": 2}
 
 
-DOWNLOADS: tuple[Migration, ...] = (_queue_gets_a_table,)
+DOWNLOADS: tuple[Migration, ...] = (_queue_gets_a_table, _commits_get_a_table)
 """downloads.json"""
 
 RESUME_RECORD: tuple[Migration, ...] = (_record_may_hold_its_request,)

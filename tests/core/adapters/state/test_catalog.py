@@ -18,7 +18,7 @@ from tinydb.table import Table
 from core.adapters.files import atomic_file
 from core.adapters.state.catalog import Catalog, LoadResult
 from core.domain.errors import StateError
-from core.domain.models import Download, Status
+from core.domain.models import Download, PartIdentity, PendingCommit, Status
 from core.domain.service import LimitChanges
 from tests.core.adapters.records import NOW, a_download, downloads, ids, reload, store
 from tests.hourglass import Hourglass
@@ -71,8 +71,8 @@ async def test_plain_tinydb_reads_the_document(state: Path, current: Path) -> No
     await store(state, a_download("a1"))
 
     with TinyDB(current, access_mode="r") as document:
-        assert document.tables() == {"meta", "downloads", "queue"}
-        assert document.table("meta").all()[0]["schema"] == 2
+        assert document.tables() == {"meta", "downloads", "queue", "commits"}
+        assert document.table("meta").all()[0]["schema"] == 3
         records = RecordTable(document.storage, "downloads").all()
     assert [record["name"] for record in records] == ["a1.bin"]
 
@@ -177,7 +177,7 @@ async def test_a_missing_list_is_read_from_the_backup(two_generations: Path, cur
 async def test_a_newer_list_is_refused_and_untouched(
     two_generations: Path, current: Path, main_is_damaged: bool
 ) -> None:
-    newer = b'{"meta":{"1":{"schema":3},"2":{"new":true}},"downloads":[]}'
+    newer = b'{"meta":{"1":{"schema":4},"2":{"new":true}},"downloads":[]}'
     if main_is_damaged:
         current.write_bytes(b"{")
         (two_generations / "downloads.json.bak").write_bytes(newer)
@@ -252,6 +252,24 @@ async def test_limits_alone_are_worth_a_list(state: Path) -> None:
 
     result = await reload(state)
     assert (result.downloads, result.limits) == ([], LimitChanges(rate=0))
+
+
+async def test_a_commit_comes_back_until_it_is_discarded(state: Path) -> None:
+    commit = PendingCommit(name="a1.bin", part=PartIdentity(device=1, inode=2), total=3)
+    catalog = Catalog(state)
+    assert (await catalog.load()).commits == {}
+    catalog.put(a_download("a1"))
+    catalog.put_commit("a1", commit)
+    catalog.put_commit("b2", commit)
+    catalog.discard_commit("b2")
+    await catalog.close()
+    assert (await reload(state)).commits == {"a1": commit}
+
+    catalog = Catalog(state)
+    await catalog.load()
+    catalog.discard_commit("a1")
+    await catalog.close()
+    assert (await reload(state)).commits == {}
 
 
 async def test_when_the_list_last_changed_is_remembered(state: Path) -> None:

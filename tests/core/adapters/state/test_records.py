@@ -82,6 +82,18 @@ async def test_a_list_of_schema_1_without_limits_has_none(state: Path, current: 
     assert (loaded.limits, loaded.paused, ids(loaded)) == (LimitChanges(), False, {"a1", "b2"})
 
 
+async def test_a_list_of_schema_2_keeps_everything(state: Path) -> None:
+    state.mkdir()
+    shutil.copy(SCHEMAS / "downloads-2.json", state / "downloads.json")
+
+    loaded = await reload(state)
+
+    assert (loaded.is_whole, loaded.notices) == (True, ())
+    assert loaded.downloads == [a_download("a1"), a_download("b2", status=Status.PAUSED)]
+    assert (loaded.limits, loaded.paused, loaded.saved_at) == (LimitChanges(rate=500), True, NOW)
+    assert loaded.commits == {}
+
+
 async def test_damage_to_a_list_of_schema_1_is_seen(state: Path, current: Path) -> None:
     current.parent.mkdir()
     current.write_bytes(
@@ -93,7 +105,7 @@ async def test_damage_to_a_list_of_schema_1_is_seen(state: Path, current: Path) 
 async def test_a_newer_list_that_says_it_is_old_is_not_believed(
     two_generations: Path, current: Path
 ) -> None:
-    current.write_bytes(current.read_bytes().replace(b'"schema":2', b'"schema":1'))
+    current.write_bytes(current.read_bytes().replace(b'"schema":3', b'"schema":1'))
 
     loaded = await reload(two_generations)
 
