@@ -9,8 +9,10 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import os
 import pkgutil
 import re
+import subprocess
 import sys
 import tomllib
 from functools import cache
@@ -24,6 +26,7 @@ import rich.console
 import textual.app
 import textual.drivers.linux_driver
 import textual.screen
+import trustme
 from textual import _compositor, _xterm_parser
 
 import core
@@ -90,6 +93,27 @@ def test_what_nobody_promised_is_there(owner: object) -> None:
 def test_heads_of_requests_are_written_by_the_function_that_is_replaced() -> None:
     writes = aiohttp.http_writer.StreamWriter.write_headers
     assert "_serialize_headers" in writes.__code__.co_names
+
+
+def test_the_http_library_reads_no_certificates_when_it_is_imported(tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(tmp_path / "system.pem")
+    program = """
+import ssl
+import core.adapters.net.http
+from aiohttp import connector
+contexts = [each for each in vars(connector).values() if isinstance(each, ssl.SSLContext)]
+print([len(each.get_ca_certs()) for each in [*contexts, ssl.create_default_context()]])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "SSL_CERT_FILE": str(tmp_path / "system.pem")},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Its own two have none; one that is made later has.
+    assert done.stdout == "[0, 0, 1]\n"
 
 
 def test_what_rests_on_private_names_has_an_upper_bound() -> None:

@@ -18,9 +18,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import aiohttp
-import aiohttp.http_writer
-from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from core.adapters.net import fields
@@ -28,6 +25,7 @@ from core.adapters.net.credentials import Credentials, without_userinfo
 from core.adapters.net.logins import Exchange, WantedLogins, is_closed_door
 from core.adapters.net.proxies import proxy_for
 from core.adapters.net.reach import Route
+from core.adapters.net.tls import Trust, certificates_unread
 from core.adapters.net.transport import (
     limit_kernel_buffer,
     lookup_error,
@@ -51,6 +49,12 @@ from core.domain.text import valid
 from core.domain.version import VERSION
 from core.policy.transfer.challenges import SentLogin
 from core.policy.transfer.redirects import STATUSES, Hop, follow
+
+# It makes two contexts for TLS as it is imported, which are not those that are used here.
+with certificates_unread():
+    import aiohttp
+    import aiohttp.http_writer
+    from aiohttp.client_proto import ResponseHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,8 +217,8 @@ _ROUTE: ContextVar[Route] = ContextVar("route")
 class _Connector(aiohttp.TCPConnector):
     """Looks at who is at the other end of a connection before anything is sent there."""
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
-        super().__init__(limit=0, ssl=tls or True)
+    def __init__(self) -> None:
+        super().__init__(limit=0)
         self._factory = partial(_protocol, loop=self._loop)
 
     async def connect(
@@ -236,7 +240,7 @@ class HttpClient:
 
     def __init__(self, settings: NetworkSettings, *, tls: ssl.SSLContext | None = None) -> None:
         self._settings = settings
-        self._tls = tls
+        self._trust = Trust(tls)
         self._session: aiohttp.ClientSession | None = None
         self._wanted_logins: WantedLogins = OrderedDict()
         self._credentials = Credentials()
@@ -316,7 +320,9 @@ class HttpClient:
         headers = await self._credentials.headers_for(hop, cookies)
         wanted, target = self._wanted_logins, address.raw_path_qs
         asking = Exchange(wanted, hop.url, target, headers, unasked=unasked)
-        settings = self._settings
+        settings, proxy = self._settings, proxy_for(hop.url)
+        is_secure = address.scheme == "https" or (proxy or "").lower().startswith("https:")
+        trusted = await self._trust.context() if is_secure else True
         while True:
             with _translated(hop.url, late="did not answer in time"):
                 # Names, connection, TLS, proxy and head together, however each of them drips.
@@ -324,7 +330,8 @@ class HttpClient:
                     response = await self._open().get(
                         address,
                         headers=asking.headers,
-                        proxy=proxy_for(hop.url),
+                        proxy=proxy,
+                        ssl=trusted,
                         allow_redirects=False,
                         read_bufsize=buffer,
                     )
@@ -342,7 +349,7 @@ class HttpClient:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 auto_decompress=False,
-                connector=_Connector(self._tls),
+                connector=_Connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": f"winch/{VERSION}", "Accept": "*/*"},
                 timeout=aiohttp.ClientTimeout(
