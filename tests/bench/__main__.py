@@ -1,7 +1,9 @@
 """`python -m tests.bench`: fetch the same files with winch and with others, in turn, and compare.
 
 Every round runs each program once, so that what else the machine does falls on all of them alike.
-Wall clock includes the start of the process. Nothing here decides whether a test passes.
+Wall clock includes the start of the process. The last table has every goal and what became of it;
+with `--against PATH` it also says what the winch of that checkout makes of the same, in turn with
+this one, and whether anything is worse. Nothing here decides whether a test passes.
 """
 
 from __future__ import annotations
@@ -16,12 +18,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import screen, state
+from tests.bench import commands, listed, screen, state
 from tests.bench.cases import CASES, Case
-from tests.bench.measure import FailedError, Usage
+from tests.bench.goals import Line
+from tests.bench.measure import FailedError, Usage, middle
 from tests.bench.servers import Nginx
-from tests.bench.table import render
+from tests.bench.table import render, summary
 from tests.bench.tools import Job, Tool
+
+_OWN = (commands, listed, state, screen)
 
 _ROOM = 6 * 1024**3
 _PIECE = 1024 * 1024
@@ -30,36 +35,47 @@ _PIECE = 1024 * 1024
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the cases that were asked for and print a table for each."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    names = [*(case.name for case in CASES), state.NAME, screen.NAME]
+    names = [*(case.name for case in CASES), *(case.NAME for case in _OWN)]
     parser.add_argument("--case", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--tool", nargs="+", default=[""], help="only tools that are called so")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--against", type=Path, metavar="PATH", help="another checkout of winch")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
     args = parser.parse_args(argv)
     if args.list:
         for case in CASES:
             print(f"{case.name:12}{case.title}")
-        print(f"{state.NAME:12}{state.TITLE}")
-        print(f"{screen.NAME:12}{screen.TITLE}")
+        for own in _OWN:
+            print(f"{own.NAME:12}{own.TITLE}")
         return 0
     print(
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors,"
         f" Python {platform.python_version()}, medians of {args.runs} runs"
     )
+    lines: dict[str, list[Line]] = {}
     for case in CASES:
         if case.name in args.case:
             with tempfile.TemporaryDirectory(prefix="wb", dir=_place(on_disk=False)) as temp:
-                print(f"\n{_measure(case, args.runs, args.tool, Path(temp))}", flush=True)
-    if state.NAME in args.case:
-        print(f"\n{state.measure(args.runs, _place(on_disk=True))}", flush=True)
-    if screen.NAME in args.case:
-        print(f"\n{screen.measure(args.runs, _place(on_disk=True))}", flush=True)
+                text, found = _measure(case, args.runs, args.tool, args.against, Path(temp))
+            print(f"\n{text}", flush=True)
+            lines[f"{case.name}: {case.title}"] = found
+    for own in _OWN:
+        if own.NAME in args.case:
+            _show(own.NAME)
+            rows, found = own.measure(args.runs, _place(on_disk=True), args.against)
+            print("\n" + "\n".join(rows), flush=True)
+            lines[f"{own.NAME}: {own.TITLE}"] = found
+    print(f"\n{summary(lines)}")
     return 0
 
 
-def _measure(case: Case, runs: int, wanted: Sequence[str], temp: Path) -> str:
+def _measure(
+    case: Case, runs: int, wanted: Sequence[str], against: Path | None, temp: Path
+) -> tuple[str, list[Line]]:
     if case.server.missing:
-        return f"{case.name}: not run, {case.server.missing} is not installed"
+        return f"{case.name}: not run, {case.server.missing} is not installed", []
+    if against is not None:
+        case = case.beside(against)
     files = _make_files(case, temp / "files")
     used: dict[str, list[Usage]] = {}
     remarks = {tool.name: "not installed" for tool in case.tools if tool.missing}
@@ -77,7 +93,9 @@ def _measure(case: Case, runs: int, wanted: Sequence[str], temp: Path) -> str:
             if number >= 0:
                 used[tool.name].append(usage)
     _show("")
-    return render(case, used, remarks)
+    found = {name: middle(usages) for name, usages in used.items() if usages}
+    judged = [line for goal in case.goals for line in goal.judge(found)]
+    return render(case, used, remarks), judged
 
 
 def _show(what: str) -> None:

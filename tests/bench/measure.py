@@ -86,8 +86,17 @@ def cpu_of(pid: int) -> float | None:
 
 def memory_of(pid: int) -> int | None:
     """Return the peak memory of a running process."""
+    return _status(pid, "VmHWM")
+
+
+def memory_now(pid: int) -> int | None:
+    """Return the memory that a running process has now."""
+    return _status(pid, "VmRSS")
+
+
+def _status(pid: int, name: str) -> int | None:
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), None)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), None)

@@ -7,16 +7,18 @@ before, as an installation does.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import quantiles
 
-from tests.bench import aria2p, unread
-from tests.bench.measure import FailedError, memory_of
+from tests.bench import aria2p, figures, unread
+from tests.bench.checkout import source
+from tests.bench.figures import Figure, Part
+from tests.bench.goals import Line
+from tests.bench.measure import FailedError, memory_now, memory_of
 from tests.bench.screen_service import MANY, serving_downloads
 from tests.bench.terminal import end_of_paint, first_paint, over_time
 from tests.pty import LIMIT, Pty
@@ -31,125 +33,89 @@ _FILTERS = (b"0", b"9", b"9")  # typed one after the other
 _SORTS = (b"n", b"s", b"n")
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """At most `limit` for a figure; one without a limit is only told."""
-
-    figure: str
-    unit: str
-    limit: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Figures of one kind; `run` takes where bytecode and where files are kept."""
-
-    title: str
-    run: Callable[[str, str], Sequence[float]]
-    goals: tuple[Goal, ...]
-    missing: str = ""
-
-
-def measure(runs: int, directory: str) -> str:
-    """Return the table: the median of the runs for each figure, and what became of its goal."""
+def measure(runs: int, directory: str, against: Path | None = None) -> tuple[list[str], list[Line]]:
+    """Return the rows of the table, and what became of its goals."""
     if not Path("/proc/self/status").exists():
-        return f"{NAME}: not run, this machine has no /proc"
-    parts = _parts()
+        return [f"{NAME}: not run, this machine has no /proc"], []
     with tempfile.TemporaryDirectory(prefix="wb", dir=directory) as bytecode:
-        with serving_downloads(0, 1, bytecode) as service, service.screen() as pty:
-            first_paint(pty)
-        found = [
-            {part.title: part.run(bytecode, directory) for part in parts if not part.missing}
-            for _ in range(runs)
-        ]
-    return _table(parts, found)
+        rows, lines = figures.measure(_parts(bytecode), runs, directory, against)
+    return [f"{NAME}: {TITLE}", *rows], lines
 
 
-def _table(parts: Sequence[Part], found: Sequence[Mapping[str, Sequence[float]]]) -> str:
-    lines = [f"{NAME}: {TITLE}"]
-    for part in parts:
-        lines.append(f"  {part.title}")
-        if part.missing:
-            lines.append(f"    not run, {part.missing} is not installed")
-            continue
-        for place, goal in enumerate(part.goals):
-            lines.append(_row(goal, sorted(run[part.title][place] for run in found)))
-    return "\n".join(lines)
-
-
-def _row(goal: Goal, values: Sequence[float]) -> str:
-    middle = median(values)
-    row = f"    {goal.figure:24}{middle:8.1f} {goal.unit:5}{values[0]:.1f} to {values[-1]:.1f}"
-    if goal.limit is None:
-        return row
-    # A goal of nothing is met by what rounds to it: a process is woken now and then.
-    verdict = "met" if round(middle, 1) <= goal.limit else "MISSED"
-    return f"{row:60}  goal ≤ {goal.limit:g} {goal.unit}: {verdict}"
-
-
-def _parts() -> tuple[Part, ...]:
+def _parts(bytecode: str) -> tuple[Part, ...]:
     return (
         Part(
             f"{_MOVING} of {_MOVING + _QUEUED:,} downloads change once a second",
-            _busy,
-            (Goal("to the terminal", "kB/s", 3.0), Goal("processor", "%", 2.0)),
+            partial(_busy, bytecode),
+            (Figure("to the terminal", "kB/s", 3.0), Figure("processor", "%", 2.0)),
         ),
         Part(
             "as many downloads of aria2c, in the screen of aria2p",
-            lambda _, directory: aria2p.measure(_MOVING, _QUEUED, directory),
-            (Goal("to the terminal", "kB/s"), Goal("processor", "%")),
+            partial(aria2p.measure, _MOVING, _QUEUED),
+            (Figure("to the terminal", "kB/s"), Figure("processor", "%")),
             missing=aria2p.missing(),
+            is_foreign=True,
         ),
         Part(
             f"{_QUEUED:,} downloads, nothing changes",
-            _idle,
+            partial(_idle, bytecode),
             (
-                Goal("to the terminal", "kB/s", 0.0),
-                Goal("processor", "%", 0.0),
-                Goal("start to first paint", "ms", 500.0),
+                Figure("to the terminal", "kB/s", 0.0),
+                Figure("processor", "%", 0.0),
+                Figure("start to first paint", "ms", 500.0),
             ),
         ),
         Part(
             f"{MANY:,} downloads",
-            _full,
+            partial(_full, bytecode),
             (
-                Goal("attach to first paint", "ms", 1000.0),
-                Goal("start to first paint", "ms"),
-                Goal("key to first frame, p95", "ms"),
-                Goal("key to last frame, p95", "ms", 30.0),
-                Goal("filter, slowest key", "ms", 150.0),
-                Goal("sort, slowest", "ms", 150.0),
-                Goal("memory", "MB", 150.0),
-                Goal("memory, peak", "MB"),
+                Figure("attach to first paint", "ms", 1000.0),
+                Figure("start to first paint", "ms"),
+                Figure("key to first frame, p95", "ms"),
+                Figure("key to last frame, p95", "ms", 30.0),
+                Figure("filter, slowest key", "ms", 150.0),
+                Figure("sort, slowest", "ms", 150.0),
+                Figure("memory", "MB", 150.0),
+                Figure("memory, peak", "MB"),
             ),
         ),
         Part(
             f"{unread.COUNT} downloads of {unread.RATE / 1e6:g} MB/s, a terminal not read for"
             f" {unread.UNREAD:g} s",
-            unread.measure,
+            partial(unread.measure, bytecode),
             (
-                Goal("downloads while read", "kB/s"),
-                Goal("downloads while not", "kB/s"),
-                Goal("lost by it", "%", 2.0),
-                Goal("read again to present", "ms", 1000.0),
+                Figure("downloads while read", "kB/s"),
+                Figure("downloads while not", "kB/s"),
+                Figure("lost by it", "%", 2.0),
+                Figure("read again to present", "ms", 1000.0),
             ),
         ),
     )
 
 
+@cache
+def _compile(bytecode: str, _: str) -> None:
+    """Open the screen once for each place that winch is taken from."""
+    with serving_downloads(0, 1, bytecode) as service, service.screen() as pty:
+        first_paint(pty)
+
+
 def _busy(bytecode: str, _: str) -> list[float]:
+    _compile(bytecode, source())
     with serving_downloads(_MOVING, _QUEUED, bytecode) as service, service.screen() as pty:
         first_paint(pty)
         return over_time(pty)
 
 
 def _idle(bytecode: str, _: str) -> list[float]:
+    _compile(bytecode, source())
     with serving_downloads(0, _QUEUED, bytecode) as service, service.screen() as pty:
         start = first_paint(pty) - service.began
         return [*over_time(pty), start * 1e3]
 
 
 def _full(bytecode: str, _: str) -> list[float]:
+    _compile(bytecode, source())
     with serving_downloads(0, MANY, bytecode) as service, service.screen() as pty:
         painted = first_paint(pty)
         attach, start = painted - float(service.line()), painted - service.began
@@ -164,7 +130,7 @@ def _full(bytecode: str, _: str) -> list[float]:
             sorts.append(_paint(pty, key)[1])
         seconds = [attach, start, _p95(first), _p95(last), max(filters), max(sorts)]
         pid = pty.process.pid
-        memory = [_memory_now(pid), memory_of(pid) or 0]
+        memory = [memory_now(pid) or 0, memory_of(pid) or 0]
         return [*(value * 1e3 for value in seconds), *(value / 1e6 for value in memory)]
 
 
@@ -181,8 +147,3 @@ def _paint(pty: Pty, key: bytes) -> tuple[float, float]:
 
 def _p95(values: Sequence[float]) -> float:
     return quantiles(values, n=20)[18]
-
-
-def _memory_now(pid: int) -> int:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")

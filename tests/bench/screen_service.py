@@ -27,10 +27,11 @@ from core.domain.models import (
     TimelineEntry,
     WaitReason,
 )
+from tests.bench.checkout import source
 from tests.bench.measure import FailedError
 from tests.bench.terminal import open_screen
 from tests.fakes import FakeService
-from tests.pty import ROOT, Pty
+from tests.pty import Pty
 from tests.unix import serving
 
 MANY = 100_000
@@ -64,12 +65,11 @@ class Service:
 def serving_downloads(moving: int, still: int, bytecode: str) -> Iterator[Service]:
     with tempfile.TemporaryDirectory(prefix="wb", dir="/tmp") as home:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.screen_service", str(moving), str(still)],
+            [sys.executable, "-P", "-m", "tests.bench.screen_service", str(moving), str(still)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=ROOT,
-            env=os.environ | {"WINCH_HOME": home},
+            env=os.environ | {"WINCH_HOME": home, "PYTHONPATH": source()},
         )
         try:
             service = Service(process, home, bytecode)

@@ -15,15 +15,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median, quantiles
 
 from core.adapters.state.catalog import Catalog
 from core.domain.models import DownloadRecord, DownloadRequest, PartIdentity, Status, TimelineEntry
+from tests.bench import figures
+from tests.bench.checkout import source
+from tests.bench.figures import Figure, Part
+from tests.bench.goals import Line
 
 NAME = "state"
 TITLE = "the list of 5,000 and of 100,000 downloads: save, stall of the loop, load"
@@ -31,6 +34,11 @@ TITLE = "the list of 5,000 and of 100,000 downloads: save, stall of the loop, lo
 _EVERY = 0.01
 _SECONDS = 3.0
 _CHANGES = 20  # between two saves
+_FILL = """
+import asyncio, pathlib, sys
+from tests.bench import state
+asyncio.run(state._fill(pathlib.Path(sys.argv[1]), int(sys.argv[2])))
+"""
 _TOLD = (
     "added",
     "started: 8 connections to data.example.org",
@@ -41,53 +49,24 @@ _TOLD = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """At most `limit` seconds for a figure of a list of `count` downloads."""
-
-    figure: str
-    count: int
-    limit: float
+def measure(runs: int, directory: str, against: Path | None = None) -> tuple[list[str], list[Line]]:
+    """Return the rows of the table, and what became of its goals."""
+    rows, lines = figures.measure(_PARTS, runs, directory, against)
+    return [f"{NAME}: {TITLE}", *rows], lines
 
 
-GOALS = (
-    Goal("save", 5_000, 0.05),
-    Goal("stall p99", 5_000, 0.02),
-    Goal("load", 5_000, 0.5),
-    Goal("load", 100_000, 5.0),
-)
+def _run(count: int, directory: str) -> list[float]:
+    """Return the figures of a list of so many downloads, in ms."""
+    with tempfile.TemporaryDirectory(prefix="wb", dir=directory) as state:
+        _python("-c", _FILL, state, str(count))
+        found = json.loads(_python("-m", "tests.bench.state", state))
+    return [found[figure] * 1e3 for figure in ("save", "stall p99", "idle p99", "load")]
 
 
-def measure(runs: int, directory: str) -> str:
-    """Return the table: the median of the runs for each figure, and what became of its goal."""
-    lines = [f"{NAME}: {TITLE}"]
-    for count in dict.fromkeys(goal.count for goal in GOALS):
-        with tempfile.TemporaryDirectory(prefix="wb", dir=directory) as state:
-            asyncio.run(_fill(Path(state), count))
-            size = (Path(state) / "downloads.json").stat().st_size
-            found = [_run(state) for _ in range(runs)]
-        lines.append(f"  {count:,} downloads, {size / 1e6:.1f} MB")
-        for figure in found[0]:
-            values = sorted(run[figure] for run in found)
-            goals = [g.limit for g in GOALS if (g.figure, g.count) == (figure, count)]
-            lines.append(_row(figure, values, goals[0] if goals else None))
-    return "\n".join(lines)
-
-
-def _row(figure: str, values: Sequence[float], limit: float | None) -> str:
-    middle = median(values)
-    row = f"    {figure:10}{middle * 1e3:8.1f} ms   {values[0] * 1e3:.1f} to {values[-1] * 1e3:.1f}"
-    if limit is None:
-        return row
-    verdict = "met" if middle <= limit else "MISSED"
-    return f"{row:45}  goal ≤ {limit * 1e3:.0f} ms: {middle / limit:.2f}, {verdict}"
-
-
-def _run(state: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "tests.bench.state", state]
-    result = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ)
-    figures: dict[str, float] = json.loads(result.stdout)
-    return figures
+def _python(*arguments: str) -> bytes:
+    environment = os.environ | {"PYTHONPATH": source()}
+    command = [sys.executable, "-P", *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout
 
 
 async def _fill(state: Path, count: int) -> None:
@@ -161,6 +140,30 @@ async def _figures(state: Path) -> dict[str, float]:
         "idle p99": quantiles(idle, n=100)[98],
         "load": load,
     }
+
+
+_PARTS = (
+    Part(
+        "5,000 downloads",
+        partial(_run, 5_000),
+        (
+            Figure("save", "ms", 50.0),
+            Figure("stall p99", "ms", 20.0),
+            Figure("idle p99", "ms"),
+            Figure("load", "ms", 500.0),
+        ),
+    ),
+    Part(
+        "100,000 downloads",
+        partial(_run, 100_000),
+        (
+            Figure("save", "ms"),
+            Figure("stall p99", "ms"),
+            Figure("idle p99", "ms"),
+            Figure("load", "ms", 5_000.0),
+        ),
+    ),
+)
 
 
 def main() -> None:

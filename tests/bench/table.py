@@ -1,15 +1,18 @@
-"""The result of a case as a table in plain text."""
+"""The results of a case, and of all goals together, as tables in plain text."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 
 from tests.bench.cases import Case
+from tests.bench.goals import Line
 from tests.bench.measure import Usage, middle
 
 
 def render(case: Case, runs: Mapping[str, Sequence[Usage]], remarks: Mapping[str, str]) -> str:
-    """Return a case's table: medians, ratios to the best, and what became of the goals.
+    """Return a case's table: medians and ratios to the best.
 
     `remarks` says of a tool why it has no runs, or not all of them.
     """
@@ -35,9 +38,21 @@ def render(case: Case, runs: Mapping[str, Sequence[Usage]], remarks: Mapping[str
         )
         if usage.lag is not None:
             rows[-1][-1] += f", lag p99 {usage.lag * 1000:.0f} ms"
-    lines = [f"{case.name}: {case.title}", *_columns(rows)]
-    lines += [f"  goal {goal.text}: {'; '.join(goal.judge(found))}" for goal in case.goals]
-    return "\n".join(lines)
+    return "\n".join([f"{case.name}: {case.title}", *_columns(rows)])
+
+
+def summary(found: Mapping[str, Sequence[Line]]) -> str:
+    """Return the last table: for each case, what was measured, its goal and what became of it."""
+    head = ["", "measured", "before", "goal", ""]
+    rows = [[f"  {line.what}", *astuple(line)[1:]] for lines in found.values() for line in lines]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    texts = iter(["  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows)])
+    table = [next(texts)]
+    for title, lines in found.items():
+        table += [title, *(next(texts) for _ in lines)]
+    verdicts = Counter(line.verdict for lines in found.values() for line in lines if line.verdict)
+    table.append(", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()))
+    return "\n".join(table)
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:

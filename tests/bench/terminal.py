@@ -10,6 +10,7 @@ import select
 import time
 from pathlib import Path
 
+from tests.bench.checkout import source
 from tests.pty import LIMIT, Pty
 
 SIZE = (160, 50)
@@ -22,13 +23,14 @@ _QUIET = 0.1
 def open_screen(home: str, bytecode: str) -> Pty:
     """Open winch's screen; `bytecode` is where that is kept, as an installation does."""
     return Pty(
-        *("-c", "from tui.cli.main import main; main()"),
+        *("-P", "-c", "from tui.cli.main import main; main()"),
         size=SIZE,
         WINCH_HOME=home,
         COLORTERM="truecolor",
         NO_COLOR="",
         PYTHONDONTWRITEBYTECODE="",
         PYTHONPYCACHEPREFIX=bytecode,
+        PYTHONPATH=source(),
     )
 
 

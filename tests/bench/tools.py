@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.checkout import BEFORE, using
 from tests.bench.measure import FailedError, Usage, cpu_of, memory_of, run
 from tests.bench.servers import find
 
@@ -58,7 +59,8 @@ class Job:
         return run(command, env=self.environment(), cwd=self.scratch, timeout=self.timeout)
 
 
-def _winch(*arguments: str) -> list[str]:
+def winch(*arguments: str) -> list[str]:
+    """Return the command line of a command of winch."""
     script = Path(sys.executable).with_name("winch")
     if script.exists():
         return [str(script), *arguments]
@@ -67,12 +69,7 @@ def _winch(*arguments: str) -> list[str]:
 
 def embedded(job: Job) -> Usage:
     """`winch get --embedded`, from cold."""
-    return job.do(_winch("get", "--embedded", "-q", "-d", str(job.directory), "-i", job.list_file))
-
-
-def embedded_with_one(job: Job) -> Usage:
-    """The same over a single connection."""
-    return embedded(_with_one(job))
+    return job.do(winch("get", "--embedded", "-q", "-d", str(job.directory), "-i", job.list_file))
 
 
 def added(job: Job) -> Usage:
@@ -84,8 +81,8 @@ def added(job: Job) -> Usage:
         before = cpu_of(pid)
         began = time.monotonic()
         clients = [
-            job.do(_winch("add", "-d", str(job.directory), "-i", job.list_file)),
-            job.do(_winch("wait")),
+            job.do(winch("add", "-d", str(job.directory), "-i", job.list_file)),
+            job.do(winch("wait")),
         ]
         wall = time.monotonic() - began
         after, memory = cpu_of(pid), memory_of(pid)
@@ -99,7 +96,7 @@ def added(job: Job) -> Usage:
 
 def ask(*arguments: str, env: Mapping[str, str]) -> bytes:
     """Run a command of winch and return what it prints; raises FailedError."""
-    done = subprocess.run(_winch(*arguments), env=env, check=False, capture_output=True)
+    done = subprocess.run(winch(*arguments), env=env, check=False, capture_output=True)
     if done.returncode:
         raise FailedError(done.stderr.decode().strip())
     return done.stdout
@@ -144,13 +141,9 @@ def axel(job: Job) -> Usage:
     return job.do(["axel", "-q", "-n", str(job.connections), "-o", str(name), job.urls[0]])
 
 
-def _with_one(job: Job) -> Job:
-    return Job(job.urls, job.directory, job.scratch, 1, 1, job.timeout, job.authority)
-
-
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A line of the table."""
+    """A line of the table; one without a program of its own is winch."""
 
     name: str
     program: str
@@ -161,9 +154,17 @@ class Tool:
         """Whether the program is not installed."""
         return bool(self.program) and find(self.program) is None
 
+    def of(self, checkout: Path) -> Tool:
+        """Return the same with the winch of another checkout."""
+
+        def fetch(job: Job) -> Usage:
+            with using(checkout):
+                return self.fetch(job)
+
+        return Tool(f"{self.name}{BEFORE}", self.program, fetch)
+
 
 EMBEDDED = Tool("winch get --embedded", "", embedded)
-EMBEDDED_ONE = Tool("winch get --embedded, 1 connection", "", embedded_with_one)
 ADDED = Tool("winch add + wait", "", added)
 ARIA2C = Tool("aria2c", "aria2c", aria2c)
 CURL = Tool("curl", "curl", curl)
