@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 import urllib.request
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from typing import Generic, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from core.adapters.files.named_file import COOKIES_BYTES, NETRC_BYTES, UnfitFileError, check_named
+from core.adapters.net.remembered import Remembered, origin_of
 from core.domain.errors import ConfigError
 from core.domain.login import basic
 from core.policy.transfer.redirects import Hop
@@ -31,6 +33,8 @@ def without_userinfo(url: str, headers: Mapping[str, str]) -> Hop:
 
     One that was given in `headers` goes first (RFC 3986 section 3.2.1, RFC 7617).
     """
+    if "@" not in url:
+        return Hop(url, headers)
     parts = urlsplit(url)
     userinfo, at, host = parts.netloc.rpartition("@")
     if not at:
@@ -43,10 +47,14 @@ def without_userinfo(url: str, headers: Mapping[str, str]) -> Hop:
 
 
 class Credentials:
-    """What the files hold, for every host and for as long as the daemon lives."""
+    """What the files hold, for every host and for as long as the daemon lives.
 
-    def __init__(self) -> None:
+    What netrc says of a host holds for a second (`now` returns monotonic ones).
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._netrc = Netrc()
+        self._logins = Remembered(now)
         self._cookies = Cookies()
 
     async def headers_for(self, hop: Hop, cookies: str | None) -> Mapping[str, str]:
@@ -56,13 +64,19 @@ class Credentials:
         """
         given = {name.lower() for name in hop.headers}
         headers = dict(hop.headers)
-        host = urlsplit(hop.url).hostname or ""
-        if "authorization" not in given and (login := await self._netrc.authorization(host)):
+        if "authorization" not in given and (login := await self._login(origin_of(hop.url))):
             headers["Authorization"] = login
         if cookies and "cookie" not in given:
             held = await self._cookies.header(cookies, hop.url)
             headers |= {"Cookie": held} if held else {}
         return headers
+
+    async def _login(self, origin: str) -> str:
+        """Return the Authorization that netrc has for an origin, "" for none."""
+        if (known := self._logins.get(origin)) is not None:
+            return known
+        host = urlsplit(origin).hostname or ""
+        return self._logins.put(origin, await self._netrc.authorization(host) or "")
 
 
 class _CachedFile(Generic[T]):

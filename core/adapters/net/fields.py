@@ -21,7 +21,7 @@ def serialize(status_line: str, headers: Mapping[str, str]) -> bytes:
     Raises ValueError for a control character.
     """
     lines = [status_line, *(f"{name}: {value}" for name, value in headers.items())]
-    if any(map(_FORBIDDEN.search, lines)):
+    if _FORBIDDEN.search("".join(lines)):
         raise ValueError("a control character in a header")
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
 
@@ -31,8 +31,13 @@ def received(headers: Mapping[str, str]) -> Mapping[str, str]:
 
     Of validators each character is a byte (see `core.domain.text`).
     """
-    fields: dict[str, list[str]] = {}
+    fields: dict[str, str] = {}
     for name, value in headers.items():
-        key = valid(name.lower())
-        fields.setdefault(key, []).append((octets_of if key in _VALIDATORS else valid)(value))
-    return {name: ", ".join(values) for name, values in fields.items()}
+        key = name.lower()
+        text = value
+        # Nearly all of it is ASCII, and this is done for each small file.
+        if not (key.isascii() and value.isascii()):
+            key = valid(key)
+            text = octets_of(value) if key in _VALIDATORS else valid(value)
+        fields[key] = f"{fields[key]}, {text}" if key in fields else text
+    return fields

@@ -25,6 +25,7 @@ from core.adapters.net.credentials import Credentials, without_userinfo
 from core.adapters.net.logins import Exchange, WantedLogins, is_closed_door
 from core.adapters.net.proxies import proxy_for
 from core.adapters.net.reach import Route
+from core.adapters.net.remembered import Remembered, origin_of
 from core.adapters.net.tls import Trust, certificates_unread
 from core.adapters.net.transport import (
     limit_kernel_buffer,
@@ -169,23 +170,48 @@ class _FloodError(aiohttp.ClientError):
 class _Protocol(ResponseHandler):
     """The library's end of a connection, which also counts what is not the file.
 
-    The library passes over interim answers in a loop that gives no turn to anybody while more of
-    them lie ready: here they are dropped as they come.
+    A head has to be there within `patience` seconds, however it drips. The library passes over
+    interim answers in a loop that gives no turn to anybody while more of them lie ready: here they
+    are dropped as they come.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    peer: str | None = None
+    """The IP address at the other end, from when the connection was made."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, patience: float) -> None:
         super().__init__(loop)
         self._interim = self._came = 0
+        self._patience = patience
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.peer = peer_address(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._head_ended()
+        super().connection_lost(exc)
 
     def set_response_params(self, **params: Any) -> None:
         self._interim = self._came = 0
+        self._head_ended()
+        self._deadline = self._loop.call_later(self._patience, self._head_is_late)
         super().set_response_params(**params)
+
+    def _head_ended(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _head_is_late(self) -> None:
+        self.set_exception(aiohttp.SocketTimeoutError("no head in time"))
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         status = data[0].code
         if 100 <= status < 200 and status != 101:
             self._interim += 1
         elif self._interim <= MOST_INTERIM:
+            self._head_ended()
             super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:
@@ -207,8 +233,8 @@ class _Protocol(ResponseHandler):
             self.transport.close()
 
 
-def _protocol(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
-    return _Protocol(loop)
+def _protocol(loop: asyncio.AbstractEventLoop, patience: float) -> ResponseHandler:
+    return _Protocol(loop, patience)
 
 
 _ROUTE: ContextVar[Route] = ContextVar("route")
@@ -217,18 +243,18 @@ _ROUTE: ContextVar[Route] = ContextVar("route")
 class _Connector(aiohttp.TCPConnector):
     """Looks at who is at the other end of a connection before anything is sent there."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float) -> None:
         super().__init__(limit=0)
-        self._factory = partial(_protocol, loop=self._loop)
+        self._factory = partial(_protocol, self._loop, patience)
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        route, peer = _ROUTE.get(None), peer_address(connection.transport)
-        if route is not None and peer is not None:
+        route, protocol = _ROUTE.get(None), connection.protocol
+        if route is not None and isinstance(protocol, _Protocol) and protocol.peer is not None:
             try:
-                route.arrive(peer)
+                route.arrive(protocol.peer)
             except RedirectError:
                 connection.close()
                 raise
@@ -244,6 +270,7 @@ class HttpClient:
         self._session: aiohttp.ClientSession | None = None
         self._wanted_logins: WantedLogins = OrderedDict()
         self._credentials = Credentials()
+        self._proxies = Remembered()
 
     @asynccontextmanager
     async def get(
@@ -320,25 +347,30 @@ class HttpClient:
         headers = await self._credentials.headers_for(hop, cookies)
         wanted, target = self._wanted_logins, address.raw_path_qs
         asking = Exchange(wanted, hop.url, target, headers, unasked=unasked)
-        settings, proxy = self._settings, proxy_for(hop.url)
-        is_secure = address.scheme == "https" or (proxy or "").lower().startswith("https:")
+        proxy = self._proxy_for(hop.url)
+        is_secure = address.scheme == "https" or proxy.lower().startswith("https:")
         trusted = await self._trust.context() if is_secure else True
         while True:
             with _translated(hop.url, late="did not answer in time"):
-                # Names, connection, TLS, proxy and head together, however each of them drips.
-                async with asyncio.timeout(settings.connect_timeout + settings.read_timeout):
-                    response = await self._open().get(
-                        address,
-                        headers=asking.headers,
-                        proxy=proxy,
-                        ssl=trusted,
-                        allow_redirects=False,
-                        read_bufsize=buffer,
-                    )
+                response = await self._open().get(
+                    address,
+                    headers=asking.headers,
+                    proxy=proxy or None,
+                    ssl=trusted,
+                    allow_redirects=False,
+                    read_bufsize=buffer,
+                )
             challenges = response.headers.getall("WWW-Authenticate", ())
             if not asking.again(response.status, response.headers, challenges):
                 return response, asking
             response.release()
+
+    def _proxy_for(self, url: str) -> str:
+        """Return the proxy for a URL, "" for none."""
+        origin = origin_of(url)
+        if (known := self._proxies.get(origin)) is not None:
+            return known
+        return self._proxies.put(origin, proxy_for(url) or "")
 
     async def close(self) -> None:
         if self._session is not None:
@@ -347,15 +379,19 @@ class HttpClient:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
+            settings = self._settings
             self._session = aiohttp.ClientSession(
                 auto_decompress=False,
-                connector=_Connector(),
+                connector=_Connector(settings.read_timeout),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": f"winch/{VERSION}", "Accept": "*/*"},
                 timeout=aiohttp.ClientTimeout(
                     total=None,
-                    sock_connect=self._settings.connect_timeout,
-                    sock_read=self._settings.read_timeout,
+                    # Names, connection, TLS and proxy together, however each of them drips.
+                    connect=settings.connect_timeout + settings.read_timeout,
+                    sock_connect=settings.connect_timeout,
+                    # The protocol sees to the head, and whoever reads to the body.
+                    sock_read=None,
                 ),
             )
         return self._session
@@ -371,59 +407,67 @@ def _address(url: str, *, redirected: bool) -> URL:
 
 
 @contextmanager
-def _translated(url: str, *, late: str = "sent nothing for too long") -> Iterator[None]:  # noqa: C901, PLR0912
-    """Turn the library's exceptions into winch's, most specific first."""
-    host = urlsplit(url).hostname or "the server"
+def _translated(url: str, *, late: str = "sent nothing for too long") -> Iterator[None]:
+    """Turn the library's exceptions into winch's."""
     try:
         yield
-    except (aiohttp.InvalidURL, UnicodeError):
-        raise UsageError("the address cannot be read as a URL") from None
-    except aiohttp.ClientSSLError as error:
-        raise TlsError(
-            f"{host} could not prove who it is: {_tls_reason(error)}",
-            hint="check the host's name and this machine's clock and certificates",
-        ) from error
-    except (aiohttp.ConnectionTimeoutError, aiohttp.SocketTimeoutError, TimeoutError) as error:
-        raise TransferTimeoutError(f"{host} {late}") from error
-    except aiohttp.ClientHttpProxyError as error:
-        if error.status == 407:
-            raise AuthRequiredError(
-                "the proxy wants to know who asks",
-                status=407,
-                hint="the proxy's address in the environment has to hold the right login",
+    except Exception as error:
+        _raise_ours(error, urlsplit(url).hostname or "the server", late)
+        raise
+
+
+def _raise_ours(error: Exception, host: str, late: str) -> None:  # noqa: C901, PLR0912
+    """Raise winch's error for one of the library's, most specific first; pass over all others."""
+    match error:
+        case aiohttp.InvalidURL() | UnicodeError():
+            raise UsageError("the address cannot be read as a URL") from None
+        case aiohttp.ClientSSLError():
+            raise TlsError(
+                f"{host} could not prove who it is: {_tls_reason(error)}",
+                hint="check the host's name and this machine's clock and certificates",
+            ) from error
+        case aiohttp.ConnectionTimeoutError() | aiohttp.SocketTimeoutError() | TimeoutError():
+            raise TransferTimeoutError(f"{host} {late}") from error
+        case aiohttp.ClientHttpProxyError():
+            if error.status == 407:
+                raise AuthRequiredError(
+                    "the proxy wants to know who asks",
+                    status=407,
+                    hint="the proxy's address in the environment has to hold the right login",
+                ) from None
+            raise NetworkError(f"the proxy answered {error.status} when asked for {host}") from None
+        case aiohttp.ClientProxyConnectionError():
+            raise NetworkError(
+                f"cannot connect to the proxy for {host}: {reason_of(error.os_error)}"
             ) from None
-        raise NetworkError(f"the proxy answered {error.status} when asked for {host}") from None
-    except aiohttp.ClientProxyConnectionError as error:
-        raise NetworkError(
-            f"cannot connect to the proxy for {host}: {reason_of(error.os_error)}"
-        ) from None
-    except aiohttp.ClientConnectorDNSError as error:
-        raise lookup_error(host, error.os_error) from error
-    except aiohttp.ClientConnectorError as error:
-        if isinstance(error.os_error, socket.gaierror):
+        case aiohttp.ClientConnectorDNSError():
             raise lookup_error(host, error.os_error) from error
-        raise NetworkError(f"cannot connect to {host}: {reason_of(error.os_error)}") from error
-    except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError) as error:
-        raise IncompleteBodyError(f"{host} closed the connection too early") from error
-    except _FloodError as error:
-        raise ProtocolError(
-            f"the answer of {host} has no end: {error}", hint="the server is broken, or hostile"
-        ) from None
-    except aiohttp.ClientResponseError as error:
-        raise ProtocolError(
-            f"the answer of {host} breaks HTTP: {error.message.splitlines()[0][:200]}"
-            if error.message
-            else f"the answer of {host} breaks HTTP",
-        ) from error
-    except (aiohttp.ClientOSError, ConnectionError, asyncio.IncompleteReadError) as error:
-        raise NetworkError(f"the connection to {host} broke: {reason_of(error)}") from error
-    except aiohttp.ClientError as error:
-        raise NetworkError(f"the request to {host} failed: {type(error).__name__}") from error
-    except ValueError as error:
-        raise UsageError(
-            "the request cannot be sent as it stands: a header or its proxy's address is broken",
-            hint="check the headers and cookies that were given for it",
-        ) from error
+        case aiohttp.ClientConnectorError():
+            if isinstance(error.os_error, socket.gaierror):
+                raise lookup_error(host, error.os_error) from error
+            raise NetworkError(f"cannot connect to {host}: {reason_of(error.os_error)}") from error
+        case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError():
+            raise IncompleteBodyError(f"{host} closed the connection too early") from error
+        case _FloodError():
+            raise ProtocolError(
+                f"the answer of {host} has no end: {error}", hint="the server is broken, or hostile"
+            ) from None
+        case aiohttp.ClientResponseError():
+            raise ProtocolError(
+                f"the answer of {host} breaks HTTP: {error.message.splitlines()[0][:200]}"
+                if error.message
+                else f"the answer of {host} breaks HTTP",
+            ) from error
+        case aiohttp.ClientOSError() | ConnectionError() | asyncio.IncompleteReadError():
+            raise NetworkError(f"the connection to {host} broke: {reason_of(error)}") from error
+        case aiohttp.ClientError():
+            raise NetworkError(f"the request to {host} failed: {type(error).__name__}") from error
+        case ValueError():
+            raise UsageError(
+                "the request cannot be sent as it stands:"
+                " a header or its proxy's address is broken",
+                hint="check the headers and cookies that were given for it",
+            ) from error
 
 
 def _tls_reason(error: aiohttp.ClientSSLError) -> str:

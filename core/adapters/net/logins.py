@@ -68,25 +68,25 @@ class Exchange:
         *,
         unasked: bool,
     ) -> None:
+        given = next((v for k, v in headers.items() if k.lower() == "authorization"), "")
+        self.headers: Mapping[str, str] = headers
+        self._given = given
+        self._login = read_basic(given) if given else None
+        if self._login is None:
+            return
         self._wanted = wanted
         self._target = target
         self._bare = {k: v for k, v in headers.items() if k.lower() != "authorization"}
-        given = next((v for k, v in headers.items() if k.lower() == "authorization"), "")
         parts = urlsplit(url)
         self._key = (f"{parts.scheme}://{parts.netloc}", given)
-        self._given = given
-        self._login = read_basic(given)
         self._left = _ANSWERS
         self._fresh = False
-        self._nonce: _Nonce | None = None
-        self.headers: Mapping[str, str] = headers
-        if self._login is not None:
-            self._nonce = wanted.get(self._key)
-            if self._nonce is not None:
-                self._show(self._nonce.authorize(self._login, target))
-            else:
-                withheld = parts.scheme == "http" and self._key not in wanted and not unasked
-                self._show(None if withheld else given)
+        self._nonce = wanted.get(self._key)
+        if self._nonce is not None:
+            self._show(self._nonce.authorize(self._login, target))
+        else:
+            withheld = parts.scheme == "http" and self._key not in wanted and not unasked
+            self._show(None if withheld else given)
 
     def again(self, status: int, headers: Mapping[str, str], challenges: Sequence[str]) -> bool:
         """Take an answer in; True where the request is to be sent once more, with other headers."""

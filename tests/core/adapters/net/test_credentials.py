@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.net.credentials import Cookies, Netrc
+from core.adapters.net.credentials import Cookies, Credentials, Netrc
 from core.domain.errors import ConfigError
+from core.policy.transfer.redirects import Hop
 from tests.core.adapters.files.odd_files import ODD, odd
 
 NETRC = """
@@ -45,6 +46,31 @@ async def test_a_new_login_counts_at_once(netrc: Path) -> None:
     assert await logins.authorization("h") == "Basic YTpi"
     netrc.write_text("machine h login a password other")
     assert await logins.authorization("h") == "Basic YTpvdGhlcg=="
+
+
+async def test_requests_of_one_second_look_once_for_each_host(netrc: Path) -> None:
+    now = 0.0
+    credentials = Credentials(now=lambda: now)
+
+    async def shown(url: str) -> str | None:
+        return (await credentials.headers_for(Hop(url, {}), None)).get("Authorization")
+
+    netrc.write_text(NETRC)
+    assert await shown("http://files.example/a") == "Basic bWU6aHVudGVyMg=="
+    netrc.write_text("machine files.example login me password other")
+    now = 0.9
+    assert await shown("http://files.example/b?x=1/2") == "Basic bWU6aHVudGVyMg=="
+    assert await shown("http://files.example.test/") is None
+    assert await shown("http://other.example?x=http://files.example/") is None
+    now = 1.0
+    assert await shown("http://files.example/c") == "Basic bWU6b3RoZXI="
+    # What could not be read is read again.
+    netrc.write_text("machine files.example login me passwort other")
+    now = 2.0
+    with pytest.raises(ConfigError):
+        await shown("http://files.example/d")
+    netrc.unlink()
+    assert await shown("http://files.example/d") is None
 
 
 async def test_a_broken_netrc_is_named_and_not_quoted(netrc: Path) -> None:
