@@ -13,9 +13,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from core.domain.events import Event, ProgressBatch, Snapshot
+from core.domain.models import Download
 
 BACKLOG = 1000
 """Events that a subscriber may be behind."""
+PAUSE = 0.05
+FEW = 16
+"""Downloads whose changes are told as they come: small files change by the hundred in PAUSE."""
 
 
 class EventBus:
@@ -52,6 +56,49 @@ class EventBus:
         self._closed = True
         for subscription in self._subscriptions:
             subscription.end()
+
+
+class GatheredChanges:
+    """Tells of changed downloads as they come; where very many do, of many at once.
+
+    Beyond FEW of them, they are told every PAUSE seconds, each as it is by then.
+    `tell` is called with them.
+    """
+
+    def __init__(self, tell: Callable[[tuple[Download, ...]], None]) -> None:
+        self._tell = tell
+        self._gathered: dict[str, Download] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._since = 0.0
+        self._told: set[str] = set()
+
+    def add(self, download: Download) -> None:
+        """Tell of a download that has changed, or have it told soon."""
+        if self._timer is not None:
+            self._gathered[download.id] = download
+            return
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now - self._since >= PAUSE:
+            self._since, self._told = now, set()
+        self._told.add(download.id)
+        if len(self._told) <= FEW:
+            self._tell((download,))
+        else:
+            self._gathered[download.id] = download
+            self._timer = loop.call_at(self._since + PAUSE, self._tell_gathered)
+
+    def flush(self) -> None:
+        """Tell at once of what was gathered: something is told that comes after it."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._tell_gathered()
+
+    def _tell_gathered(self) -> None:
+        self._timer = None
+        self._since = asyncio.get_running_loop().time()
+        gathered, self._gathered = self._gathered, {}
+        self._tell(tuple(gathered.values()))
 
 
 class _Subscription(AsyncIterator[Event]):

@@ -9,16 +9,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.adapters.state.catalog import Catalog, LoadResult
 from core.adapters.system.clock import Clock
 from core.domain.errors import WinchError
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.lifecycle import Action, next_status
-from core.domain.models import DownloadRecord, DownloadView, Progress, Status, TimelineEntry
+from core.domain.models import (
+    Download,
+    DownloadRecord,
+    DownloadView,
+    Progress,
+    Status,
+    TimelineEntry,
+)
 from core.domain.service import LimitChanges
-from core.engine.downloads.events import EventBus
+from core.engine.downloads.events import EventBus, GatheredChanges
 from core.engine.downloads.index import DownloadIndex
 from core.engine.downloads.notices import Notices
 from core.engine.downloads.totals import InProgress, ListTotals
@@ -28,6 +35,13 @@ log = logging.getLogger(__name__)
 TIMELINE_LENGTH = 50
 """Entries of a timeline: the first one and the last of all others."""
 _NOTHING = Progress()
+_AT_ONCE = timedelta(milliseconds=10)
+"""What is told of many downloads within this time is one entry: there may be very many of them."""
+_PLACE_IN_LIFE = ("status", "phase", "wait_reason")
+"""What makes a change of a download a transition."""
+_LEFT_BEHIND: dict[str, object] = dict.fromkeys(
+    ("phase", "wait_reason", "retry_at", "error", "interrupted")
+)
 
 
 class DownloadList(DownloadIndex):
@@ -45,8 +59,10 @@ class DownloadList(DownloadIndex):
         self._settled: dict[str, Progress] = {}
         self._live: dict[str, Callable[[], Progress | None]] = {}
         self._unsaved = ""
+        self._last_entry: TimelineEntry | None = None
         self.sums = ListTotals()
         self.bus = EventBus(self._snapshot)
+        self._changes = GatheredChanges(self._publish_changes)
         self.notices = Notices(self._publish_whole)
         self.paused = False
         self.limits = LimitChanges()
@@ -93,6 +109,7 @@ class DownloadList(DownloadIndex):
 
     async def close(self) -> None:
         """End the subscriptions and write what is not yet written; raises as `flush` does."""
+        self._changes.flush()
         self.bus.close()
         await self._catalog.close()
 
@@ -124,39 +141,50 @@ class DownloadList(DownloadIndex):
 
     def update(self, download: DownloadRecord, **fields: object) -> DownloadRecord:
         """Replace fields of a download; nothing happens where they are so already."""
-        changed = download.replace(**fields)
         before = self[download.id]
+        if download is before and all(getattr(before, n) == value for n, value in fields.items()):
+            return before
+        if any(fields.get(n, getattr(download, n)) != getattr(before, n) for n in _PLACE_IN_LIFE):
+            fields.setdefault("updated_at", self._clock.now())
+        changed = download.replace(**fields)
         if changed == before:
-            return changed
-        if _place_in_life(changed) != _place_in_life(before):
-            changed = changed.replace(updated_at=self._clock.now())
+            return before
         self._put(changed)
-        done = self._settled_bytes(before.id)
-        self.sums.count(before, done, -1)
-        self.sums.count(changed, done, 1)
+        self.sums.move(before, changed, self._settled_bytes(before.id))
         self._catalog.put(changed)
         if changed.interrupted is None:
             self.notices.answered(changed.id)
-        self._publish(lambda revision: Changed(revision=revision, downloads=(changed,)))
+        if self.bus.has_subscribers:
+            self._changes.add(changed)
         return changed
 
     def note(self, download_id: str, text: str) -> None:
         """Write a sentence into a download's timeline."""
-        self.update(self._stamped(self[download_id], text))
+        download = self[download_id]
+        self.update(download, timeline=self._told(download, self._entry(download, text)))
 
     def step(
-        self, download: DownloadRecord, action: Action, text: str, **fields: object
+        self,
+        download: DownloadRecord,
+        action: Action,
+        *texts: str,
+        **fields: object,
     ) -> DownloadRecord:
-        """Take a step of the lifecycle; raises NotAllowedError.
+        """Take a step of the lifecycle, of which the last text tells; raises NotAllowedError.
 
         What belonged to the state that is left (phase, reason to wait, error) goes with it.
         """
-        cleared: dict[str, object] = dict.fromkeys(
-            ("phase", "wait_reason", "retry_at", "error", "interrupted")
-        )
         status = next_status(download.status, action)
-        stamped = self._stamped(download, text, before=download.status, after=status)
-        return self.update(stamped, **cleared | fields, status=status)
+        *notes, text = texts
+        entries = [self._entry(download, note) for note in notes]
+        entries.append(self._entry(download, text, before=download.status, after=status))
+        return self.update(
+            download,
+            **_LEFT_BEHIND | fields,
+            status=status,
+            timeline=self._told(download, *entries),
+            updated_at=entries[-1].at,
+        )
 
     def remove(self, downloads: Sequence[DownloadRecord]) -> None:
         for download in downloads:
@@ -169,20 +197,31 @@ class DownloadList(DownloadIndex):
             ids = tuple(download.id for download in downloads)
             self._publish(lambda revision: Removed(revision=revision, ids=ids))
 
-    def _stamped(
+    def _entry(
         self,
         download: DownloadRecord,
         text: str,
         *,
         before: Status | None = None,
         after: Status | None = None,
-    ) -> DownloadRecord:
-        entry = TimelineEntry(at=self._clock.now(), text=text, before=before, after=after)
+    ) -> TimelineEntry:
+        now, last = self._clock.now(), self._last_entry
+        if (
+            last is not None
+            and (last.text, last.before, last.after) == (text, before, after)
+            and timedelta(0) <= now - last.at < _AT_ONCE
+            and (not download.timeline or download.timeline[-1].at <= last.at)
+        ):
+            return last
+        self._last_entry = TimelineEntry(at=now, text=text, before=before, after=after)
+        return self._last_entry
+
+    def _told(self, download: DownloadRecord, *entries: TimelineEntry) -> tuple[TimelineEntry, ...]:
         past = download.timeline
-        if len(past) >= TIMELINE_LENGTH:
+        if len(past) + len(entries) > TIMELINE_LENGTH:
             # How it began stays: what is left out is the middle of a long story.
-            past = past[:1] + past[2 - TIMELINE_LENGTH :]
-        return download.replace(timeline=(*past, entry))
+            past = past[:1] + past[1 + len(entries) - TIMELINE_LENGTH :]
+        return (*past, *entries)
 
     # -- progress ---------------------------------------------------------------------------------
 
@@ -247,7 +286,12 @@ class DownloadList(DownloadIndex):
             self.limit = limit
             self._publish_whole()
 
+    def _publish_changes(self, changed: tuple[Download, ...]) -> None:
+        self._revision += 1
+        self.bus.publish(Changed(revision=self._revision, downloads=changed))
+
     def _publish(self, event: Callable[[int], Event]) -> None:
+        self._changes.flush()
         self._revision += 1
         self.bus.publish(event(self._revision))
 
@@ -266,8 +310,3 @@ class DownloadList(DownloadIndex):
             paused=self.paused,
             limit=self.limit,
         )
-
-
-def _place_in_life(download: DownloadRecord) -> tuple[object, ...]:
-    """Return what makes a change of a download a transition."""
-    return (download.status, download.phase, download.wait_reason)

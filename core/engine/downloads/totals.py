@@ -76,6 +76,16 @@ class ListTotals(DownloadSums):
         if total is not None and status is not Status.CANCELLED:
             self._sizes.count(total, sign)
 
+    def move(self, before: Download, after: Download, done: int) -> None:
+        """Take over a change of a download that has `done` bytes; most change nothing here."""
+        if (before.status, before.total_bytes, before.wait_reason) != (
+            after.status,
+            after.total_bytes,
+            after.wait_reason,
+        ):
+            self.count(before, done, -1)
+            self.count(after, done, 1)
+
     def totals(
         self,
         moving: Sequence[InProgress] = (),

@@ -16,7 +16,7 @@ from core.domain.models import Fetched
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
-from core.engine.transfer.context import TransferContext
+from core.engine.transfer.context import TransferContext, Whole
 from core.policy.request_rules import without_secrets
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Completion:
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def complete(self, download_id: str, name: str) -> None:
+    def complete(self, download_id: str, whole: Whole) -> None:
         """Complete an active download whose file is whole under its final name."""
         download = self._downloads[download_id]
         figures = self._recorder.figures(download_id)
@@ -49,12 +49,14 @@ class Completion:
         self._downloads.step(
             download,
             Action.COMPLETE,
+            *whole.notes,
             "completed",
             request=without_secrets(download.request),
-            name=name,
+            name=whole.name,
             name_settled=True,
             completed_at=self._context.clock.now(),
             fetched=fetched,
+            **whole.fields,
         )
         log.info("completed %s", download_id[:SHORT])
         self._ids.append(download_id)

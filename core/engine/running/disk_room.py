@@ -49,13 +49,16 @@ class DiskRoom:
         """Forget how far the server of a download was believed."""
         self._trust.pop(download_id, None)
 
-    def reserve(self, download: Download) -> None:
-        """Reserve what a download is still to take; raises DiskFullError where that is missing."""
+    def reserve(self, download: Download, total: int | None = None) -> None:
+        """Reserve what a download is still to take; raises DiskFullError where that is missing.
+
+        It has `total` bytes in all; None: as many as the list knows of.
+        """
         directory = download.request.directory
         space = disk.space(directory)
         if space is None:
             return
-        needed = self._needed(download)
+        needed = self._needed(download, total)
         if needed > space.size:
             raise DiskFullError(
                 f"{rough_size(needed)} are to come, but the whole file system of {directory} has"
@@ -123,12 +126,13 @@ class DiskRoom:
             self._disk.release(id_)
         return going
 
-    def _needed(self, download: Download) -> int:
+    def _needed(self, download: Download, total: int | None = None) -> int:
         """Return the bytes of room that a download is still to take."""
         there = self._downloads.progress_of(download.id).bytes_downloaded
         if download.name_settled:
             there = max(there, disk.allocated(download.part_path))
-        return max(0, (download.total_bytes or 0) - there)
+        size = download.total_bytes if total is None else total
+        return max(0, (size or 0) - there)
 
     def _keep_free(self, download_id: str, space: disk.Space, needed: int) -> None:
         """Reserve room, as far as the bytes that are to take it come."""

@@ -105,10 +105,9 @@ class Guards:
             return Wait(WaitReason.DISK_LOW, error) if self._room.can_fit(download) else None
         return None
 
-    def claim_room(self, download_id: str, total: int | None) -> None:
+    def claim_room(self, download: Download, total: int | None) -> None:
         """Take in the length that the server told; raises DiskFullError where it does not fit."""
-        download = self._downloads.update(self._downloads[download_id], total_bytes=total)
-        self._room.reserve(download)
+        self._room.reserve(download, total)
 
     async def on_failure(self, download: Download, error: WinchError) -> Wait | None:
         """Return what a download that failed has to wait for; None where the cause is its own."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 
 from core.domain.errors import WinchError
 from core.domain.history import AttemptEnd
-from core.domain.hosts import site_of
 from core.domain.lifecycle import Action
 from core.domain.models import Download, DownloadRecord, Phase, Status, WaitReason
 from core.domain.settings import Settings
@@ -22,10 +21,11 @@ from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import STARTED, AttemptRecorder
 from core.engine.running.completion import Completion
 from core.engine.running.guards import Wait
+from core.engine.running.handle import RunningDownload
 from core.engine.running.progress import ProgressReporter
 from core.engine.running.queue import Queue
 from core.engine.running.trickles import TrickleWatch
-from core.engine.transfer.context import DownloadHandle, TransferContext
+from core.engine.transfer.context import TransferContext, Whole
 from core.engine.transfer.transfer import ANEW, Transfer
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Runner:
     @property
     def has_work(self) -> bool:
         """Whether anything runs, waits for its turn or waits to be tried again."""
-        return bool(self._tasks) if self.queue.is_held else self.queue.has_work
+        return bool(self._tasks) or (self.queue.has_work and not self.queue.is_held)
 
     @property
     def running(self) -> list[Transfer]:
@@ -170,18 +170,13 @@ class Runner:
             download,
             Action.START,
             STARTED,
+            phase=Phase.CONNECTING,
             started_at=download.started_at or now,
             last_retry_at=retried,
         )
-        handle = DownloadHandle(
-            get=lambda: self._downloads[id_],
-            report=lambda **fields: self._report(id_, attempt, fields),
-            note=lambda text: self._downloads.note(id_, text),
-            claim_room=lambda total: self.queue.guards.claim_room(id_, total),
-            figures=lambda: self._recorder.figures(id_),
-        )
+        handle = RunningDownload(id_, self._downloads, self.queue, self._context, self.reassign)
         transfer = Transfer(handle, self._context)
-        attempt = self._recorder.begin(download, transfer)
+        handle.attempt = attempt = self._recorder.begin(download, transfer)
         self._transfers[id_] = transfer
         self._downloads.follow(id_, transfer.progress)
         for host in transfer.hosts:
@@ -216,34 +211,25 @@ class Runner:
 
     # -- one attempt ------------------------------------------------------------------------------
 
-    def _report(self, download_id: str, attempt: Attempt, fields: dict[str, object]) -> None:
-        attempt.observe(fields)
-        download = self._downloads.update(self._downloads[download_id], **fields)
-        if fields.get("phase") is Phase.DOWNLOADING:
-            self.queue.retries.rests.served(site_of(download.request.url))
-            self.reassign()
-
     async def _run(self, download_id: str, transfer: Transfer, attempt: Attempt) -> None:
         self._begun.add(download_id)
-        error: WinchError | None = None
-        wait: Wait | None = None
-        name, yields = "", ""
+        outcome: Whole | Wait | WinchError | str
         try:
             try:
-                name = await transfer.run()
+                outcome = await transfer.run()
             except WinchError as raised:
-                error = raised
                 attempt.stop()
                 wait = await self.queue.guards.on_failure(self._downloads[download_id], raised)
+                outcome = wait or raised
         except asyncio.CancelledError:
             # It may come at any await above, that of the guards included.
             if download_id not in self._yielding:
                 self._recorder.end(self._downloads[download_id], AttemptEnd.STOPPED)
                 raise
-            yields = self._yielding[download_id]
+            outcome = self._yielding[download_id]
         except Exception as raised:
             log.exception("transfer %s failed", download_id[:SHORT])
-            error = WinchError(
+            outcome = WinchError(
                 f"an unexpected error stopped it: {type(raised).__name__}",
                 hint="the log says more; please report it",
             )
@@ -257,21 +243,26 @@ class Runner:
             self._context.host_budget.leave(download_id)
             self.queue.guards.ended(download_id)
         self.queue.scheduler.forget(download_id)
-        end = AttemptEnd.STOPPED
-        if yields:
-            text = yields if transfer.can_continue else f"{yields}; {ANEW}"
-            self.queue.requeue(download_id, text)
-        elif error is None:
-            self.queue.retries.forget(download_id)
-            self.completion.complete(download_id, name)
-            end = AttemptEnd.COMPLETED
-        elif wait is not None:
-            error = wait.error
-            self.queue.park(self._downloads[download_id], wait)
-        else:
-            again = self.queue.try_again(download_id, error)
-            end = AttemptEnd.RETRIED if again else AttemptEnd.FAILED
+        end, error = self._take_in(download_id, transfer, outcome)
         if self._downloads[download_id].status.is_settled:
             self.queue.scheduler.leave(download_id)
         self.reassign()
         self._recorder.end(self._downloads[download_id], end, error)
+
+    def _take_in(
+        self, download_id: str, transfer: Transfer, outcome: Whole | Wait | WinchError | str
+    ) -> tuple[AttemptEnd, WinchError | None]:
+        """Complete a download, or let it wait or fail; a text says why it waits again."""
+        if isinstance(outcome, Whole):
+            self.queue.retries.forget(download_id)
+            self.completion.complete(download_id, outcome)
+            return AttemptEnd.COMPLETED, None
+        if isinstance(outcome, str):
+            text = outcome if transfer.can_continue else f"{outcome}; {ANEW}"
+            self.queue.requeue(download_id, text)
+            return AttemptEnd.STOPPED, None
+        if isinstance(outcome, Wait):
+            self.queue.park(self._downloads[download_id], outcome)
+            return AttemptEnd.STOPPED, outcome.error
+        again = self.queue.try_again(download_id, outcome)
+        return AttemptEnd.RETRIED if again else AttemptEnd.FAILED, outcome

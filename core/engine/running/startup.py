@@ -33,7 +33,7 @@ from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
 from core.engine.running.completion import Completion
-from core.engine.transfer.context import TransferContext
+from core.engine.transfer.context import TransferContext, Whole
 from core.engine.transfer.resume import as_file_on_disk, nothing_to_verify
 from core.policy.queue.recovery import decide
 from core.policy.transfer.record_check import RecordCheck, compare
@@ -201,7 +201,7 @@ class Startup:
         if download.status is Status.PENDING:
             started = download.started_at or self._clock.now()
             self._downloads.step(download, Action.START, "found whole", started_at=started)
-        self._completion.complete(download.id, name)
+        self._completion.complete(download.id, Whole(name))
 
     # -- interruptions ----------------------------------------------------------------------------
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from core.adapters.net.http import HttpClient
 from core.adapters.net.network import Network
 from core.adapters.state.resume_data import ResumeStore
 from core.adapters.system.clock import Clock
 from core.domain.history import AttemptFigures
-from core.domain.models import DownloadRecord
+from core.domain.models import DownloadRecord, Phase
 from core.domain.settings import DownloadSettings, LimitSettings
 from core.engine.transfer.last_responses import LastResponses
 from core.policy.transfer.buffers import BufferPool
@@ -47,16 +48,51 @@ class TransferContext:
 
 
 @dataclass(frozen=True, slots=True)
-class DownloadHandle:
-    """The download of one transfer; `get` returns it as it is now: a checksum may join it.
+class Whole:
+    """A file that is whole under its final name.
 
-    `report` is called with the fields of it that change, `note` with a sentence for its timeline,
-    `claim_room` with its bytes once they are known (it raises DiskFullError where they do not fit);
-    `figures` returns what is measured of the attempt, for the resume record.
+    What `fields` change in its download, and the sentences that join its timeline, become known in
+    one step with that it is completed.
     """
 
-    get: Callable[[], DownloadRecord]
-    report: Callable[..., object]
-    note: Callable[[str], None]
-    claim_room: Callable[[int | None], None]
-    figures: Callable[[], AttemptFigures | None]
+    name: str
+    fields: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class DownloadHandle(Protocol):
+    """The download of one transfer, and what becomes known of it."""
+
+    def get(self) -> DownloadRecord:
+        """Return the download as it is now: a checksum may join it."""
+        ...
+
+    def report(self, **fields: object) -> None:
+        """Change fields of it, for everybody to see."""
+        ...
+
+    def observe(self, phase: Phase) -> None:
+        """Tell of a phase that is too short to be shown; the history counts its seconds."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Write a sentence into its timeline."""
+        ...
+
+    def claim_room(self, total: int | None, *, tell: bool = True) -> None:
+        """Reserve room for its bytes once they are known; raises DiskFullError.
+
+        Without `tell` the length is shown only when it is reported.
+        """
+        ...
+
+    def landed(self) -> None:
+        """Tell that all its bytes are here and nothing more is asked of its server.
+
+        From now on it takes no place of those that run, though its task goes on.
+        """
+        ...
+
+    def figures(self) -> AttemptFigures | None:
+        """Return what is measured of the attempt, for the resume record."""
+        ...

@@ -6,10 +6,12 @@ only bytes that are synced, and the part file is given up with its lock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from core.adapters.files.threads import past_recall
 from core.domain.errors import ChecksumError
+from core.domain.history import AttemptFigures
 from core.domain.models import Conflict, ResumeRecord
 from core.engine.transfer.checkpoint import Checkpointer
 from core.engine.transfer.context import DownloadHandle, TransferContext
@@ -25,11 +27,17 @@ TIMELINE_TAIL = 5
 
 
 class FileKeeper:
-    """Keeps the file of one download, and its record."""
+    """Keeps the file of one download, and its record, which tells the attempt's `figures`."""
 
-    def __init__(self, download: DownloadHandle, context: TransferContext) -> None:
+    def __init__(
+        self,
+        download: DownloadHandle,
+        context: TransferContext,
+        figures: Callable[[], AttemptFigures | None],
+    ) -> None:
         self._download = download
         self._context = context
+        self._figures = figures
         self._checkpoint = Checkpointer(self._save, context.clock)
         self.file: UnfinishedFile | None = None
         """None as long as nothing is known of it."""
@@ -168,7 +176,7 @@ class FileKeeper:
             resource=file.resource,
             part=file.part.identity,
             done=done,
-            attempt=self._download.figures(),
+            attempt=self._figures(),
             request=download.request,
             timeline=download.timeline[-TIMELINE_TAIL:],
             created_at=download.created_at,

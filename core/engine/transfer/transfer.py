@@ -16,7 +16,7 @@ from core.domain.history import AttemptFigures
 from core.domain.models import Phase, Progress
 from core.engine.transfer.already_fetched import check_already_fetched
 from core.engine.transfer.connection import PoolStatus
-from core.engine.transfer.context import DownloadHandle, TransferContext
+from core.engine.transfer.context import DownloadHandle, TransferContext, Whole
 from core.engine.transfer.file_keeper import FileKeeper
 from core.engine.transfer.naming import Skipped
 from core.engine.transfer.opening import (
@@ -49,7 +49,7 @@ class Transfer:
         request, now = download.get().request, context.clock.monotonic()
         self._download = download
         self._context = context
-        self._keeper = FileKeeper(replace(download, figures=self._take_figures), context)
+        self._keeper = FileKeeper(download, context, self._take_figures)
         self._pool: ConnectionPool | None = None
         self._estimator = EtaEstimator(now)
         self._moved_at: datetime | None = None
@@ -121,8 +121,8 @@ class Transfer:
         self._limit.set_rate(rate, self._context.clock.monotonic())
         self._most = connections
 
-    async def run(self) -> str:
-        """Fetch the file and return the name it got.
+    async def run(self) -> Whole:
+        """Fetch the file and return it under the name it got.
 
         Raises WinchError; whatever happens, what arrived is on disk and recorded on return.
         """
@@ -143,13 +143,12 @@ class Transfer:
                     raise IncompleteBodyError("the server sent nothing new")
             await self._verify(file)
             self._download.report(phase=Phase.FINALIZING)
-            return await self._keeper.publish(file)
+            return Whole(await self._keeper.publish(file))
         except AlreadyPublishedError as whole:
-            return whole.name
+            return Whole(whole.name)
         except Skipped as existing:
-            self._download.note(existing.verdict)
-            self._download.report(resume_verdict=existing.verdict, total_bytes=existing.size)
-            return existing.name
+            fields = {"resume_verdict": existing.verdict, "total_bytes": existing.size}
+            return Whole(existing.name, fields, (existing.verdict,))
         finally:
             await self._verifier.stop()
             await self._keeper.close()
