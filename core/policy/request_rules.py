@@ -91,6 +91,8 @@ def with_url(request: DownloadRequest, url: str) -> DownloadRequest:
 
 def without_secrets(request: DownloadRequest) -> DownloadRequest:
     """Forget what only getting on with the download needed."""
+    if not request.mirrors and not request.headers and redact_url(request.url) == request.url:
+        return request
     return dataclasses.replace(
         request,
         url=redact_url(request.url),

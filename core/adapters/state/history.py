@@ -37,6 +37,7 @@ SURPLUS = 250
 MOST_AGE = timedelta(days=30)
 """After that an entry moves as well."""
 USAGE_DAYS = 400
+_LARGEST = 2**63
 
 _ENTRIES, _USAGE, _NUMBERS = "entries", "usage", "numbers"
 _NEXT = "next"
@@ -100,6 +101,11 @@ class HistoryStore:
         return notices
 
     @property
+    def next_number(self) -> int:
+        """The number of the attempt that is added next."""
+        return self._next
+
+    @property
     def usage(self) -> Mapping[str, tuple[float, int]]:
         """CPU seconds and peak memory (bytes) by local day, `YYYY-MM-DD`."""
         return self._content.usage
@@ -109,7 +115,10 @@ class HistoryStore:
 
         Raises StateError after `close`.
         """
-        entry = mended(dataclasses.replace(entry, number=self._next))
+        if entry.number != self._next:
+            entry = dataclasses.replace(entry, number=self._next)
+        if not _is_plain(entry):
+            entry = mended(entry)
         live = self._content.entries
         encoded = encode(entry)
         self._put(_ENTRIES, str(entry.number), encoded)
@@ -268,6 +277,13 @@ def _decode(tables: Tables) -> _Content:
     if (raw := tables[_NUMBERS].get(_NEXT)) is not None:
         next_number = max(next_number, msgspec.json.decode(raw, type=int))
     return _Content(dict(sorted(entries.items())), next_number, usage)
+
+
+def _is_plain(entry: HistoryEntry) -> bool:
+    """Tell at a glance that nothing of an entry can keep it from being encoded."""
+    told = (entry.name, entry.url, entry.host, entry.directory, entry.group, entry.verdict)
+    is_text_plain = all(text is None or text.isascii() for text in (*told, entry.error_message))
+    return is_text_plain and (entry.total_bytes or 0) < _LARGEST and entry.bytes < _LARGEST
 
 
 def _newest_first(

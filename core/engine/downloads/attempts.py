@@ -21,6 +21,7 @@ _SHORT = 0.25
 """Seconds below which what came in them says little: then the whole attempt is their measure."""
 _FINEST = 0.001
 """Seconds below which a duration is no measure."""
+_NONE_YET = dict.fromkeys(Phase, 0.0)
 
 
 class RunningTransfer(Protocol):
@@ -51,10 +52,11 @@ class Attempt:
         self._began = self._entered = clock.monotonic()
         self._ended: float | None = None
         self._phase = Phase.CONNECTING
-        self._seconds = dict.fromkeys(Phase, 0.0)
+        self._seconds = _NONE_YET.copy()
         self._peak = 0.0
         self._connections = 0
         self._verdict: str | None = None
+        self._figures: AttemptFigures | None = None
 
     def observe(self, changes: Mapping[str, object]) -> None:
         """Learn which fields of the download the transfer has changed."""
@@ -76,25 +78,35 @@ class Attempt:
             self.sample()
             self._ended = self._leave_phase()
 
-    def entry(self, download: Download, end: AttemptEnd, error: ErrorInfo | None) -> HistoryEntry:
-        """Return what there is to write down, with a number that is still to be given."""
+    def entry(
+        self, download: Download, end: AttemptEnd, error: ErrorInfo | None, *, number: int = 0
+    ) -> HistoryEntry:
+        """Return what there is to write down, under a number (0: still to be given)."""
         self.stop()
         seconds = (self._ended or self._began) - self._began
         ended_at = self._started_at + timedelta(seconds=seconds)
-        return entry_of(download, self.figures(), ended_at=ended_at, end=end, error=error)
+        figures = self.figures()
+        return entry_of(download, figures, ended_at=ended_at, end=end, error=error, number=number)
 
     def figures(self) -> AttemptFigures:
         """Return what there is to say of it by now."""
-        seconds = dict(self._seconds)
+        if self._figures is not None:
+            return self._figures
+        seconds = self._seconds.copy()
         if self._ended is None:
             seconds[self._phase] += self._clock.monotonic() - self._entered
         gained = self._transfer.gained
         measured = max(seconds[Phase.DOWNLOADING], min(sum(seconds.values()), _SHORT), _FINEST)
         average = gained / measured if gained else None
-        return AttemptFigures(
+        figures = AttemptFigures(
             started_at=self._started_at,
             bytes=gained,
-            phases=PhaseTimes(**{phase.value: s for phase, s in seconds.items()}),
+            phases=PhaseTimes(
+                connecting=seconds[Phase.CONNECTING],
+                downloading=seconds[Phase.DOWNLOADING],
+                verifying=seconds[Phase.VERIFYING],
+                finalizing=seconds[Phase.FINALIZING],
+            ),
             average_rate=average,
             peak_rate=None if average is None else max(self._peak, average),
             retries=self._retries,
@@ -103,6 +115,9 @@ class Attempt:
             served_best=self._transfer.served_best,
             verdict=self._verdict,
         )
+        if self._ended is not None:
+            self._figures = figures
+        return figures
 
     def _leave_phase(self) -> float:
         now = self._clock.monotonic()
@@ -118,10 +133,11 @@ def entry_of(
     ended_at: datetime,
     end: AttemptEnd,
     error: ErrorInfo | None = None,
+    number: int = 0,
 ) -> HistoryEntry:
     """Return the entry of an attempt at a download, without secrets."""
     return HistoryEntry(
-        number=0,
+        number=number,
         download=download.id,
         url=redact_url(download.request.url),
         host=site_of(download.request.url),

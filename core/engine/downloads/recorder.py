@@ -108,7 +108,9 @@ class AttemptRecorder:
     def end(self, download: Download, end: AttemptEnd, error: WinchError | None = None) -> None:
         """Write down an attempt that has ended."""
         info = None if error is None else error.info()
-        entry = self._attempts.pop(download.id).entry(download, end, info)
+        entry = self._attempts.pop(download.id).entry(
+            download, end, info, number=self._store.next_number
+        )
         phases, now = entry.phases, self._clock.monotonic()
         self.recent.note(entry.host, now, count=entry.bytes, downloading=phases.downloading)
         if end is AttemptEnd.COMPLETED:
@@ -150,7 +152,8 @@ class AttemptRecorder:
             # Those of an attempt before this one.
             figures = AttemptFigures(started_at=started_at, retries=download.retry_count)
         figures = dataclasses.replace(figures, started_at=started_at, bytes=gained)
-        self._write(entry_of(download, figures, ended_at=ended_at, end=end))
+        number = self._store.next_number
+        self._write(entry_of(download, figures, ended_at=ended_at, end=end, number=number))
 
     async def history(self, query: HistoryQuery) -> History:
         return await self._store.query(query)

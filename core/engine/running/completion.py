@@ -25,6 +25,12 @@ PAUSE = 2.0
 """Seconds in which others that end may join; as long as the history gathers attempts."""
 
 
+LOG_PAUSE = 0.25
+"""Seconds after which the log says of a download that it is completed."""
+_LINE = 100
+"""Downloads in a line of the log."""
+
+
 class Completion:
     """Completes downloads, and deletes their records beside everything else."""
 
@@ -37,6 +43,7 @@ class Completion:
         self._ids: list[str] = []
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._unlogged: list[str] = []
 
     def complete(self, download_id: str, whole: Whole) -> None:
         """Complete an active download whose file is whole under its final name."""
@@ -58,16 +65,30 @@ class Completion:
             fetched=fetched,
             **whole.fields,
         )
-        log.info("completed %s", download_id[:SHORT])
+        self._log(download_id)
         self._ids.append(download_id)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._delete_records(), name="completion")
 
     async def close(self) -> None:
         """Delete what is still to be deleted, at once."""
+        self._write_log()
         self._hurry.set()
         if self._task is not None:
             await self._task
+
+    def _log(self, download_id: str) -> None:
+        """Have the log say it, of all that end together in one line."""
+        if not self._unlogged:
+            asyncio.get_running_loop().call_later(LOG_PAUSE, self._write_log)
+        self._unlogged.append(download_id[:SHORT])
+        if len(self._unlogged) >= _LINE:
+            self._write_log()
+
+    def _write_log(self) -> None:
+        if self._unlogged:
+            log.info("completed %s", " ".join(self._unlogged))
+            self._unlogged = []
 
     async def _delete_records(self) -> None:
         while self._ids:

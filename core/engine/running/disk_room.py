@@ -19,6 +19,13 @@ from core.policy.queue.disk_guard import DiskGuard, LengthTrust
 
 Spaces = dict[str, disk.Space]
 
+FRESH = 0.25
+"""Seconds for which a look at a disk holds on which there is plenty of room."""
+PLENTY = 2**30
+"""Bytes that nobody writes in that time."""
+SMALL = 2**20
+"""Bytes below which a length is taken for true: too little is kept free for it to matter."""
+
 
 class DiskRoom:
     """Keeps room for downloads; one whose server is silent for `grace` seconds keeps none.
@@ -35,6 +42,8 @@ class DiskRoom:
         self.low_bytes = settings.low_bytes
         self._disk = DiskGuard(low=settings.low_bytes, high=settings.high_bytes)
         self._trust: dict[str, LengthTrust] = {}
+        self._looks: dict[str, tuple[float, disk.Space]] = {}
+        """When a file system was looked at for the last time, by directory."""
 
     def configure(self, settings: DiskSettings) -> None:
         """Let other marks hold, from the next look at the disks on."""
@@ -55,10 +64,10 @@ class DiskRoom:
         It has `total` bytes in all; None: as many as the list knows of.
         """
         directory = download.request.directory
-        space = disk.space(directory)
+        needed = self._needed(download, total)
+        space = self._space(download, needed)
         if space is None:
             return
-        needed = self._needed(download, total)
         if needed > space.size:
             raise DiskFullError(
                 f"{rough_size(needed)} are to come, but the whole file system of {directory} has"
@@ -73,6 +82,20 @@ class DiskRoom:
                 hint="make room, or lower low_water in the section [disk] of config.toml",
             )
         self._keep_free(download.id, space, needed)
+
+    def _space(self, download: Download, needed: int) -> disk.Space | None:
+        """Return the file system of a download, as it was a moment ago where there is plenty."""
+        directory, now = download.request.directory, self._clock.monotonic()
+        looked_at, space = self._looks.get(directory, (-FRESH, None))
+        if space is not None and now - looked_at < FRESH:
+            spared = needed + PLENTY
+            device, free = space.device, space.free
+            if not self._disk.missing(download.id, device, needed=spared, free=free):
+                return space
+        if (space := disk.space(directory)) is not None:
+            self._looks = {d: look for d, look in self._looks.items() if now - look[0] < FRESH}
+            self._looks[directory] = now, space
+        return space
 
     def can_fit(self, download: Download) -> bool:
         """Tell whether an empty file system has room for a download; not of one that is gone."""
@@ -136,6 +159,9 @@ class DiskRoom:
 
     def _keep_free(self, download_id: str, space: disk.Space, needed: int) -> None:
         """Reserve room, as far as the bytes that are to take it come."""
+        if needed < SMALL:
+            self._disk.reserve(download_id, space.device, needed)
+            return
         now = self._clock.monotonic()
         trust = self._trust.setdefault(download_id, LengthTrust(now, grace=self._grace))
         trust.note(self._downloads.progress_of(download_id).bytes_downloaded, now)

@@ -47,7 +47,6 @@ class Wait:
 
 @dataclass(slots=True)
 class _Running:
-    hosts: frozenset[str]
     done: int = -1
     idle: int = 0
 
@@ -96,9 +95,10 @@ class Guards:
 
     def reserve(self, download: Download) -> Wait | None:
         """Reserve the room that a download takes that is to start, or return what it waits for."""
-        hosts = self._hosts_of(download)
-        if self._unreachable and all(self._unreachable[host] > 0 for host in hosts):
-            return Wait(WaitReason.NO_NETWORK, _no_network(hosts))
+        if self._unreachable:
+            hosts = self._hosts_of(download)
+            if all(self._unreachable[host] > 0 for host in hosts):
+                return Wait(WaitReason.NO_NETWORK, _no_network(hosts))
         try:
             self._room.reserve(download)
         except DiskFullError as error:
@@ -127,7 +127,7 @@ class Guards:
 
     def started(self, download: Download) -> None:
         """Watch a download that runs now."""
-        self._running[download.id] = _Running(self._hosts_of(download))
+        self._running[download.id] = _Running()
         self._watch("disks", self._watch_running)
 
     def ended(self, download_id: str) -> None:
@@ -224,7 +224,7 @@ class Guards:
             running.idle = running.idle + 1 if idle else 0
             running.done = done
             if running.idle >= _STALLED:
-                stalled.append((id_, running.hosts))
+                stalled.append((id_, self._hosts_of(self._downloads[id_])))
         if not stalled or self._network.has_way_out():
             return
         cut_off = [id_ for id_, hosts in stalled if not await self._reaches_any(hosts)]

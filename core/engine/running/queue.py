@@ -6,7 +6,6 @@ record says for which. Who gets a turn is the scheduler's word; the runner start
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 
@@ -108,7 +107,12 @@ class Queue:
         more = [hosts.more_in(host, now) for host in crowded]
         wakes = [now + max(SOONEST, seconds) for seconds in more if seconds is not None]
         wakes += [at for at in (turns.wake_at, rests.wake_at(now)) if at is not None]
-        return dataclasses.replace(turns, start=tuple(start), wake_at=min(wakes, default=None))
+        return Assignment(
+            start=tuple(start),
+            stop=turns.stop,
+            host_full=turns.host_full,
+            wake_at=min(wakes, default=None),
+        )
 
     def is_in_the_way(self, download_id: str) -> bool:
         """Tell whether a download that waits could run in the place of a running one."""
