@@ -6,6 +6,7 @@ record says for which. Who gets a turn is the scheduler's word; the runner start
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 
@@ -99,12 +100,12 @@ class Queue:
             else:
                 self.park(download, wait)
                 self._changed()
-        self.retries.tell_host_full(turns.host_full)
+        crowded = {id_: self.scheduler.host_of(id_) for id_ in turns.host_full}
+        self.retries.tell_host_full(crowded)
         if len(turns.start) >= AT_ONCE:
             self._changed()
         # A host that refused may have room for more later, and nothing else tells of that.
-        crowded = {site_of(self._downloads[id_].request.url) for id_ in turns.host_full}
-        more = [hosts.more_in(host, now) for host in crowded]
+        more = [hosts.more_in(host, now) for host in set(crowded.values())]
         wakes = [now + max(SOONEST, seconds) for seconds in more if seconds is not None]
         wakes += [at for at in (turns.wake_at, rests.wake_at(now)) if at is not None]
         return Assignment(
@@ -261,5 +262,6 @@ class Queue:
         self._changed()
 
     def _wait(self, download: Download, *, not_before: float = 0.0) -> None:
-        host = site_of(download.request.url)
+        # One text for all that wait for it.
+        host = sys.intern(site_of(download.request.url))
         self.scheduler.wait(download, host=host, not_before=not_before)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -142,11 +142,15 @@ class RetryPlanner:
                 since = self._failing_since(id_)
                 self._downloads.update(download, retry_at=wall + left, failing_since=since)
 
-    def tell_host_full(self, ids: Iterable[str]) -> None:
-        """Say that downloads wait for their host, and until when if it wants to be left alone."""
+    def tell_host_full(self, crowded: Mapping[str, str]) -> None:
+        """Say that downloads wait for their host, and until when if it wants to be left alone.
+
+        The hosts are given by the ids of the downloads.
+        """
         now, wall = self._clock.monotonic(), self._clock.now()
-        for download in [self._downloads[id_] for id_ in ids]:
-            left = self.rests.left(site_of(download.request.url), now)
+        peace = {host: self.rests.left(host, now) for host in set(crowded.values())}
+        for id_, host in crowded.items():
+            download, left = self._downloads[id_], peace[host]
             waits_for_host = download.wait_reason is WaitReason.HOST_LIMIT
             if left is None or not waits_for_host or download.retry_at is None:
                 at = None if left is None else wall + timedelta(seconds=left)

@@ -12,9 +12,11 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
+from typing import NamedTuple
 
 from core.domain.models import Download
 
@@ -24,7 +26,6 @@ _SHOWN = 100
 _BEHIND = 2**40
 """Added to the rank of those that are behind every priority."""
 
-_Entry = tuple[tuple[int, float], str]
 _Keeps = Callable[[str], bool]
 _QUEUE = 0
 
@@ -50,26 +51,59 @@ class LaneLoad:
     waiting: int
 
 
-@dataclass(slots=True)
-class _Waiting:
-    entry: _Entry
+class _Entry(NamedTuple):
+    """A download that waits or runs, sorted by what comes first; there may be very many."""
+
+    rank: int
+    order: float
+    id: str
     host: str
     lane: int
-    not_before: float
 
 
-@dataclass(slots=True)
-class _Running:
-    entry: _Entry
-    host: str
-    lane: int
+class _Line:
+    """Entries that wait for one host, sorted. The first leaves at once, however many there are."""
+
+    __slots__ = ("_entries", "_gone")
+
+    def __init__(self) -> None:
+        self._entries: list[_Entry] = []
+        self._gone = 0
+        """How many at the beginning have left."""
+
+    def __len__(self) -> int:
+        return len(self._entries) - self._gone
+
+    @property
+    def first(self) -> _Entry:
+        return self._entries[self._gone]
+
+    def head(self, count: int) -> list[_Entry]:
+        """Return the first ones."""
+        return self._entries[self._gone : self._gone + count]
+
+    def __iter__(self) -> Iterator[_Entry]:
+        return islice(self._entries, self._gone, None)
+
+    def add(self, entry: _Entry) -> None:
+        insort(self._entries, entry, self._gone)
+
+    def remove(self, entry: _Entry) -> None:
+        at = bisect_left(self._entries, entry, self._gone)
+        if at > self._gone:
+            del self._entries[at]
+            return
+        self._gone += 1
+        if self._gone > _SHOWN and 2 * self._gone > len(self._entries):
+            del self._entries[: self._gone]
+            self._gone = 0
 
 
 class Scheduler:
     """The waiting and the running, as far as starting and stopping goes."""
 
     def __init__(self) -> None:
-        self._ready: dict[int, dict[str, list[_Entry]]] = {}
+        self._ready: dict[int, dict[str, _Line]] = {}
         self._lanes: dict[str, int] = {}
         self._last_lane = _QUEUE
         self._delayed: list[tuple[float, str]] = []
@@ -77,8 +111,10 @@ class Scheduler:
         """The delays once more, negative: the longest first."""
         self._in_lane: Counter[int] = Counter()
         """How many wait on each lane."""
-        self._waiting: dict[str, _Waiting] = {}
-        self._running: dict[str, _Running] = {}
+        self._waiting: dict[str, _Entry] = {}
+        self._running: dict[str, _Entry] = {}
+        self._not_before: dict[str, float] = {}
+        """Until when those wait that have a delay."""
         self._behind: dict[str, float] = {}
         """Until when those that let others pass are behind them."""
         self._forced: set[str] = set()
@@ -90,6 +126,10 @@ class Scheduler:
         """Return how many downloads wait or run."""
         return len(self._waiting) + len(self._running)
 
+    def host_of(self, download_id: str) -> str:
+        """Return the host that a waiting download waits for."""
+        return self._waiting[download_id].host
+
     def waiting_for(self, host: str) -> int:
         """Return how many of a host could start if there were room."""
         return sum(len(hosts.get(host, ())) for hosts in self._ready.values())
@@ -97,8 +137,8 @@ class Scheduler:
     def lanes(self) -> list[LaneLoad]:
         """Return every lane on which anybody waits or runs; costs nothing of the queue's length."""
         running: defaultdict[int, set[str]] = defaultdict(set)
-        for id_, each in self._running.items():
-            running[each.lane].add(id_)
+        for each in self._running.values():
+            running[each.lane].add(each.id)
         return [
             LaneLoad(frozenset(running.get(lane, ())), self._in_lane[lane])
             for lane in running.keys() | self._in_lane.keys()
@@ -108,8 +148,7 @@ class Scheduler:
         """Return who waits longest for its time, and until when; None where nobody does."""
         while self._latest:
             due, id_ = -self._latest[0][0], self._latest[0][1]
-            waiting = self._waiting.get(id_)
-            if waiting is not None and waiting.not_before == due:
+            if self._not_before.get(id_) == due:
                 return id_, due
             heapq.heappop(self._latest)
         return None
@@ -118,14 +157,14 @@ class Scheduler:
         """Let a download wait for its turn, which does not come before a monotonic time."""
         self.forget(download.id)
         lane = self._lanes.get(download.id, _QUEUE)
-        waiting = _Waiting(self._entry(download), host, lane, not_before)
-        self._waiting[download.id] = waiting
+        self._waiting[download.id] = entry = self._entry(download, host, lane)
         self._in_lane[lane] += 1
         if not_before:
+            self._not_before[download.id] = not_before
             heapq.heappush(self._delayed, (not_before, download.id))
             heapq.heappush(self._latest, (-not_before, download.id))
         else:
-            self._make_ready(waiting)
+            self._make_ready(entry)
 
     def expedite(self, ids: Iterable[str]) -> None:
         """Give downloads a lane of their own together, until each leaves it.
@@ -136,12 +175,13 @@ class Scheduler:
         for id_ in ids:
             self._lanes[id_] = self._last_lane
             if (waiting := self._waiting.get(id_)) is not None:
-                if not waiting.not_before:
+                is_ready = id_ not in self._not_before
+                if is_ready:
                     self._take_out(waiting)
                 self._leave_lane(waiting)
-                waiting.lane = self._last_lane
-                self._in_lane[waiting.lane] += 1
-                if not waiting.not_before:
+                self._waiting[id_] = waiting = waiting._replace(lane=self._last_lane)
+                self._in_lane[self._last_lane] += 1
+                if is_ready:
                     self._make_ready(waiting)
 
     def leave(self, download_id: str) -> None:
@@ -174,8 +214,8 @@ class Scheduler:
             return False  # there is room beside it
         used = Counter(each.host for each in running)
         return any(
-            any(self._behind.get(entry[1], 0.0) <= now for entry in entries)
-            for host, entries in self._ready.get(own.lane, {}).items()
+            any(self._behind.get(entry.id, 0.0) <= now for entry in line)
+            for host, line in self._ready.get(own.lane, {}).items()
             if used[host] < per_host(host)
         )
 
@@ -192,11 +232,9 @@ class Scheduler:
 
     def hasten(self, seconds: float) -> dict[str, float]:
         """Bring every delay forward and return when each ends, as monotonic times, by id."""
-        for waiting in self._waiting.values():
-            if waiting.not_before:
-                # 0 would say that there is no delay.
-                waiting.not_before = (waiting.not_before - seconds) or -1.0
-        delays = {id_: w.not_before for id_, w in self._waiting.items() if w.not_before}
+        # 0 would say that there is no delay.
+        delays = {id_: (due - seconds) or -1.0 for id_, due in self._not_before.items()}
+        self._not_before = dict(delays)
         self._delayed = [(due, id_) for id_, due in delays.items()]
         heapq.heapify(self._delayed)
         self._latest = [(-due, id_) for id_, due in delays.items()]
@@ -207,11 +245,13 @@ class Scheduler:
         """Take over a changed place in the queue."""
         if (waiting := self._waiting.get(download.id)) is not None:
             forced = download.id in self._forced
-            self.wait(download, host=waiting.host, not_before=waiting.not_before)
+            not_before = self._not_before.get(download.id, 0.0)
+            self.wait(download, host=waiting.host, not_before=not_before)
             if forced:
                 self.force(download.id)
         elif (running := self._running.get(download.id)) is not None:
-            running.entry = self._entry(download)
+            entry = self._entry(download, running.host, running.lane)
+            self._running[download.id] = entry
 
     def forget(self, download_id: str) -> None:
         """Drop a download that neither waits nor runs any more."""
@@ -219,10 +259,8 @@ class Scheduler:
         self._forced.discard(download_id)
         self._favoured.discard(download_id)
         self._stopping.discard(download_id)
-        if (waiting := self._waiting.pop(download_id, None)) is not None:
-            self._leave_lane(waiting)
-            if not waiting.not_before:
-                self._take_out(waiting)
+        if download_id in self._waiting:
+            self._end_wait(download_id)
 
     def assign(
         self,
@@ -241,10 +279,10 @@ class Scheduler:
         as good as gone, though it runs until it is forgotten.
         """
         self._end_delays(now)
-        start = [self._begin(self._waiting[id_]) for id_ in sorted(self._forced)]
+        start = [self._begin(id_) for id_ in sorted(self._forced)]
         self._favoured = self._forced or self._favoured
         self._forced = set()
-        used = Counter(running.host for running in self._running.values())
+        used = Counter(each.host for each in self._running.values())
         host_full: list[str] = []
         # The queue comes last: at a host with little room, those are first that somebody waits for.
         for lane in sorted(self._ready, reverse=True):
@@ -266,29 +304,32 @@ class Scheduler:
     ) -> tuple[list[str], list[str]]:
         """Return what of a lane starts, and what does not because its host is full."""
         ready = self._ready[lane]
-        room = active - sum(running.lane == lane for running in self._running.values())
+        room = active - sum(each.lane == lane for each in self._running.values())
         if room <= 0:
             return [], []
-        heads = [(entries[0], host) for host, entries in ready.items() if used[host] < limit(host)]
+        heads = [line.first for host, line in ready.items() if used[host] < limit(host)]
         heapq.heapify(heads)
         start: list[str] = []
         while room > len(start) and heads:
-            entry, host = heapq.heappop(heads)
-            start.append(self._begin(self._waiting[entry[1]]))
+            entry = heapq.heappop(heads)
+            host = entry.host
+            start.append(self._begin(entry.id))
             used[host] += 1
             if host in ready and used[host] < limit(host):
-                heapq.heappush(heads, (ready[host][0], host))
+                heapq.heappush(heads, ready[host].first)
         host_full = [
-            entry[1]
-            for host, entries in ready.items()
+            entry.id
+            for host, line in ready.items()
             if room > len(start) and used[host] >= limit(host)
-            for entry in entries[:_SHOWN]
+            for entry in line.head(_SHOWN)
         ]
         return start, host_full
 
     def _excess(self, active: int, keeps: _Keeps, *, spared: set[str]) -> list[str]:
         """Return which of the running ones are to stop."""
-        running: defaultdict[int, list[_Running]] = defaultdict(list)
+        if len(self._running) <= active:
+            return []
+        running: defaultdict[int, list[_Entry]] = defaultdict(list)
         for each in self._running.values():
             running[each.lane].append(each)
         return [
@@ -299,45 +340,53 @@ class Scheduler:
         ]
 
     def _excess_of(
-        self, running: Sequence[_Running], active: int, keeps: _Keeps, spared: set[str]
+        self, running: Sequence[_Entry], active: int, keeps: _Keeps, spared: set[str]
     ) -> list[str]:
-        ids = {each.entry[1] for each in running}
+        ids = {each.id for each in running}
         excess = len(ids - self._stopping) - active
         if excess <= 0:
             return []
         kept = {id_ for id_ in ids if keeps(id_)}
         # What was forced does not make room for those that could not make room for it.
         spared = spared.union(kept, self._favoured if kept else ())
-        others = [each.entry for each in running if each.entry[1] not in spared]
-        return [entry[1] for entry in heapq.nlargest(excess, others)]
+        others = [each for each in running if each.id not in spared]
+        return [entry.id for entry in heapq.nlargest(excess, others)]
 
-    def _entry(self, download: Download) -> _Entry:
+    def _entry(self, download: Download, host: str, lane: int) -> _Entry:
         rank, order = download.sort_key
-        return (rank + _BEHIND * (download.id in self._behind), order), download.id
+        if download.id in self._behind:
+            rank += _BEHIND
+        return _Entry(rank, order, download.id, host, lane)
 
-    def _begin(self, waiting: _Waiting) -> str:
-        id_ = waiting.entry[1]
-        del self._waiting[id_]
+    def _begin(self, download_id: str) -> str:
+        self._running[download_id] = self._end_wait(download_id)
+        return download_id
+
+    def _end_wait(self, download_id: str) -> _Entry:
+        waiting = self._waiting.pop(download_id)
         self._leave_lane(waiting)
-        if not waiting.not_before:
+        if self._not_before.pop(download_id, None) is None:
             self._take_out(waiting)
-        self._running[id_] = _Running(waiting.entry, waiting.host, waiting.lane)
-        return id_
+        return waiting
 
-    def _leave_lane(self, waiting: _Waiting) -> None:
-        self._in_lane[waiting.lane] -= 1
-        if not self._in_lane[waiting.lane]:
-            del self._in_lane[waiting.lane]
+    def _leave_lane(self, waiting: _Entry) -> None:
+        lane = waiting.lane
+        self._in_lane[lane] -= 1
+        if not self._in_lane[lane]:
+            del self._in_lane[lane]
 
-    def _make_ready(self, waiting: _Waiting) -> None:
+    def _make_ready(self, waiting: _Entry) -> None:
         ready = self._ready.setdefault(waiting.lane, {})
-        insort(ready.setdefault(waiting.host, []), waiting.entry)
+        line = ready.get(waiting.host)
+        if line is None:
+            line = ready[waiting.host] = _Line()
+        line.add(waiting)
 
-    def _take_out(self, waiting: _Waiting) -> None:
+    def _take_out(self, waiting: _Entry) -> None:
         ready = self._ready[waiting.lane]
-        entries = ready[waiting.host]
-        del entries[bisect_left(entries, waiting.entry)]
-        if not entries:
+        line = ready[waiting.host]
+        line.remove(waiting)
+        if not line:
             del ready[waiting.host]
         if not ready:
             del self._ready[waiting.lane]
@@ -345,12 +394,11 @@ class Scheduler:
     def _end_delays(self, now: float) -> None:
         while self._delayed:
             due, id_ = self._delayed[0]
-            waiting = self._waiting.get(id_)
-            if waiting is not None and waiting.not_before == due:
+            if self._not_before.get(id_) == due:
                 if due > now:
                     return
-                waiting.not_before = 0.0
-                self._make_ready(waiting)
+                del self._not_before[id_]
+                self._make_ready(self._waiting[id_])
             heapq.heappop(self._delayed)
 
 
