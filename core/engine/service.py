@@ -53,6 +53,7 @@ from core.engine.running.maintenance import Maintenance
 from core.engine.running.runner import Runner
 from core.engine.running.startup import Startup
 from core.engine.running.wall_clock import WallClock
+from core.engine.transfer.committer import Committer
 from core.engine.transfer.context import TransferContext
 from core.policy.request_rules import check_query
 from core.policy.transfer.host_budget import HostBudget
@@ -93,6 +94,7 @@ class Engine:
             http=http,
             network=network or Network(),
             resume_data=state.resume_data,
+            committer=Committer(state.catalog),
             clock=clock,
             limits=settings.limits,
             downloads=settings.downloads,

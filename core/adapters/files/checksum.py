@@ -42,3 +42,11 @@ class RunningDigest:
     def hexdigest(self, algorithm: str) -> str:
         """Return one of the digests of the bytes before `position`."""
         return self._hashes[algorithm].hexdigest()
+
+
+def digest_of(algorithm: str, pieces: Iterable[bytes]) -> str:
+    """Return the digest of bytes that are in memory; blocks, a millisecond for a MiB or two."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()

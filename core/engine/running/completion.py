@@ -96,8 +96,9 @@ class Completion:
                 async with asyncio.timeout(PAUSE):
                     await self._hurry.wait()
             ids, self._ids = self._ids, []
-            # A record that stays is harmless: the next start finds the file whole.
+            # A record or a commit that stays is harmless: the next start finds the file whole.
             with suppress(WinchError):
                 await self._downloads.flush()
                 await self._recorder.flush()
                 await self._context.resume_data.delete(*ids)
+                self._context.committer.forget(ids)

@@ -22,6 +22,7 @@ from core.domain.models import (
     DownloadRecord,
     DownloadRequest,
     Interruption,
+    PendingCommit,
     ResumeRecord,
     Status,
     WaitReason,
@@ -32,6 +33,7 @@ from core.domain.upkeep import RecoveryStep
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
+from core.engine.running.commits import CommitSettler
 from core.engine.running.completion import Completion
 from core.engine.transfer.context import TransferContext, Whole
 from core.engine.transfer.resume import as_file_on_disk, nothing_to_verify
@@ -74,6 +76,7 @@ class Startup:
         self._recorder = recorder
         self._settings = context.downloads
         self._resume_data = context.resume_data
+        self._commits = CommitSettler(downloads, completion, recorder, context, patience=PATIENCE)
         self._clock = context.clock
         self._embedded = embedded
         self.steps: list[RecoveryStep] = []
@@ -83,11 +86,13 @@ class Startup:
         """Recover what there is; what may run is still to be enqueued. Raises StateError."""
         self._step("lock", f"process {os.getpid()} owns the state directory")
         loaded = await self._downloads.load()
-        records = await self._resume_data.load_all()
         self.is_list_whole = loaded.is_whole
         for notice in loaded.notices:
             self._step("load", notice, "problem")
         self._step("load", f"{_count(len(loaded.downloads), 'download')} in the list")
+        if loaded.commits:
+            await self._settle_commits(loaded.commits)
+        records = await self._resume_data.load_all()
         if not loaded.downloads and loaded.saved_at is None and records:
             self._rebuild(records)
         await self._settle(records)
@@ -138,6 +143,13 @@ class Startup:
 
     def _created(self, record: ResumeRecord) -> datetime:
         return record.created_at or self._past(record.saved_at)
+
+    async def _settle_commits(self, commits: Mapping[str, PendingCommit]) -> None:
+        """Take over which small files got their names before the end."""
+        whole = await self._commits.settle(commits)
+        names = _named(download.name for download in whole)
+        if whole:
+            self._step("load", f"{_count(len(whole), 'small file')} found whole: {names}")
 
     async def _settle(self, records: Mapping[str, ResumeRecord]) -> None:
         """Take over how far the downloads are; what is complete needs its record no more."""

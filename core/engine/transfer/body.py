@@ -6,6 +6,7 @@ read and so the server), and a byte counts only once it is written.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from core.adapters.net.http import Response
@@ -133,8 +134,13 @@ class Body:
             if len(piece) == portion:
                 # A server that sends less than its turn holds is not held up by waiting for it.
                 self.timer.enter(ConnectionState.LIMITED)
-            while (wait := self._wait(marks)) > _NO_WAIT:
-                await self._clock.sleep(min(wait, REVIEW))
+            try:
+                while (wait := self._wait(marks)) > _NO_WAIT:
+                    await self._clock.sleep(min(wait, REVIEW))
+            except asyncio.CancelledError:
+                # Whoever only gave up waiting reads on, and not behind a hole.
+                self._pushed_back = piece
+                raise
             self.timer.enter(ConnectionState.RECEIVING)
         return piece
 

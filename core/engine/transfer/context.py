@@ -13,6 +13,7 @@ from core.adapters.system.clock import Clock
 from core.domain.history import AttemptFigures
 from core.domain.models import DownloadRecord, Phase
 from core.domain.settings import DownloadSettings, LimitSettings
+from core.engine.transfer.committer import Committer
 from core.engine.transfer.last_responses import LastResponses
 from core.policy.transfer.buffers import BufferPool
 from core.policy.transfer.host_budget import HostBudget
@@ -34,6 +35,7 @@ class TransferContext:
     http: HttpClient
     network: Network
     resume_data: ResumeStore
+    committer: Committer
     clock: Clock
     limits: LimitSettings
     downloads: DownloadSettings

@@ -6,7 +6,7 @@ only bytes that are synced, and the part file is given up with its lock.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from core.adapters.files.threads import past_recall
@@ -15,7 +15,13 @@ from core.domain.history import AttemptFigures
 from core.domain.models import Conflict, ResumeRecord
 from core.engine.transfer.checkpoint import Checkpointer
 from core.engine.transfer.context import DownloadHandle, TransferContext
-from core.engine.transfer.naming import check_conflict, create_part, publish, set_aside
+from core.engine.transfer.naming import (
+    check_conflict,
+    coding_note,
+    create_part,
+    publish,
+    set_aside,
+)
 from core.engine.transfer.resume import UnfinishedFile, no_restart_error, recover
 from core.engine.transfer.verify import DigestResult
 from core.policy.transfer.http_dates import modified_at
@@ -90,13 +96,21 @@ class FileKeeper:
             total_bytes=resource.total,
         )
         if resource.coding is not None:
-            self._download.note(
-                f"the server sends it coded as {resource.coding}, though plain was asked for"
-            )
+            self._download.note(coding_note(resource.coding))
         await self._checkpoint.start()
         if self._context.downloads.preallocate and resource.total:
             await part.preallocate(resource.total)
         return file, file.segments.claim() or Claim(0, 0)
+
+    async def fill(self, accepted: Accept, pieces: Sequence[bytes]) -> UnfinishedFile:
+        """Lay out a file that is whole in memory, and write it; raises what `lay_out` does."""
+        file, claim = await self.lay_out(accepted)
+        if size := sum(map(len, pieces)):
+            file.segments.reserve(claim, size)
+            await file.part.write(claim.position, pieces)
+            file.segments.advance(claim, size)
+        file.release_claims()
+        return file
 
     async def begin_anew(self, reason: str) -> None:
         """Forget what is here: it cannot be continued. The part file stays, its bytes go.

@@ -63,7 +63,7 @@ async def create_part(
     hears of one that is not ours alone. Raises Skipped, DestinationExistsError, DestinationError,
     DiskError.
     """
-    wanted = _wanted(request, resource)
+    wanted = wanted_name(request, resource)
     rule = _safe(rule, wanted)
     await check_conflict(request.directory, wanted, rule)
     for candidate in alternatives(wanted):
@@ -97,7 +97,7 @@ async def publish(
     come to exist meanwhile Skipped (the new one is deleted) or DestinationExistsError (it is kept
     as part file, for a retry under another rule).
     """
-    wanted = _wanted(request, resource)
+    wanted = wanted_name(request, resource)
     rule = _safe(rule, wanted)
     first = part.name
     if rule is Conflict.OVERWRITE and await _is_newer(request.directory, wanted, asked_at):
@@ -137,9 +137,15 @@ async def _is_newer(directory: str, name: str, moment: datetime) -> bool:
     return found is not None and found.st_ctime > moment.timestamp()
 
 
-def _wanted(request: DownloadRequest, resource: Resource) -> str:
+def wanted_name(request: DownloadRequest, resource: Resource) -> str:
+    """Return the name that a file is to have, if nothing else has it."""
     name = request.name or suggest(disposition=resource.disposition, url=request.url)
     return coded(name, resource.coding)
+
+
+def coding_note(coding: str) -> str:
+    """Return the sentence on a file whose bytes are coded though plain ones were asked for."""
+    return f"the server sends it coded as {coding}, though plain was asked for"
 
 
 def _safe(rule: Conflict, name: str) -> Conflict:

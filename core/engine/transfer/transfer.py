@@ -18,7 +18,7 @@ from core.engine.transfer.already_fetched import check_already_fetched
 from core.engine.transfer.connection import PoolStatus
 from core.engine.transfer.context import DownloadHandle, TransferContext, Whole
 from core.engine.transfer.file_keeper import FileKeeper
-from core.engine.transfer.naming import Skipped
+from core.engine.transfer.naming import Skipped, check_conflict, wanted_name
 from core.engine.transfer.opening import (
     Contradicted,
     Opened,
@@ -28,8 +28,11 @@ from core.engine.transfer.opening import (
 )
 from core.engine.transfer.pool import ConnectionPool
 from core.engine.transfer.resume import AlreadyPublishedError, UnfinishedFile
+from core.engine.transfer.small import SmallFile, is_small
+from core.engine.transfer.small import commit as commit_small
+from core.engine.transfer.small import receive as receive_small
 from core.engine.transfer.source import Source, Sources
-from core.engine.transfer.verify import Verifier
+from core.engine.transfer.verify import Verifier, right_verdict
 from core.policy.transfer.eta import EtaEstimator
 from core.policy.transfer.segments import Claim, SegmentMap
 from core.policy.transfer.throttle import TokenBucket, read_ahead
@@ -63,6 +66,8 @@ class Transfer:
         self._has_grown = False
         self._contradictions = 0
         self._compared: int | None = None
+        self._small: SmallFile | None = None
+        self._landed: int | None = None
         self.served_best: int | None = None
         """How many connections its host served best; None where that was not found out."""
         self.received = 0
@@ -83,6 +88,11 @@ class Transfer:
         return file is None or is_whole_or_empty or file.resource.ranges
 
     @property
+    def _has_arrived(self) -> bool:
+        """Whether every byte is here, in memory or in the part file."""
+        return self._small is not None or self._keeper.is_complete
+
+    @property
     def rate(self) -> float:
         """Bytes/s at present."""
         return self._estimator.rate(self._context.clock.monotonic())
@@ -94,6 +104,8 @@ class Transfer:
 
     def progress(self) -> Progress | None:
         """Return how far the download is right now, None before it has looked at what is there."""
+        if self._landed is not None:
+            return Progress(bytes_downloaded=self._landed, updated_at=self._moved_at)
         if (segments := self.segments) is None:
             return None if self._compared is None else Progress(verified=self._compared)
         now = self._context.clock.monotonic()
@@ -128,7 +140,7 @@ class Transfer:
         """
         try:
             await self._keeper.recover()
-            while (file := self._keeper.file) is None or not file.segments.is_complete:
+            while not self._has_arrived:
                 gained = self.gained
                 try:
                     contradiction = await self._fetch()
@@ -139,11 +151,11 @@ class Transfer:
                     continue
                 if contradiction is not None:
                     await self._resolve(contradiction, gained=self.gained > gained)
-                elif self.gained == gained and not self._keeper.is_complete:
+                elif self.gained == gained and not self._has_arrived:
                     raise IncompleteBodyError("the server sent nothing new")
-            await self._verify(file)
-            self._download.report(phase=Phase.FINALIZING)
-            return Whole(await self._keeper.publish(file))
+            if self._small is not None and (whole := await self._commit(self._small)) is not None:
+                return whole
+            return await self._publish()
         except AlreadyPublishedError as whole:
             return Whole(whole.name)
         except Skipped as existing:
@@ -152,6 +164,33 @@ class Transfer:
         finally:
             await self._verifier.stop()
             await self._keeper.close()
+
+    async def _commit(self, small: SmallFile) -> Whole | None:
+        """Give a small file its name together with others; None where that takes a part file."""
+        self._download.observe(Phase.FINALIZING)
+        context, count = self._context, small.accepted.length or 0
+        if context.committer.has_room:
+            self._download.landed()
+        now = context.clock.now().timestamp()
+        download, rule = self._download.get(), self._keeper.conflict
+        whole = await commit_small(download, small, rule, context.committer, now=now)
+        if whole is None:
+            await self._keeper.fill(small.accepted, small.pieces)
+            self._written(count)
+            return None
+        self._landed = count
+        self.gained += count
+        self.received += count
+        context.total_rate.add(context.clock.monotonic(), count)
+        return whole
+
+    async def _publish(self) -> Whole:
+        """Give a file its name that is whole in its part file."""
+        file = self._keeper.file
+        assert file is not None
+        await self._verify(file)
+        self._download.report(phase=Phase.FINALIZING)
+        return Whole(await self._keeper.publish(file))
 
     async def _resolve(self, contradiction: Contradicted, *, gained: bool) -> None:
         """Begin anew for this reason, or compare next; raises FileChangedError after some times.
@@ -197,6 +236,8 @@ class Transfer:
                     )
                     if other is not None:
                         return other
+                    if await self._receive_small(opened):
+                        return None
                 if file is not None and self._has_grown and not self._keeper.is_empty:
                     claim = await continue_longer_file(file, opened, self._count_compared)
                     if claim is None:
@@ -210,6 +251,21 @@ class Transfer:
         finally:
             if self._keeper.file is not None:
                 self._keeper.file.release_claims()
+
+    async def _receive_small(self, opened: Opened) -> bool:
+        """Fetch a small file in one go; False where it goes the long way, from where it is."""
+        download, accepted = self._download.get(), opened.accepted
+        if download.request.mirrors or not is_small(accepted):
+            return False
+        wanted = wanted_name(download.request, accepted.resource)
+        await check_conflict(download.request.directory, wanted, self._keeper.conflict)
+        self._download.claim_room(accepted.length, tell=False)
+        self._download.observe(Phase.DOWNLOADING)
+        self._small = await receive_small(download, accepted, opened.body)
+        if self._small is None:
+            return False
+        self._moved_at = self._context.clock.now()
+        return True
 
     async def _make_way(self, contradiction: Contradicted) -> None:
         """Make way for an answer that is the whole file; raises CannotResumeError."""
@@ -301,5 +357,5 @@ class Transfer:
         for result in results:
             if not result.holds:
                 raise await self._keeper.set_aside(file, result)
-            self._download.note(f"{result.expected.algorithm} is right ({result.authority})")
-        self._download.report(resume_verdict=f"verified: {results[0].expected.algorithm} is right")
+            self._download.note(str(result))
+        self._download.report(resume_verdict=right_verdict(results))

@@ -9,11 +9,12 @@ run has left) is hashed then, with its progress shown.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.adapters.files.checksum import RunningDigest
 from core.domain.errors import WinchError
-from core.domain.models import Checksum
+from core.domain.models import Checksum, Resource
 from core.engine.transfer.resume import UnfinishedFile
 from core.policy.transfer.segments import SegmentMap
 
@@ -36,6 +37,9 @@ class DigestResult:
     @property
     def holds(self) -> bool:
         return self.found == self.expected.hexdigest
+
+    def __str__(self) -> str:
+        return f"{self.expected.algorithm} is right ({self.authority})"
 
 
 class Verifier:
@@ -67,7 +71,7 @@ class Verifier:
 
         Raises DiskError.
         """
-        expected = _expected(file, asked)
+        expected = expected_digests(file.resource, asked)
         if not expected:
             return []
         if file.segments is not self._segments or not self._running.has(_algorithms(file, asked)):
@@ -118,13 +122,19 @@ class Verifier:
         return running.position > before
 
 
-def _expected(file: UnfinishedFile, asked: Checksum | None) -> list[tuple[Checksum, str]]:
-    announced = file.resource.digest
+def expected_digests(resource: Resource, asked: Checksum | None) -> list[tuple[Checksum, str]]:
+    """Return every digest that is known of a file, with who says so."""
+    announced = resource.digest
     found = [] if asked is None else [(asked, "given")]
     if announced is not None and announced != asked:
         found.append((announced, "announced by the server"))
     return found
 
 
+def right_verdict(results: Sequence[DigestResult]) -> str:
+    """Return the verdict on a file whose digests are all right."""
+    return f"verified: {results[0].expected.algorithm} is right"
+
+
 def _algorithms(file: UnfinishedFile, asked: Checksum | None) -> set[str]:
-    return {checksum.algorithm for checksum, _ in _expected(file, asked)}
+    return {checksum.algorithm for checksum, _ in expected_digests(file.resource, asked)}

@@ -12,6 +12,9 @@ from core.domain.models import Status
 from tests.core.engine.conftest import Workspace, fetch, settled
 from tests.faults.server import FaultServer
 
+LARGE = b"x" * 300_000
+"""The file of a download that has a record: too large to be fetched in one go."""
+
 
 def records(workspace: Workspace) -> list[Path]:
     return list((workspace.state / "resume_data").glob("*.json"))
@@ -40,7 +43,7 @@ async def test_an_attempt_that_a_kill_kept_from_the_history_is_written_down_at_t
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     engine = await workspace.engine()
-    done = await fetch(engine, workspace.request(fault_server.file("f", b"x" * 100)))
+    done = await fetch(engine, workspace.request(fault_server.file("f", LARGE)))
     store = ResumeStore(workspace.state / "resume_data")
     record = await store.load(done.id)
     assert record is not None
@@ -52,7 +55,7 @@ async def test_an_attempt_that_a_kill_kept_from_the_history_is_written_down_at_t
     for _ in range(2):
         engine = await workspace.engine()
         (entry,) = (await engine.history(HistoryQuery())).entries
-        assert (entry.download, entry.success, entry.bytes) == (done.id, True, 100)
+        assert (entry.download, entry.success, entry.bytes) == (done.id, True, len(LARGE))
         await engine.close()
         await store.save(record)
 
@@ -61,7 +64,7 @@ async def test_a_record_that_a_crash_left_goes_at_the_next_start(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     engine = await workspace.engine()
-    done = await fetch(engine, workspace.request(fault_server.file("f", b"x" * 100)))
+    done = await fetch(engine, workspace.request(fault_server.file("f", LARGE)))
     store = ResumeStore(workspace.state / "resume_data")
     record = await store.load(done.id)
     assert record is not None
@@ -69,4 +72,4 @@ async def test_a_record_that_a_crash_left_goes_at_the_next_start(
     await store.save(record)
     engine = await workspace.engine()
     assert records(workspace) == []
-    assert (await engine.find(done.id)).progress.bytes_downloaded == 100
+    assert (await engine.find(done.id)).progress.bytes_downloaded == len(LARGE)
