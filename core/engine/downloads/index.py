@@ -18,7 +18,8 @@ class DownloadIndex:
     def __init__(self) -> None:
         self._downloads: dict[str, DownloadRecord] = {}
         self._prefixes: dict[str, str] = {}
-        self._by_target: dict[tuple[str, str], list[str]] = {}
+        self._by_url: dict[str, str | tuple[str, ...]] = {}
+        """Who fetches a URL: an id, and a tuple only of several, as there may be very many."""
         self._last = 0.0
 
     def __len__(self) -> int:
@@ -39,17 +40,19 @@ class DownloadIndex:
         before = self._downloads.get(download.id)
         if before is None:
             self._prefixes[download.id[:SHORT]] = download.id
-        if before is None or _target(before) != _target(download):
+        if before is None or before.request.url != download.request.url:
             if before is not None:
-                self._drop_target(before)
-            self._by_target.setdefault(_target(download), []).append(download.id)
+                self._drop_url(before)
+            url = download.request.url
+            ids = self._ids_of(url)
+            self._by_url[url] = (*ids, download.id) if ids else download.id
         self._downloads[download.id] = download
         self._last = max(self._last, download.order)
 
     def _discard(self, download_id: str) -> None:
         download = self._downloads.pop(download_id)
         del self._prefixes[download_id[:SHORT]]
-        self._drop_target(download)
+        self._drop_url(download)
 
     def is_free(self, download_id: str) -> bool:
         """Tell whether a new download may have this id and its short form."""
@@ -76,8 +79,9 @@ class DownloadIndex:
 
     def same(self, *, url: str, directory: str, name: str | None) -> list[DownloadRecord]:
         """Return the downloads of this URL to this directory (and name, if one is given)."""
-        found = [self._downloads[id_] for id_ in self._by_target.get((url, directory), ())]
-        return [d for d in found if name is None or name in (d.request.name, d.name)]
+        found = [self._downloads[id_] for id_ in self._ids_of(url)]
+        there = [d for d in found if d.request.directory == directory]
+        return [d for d in there if name is None or name in (d.request.name, d.name)]
 
     def place(self, moved: Sequence[DownloadRecord], to: MoveTo | int) -> list[DownloadRecord]:
         """Return the downloads whose place changes when `moved` go elsewhere, with their places.
@@ -102,11 +106,17 @@ class DownloadIndex:
             ]
         return changed
 
-    def _drop_target(self, download: DownloadRecord) -> None:
-        ids = self._by_target[_target(download)]
-        ids.remove(download.id)
-        if not ids:
-            del self._by_target[_target(download)]
+    def _ids_of(self, url: str) -> tuple[str, ...]:
+        ids = self._by_url.get(url, ())
+        return (ids,) if isinstance(ids, str) else ids
+
+    def _drop_url(self, download: DownloadRecord) -> None:
+        url = download.request.url
+        ids = tuple(id_ for id_ in self._ids_of(url) if id_ != download.id)
+        if ids:
+            self._by_url[url] = ids if len(ids) > 1 else ids[0]
+        else:
+            del self._by_url[url]
 
     def _find(self, prefix: str) -> DownloadRecord:
         if (download := self._downloads.get(prefix)) is not None:
@@ -124,10 +134,6 @@ class DownloadIndex:
                 hint="give more of its characters",
             )
         return self._downloads[matches[0]]
-
-
-def _target(download: DownloadRecord) -> tuple[str, str]:
-    return download.request.url, download.request.directory
 
 
 def _arrange(peers: list[DownloadRecord], ids: set[str], to: MoveTo | int) -> list[DownloadRecord]:

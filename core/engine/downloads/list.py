@@ -6,6 +6,7 @@ shown is what is so and what is so gets stored. Nothing else changes a download.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -37,6 +38,8 @@ TIMELINE_LENGTH = 50
 _NOTHING = Progress()
 _AT_ONCE = timedelta(milliseconds=10)
 """What is told of many downloads within this time is one entry: there may be very many of them."""
+_ADDED_TOGETHER = 1000
+"""Downloads in one event: what there is of very many, no line could hold."""
 _PLACE_IN_LIFE = ("status", "phase", "wait_reason")
 """What makes a change of a download a transition."""
 _LEFT_BEHIND: dict[str, object] = dict.fromkeys(
@@ -62,7 +65,8 @@ class DownloadList(DownloadIndex):
         self._last_entry: TimelineEntry | None = None
         self.sums = ListTotals()
         self.bus = EventBus(self._snapshot)
-        self._changes = GatheredChanges(self._publish_changes)
+        self._changes = GatheredChanges(self._tell_changed)
+        self._entered: list[Download] = []
         self.notices = Notices(self._publish_whole)
         self.paused = False
         self.limits = LimitChanges()
@@ -96,8 +100,6 @@ class DownloadList(DownloadIndex):
         for download in loaded.downloads:
             self._put(download)
             self.sums.count(download, 0, 1)
-            if download.status is Status.COMPLETED:
-                self.settle(download.id, download.total_bytes or 0, download.completed_at)
         if not loaded.is_whole:
             # Saved once, it is a sound generation again for the next start.
             self._catalog.put_paused(self.paused)
@@ -109,6 +111,7 @@ class DownloadList(DownloadIndex):
 
     async def close(self) -> None:
         """End the subscriptions and write what is not yet written; raises as `flush` does."""
+        self._tell_entered()
         self._changes.flush()
         self.bus.close()
         await self._catalog.close()
@@ -133,11 +136,17 @@ class DownloadList(DownloadIndex):
         return download
 
     def enter(self, download: DownloadRecord) -> None:
-        """Take a download into the list as it is, its timeline begun already."""
+        """Take a download into the list as it is, its timeline begun already.
+
+        Those that come in one turn of the loop are told together.
+        """
         self._put(download)
         self.sums.count(download, 0, 1)
         self._catalog.put(download)
-        self._publish(lambda revision: Added(revision=revision, downloads=(download,)))
+        if self.bus.has_subscribers:
+            if not self._entered:
+                asyncio.get_running_loop().call_soon(self._tell_entered)
+            self._entered.append(download)
 
     def update(self, download: DownloadRecord, **fields: object) -> DownloadRecord:
         """Replace fields of a download; nothing happens where they are so already."""
@@ -154,6 +163,8 @@ class DownloadList(DownloadIndex):
         self._catalog.put(changed)
         if changed.interrupted is None:
             self.notices.answered(changed.id)
+        if changed.status is Status.COMPLETED:
+            self._settled.pop(changed.id, None)  # the record says how far it is
         if self.bus.has_subscribers:
             self._changes.add(changed)
         return changed
@@ -238,8 +249,11 @@ class DownloadList(DownloadIndex):
     ) -> None:
         """Remember how far a download is that does not move, and when its last bytes came."""
         download, before = self[download_id], self._settled.get(download_id, _NOTHING)
-        self.sums.count(download, before.bytes_downloaded, -1)
-        self.sums.count(download, bytes_downloaded, 1)
+        if download.status is Status.COMPLETED:
+            return
+        if bytes_downloaded != before.bytes_downloaded:
+            self.sums.count(download, before.bytes_downloaded, -1)
+            self.sums.count(download, bytes_downloaded, 1)
         self._settled[download_id] = Progress(
             bytes_downloaded=bytes_downloaded, updated_at=updated_at or before.updated_at
         )
@@ -247,6 +261,10 @@ class DownloadList(DownloadIndex):
     def progress_of(self, download_id: str) -> Progress:
         """Return how far a download is."""
         settled = self._settled.get(download_id, _NOTHING)
+        download = self[download_id]
+        if download.status is Status.COMPLETED:
+            size, at = download.total_bytes or 0, download.completed_at
+            settled = Progress(bytes_downloaded=size, updated_at=at)
         live = self._live[download_id]() if download_id in self._live else None
         if live is None or live.updated_at is not None:
             return live or settled
@@ -286,11 +304,20 @@ class DownloadList(DownloadIndex):
             self.limit = limit
             self._publish_whole()
 
-    def _publish_changes(self, changed: tuple[Download, ...]) -> None:
+    def _tell_entered(self) -> None:
+        entered, self._entered = self._entered, []
+        for start in range(0, len(entered), _ADDED_TOGETHER):
+            self._revision += 1
+            together = tuple(entered[start : start + _ADDED_TOGETHER])
+            self.bus.publish(Added(revision=self._revision, downloads=together))
+
+    def _tell_changed(self, changed: tuple[Download, ...]) -> None:
+        self._tell_entered()
         self._revision += 1
         self.bus.publish(Changed(revision=self._revision, downloads=changed))
 
     def _publish(self, event: Callable[[int], Event]) -> None:
+        self._tell_entered()
         self._changes.flush()
         self._revision += 1
         self.bus.publish(event(self._revision))

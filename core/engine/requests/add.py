@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from core.adapters.files.destination import check_directory, is_within
@@ -25,8 +27,10 @@ log = logging.getLogger(__name__)
 
 _ID = 8
 """Bytes of an id."""
-_LOGGED = 100
-"""Of very many downloads, those that the log names: a line each would take longer than the rest."""
+_LOGGED = 20
+"""Of very many downloads, those that the log names: to name all would take longer than the rest."""
+_PORTION = 250
+"""Requests that are taken in at once: so long may others have to wait for their turn."""
 
 
 class Adder:
@@ -53,14 +57,17 @@ class Adder:
 
     async def add(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
         await self._check(requests)
-        self._refuse_if_closing()
-        before = {d.id for r in requests for d in self._same(r)}
-        with not_collecting():
-            asked = [self._continue(r) or self._create(r) for r in requests]
-        new = [download for download in asked if download.id not in before]
-        _log_added(new)
+        asked: list[DownloadRecord] = []
+        new: list[DownloadRecord] = []
+
+        def take(request: DownloadRequest, begun: _Begun) -> None:
+            if (found := self._continue(request)) is None:
+                found = self._create(request, begun)
+                new.append(found)
+            asked.append(found)
+
         try:
-            await self._store(new)
+            await self._take_in(requests, take, new, is_last=True)
         finally:
             # What was in the list before goes on all the same: nobody else would start it.
             self._start(asked)
@@ -68,14 +75,44 @@ class Adder:
 
     async def add_new(self, requests: Sequence[DownloadRequest], *, more: bool) -> list[str]:
         await self._check(requests)
-        self._refuse_if_closing()
-        with not_collecting():
-            new = [self._create(r) for r in requests if not self._is_known(r)]
-        _log_added(new)
-        if not more:
-            await self._store(new)
+        new: list[DownloadRecord] = []
+
+        def take(request: DownloadRequest, begun: _Begun) -> None:
+            if not self._is_known(request):
+                new.append(self._create(request, begun))
+
+        await self._take_in(requests, take, new, is_last=not more)
         self._start(new)
         return [download.id for download in new]
+
+    async def _take_in(
+        self,
+        requests: Sequence[DownloadRequest],
+        take: Callable[[DownloadRequest, _Begun], None],
+        new: Sequence[DownloadRecord],
+        *,
+        is_last: bool,
+    ) -> None:
+        """Take requests in, with others having their turn in between; durably with the last ones.
+
+        What could not be stored was not taken on: nothing may haunt the list.
+        """
+        try:
+            for start in range(0, len(requests), _PORTION):
+                if start:
+                    await asyncio.sleep(0)
+                self._refuse_if_closing()
+                begun = _Begun(self._clock.now())
+                with not_collecting():
+                    for request in requests[start : start + _PORTION]:
+                        take(request, begun)
+            _log_added(new)
+            if is_last:
+                await self._downloads.flush()
+        except WinchError:
+            ids = dict.fromkeys(download.id for download in new)
+            self._downloads.remove(self._downloads.current(ids))
+            raise
 
     async def _check(self, requests: Sequence[DownloadRequest]) -> None:
         for request in requests:
@@ -88,20 +125,9 @@ class Adder:
                     hint="choose another directory",
                 )
 
-    async def _store(self, new: Sequence[DownloadRecord]) -> None:
-        try:
-            await self._downloads.flush()
-        except WinchError:
-            # What could not be stored was not taken on: nothing may haunt the list.
-            ids = dict.fromkeys(download.id for download in new)
-            self._downloads.remove(self._downloads.current(ids))
-            raise
-
     def _start(self, downloads: Iterable[DownloadRecord]) -> None:
         with not_collecting():
-            for download in downloads:
-                if download.id in self._downloads:
-                    self._queue.enqueue(self._downloads[download.id])
+            self._queue.enqueue_all(self._downloads.current(d.id for d in downloads))
 
     def _same(self, request: DownloadRequest, url: str | None = None) -> list[DownloadRecord]:
         return self._downloads.same(
@@ -143,9 +169,8 @@ class Adder:
             return found
         return self._downloads.step(found, Action.RESUME, "asked for again")
 
-    def _create(self, request: DownloadRequest) -> DownloadRecord:
+    def _create(self, request: DownloadRequest, begun: _Begun) -> DownloadRecord:
         id_ = next(filter(self._downloads.is_free, self._ids))
-        now = self._clock.now()
         status = Status.PAUSED if request.paused else Status.PENDING
         # Whole from the start: it is stored once, however many there are.
         download = DownloadRecord(
@@ -153,14 +178,23 @@ class Adder:
             request=request if request.limit != 0 else dataclasses.replace(request, limit=None),
             name=request.name or suggest(disposition=None, url=request.url),
             order=self._downloads.next_order(),
-            created_at=now,
-            updated_at=now,
+            created_at=begun.at,
+            updated_at=begun.at,
             status=status,
             wait_reason=None if request.paused else self._queue.turn_of(id_),
-            timeline=(TimelineEntry(at=now, text="added", after=status),),
+            timeline=begun.paused if request.paused else begun.pending,
         )
         self._downloads.enter(download)
         return download
+
+
+class _Begun:
+    """How the timelines begin of all that are added at a time: they share it."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        self.pending = (TimelineEntry(at=at, text="added", after=Status.PENDING),)
+        self.paused = (TimelineEntry(at=at, text="added", after=Status.PAUSED),)
 
 
 def _ids() -> Iterator[str]:
@@ -172,7 +206,9 @@ def _ids() -> Iterator[str]:
 
 
 def _log_added(added: Sequence[DownloadRecord]) -> None:
-    for download in added[:_LOGGED]:
-        log.info("added %s %s", download.id[:SHORT], redact_url(download.request.url))
-    if (more := len(added) - _LOGGED) > 0:
-        log.info("added %d more", more)
+    """Have the log name what was added, the first ones of very many, in one line for all."""
+    if not added:
+        return
+    named = [f"{d.id[:SHORT]} {redact_url(d.request.url)}" for d in added[:_LOGGED]]
+    more = f" and {len(added) - len(named)} more" if len(added) > len(named) else ""
+    log.info("added %s%s", ", ".join(named), more)

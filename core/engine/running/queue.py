@@ -143,6 +143,16 @@ class Queue:
 
         With `insist` a person asks for this very one, whatever its host has said.
         """
+        self._enqueue(download, insist=insist)
+        self._changed()
+
+    def enqueue_all(self, downloads: Iterable[DownloadRecord]) -> None:
+        """Let downloads wait as `enqueue` does, and only then have somebody start."""
+        for download in downloads:
+            self._enqueue(download, insist=False)
+        self._changed()
+
+    def _enqueue(self, download: DownloadRecord, *, insist: bool) -> None:
         if download.status is not Status.PENDING:
             return
         if insist:
@@ -155,7 +165,6 @@ class Queue:
             self._downloads.update(download, wait_reason=reason, retry_at=None, failing_since=None)
         if reason is WaitReason.QUEUED:
             self._wait(download)
-        self._changed()
 
     def go_on(self, download_id: str, text: str, **fields: object) -> DownloadRecord:
         """Let a halted download wait for its turn, whatever state it is in.
