@@ -1,7 +1,8 @@
 """The composition root: puts engine, stores and socket together and decides when they end.
 
-`python -P -m core.daemon` is the daemon that clients start on demand; `winch daemon run` is the
-same in the foreground, and `--embedded` commands use the same composition inside their process.
+`main` is the daemon that clients start on demand; `winch daemon run` is the same in the foreground,
+and `--embedded` commands use the same composition inside their process. What does whole commands
+for short-lived clients is handed in: it stands above.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from core.domain.settings import Settings
 from core.domain.version import VERSION
 from core.engine.service import Engine
 from core.rpc.codec import Readiness, encode
+from core.rpc.command import Commands
 from core.rpc.server import RpcServer
 
 T = TypeVar("T")
@@ -51,7 +53,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(paths: Paths, settings: Settings, *, embedded: bool) -> AsyncIterator[Running]:
+async def running(
+    paths: Paths, settings: Settings, *, embedded: bool, commands: Commands | None = None
+) -> AsyncIterator[Running]:
     """Own the state directory, run the engine and serve it, until the context ends.
 
     Raises LockedError when another process owns the state directory, StateError and DaemonError
@@ -67,7 +71,8 @@ async def running(paths: Paths, settings: Settings, *, embedded: bool) -> AsyncI
             clock=Clock(),
             embedded=embedded,
         )
-        server = RpcServer(engine, paths.socket, name=f"winch/{VERSION}")
+        name = f"winch/{VERSION}"
+        server = RpcServer(engine, paths.socket, name=name, commands=commands)
         engine.client_count = lambda: server.client_count
         engine.environment = config_file.names_in(os.environ)
         engine.read_settings = lambda: config_file.load(paths.config_file, os.environ).settings
@@ -89,14 +94,16 @@ async def running(paths: Paths, settings: Settings, *, embedded: bool) -> AsyncI
             _log.info("winch ended")
 
 
-async def run(*, linger: bool, on_ready: Callable[[], None]) -> None:
+async def run(
+    *, linger: bool, on_ready: Callable[[], None], commands: Commands | None = None
+) -> None:
     """Be the daemon until a signal, `shutdown`, or, with `linger`, until nothing is left to do.
 
     Raises what `running` raises, and ConfigError.
     """
     paths = Paths.discover(os.environ)
     settings = config_file.load(paths.config_file, os.environ).settings
-    async with running(paths, settings, embedded=False) as parts:
+    async with running(paths, settings, embedded=False, commands=commands) as parts:
         stop = parts.engine.stop_requested
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -155,13 +162,13 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
         return runner.run(main)
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, *, commands: Commands | None = None) -> int:
     """Run the daemon that a client asked for and return its exit status.
 
     How it went is said once on `--ready-fd`, for the client that waits there; without it, on
     stderr. `--detach` leaves the client's process group behind.
     """
-    parser = argparse.ArgumentParser(prog="python -m core.daemon", allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="winch-daemon", allow_abbrev=False)
     parser.add_argument("--ready-fd", type=int)
     parser.add_argument("--detach", action="store_true")
     args = parser.parse_args(argv)
@@ -187,7 +194,7 @@ def main(argv: list[str] | None = None) -> int:
         report(None)
 
     try:
-        run_loop(run(linger=True, on_ready=on_ready))
+        run_loop(run(linger=True, on_ready=on_ready, commands=commands))
     except Exception as error:
         info = _describe(error)
         if ready:

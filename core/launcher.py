@@ -11,7 +11,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -26,15 +26,20 @@ from core.domain.service import DownloadService
 from core.domain.upkeep import Finding
 from core.rpc.client import RemoteService, UnreachableError
 from core.rpc.codec import Readiness, decode
+from core.rpc.command import CommandCall, Commands, Write
 
 __all__ = [
     "COOKIES_BYTES",
+    "CommandCall",
+    "Commands",
     "Configuration",
     "Embedded",
     "Paths",
     "RemoteService",
     "SettingOrigin",
     "SettingValue",
+    "Write",
+    "be_daemon",
     "change_setting",
     "check_named",
     "connect",
@@ -52,23 +57,26 @@ __all__ = [
 
 T = TypeVar("T")
 
+_DAEMON = "tui.cli.daemon_process"
+"""The module that is the daemon: by name, as it stands above and puts the commands into it."""
 _START_TIMEOUT = 30.0
 # While another process holds the lock and does not answer yet: it starts or it ends.
 _POLL = 0.05
 _POLLS_PER_START = 10
 
 
-def paths() -> Paths:
-    """Return where this process and its daemon keep everything."""
-    return Paths.discover(os.environ)
+def paths(environment: Mapping[str, str] | None = None) -> Paths:
+    """Return where this process, or one with this environment, and its daemon keep everything."""
+    return Paths.discover(os.environ if environment is None else environment)
 
 
-def read_configuration() -> Configuration:
+def read_configuration(environment: Mapping[str, str] | None = None) -> Configuration:
     """Return every setting with its source, as the engine obeys them; raises ConfigError.
 
     What names keys of the screen is not judged here: `tui.control.configuration` does.
     """
-    return config_file.load(paths().config_file, os.environ)
+    environment = os.environ if environment is None else environment
+    return config_file.load(paths(environment).config_file, environment)
 
 
 def place_of(*names: str) -> str:
@@ -174,14 +182,24 @@ def run_engine(main: Coroutine[Any, Any, T]) -> T:
     return daemon.run_loop(main)
 
 
-async def run_daemon(on_ready: Callable[[], None] = lambda: None) -> None:
+async def run_daemon(
+    on_ready: Callable[[], None] = lambda: None, commands: Commands | None = None
+) -> None:
     """Be the daemon in the foreground until SIGTERM, SIGINT or `shutdown`; it does not linger.
 
-    `on_ready` is called once clients can connect. Raises LockedError when one runs already.
+    `on_ready` is called once clients can connect, `commands` does whole commands for them. Raises
+    LockedError when one runs already.
     """
     from core import daemon  # noqa: PLC0415
 
-    await daemon.run(linger=False, on_ready=on_ready)
+    await daemon.run(linger=False, on_ready=on_ready, commands=commands)
+
+
+def be_daemon(commands: Commands) -> int:
+    """Be the daemon that a client starts on demand, and return its exit status."""
+    from core import daemon  # noqa: PLC0415
+
+    return daemon.main(commands=commands)
 
 
 async def _start_and_open(places: Paths) -> RemoteService:
@@ -213,7 +231,7 @@ async def _start(places: Paths) -> ErrorInfo | None:
                 # -P: a directory called core that lies about must not be taken for ours.
                 starter = await asyncio.create_subprocess_exec(
                     sys.executable,
-                    *("-P", "-m", "core.daemon", "--detach", "--ready-fd", str(writer)),
+                    *("-P", "-m", _DAEMON, "--detach", "--ready-fd", str(writer)),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=stderr,

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from core.domain.errors import DaemonError, RpcError, UsageError, WinchError
+from core.domain.errors import DaemonError, RpcError, WinchError
 from core.domain.events import Event
 from core.domain.service import DownloadService
 from core.domain.version import VERSION
@@ -96,7 +96,7 @@ class RemoteService(DownloadService):
             await wire.send(codec.encode({"id": 0, "method": codec.SUBSCRIBE}))
             reply = await wire.receive()
             if reply is None:
-                raise _connection_lost()
+                raise connection_lost()
             if reply.error is not None:
                 raise reply.error.to_error()
             yield _Events(wire, partial(_check_hearing, self._path, self._session))
@@ -105,9 +105,9 @@ class RemoteService(DownloadService):
 
     async def _call(self, method: codec.Method, params: object) -> object:
         number = next(self._numbers)
-        line = _request(number, method.name, params)
+        line = codec.encode_request(number, method.name, params)
         if self._lost:
-            raise _connection_lost()
+            raise connection_lost()
         answer: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
         self._pending[number] = answer
         try:
@@ -145,7 +145,7 @@ class RemoteService(DownloadService):
                     answer.set_result(reply.result)
         finally:
             self._lost = True
-            self._fail(_connection_lost())
+            self._fail(connection_lost())
 
     def _fail(self, error: WinchError) -> None:
         for answer in self._pending.values():
@@ -185,7 +185,7 @@ class _Events:
             event = codec.decode_event(reply)
             if event is not None:
                 return event
-        raise _connection_lost()
+        raise connection_lost()
 
     async def _receive(self) -> codec.Reply | None:
         while True:
@@ -214,10 +214,7 @@ class _Wire:
                     wire._writer.transport.abort()
                     raise
         except TimeoutError as error:
-            raise UnresponsiveDaemonError(
-                f"the daemon has not answered for {_GREETING_TIMEOUT:.0f} s",
-                hint="if it hangs, `winch daemon stop` ends it; downloads go on at the next start",
-            ) from error
+            raise not_answering() from error
         return wire
 
     async def send(self, line: bytes) -> None:
@@ -265,18 +262,6 @@ class _Wire:
             raise hello.error.to_error()
 
 
-def _request(number: int, method: str, params: object) -> bytes:
-    try:
-        line = codec.encode({"id": number, "method": method, "params": params})
-    except RpcError as error:
-        raise UsageError(error.message) from error
-    if len(line) > codec.MAX_LINE:
-        raise UsageError(
-            "this is too much for one request", hint="hand it over in several portions"
-        )
-    return line
-
-
 async def _dial(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
         reader, writer = await asyncio.open_unix_connection(path)
@@ -317,7 +302,16 @@ def _no_daemon() -> UnreachableError:
     return UnreachableError("no daemon is running", hint="`winch daemon start` starts one")
 
 
-def _connection_lost() -> DaemonError:
+def not_answering() -> UnresponsiveDaemonError:
+    """Return the error for a daemon that holds the socket and says nothing."""
+    return UnresponsiveDaemonError(
+        f"the daemon has not answered for {_GREETING_TIMEOUT:.0f} s",
+        hint="if it hangs, `winch daemon stop` ends it; downloads go on at the next start",
+    )
+
+
+def connection_lost() -> DaemonError:
+    """Return the error for a daemon that was gone before it had answered."""
     return DaemonError(
         "the connection to the daemon was lost",
         hint="what it was doing goes on where it stopped; run the command again",

@@ -16,13 +16,13 @@ from typing import Annotated, Any
 
 import msgspec
 
-from core.domain.errors import ErrorInfo, RpcError
+from core.domain.errors import ErrorInfo, RpcError, UsageError
 from core.domain.events import Event, Snapshot
 from core.domain.garbage import making_lasting
 from core.domain.service import DownloadService
 from core.domain.text import mended
+from core.domain.version import PROTOCOL as PROTOCOL  # noqa: PLC0414 - a word of it
 
-PROTOCOL = 2
 MAX_LINE = 64 * 1024 * 1024
 """Bytes that a request may have."""
 MAX_ANSWER = 16 * MAX_LINE
@@ -112,6 +112,7 @@ def _methods() -> dict[str, Method]:
 METHODS: dict[str, Method] = _methods()
 
 SUBSCRIBE = "subscribe"
+COMMAND = "command"
 UNSUBSCRIBE = "unsubscribe"
 END = "end"
 """The event that closes a subscription whose service has ended."""
@@ -156,6 +157,24 @@ def decode(data: bytes | msgspec.Raw, kind: Any) -> Any:
         raise RpcError(f"the message has the wrong shape: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RpcError("the line is not JSON") from error
+
+
+def encode_request(number: int, method: str, params: object) -> bytes:
+    """Return the line that asks for something; raises UsageError where it cannot be asked."""
+    try:
+        line = encode({"id": number, "method": method, "params": params})
+    except RpcError as error:
+        raise UsageError(error.message) from error
+    if len(line) > MAX_LINE:
+        raise UsageError(
+            "this is too much for one request", hint="hand it over in several portions"
+        )
+    return line
+
+
+def encode_output(request_id: int | str, text: str, *, is_error: bool) -> bytes:
+    """Return a line with a part of what a command prints."""
+    return _encode_valid({"id": request_id, "stderr" if is_error else "stdout": text})
 
 
 def encode_result(request_id: int | str, result: object) -> bytes:

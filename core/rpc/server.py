@@ -17,6 +17,7 @@ from pathlib import Path
 from core.domain.errors import DaemonError
 from core.domain.service import DownloadService
 from core.rpc.codec import MAX_LINE
+from core.rpc.command import Commands
 from core.rpc.session import Session
 
 _log = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ class RpcServer:
 
     The caller owns the state directory (the instance lock), so a socket file that is there already
     is a dead one. `on_clients_changed` is called whenever `client_count` is another number.
-    `check_interval` is how often, in seconds, the socket file is looked after.
+    `check_interval` is how often, in seconds, the socket file is looked after. `commands` does
+    whole commands for clients that load next to nothing themselves; without it they are refused.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class RpcServer:
         name: str,
         max_line: int = MAX_LINE,
         check_interval: float = 2.0,
+        commands: Commands | None = None,
     ) -> None:
         self.on_clients_changed: Callable[[], None] = lambda: None
         self._service = service
@@ -48,6 +51,7 @@ class RpcServer:
         self._name = name
         self._max_line = max_line
         self._check_interval = check_interval
+        self._commands = commands
         self._server: asyncio.Server | None = None
         self._inode = 0
         self._watch: asyncio.Task[None] | None = None
@@ -136,6 +140,7 @@ class RpcServer:
             number=next(self._numbers),
             max_line=self._max_line,
             on_hello=self._clients_changed,
+            commands=self._commands,
         )
         task = asyncio.current_task()
         if self._closing.is_set() or task is None:

@@ -19,6 +19,7 @@ from core.domain.errors import ErrorCode, ErrorInfo, RpcError, UsageError, Winch
 from core.domain.events import Event
 from core.domain.service import DownloadService
 from core.rpc import codec
+from core.rpc.command import MOST_ASKED, CommandCall, CommandEnd, Commands, LocalService
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Session:
         number: int,
         max_line: int,
         on_hello: Callable[[], None],
+        commands: Commands | None = None,
     ) -> None:
         self.client = ""
         self._service = service
@@ -46,6 +48,7 @@ class Session:
         self._name = name
         self._number = number
         self._on_hello = on_hello
+        self._commands = commands
         self._write_lock = asyncio.Lock()
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
         self._requests: set[asyncio.Task[None]] = set()
@@ -142,19 +145,16 @@ class Session:
             request_id = request.id
             if request.method == codec.SUBSCRIBE:
                 await self._subscribe(request)
+            elif request.method == codec.COMMAND and self._commands is not None:
+                status = await self._command(request, self._commands)
+                await self._answer(request.id, CommandEnd(status=status))
             else:
                 result = await self._call(request)
                 await self._answer(request.id, result)
         except WinchError as error:
             await self._send(codec.encode_error(request_id, error.info()))
         except Exception:
-            _log.exception("a request failed in a way that was not foreseen")
-            info = ErrorInfo(
-                code=ErrorCode.INTERNAL,
-                message="winch failed at this request, which is a fault of winch itself",
-                hint="winch.log has the details",
-            )
-            await self._send(codec.encode_error(request_id, info))
+            await self._send(codec.encode_error(request_id, _unforeseen()))
 
     async def _call(self, request: codec.Request) -> object:
         if request.method == codec.UNSUBSCRIBE:
@@ -170,6 +170,30 @@ class Session:
             raise UsageError(trouble)
         result: object = await getattr(self._service, method.name)(**given)
         return result
+
+    async def _command(self, request: codec.Request, commands: Commands) -> int | None:
+        if len(memoryview(request.params)) > MOST_ASKED:
+            raise RpcError("this is no short command")
+        call: CommandCall = codec.decode(request.params, CommandCall)
+
+        async def write(text: str, is_error: bool) -> None:
+            await self._send(codec.encode_output(request.id, text, is_error=is_error))
+
+        # Its methods are those of the codec.
+        service = LocalService(self._serve_here, self._is_wanted)  # type: ignore[abstract]
+        return await commands(call, service, write)
+
+    async def _serve_here(self, request: codec.Request) -> object:
+        try:
+            return await self._call(request)
+        except WinchError:
+            raise
+        except Exception as error:
+            raise _unforeseen().to_error() from error
+
+    def _is_wanted(self) -> bool:
+        """Tell whether the client is there still, as far as that can be known."""
+        return self._ending or self._reading is None or not self._reading.done()
 
     async def _subscribe(self, request: codec.Request) -> None:
         codec.decode(request.params, codec.NoParams)
@@ -213,6 +237,16 @@ class Session:
         with contextlib.suppress(OSError):
             self._writer.write(line)
             await self._writer.drain()
+
+
+def _unforeseen() -> ErrorInfo:
+    """Log the exception that is handled, and return what a client may know of it."""
+    _log.exception("a request failed in a way that was not foreseen")
+    return ErrorInfo(
+        code=ErrorCode.INTERNAL,
+        message="winch failed at this request, which is a fault of winch itself",
+        hint="winch.log has the details",
+    )
 
 
 def _id_of(line: bytes) -> int | str | None:

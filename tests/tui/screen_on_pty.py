@@ -16,7 +16,7 @@ from core.domain.service import DownloadService
 from tests.fakes import FakeService
 from tests.tui.hostile import Hostile, evil
 from tests.tui.samples import queue
-from tui.cli.main import run
+from tui.cli.dispatch import run
 from tui.screens.main_screen import MainScreen
 
 kind, *argv = sys.argv[1:]

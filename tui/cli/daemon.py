@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from core import launcher
@@ -14,6 +15,7 @@ from core.domain.errors import ExitCode
 from core.domain.models import Status
 from core.domain.service import ServiceStatus
 from core.rpc.client import UnreachableError
+from tui.cli.daemon_process import commands
 from tui.cli.service_access import connected, impatience, tell_broken_settings
 from tui.cli.terminal import out, say
 from tui.text import fmt
@@ -24,12 +26,13 @@ from tui.text.wording import HELD, overall
 
 def run(args: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
     """Do what `winch daemon ACTION` asks for."""
-    if args.action in ("stop", "status"):
+    if args.action == "stop":
         tell_broken_settings()
     match args.action:
         case "run":
             # It has signal handlers of its own: told to stop, it ends well, with 0.
-            launcher.run_engine(launcher.run_daemon(lambda: say("the daemon runs; Ctrl-C ends it")))
+            ready = partial(say, "the daemon runs; Ctrl-C ends it")
+            launcher.run_engine(launcher.run_daemon(ready, commands))
             return ExitCode.OK
         case "start":
             return _start()
@@ -54,12 +57,11 @@ async def _stop() -> int:
 
 async def _status(*, as_json: bool) -> int:
     try:
-        service = await launcher.connect(start=False)
+        async with connected(start=False) as service:
+            status = await service.status()
     except UnreachableError:
         out(dump({"running": False}) if as_json else "not running")
         return ExitCode.OTHER
-    async with service:
-        status = await service.status()
     if as_json:
         out(dump(status_record(status), indent=2))
     else:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from rich.cells import cell_len
 
 from core.domain.errors import UsageError
 from core.domain.history import HistoryQuery
 from core.domain.models import DownloadView
+from tui.cli.portions import portions, sorted_in_portions
 from tui.cli.service_access import connected, the_one
-from tui.cli.terminal import columns, out, say
+from tui.cli.terminal import columns, out, say, say_as_it_is
 from tui.model.filters import Filter, FilterError, parse
-from tui.model.ordering import Order, SortKey
+from tui.model.ordering import Order, SortKey, SortPlace
 from tui.text import fmt
 from tui.text.download_state import bytes_done, is_moving
 from tui.text.json_records import dump, record, record_with_past
@@ -36,16 +37,18 @@ async def ls(args: argparse.Namespace) -> int:
         now = datetime.now(UTC)
         views = [
             view
-            for view in await service.downloads()
+            async for part in portions(await service.downloads())
+            for view in part
             if args.status is None or view.download.status == args.status
             if wanted.matches(view.download, view.progress, now)
         ]
-    views.sort(key=lambda view: order.place(view.download, view.progress))
+    if order != Order():
+        views = await sorted_in_portions(views, partial(_place, order))
     is_part = args.status is not None or not wanted.is_empty
     if args.json:
-        out(dump([record(view) for view in views]))
+        await _print_json(views)
     elif views:
-        out(*table(views, columns()))
+        await _print_table(views)
     else:
         say("no downloads match" if is_part else "no downloads")
     if views and not is_part and not args.json and columns() is not None:
@@ -79,22 +82,61 @@ def pointed_out(text: str, error: FilterError) -> list[str]:
     return [f"  {shown}", f"  {' ' * before}{'^' * max(wrong, 1)}"]
 
 
-def table(views: Sequence[DownloadView], width: int | None) -> list[str]:
-    """Return downloads as aligned lines under a heading, cut to `width` cells unless it is None."""
-    rows = [_TITLES, *(_row(view) for view in views)]
-    # The name stands last, so that it alone is cut where the terminal is narrow.
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_TITLES) - 1)]
-    left = None if width is None else width - sum(widths) - len(_GAP) * len(widths)
-    lines = []
-    for row in rows:
+async def _print_json(views: Sequence[DownloadView]) -> None:
+    """Print downloads as `dump` writes a list of them, without ever holding all of it."""
+    before = "["
+    async for part in portions(views):
+        out(before + ", ".join(dump(record(view)) for view in part), end="")
+        before = ", "
+    out("]" if views else "[]")
+
+
+async def _print_table(views: Sequence[DownloadView]) -> None:
+    table = Table(columns())
+    async for part in portions(views):
+        table.measure(part)
+    out(table.heading)
+    async for part in portions(views):
+        out(*table.lines(part))
+
+
+class Table:
+    """Downloads as aligned lines, cut to `width` cells unless it is None.
+
+    All are measured before the first is written, and their cells made twice: those of a long list
+    take more room than the list.
+    """
+
+    def __init__(self, width: int | None) -> None:
+        self._width = width
+        self._widths = [len(title) for title in _TITLES[:-1]]
+
+    def measure(self, views: Iterable[DownloadView]) -> None:
+        """Make room for the cells of these downloads."""
+        columns = list(zip(*map(_row, views), strict=True))[:-1]
+        for index, cells in enumerate(columns):
+            self._widths[index] = max(self._widths[index], *map(len, cells))
+
+    @property
+    def heading(self) -> str:
+        """The line above."""
+        return self._line(_TITLES)
+
+    def lines(self, views: Iterable[DownloadView]) -> list[str]:
+        """Return a line for each of these downloads, which have been measured."""
+        return [self._line(_row(view)) for view in views]
+
+    def _line(self, row: tuple[str, ...]) -> str:
         cells = [
-            fmt.fit(cell, cells, right=title in _RIGHT)
-            for title, cell, cells in zip(_TITLES[:-1], row[:-1], widths, strict=True)
+            fmt.fit(cell, width, right=title in _RIGHT)
+            for title, cell, width in zip(_TITLES[:-1], row[:-1], self._widths, strict=True)
         ]
-        name = row[-1] if left is None else fmt.cut_middle(row[-1], max(left, 8))
-        line = _GAP.join([*cells, name])
-        lines.append(line if width is None else fmt.fit(line, width).rstrip())
-    return lines
+        # The name stands last, so that it alone is cut where the terminal is narrow.
+        if self._width is None:
+            return _GAP.join((*cells, row[-1]))
+        left = self._width - sum(self._widths) - len(_GAP) * len(cells)
+        name = fmt.cut_middle(row[-1], max(left, 8))
+        return fmt.fit(_GAP.join((*cells, name)), self._width).rstrip()
 
 
 def _filter(words: Sequence[str]) -> Filter:
@@ -104,7 +146,7 @@ def _filter(words: Sequence[str]) -> Filter:
         return parse(text)
     except FilterError as error:
         for line in pointed_out(text, error):
-            print(line, file=sys.stderr)
+            say_as_it_is(line)
         raise
 
 
@@ -116,6 +158,10 @@ def _order(name: str, *, is_reversed: bool) -> Order:
             f"'{name}' is nothing to sort by", hint=f"there are {', '.join(SortKey)}"
         ) from None
     return order.reversed if is_reversed else order
+
+
+def _place(order: Order, view: DownloadView) -> SortPlace:
+    return order.place(view.download, view.progress)
 
 
 def _row(view: DownloadView) -> tuple[str, ...]:

@@ -1,96 +1,122 @@
-"""The `winch` command: finds the command's code, runs it and turns every end into an exit status.
+"""The `winch` command: asks the daemon to do what is short, and does everything else itself.
 
-Nothing but the command that is asked for gets imported, because a shell prompt may run `winch ls`.
-A traceback is shown with --debug only; without it every failure is one line on stderr.
+A shell prompt may run `winch ls`. So nothing is imported here before the daemon was asked: what it
+answers is printed, and only where it does not do a command are the command's own modules loaded.
+Which of them the daemon does, and whether it does this one, is for `tui.cli.in_daemon` to say.
 """
 
-from __future__ import annotations
-
-import argparse
-import contextlib
-import errno
-import importlib
 import os
 import sys
-import traceback
-from collections.abc import Callable, Coroutine, Sequence
-from io import TextIOWrapper
-from pathlib import Path
-from typing import Any, cast
 
-from core.domain.errors import ExitCode, WinchError
-from tui.cli.parser import parse
-from tui.cli.terminal import say, say_once
-from tui.text.fmt import sentence
-
-Handler = Callable[[argparse.Namespace], int | Coroutine[Any, Any, int]]
-"""A command; what reads stdin comes before there is a loop, so that Ctrl-C ends it."""
+SHORT = frozenset(
+    "add cancel daemon limit ls move pause resume retry rm set show".split()  # noqa: SIM905
+)
+"""What the daemon is asked to do. A word from the table of commands would load the table."""
+_NEVER = frozenset(("-h", "--help", "--debug", "run", "start", "stop"))
+"""Words with which a command is done here; where they are but names, that costs time only."""
+_SIGNALS = (1, 2, 15)
 
 
 def main() -> None:
     """Run winch with the arguments of the process and leave it with the exit status."""
-    _prepare_streams()
-    sys.exit(run(sys.argv[1:]))
+    words = sys.argv[1:]
+    status = None
+    if words and words[0] in SHORT and _NEVER.isdisjoint(words):
+        status = _from_daemon(words)
+    if status is None:
+        from tui.cli.dispatch import prepare_streams, run  # noqa: PLC0415
+
+        prepare_streams()
+        status = run(words)
+    sys.exit(status)
 
 
-def run(argv: Sequence[str]) -> int:
-    """Run one command and return its exit status (see core.domain.errors.ExitCode)."""
-    debug = "--debug" in argv
+def _from_daemon(words: list[str]) -> int | None:
+    """Print what the daemon has to say, and return the exit status; None where it says nothing."""
+    from core import short_call  # noqa: PLC0415
+
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        return None
+    before = _leave_on_signals()
     try:
-        status = _dispatch(argv)
-        sys.stdout.flush()
-    except WinchError as error:
-        if debug:
-            traceback.print_exc()
-        say_once(sentence(error, brackets=False))
-        return error.code.exit_status
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        return _reader_left()
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            return _unforeseen(error, debug=debug)
-        say("there is no room for the output; make some, and run it again")
-        _reader_left()
-        return ExitCode.DISK
-    except Exception as error:  # the last line of defence: no traceback without --debug
-        return _unforeseen(error, debug=debug)
-    return status
+        answer = short_call.call(words, _columns())
+    except (short_call.LostError, short_call.SilentError, short_call.FailedError) as error:
+        return _failed(error)
+    finally:
+        _leave_to(before)
+    if answer is None:
+        return None
+    try:
+        _print(answer.said)
+    except (Exception, KeyboardInterrupt) as error:
+        from tui.cli.dispatch import status_of  # noqa: PLC0415
+
+        return status_of(error)
+    return answer.status
 
 
-def _unforeseen(error: Exception, *, debug: bool) -> int:
-    if debug:
-        traceback.print_exc()
-    say(f"unexpected {type(error).__name__}: {error}; run it again with --debug to see where")
-    return ExitCode.OTHER
-
-
-def _prepare_streams() -> None:
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            # Closed by the caller (`>&-`): the next file or socket would become our stdout.
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+def _print(said: list[tuple[bool, str]]) -> None:
     for stream in (sys.stdout, sys.stderr):
         # A locale that cannot show a name is no reason to fail.
-        cast("TextIOWrapper", stream).reconfigure(errors="replace")
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    for is_error, text in said:
+        stream = sys.stderr if is_error else sys.stdout
+        stream.write(text)
+        if is_error:
+            stream.flush()
+    sys.stdout.flush()
 
 
-def _dispatch(argv: Sequence[str]) -> int:
-    command, args = parse(argv)
-    module, _, function = command.handler.partition(":")
-    handler: Handler = getattr(importlib.import_module(f"tui.cli.{module}"), function)
-    done = handler(args)
-    if isinstance(done, int):
-        return done
-    # Here, not above: `--help` needs no event loop.
-    from tui.cli.signals import Signals  # noqa: PLC0415
+def _columns() -> int | None:
+    """Return what `shutil.get_terminal_size` says of stdout, None where that is no terminal."""
+    if not sys.stdout.isatty():
+        return None
+    wanted = []
+    for name in ("COLUMNS", "LINES"):
+        try:
+            wanted.append(int(os.environ[name]))
+        except (KeyError, ValueError):
+            wanted.append(0)
+    if wanted[0] > 0:
+        return wanted[0]
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return 80
 
-    return Signals().run(done)
+
+def _leave_on_signals() -> dict[int, object]:
+    """Have the signals that end a command end this one at once: nothing is printed yet.
+
+    Returns what was to happen before. One that is ignored stays so.
+    """
+    # What the signal module is made of; that one takes as long as half of Python's start.
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    numbers = [number for number in _SIGNALS if _signal.getsignal(number) != _signal.SIG_IGN]
+    return {number: _signal.signal(number, _leave) for number in numbers}
 
 
-def _reader_left() -> int:
-    """End as a program does that SIGPIPE ends; Python would complain at exit about the rest."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 141
+def _leave_to(before: dict[int, object]) -> None:
+    import _signal  # noqa: PLC0415
+
+    for number, handler in before.items():
+        _signal.signal(number, handler)
+
+
+def _leave(number: int, _: object) -> None:
+    os._exit(128 + number)
+
+
+def _failed(error: Exception) -> int:
+    """Say why there is no answer, in the words of the commands that ask for themselves."""
+    from core.domain.errors import ErrorCode, ErrorInfo  # noqa: PLC0415
+    from core.rpc.client import connection_lost, not_answering  # noqa: PLC0415
+    from core.short_call import FailedError, SilentError  # noqa: PLC0415
+    from tui.cli.dispatch import told  # noqa: PLC0415
+
+    if isinstance(error, FailedError):
+        said = error.error
+        code = ErrorCode(said["code"])
+        return told(ErrorInfo(code=code, message=said["message"], hint=said["hint"]).to_error())
+    return told(not_answering() if isinstance(error, SilentError) else connection_lost())

@@ -26,6 +26,7 @@ from tui.cli.progress_display import REDRAW_INTERVAL, Display
 from tui.cli.terminal import say, say_once
 from tui.control.choosing import choose
 from tui.control.configuration import load_settings
+from tui.input.caller import CALLER
 from tui.model.filters import Filter
 from tui.text.fmt import sentence
 
@@ -37,13 +38,17 @@ _SILENCE = 0.9
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[DownloadService]:
-    """Reach the daemon, which is started if none runs; raises DaemonError.
+async def connected(*, start: bool = True) -> AsyncIterator[DownloadService]:
+    """Reach the daemon, which is started if none runs, unless `start` is False; raises DaemonError.
 
     A config.toml that is broken is told: one that runs goes on with what it read before.
     """
     tell_broken_settings()
-    async with await launcher.connect() as service:
+    if (caller := CALLER.get()) is not None:
+        launcher.paths(caller.environment).check_places()
+        yield caller.service
+        return
+    async with await launcher.connect(start=start) as service:
         yield service
 
 

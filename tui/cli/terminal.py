@@ -4,7 +4,8 @@ Words are cleaned of control characters here, whatever is in them; data where it
 functions of text/ and of each command's table), because JSON and TOML escape what is foreign.
 
 Also asks the person before what cannot be undone, and answers what kind of terminal there is, so
-that every command does that alike.
+that every command does that alike: in the process of whoever asked for it, or for a caller in the
+daemon.
 """
 
 from __future__ import annotations
@@ -15,26 +16,40 @@ import sys
 from typing import TextIO
 
 from core.domain.errors import StoppedError, UsageError
+from tui.input.caller import CALLER
 from tui.text.fmt import clean
 
 _SAID: set[str] = set()
 
 
-def out(*lines: str) -> None:
+def out(*lines: str, end: str = "\n") -> None:
     """Print lines of data on stdout as they are: what is foreign in them is clean or escaped."""
+    if (caller := CALLER.get()) is not None:
+        caller.printed.append((end.join((*lines, "")), False))
+        return
     for line in lines:
-        print(line)
+        print(line, end=end)
 
 
 def say(text: str) -> None:
     """Print a sentence for the person on stderr, every control character in it made harmless."""
-    print(f"winch: {clean(text)}", file=sys.stderr, flush=True)
+    say_as_it_is(f"winch: {clean(text)}")
+
+
+def say_as_it_is(line: str) -> None:
+    """Print a line on stderr in which all is clean."""
+    if (caller := CALLER.get()) is not None:
+        caller.printed.append((f"{line}\n", True))
+        return
+    print(line, file=sys.stderr, flush=True)
 
 
 def say_once(text: str) -> None:
-    """Print a sentence unless this process has said it already."""
-    if text not in _SAID:
-        _SAID.add(text)
+    """Print a sentence unless this command has said it already."""
+    caller = CALLER.get()
+    said = _SAID if caller is None else caller.said
+    if text not in said:
+        said.add(text)
         say(text)
 
 
@@ -58,6 +73,8 @@ def can_redraw(stream: TextIO) -> bool:
 
 def columns() -> int | None:
     """Return how wide a line on stdout may be; None where nothing needs to fit (a pipe, a file)."""
+    if (caller := CALLER.get()) is not None:
+        return caller.columns
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from core import launcher
 from core.domain.errors import ConfigError
 from core.domain.settings import Settings
+from tui.input.caller import CALLER
 
 
 def load_configuration() -> launcher.Configuration:
     """Return every setting with its source; raises ConfigError with the place of what is wrong."""
-    configuration = launcher.read_configuration()
+    caller = CALLER.get()
+    configuration = launcher.read_configuration(caller.environment if caller else None)
     if keys := configuration.settings.screen.keys:
         # Hardly anybody changes them, and nothing else that a command does needs their names.
         from tui.control.keymap import Keymap, UnfitKeyError  # noqa: PLC0415

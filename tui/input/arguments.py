@@ -24,6 +24,7 @@ from core.domain.models import Checksum, Conflict, DownloadRequest
 from core.domain.service import LimitChanges
 from core.domain.settings import check_limit
 from core.domain.units import parse_duration, parse_rate
+from tui.input.caller import CALLER
 from tui.text.fmt import clean
 
 URL_LIST_BYTES = 256 * 2**20
@@ -94,7 +95,10 @@ def history_query(args: argparse.Namespace, text: str, *, limit: int | None) -> 
 
 def absolute(directory: str) -> str:
     """Return a directory as the daemon, which runs elsewhere, has to hear it; raises UsageError."""
-    return _text(str(Path(directory).expanduser().absolute()), "the path")
+    path = Path(directory).expanduser()
+    if (caller := CALLER.get()) is not None:
+        path = Path(caller.directory, path)
+    return _text(str(path.absolute()), "the path")
 
 
 def check_url(url: str) -> str:

@@ -9,17 +9,25 @@ from rich.cells import cell_len
 
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.history import AttemptEnd
-from core.domain.models import Progress, Status, TimelineEntry, WaitReason
+from core.domain.models import DownloadView, Progress, Status, TimelineEntry, WaitReason
 from tests.attempts import an_attempt
 from tests.tui.cli.conftest import Winch
 from tests.tui.cli.samples import START, active, completed, download, view
-from tui.cli.listing import pointed_out, table
+from tui.cli.listing import Table, pointed_out
 from tui.cli.parser import parse as parse_command
 from tui.model.filters import FilterError, parse
 from tui.model.ordering import SortKey
 from tui.text.wording import in_full
 
 MOVING = Progress(bytes_downloaded=500, rate=250.0, eta=2.0, connections=1)
+
+
+def table(views: list[DownloadView], width: int | None = None) -> list[str]:
+    """Return what is printed of downloads, measured one by one."""
+    made = Table(width)
+    for one in views:
+        made.measure([one])
+    return [made.heading, *made.lines(views)]
 
 
 def test_the_table_is_aligned_and_says_why_something_does_not_move() -> None:

@@ -14,7 +14,7 @@ from tests.tui.cli.conftest import COMMAND, Winch
 
 LOADED = """
 import sys
-from tui.cli.main import run
+from tui.cli.dispatch import run
 status = run(sys.argv[1:])
 print(sorted({"textual", "aiohttp", "tinydb", "aiofiles"} & set(sys.modules)))
 sys.exit(status)
@@ -55,7 +55,8 @@ def test_a_misspelt_setting_is_one_line_and_a_traceback_with_debug_only(winch: W
 
 def test_what_nobody_expected_is_one_line_too() -> None:
     broken = (
-        "import sys; import tui.cli.main as m; m.parse = lambda argv: 1 / 0; sys.exit(m.run([]))"
+        "import sys; import tui.cli.dispatch as m; m.parse = lambda argv: 1 / 0\n"
+        "sys.exit(m.run([]))"
     )
     result = subprocess.run(
         [sys.executable, "-c", broken], capture_output=True, text=True, check=False

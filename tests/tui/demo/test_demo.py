@@ -25,7 +25,7 @@ sys.exit(demonstrate([
     DemoFile("empty.bin", 0),
 ]))
 """
-WHOLE = "import sys; from tui.cli.main import run; sys.exit(run(['demo']))"
+WHOLE = "import sys; from tui.cli.dispatch import run; sys.exit(run(['demo']))"
 
 
 @pytest.fixture

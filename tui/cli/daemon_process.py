@@ -1,0 +1,34 @@
+"""The process of the daemon that clients start: the engine, and the short commands in it.
+
+`python -P -m tui.cli.daemon_process`. What the commands need is loaded once one is asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+
+from core import launcher
+from core.domain.service import DownloadService
+
+_IN_DAEMON = "tui.cli.in_daemon"
+
+
+async def commands(
+    call: launcher.CommandCall, service: DownloadService, write: launcher.Write
+) -> int | None:
+    """Do a command for another process; see `tui.cli.in_daemon`."""
+    return await (await _loaded())(call, service, write)
+
+
+async def _loaded() -> launcher.Commands:
+    if (known := sys.modules.get(_IN_DAEMON)) is None:
+        # In a thread: it takes longer than anybody's bytes should wait.
+        known = await asyncio.to_thread(importlib.import_module, _IN_DAEMON)
+    loaded: launcher.Commands = known.run
+    return loaded
+
+
+if __name__ == "__main__":
+    sys.exit(launcher.be_daemon(commands))

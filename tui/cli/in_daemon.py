@@ -1,0 +1,86 @@
+"""Short commands, done in the daemon for a process that has loaded nothing of winch.
+
+It is the same parser and the same function as in that process, with the engine for a service; what
+they take from the process is the caller's (`tui.input.caller`). Whatever needs more of it than can
+be sent (a question, stdin, a file it names) or is no ordinary call (a mistake, help, another
+version) is refused before anything is done, and the caller does it as it always could.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import io
+import logging
+import os
+
+from core.domain.errors import WinchError
+from core.domain.service import DownloadService
+from core.domain.version import VERSION
+from core.launcher import CommandCall, Write
+from core.short_call import surroundings
+from tui.cli.dispatch import told, unforeseen
+from tui.cli.main import SHORT
+from tui.cli.parser import parse
+from tui.input.caller import CALLER, Caller
+from tui.input.commands import Command
+
+_log = logging.getLogger(__name__)
+
+
+async def run(call: CommandCall, service: DownloadService, write: Write) -> int | None:
+    """Do a command and return its exit status; None where its caller has to do it."""
+    if call.version != VERSION or call.surroundings != surroundings():
+        return None
+    if (asked := _asked(call)) is None:
+        return None
+    command, args = asked
+    own = {name: value for name, value in os.environ.items() if not name.startswith("WINCH_")}
+    caller = Caller(
+        service=service,
+        write=write,
+        directory=call.directory,
+        environment=own | call.environment,
+        columns=call.columns,
+    )
+    # This task's alone: each request is one.
+    CALLER.set(caller)
+    try:
+        module, _, function = command.handler.partition(":")
+        done = getattr(importlib.import_module(f"tui.cli.{module}"), function)(args)
+        status: int = done if isinstance(done, int) else await done
+    except WinchError as error:
+        status = told(error)
+    except Exception as error:
+        _log.exception("a command failed in a way that was not foreseen")
+        status = unforeseen(error)
+    await caller.send()
+    return status
+
+
+def _asked(call: CommandCall) -> tuple[Command, argparse.Namespace] | None:
+    """Return what the words ask for, None where that is not for here."""
+    try:
+        # What asks for help would print it.
+        with contextlib.redirect_stdout(io.StringIO()):
+            command, args = parse(call.words)
+    except (WinchError, SystemExit):
+        return None
+    plain = args.command in SHORT and not args.debug and _is_plain(args)
+    return (command, args) if plain else None
+
+
+def _is_plain(args: argparse.Namespace) -> bool:
+    """Tell whether a command needs nothing of its process but what is sent along."""
+    match args.command:
+        case "daemon":
+            return bool(args.action == "status")
+        case "add":
+            # A path may lead through what only the caller has open, a login may be asked for.
+            names_files = args.input is not None or args.cookies is not None
+            return not names_files and (args.user is None or ":" in args.user)
+        case "rm":
+            return bool(args.yes or args.dry_run or not args.files)
+        case _:
+            return True
