@@ -61,8 +61,13 @@ def is_already(status: Status, action: Action) -> bool:
 
 def allowed_actions(status: Status) -> frozenset[Action]:
     """Return every action that a state admits."""
-    return frozenset(action for (from_, action) in TRANSITIONS if from_ is status)
+    return _ALLOWED[status]
 
+
+_ALLOWED = {
+    status: frozenset(action for (from_, action) in TRANSITIONS if from_ is status)
+    for status in Status
+}
 
 _GOALS = {
     Action.PAUSE: (Status.PAUSED,),

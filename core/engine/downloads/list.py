@@ -156,8 +156,9 @@ class DownloadList(DownloadIndex):
         if any(fields.get(n, getattr(download, n)) != getattr(before, n) for n in _PLACE_IN_LIFE):
             fields.setdefault("updated_at", self._clock.now())
         changed = download.replace(**fields)
-        if changed == before:
-            return before
+        return before if changed == before else self._take_over(before, changed)
+
+    def _take_over(self, before: DownloadRecord, changed: DownloadRecord) -> DownloadRecord:
         self._put(changed)
         self.sums.move(before, changed, self._settled_bytes(before.id))
         self._catalog.put(changed)
@@ -189,13 +190,10 @@ class DownloadList(DownloadIndex):
         *notes, text = texts
         entries = [self._entry(download, note) for note in notes]
         entries.append(self._entry(download, text, before=download.status, after=status))
-        return self.update(
-            download,
-            **_LEFT_BEHIND | fields,
-            status=status,
-            timeline=self._told(download, *entries),
-            updated_at=entries[-1].at,
-        )
+        changed = _LEFT_BEHIND | fields
+        changed["status"], changed["updated_at"] = status, entries[-1].at
+        changed["timeline"] = self._told(download, *entries)
+        return self._take_over(self[download.id], download.replace(**changed))
 
     def remove(self, downloads: Sequence[DownloadRecord]) -> None:
         for download in downloads:

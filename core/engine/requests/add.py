@@ -172,14 +172,15 @@ class Adder:
     def _create(self, request: DownloadRequest, begun: _Begun) -> DownloadRecord:
         id_ = next(filter(self._downloads.is_free, self._ids))
         status = Status.PAUSED if request.paused else Status.PENDING
+        now = self._clock.now()  # of its own: a list that is lost is put in order by it
         # Whole from the start: it is stored once, however many there are.
         download = DownloadRecord(
             id=id_,
             request=request if request.limit != 0 else dataclasses.replace(request, limit=None),
             name=request.name or suggest(disposition=None, url=request.url),
             order=self._downloads.next_order(),
-            created_at=begun.at,
-            updated_at=begun.at,
+            created_at=now,
+            updated_at=now,
             status=status,
             wait_reason=None if request.paused else self._queue.turn_of(id_),
             timeline=begun.paused if request.paused else begun.pending,
@@ -192,7 +193,6 @@ class _Begun:
     """How the timelines begin of all that are added at a time: they share it."""
 
     def __init__(self, at: datetime) -> None:
-        self.at = at
         self.pending = (TimelineEntry(at=at, text="added", after=Status.PENDING),)
         self.paused = (TimelineEntry(at=at, text="added", after=Status.PAUSED),)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -28,6 +29,10 @@ _DONE = {
 _RESTING = (Status.PAUSED, Status.CANCELLED)
 
 
+_PORTION = 250
+"""Downloads that are changed at once: so long may others have to wait for their turn."""
+
+
 class Changer:
     """Changes downloads in the list, as `DownloadService` says; the runner follows."""
 
@@ -36,6 +41,7 @@ class Changer:
         self._runner = runner
         self._queue = runner.queue
         self._resume_data = resume_data
+        self._one_word = asyncio.Lock()
 
     async def hold(self, paused: bool) -> None:
         self._downloads.hold(paused)
@@ -62,18 +68,27 @@ class Changer:
 
     async def _take_each(self, action: Action, chosen: Sequence[DownloadRecord]) -> Outcome:
         anew = {d.id for d in chosen if self._runner.begins_anew(d.id)}
-        if action in (Action.PAUSE, Action.CANCEL):
-            await self._runner.halt(d.id for d in chosen)
-        changed: list[DownloadRecord] = []
+        changed: list[str] = []
         refused: list[Refusal] = []
-        for download in self._downloads.current(d.id for d in chosen):
-            try:
-                changed.append(self._take(action, download, loses=download.id in anew))
-            except NotAllowedError as error:
-                refused.append(Refusal(id=download.id, error=error.info()))
+        # The last word counts, and where there are very many, others have their turn in between.
+        async with self._one_word:
+            with self._runner.starting_nothing():
+                if action in (Action.PAUSE, Action.CANCEL):
+                    await self._runner.halt(d.id for d in chosen)
+                for start in range(0, len(chosen), _PORTION):
+                    if start:
+                        await asyncio.sleep(0)
+                    ids = [d.id for d in chosen[start : start + _PORTION]]
+                    for download in self._downloads.current(ids):
+                        try:
+                            self._take(action, download, loses=download.id in anew)
+                            changed.append(download.id)
+                        except NotAllowedError as error:
+                            refused.append(Refusal(id=download.id, error=error.info()))
         await self._downloads.flush()
-        notes = _notes([d for d in changed if d.id in anew])
-        return Outcome(changed=tuple(changed), refused=tuple(refused), notes=notes)
+        now = tuple(self._downloads.current(changed))
+        notes = _notes([d for d in now if d.id in anew])
+        return Outcome(changed=now, refused=tuple(refused), notes=notes)
 
     async def start_now(self, chosen: Sequence[DownloadRecord]) -> Outcome:
         if self._queue.is_held:
@@ -110,18 +125,19 @@ class Changer:
         change = partial(self._replace_url, url=url)
         return await self._change_halted([found.id], change, "its URL was not replaced")
 
-    def _take(self, action: Action, download: DownloadRecord, *, loses: bool) -> DownloadRecord:
+    def _take(self, action: Action, download: DownloadRecord, *, loses: bool) -> None:
         """Take a step that a person asked for; raises NotAllowedError."""
         if is_already(download.status, action):
             if action is Action.RESUME and download.wait_reason is WaitReason.RETRY:
                 # The person's word goes before the server's.
                 self._queue.enqueue(download, insist=True)
-            return self._downloads[download.id]
+            return
         text = f"{_DONE[action]}; {ANEW}" if loses else _DONE[action]
-        stepped = self._downloads.step(download, action, text)
+        stepped = self._downloads.step(
+            download, action, text, **self._queue.clean(download, action)
+        )
         self._queue.forget([download.id])
         self._queue.enqueue(stepped, insist=True)
-        return self._downloads[download.id]
 
     async def _change_halted(
         self,

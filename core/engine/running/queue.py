@@ -13,7 +13,7 @@ from datetime import timedelta
 from core.adapters.files.part_lock import PartInUseError
 from core.domain.errors import NotAllowedError, WinchError
 from core.domain.hosts import site_of
-from core.domain.lifecycle import Action, allowed_actions
+from core.domain.lifecycle import Action, allowed_actions, next_status
 from core.domain.models import Download, DownloadRecord, Status, WaitReason
 from core.domain.settings import Settings
 from core.engine.downloads.list import DownloadList
@@ -137,6 +137,12 @@ class Queue:
         """Return why a download waits that could start: for its turn, or for being admitted."""
         is_shut_out = self._admitted is not None and download_id not in self._admitted
         return WaitReason.NOT_ADMITTED if is_shut_out else WaitReason.QUEUED
+
+    def clean(self, download: Download, action: Action) -> dict[str, object]:
+        """Return what a step changes beside the state, as `enqueue` would do after it."""
+        if next_status(download.status, action) is not Status.PENDING:
+            return {}
+        return {"wait_reason": self.turn_of(download.id), "failing_since": None}
 
     def enqueue(self, download: DownloadRecord, *, insist: bool = False) -> None:
         """Let a pending download wait for its turn, with a clean record; others are left alone.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from core.domain.errors import WinchError
 from core.domain.history import AttemptEnd
@@ -53,6 +54,7 @@ class Runner:
         """Why those that are being stopped wait again."""
         self._wake: asyncio.TimerHandle | None = None
         self._due = False
+        self._pauses = 0
         self._closed = False
         self.on_work_change: Callable[[], None] = lambda: None
         self.queue = Queue(
@@ -107,6 +109,16 @@ class Runner:
             self._due = True
             asyncio.get_running_loop().call_soon(self._assign)
 
+    @contextmanager
+    def starting_nothing(self) -> Iterator[None]:
+        """Give nobody a turn while the context lasts: very many are about to change."""
+        self._pauses += 1
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+            self.reassign()
+
     async def obey_hold(self) -> None:
         """Stop what runs while the queue as a whole is held, or let all of it go on."""
         if self.queue.is_held:
@@ -148,7 +160,7 @@ class Runner:
 
     def _assign(self) -> None:
         self._due = False
-        if self._closed or self.queue.is_held:
+        if self._closed or self._pauses or self.queue.is_held:
             return
         turns = self.queue.next_turns(len(self._tasks), keeps=self.begins_anew)
         for id_ in turns.start:
