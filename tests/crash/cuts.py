@@ -13,7 +13,6 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,11 +23,11 @@ from core.domain.models import PartIdentity, ResumeRecord
 from tests.crash.disk_model import Cut, materialise
 from tests.crash.recording import Recording
 from tests.crash.replay import Replay
+from tests.crash.resealing import reseal
 from tests.crash.stage import FILES, Stage
 from tests.crash.world import scratch
 
 _IDENTITY = re.compile(rb'\{"device":(\d+),"inode":(\d+)\}')
-_SEALED = ("record", "downloads")
 _LIMIT = 60.0
 """Seconds after which what a cut has left has not come to its end."""
 
@@ -104,13 +103,8 @@ class PowerCuts:
         def adapted(body: bytes) -> bytes:
             return _IDENTITY.sub(renumbered, body.replace(old, new))
 
-        for path in (root / "home").rglob("*.json*"):
-            content = path.read_bytes()
-            path.write_bytes(
-                _sealed_anew(
-                    content, lambda body: _IDENTITY.sub(renumbered, body.replace(old, new))
-                )
-            )
+        for path in (root / "home/state").rglob("*.j*"):
+            reseal(path, adapted)
         for path in (root / "home").rglob("resume_data/*.json"):
             self._check_claim(path, at)
 
@@ -135,24 +129,6 @@ class PowerCuts:
 class _Envelope(msgspec.Struct):
     checksum: str
     record: msgspec.Raw
-
-
-def _sealed_anew(content: bytes, change: Callable[[bytes], bytes]) -> bytes:
-    """Change what a file of winch's state says about itself, where its checksum is right."""
-    try:
-        parts = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError:
-        return content
-    for name in _SEALED:
-        body = bytes(parts.get(name, b""))
-        if body and (seal := _seal(body)) in content:
-            changed = change(body)
-            return content.replace(body, changed).replace(seal, _seal(changed))
-    return content
-
-
-def _seal(body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=16).hexdigest().encode()
 
 
 def _digest_of(root: Path) -> bytes:

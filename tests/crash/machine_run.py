@@ -204,7 +204,7 @@ class Run:
         """Return the list as it is on disk, read from a copy; it must be whole."""
         shutil.rmtree(self._copy, ignore_errors=True)
         self._copy.mkdir()
-        for path in self._paths.state_dir.glob("downloads.json*"):
+        for path in self._paths.state_dir.glob("downloads.j*"):
             shutil.copy(path, self._copy)
         found = await Catalog(self._copy).load()
         assert found.is_whole, found.notices

@@ -88,19 +88,37 @@ class OrderProof:
             if said["event"] != "added":
                 continue
             answers += 1
-            assert any(
-                self._is_durable(rename, call)
-                and said["id"].encode() in b"".join(w.data for w in self._content(rename))
-                for rename in self._calls
-                if rename.name in _NAMES and rename.paths[-1] == self._state / "downloads.json"
-            ), f"{said['id']} was acknowledged before it was on the medium"
+            id_ = said["id"].encode()
+            assert self._is_in_a_generation(id_, call) or self._is_in_a_journal(id_, call), (
+                f"{said['id']} was acknowledged before it was on the medium"
+            )
         return answers
 
-    def _is_durable(self, rename: Call, before: Call) -> bool:
-        if rename.ended >= before.begun:
-            return False
-        self._assert_synced(self._content(rename), rename)
-        return self._synced(rename, rename.paths[-1].parent, before)
+    def _is_in_a_generation(self, id_: bytes, before: Call) -> bool:
+        """Tell whether a list that names a download had got its name for good."""
+        for rename in self._calls:
+            if rename.name not in _NAMES or rename.paths[-1] != self._state / "downloads.json":
+                continue
+            if rename.ended >= before.begun:
+                continue
+            content = self._content(rename)
+            self._assert_synced(content, rename)
+            if id_ in b"".join(call.data for call in content):
+                return self._synced(rename, self._state, before)
+        return False
+
+    def _is_in_a_journal(self, id_: bytes, before: Call) -> bool:
+        """Tell whether an append that names a download was synced, and the name of its file."""
+        made: dict[Path, Call] = {}
+        for call in self._calls:
+            if call.name == "openat" and "O_CREAT" in call.arguments and call.worked:
+                made.setdefault(call.paths[0], call)
+            if call.name != "write" or not call.path.name.startswith("downloads.journal"):
+                continue
+            if id_ in call.data:
+                is_named = self._synced(made[call.path], self._state, before)
+                return is_named and self._synced(call, call.path, before)
+        return False
 
     def _content(self, rename: Call) -> list[Call]:
         """Return the writes of a small file that was made anew and now gets its name."""

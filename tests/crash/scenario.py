@@ -20,6 +20,7 @@ from functools import partial
 from typing import TypeVar
 
 from core import daemon
+from core.adapters.state import document
 from core.adapters.system.paths import Paths
 from core.domain.errors import WinchError
 from core.domain.models import Download, DownloadRequest, DownloadView, Status, WaitReason
@@ -109,6 +110,7 @@ async def _until(
 if __name__ == "__main__":
     # All that a second of an ordinary life does, in a tenth of it.
     checkpoint.INTERVAL = 0.05
+    document.WHOLE_PAUSE = document.REST = 0.03
     body.PATIENCE = 0.02
     ids = iter(IDS)
     secrets.token_hex = lambda nbytes=None: next(ids)

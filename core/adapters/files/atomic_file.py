@@ -14,7 +14,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -41,7 +41,7 @@ def read_file(path: Path) -> bytes:
 
     Raises OSError, and NotAFileError where the name is that of something else.
     """
-    return _patiently(_read, path)
+    return patiently(_read, path)
 
 
 def read_state(path: Path) -> bytes | None:
@@ -58,9 +58,10 @@ def read_state(path: Path) -> bytes | None:
         raise state_error(error, path, verb="read") from error
 
 
-def write_atomically(path: Path, chunks: Sequence[bytes], *, backup: Path | None = None) -> None:
+def write_atomically(path: Path, chunks: Iterable[bytes], *, backup: Path | None = None) -> None:
     """Replace `path` by the chunks; on return they survive a power cut.
 
+    The chunks are gone through once for each attempt, so that they may be made as they are written.
     The new file has mode 0600; missing directories are made with 0700. With `backup`, the previous
     content is kept there, and at every instant `path` or `backup` is whole. Blocks while a file is
     busy, up to BUSY_PAUSES for each step. Raises OSError; `path` then holds the old content, or the
@@ -69,10 +70,10 @@ def write_atomically(path: Path, chunks: Sequence[bytes], *, backup: Path | None
     make_private_directory(path.parent)
     temporary = path.with_name(f"{path.name}.tmp")
     try:
-        _patiently(_write_new, temporary, chunks)
+        patiently(_write_new, temporary, chunks)
         if backup is not None:
-            _patiently(_keep, path, backup)
-        _patiently(temporary.replace, path)
+            patiently(_keep, path, backup)
+        patiently(temporary.replace, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -96,16 +97,21 @@ def make_private_directory(path: Path) -> None:
     sync_directory(path.parent)
 
 
-def set_aside(path: Path) -> Path:
-    """Rename what cannot be trusted to `<name>.damaged-<time>` and return the new path.
+def name_aside(path: Path) -> Path:
+    """Return a name for what cannot be trusted, `<name>.damaged-<time>`.
 
     It is kept for a person to look at, and never overwritten by the next damage: the time goes
-    down to microseconds. Raises StateError.
+    down to microseconds.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    target = path.with_name(f"{path.name}.damaged-{stamp}")
+    return path.with_name(f"{path.name}.damaged-{stamp}")
+
+
+def set_aside(path: Path) -> Path:
+    """Give what cannot be trusted the name of `name_aside` and return it; raises StateError."""
+    target = name_aside(path)
     try:
-        _patiently(path.rename, target)
+        patiently(path.rename, target)
         sync_directory(path.parent)
     except OSError as error:
         raise state_error(error, path, verb="set aside") from error
@@ -123,6 +129,18 @@ def sync_file(descriptor: int) -> None:
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
             return
     os.fsync(descriptor)
+
+
+def sync_data(descriptor: int) -> None:
+    """Return once a file's bytes, and as much of its length, are on the medium.
+
+    Unlike `sync_file` it does not wait for times and rights, where the kernel knows a difference.
+    Raises OSError.
+    """
+    if hasattr(os, "fdatasync") and sys.platform != "darwin":
+        os.fdatasync(descriptor)
+    else:
+        sync_file(descriptor)
 
 
 def sync_directory(path: Path) -> None:
@@ -165,7 +183,7 @@ def _read(path: Path) -> bytes:
         os.close(descriptor)
 
 
-def _patiently(step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def patiently(step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Take a step that may be repeated from its beginning until the file is no longer busy."""
     for pause in BUSY_PAUSES:
         try:
@@ -177,7 +195,7 @@ def _patiently(step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     return step(*args, **kwargs)
 
 
-def _write_new(path: Path, chunks: Sequence[bytes]) -> None:
+def _write_new(path: Path, chunks: Iterable[bytes]) -> None:
     path.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o600)
@@ -206,3 +224,5 @@ def _keep(path: Path, backup: Path) -> None:
         path.replace(backup)
         return
     second.replace(backup)
+    # Where both were names of one file already, that has done nothing.
+    second.unlink(missing_ok=True)

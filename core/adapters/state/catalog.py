@@ -11,10 +11,7 @@ import msgspec
 
 from core.adapters.state import records
 from core.adapters.state.document import Document
-from core.adapters.state.generations import Format, Tables
-from core.adapters.state.records import encode
-from core.adapters.system.clock import Clock
-from core.domain.garbage import making_lasting
+from core.adapters.state.tables import Format
 from core.domain.models import DownloadRecord, PendingCommit
 from core.domain.service import LimitChanges
 
@@ -44,92 +41,80 @@ class LoadResult:
     is_whole: bool = True
 
 
-class _Queue(msgspec.Struct):
+class _Queue(msgspec.Struct, frozen=True):
     """What is stored of the queue as a whole."""
 
     limits: LimitChanges = LimitChanges()
     paused: bool = False
-    saved_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    downloads: list[DownloadRecord]
-    commits: dict[str, PendingCommit]
-    queue: _Queue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Commit:
+    """What is stored of a commit: whose it is, and what."""
 
-
-def _decode(tables: Tables) -> _Content:
-    # One by one: a call for all of them would keep every other thread waiting for its whole time.
-    decoder = msgspec.json.Decoder(DownloadRecord)
-    with making_lasting():
-        downloads = [decoder.decode(encoded) for encoded in tables[_DOWNLOADS].values()]
-    commits = {
-        id_: msgspec.json.decode(encoded, type=PendingCommit)
-        for id_, encoded in tables[_COMMITS].items()
-    }
-    queue = tables[_QUEUE].get(_ONLY, msgspec.Raw(b"{}"))
-    return _Content(downloads, commits, msgspec.json.decode(queue, type=_Queue))
+    id: str
+    commit: PendingCommit
 
 
 FORMAT = Format(
     title="list of downloads",
-    tables=(_DOWNLOADS, _QUEUE, _COMMITS),
-    decode=_decode,
+    tables={_DOWNLOADS: DownloadRecord, _QUEUE: _Queue, _COMMITS: _Commit},
+    numbered=frozenset({_DOWNLOADS, _COMMITS}),
     migrations=records.DOWNLOADS,
     covered={1: _DOWNLOADS},
 )
 
 
 class Catalog:
-    """state/downloads.json: every download, durable on request.
+    """state/downloads.json and its journal: every download, durable on request.
 
     Only for the thread of the event loop. A change is saved at most `debounce` seconds after it
     was made; `core.adapters.state.document` says how, and what happens where that fails.
     """
 
-    document: Document[_Content]
+    document: Document
     """What it is stored in, for the hooks that it has."""
 
-    clock: Clock
-    """Whose wall time is stored with every change."""
+    downloads: dict[str, DownloadRecord]
+    """Every record by its id: the very ones that are written, for whoever keeps the list.
+
+    Whoever changes it says so by `put` and `discard`.
+    """
 
     def __init__(self, directory: Path, *, debounce: float = 0.5) -> None:
         self.document = Document(directory / "downloads.json", FORMAT, debounce=debounce)
-        self.clock = Clock()
+        self.downloads = self.document.tables[_DOWNLOADS]
         self._queue = _Queue()
 
     async def load(self) -> LoadResult:
-        """Return every download of the newest generation that can be believed.
+        """Return every download of the newest state that can be believed.
 
         Raises StateError when the list was written by a newer winch (it is left untouched) or
         cannot be read at all.
         """
         loaded = await self.document.load()
-        self._queue = queue = loaded.content.queue
+        self._queue = queue = loaded.tables[_QUEUE].get(_ONLY, _Queue())
         return LoadResult(
-            downloads=loaded.content.downloads,
-            commits=loaded.content.commits,
+            downloads=list(self.downloads.values()),
+            commits={id_: found.commit for id_, found in loaded.tables[_COMMITS].items()},
             limits=queue.limits,
             paused=queue.paused,
-            saved_at=queue.saved_at,
+            saved_at=loaded.saved_at,
             notices=loaded.notices,
             is_whole=loaded.is_whole,
         )
 
     def put(self, download: DownloadRecord) -> None:
-        """Add or replace a record; it is encoded now and saved within the debounce time."""
-        self.document.put(_DOWNLOADS, download.id, encode(download))
-        self._put_queue()
+        """Add or replace a record; it is saved within the debounce time."""
+        self.document.put(_DOWNLOADS, download.id, download)
 
     def discard(self, download_id: str) -> None:
         """Remove a record, if it is there; saved within the debounce time."""
         self.document.discard(_DOWNLOADS, download_id)
-        self._put_queue()
 
     def put_commit(self, download_id: str, commit: PendingCommit) -> None:
         """Store that a file on disk is to get its name; acknowledged as every change by `flush`."""
-        self.document.put(_COMMITS, download_id, encode(commit))
+        self.document.put(_COMMITS, download_id, _Commit(id=download_id, commit=commit))
 
     def discard_commit(self, download_id: str) -> None:
         """Forget a commit, if it is there, once the record of its download tells how it ended."""
@@ -137,19 +122,17 @@ class Catalog:
 
     def put_limits(self, limits: LimitChanges) -> None:
         """Replace what was changed of the limits; saved within the debounce time."""
-        self._queue.limits = limits
-        self._put_queue()
+        self._put_queue(msgspec.structs.replace(self._queue, limits=limits))
 
     def put_paused(self, paused: bool) -> None:
         """Store whether the queue as a whole stands still; saved within the debounce time."""
-        self._queue.paused = paused
-        self._put_queue()
+        self._put_queue(msgspec.structs.replace(self._queue, paused=paused))
 
     async def flush(self) -> None:
         """Return once everything put or discarded before is on disk.
 
-        Raises StateError, or DiskFullError where space is missing; the last good generation is
-        then still there, and saving is tried again.
+        Raises StateError, or DiskFullError where space is missing; what was saved before is then
+        still there, and saving is tried again.
         """
         await self.document.flush()
 
@@ -157,6 +140,6 @@ class Catalog:
         """Flush and stop: no change is accepted any more. Raises what `flush` raises."""
         await self.document.close()
 
-    def _put_queue(self) -> None:
-        self._queue.saved_at = self.clock.now()
-        self.document.put(_QUEUE, _ONLY, encode(self._queue))
+    def _put_queue(self, queue: _Queue) -> None:
+        self._queue = queue
+        self.document.put(_QUEUE, _ONLY, queue)

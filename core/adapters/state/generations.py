@@ -1,250 +1,257 @@
-"""A TinyDB document on disk as generations: the new one replaces the file, the one before is kept.
+"""A TinyDB database on disk as generations, each with a journal: what is renamed when, and why.
 
 TinyDB's own storage rewrites its file in place, and a kill in between leaves neither the old
-content nor the new one. This one replaces the file atomically, keeps the generation before as
-`<name>.bak`, and decides at the start which of the two may be believed. What it writes, plain
-TinyDB reads.
+content nor the new one. This one replaces the file as a whole, keeps the generation before, and
+appends to a journal what changes in between. What it writes, plain TinyDB reads.
+
+    downloads.json          generation n, as a whole
+    downloads.json.bak      generation n - 1
+    downloads.journal       what was changed since generation n
+    downloads.journal.bak   what was changed between n - 1 and n
+    downloads.journal.new   while n + 1 is being written: what is changed since it was begun
+
+Each file says itself of which generation it is; the names are for people, and loading does not
+depend on them. Generation n with the journals n, n + 1 and so on, as far as they are there without
+a gap, is the truth, and so is generation n - 1 with the journals n - 1, n and so on.
+
+A new generation is written in these steps:
+
+1. Journal n is ended: what is behind its last whole append is cut off, and that synced. From here
+   on changes go to journal n + 1, whose file is `.new`. An append is acknowledged once its bytes,
+   and the name of a file that it made, are synced.
+2. Generation n + 1 is written to `downloads.json.tmp` and synced: all that journal n holds, and
+   perhaps some of what journal n + 1 does already. That is no harm, as a change says what a record
+   is from then on, and not how it differs: making all of journal n + 1's changes once more ends in
+   the same.
+3. A link to generation n replaces `.bak`, `downloads.json.tmp` replaces `downloads.json`, and the
+   directory is synced (`files/atomic_file.py`).
+4. Journal n becomes `.journal.bak`, and `.new` becomes the journal; the directory is synced.
+
+A kill or a power cut before 3 leaves generation n with the journals n and n + 1; between 3 and 4
+generation n + 1 with its journal, still called `.new`, beside an older one that is passed over. A
+step that fails is tried again with all that follow it, and appends go on meanwhile. While there is
+no generation that a journal could follow (nothing is there yet, an older winch wrote it, a part of
+it was damaged), a generation is written with nothing being changed beside it, and `is_settled` is
+False until that is done.
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
+from tinydb import TinyDB
 from tinydb.storages import Storage
 
 from core.adapters.files.atomic_file import (
-    NotAFileError,
-    read_state,
+    name_aside,
     set_aside,
+    sync_directory,
     write_atomically,
 )
-from core.adapters.state.records import Migration, migrate
-from core.domain.errors import StateError
-
-log = logging.getLogger(__name__)
-
-_BATCH = 256  # records that are encoded at once: so long may the other threads have to wait
-
-T = TypeVar("T")
-Tables = Mapping[str, Mapping[str, msgspec.Raw]]
-"""Records by table and id, each still the JSON text that it was stored as."""
-
-Changes = Mapping[tuple[str, str], msgspec.Raw | None]
-"""What becomes of records, by table and id; None removes one."""
+from core.adapters.state.journal import Changes, Journal
+from core.adapters.state.survey import Survey, survey
+from core.adapters.state.tables import Format, Tables, TablesText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Format(Generic[T]):
-    """What a document holds.
-
-    `title` follows "the" in sentences for the person. `decode` is called in a thread and makes of
-    the tables, all of which are there, what `Document.load` returns; a ValueError (msgspec's are)
-    means that this generation cannot be believed. `migrations[0]` leads from schema 1 to 2, and so
-    on: their number decides the schema that is written. `covered` names, for old schemas whose
-    checksum was that of one table alone, this table.
-    """
-
-    title: str
-    tables: tuple[str, ...]
-    decode: Callable[[Tables], T]
-    migrations: tuple[Migration, ...] = ()
-    covered: Mapping[int, str] = field(default_factory=dict)
-
-    @property
-    def schema(self) -> int:
-        """The version that is written; older ones are migrated, newer ones refused."""
-        return 1 + len(self.migrations)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded(Generic[T]):
+class Loaded:
     """What was found at the start.
 
-    `notices` are sentences for the person. `is_whole` is False when the newest generation was not
-    readable: then `content` may lack records, and nothing that looks orphaned may be removed.
+    `notices` are sentences for the person. `saved_at` is the wall time of the last change that was
+    saved, None where nobody wrote it down. `is_whole` is False when something of the newest state
+    was not readable: then `tables` may lack records, and nothing that looks orphaned may be
+    removed.
     """
 
-    content: T
+    tables: Tables
     notices: tuple[str, ...] = ()
+    saved_at: datetime | None = None
     is_whole: bool = True
 
 
-class _Version(msgspec.Struct):
-    schema: Annotated[int, msgspec.Meta(ge=1)]
+class GenerationStorage(Storage):
+    """TinyDB storage in which every write is a new generation, with a journal in between.
 
-
-class _Meta(_Version):
-    generation: int
-    checksum: str
-
-
-M = TypeVar("M")
-
-
-class _MetaTable(msgspec.Struct, Generic[M]):
-    """The table `meta`; TinyDB calls its first document `1`."""
-
-    first: M = msgspec.field(name="1")
-
-
-class _DamagedError(Exception):
-    """Why a file cannot be believed, to follow its name in a sentence."""
-
-
-class GenerationStorage(Storage, Generic[T]):
-    """TinyDB storage in which every write is a new generation and the one before is kept.
-
-    Called from one thread at a time. Records stay as encoded fragments, so that a write puts
-    together what is there instead of encoding everything again.
+    Its methods block. Appends come from one thread at a time, and so do the others; an append may
+    run beside `write_whole` where `begin` came before. `is_settled` tells that there is a
+    generation which a journal can follow, `size` how many bytes that has.
     """
 
-    def __init__(self, path: Path, layout: Format[T]) -> None:
+    def __init__(self, path: Path, layout: Format) -> None:
         self.path = path
+        self.is_loaded = False
+        self.is_settled = False
+        self.size = 0
         self._format = layout
         self._backup = path.with_name(f"{path.name}.bak")
+        self._current = path.with_suffix(".journal")
+        self._before = path.with_suffix(".journal.bak")
+        self._new = path.with_suffix(".journal.new")
         self._generation = 0
-        self._tables: dict[str, dict[str, msgspec.Raw]] | None = None
+        self._newest = 0
+        self._journal = Journal(self._current, 0)
+        self._useless: dict[Path, Path] = {}
+        self._names = threading.Lock()
+
+    @property
+    def journal_length(self) -> int:
+        """How many bytes the journal has that is being appended to."""
+        return self._journal.length
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._journal.generation > self._generation
 
     def read(self) -> dict[str, dict[str, Any]]:
-        """Return the tables as they were last loaded or written; raises StateError."""
-        if self._tables is None:
+        """Return the tables as they are on disk, as TinyDB has them; raises StateError."""
+        tables = self._survey().tables
+        numbered = self._format.numbered
+        return {
+            name: {
+                str(number) if name in numbered else id_: msgspec.to_builtins(record)
+                for number, (id_, record) in enumerate(table.items(), 1)
+            }
+            for name, table in tables.items()
+        }
+
+    def write(self, data: Mapping[str, Mapping[Any, Any]]) -> None:
+        """Make these tables the next generation, for TinyDB; raises as `write_whole` does."""
+        if not self.is_loaded:
             self.load()
-        return dict(self._tables or {})
+        self.write_whole(data, datetime.now(UTC))
 
-    def write(self, data: dict[str, dict[str, Any]]) -> None:
-        """Make these tables the next generation on disk; raises OSError, and the last one stays."""
-        self._generation += 1
-        schema = self._format.schema
-        body: list[bytes] = []
-        for name, table in data.items():
-            body += (b",", msgspec.json.encode(name), b":", *_encode(table))
-        checksum = _checksum(schema, self._generation, body)
-        meta = _Meta(schema=schema, generation=self._generation, checksum=checksum)
-        head = msgspec.json.encode(_MetaTable(first=meta))
-        write_atomically(self.path, [b'{"meta":', head, *body, b"}\n"], backup=self._backup)
-        self._tables = data
-
-    def apply(self, changes: Changes) -> None:
-        """Replace records, or remove those that are None, in one write of the document.
-
-        Raises OSError, and StateError where the document has first to be read; the same changes
-        have to be applied again then.
-        """
-        tables = self.read()
-        for (name, id_), encoded in changes.items():
-            if encoded is None:
-                tables[name].pop(id_, None)
-            else:
-                tables[name][id_] = encoded
-        self.write(tables)
-
-    def load(self) -> Loaded[T]:
-        """Read the newest generation that can be believed and set aside what cannot be.
+    def load(self) -> Loaded:
+        """Read the newest state that can be believed and set aside the generations that cannot be.
 
         Raises StateError; a document of a newer winch is then untouched.
         """
         title = self._format.title
-        damaged: dict[Path, str] = {}
-        found: Loaded[T] | None = None
-        for path in (self.path, self._backup):
-            try:
-                found = self._load_one(path)
-            except _DamagedError as reason:
-                damaged[path] = str(reason)
-            if found is not None:
-                break
+        found = self._survey()
         # Only now: a backup from a newer winch must have left everything in its place.
         notices = [
             f"{path.name} {reason}; it was kept as {set_aside(path).name}."
-            for path, reason in damaged.items()
+            for path, reason in found.damaged.items()
         ]
-        if found is None:
-            self._tables = {name: {} for name in self._format.tables}
-            if damaged:
-                notices.append(f"No readable {title} is left.")
-            content = self._format.decode(self._tables)
-            return Loaded(content=content, notices=tuple(notices), is_whole=not damaged)
-        if path == self.path:
-            return found
-        missing = "" if self.path in damaged else f"{self.path.name} is missing. "
-        notices.append(
-            f"{missing}The {title} was read from {path.name}, the generation before:"
-            " the last changes may be missing."
-        )
-        return replace(found, notices=tuple(notices), is_whole=False)
-
-    def _load_one(self, path: Path) -> Loaded[T] | None:
-        try:
-            if (text := read_state(path)) is None:
-                return None
-            generation, tables = self._parse(path, text)
-            content = self._format.decode(tables)
-        except NotAFileError as error:
-            raise _DamagedError(str(error)) from error
-        except LookupError as error:
-            raise _DamagedError(f"is another program's: it has no {error}") from error
-        except (ValueError, RecursionError) as error:
-            raise _DamagedError(f"cannot be parsed ({error})") from error
-        self._generation = generation
-        self._tables = tables
-        return Loaded(content=content)
-
-    def _parse(self, path: Path, text: bytes) -> tuple[int, dict[str, dict[str, msgspec.Raw]]]:
-        raw = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-        head = raw.pop("meta")
-        schema = msgspec.json.decode(head, type=_MetaTable[_Version]).first.schema
-        if schema > self._format.schema:
-            raise StateError(
-                f"{path} was written by a newer winch (schema {schema}, this one knows"
-                f" {self._format.schema})",
-                hint="update winch, or give it another state directory with WINCH_HOME",
+        # What of a journal counts is nowhere else yet: it has to wait for the next generation.
+        self._useless = {path: name_aside(path) for path in found.unused}
+        notices += [
+            f"{path.name} {reason}; it is kept as {self._useless[path].name}."
+            for path, reason in found.unused.items()
+        ]
+        if found.place == self._backup:
+            missing = "" if self.path in found.damaged else f"{self.path.name} is missing. "
+            notices.append(
+                f"{missing}The {title} was read from {self._backup.name}, the generation before:"
+                " the last changes may be missing."
             )
-        meta = msgspec.json.decode(head, type=_MetaTable[_Meta]).first
-        if schema in self._format.covered:
-            checksum = _digest([bytes(raw[self._format.covered[schema]])])
+        elif found.place is None and notices:
+            notices.append(f"No readable {title} is left.")
+        self._take_up(found)
+        return Loaded(
+            tables=found.tables,
+            notices=tuple(notices),
+            saved_at=found.saved_at,
+            is_whole=not notices,
+        )
+
+    def append(self, changes: Changes, saved_at: datetime) -> bool:
+        """Add changes to the journal; on return they survive a power cut.
+
+        Returns False where there is no journal to go on with: then `is_settled` is False, and a
+        generation has to be written. Raises OSError; then none of the changes counts.
+        """
+        with self._names:
+            self.is_settled = self.is_settled and self._journal.append(changes, saved_at)
+        return self.is_settled
+
+    def begin(self) -> bool:
+        """Begin a new generation: what is appended from here on goes to its journal.
+
+        Returns False where there is nothing to go on with, as `append`; raises OSError.
+        """
+        if self.is_settled and not self._has_begun:
+            self._finish()
+            if self._journal.end():
+                self._journal = Journal(self._new, self._generation + 1)
+            else:
+                self.is_settled = False
+        return self.is_settled
+
+    def write_whole(
+        self, tables: Mapping[str, Mapping[Any, Any]], saved_at: datetime | None
+    ) -> None:
+        """Write the generation that was begun; raises OSError, and this can be done again.
+
+        Without `begin` before it, nothing may be appended meanwhile, nor after it has failed.
+        """
+        if not self._has_begun:
+            self._finish()
+            self.is_settled = False
+        generation = self._journal.generation if self._has_begun else self._newest + 1
+        text = TablesText(self._format, tables, generation=generation, saved_at=saved_at)
+        write_atomically(self.path, text, backup=self._backup)
+        if not self._has_begun:
+            self._journal = Journal(self._current, generation)
+        self._generation = self._newest = generation
+        self.size = text.size
+        self._arrange_names()
+        self.is_settled = True
+
+    def _finish(self) -> None:
+        """Take the last step of a generation where a kill, or an error, came before it."""
+        if self.is_settled and self._journal.path == self._new:
+            self._arrange_names()
+
+    def _arrange_names(self) -> None:
+        """Give the journals the names that they have beside the generation that is there now."""
+        with self._names:
+            for path, aside in self._useless.items():
+                with suppress(FileNotFoundError):
+                    path.rename(aside)
+            try:
+                self._current.replace(self._before)
+            except FileNotFoundError:
+                self._before.unlink(missing_ok=True)
+            if self._journal.path == self._new:
+                with suppress(FileNotFoundError):  # nothing was appended to it
+                    self._new.replace(self._current)
+                self._journal.path = self._current
+            else:
+                self._new.unlink(missing_ok=True)
+        self._useless = {}
+        sync_directory(self.path.parent)
+
+    def _survey(self) -> Survey:
+        journals = (self._current, self._before, self._new)
+        return survey(self._format, (self.path, self._backup), journals)
+
+    def _take_up(self, found: Survey) -> None:
+        """Go on where whoever wrote this was ended."""
+        self._generation, self._newest, self.size = found.generation, found.newest, found.size
+        is_sound = found.place == self.path and found.is_current
+        self.is_settled = is_sound and not found.damaged and not found.unused
+        if found.last is not None:
+            path, generation = found.last.path, found.last.replay.generation
+            self._journal = Journal(path, generation, length=found.last.replay.length)
+            is_at_rest = generation == found.generation
+            self.is_settled &= path == self._new or (path == self._current and is_at_rest)
         else:
-            body = ((b",", msgspec.json.encode(name), b":", table) for name, table in raw.items())
-            checksum = _checksum(schema, meta.generation, itertools.chain.from_iterable(body))
-        if checksum != meta.checksum:
-            raise _DamagedError("does not match its checksum")
-        if schema < self._format.schema:
-            return meta.generation, self._migrate(schema, msgspec.json.decode(text))
-        decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-        return meta.generation, {name: decoder.decode(raw[name]) for name in self._format.tables}
-
-    def _migrate(self, schema: int, document: dict[str, Any]) -> dict[str, dict[str, msgspec.Raw]]:
-        log.info("%s is of schema %d, now %d", self.path.name, schema, self._format.schema)
-        document = migrate(document, schema, self._format.migrations)
-        encode = msgspec.json.encode
-        return {
-            name: {id_: msgspec.Raw(encode(record)) for id_, record in document[name].items()}
-            for name in self._format.tables
-        }
+            # The name of the journal may be that of the one before.
+            path = self._new if self._current.exists() else self._current
+            self._journal = Journal(path, found.generation)
+        self.is_loaded = True
 
 
-def _encode(table: Mapping[str, msgspec.Raw]) -> Iterator[bytes]:
-    records = iter(table.items())
-    separator = b"{"
-    while batch := dict(itertools.islice(records, _BATCH)):
-        yield separator
-        yield msgspec.json.encode(batch)[1:-1]
-        separator = b","
-    yield b"}" if table else b"{}"
-
-
-def _checksum(schema: int, generation: int, body: Iterable[bytes]) -> str:
-    return _digest([b"%d,%d" % (schema, generation), *body])
-
-
-def _digest(chunks: Iterable[bytes | msgspec.Raw]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for chunk in chunks:
-        digest.update(chunk)
-    return digest.hexdigest()
+def opened(path: Path, layout: Format) -> tuple[TinyDB, GenerationStorage]:
+    """Return a document as a TinyDB database, and what it is stored in."""
+    database = TinyDB(path, layout, storage=GenerationStorage)
+    storage = database.storage
+    assert isinstance(storage, GenerationStorage)
+    return database, storage

@@ -16,14 +16,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-import msgspec
-
 from core.adapters.files.atomic_file import state_error
 from core.adapters.files.threads import run_to_end
 from core.adapters.state.document import Document
-from core.adapters.state.generations import Format, Tables
-from core.adapters.state.history_archive import MOST_BYTES, Encoded, HistoryArchive
-from core.adapters.state.records import encode
+from core.adapters.state.history_archive import MOST_BYTES, HistoryArchive
+from core.adapters.state.tables import Format, Tables
 from core.domain.errors import StateError, WinchError
 from core.domain.history import LIVE_FILE, History, HistoryEntry, HistoryQuery
 from core.domain.text import mended
@@ -47,7 +44,7 @@ _NEXT = "next"
 class _Content:
     """The document: entries by number, the number of the next one, and usage by day."""
 
-    entries: dict[int, Encoded] = field(default_factory=dict)
+    entries: dict[int, HistoryEntry] = field(default_factory=dict)
     next_number: int = 1
     usage: dict[str, tuple[float, int]] = field(default_factory=dict)
 
@@ -62,8 +59,8 @@ class HistoryStore:
     def __init__(
         self, directory: Path, *, debounce: float = 2.0, most_bytes: int = MOST_BYTES
     ) -> None:
-        tables = (_ENTRIES, _USAGE, _NUMBERS)
-        format_ = Format(title="history", tables=tables, decode=_decode)
+        tables = {_ENTRIES: HistoryEntry, _USAGE: tuple[float, int], _NUMBERS: int}
+        format_ = Format(title="history", tables=tables)
         self._directory = directory
         self._document = Document(directory / LIVE_FILE, format_, debounce=debounce)
         self._document.on_error = _tell_error
@@ -91,10 +88,10 @@ class HistoryStore:
             notices: tuple[str, ...] = (f"{error.message}; until then no history is kept",)
             is_certain = False
         else:
-            self._content, notices = loaded.content, loaded.notices
+            self._content, notices = _content(loaded.tables), loaded.notices
             if not loaded.is_whole:
                 self._missing = (LIVE_FILE,)
-            is_certain = loaded.is_whole and loaded.content.next_number > 1
+            is_certain = loaded.is_whole and self._content.next_number > 1
         self._next = self._content.next_number
         if not is_certain:
             self._next = max(self._next, 1 + await run_to_end(self._last_archived))
@@ -120,10 +117,9 @@ class HistoryStore:
         if not _is_plain(entry):
             entry = mended(entry)
         live = self._content.entries
-        encoded = encode(entry)
-        self._put(_ENTRIES, str(entry.number), encoded)
-        self._put(_NUMBERS, _NEXT, str(entry.number + 1).encode())
-        live[entry.number] = (entry, encoded)
+        self._put(_ENTRIES, str(entry.number), entry)
+        self._put(_NUMBERS, _NEXT, entry.number + 1)
+        live[entry.number] = entry
         self._next += 1
         if not self._is_kept and len(live) > LIVE:
             del live[next(iter(live))]
@@ -165,7 +161,7 @@ class HistoryStore:
 
     def live(self) -> list[HistoryEntry]:
         """Return the live attempts, the oldest first."""
-        return [entry for entry, _ in self._content.entries.values()]
+        return list(self._content.entries.values())
 
     def completed(self) -> frozenset[str]:
         """Return the ids of the downloads that a live attempt made whole."""
@@ -181,7 +177,7 @@ class HistoryStore:
         usage = self._content.usage
         seconds, peak = usage.get(day, (0.0, 0))
         usage[day] = figures = (seconds + cpu_seconds, max(peak, peak_memory))
-        self._put(_USAGE, day, encode(figures))
+        self._put(_USAGE, day, figures)
         for old in sorted(usage)[:-USAGE_DAYS]:
             del usage[old]
             if self._is_kept:
@@ -210,11 +206,9 @@ class HistoryStore:
                 numbers |= await run_to_end(self._archive.clear)
             except OSError as error:
                 raise state_error(error, self._directory, verb="cleared") from error
-            # Twice: the generation before is kept, and it must not hold what was forgotten.
-            for _ in range(2):
-                for number in numbers:
-                    self._document.discard(_ENTRIES, str(number))
-                await self._document.flush()
+            for number in numbers:
+                self._document.discard(_ENTRIES, str(number))
+            await self._document.wipe()
         return len(numbers)
 
     async def close(self) -> None:
@@ -224,9 +218,9 @@ class HistoryStore:
         if self._is_kept:
             await self._document.close()
 
-    def _put(self, table: str, record_id: str, encoded: bytes) -> None:
+    def _put(self, table: str, record_id: str, record: object) -> None:
         if self._is_kept:
-            self._document.put(table, record_id, encoded)
+            self._document.put(table, record_id, record)
 
     def _last_archived(self) -> int:
         return max(self._archive.search(lambda _: True, limit=1).entries, default=0)
@@ -242,7 +236,7 @@ class HistoryStore:
             count = max(0, len(live) - LIVE)
             if oldest is not None:
                 # A prefix by number: an entry never overtakes an older one on its way out.
-                for entry, _ in islice(live.values(), count, None):
+                for entry in islice(live.values(), count, None):
                     if entry.ended_at >= oldest:
                         break
                     count += 1
@@ -267,16 +261,11 @@ class HistoryStore:
                 self._document.discard(_ENTRIES, str(number))
 
 
-def _decode(tables: Tables) -> _Content:
-    decoder = msgspec.json.Decoder(HistoryEntry)
-    entries = {int(id_): (decoder.decode(raw), bytes(raw)) for id_, raw in tables[_ENTRIES].items()}
-    usage = {
-        day: msgspec.json.decode(raw, type=tuple[float, int]) for day, raw in tables[_USAGE].items()
-    }
-    next_number = max([1, *(number + 1 for number in entries)])
-    if (raw := tables[_NUMBERS].get(_NEXT)) is not None:
-        next_number = max(next_number, msgspec.json.decode(raw, type=int))
-    return _Content(dict(sorted(entries.items())), next_number, usage)
+def _content(tables: Tables) -> _Content:
+    entries = {entry.number: entry for entry in tables[_ENTRIES].values()}
+    numbers = [number + 1 for number in entries]
+    next_number = max([1, tables[_NUMBERS].get(_NEXT, 1), *numbers])
+    return _Content(dict(sorted(entries.items())), next_number, dict(tables[_USAGE]))
 
 
 def _is_plain(entry: HistoryEntry) -> bool:

@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from core.adapters.files.atomic_file import read_file, set_aside, sync_directory, write_atomically
+from core.adapters.state.records import encode
 from core.domain.history import HistoryEntry
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,6 @@ MOST_BYTES = 50 * 1024 * 1024
 _NAME = re.compile(r"history-(\d{4}-\d{2})\.jsonl\.gz")
 _CHUNK = 256 * 1024
 _SLACK = 1000  # entries that are held beyond what is asked for, before they are sorted out
-
-Encoded = tuple[HistoryEntry, bytes]
-"""An entry and the JSON text that it was stored as."""
 
 
 @dataclass(slots=True)
@@ -66,15 +64,15 @@ class HistoryArchive:
             return []
         return sorted(path for path in paths if _NAME.fullmatch(path.name))
 
-    def append(self, batch: Iterable[Encoded]) -> None:
+    def append(self, batch: Iterable[HistoryEntry]) -> None:
         """Add entries to the archives of the months (UTC) in which they ended.
 
         On return they survive a power cut. What was damaged of such an archive is set aside. Raises
         OSError, StateError.
         """
         months: defaultdict[str, list[bytes]] = defaultdict(list)
-        for entry, encoded in batch:
-            months[_month(entry.ended_at)].append(encoded)
+        for entry in batch:
+            months[_month(entry.ended_at)].append(encode(entry))
         for month, lines in months.items():
             path = self._directory / f"history-{month}.jsonl.gz"
             member = gzip.compress(b"\n".join([*lines, b""]), mtime=0)

@@ -54,8 +54,13 @@ def _queue_gets_a_table(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _commits_get_a_table(document: dict[str, Any]) -> dict[str, Any]:
-    """Schema 3: small files that are about to get their names, of which there were none."""
-    return {**document, "commits": {}}
+    """Schema 3: files about to get their names; the time of a save goes back to `meta`, its place.
+
+    Downloads get numbers for ids in the file, which are given when it is written.
+    """
+    meta, queue = document["meta"]["1"], dict(document["queue"].get("1", {}))
+    meta = {**meta, "saved_at": queue.pop("saved_at", None)}
+    return {**document, "meta": {"1": meta}, "queue": {"1": queue}, "commits": {}}
 
 
 def _record_may_hold_its_request(record: dict[str, Any]) -> dict[str, Any]:

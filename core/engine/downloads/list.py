@@ -71,7 +71,7 @@ class DownloadList(DownloadIndex):
         self.paused = False
         self.limits = LimitChanges()
         self.limit: int | None = None
-        catalog.clock = clock
+        catalog.document.now = clock.now
         catalog.document.on_error = self._saving_failed
         catalog.document.on_recovered = self._saving_works_again
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tinydb import TinyDB
-from tinydb.table import Table
+from tinydb import Query, TinyDB
 
 from core.adapters.files import atomic_file
 from core.adapters.state.catalog import Catalog, LoadResult
@@ -63,18 +62,31 @@ async def test_every_record_comes_back_as_it_was_put(
     assert (await reload(state)).downloads == records
 
 
-class RecordTable(Table):
-    document_id_class = str  # type: ignore[assignment]
+async def test_plain_tinydb_reads_the_list_and_asks_it_questions(
+    state: Path, current: Path
+) -> None:
+    await store(state, a_download("b2"), a_download("a1", status=Status.PAUSED))
+
+    with TinyDB(current, access_mode="r") as database:
+        assert database.tables() == {"meta", "downloads", "queue", "commits"}
+        assert database.table("meta").all()[0]["schema"] == 3
+        downloads = database.table("downloads")
+        assert [(found.doc_id, found["id"]) for found in downloads.all()] == [(1, "b2"), (2, "a1")]
+        (paused,) = downloads.search(Query().status == "paused")
+        assert paused["name"] == "a1.bin"
+        assert downloads.get(doc_id=1)["name"] == "b2.bin"
 
 
-async def test_plain_tinydb_reads_the_document(state: Path, current: Path) -> None:
-    await store(state, a_download("a1"))
+async def test_the_program_itself_has_it_as_a_tinydb_database(state: Path) -> None:
+    await store(state, a_download("a1"), a_download("b2"))
+    catalog = Catalog(state)
+    await catalog.load()
+    catalog.put(a_download("c3"))
+    await catalog.flush()  # which is in the journal, and in no generation yet
 
-    with TinyDB(current, access_mode="r") as document:
-        assert document.tables() == {"meta", "downloads", "queue", "commits"}
-        assert document.table("meta").all()[0]["schema"] == 3
-        records = RecordTable(document.storage, "downloads").all()
-    assert [record["name"] for record in records] == ["a1.bin"]
+    found = catalog.document.database.table("downloads").search(Query().name == "c3.bin")
+    assert [(record.doc_id, record["id"]) for record in found] == [(3, "c3")]
+    await catalog.close()
 
 
 async def test_only_the_owner_can_read(state: Path, current: Path) -> None:
@@ -83,9 +95,19 @@ async def test_only_the_owner_can_read(state: Path, current: Path) -> None:
     await store(state, a_download("b2"))
 
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    catalog = Catalog(state)
+    await catalog.load()
+    catalog.put(a_download("c3"))
+    await catalog.flush()
     files = sorted(state.iterdir())
-    assert files == [current, state / "downloads.json.bak"]
+    assert [file.name for file in files] == [
+        "downloads.journal",
+        "downloads.journal.bak",
+        "downloads.json",
+        "downloads.json.bak",
+    ]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    await catalog.close()
 
 
 async def test_a_name_that_is_no_text_does_not_keep_the_others_from_being_saved(
@@ -139,7 +161,7 @@ async def test_a_damaged_list_is_set_aside_and_the_backup_read(
 
     result = await reload(two_generations)
 
-    assert ids(result) == {"a1"}
+    assert ids(result) == {"a1", "b2"}  # by the journal of the generation before
     assert not result.is_whole
     [aside] = two_generations.glob("downloads.json.damaged-*")
     assert aside.read_bytes() == content
@@ -147,7 +169,7 @@ async def test_a_damaged_list_is_set_aside_and_the_backup_read(
 
     await store(two_generations, a_download("c3"))
     again = await reload(two_generations)
-    assert (ids(again), again.is_whole) == ({"a1", "c3"}, True)
+    assert (ids(again), again.is_whole) == ({"a1", "b2", "c3"}, True)
 
 
 async def test_two_damaged_generations_are_kept_and_said(
@@ -169,8 +191,20 @@ async def test_a_missing_list_is_read_from_the_backup(two_generations: Path, cur
 
     result = await reload(two_generations)
 
-    assert (ids(result), result.is_whole) == ({"a1"}, False)
+    assert (ids(result), result.is_whole) == ({"a1", "b2"}, False)
     assert "missing" in result.notices[0]
+
+
+async def test_a_backup_without_its_journal_is_the_generation_before(
+    two_generations: Path, current: Path
+) -> None:
+    current.write_bytes(b"{")
+    (two_generations / "downloads.journal.bak").unlink()
+
+    result = await reload(two_generations)
+
+    assert (ids(result), result.is_whole) == ({"a1"}, False)
+    assert "the last changes may be missing" in result.notices[-1]
 
 
 @pytest.mark.parametrize("main_is_damaged", [False, True])
@@ -200,7 +234,7 @@ async def test_what_is_no_file_is_set_aside_and_told(two_generations: Path) -> N
     current.unlink()
     current.mkdir()
     loaded = await reload(two_generations)
-    assert ids(loaded) == {"a1"}
+    assert ids(loaded) == {"a1", "b2"}
     assert not loaded.is_whole
     assert "downloads.json is not a file; it was kept as" in loaded.notices[0]
 
@@ -275,7 +309,8 @@ async def test_a_commit_comes_back_until_it_is_discarded(state: Path) -> None:
 async def test_when_the_list_last_changed_is_remembered(state: Path) -> None:
     catalog = Catalog(state)
     assert (await catalog.load()).saved_at is None
-    catalog.clock = hourglass = Hourglass(NOW)
+    hourglass = Hourglass(NOW)
+    catalog.document.now = hourglass.now
     catalog.put(a_download("a1"))
     hourglass.jump(timedelta(minutes=1))
     catalog.discard("a1")

@@ -75,7 +75,7 @@ async def rewrite(workspace: Workspace, *downloads: Download, ago: timedelta = t
     moment = datetime.now(UTC) - ago
     catalog = Catalog(workspace.state)
     await catalog.load()
-    catalog.clock = Stopped(moment)
+    catalog.document.now = Stopped(moment).now
     for download in downloads:
         catalog.put(download)
     await catalog.close()
