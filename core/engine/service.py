@@ -191,7 +191,7 @@ class Engine:
     # -- DownloadService: what it tells -----------------------------------------------------------
 
     async def downloads(self) -> list[DownloadView]:
-        return self._downloads.views()
+        return await self._downloads.views()
 
     async def find(self, download_id: str) -> DownloadView:
         return self._downloads.view(download_id)

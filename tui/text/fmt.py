@@ -28,6 +28,8 @@ def clean(text: str) -> str:
     What a server or a URL says may hold escapes that move the cursor, write the clipboard or turn
     the line around; after this it can change nothing but its own cell.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

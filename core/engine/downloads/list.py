@@ -40,6 +40,7 @@ _AT_ONCE = timedelta(milliseconds=10)
 """What is told of many downloads within this time is one entry: there may be very many of them."""
 _ADDED_TOGETHER = 1000
 """Downloads in one event: what there is of very many, no line could hold."""
+_VIEWS_AT_ONCE = 2000
 _PLACE_IN_LIFE = ("status", "phase", "wait_reason")
 """What makes a change of a download a transition."""
 _LEFT_BEHIND: dict[str, object] = dict.fromkeys(
@@ -75,12 +76,18 @@ class DownloadList(DownloadIndex):
         catalog.document.on_error = self._saving_failed
         catalog.document.on_recovered = self._saving_works_again
 
-    def views(self) -> list[DownloadView]:
-        """Return everything in the list, in the order of the queue, with how far it is."""
-        return [
-            DownloadView(download=d, progress=self.progress_of(d.id), position=position)
-            for position, d in enumerate(self.ordered(), start=1)
-        ]
+    async def views(self) -> list[DownloadView]:
+        """Return everything in the list, in the order of the queue, with how far it is.
+
+        As it is now, whatever happens meanwhile: of a long list all else has its turn in between.
+        """
+        views: list[DownloadView] = []
+        for position, download in enumerate(self.ordered(), start=1):
+            progress = self.progress_of(download.id)
+            views.append(DownloadView(download=download, progress=progress, position=position))
+            if position % _VIEWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return views
 
     def view(self, prefix: str) -> DownloadView:
         """Return one download as `views` does; raises UnknownIdError, AmbiguousIdError."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from core.domain.errors import ErrorCode, ErrorInfo
@@ -13,7 +15,8 @@ from core.domain.models import DownloadView, Progress, Status, TimelineEntry, Wa
 from tests.attempts import an_attempt
 from tests.tui.cli.conftest import Winch
 from tests.tui.cli.samples import START, active, completed, download, view
-from tui.cli.listing import Table, pointed_out
+from tests.tui.samples import HOSTILE
+from tui.cli.listing import Table, _row, pointed_out
 from tui.cli.parser import parse as parse_command
 from tui.model.filters import FilterError, parse
 from tui.model.ordering import SortKey
@@ -53,6 +56,20 @@ def test_the_table_fits_the_terminal_and_is_whole_in_a_pipe() -> None:
     assert name in table(views, None)[1]
     for width in (120, 80, 40, 10, 1):
         assert all(cell_len(line) <= width for line in table(views, width))
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=12) | st.sampled_from(HOSTILE), min_size=1, max_size=4),
+    st.none() | st.integers(1, 120),
+)
+def test_what_is_plain_is_laid_out_like_all_else(names: list[str], width: int | None) -> None:
+    views = [view(active(name=name), MOVING) for name in names]
+    beside = view(download("bbbbbbbb2", status=Status.FAILED, total_bytes=7))
+    made = Table(width)
+    made.measure([*views, beside])
+    for one in views:
+        (line,) = made.lines([one])
+        assert line == made._line(_row(one))
 
 
 def test_a_foreign_name_changes_nothing_but_its_own_cell() -> None:
