@@ -192,24 +192,26 @@ class PartIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PendingCommit:
-    """A small file that is whole on disk and is being given its final name.
-
-    Stored before the name is linked and removed once the download is told to be whole: whoever
-    finds one at a start knows that `part`, of `total` bytes, is that file, if `name` is its own.
-    """
-
-    name: str
-    part: PartIdentity
-    total: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FileStamp:
     """Whose a file is, and when it was last changed, in microseconds since the epoch."""
 
     uid: int
     modified: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingCommit:
+    """A small file that is whole on disk and is being given its final name.
+
+    Stored before the name is linked and removed once the download is told to be whole: whoever
+    finds one at a start knows that `part`, of `total` bytes, is that file, if `name` is its own and
+    its `stamp` as well: the number of a file that never got its name is soon another one's.
+    """
+
+    name: str
+    part: PartIdentity
+    total: int
+    stamp: FileStamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

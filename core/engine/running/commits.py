@@ -8,10 +8,12 @@ download is whole, and else there is nothing, and it begins anew.
 from __future__ import annotations
 
 import os
+import stat
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeGuard
 
 from core.adapters.files.destination import SUFFIX, identity_of, stamp_of, survey
 from core.adapters.files.threads import run_to_end
@@ -32,7 +34,6 @@ from core.engine.running.completion import Completion
 from core.engine.transfer.context import TransferContext, Whole
 
 _ON_ITS_WAY = (Status.PENDING, Status.ACTIVE)
-_Found = Mapping[str, os.stat_result | None]
 
 
 class CommitSettler:
@@ -73,13 +74,16 @@ class CommitSettler:
             if there is None:
                 with suppress(WinchError):  # it is tried again, and known until then
                     await self._resume_data.save(_as_record(download, commit))
-            elif _is_it(there[commit.name], commit):
-                await self._drop_part(download, commit, there)
-                whole.append(self._complete(download, commit, there))
-            elif _has_identity(there[commit.name + SUFFIX], commit):
+                continue
+            final, part = there[commit.name], there[commit.name + SUFFIX]
+            if _is_it(final, commit):
+                if _is_it(part, commit):
+                    await self._drop_part(download, commit)
+                whole.append(self._complete(download, commit, final))
+            elif _is_it(part, commit):
                 # Known by the list, it is emptied and used again.
                 self._downloads.update(
-                    download, name=commit.name, name_settled=True, part=commit.part
+                    download, name=commit.name, name_settled=True, part=identity_of(part)
                 )
         if ended:
             await self._recorder.flush()
@@ -92,16 +96,14 @@ class CommitSettler:
         return id_ in self._downloads and self._downloads[id_].status in statuses
 
     def _complete(
-        self, download: DownloadRecord, commit: PendingCommit, there: _Found
+        self, download: DownloadRecord, commit: PendingCommit, found: os.stat_result
     ) -> DownloadRecord:
-        status = there[commit.name]
-        assert status is not None
         if download.status is Status.PENDING:
             started = download.started_at or self._clock.now()
             self._downloads.step(download, Action.START, "found whole", started_at=started)
         fields: dict[str, object] = {
-            "part": commit.part,
-            "left": stamp_of(status),
+            "part": identity_of(found),
+            "left": commit.stamp,
             "total_bytes": commit.total,
         }
         if (checksum := download.request.checksum) is not None:
@@ -112,22 +114,23 @@ class CommitSettler:
         self._recorder.completed(self._downloads[download.id])
         return self._downloads[download.id]
 
-    async def _drop_part(
-        self, download: DownloadRecord, commit: PendingCommit, there: _Found
-    ) -> None:
+    async def _drop_part(self, download: DownloadRecord, commit: PendingCommit) -> None:
         """Delete the name that the file had before, where there are no files without one."""
-        if _has_identity(there[commit.name + SUFFIX], commit):
-            part = Path(download.request.directory, commit.name + SUFFIX)
-            with suppress(OSError):
-                await run_to_end(part.unlink, missing_ok=True)
+        part = Path(download.request.directory, commit.name + SUFFIX)
+        with suppress(OSError):
+            await run_to_end(part.unlink, missing_ok=True)
 
 
-def _has_identity(status: os.stat_result | None, commit: PendingCommit) -> bool:
-    return status is not None and identity_of(status) == commit.part
+def _is_it(status: os.stat_result | None, commit: PendingCommit) -> TypeGuard[os.stat_result]:
+    """Tell whether what has the name is the file that was to get it.
 
-
-def _is_it(status: os.stat_result | None, commit: PendingCommit) -> bool:
-    return _has_identity(status, commit) and status is not None and status.st_size == commit.total
+    Its number alone says little: one that never got a name is soon another file's. That of the
+    disk may be another one after a reboot.
+    """
+    if status is None or not stat.S_ISREG(status.st_mode):
+        return False
+    found = status.st_ino, status.st_size, stamp_of(status)
+    return found == (commit.part.inode, commit.total, commit.stamp)
 
 
 def _as_record(download: DownloadRecord, commit: PendingCommit) -> ResumeRecord:

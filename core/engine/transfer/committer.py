@@ -131,10 +131,12 @@ class Committer:
         is_any = False
         for entry in entries:
             file = entry.file
-            if file.identity is None or file.made or file.error is not None:
+            if file.identity is None or file.stamp is None or file.made or file.error is not None:
                 continue
             is_any = True
-            commit = PendingCommit(name=file.name, part=file.identity, total=entry.size)
+            commit = PendingCommit(
+                name=file.name, part=file.identity, total=entry.size, stamp=file.stamp
+            )
             self._journal.put_commit(entry.id, commit)
         return is_any
 

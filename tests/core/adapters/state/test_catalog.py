@@ -17,7 +17,7 @@ from tinydb import Query, TinyDB
 from core.adapters.files import atomic_file
 from core.adapters.state.catalog import Catalog, LoadResult
 from core.domain.errors import StateError
-from core.domain.models import Download, PartIdentity, PendingCommit, Status
+from core.domain.models import Download, FileStamp, PartIdentity, PendingCommit, Status
 from core.domain.service import LimitChanges
 from tests.core.adapters.records import NOW, a_download, downloads, ids, reload, store
 from tests.hourglass import Hourglass
@@ -289,7 +289,8 @@ async def test_limits_alone_are_worth_a_list(state: Path) -> None:
 
 
 async def test_a_commit_comes_back_until_it_is_discarded(state: Path) -> None:
-    commit = PendingCommit(name="a1.bin", part=PartIdentity(device=1, inode=2), total=3)
+    part, stamp = PartIdentity(device=1, inode=2), FileStamp(uid=0, modified=4)
+    commit = PendingCommit(name="a1.bin", part=part, total=3, stamp=stamp)
     catalog = Catalog(state)
     assert (await catalog.load()).commits == {}
     catalog.put(a_download("a1"))

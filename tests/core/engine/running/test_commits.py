@@ -10,16 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.files.destination import identity_of
+from core.adapters.files.destination import identity_of, stamp_of
 from core.adapters.state.catalog import Catalog
 from core.domain.history import HistoryQuery
-from core.domain.models import Checksum, DownloadRecord, PartIdentity, PendingCommit, Status
+from core.domain.models import (
+    Checksum,
+    DownloadRecord,
+    FileStamp,
+    PartIdentity,
+    PendingCommit,
+    Status,
+)
 from core.engine.running import startup
 from tests.core.engine.conftest import Workspace, settled
 from tests.faults.server import FaultServer
 
 DATA = b"the file"
 NOBODY = PartIdentity(device=1, inode=1)
+STAMP = FileStamp(uid=os.geteuid(), modified=1)
 
 
 def _active(workspace: Workspace, url: str, id_: str = "aa" * 8) -> DownloadRecord:
@@ -38,8 +46,9 @@ def _active(workspace: Workspace, url: str, id_: str = "aa" * 8) -> DownloadReco
 def _made(path: Path, content: bytes = DATA) -> PendingCommit:
     """Make a file and return the commit that names it."""
     path.write_bytes(content)
-    name = path.name.removesuffix(".part")
-    return PendingCommit(name=name, part=identity_of(path.stat()), total=len(content))
+    name, found = path.name.removesuffix(".part"), path.stat()
+    stamp = stamp_of(found)
+    return PendingCommit(name=name, part=identity_of(found), total=len(content), stamp=stamp)
 
 
 async def _left(
@@ -88,7 +97,7 @@ async def test_what_got_no_name_begins_anew(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     left = _active(workspace, fault_server.file("a.bin", DATA))
-    commit = PendingCommit(name="a.bin", part=NOBODY, total=len(DATA))
+    commit = PendingCommit(name="a.bin", part=NOBODY, total=len(DATA), stamp=STAMP)
     await _left(workspace, left, commits={left.id: commit})
     engine = await workspace.engine()
     assert (await settled(engine, left)).status is Status.COMPLETED
@@ -103,7 +112,7 @@ async def test_somebody_elses_file_of_that_name_is_not_taken_for_it(
 ) -> None:
     left = _active(workspace, fault_server.file("a.bin", DATA))
     (workspace.files / "a.bin").write_bytes(DATA)
-    commit = PendingCommit(name="a.bin", part=NOBODY, total=len(DATA))
+    commit = PendingCommit(name="a.bin", part=NOBODY, total=len(DATA), stamp=STAMP)
     await _left(workspace, left, commits={left.id: commit})
     engine = await workspace.engine()
     done = await settled(engine, left)
@@ -119,6 +128,45 @@ async def test_a_file_of_another_length_is_not_taken_for_it(
     await _left(workspace, left, commits={left.id: commit})
     engine = await workspace.engine()
     assert (await settled(engine, left)).name == "a (1).bin"
+
+
+@pytest.mark.parametrize("what", ["modified", "uid"])
+async def test_another_file_that_got_its_number_is_not_taken_for_it(
+    workspace: Workspace, fault_server: FaultServer, what: str
+) -> None:
+    left = _active(workspace, fault_server.file("a.bin", DATA))
+    commit = _made(workspace.files / "a.bin", DATA[::-1])
+    stamp = dataclasses.replace(commit.stamp, **{what: 1})
+    await _left(workspace, left, commits={left.id: dataclasses.replace(commit, stamp=stamp)})
+    engine = await workspace.engine()
+    assert (await settled(engine, left)).name == "a (1).bin"
+    assert workspace.content("a.bin") == DATA[::-1]
+    assert workspace.content("a (1).bin") == DATA
+
+
+async def test_another_part_file_that_got_its_number_is_left_alone(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    left = _active(workspace, fault_server.file("a.bin", DATA))
+    commit = _made(workspace.files / "a.bin.part", b"somebody's")
+    stamp = dataclasses.replace(commit.stamp, modified=1)
+    await _left(workspace, left, commits={left.id: dataclasses.replace(commit, stamp=stamp)})
+    engine = await workspace.engine()
+    assert (await settled(engine, left)).status is Status.COMPLETED
+    assert workspace.content("a.bin.part") == b"somebody's"
+
+
+async def test_it_is_known_though_its_disk_has_another_number(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    left = _active(workspace, fault_server.file("a.bin", DATA))
+    commit = _made(workspace.files / "a.bin")
+    moved = dataclasses.replace(commit.part, device=commit.part.device + 1)
+    await _left(workspace, left, commits={left.id: dataclasses.replace(commit, part=moved)})
+    engine = await workspace.engine()
+    done = (await engine.find(left.id)).download
+    assert done.status is Status.COMPLETED
+    assert done.part == commit.part
 
 
 async def test_a_part_file_that_got_no_name_is_used_again(
@@ -195,7 +243,7 @@ async def test_what_was_paused_or_failed_since_stays_so(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     left = _active(workspace, fault_server.file("a.bin", DATA)).replace(status=Status.CANCELLED)
-    commit = PendingCommit(name="a.bin", part=NOBODY, total=len(DATA))
+    commit = PendingCommit(name="a.bin", part=NOBODY, total=len(DATA), stamp=STAMP)
     await _left(workspace, left, commits={left.id: commit})
     engine = await workspace.engine()
     assert (await engine.find(left.id)).download.status is Status.CANCELLED

@@ -56,7 +56,8 @@ async def test_a_name_is_written_down_before_it_is_given(tmp_path: Path) -> None
     await Committer(journal).commit("1", file)
     assert seen == [[]]
     assert file.identity is not None
-    expected = PendingCommit(name="a.bin", part=file.identity, total=3)
+    assert file.stamp is not None
+    expected = PendingCommit(name="a.bin", part=file.identity, total=3, stamp=file.stamp)
     assert journal.flushed == [{"1": expected}]
     assert (tmp_path / "a.bin").read_bytes() == b"abc"
 
