@@ -140,6 +140,11 @@ class Response:
                     return arrived
                 raise
 
+    def ready(self) -> bytes:
+        """Return all that has arrived and was not read, without waiting; `b""` for nothing."""
+        content = self._response.content
+        return b"" if content.exception() is not None else content.read_nowait()
+
     def read_ahead(self, most: int | None) -> None:
         """Let at most about so many bytes wait to be read; None: as many as the buffers hold.
 

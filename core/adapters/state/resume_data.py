@@ -99,9 +99,9 @@ class ResumeStore:
         is, until the download is saved again. Raises StateError when the file can be neither read
         nor set aside.
         """
-        path = self._path(download_id)
         if self._known is not None and download_id not in self._known:
             return None
+        path = self._path(download_id)
         async with self._lock(download_id):
             if download_id in self._unsaved:
                 return self._unsaved[download_id][0]
@@ -155,11 +155,12 @@ class ResumeStore:
 
     async def delete(self, *ids: str) -> None:
         """Forget downloads; on return their records will not come back. Raises StateError."""
-        paths = [self._path(id_) for id_ in ids]
+        chosen = [id_ for id_ in ids if self._known is None or id_ in self._known]
+        paths = [self._path(id_) for id_ in chosen]
         if not paths:
             return
         async with AsyncExitStack() as stack:
-            for id_ in sorted(set(ids)):
+            for id_ in sorted(set(chosen)):
                 await stack.enter_async_context(self._lock(id_))
                 self._unsaved.pop(id_, None)
             try:
@@ -167,7 +168,7 @@ class ResumeStore:
             except OSError as error:
                 raise state_error(error, self._directory, verb="cleaned") from error
             if self._known is not None:
-                self._known.difference_update(ids)
+                self._known.difference_update(chosen)
 
     async def close(self) -> None:
         """Try once more to save what could not be saved; what is lost then is logged."""

@@ -94,6 +94,14 @@ class Body:
         self._left -= len(piece)
         return piece
 
+    def ready(self) -> bytes:
+        """Return what need not be waited for, without waiting; `b""` also where a limit is set."""
+        if self._left is None or any(limit.rate for limit in self._limits):
+            return b""
+        piece = self._response.ready()[: self._left]
+        self._left -= len(piece)
+        return piece
+
     def under_same_limits(self, response: Response, length: int | None) -> Body:
         """Return the body of another answer, under the same limits."""
         return Body(response, length, self._clock, self._limits)
@@ -125,6 +133,9 @@ class Body:
             self._ahead = ahead
             self._response.read_ahead(ahead)
         arrived = self._unpaid or await self._response.read(self._portion())
+        if not any(limit.rate for limit in self._limits):
+            self._unpaid = b""
+            return arrived
         # The limit may have come while the read was on its way: a big piece is paid in portions.
         portion = self._portion() or len(arrived)
         piece, self._unpaid = arrived[:portion], arrived[portion:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from core.domain.bounds import MAX_SHOWN
@@ -37,8 +37,8 @@ class LastResponses:
         shown = list(response.headers.items())[:_FIELDS]
         # One character more than that: whoever cuts then knows that it is not all.
         fields = {name[:MAX_SHOWN]: value[: MAX_SHOWN + 1] for name, value in shown}
-        self._responses[owner] = replace(
-            response, reason=response.reason[:MAX_SHOWN], headers=fields
+        self._responses[owner] = LastResponse(
+            response.at, response.url, response.status, response.reason[:MAX_SHOWN], fields
         )
         self._responses.move_to_end(owner)
         if len(self._responses) > REMEMBERED:

@@ -47,13 +47,15 @@ async def receive(download: Download, accepted: Accept, body: Body) -> SmallFile
     So it does where it takes its time, so that a file which comes slowly shows and keeps its
     progress, where it breaks off, and where a digest is another one.
     """
-    total, pieces, size = accepted.resource.total or 0, [], 0
+    total, pieces = accepted.resource.total or 0, [body.ready()]
+    size = len(pieces[0])
     try:
-        async with asyncio.timeout(PATIENCE):
-            while size < total:
-                piece = await body.read()
-                pieces.append(piece)
-                size += len(piece)
+        if size < total:
+            async with asyncio.timeout(PATIENCE):
+                while size < total:
+                    piece = await body.read()
+                    pieces.append(piece)
+                    size += len(piece)
     except (TimeoutError, WinchError):
         body.push_back(b"".join(pieces))
         return None

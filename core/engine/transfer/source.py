@@ -68,52 +68,54 @@ class Source:
         """
         if self._knows_no_if_range:
             request = replace(request, if_range=None)
-        while True:
-            async with self._ask(request, known) as (response, judgement):
+        async with AsyncExitStack() as opened:
+            while True:
+                response = await self._answer(request, opened)
+                judgement = self._judge(request, response, known)
                 if not isinstance(judgement, AskAgain):
                     yield response, judgement
                     return
-            # It has fewer fields each time, so this comes to an end.
-            self._knows_no_if_range |= judgement.request.if_range != request.if_range
-            request = judgement.request
+                await opened.aclose()
+                # It has fewer fields each time, so this comes to an end.
+                self._knows_no_if_range |= judgement.request.if_range != request.if_range
+                request = judgement.request
 
-    @asynccontextmanager
-    async def _ask(
-        self, request: RangeRequest, known: Resource | None
-    ) -> AsyncIterator[tuple[Response, Judgement | AskAgain]]:
-        if (hop := self._resolved) is not None:
-            async with self._get(hop, request) as response:
-                if response.status not in _EXPIRED:
-                    yield response, self._judge(request, response, known)
-                    return
-        async with AsyncExitStack() as renewal:
-            if hop is not None:
-                # One asks for all: the others wait for what it finds.
-                await renewal.enter_async_context(self._renewal)
-                if self._resolved is hop:
-                    self._resolved = None
+    async def _answer(self, request: RangeRequest, opened: AsyncExitStack) -> Response:
+        """Ask where the address led the last time, or the address itself where nobody knows."""
+        if (hop := self._resolved) is None:
+            return await self._follow(Hop(self.url, self.headers), request, opened)
+        response = await self._get(hop, request, opened)
+        if response.status not in _EXPIRED:
+            return response
+        await opened.aclose()
+        # One asks for all: the others wait for what it finds.
+        async with self._renewal:
+            if self._resolved is hop:
+                self._resolved = None
             start = self._resolved or Hop(self.url, self.headers)
-            async with self._get(start, request) as response:
-                if response.hop.url != start.url and response.status < 400:
-                    self._resolved = response.hop
-                await renewal.aclose()
-                yield response, self._judge(request, response, known)
+            return await self._follow(start, request, opened)
 
-    @asynccontextmanager
-    async def _get(self, hop: Hop, request: RangeRequest) -> AsyncIterator[Response]:
+    async def _follow(self, start: Hop, request: RangeRequest, opened: AsyncExitStack) -> Response:
+        response = await self._get(start, request, opened)
+        if response.hop.url != start.url and response.status < 400:
+            self._resolved = response.hop
+        return response
+
+    async def _get(self, hop: Hop, request: RangeRequest, opened: AsyncExitStack) -> Response:
+        """Send a request; the answer stays open as long as the stack does."""
         headers = {**hop.headers, **request.headers()}
         self.connections += 1
-        try:
-            with self.buffers.lend() as buffer:
-                async with self.http.get(
-                    hop.url, headers, cookies=self.cookies, buffer=buffer, ahead=self.ahead()
-                ) as response:
-                    now = self.clock.now()
-                    status, reason = response.status, response.reason
-                    self.answered(LastResponse(now, response.url, status, reason, response.headers))
-                    yield response
-        finally:
-            self.connections -= 1
+        opened.callback(self._ended)
+        buffer = opened.enter_context(self.buffers.lend())
+        response = await opened.enter_async_context(
+            self.http.get(hop.url, headers, cookies=self.cookies, buffer=buffer, ahead=self.ahead())
+        )
+        now, status, reason = self.clock.now(), response.status, response.reason
+        self.answered(LastResponse(now, response.url, status, reason, response.headers))
+        return response
+
+    def _ended(self) -> None:
+        self.connections -= 1
 
     def _judge(
         self, request: RangeRequest, response: Response, known: Resource | None

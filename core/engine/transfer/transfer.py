@@ -178,7 +178,7 @@ class Transfer:
             await self._keeper.fill(small.accepted, small.pieces)
             self._written(count)
             return None
-        self._landed = count
+        self._landed, self._moved_at = count, context.clock.now()
         self.gained += count
         self.received += count
         context.total_rate.add(context.clock.monotonic(), count)
@@ -208,7 +208,7 @@ class Transfer:
 
     async def _fetch(self) -> Contradicted | None:
         """Fetch what is missing; returns why the file has to begin anew, if it has to."""
-        self._download.report(phase=Phase.CONNECTING)
+        self._report_connecting()
         file = self._keeper.file
         # A file that grew is asked for from byte 0: all of it has to be compared.
         continues = file is not None and not self._keeper.is_empty and not self._has_grown
@@ -226,18 +226,9 @@ class Transfer:
                 else:
                     return answer
                 if file is None:
-                    other = await check_already_fetched(
-                        self._download,
-                        self._keeper.conflict,
-                        source,
-                        opened,
-                        now=self._context.clock.now().timestamp(),
-                        compared=self._note_compared,
-                    )
-                    if other is not None:
+                    other = await self._receive_fresh(source, opened)
+                    if other is not None or self._small is not None:
                         return other
-                    if await self._receive_small(opened):
-                        return None
                 if file is not None and self._has_grown and not self._keeper.is_empty:
                     claim = await continue_longer_file(file, opened, self._count_compared)
                     if claim is None:
@@ -252,20 +243,35 @@ class Transfer:
             if self._keeper.file is not None:
                 self._keeper.file.release_claims()
 
-    async def _receive_small(self, opened: Opened) -> bool:
-        """Fetch a small file in one go; False where it goes the long way, from where it is."""
+    def _report_connecting(self) -> None:
+        if self._download.get().phase is not Phase.CONNECTING:
+            self._download.report(phase=Phase.CONNECTING)
+
+    async def _receive_fresh(self, source: Source, opened: Opened) -> Contradicted | None:
+        """Fetch a small file of which nothing is here, in one go; others go the long way.
+
+        Returns that it is another one than the file that another winch has fetched meanwhile.
+        """
         download, accepted = self._download.get(), opened.accepted
+        if download.awaited is not None:
+            other = await check_already_fetched(
+                self._download,
+                self._keeper.conflict,
+                source,
+                opened,
+                now=self._context.clock.now().timestamp(),
+                compared=self._note_compared,
+            )
+            if other is not None:
+                return other
         if download.request.mirrors or not is_small(accepted):
-            return False
+            return None
         wanted = wanted_name(download.request, accepted.resource)
         await check_conflict(download.request.directory, wanted, self._keeper.conflict)
         self._download.claim_room(accepted.length, tell=False)
         self._download.observe(Phase.DOWNLOADING)
         self._small = await receive_small(download, accepted, opened.body)
-        if self._small is None:
-            return False
-        self._moved_at = self._context.clock.now()
-        return True
+        return None
 
     async def _make_way(self, contradiction: Contradicted) -> None:
         """Make way for an answer that is the whole file; raises CannotResumeError."""

@@ -26,6 +26,9 @@ _MEMBER = re.compile(
 _OLD_MEMBER = re.compile(r"(?:^|,)[ \t]*([A-Za-z0-9-]+)=(:?)([A-Za-z0-9+/]+={0,2})\2[ \t]*(?=,|$)")
 
 
+_FIELDS = frozenset({"repr-digest", "content-digest", "digest"})
+
+
 def announced(headers: Mapping[str, str], *, whole: bool) -> Checksum | None:
     """Return the strongest digest of the whole file in an answer with status 200 or 206, or None.
 
@@ -34,6 +37,8 @@ def announced(headers: Mapping[str, str], *, whole: bool) -> Checksum | None:
     file. Unknown algorithms, and values that are no digest, are passed over: a field that cannot be
     read proves nothing, for or against the file.
     """
+    if headers.keys().isdisjoint(_FIELDS):
+        return None
     found = list(_structured(headers.get("repr-digest", "")))
     if whole:
         found += _structured(headers.get("content-digest", ""))

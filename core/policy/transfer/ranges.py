@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from core.domain.bounds import MAX_DIGITS, MAX_URL, number
 from core.domain.errors import FileChangedError, ProtocolError, TransferError
-from core.domain.models import Resource, Validator
+from core.domain.models import Checksum, Resource, Validator
 from core.domain.text import from_octets
 from core.policy.transfer.challenges import SentLogin
 from core.policy.transfer.digests import announced
@@ -200,10 +200,9 @@ def _judge_partial(
     length = last + 1 - start
     if headers.get("content-length", str(length)) != str(length):
         return _reject("the server's Content-Length contradicts its Content-Range")
-    resource = replace(
-        _resource(url, headers, total=total, ranges=_offers_ranges(headers)),
-        digest=announced(headers, whole=start == 0 and last + 1 == total),
-    )
+    digest = announced(headers, whole=start == 0 and last + 1 == total)
+    ranges = _offers_ranges(headers)
+    resource = _resource(url, headers, total=total, ranges=ranges, digest=digest)
     if known is not None and (error := coding_error(known, resource)):
         return Reject(error=error)
     if known is not None and (changed := _difference(known, resource)):
@@ -219,10 +218,8 @@ def _judge_whole(
 ) -> Judgement:
     """Judge a 200: the whole file, whatever was asked for (RFC 9110 section 14.2)."""
     total = _content_length(headers)
-    resource = replace(
-        _resource(url, headers, total=total, ranges=_may_serve_ranges(request, headers)),
-        digest=announced(headers, whole=True),
-    )
+    digest, ranges = announced(headers, whole=True), _may_serve_ranges(request, headers)
+    resource = _resource(url, headers, total=total, ranges=ranges, digest=digest)
     if total is None and known is not None and _same_version(known, resource):
         # The same bytes as before end where they did before, however this answer ends.
         total = known.total
@@ -285,7 +282,14 @@ def _reject(message: str) -> Reject:
     return Reject(error=ProtocolError(message, hint="the server or a proxy in between is broken"))
 
 
-def _resource(url: str, headers: Mapping[str, str], *, total: int | None, ranges: bool) -> Resource:
+def _resource(
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    total: int | None,
+    ranges: bool,
+    digest: Checksum | None = None,
+) -> Resource:
     return Resource(
         url=url,
         total=total,
@@ -298,6 +302,7 @@ def _resource(url: str, headers: Mapping[str, str], *, total: int | None, ranges
         disposition=_modest(headers.get("content-disposition")),
         coding=coding_of(headers.get("content-encoding", "")),
         media_type=headers.get("content-type", "").partition(";")[0].strip().lower() or None,
+        digest=digest,
     )
 
 

@@ -85,7 +85,7 @@ def _quoted(text: str) -> str:
 
 def headers_for(url: str, hop: Hop) -> Mapping[str, str]:
     """Return those headers of a request that may go to another URL: abroad, none is a secret."""
-    if is_same_origin(url, hop.url):
+    if not hop.headers or is_same_origin(url, hop.url):
         return hop.headers
     return {name: value for name, value in hop.headers.items() if name.lower() in _KEPT_ABROAD}
 
