@@ -305,7 +305,7 @@ class FakeService:
     async def move(self, ids: Sequence[str], to: MoveTo | int) -> Outcome:
         self._note("move", ids)
         chosen = self._resolve(ids)
-        index = DownloadIndex()
+        index = DownloadIndex({})
         for download in self._records.values():
             index._put(download)
         moved = index.place(index.resolve(chosen), to)

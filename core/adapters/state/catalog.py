@@ -14,6 +14,7 @@ from core.adapters.state.document import Document
 from core.adapters.state.tables import Format
 from core.domain.models import DownloadRecord, PendingCommit
 from core.domain.service import LimitChanges
+from core.domain.sharing import Sharing
 
 _DOWNLOADS = "downloads"
 _QUEUE = "queue"
@@ -60,6 +61,7 @@ FORMAT = Format(
     title="list of downloads",
     tables={_DOWNLOADS: DownloadRecord, _QUEUE: _Queue, _COMMITS: _Commit},
     numbered=frozenset({_DOWNLOADS, _COMMITS}),
+    sharing={_DOWNLOADS: Sharing},
     migrations=records.DOWNLOADS,
     covered={1: _DOWNLOADS},
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -43,14 +43,16 @@ class Format:
 
     `title` follows "the" in sentences for the person. `tables` are the types of the records of each
     table; what msgspec cannot read as that type is damaged. `numbered` are the tables whose records
-    say their `id` themselves. `migrations[0]` leads from schema 1 to 2, and so on: their number
-    decides the schema that is written. `covered` names, for old schemas whose checksum was that of
-    one table alone, this table.
+    say their `id` themselves. `sharing` makes, for a table, what each of its records goes through
+    when it was read, to have parts in common with those before. `migrations[0]` leads from schema 1
+    to 2, and so on: their number decides the schema that is written. `covered` names, for old
+    schemas whose checksum was that of one table alone, this table.
     """
 
     title: str
     tables: Mapping[str, Any]
     numbered: frozenset[str] = frozenset()
+    sharing: Mapping[str, Callable[[], Callable[[Any], Any]]] = field(default_factory=dict)
     migrations: tuple[Migration, ...] = ()
     covered: Mapping[int, str] = field(default_factory=dict)
 
@@ -207,8 +209,9 @@ def decoded(layout: Format, stored: Stored) -> Tables:
             for name, kind in layout.tables.items():
                 decoder = msgspec.json.Decoder(kind)
                 table = tables[name]
+                share = layout.sharing.get(name, lambda: _as_it_is)()
                 for id_, text in stored.tables[name].items():
-                    record = decoder.decode(text)
+                    record = share(decoder.decode(text))
                     table[record.id if name in layout.numbered else id_] = record
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"cannot be parsed ({error})") from error
@@ -227,6 +230,10 @@ def apply(layout: Format, tables: Tables, changes: Iterable[Change]) -> bool:
     except (LookupError, ValueError, RecursionError):
         return False
     return True
+
+
+def _as_it_is(record: Any) -> Any:
+    return record
 
 
 def _own_id(layout: Format, name: str, id_: str, record: Any) -> str:

@@ -13,10 +13,10 @@ SHORT = 8
 
 
 class DownloadIndex:
-    """Every download, by id."""
+    """The `downloads`, by id; what is in them at first is to be taken up."""
 
-    def __init__(self) -> None:
-        self._downloads: dict[str, DownloadRecord] = {}
+    def __init__(self, downloads: dict[str, DownloadRecord]) -> None:
+        self._downloads = downloads
         self._prefixes: dict[str, str] = {}
         self._by_url: dict[str, str | tuple[str, ...]] = {}
         """Who fetches a URL: an id, and a tuple only of several, as there may be very many."""
@@ -38,15 +38,17 @@ class DownloadIndex:
 
     def _put(self, download: DownloadRecord) -> None:
         before = self._downloads.get(download.id)
-        if before is None:
-            self._prefixes[download.id[:SHORT]] = download.id
-        if before is None or before.request.url != download.request.url:
-            if before is not None:
-                self._drop_url(before)
-            url = download.request.url
-            ids = self._ids_of(url)
-            self._by_url[url] = (*ids, download.id) if ids else download.id
         self._downloads[download.id] = download
+        if before is None:
+            self._take_up(download)
+        elif before.request.url != download.request.url:
+            self._drop_url(before)
+            self._join_url(download)
+        self._last = max(self._last, download.order)
+
+    def _take_up(self, download: DownloadRecord) -> None:
+        self._prefixes[download.id[:SHORT]] = download.id
+        self._join_url(download)
         self._last = max(self._last, download.order)
 
     def _discard(self, download_id: str) -> None:
@@ -109,6 +111,11 @@ class DownloadIndex:
     def _ids_of(self, url: str) -> tuple[str, ...]:
         ids = self._by_url.get(url, ())
         return (ids,) if isinstance(ids, str) else ids
+
+    def _join_url(self, download: DownloadRecord) -> None:
+        url = download.request.url
+        ids = self._ids_of(url)
+        self._by_url[url] = (*ids, download.id) if ids else download.id
 
     def _drop_url(self, download: DownloadRecord) -> None:
         url = download.request.url

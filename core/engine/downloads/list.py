@@ -56,7 +56,7 @@ class DownloadList(DownloadIndex):
     """
 
     def __init__(self, catalog: Catalog, clock: Clock) -> None:
-        super().__init__()
+        super().__init__(catalog.downloads)
         self._catalog = catalog
         self._clock = clock
         self._revision = 0
@@ -105,7 +105,7 @@ class DownloadList(DownloadIndex):
         self.limits = loaded.limits
         self.paused = loaded.paused
         for download in loaded.downloads:
-            self._put(download)
+            self._take_up(download)
             self.sums.count(download, 0, 1)
         if not loaded.is_whole:
             # Saved once, it is a sound generation again for the next start.

@@ -17,7 +17,7 @@ LETTERS = "abcdef"
 
 
 def queue(priorities: str = "000000") -> DownloadIndex:
-    made = DownloadIndex()
+    made = DownloadIndex({})
     for number, letter in enumerate(LETTERS):
         made._put(
             DownloadRecord(
