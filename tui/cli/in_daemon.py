@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import io
 import logging
 import os
@@ -20,23 +19,27 @@ from core.domain.service import DownloadService
 from core.domain.version import VERSION
 from core.launcher import CommandCall, Write
 from core.short_call import surroundings
+from tui.cli import daemon, listing, queue, settings
 from tui.cli.dispatch import told, unforeseen
 from tui.cli.main import SHORT
 from tui.cli.parser import parse
 from tui.input.caller import CALLER, Caller
 from tui.input.commands import Command
 
+# Loaded with this, in a thread: the first command must not hold up the daemon either.
+_MODULES = {"daemon": daemon, "listing": listing, "queue": queue, "settings": settings}
+_OWN = "WINCH_"
+_MOST_COLUMNS = 10_000
+
 _log = logging.getLogger(__name__)
 
 
 async def run(call: CommandCall, service: DownloadService, write: Write) -> int | None:
     """Do a command and return its exit status; None where its caller has to do it."""
-    if call.version != VERSION or call.surroundings != surroundings():
-        return None
-    if (asked := _asked(call)) is None:
+    if not _is_alike(call) or (asked := _asked(call)) is None:
         return None
     command, args = asked
-    own = {name: value for name, value in os.environ.items() if not name.startswith("WINCH_")}
+    own = {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
     caller = Caller(
         service=service,
         write=write,
@@ -48,7 +51,7 @@ async def run(call: CommandCall, service: DownloadService, write: Write) -> int 
     CALLER.set(caller)
     try:
         module, _, function = command.handler.partition(":")
-        done = getattr(importlib.import_module(f"tui.cli.{module}"), function)(args)
+        done = getattr(_MODULES[module], function)(args)
         status: int = done if isinstance(done, int) else await done
     except WinchError as error:
         status = told(error)
@@ -57,6 +60,16 @@ async def run(call: CommandCall, service: DownloadService, write: Write) -> int 
         status = unforeseen(error)
     await caller.send()
     return status
+
+
+def _is_alike(call: CommandCall) -> bool:
+    """Tell whether a command does the same here as in the process of its caller."""
+    if call.version != VERSION or call.surroundings != surroundings():
+        return False
+    if call.columns is not None and not 0 < call.columns <= _MOST_COLUMNS:
+        return False
+    own = all(name.startswith(_OWN) for name in call.environment)
+    return own and call.directory.startswith("/")
 
 
 def _asked(call: CommandCall) -> tuple[Command, argparse.Namespace] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Sequence
+from functools import cache
 from typing import NoReturn
 
 from core.domain.errors import UsageError
@@ -63,7 +64,7 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
         del words[0]
     name = words[0] if words and words[0] in COMMANDS else None
     command = COMMANDS[name] if name is not None else SCREEN
-    parser = _build(name, command)
+    parser = _build(name)
     if name is None and words and not words[0].startswith("-") and "://" not in words[0]:
         raise _unknown_command(words[0])
     args = parser.parse_intermixed_args(words[1:] if name is not None else words)
@@ -72,7 +73,10 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     return command, args
 
 
-def _build(name: str | None, command: Command) -> argparse.ArgumentParser:
+@cache
+def _build(name: str | None) -> argparse.ArgumentParser:
+    """Return the parser of a command, that of the screen for None; made once in the daemon."""
+    command = SCREEN if name is None else COMMANDS[name]
     examples = "\n".join(["examples:", *(f"  {line}" for line in command.examples)])
     parser = _Parser(
         prog=f"winch {name}" if name else "winch",

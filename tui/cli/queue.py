@@ -7,12 +7,13 @@ damage 32; the others are done.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
 from core.domain.errors import ExitCode, UsageError
 from core.domain.models import Download, Status
 from core.domain.service import DownloadService, Removal
+from tui.cli.portions import portions
 from tui.cli.service_access import connected, named_ids
 from tui.cli.terminal import check_somebody_there, confirm, out, say
 from tui.control.changing import change_of
@@ -51,10 +52,10 @@ async def change(args: argparse.Namespace) -> int:
     async with connected() as service:
         outcome = await ask_for(service, await named_ids(service, args, args.command))
         await _tell_if_held(service, outcome.changed)
-    for refusal in outcome.refused:
-        say(f"{short_id(refusal.id)}: {sentence(refusal.error, brackets=False)}")
-    for note in outcome.notes:
-        say(note)
+    async for part in portions(outcome.refused):
+        for refusal in part:
+            say(f"{short_id(refusal.id)}: {sentence(refusal.error, brackets=False)}")
+    await _say_all("", outcome.notes)
     if outcome.changed or not outcome.refused:
         say(f"{participle} {counted(len(outcome.changed))}")
     return ExitCode.OTHER if outcome.refused else ExitCode.OK
@@ -72,7 +73,7 @@ async def rm(args: argparse.Namespace) -> int:
         if args.files or args.dry_run:
             plan = await service.remove(ids, files=args.files, dry_run=True)
             ids = [download.id for download in plan.removed]
-            _name(plan)
+            await _name(plan)
         if ids == []:
             if args.all:
                 say("there is nothing to remove")
@@ -84,9 +85,8 @@ async def rm(args: argparse.Namespace) -> int:
             question = f"delete {counted(len(plan.deleted_files), 'file')}?"
             confirm(question, refused="nothing was removed")
         removal = await service.remove(ids, files=args.files)
-    _tell_what_differs(plan, removal)
-    for path in removal.kept_files:
-        say(f"kept {path}")
+    await _tell_what_differs(plan, removal)
+    await _say_all("kept ", removal.kept_files)
     _tell_removed("removed", removal)
     return ExitCode.OTHER if removal.kept else ExitCode.OK
 
@@ -124,28 +124,27 @@ async def _tell_if_held(service: DownloadService, downloads: Iterable[Download])
         say(HELD)
 
 
-def _name(plan: Removal) -> None:
+async def _name(plan: Removal) -> None:
     """Name what will be deleted, and what stays although it was asked for."""
-    for path in plan.deleted_files:
-        say(f"deletes {path}")
-    for kept in plan.kept:
-        say(f"keeps {kept.path} ({kept.reason})")
-    for path in plan.kept_files:
-        say(f"keeps {path}")
+    await _say_all("deletes ", plan.deleted_files)
+    await _say_all("keeps ", [f"{kept.path} ({kept.reason})" for kept in plan.kept])
+    await _say_all("keeps ", plan.kept_files)
 
 
-def _tell_what_differs(plan: Removal, removal: Removal) -> None:
+async def _tell_what_differs(plan: Removal, removal: Removal) -> None:
     """Say what became of the files otherwise than was said before, and name all that stayed."""
     named = set(plan.deleted_files)
-    for path in removal.deleted_files:
-        if path not in named:
-            say(f"deleted {path}")
+    await _say_all("deleted ", [path for path in removal.deleted_files if path not in named])
     found = {*removal.deleted_files, *(kept.path for kept in removal.kept)}
-    for path in plan.deleted_files:
-        if path not in found:
-            say(f"{path} was gone already")
-    for kept in removal.kept:
-        say(f"kept: {kept.path} ({kept.reason})")
+    gone = [path for path in plan.deleted_files if path not in found]
+    await _say_all("", [f"{path} was gone already" for path in gone])
+    await _say_all("kept: ", [f"{kept.path} ({kept.reason})" for kept in removal.kept])
+
+
+async def _say_all(what: str, texts: Sequence[str]) -> None:
+    async for part in portions(texts):
+        for text in part:
+            say(f"{what}{text}")
 
 
 def _tell_removed(what: str, removal: Removal) -> None:

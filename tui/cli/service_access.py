@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -22,12 +22,12 @@ from core.domain.models import Download
 from core.domain.service import DownloadService
 from core.rpc.client import UnresponsiveDaemonError
 from tui.cli.following import Following
+from tui.cli.portions import portions
 from tui.cli.progress_display import REDRAW_INTERVAL, Display
 from tui.cli.terminal import say, say_once
 from tui.control.choosing import choose
 from tui.control.configuration import load_settings
 from tui.input.caller import CALLER
-from tui.model.filters import Filter
 from tui.text.fmt import sentence
 
 OnEnd = Callable[[DownloadService, Download], Awaitable[None]]
@@ -85,11 +85,13 @@ async def named_ids(
         return list(choice.ids)
     views = await service.downloads()
     now = datetime.now(UTC)
-
-    def matching(wanted: Filter) -> Iterable[str]:
-        return (v.download.id for v in views if wanted.matches(v.download, v.progress, now))
-
-    ids = choice.ids_among([view.download for view in views], matching, verb)
+    matched = [
+        view.download.id
+        async for part in portions(views if choice.filter is not None else ())
+        for view in part
+        if choice.filter is not None and choice.filter.matches(view.download, view.progress, now)
+    ]
+    ids = choice.ids_among([view.download for view in views], lambda _: matched, verb)
     if not ids and choice.filter is not None:
         say(f"nothing to {verb} matches {choice.filter.text}")
     return ids
