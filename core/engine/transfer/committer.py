@@ -21,7 +21,7 @@ from core.domain.models import PendingCommit
 
 log = logging.getLogger(__name__)
 
-MOST_BYTES = 16 * 1024 * 1024
+MOST_BYTES = 4 * 1024 * 1024
 """Bytes that may wait here beside running downloads: a slow disk holds up the requests then."""
 
 

@@ -17,7 +17,7 @@ from core.domain.models import Conflict, Download
 from core.engine.transfer.body import PATIENCE, Body
 from core.engine.transfer.committer import Committer
 from core.engine.transfer.context import Whole
-from core.engine.transfer.naming import coding_note, wanted_name
+from core.engine.transfer.naming import coding_note
 from core.engine.transfer.verify import DigestResult, expected_digests, right_verdict
 from core.policy.transfer.http_dates import modified_at
 from core.policy.transfer.ranges import Accept
@@ -31,6 +31,7 @@ class SmallFile:
     """A file that has arrived, whole; its digests are right, those that are known."""
 
     accepted: Accept
+    wanted: str
     pieces: Sequence[bytes]
     results: Sequence[DigestResult]
 
@@ -41,11 +42,13 @@ def is_small(accepted: Accept) -> bool:
     return total is not None and total <= MOST and accepted.length == total and not accepted.start
 
 
-async def receive(download: Download, accepted: Accept, body: Body) -> SmallFile | None:
-    """Read a small file; None where its body is to go the long way, nothing of which is lost.
+async def receive(
+    download: Download, accepted: Accept, wanted: str, body: Body
+) -> SmallFile | None:
+    """Read a small file that is to have the name `wanted`; None where it is to go the long way.
 
-    So it does where it takes its time, so that a file which comes slowly shows and keeps its
-    progress, where it breaks off, and where a digest is another one.
+    Nothing of its body is lost then. It does so where it takes its time, so that a file which comes
+    slowly shows and keeps its progress, where it breaks off, and where a digest is another one.
     """
     total, pieces = accepted.resource.total or 0, [body.ready()]
     size = len(pieces[0])
@@ -66,7 +69,7 @@ async def receive(download: Download, accepted: Accept, body: Body) -> SmallFile
     if not all(result.holds for result in results):
         body.push_back(b"".join(pieces))
         return None
-    return SmallFile(accepted, pieces, results)
+    return SmallFile(accepted, wanted, pieces, results)
 
 
 async def commit(
@@ -79,7 +82,7 @@ async def commit(
     resource = small.accepted.resource
     file = NewFile(
         download.request.directory,
-        wanted_name(download.request, resource),
+        small.wanted,
         small.pieces,
         renames=rule is Conflict.RENAME,
         modified=modified_at(resource.validator.last_modified, now=now),

@@ -270,7 +270,7 @@ class Transfer:
         await check_conflict(download.request.directory, wanted, self._keeper.conflict)
         self._download.claim_room(accepted.length, tell=False)
         self._download.observe(Phase.DOWNLOADING)
-        self._small = await receive_small(download, accepted, opened.body)
+        self._small = await receive_small(download, accepted, wanted, opened.body)
         return None
 
     async def _make_way(self, contradiction: Contradicted) -> None:

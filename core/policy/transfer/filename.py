@@ -24,7 +24,7 @@ _SAME = {"x-gzip": "gzip", "x-compress": "compress"}
 _EXTENDED = re.compile(r"""(?i)(?:^|;)\s*filename\*\s*=\s*"?([\w-]+)'[^']*'([^;"]+)""")
 _PLAIN = re.compile(r"""(?i)(?:^|;)\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))""")
 
-_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(/[A-Za-z0-9._/+-]*)")
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(/[A-Za-z0-9._/+-]*)")
 
 # Those of RFC 8187; Python knows a hundred more, some of which take their time or no text.
 _CHARSETS = frozenset({"utf-8", "iso-8859-1"})

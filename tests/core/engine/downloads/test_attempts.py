@@ -111,7 +111,7 @@ class TestEngine:
         elif how == "hold":
             await engine.hold(True)
         else:
-            other = fault_server.file("b.bin", b"b")
+            other = fault_server.file("b.bin", b"b" * 300_000)
             (second,) = await engine.add([workspace.request(other)])
             await engine.start_now([second.id])
             await settled(engine, second)
