@@ -63,6 +63,17 @@ def watch_generations(catalog: Catalog) -> asyncio.Event:
     return seen
 
 
+def note(patch: pytest.MonkeyPatch, name: str, order: list[str]) -> None:
+    """Have a call of the system's write down that it was made."""
+    call = getattr(os, name)
+
+    def noted(*args: object, **kwargs: object) -> object:
+        order.append(name)
+        return call(*args, **kwargs)
+
+    patch.setattr(os, name, noted)
+
+
 async def opened(state: Path, *, debounce: float = 0.5) -> Catalog:
     """Return the list of a directory in which there is a generation."""
     await store(state, a_download("0"))
@@ -319,7 +330,13 @@ async def test_what_a_failed_sync_has_left_is_written_anew(
         with pytest.raises(StateError):
             await catalog.flush()
     catalog.put(a_download("b2"))
-    await catalog.flush()
+    order: list[str] = []
+    with monkeypatch.context() as patch:
+        for name in ("write", "fsync", "fdatasync", "ftruncate"):
+            note(patch, name, order)
+        await catalog.flush()
+    # Blocks of the two attempts must never mix.
+    assert order == ["ftruncate", "fsync", "write", "fdatasync", "fsync"]
     assert ids(await reload(state)) == {"0", "a1", "b2"}
     await catalog.close()
 
@@ -461,21 +478,11 @@ async def test_the_bytes_are_synced_before_they_get_the_name_and_the_names_after
     two_generations: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
-
-    def note(name: str) -> None:
-        call = getattr(os, name)
-
-        def noted(*args: object, **kwargs: object) -> object:
-            order.append(name)
-            return call(*args, **kwargs)
-
-        monkeypatch.setattr(os, name, noted)
-
     catalog = Catalog(two_generations)
     await catalog.load()
     catalog.put(a_download("c3"))
     for name in ("write", "fsync", "fdatasync", "link", "replace", "rename"):
-        note(name)
+        note(monkeypatch, name, order)
     await catalog.flush()
     # A file that was made: its bytes, then its name.
     assert order == ["write", "fdatasync", "fsync"]
