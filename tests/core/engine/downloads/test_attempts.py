@@ -43,6 +43,10 @@ async def history(engine: Engine) -> list[HistoryEntry]:
     return list((await engine.history(HistoryQuery(limit=None))).entries[::-1])
 
 
+def attempts_at(download: DownloadRecord) -> list[TimelineEntry]:
+    return [entry for entry in download.timeline if entry.text == STARTED]
+
+
 class TestEngine:
     async def test_a_whole_file_is_an_attempt_with_its_figures(
         self, workspace: Workspace, fault_server: FaultServer
@@ -115,8 +119,9 @@ class TestEngine:
             (second,) = await engine.add([workspace.request(other)])
             await engine.start_now([second.id])
             await settled(engine, second)
-        entry = (await history(engine))[0]
-        assert (entry.end, entry.name) == (AttemptEnd.STOPPED, "a.bin")
+            await until(engine, download, lambda view: len(attempts_at(view.download)) == 2)
+        (entry,) = [entry for entry in await history(engine) if entry.name == "a.bin"]
+        assert entry.end is AttemptEnd.STOPPED
         assert 1_000_000 < entry.bytes <= 1_500_000
         assert entry.error_code is None
 
