@@ -2,8 +2,8 @@
 
 The only importer of aiofiles. Everything is relative to the opened directory, so that a directory
 that is swapped or a link that is planted meanwhile leads nowhere else. Writes name their offset:
-one call each, and no handle has a position that two connections could fight over. An executor
-thread cannot be cancelled, so `close` waits for the last one before the lock is given up.
+one call each, and no handle has a position that two connections could fight over. A thread cannot
+be cancelled, so `close` waits for the last one before the lock is given up.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import asyncio
 import errno
 import os
 import stat
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from aiofiles.os import wrap
 
@@ -24,6 +24,7 @@ from core.adapters.files.checksum import RunningDigest
 from core.adapters.files.destination import SUFFIX, disk_error, identity_of, stamp_of
 from core.adapters.files.disk import preallocate
 from core.adapters.files.part_opening import OpenedPart, create, lstat, reopen
+from core.adapters.files.writer import Buffers, writer_of
 from core.domain.errors import DiskError
 from core.domain.models import FileStamp, PartIdentity
 
@@ -46,7 +47,7 @@ class PartFile:
     def __init__(self, opened: OpenedPart, directory: str, name: str) -> None:
         self._directory_fd, self._fd, self.distrust = opened
         self._directory = directory
-        self._pending: set[asyncio.Task[object]] = set()
+        self._pending: set[asyncio.Future[Any]] = set()
         self.name = name
         found = os.fstat(self._fd)
         self.identity = identity_of(found)
@@ -74,12 +75,30 @@ class PartFile:
         """
         return await _opened(cls, directory, name, partial(reopen, directory, name, identity))
 
-    async def write(self, offset: int, buffers: Sequence[bytes]) -> None:
-        """Write all of `buffers` at `offset`; raises DiskError."""
-        try:
-            await self._run(_write_all, self._fd, offset, buffers)
-        finally:
+    async def write(self, offset: int, buffers: Buffers) -> None:
+        """Write all of `buffers` at `offset`; raises DiskError.
+
+        A cancellation comes too late for that: `buffers` must stay as they are.
+        """
+        await asyncio.shield(self.begin_write(offset, buffers))
+
+    def begin_write(self, offset: int, buffers: Buffers) -> asyncio.Future[None]:
+        """Return what is done once all of `buffers` is written, or fails with DiskError.
+
+        Nobody may cancel it; until it is done, `buffers` must stay as they are.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def ended(error: OSError | None) -> None:
             self._unsynced = True
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(disk_error(error, self._directory))
+
+        self._watch(done)
+        writer_of(self.identity.device).write(self._fd, offset, buffers, ended)
+        return done
 
     async def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from `offset`; raises DiskError."""
@@ -151,14 +170,17 @@ class PartFile:
 
     async def _finish(self, work: Awaitable[T]) -> T:
         task: asyncio.Task[T] = asyncio.ensure_future(work)
-        self._pending.add(task)
-        task.add_done_callback(self._ended)
+        self._watch(task)
         try:
             return await asyncio.shield(task)
         except OSError as error:
             raise disk_error(error, self._directory) from error
 
-    def _ended(self, task: asyncio.Task[object]) -> None:
+    def _watch(self, work: asyncio.Future[Any]) -> None:
+        self._pending.add(work)
+        work.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Future[object]) -> None:
         self._pending.discard(task)
         if not task.cancelled():
             # Whoever was cancelled meanwhile asks no more how it ended, and that is no fault.
@@ -255,17 +277,6 @@ async def _opened(
         if opening.exception() is None and (part := opening.result()) is not None:
             await part.close()
         raise
-
-
-def _write_all(fd: int, offset: int, buffers: Sequence[bytes]) -> None:
-    left = [memoryview(buffer) for buffer in buffers]
-    while left:
-        written = os.pwritev(fd, left[:512], offset)
-        offset += written
-        while left and written >= len(left[0]):
-            written -= len(left.pop(0))
-        if written:
-            left[0] = left[0][written:]
 
 
 def _read(fd: int, offset: int, size: int) -> bytes:

@@ -23,16 +23,21 @@ async def run_to_end(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     # An executor's future and no task: the end of asyncio.run cancels tasks, and a thread that
     # nobody waits for any more would go on writing.
     work = asyncio.get_running_loop().run_in_executor(None, lambda: function(*args, **kwargs))
+    if (cancelled := await ended(work)) is not None:
+        work.exception()
+        raise cancelled
+    return work.result()
+
+
+async def ended(work: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+    """Return once something has ended, and the cancellation, if there was one meanwhile."""
     cancelled: asyncio.CancelledError | None = None
     while not work.done():
         try:
             await asyncio.wait([work])
         except asyncio.CancelledError as error:
             cancelled = error
-    if cancelled is not None:
-        work.exception()
-        raise cancelled
-    return work.result()
+    return cancelled
 
 
 async def past_recall(work: Coroutine[Any, Any, R]) -> R:

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import socket
 import ssl
+import sys
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -21,11 +22,13 @@ from urllib.parse import urlsplit
 from yarl import URL
 
 from core.adapters.net import fields
+from core.adapters.net.blocks import BlockPool
 from core.adapters.net.credentials import Credentials, without_userinfo
 from core.adapters.net.logins import Exchange, WantedLogins, is_closed_door
 from core.adapters.net.proxies import proxy_for
 from core.adapters.net.reach import Route
 from core.adapters.net.remembered import Remembered, origin_of
+from core.adapters.net.takeover import BlockReader, BodyCutError
 from core.adapters.net.tls import Trust, certificates_unread
 from core.adapters.net.transport import (
     limit_kernel_buffer,
@@ -69,10 +72,16 @@ OVERHEAD_BYTES: Final = 1024 * 1024
 """Bytes of heads, chunk extensions and trailers that an answer may have in any case."""
 OVERHEAD_RATIO: Final = 64
 """Bytes of those that it may have for each byte of the file: a chunk may hold a single one."""
+TAKEN_OVER: Final = 128 * 1024
+"""Bytes that must be left of a body of known length to be read past the library."""
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 
 
 aiohttp.http_writer._serialize_headers = fields.serialize  # noqa: SLF001 (it has no other way in)
+
+
+Piece = bytes | memoryview
+"""Some of a body."""
 
 
 class Response:
@@ -81,7 +90,7 @@ class Response:
     All text is valid Unicode; of validators each character is a byte (see `core.domain.text`).
     `hop` is the request that it answers, after all redirects, and `login` what of one that was
     shown. `buffer` is the size in bytes of its buffer, which is full at twice that; a read waits
-    `patience` seconds at the most.
+    `patience` seconds at the most. `blocks` is the memory for a body that is taken over.
     """
 
     def __init__(
@@ -92,9 +101,13 @@ class Response:
         login: SentLogin = SentLogin.NONE,
         patience: float,
         buffer: int,
+        blocks: BlockPool,
     ) -> None:
         self._response = response
         self._patience = patience
+        self._blocks = blocks
+        self._reader: BlockReader | None = None
+        self._before = b""
         self.hop = hop
         self.login = login
         self.buffer = buffer
@@ -114,17 +127,64 @@ class Response:
         connection = self._response.connection
         return None if connection is None else connection.transport
 
-    async def read(self, limit: int | None = None) -> bytes:
+    def take_over(self) -> bool:
+        """Read the rest of the body past the library if that can be, and tell whether it is so.
+
+        What `read` returns from then on may be overwritten as soon as it was given to `recycle`,
+        and as long as too much of it was not, nothing more is read.
+        """
+        if self._reader is not None:
+            return True
+        length, connection = self.headers.get("content-length", ""), self._response.connection
+        owner = None if connection is None else connection.protocol
+        if (
+            self._response.version != aiohttp.HttpVersion11
+            or "transfer-encoding" in self.headers
+            or not (length.isascii() and length.isdecimal())
+            or not isinstance(owner, _Protocol)
+        ):
+            return False
+        content = self._response.content
+        if int(length) - content.total_bytes < TAKEN_OVER or not owner.is_amid(content):
+            return False
+        before = []
+        while piece := content._read_nowait(-1):  # noqa: SLF001 (as below)
+            before.append(piece)
+        self._before = b"".join(before)
+        left = int(length) - content.total_bytes
+        if left > 0 and owner.is_amid(content):
+            self._reader = owner.lend(content, left, self._blocks)
+        return self._reader is not None
+
+    @property
+    def is_block_full(self) -> bool:
+        """Whether a whole block of a body that was taken over is read, and can be written."""
+        return self._reader is not None and self._reader.is_full
+
+    def recycle(self, keep: int = 0) -> None:
+        """Let all that was read be overwritten, but the last `keep` bytes of it."""
+        if self._reader is not None:
+            self._reader.recycle(keep)
+
+    async def read(self, limit: int | None = None, *, enough: int | None = None) -> Piece:
         """Return some of the bytes that have arrived, at least one; `b""` where the body ends.
 
+        A body that was taken over comes in blocks, or once `enough` is there, or after a moment.
         A body that was cut may look like one that ended: callers count. Raises NetworkError and
         its kin; TransferTimeoutError where nothing of the file comes within the patience, whatever
         else does. Only the time in here counts: who is slowed down by a limit waits elsewhere.
         """
-        content = self._response.content
+        if self._before:
+            limit = limit or len(self._before)
+            piece, self._before = self._before[:limit], self._before[limit:]
+            return piece
+        content, reader = self._response.content, self._reader
         with _translated(self.url):
             try:
                 async with asyncio.timeout(self._patience):
+                    if reader is not None:
+                        enough = 1 if limit else enough or sys.maxsize
+                        return await reader.take(limit, enough) or b""
                     if limit is not None:
                         piece = await content.read(limit)
                     else:
@@ -133,6 +193,8 @@ class Response:
                 if not piece and not self._ended_well():
                     raise aiohttp.ServerDisconnectedError
                 return piece
+            except BodyCutError:
+                raise aiohttp.ClientPayloadError from None
             except (aiohttp.ClientError, OSError):
                 # After a cut the library hands out nothing more, though bytes lie in its buffer:
                 # a server that cuts often would never get anywhere.
@@ -152,6 +214,8 @@ class Response:
         """
         content, low = self._response.content, min(self.buffer, (most or 2 * self.buffer) // 2)
         content._low_water, content._high_water = low, 2 * low  # noqa: SLF001 (no other way)
+        if self._reader is not None:
+            self._reader.keep_unread(most)
         limit_kernel_buffer(self._transport, most)
 
     def _ended_well(self) -> bool:
@@ -165,7 +229,15 @@ class Response:
 
     def close(self) -> None:
         """Close the connection, if the body has not ended."""
+        if self._reader is not None:
+            self._reader.detach()
         self._response.close()
+
+    def release(self) -> None:
+        """Let the connection be used again, if the body has ended; else close it."""
+        if self._reader is not None:
+            self._reader.detach()
+        self._response.release()
 
 
 class _FloodError(aiohttp.ClientError):
@@ -186,6 +258,7 @@ class _Protocol(ResponseHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop, patience: float) -> None:
         super().__init__(loop)
         self._interim = self._came = 0
+        self._lent = False
         self._patience = patience
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -199,6 +272,7 @@ class _Protocol(ResponseHandler):
 
     def set_response_params(self, **params: Any) -> None:
         self._interim = self._came = 0
+        self._lent = False
         self._head_ended()
         self._deadline = self._loop.call_later(self._patience, self._head_is_late)
         super().set_response_params(**params)
@@ -211,6 +285,23 @@ class _Protocol(ResponseHandler):
     def _head_is_late(self) -> None:
         self.set_exception(aiohttp.SocketTimeoutError("no head in time"))
 
+    def is_amid(self, content: aiohttp.StreamReader) -> bool:
+        """Tell whether more of a body is to come, and nothing is wrong so far."""
+        is_whole = self._payload is not content or content.is_eof()
+        is_broken = self._exception is not None or content.exception() is not None
+        connected = self.transport is not None and not self.transport.is_closing()
+        return connected and not (is_whole or is_broken or self.upgraded)
+
+    def lend(
+        self, content: aiohttp.StreamReader, left: int, blocks: BlockPool
+    ) -> BlockReader | None:
+        """Let another read the last `left` bytes of a body; None while some of it is unparsed."""
+        if self.transport is None or self._reading_paused:
+            return None
+        self._drop_timeout()
+        self._lent = True
+        return BlockReader(self.transport, self, left, blocks, ended=content.feed_eof)
+
     def feed_data(self, data: Any, size: int = 0) -> None:
         status = data[0].code
         if 100 <= status < 200 and status != 101:
@@ -220,6 +311,11 @@ class _Protocol(ResponseHandler):
             super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:
+        if self._lent:
+            # Behind a body that was read past the library, as nobody has asked for anything since.
+            if data and self.transport is not None:
+                self.transport.close()
+            return
         super().data_received(data)
         self._came += len(data)
         of_the_file = 0 if self._payload is None else self._payload.total_bytes
@@ -274,6 +370,7 @@ class HttpClient:
         self._trust = Trust(tls)
         self._session: aiohttp.ClientSession | None = None
         self._wanted_logins: WantedLogins = OrderedDict()
+        self._blocks = BlockPool()
         self._credentials = Credentials()
         self._proxies = Remembered()
 
@@ -305,11 +402,14 @@ class HttpClient:
         if withheld and is_closed_door(response.status, media_type):
             response.release()
             response, hop, login, _ = await self._follow(start, cookies, first, unasked=True)
+        patience, blocks = self._settings.read_timeout, self._blocks
+        found = Response(
+            response, hop, login=login, patience=patience, buffer=buffer, blocks=blocks
+        )
         try:
-            patience = self._settings.read_timeout
-            yield Response(response, hop, login=login, patience=patience, buffer=buffer)
+            yield found
         finally:
-            response.release()
+            found.release()
 
     async def _follow(
         self, hop: Hop, cookies: str | None, buffer: int, *, unasked: bool = False

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from core.adapters.net.http import Response
+from core.adapters.files.threads import ended
+from core.adapters.net.http import Piece, Response
 from core.adapters.system.clock import Clock
 from core.domain.errors import IncompleteBodyError
 from core.domain.inspection import ConnectionState
@@ -63,10 +64,9 @@ class Body:
         self._left = length
         self.is_part = length is not None
         """Whether the answer said how many bytes it has."""
-        self.block = block_of(response.buffer)
-        """How many bytes of it to gather before a write."""
+        self._block = block_of(response.buffer)
         self._pushed_back = b""
-        self._unpaid = b""
+        self._unpaid: Piece = b""
         self._ahead: int | None = None
         self._clock = clock
         self._limits = limits
@@ -74,16 +74,18 @@ class Body:
         self.limit_parts: Callable[[], int] = lambda: 1
         self.connections: Callable[[], int] = lambda: 1
 
-    async def read(self) -> bytes:
+    async def read(self, enough: int | None = None) -> Piece:
         """Return the next bytes, never more than the accepted length; `b""` at the end.
 
+        Where that saves work they come in blocks, of which the last ends once `enough` is there.
+        They may be overwritten after `recycle`, as long as which was not called little is read.
         Raises IncompleteBodyError where it ends before the accepted length: a cut may look like a
         clean end (RFC 9112 section 8).
         """
         if self._left == 0:
             return b""
-        piece, self._pushed_back = self._pushed_back, b""
-        piece = piece or await self._receive()
+        pushed_back, self._pushed_back = self._pushed_back, b""
+        piece = pushed_back or await self._receive(enough)
         if self._left is None:
             return piece
         if not piece:
@@ -114,25 +116,38 @@ class Body:
     async def take(self, size: int, received: Callable[[int], None] = lambda _: None) -> bytes:
         """Return exactly `size` bytes, fewer only where the body ends."""
         pieces: list[bytes] = []
-        while size and (piece := await self.read()):
+        while size and (piece := await self.read(size)):
             received(len(piece[:size]))
-            pieces.append(piece[:size])
+            pieces.append(bytes(piece[:size]))
             if len(piece) > size:
                 self.push_back(piece[size:])
             size -= len(pieces[-1])
+            self.recycle()
         return b"".join(pieces)
 
-    def push_back(self, piece: bytes) -> None:
+    def take_over(self) -> None:
+        """Read on past the HTTP library, if that can be: for all that is written as it comes."""
+        self._response.take_over()
+
+    def is_enough(self, size: int) -> bool:
+        """Tell whether to write what was gathered: so many bytes, all read since `recycle`."""
+        return size >= self._block or self._response.is_block_full
+
+    def recycle(self) -> None:
+        """Let the memory of all that was read be used again."""
+        self._response.recycle(keep=len(self._unpaid))
+
+    def push_back(self, piece: Piece) -> None:
         """Let the next read return these bytes, which the last one returned at its end."""
-        self._pushed_back = piece + self._pushed_back
+        self._pushed_back = bytes(piece) + self._pushed_back
         if self._left is not None:
             self._left += len(piece)
 
-    async def _receive(self) -> bytes:
+    async def _receive(self, enough: int | None) -> Piece:
         if (ahead := read_ahead(self._limits, self.connections())) != self._ahead:
             self._ahead = ahead
             self._response.read_ahead(ahead)
-        arrived = self._unpaid or await self._response.read(self._portion())
+        arrived = self._unpaid or await self._response.read(self._portion(), enough=enough)
         if not any(limit.rate for limit in self._limits):
             self._unpaid = b""
             return arrived
@@ -175,27 +190,35 @@ async def receive_body(
 ) -> None:
     """Write a body to its claim until the claim or the body ends.
 
-    `received` hears of each piece, `written` of each block of at most about `body.block` bytes.
-    What arrived before an error or a cancellation is written all the same. Raises NetworkError and
-    its kin, DiskError and what `written` raises.
+    `received` hears of each piece, `written` of each block. What arrived before an error or a
+    cancellation is written all the same. Raises NetworkError and its kin, DiskError and what
+    `written` raises.
     """
-    gathered: list[bytes] = []
+    body.take_over()
+    gathered: list[Piece] = []
     size = 0
 
     async def store() -> None:
         nonlocal size
         body.timer.enter(ConnectionState.WRITING)
-        await file.part.write(claim.position, gathered)
+        work = file.part.begin_write(claim.position, gathered)
+        # Until it has ended, nobody else may use that memory, nor write there.
+        cancelled = await ended(work)
         body.timer.enter(ConnectionState.RECEIVING)
+        work.result()
         file.segments.advance(claim, size)
         gathered.clear()
+        body.recycle()
         stored, size = size, 0
         written(stored)
+        if cancelled is not None:
+            raise cancelled
 
     due = clock.monotonic() + PATIENCE
     try:
         while claim.end is None or claim.position + size < claim.end:
-            piece = await body.read()
+            left = None if claim.end is None else claim.end - claim.position - size
+            piece = await body.read(left)
             if not piece:
                 break
             received(len(piece))
@@ -206,7 +229,7 @@ async def receive_body(
                 piece = piece[:allowed]
             gathered.append(piece)
             size += len(piece)
-            if size >= body.block or clock.monotonic() >= due:
+            if body.is_enough(size) or clock.monotonic() >= due:
                 await store()
                 due = clock.monotonic() + PATIENCE
     finally:

@@ -20,7 +20,22 @@ BLOCK = 1024 * 1024
 """Bytes gathered before a write, where memory allows."""
 SMALLEST = 64 * 1024
 """Bytes gathered before a write where it does not."""
+BLOCK_MEMORY = 32 * 1024 * 1024
+"""Bytes of all blocks that bodies of known length are received into, beside the least of each."""
 _SHARE = 8
+
+
+def block_size(left: int, wanted: int, least: int = 1) -> int:
+    """Return how large a block to take where `left` bytes of the memory for them are not in use.
+
+    `wanted` is what may come at the most, `least` what has to fit. The first few are as large as
+    makes a write cheap, and the thousandth is small.
+    """
+    most = max(LEAST, least, min(BLOCK, left // 2 // _SHARE))
+    size = LEAST
+    while size < least or (size < wanted and 2 * size <= most):
+        size *= 2
+    return size
 
 
 def block_of(buffer: int) -> int:

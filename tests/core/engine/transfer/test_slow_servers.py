@@ -112,7 +112,7 @@ class Stream:
     def read_ahead(self, most: int | None) -> None:
         """Send whatever comes."""
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int, *, enough: int | None = None) -> bytes:
         while not (there := self._arrived - self._given):
             await self._clock.sleep(0.001)
         piece = bytes(min(limit, there))

@@ -1,0 +1,64 @@
+"""Memory that bodies are received into and written from, shared by all connections.
+
+A block is held only while bytes lie in it, so that a thousand connections of which each brings
+little need no more than a few fast ones.
+"""
+
+from __future__ import annotations
+
+import mmap
+
+from core.policy.transfer.buffers import BLOCK_MEMORY, block_size
+
+IDLE = 2 * 1024 * 1024
+"""Bytes that are kept for the next who asks though nobody uses any."""
+_FLAGS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+
+
+class Block:
+    """A piece of memory: bytes were received up to `filled`, and read up to `handed`."""
+
+    __slots__ = ("filled", "handed", "sealed", "size", "view")
+
+    def __init__(self, size: int) -> None:
+        # Pages that are never written to take no room, and what is given up goes back at once.
+        self.view = memoryview(mmap.mmap(-1, size, flags=_FLAGS))
+        self.size = size
+        self.filled = self.handed = 0
+        self.sealed = False
+        """Whether no more is received into it."""
+
+
+class BlockPool:
+    """Blocks by size: the more of the memory is in use, the smaller is the next one."""
+
+    def __init__(self) -> None:
+        self._used = self._idle = 0
+        self._free: dict[int, list[Block]] = {}
+
+    @property
+    def used(self) -> int:
+        """Bytes of the blocks that are held."""
+        return self._used
+
+    def take(self, wanted: int, least: int = 1) -> Block:
+        """Return an empty block, for `wanted` bytes at the most and `least` in any case."""
+        size = block_size(BLOCK_MEMORY - self._used, wanted, least)
+        self._used += size
+        if not (free := self._free.get(size)):
+            return Block(size)
+        self._idle -= size
+        return free.pop()
+
+    def give_back(self, block: Block, *, reusable: bool = True) -> None:
+        """Take a block back; one that is not `reusable` may still be read from by somebody."""
+        self._used -= block.size
+        if reusable:
+            block.filled = block.handed = 0
+            block.sealed = False
+            self._free.setdefault(block.size, []).append(block)
+            self._idle += block.size
+        while self._idle > max(self._used, IDLE):
+            size = max(size for size, blocks in self._free.items() if blocks)
+            self._free[size].pop()
+            self._idle -= size
