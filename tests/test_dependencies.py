@@ -39,8 +39,9 @@ PRIVATE: dict[object, set[str]] = {
     aiohttp.StreamReader: {"_read_nowait", "_low_water", "_high_water"},
     aiohttp.TCPConnector: {"_factory", "_loop"},
     aiohttp.client_proto.ResponseHandler: {
-        "_loop", "_payload", "connection_lost", "connection_made", "data_received", "feed_data",
-        "set_exception", "set_response_params",
+        "_drop_timeout", "_exception", "_loop", "_payload", "_reading_paused", "connection_lost",
+        "connection_made", "data_received", "feed_data", "set_exception", "set_response_params",
+        "upgraded",
     },
     rich.console.Console: {"_color_system"},
     textual.app.App: {

@@ -165,7 +165,7 @@ class Body:
                     await self._clock.sleep(min(wait, REVIEW))
             except asyncio.CancelledError:
                 # Whoever only gave up waiting reads on, and not behind a hole.
-                self._pushed_back = piece
+                self._pushed_back = bytes(piece)
                 raise
             self.timer.enter(ConnectionState.RECEIVING)
         return piece

@@ -56,7 +56,7 @@ async def receive(
         if size < total:
             async with asyncio.timeout(PATIENCE):
                 while size < total:
-                    piece = await body.read()
+                    piece = bytes(await body.read())
                     pieces.append(piece)
                     size += len(piece)
     except (TimeoutError, WinchError):

@@ -1,0 +1,455 @@
+"""Bodies, read by the library and past it, on both event loops, over TCP and TLS: the same bytes.
+
+A server in a thread sends what a test has written down, byte for byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import pytest
+import trustme
+import uvloop
+
+from core.adapters.net.blocks import BlockPool
+from core.adapters.net.http import HttpClient, Response
+from core.domain.errors import IncompleteBodyError, TransferTimeoutError
+from core.domain.settings import NetworkSettings
+from core.policy.transfer.buffers import BLOCK_MEMORY, LEAST
+from tests.faults.model import content
+
+SIZE = 3_000_000
+DATA = content(SIZE)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIZE
+AUTHORITY = trustme.CA()
+Wire = socket.socket
+Script = Callable[[Wire], object]
+"""What a server does with one request of a connection; that ends unless it returns True."""
+
+
+@contextmanager
+def serving(script: Script, *, tls: bool) -> Iterator[tuple[str, list[int]]]:
+    """Let a script answer every request; yields the address, and which connection each came by."""
+    asked: list[int] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    AUTHORITY.issue_cert("127.0.0.1").configure_cert(context)
+
+    def converse(wire: Wire, number: int) -> None:
+        with contextlib.suppress(OSError), wire:
+            wire = context.wrap_socket(wire, server_side=True) if tls else wire
+            with wire:
+                while request(wire):
+                    asked.append(number)
+                    if script(wire) is not True:
+                        return
+
+    def request(wire: Wire) -> bool:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            if not (piece := wire.recv(65536)):
+                return False
+            head += piece
+        return True
+
+    def accept() -> None:
+        number = 0
+        with contextlib.suppress(OSError):
+            while True:
+                wire, _ = listener.accept()
+                number += 1
+                threading.Thread(target=converse, args=(wire, number), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http{'s' if tls else ''}://127.0.0.1:{listener.getsockname()[1]}/", asked
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def sends(*pieces: bytes, keep: bool = False) -> Script:
+    """Return what sends these bytes."""
+
+    def script(wire: Wire) -> bool:
+        for piece in pieces:
+            wire.sendall(piece)
+        return keep
+
+    return script
+
+
+@asynccontextmanager
+async def asking(patience: float = 20.0) -> AsyncIterator[HttpClient]:
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    client = HttpClient(NetworkSettings(read_timeout=patience), tls=context)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def body_of(response: Response, limit: int | None = None) -> bytes:
+    got = bytearray()
+    while piece := await response.read(limit):
+        got += piece
+        response.recycle()
+    return bytes(got)
+
+
+class Setup:
+    """How a test runs: on which loop, over TCP or TLS, read past the library or by it."""
+
+    def __init__(self, loop: str, *, tls: bool, past: bool) -> None:
+        self.tls, self.past = tls, past
+        self._factory = uvloop.new_event_loop if loop == "uvloop" else asyncio.new_event_loop
+
+    def run(self, test: Callable[[], Awaitable[object]]) -> None:
+        """Run a test, and see that it leaves nothing that the loop complains about."""
+        faults: list[object] = []
+
+        async def watched() -> None:
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda _, context: faults.append(context))
+            await test()
+
+        with asyncio.Runner(loop_factory=self._factory) as runner:
+            runner.run(watched())
+        assert faults == []
+
+    def takes_over(self, response: Response) -> None:
+        """Take a body over where that is the way to be tested; all that can be, is."""
+        if self.past:
+            assert response.take_over()
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def loop(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=[False, True], ids=["tcp", "tls"])
+def tls(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture(params=[True, False], ids=["past", "library"])
+def setup(request: pytest.FixtureRequest, loop: str, tls: bool) -> Setup:
+    return Setup(loop, tls=tls, past=bool(request.param))
+
+
+@pytest.mark.parametrize("limit", [None, 10_000])
+def test_a_body_comes_whole_and_its_connection_is_used_again(
+    setup: Setup, limit: int | None
+) -> None:
+    async def test() -> None:
+        async with asking() as client:
+            for _ in range(3):
+                async with client.get(url, {}, buffer=500_000) as response:
+                    setup.takes_over(response)
+                    assert await body_of(response, limit) == DATA
+                    assert await response.read() == b""
+
+    with serving(sends(HEAD, DATA, keep=True), tls=setup.tls) as (url, asked):
+        setup.run(test)
+    assert asked == [1, 1, 1]
+
+
+def test_a_connection_that_the_server_closes_is_not_used_again(setup: Setup) -> None:
+    head = HEAD.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n")
+
+    async def test() -> None:
+        async with asking() as client:
+            for _ in range(2):
+                async with client.get(url, {}, buffer=500_000) as response:
+                    setup.takes_over(response)
+                    assert await body_of(response) == DATA
+
+    with serving(sends(head, DATA), tls=setup.tls) as (url, asked):
+        setup.run(test)
+    assert asked == [1, 2]
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["cut", "reset"])
+def test_what_came_before_a_cut_is_not_lost(setup: Setup, closed: bool) -> None:
+    def half(wire: Wire) -> None:
+        wire.sendall(HEAD + DATA[: SIZE // 2])
+        if closed and not setup.tls:
+            seen.wait(20)
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async def test() -> None:
+        got = bytearray()
+        async with asking() as client, client.get(url, {}, buffer=SIZE) as response:
+            setup.takes_over(response)
+            while len(got) < SIZE // 2:
+                got += await response.read()
+                response.recycle()
+            seen.set()
+            with pytest.raises(IncompleteBodyError):
+                await response.read()
+        assert got == DATA[: SIZE // 2]
+
+    seen = threading.Event()
+    with serving(half, tls=setup.tls) as (url, _):
+        setup.run(test)
+
+
+def test_what_tls_has_received_is_not_lost_when_the_server_ends_while_nobody_reads(
+    loop: str,
+) -> None:
+    setup, gone = Setup(loop, tls=True, past=True), threading.Event()
+
+    def all_at_once(wire: Wire) -> None:
+        wire.sendall(HEAD + DATA)
+        wire.close()
+        gone.set()
+
+    async def test() -> None:
+        async with asking() as client, client.get(url, {}, buffer=100_000) as response:
+            setup.takes_over(response)
+            got = bytes(await response.read())
+            # Nothing is recycled: the blocks are full, and the rest lies in TLS and the kernel.
+            while not gone.is_set():
+                response.recycle()
+                got += bytes(await response.read())
+            for _ in range(100):
+                await asyncio.sleep(0)
+            response.recycle()
+            assert got + await body_of(response) == DATA
+
+    with serving(all_at_once, tls=True) as (url, _):
+        setup.run(test)
+
+
+def test_bytes_that_the_library_holds_already_come_first(setup: Setup) -> None:
+    going_on = threading.Event()
+
+    def in_two(wire: Wire) -> bool:
+        wire.sendall(HEAD + DATA[: SIZE // 2])
+        going_on.wait(20)
+        wire.sendall(DATA[SIZE // 2 :])
+        return True
+
+    async def test() -> None:
+        async with asking() as client, client.get(url, {}, buffer=20_000) as response:
+            while response._response.content.total_bytes < 40_000:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            setup.takes_over(response)
+            going_on.set()
+            assert await body_of(response) == DATA
+
+    with serving(in_two, tls=setup.tls) as (url, _):
+        setup.run(test)
+
+
+def test_bytes_behind_a_body_belong_to_nothing(setup: Setup) -> None:
+    behind = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong"
+
+    async def test() -> None:
+        async with asking() as client:
+            for _ in range(2):
+                async with client.get(url, {}, buffer=500_000) as response:
+                    setup.takes_over(response)
+                    assert await body_of(response) == DATA
+                await asyncio.sleep(0.05)
+
+    with serving(sends(HEAD, DATA + behind, keep=True), tls=setup.tls) as (url, asked):
+        setup.run(test)
+    assert asked == [1, 2]
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+ZIPPED = gzip.compress(DATA, mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "body", "is_taken"),
+    [
+        (CHUNKED + b"%x\r\n" % SIZE + DATA + b"\r\n0\r\n\r\n", DATA, False),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + DATA, DATA, False),
+        (HEAD.replace(b"/1.1", b"/1.0") + DATA, DATA, False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsmall", b"small", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"", False),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 3000000\r\n\r\n", b"", False),
+        (b"HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + HEAD + DATA, DATA, True),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(ZIPPED)
+            + ZIPPED,
+            ZIPPED,
+            True,
+        ),
+    ],
+    ids=[
+        *("chunked", "until-close", "HTTP/1.0", "small", "empty", "204"),
+        *("interim", "gzip"),
+    ],
+)
+def test_only_a_body_of_known_length_is_taken_over(
+    setup: Setup, answer: bytes, body: bytes, is_taken: bool
+) -> None:
+    async def test() -> None:
+        async with asking() as client, client.get(url, {}, buffer=SIZE) as response:
+            if setup.past:
+                assert response.take_over() is is_taken
+            assert await body_of(response) == body
+
+    def script(wire: Wire) -> None:
+        wire.sendall(answer)
+        if isinstance(wire, ssl.SSLSocket):
+            wire.unwrap()
+
+    with serving(script, tls=setup.tls) as (url, _):
+        setup.run(test)
+
+
+def test_a_switch_of_protocols_is_no_body(setup: Setup) -> None:
+    answer = b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n" + DATA
+
+    async def test() -> None:
+        async with asking() as client, client.get(url, {}, buffer=100_000) as response:
+            assert not response.take_over()
+
+    with serving(sends(answer), tls=setup.tls) as (url, _):
+        setup.run(test)
+
+
+def test_a_server_is_slowed_when_nobody_reads_and_memory_is_given_back(setup: Setup) -> None:
+    sent, size = 0, 100_000_000
+    stuck = threading.Event()
+
+    def endless(wire: Wire) -> None:
+        nonlocal sent
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        wire.settimeout(0.6)
+        wire.sendall(HEAD.replace(b"%d" % SIZE, b"%d" % size))
+        try:
+            while True:
+                wire.sendall(DATA[:65536])
+                sent += 65536
+        except TimeoutError:
+            stuck.set()
+
+    async def test() -> None:
+        async with asking() as client:
+            async with client.get(url, {}, buffer=500_000) as response:
+                setup.takes_over(response)
+                await response.read()
+                await asyncio.to_thread(stuck.wait)
+                assert sent < 20_000_000
+                if setup.past:
+                    assert 0 < client._blocks.used <= 5 * 2**20
+            assert client._blocks.used == 0
+
+    with serving(endless, tls=setup.tls) as (url, _):
+        setup.run(test)
+
+
+def test_little_lies_unread_while_a_limit_holds(loop: str, tls: bool) -> None:
+    async def test() -> None:
+        async with asking() as client, client.get(url, {}, buffer=500_000) as response:
+            assert response.take_over()
+            response.read_ahead(40_000)
+            got = bytearray()
+            while piece := await response.read(1000):
+                got += piece
+                response.recycle()
+                assert response._reader is not None
+                assert response._reader._unread <= 40_000
+                if len(got) > 400_000:
+                    response.read_ahead(None)
+                    break
+            assert bytes(got) + await body_of(response) == DATA
+
+    with serving(sends(HEAD, DATA, keep=True), tls=tls) as (url, _):
+        Setup(loop, tls=tls, past=True).run(test)
+
+
+def test_a_read_that_was_given_up_has_taken_nothing(setup: Setup) -> None:
+    going_on = threading.Event()
+
+    def late(wire: Wire) -> bool:
+        wire.sendall(HEAD)
+        going_on.wait(20)
+        wire.sendall(DATA)
+        return True
+
+    async def test() -> None:
+        async with asking() as client, client.get(url, {}, buffer=500_000) as response:
+            setup.takes_over(response)
+            reading = asyncio.create_task(response.read())
+            await asyncio.sleep(0)
+            reading.cancel()
+            await asyncio.wait([reading])
+            going_on.set()
+            assert await body_of(response) == DATA
+
+    with serving(late, tls=setup.tls) as (url, _):
+        setup.run(test)
+
+
+def test_a_server_that_sends_no_more_is_waited_for_so_long(setup: Setup) -> None:
+    done = threading.Event()
+
+    def mute(wire: Wire) -> None:
+        wire.sendall(HEAD + DATA[:1_000_000])
+        done.wait(20)
+
+    async def test() -> None:
+        got = bytearray()
+        async with (
+            asking(patience=0.3) as client,
+            client.get(url, {}, buffer=500_000) as response,
+        ):
+            setup.takes_over(response)
+            while len(got) < 1_000_000:
+                got += await response.read()
+                response.recycle()
+            with pytest.raises(TransferTimeoutError):
+                await response.read()
+        assert got == DATA[:1_000_000]
+        done.set()
+
+    with serving(mute, tls=setup.tls) as (url, _):
+        setup.run(test)
+
+
+def test_a_client_that_leaves_early_closes_the_connection(setup: Setup) -> None:
+    async def test() -> None:
+        async with asking() as client:
+            for _ in range(2):
+                async with client.get(url, {}, buffer=500_000) as response:
+                    setup.takes_over(response)
+                    await response.read()
+                assert client._blocks.used == 0
+
+    with serving(sends(HEAD, DATA, keep=True), tls=setup.tls) as (url, asked):
+        setup.run(test)
+    assert asked == [1, 2]
+
+
+def test_blocks_get_small_as_there_are_many_and_what_is_held_is_bounded() -> None:
+    pool = BlockPool()
+    held = [pool.take(10**9) for _ in range(1000)]
+    assert held[0].size == 2**20
+    assert held[-1].size == LEAST
+    assert pool.used <= BLOCK_MEMORY + 1000 * LEAST
+    for block in held:
+        pool.give_back(block)
+    assert pool.used == 0
+    assert pool.take(10**9).size == 2**20
+    assert pool.take(30_000).size == 2 * LEAST
+    assert pool.take(5, least=300_000).size == 2**19
+
+
+def test_a_block_that_somebody_may_still_write_from_is_not_lent_again() -> None:
+    pool = BlockPool()
+    block = pool.take(1)
+    pool.give_back(block, reusable=False)
+    assert pool.take(1) is not block
