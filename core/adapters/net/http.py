@@ -31,6 +31,7 @@ from core.adapters.net.remembered import Remembered, origin_of
 from core.adapters.net.takeover import BlockReader, BodyCutError
 from core.adapters.net.tls import Trust, certificates_unread
 from core.adapters.net.transport import (
+    hold_records,
     limit_kernel_buffer,
     lookup_error,
     peer_address,
@@ -284,6 +285,17 @@ class _Protocol(ResponseHandler):
 
     def _head_is_late(self) -> None:
         self.set_exception(aiohttp.SocketTimeoutError("no head in time"))
+
+    def pause_reading(self) -> None:
+        was_paused = self._reading_paused
+        super().pause_reading()
+        if not was_paused:
+            hold_records(self.transport, hold=True)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        super().resume_reading(resume_parser)
+        if not self._reading_paused:
+            hold_records(self.transport, hold=False)
 
     def is_amid(self, content: aiohttp.StreamReader) -> bool:
         """Tell whether more of a body is to come, and nothing is wrong so far."""

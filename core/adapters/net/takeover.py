@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from core.adapters.net.blocks import Block, BlockPool
-from core.adapters.net.transport import tls_of
+from core.adapters.net.transport import hold_records, tls_of
 
 DELAY: Final = 0.05
 """Seconds after which whoever waits for a block gets what of it is there."""
@@ -152,6 +152,9 @@ class BlockReader(asyncio.BufferedProtocol):
         """Give up what was not taken: nobody reads it any more."""
         self._detached = True
         self._stop_timer()
+        if self._left:
+            # To close politely, TLS would go on to receive all that the server has to send.
+            self._transport.abort()
         for block in self._blocks:
             self._pool.give_back(block, reusable=not block.handed)
         self._blocks.clear()
@@ -211,21 +214,10 @@ class BlockReader(asyncio.BufferedProtocol):
         if not self._paused:
             self._paused = True
             self._transport.pause_reading()
-            self._hold_records(most=0)
+            hold_records(self._transport, hold=True)
 
     def _resume(self) -> None:
         if self._paused and not self._is_full():
             self._paused = False
-            if self._transport.is_closing():
-                return
-            self._hold_records(most=None)
             self._transport.resume_reading()
-
-    def _hold_records(self, most: int | None) -> None:
-        """Let TLS read nothing more while nobody takes what it has: an end would throw that away.
-
-        Beside what is paused here it goes on to read, and drops all of it as the connection ends.
-        """
-        limit = getattr(self._transport, "set_read_buffer_limits", None)
-        if self._is_tls and limit is not None:
-            limit(high=most)
+            hold_records(self._transport, hold=False)

@@ -48,6 +48,17 @@ def was_closed(tls: ssl.SSLObject) -> bool:
     return False
 
 
+def hold_records(transport: asyncio.BaseTransport | None, *, hold: bool) -> None:
+    """Let TLS receive nothing more while nobody reads what it has decrypted, or receive again.
+
+    A transport that is paused above TLS goes on to receive below it, and if the connection ends
+    there it drops all that nobody has read yet.
+    """
+    set_limits = getattr(transport, "set_read_buffer_limits", None)
+    if set_limits is not None and transport is not None and not transport.is_closing():
+        set_limits(high=0 if hold else None)
+
+
 def limit_kernel_buffer(transport: asyncio.BaseTransport | None, most: int | None) -> None:
     """Let Linux hold at most about `most` bytes beside those on the way; None lets it tune that.
 

@@ -30,6 +30,7 @@ SIZE = 3_000_000
 DATA = content(SIZE)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIZE
 AUTHORITY = trustme.CA()
+TALKS: list[threading.Thread] = []
 Wire = socket.socket
 Script = Callable[[Wire], object]
 """What a server does with one request of a connection; that ends unless it returns True."""
@@ -65,7 +66,9 @@ def serving(script: Script, *, tls: bool) -> Iterator[tuple[str, list[int]]]:
             while True:
                 wire, _ = listener.accept()
                 number += 1
-                threading.Thread(target=converse, args=(wire, number), daemon=True).start()
+                talk = threading.Thread(target=converse, args=(wire, number), daemon=True)
+                talk.start()
+                TALKS.append(talk)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=accept, daemon=True).start()
@@ -118,6 +121,11 @@ class Setup:
             loop = asyncio.get_running_loop()
             loop.set_exception_handler(lambda _, context: faults.append(context))
             await test()
+            # Connections end at both ends, before their loop does.
+            while TALKS:
+                await asyncio.to_thread(TALKS.pop().join)
+            for _ in range(20):
+                await asyncio.sleep(0)
 
         with asyncio.Runner(loop_factory=self._factory) as runner:
             runner.run(watched())
