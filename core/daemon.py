@@ -17,7 +17,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.adapters.config import config_file
@@ -29,6 +28,7 @@ from core.adapters.system.log_file import logging_to
 from core.adapters.system.paths import Paths
 from core.domain.errors import ErrorCode, ErrorInfo, WinchError
 from core.domain.settings import Settings
+from core.domain.value import Value
 from core.domain.version import VERSION
 from core.engine.service import Engine
 from core.rpc.codec import Readiness, encode
@@ -47,8 +47,7 @@ _FIRST_CLIENT = 10.0
 _FILES_WANTED = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Value, frozen=True):
     """An engine at work and the socket that it is served on."""
 
     engine: Engine

@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.adapters.config import config_file
@@ -24,6 +23,7 @@ from core.adapters.system.paths import Paths
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError
 from core.domain.service import DownloadService
 from core.domain.upkeep import Finding
+from core.domain.value import Value
 from core.rpc.client import RemoteService, UnreachableError
 from core.rpc.codec import Readiness, decode
 from core.rpc.command import CommandCall, Commands, Write
@@ -150,8 +150,7 @@ async def stop_daemon(tell: Callable[[str], None] = lambda _: None) -> bool:
     return await stop(paths(), tell)
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
+class Embedded(Value, frozen=True):
     """An engine inside this process, which runs only the downloads that are admitted.
 
     `stop_requested` is set when another process asks it to end.

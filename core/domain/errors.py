@@ -6,11 +6,11 @@ added and never renamed. The sentence is for a person, the hint says what that p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
 from core.domain.text import valid
+from core.domain.value import Value, replace
 
 
 class ExitCode:
@@ -72,8 +72,7 @@ class ErrorCode(StrEnum):
     INTERNAL = "internal"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorInfo:
+class ErrorInfo(Value, frozen=True, kw_only=True):
     """What is left of an error once it is stored, sent or shown: no exception, no traceback.
 
     `status` is the number that a server answered with, where it did.

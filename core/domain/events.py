@@ -9,13 +9,12 @@ grows with every event, so that a subscriber can see that it missed none.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from core.domain.models import Download, Progress
+from core.domain.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Value, frozen=True, kw_only=True):
     """Everything there is: the first event of a subscription, and the remedy for falling behind.
 
     `paused` tells that the queue as a whole is held, `limit` the bytes/s that all downloads
@@ -30,8 +29,7 @@ class Snapshot:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noticed:
+class Noticed(Value, frozen=True, kw_only=True):
     """What is so of the whole has changed: the notices, whether the queue is held, the limit.
 
     All of it comes each time, as in a Snapshot.
@@ -43,32 +41,28 @@ class Noticed:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
+class Added(Value, frozen=True, kw_only=True):
     """Downloads that were not there before."""
 
     revision: int
     downloads: tuple[Download, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
+class Changed(Value, frozen=True, kw_only=True):
     """Downloads whose record was replaced (state, name, place in the queue, …)."""
 
     revision: int
     downloads: tuple[Download, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removed:
+class Removed(Value, frozen=True, kw_only=True):
     """Downloads that are gone from the list."""
 
     revision: int
     ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgressBatch:
+class ProgressBatch(Value, frozen=True, kw_only=True):
     """How far the moving downloads are by now; only the latest counts.
 
     `eta` is seconds until all is done that goes on by itself, None while nobody can say.

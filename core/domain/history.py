@@ -7,11 +7,11 @@ the monotonic clock; times of day are for showing only, the order is that of `nu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from core.domain.errors import ErrorCode
+from core.domain.value import Value, field
 
 LIVE_FILE = "history.json"
 """Where the newest attempts are; see `History.damaged`."""
@@ -32,8 +32,7 @@ FAILURES = frozenset({AttemptEnd.FAILED, AttemptEnd.RETRIED})
 """Ends with a reason of their own, whether or not another attempt follows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseTimes:
+class PhaseTimes(Value, frozen=True, kw_only=True):
     """Seconds that an attempt spent in each phase."""
 
     connecting: float = 0.0
@@ -47,8 +46,7 @@ class PhaseTimes:
         return self.connecting + self.downloading + self.verifying + self.finalizing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptFigures:
+class AttemptFigures(Value, frozen=True, kw_only=True):
     """What is measured of an attempt; the rates and `bytes` are as those of `HistoryEntry`."""
 
     started_at: datetime
@@ -62,8 +60,7 @@ class AttemptFigures:
     verdict: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryEntry:
+class HistoryEntry(Value, frozen=True, kw_only=True):
     """One attempt. `bytes` are those it brought in, `total_bytes` the size of the file.
 
     `number` grows with every entry of a state directory and orders them whatever the clock did.
@@ -104,8 +101,7 @@ class HistoryEntry:
         return self.end is AttemptEnd.COMPLETED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryQuery:
+class HistoryQuery(Value, frozen=True, kw_only=True):
     """Which attempts to return, the newest first: at most `limit` of those begun after `since`.
 
     `text` has to be in the name, the URL, the host or the group, whatever the case of its letters.
@@ -132,16 +128,14 @@ class HistoryQuery:
         return not text or any(text in place.casefold() for place in places)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Value, frozen=True, kw_only=True):
     """The answer to a query. `damaged` names the files that could not be read whole."""
 
     entries: tuple[HistoryEntry, ...] = ()
     damaged: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trend:
+class Trend(Value, frozen=True, kw_only=True):
     """A figure of a period beside the same of the period before; None where there is none."""
 
     now: float | None
@@ -151,8 +145,7 @@ class Trend:
 _UNKNOWN = Trend(now=None, before=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseTrends:
+class PhaseTrends(Value, frozen=True, kw_only=True):
     """Average seconds per completed download in each phase."""
 
     connecting: Trend
@@ -161,8 +154,7 @@ class PhaseTrends:
     finalizing: Trend
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureCount:
+class FailureCount(Value, frozen=True, kw_only=True):
     """How often attempts at a host failed for one reason, and the last of their messages.
 
     Attempts that were followed by a retry count too.
@@ -174,8 +166,7 @@ class FailureCount:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostFigures:
+class HostFigures(Value, frozen=True, kw_only=True):
     """What one host did in a period."""
 
     host: str
@@ -186,8 +177,7 @@ class HostFigures:
     best_rate: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayFigures:
+class DayFigures(Value, frozen=True, kw_only=True):
     """One day: what came in, and what the daemon used for it (`peak_memory` in bytes).
 
     `day` is `YYYY-MM-DD` in local time. Resource figures are None where no daemon noted any.
@@ -201,8 +191,7 @@ class DayFigures:
     peak_memory: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Busiest:
+class Busiest(Value, frozen=True, kw_only=True):
     """The stretch of the week that brought most: local hours of a weekday (0 is Monday).
 
     `until` is the hour at whose beginning it ends, 24 at midnight.
@@ -214,8 +203,7 @@ class Busiest:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statistics:
+class Statistics(Value, frozen=True, kw_only=True):
     """The figures of the last `days` days: of today and the local days before it.
 
     Trends compare them with as many days before those. `success_rate` is completed / (completed +

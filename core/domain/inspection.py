@@ -7,11 +7,11 @@ they are foreign text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from core.domain.models import Segment, TimelineEntry
+from core.domain.value import Value, field
 
 
 class ConnectionState(StrEnum):
@@ -25,8 +25,7 @@ class ConnectionState(StrEnum):
     """It waits for the disk."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(Value, frozen=True, kw_only=True):
     """One connection: whom it asks and which stretch it fetches, the next byte at `position`.
 
     `url` is the mirror's address as it was given, `peer` the IP address that answered. `rate` is
@@ -43,8 +42,7 @@ class Connection:
     peer: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseHead:
+class ResponseHead(Value, frozen=True, kw_only=True):
     """The head of an answer, redirects followed: at most 40 fields, in the order they came."""
 
     at: datetime
@@ -54,8 +52,7 @@ class ResponseHead:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostLimit:
+class HostLimit(Value, frozen=True, kw_only=True):
     """How many connections a host gets at present, and how many of them this download.
 
     `refused` tells that the host wanted no more than so many; then there are fewer than
@@ -69,8 +66,7 @@ class HostLimit:
     more_in: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadLimits:
+class DownloadLimits(Value, frozen=True, kw_only=True):
     """The limits that hold for one download.
 
     `own` is its rate and `total` that of all together, None for none; `connections` is what its
@@ -103,8 +99,7 @@ class Cause(StrEnum):
     """It waits for its turn, the network, room, or another winch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class Figures(Value, frozen=True, kw_only=True):
     """What was measured over the last seconds; None where nothing was.
 
     `connecting`, `receiving`, `limited` and `writing` are the fractions of their time that the
@@ -124,8 +119,7 @@ class Figures:
     others: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slowness:
+class Slowness(Value, frozen=True, kw_only=True):
     """Why a download is not faster: the one constraint that binds, in a sentence, with figures."""
 
     cause: Cause
@@ -133,8 +127,7 @@ class Slowness:
     figures: Figures = field(default_factory=Figures)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspection:
+class Inspection(Value, frozen=True, kw_only=True):
     """One download looked at closely.
 
     `done` is what is on disk and `claimed` what is being fetched, from the next byte on; what is in

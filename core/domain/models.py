@@ -7,19 +7,17 @@ offsets half-open.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from operator import attrgetter
 from typing import Self
 
 from core.domain.bounds import cut
 from core.domain.errors import ErrorInfo, UsageError
 from core.domain.history import AttemptFigures
+from core.domain.value import Value, field, force_setattr, replace
 
 
 class Status(StrEnum):
@@ -74,13 +72,11 @@ STUCK = frozenset({WaitReason.NO_NETWORK, WaitReason.DISK_LOW, WaitReason.IN_USE
 TELLING = STUCK | {WaitReason.RETRY}
 """Reasons that tell of something wrong, unlike a turn that has not come."""
 
-_Setter = Callable[[object, object], None]
 _NO_HEADERS: Mapping[str, str] = {}
 _DIGEST_LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128, "blake2b": 128}
 
 
-@dataclass(frozen=True, slots=True)
-class Checksum:
+class Checksum(Value, frozen=True):
     """A digest that the whole file must have."""
 
     algorithm: str
@@ -111,8 +107,7 @@ class Checksum:
         return f"{self.algorithm}:{self.hexdigest}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadRequest:
+class DownloadRequest(Value, frozen=True, kw_only=True):
     """What a person asked for.
 
     `directory` is absolute. `name` None lets the server and the URL decide. `retries`,
@@ -142,13 +137,12 @@ class DownloadRequest:
 
     def __post_init__(self) -> None:
         """Hold once what very many requests have in common."""
-        object.__setattr__(self, "directory", sys.intern(self.directory))
+        force_setattr(self, "directory", sys.intern(self.directory))
         if not self.headers:
-            object.__setattr__(self, "headers", _NO_HEADERS)
+            force_setattr(self, "headers", _NO_HEADERS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validator:
+class Validator(Value, frozen=True, kw_only=True):
     """What tells one version of a resource from another (RFC 9110 section 8.8)."""
 
     etag: str | None = None
@@ -156,8 +150,7 @@ class Validator:
     date: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class Resource(Value, frozen=True, kw_only=True):
     """What the server said it holds, taken from one answer.
 
     `total` is None where the server does not say; `ranges` tells whether it has answered with one;
@@ -175,32 +168,28 @@ class Resource:
     digest: Checksum | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Value, frozen=True):
     """A stretch of the file, `start` inclusive, `end` exclusive; `end` None runs to the unknown."""
 
     start: int
     end: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartIdentity:
+class PartIdentity(Value, frozen=True, kw_only=True):
     """Which file on disk a record speaks of, so that a replaced part file is noticed."""
 
     device: int
     inode: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileStamp:
+class FileStamp(Value, frozen=True, kw_only=True):
     """Whose a file is, and when it was last changed, in microseconds since the epoch."""
 
     uid: int
     modified: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingCommit:
+class PendingCommit(Value, frozen=True, kw_only=True):
     """A small file that is whole on disk and is being given its final name.
 
     Stored before the name is linked and removed once the download is told to be whole: whoever
@@ -214,8 +203,7 @@ class PendingCommit:
     stamp: FileStamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimelineEntry:
+class TimelineEntry(Value, frozen=True, kw_only=True):
     """One thing that happened to a download, in a sentence.
 
     `before` and `after` are the states of a transition: `before` None where it entered the list.
@@ -228,8 +216,7 @@ class TimelineEntry:
     after: Status | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeRecord:
+class ResumeRecord(Value, frozen=True, kw_only=True):
     """What is proved to be on disk of an unfinished download, and all it takes to go on with it.
 
     `done` are disjoint, sorted stretches whose bytes were synced before this record was written.
@@ -256,8 +243,7 @@ class ResumeRecord:
         return sum((segment.end or segment.start) - segment.start for segment in self.done)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(Value, frozen=True, kw_only=True):
     """How far a download is right now; never written to downloads.json.
 
     `rate` and `eta` are None where nothing can be said honestly; `verified` are the bytes that were
@@ -273,8 +259,7 @@ class Progress:
     updated_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interruption:
+class Interruption(Value, frozen=True, kw_only=True):
     """That a download was under way when winch ended: when it last moved, and what it did then.
 
     `anew` tells that it has to begin anew, because its server cannot continue a file.
@@ -285,8 +270,7 @@ class Interruption:
     anew: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(Value, frozen=True, kw_only=True):
     """What the attempt that made a file whole brought: bytes, seconds in all, and bytes/s.
 
     The rate is that of the history, None where nothing came.
@@ -297,8 +281,7 @@ class Fetched:
     rate: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
+class Download(Value, frozen=True, kw_only=True):
     """One file on its way, as it stands.
 
     `order` sorts the queue (small first within a priority) and is sparse, so that a move rewrites
@@ -356,22 +339,10 @@ class Download:
 
     def replace(self, **changes: object) -> Self:
         """Return it with other values in these fields; raises TypeError for one that it has not."""
-        # Each download of very many is replaced a few times: by a third of what dataclasses take.
-        place, values, setters = _FIELDS[type(self)]
-        held = list(values(self))
-        try:
-            for name, value in changes.items():
-                held[place[name]] = value
-        except KeyError as error:
-            raise TypeError(f"a download has no {error}") from None
-        new = object.__new__(type(self))
-        for put, value in zip(setters, held, strict=True):
-            put(new, value)
-        return new
+        return replace(self, **changes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadRecord(Download):
+class DownloadRecord(Download, frozen=True, kw_only=True):
     """A download with its past: what is stored, and what a service answers with.
 
     Its events do without: whoever follows a long list would hold little but the past.
@@ -380,20 +351,7 @@ class DownloadRecord(Download):
     timeline: tuple[TimelineEntry, ...] = ()
 
 
-def _fields_of(
-    kind: type[Download],
-) -> tuple[Mapping[str, int], Callable[[Download], tuple[object, ...]], tuple[_Setter, ...]]:
-    """Return the place of each field, what reads all of them, and what sets each."""
-    names = [field.name for field in dataclasses.fields(kind)]
-    setters = tuple(getattr(kind, name).__set__ for name in names)
-    return {name: place for place, name in enumerate(names)}, attrgetter(*names), setters
-
-
-_FIELDS = {kind: _fields_of(kind) for kind in (Download, DownloadRecord)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadView:
+class DownloadView(Value, frozen=True, kw_only=True):
     """A download together with its progress and its place in the queue (1 is first)."""
 
     download: DownloadRecord

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -20,6 +19,7 @@ from core.domain.inspection import Inspection
 from core.domain.models import DownloadRecord, DownloadRequest, DownloadView
 from core.domain.totals import Totals
 from core.domain.upkeep import Checkup, Cleanup
+from core.domain.value import Value, field
 
 MOST_REMOVED = 1000
 """Removed downloads that can be brought back, the latest."""
@@ -34,14 +34,12 @@ class MoveTo(StrEnum):
     DOWN = "down"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Value, frozen=True, kw_only=True):
     id: str
     error: ErrorInfo
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Value, frozen=True, kw_only=True):
     """What an action on several downloads did: those it changed and those that refused.
 
     `notes` are sentences on what it costs that nobody may have expected.
@@ -52,16 +50,14 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptFile:
+class KeptFile(Value, frozen=True, kw_only=True):
     """A file that is not deleted, and why in a few words."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
+class Removal(Value, frozen=True, kw_only=True):
     """What a removal took away, or with a dry run would: records, and files if that was asked for.
 
     `kept_files` stay because nothing was said of files, `kept` although it was.
@@ -74,8 +70,7 @@ class Removal:
     kept: tuple[KeptFile, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceStatus:
+class ServiceStatus(Value, frozen=True, kw_only=True):
     """The state of the service as a whole. `notices` are sentences the person ought to read.
 
     While `paused`, nothing of the queue runs, whatever the downloads' own states.
@@ -93,8 +88,7 @@ class ServiceStatus:
     notices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class Changes(Value, frozen=True, kw_only=True):
     """What to change of downloads. None leaves a field as it is; 0 and `""` take it away.
 
     So `limit` 0 (bytes/s) is no limit, `connections` 0 the number from the settings and `group`
@@ -107,8 +101,7 @@ class Changes:
     group: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitChanges:
+class LimitChanges(Value, frozen=True, kw_only=True):
     """What to change of the limits of all downloads together. None leaves a field as it is.
 
     `rate` is bytes/s, 0 for no limit. `reset` first takes back all that was changed before, so
@@ -128,8 +121,7 @@ class RateSource(StrEnum):
     COMMAND = "command"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Value, frozen=True, kw_only=True):
     """The limits in force: `rate` in bytes/s (None: no limit), the others as in the settings.
 
     `until` is when the timetable changes the rate next, None where it will not.
@@ -152,8 +144,7 @@ class SettingSource(StrEnum):
     COMMAND = "command"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingInForce:
+class SettingInForce(Value, frozen=True, kw_only=True):
     """The value of a setting (`limits.rate`) that the service obeys, as a person writes it.
 
     `otherwise` is what it would be without `winch limit` and the timetable, `usual_source` who says

@@ -6,7 +6,7 @@ A setting exists once something obeys it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from core.domain.errors import ConfigError, UsageError
 from core.domain.models import Conflict
 from core.domain.units import parse_days, parse_duration, parse_rate, parse_size, parse_time
+from core.domain.value import Value, field
 
 
 class RecoveryMode(StrEnum):
@@ -32,8 +33,7 @@ class FinishedAlert(StrEnum):
     OFF = "off"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadSettings:
+class DownloadSettings(Value, frozen=True, kw_only=True):
     """`directory` is where files go when a command names none; `.` is where it was called from.
 
     `conflict` says what to do where the file exists. With `preallocate` its blocks are reserved
@@ -61,8 +61,7 @@ class DownloadSettings:
         return _duration_or_off(self.forget_done)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleEntry:
+class ScheduleEntry(Value, frozen=True, kw_only=True):
     """A stretch of the week with a rate of its own, one `[[limits.schedule]]` of config.toml.
 
     `start` and `end` are local times `HH:MM`, called `from` and `to` there. An end that is not
@@ -91,8 +90,7 @@ class ScheduleEntry:
         return parse_rate(self.rate)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitSettings:
+class LimitSettings(Value, frozen=True, kw_only=True):
     """How much may happen at once.
 
     `connections` is for one download, `connections_per_host` for all of them together; a file is
@@ -118,8 +116,7 @@ class LimitSettings:
         return parse_rate(self.rate)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetrySettings:
+class RetrySettings(Value, frozen=True, kw_only=True):
     """How often and how long to try again: `base` and `cap` in seconds, doubling in between.
 
     A wait that the server asks for (Retry-After) uses up no attempt: where nothing else comes for
@@ -138,16 +135,14 @@ class RetrySettings:
         return _duration_or_off(self.give_up_after)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkSettings:
+class NetworkSettings(Value, frozen=True, kw_only=True):
     """Seconds to wait for a connection and for the next bytes."""
 
     connect_timeout: float = 20.0
     read_timeout: float = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskSettings:
+class DiskSettings(Value, frozen=True, kw_only=True):
     """How much of each file system stays free, as sizes.
 
     Downloads stop where less than `low_water` would be left and go on by themselves once there is
@@ -168,8 +163,7 @@ class DiskSettings:
         return parse_size(self.high_water) if self.high_water else self.low_bytes * 5 // 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScreenSettings:
+class ScreenSettings(Value, frozen=True, kw_only=True):
     """`refresh` is repaints per second, 0 lets the screen choose (4 locally, 1 over SSH).
 
     `ascii` draws with plain characters only, which a terminal without UTF-8 gets in any case. With
@@ -186,15 +180,13 @@ class ScreenSettings:
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaemonSettings:
+class DaemonSettings(Value, frozen=True, kw_only=True):
     """`linger`: seconds an idle daemon without clients stays."""
 
     linger: float = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Value, frozen=True, kw_only=True):
     """All settings, by section; what they hold is checked when they are made (ConfigError)."""
 
     downloads: DownloadSettings = field(default_factory=DownloadSettings)

@@ -7,13 +7,12 @@ Bytes count of what has a known length, and only while it is wanted: not of what
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from core.domain.models import Download, Status
+from core.domain.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
+class Totals(Value, frozen=True, kw_only=True):
     """How far all downloads together are that are wanted (all but the cancelled ones).
 
     `unsized` counts those whose length nobody knows yet: the bytes leave them out, the ETA takes

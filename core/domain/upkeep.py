@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from core.domain.value import Value
 
 
 class LeftoverKind(StrEnum):
@@ -14,8 +15,7 @@ class LeftoverKind(StrEnum):
     TEMPORARY = "temporary file"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leftover:
+class Leftover(Value, frozen=True, kw_only=True):
     """A file that nothing needs any more: where, how many bytes, and why in a few words.
 
     Of one that is kept, `reason` says why that is so.
@@ -27,8 +27,7 @@ class Leftover:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cleanup:
+class Cleanup(Value, frozen=True, kw_only=True):
     """What was removed, or with a dry run would be; `refused` says why nothing may be."""
 
     removed: tuple[Leftover, ...] = ()
@@ -36,8 +35,7 @@ class Cleanup:
     refused: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecoveryStep:
+class RecoveryStep(Value, frozen=True, kw_only=True):
     """One step of the last start, in a sentence; `level` is `ok`, `notice` or `problem`."""
 
     at: datetime
@@ -46,16 +44,14 @@ class RecoveryStep:
     level: str = "ok"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskUsage:
+class DiskUsage(Value, frozen=True, kw_only=True):
     """How many files there are of a kind, and the bytes that they take on the disk."""
 
     files: int = 0
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkup:
+class Checkup(Value, frozen=True, kw_only=True):
     """How the last start went, what lies around, and what this machine cannot do, in sentences.
 
     `resume_data` are all records of what is proved to be there, `part_files` what is there of the
@@ -69,8 +65,7 @@ class Checkup:
     part_files: DiskUsage = DiskUsage()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Value, frozen=True, kw_only=True):
     """One thing that was looked at; `level` is `ok`, `notice` or `problem`, `hint` what to do."""
 
     subject: str

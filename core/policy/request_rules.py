@@ -5,8 +5,6 @@ For the engine, which says what is wrong before anything is queued.
 
 from __future__ import annotations
 
-import dataclasses
-
 from core.domain.bounds import overlong
 from core.domain.checks import check_group, check_header, check_name, check_path, check_url
 from core.domain.errors import DestinationError, UsageError
@@ -15,6 +13,7 @@ from core.domain.models import Checksum, DownloadRequest
 from core.domain.redact import redact_url
 from core.domain.service import Changes
 from core.domain.settings import check_limit
+from core.domain.value import replace
 from core.policy.transfer.redirects import Hop, headers_for, is_same_origin
 
 
@@ -64,7 +63,7 @@ def apply_changes(request: DownloadRequest, changes: Changes) -> DownloadRequest
     for name in ("limit", "connections", "group"):
         if (value := getattr(changes, name)) is not None:
             changed[name] = value or None
-    changed_request = dataclasses.replace(request, **changed)  # type: ignore[arg-type]
+    changed_request = replace(request, **changed)
     if (trouble := overlong(changed_request)) is not None:
         raise UsageError(trouble)
     _check_wishes(
@@ -80,7 +79,7 @@ def with_url(request: DownloadRequest, url: str) -> DownloadRequest:
     along.
     """
     check_url(url)
-    return dataclasses.replace(
+    return replace(
         request,
         url=url,
         headers=dict(headers_for(url, Hop(request.url, request.headers))),
@@ -93,7 +92,7 @@ def without_secrets(request: DownloadRequest) -> DownloadRequest:
     """Forget what only getting on with the download needed."""
     if not request.mirrors and not request.headers and redact_url(request.url) == request.url:
         return request
-    return dataclasses.replace(
+    return replace(
         request,
         url=redact_url(request.url),
         mirrors=tuple(map(redact_url, request.mirrors)),

@@ -6,11 +6,11 @@ come from the wall clock, and that may have jumped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from core.domain.models import Download, Status
+from core.domain.value import Value
 
 RESUME_DATA_AGE = timedelta(days=7)
 DAMAGED_AGE = timedelta(days=30)
@@ -35,8 +35,7 @@ class PartState(StrEnum):
     """Its directory is not there or on another disk, or the record does not name it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disposal:
+class Disposal(Value, frozen=True):
     """What is to become of a file, and why in a few words."""
 
     fate: Fate

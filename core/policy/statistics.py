@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
@@ -28,6 +27,7 @@ from core.domain.history import (
     Statistics,
     Trend,
 )
+from core.domain.value import Value
 
 MAX_DAYS = 3660
 RECENT = 10
@@ -112,8 +112,7 @@ def statistics(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(Value, frozen=True):
     """An attempt with the local day that it counts for, and when on it it ended."""
 
     entry: HistoryEntry

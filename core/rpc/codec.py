@@ -11,7 +11,6 @@ import inspect
 import re
 import typing
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -21,6 +20,7 @@ from core.domain.events import Event, Snapshot
 from core.domain.garbage import making_lasting
 from core.domain.service import DownloadService
 from core.domain.text import mended
+from core.domain.value import Value
 from core.domain.version import PROTOCOL as PROTOCOL  # noqa: PLC0414 - a word of it
 
 MAX_LINE = 64 * 1024 * 1024
@@ -74,8 +74,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorInfo | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(Value, frozen=True):
     """One method of the service as it looks on the socket."""
 
     name: str

@@ -12,7 +12,6 @@ import re
 import tomllib
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from core.adapters.files.named_file import MIB, read_with_status
 from core.adapters.files.ownership import ROOT, mend, weakness
 from core.domain.errors import ConfigError
 from core.domain.settings import ScheduleEntry, Settings, sections
+from core.domain.value import Value
 
 _PREFIX = "WINCH_"
 _MOST_BYTES = MIB
@@ -54,8 +54,7 @@ class SettingOrigin(StrEnum):
     ENVIRONMENT = "environment"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingValue:
+class SettingValue(Value, frozen=True, kw_only=True):
     section: str
     key: str
     value: object
@@ -67,8 +66,7 @@ class SettingValue:
         return f"{self.section}.{self.key}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
+class Configuration(Value, frozen=True, kw_only=True):
     """The settings in force, each with its source, in the order of the sections."""
 
     settings: Settings

@@ -6,15 +6,15 @@ import ctypes
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from core.domain.value import Value
 
 _KEEP_SIZE = 1
 _WRITE = 2
 _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Space:
+class Space(Value, frozen=True, kw_only=True):
     """A file system: its device number, its size and what an ordinary user may still write."""
 
     device: int

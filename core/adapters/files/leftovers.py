@@ -12,7 +12,6 @@ import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from core.adapters.files.threads import run_to_end
 from core.domain.errors import WinchError
 from core.domain.models import PartIdentity, ResumeRecord
 from core.domain.upkeep import DiskUsage, LeftoverKind
+from core.domain.value import Value
 from core.policy.retention import PartState
 
 _DAMAGED = re.compile(r".+\.damaged-\d{8}T\d{6}\.\d{6}Z")
@@ -31,8 +31,7 @@ _PATIENCE = 10.0
 _BLOCK = 512
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stray:
+class Stray(Value, frozen=True, kw_only=True):
     """A file of the state directory: its size in bytes and since when it is what it is."""
 
     kind: LeftoverKind
@@ -41,8 +40,7 @@ class Stray:
     changed: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Value, frozen=True, kw_only=True):
     """What became of the part file of a record; with path and size (bytes) if it is there."""
 
     state: PartState

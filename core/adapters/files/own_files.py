@@ -11,17 +11,16 @@ import os
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from core.adapters.files.destination import MISMATCH, SUFFIX, identity_of, stamp_of, unlink
 from core.adapters.files.threads import run_to_end
 from core.domain.models import FileStamp, PartIdentity
+from core.domain.value import Value
 
 CHANGED = "not as winch left it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnFile:
+class OwnFile(Value, frozen=True, kw_only=True):
     """What is known of the file of `name`: which it is, of how many bytes at least and at most.
 
     A whole one has its final name; another one has that of a part file, unless a crash came after
@@ -44,8 +43,7 @@ class OwnFile:
         return f"{self.directory.rstrip('/')}/{self.name}{'' if self.is_whole else SUFFIX}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundFile:
+class FoundFile(Value, frozen=True, kw_only=True):
     """A file where an own one should be; `reason` says why it is not to be deleted, "" if it is.
 
     `size` in bytes.

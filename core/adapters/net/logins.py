@@ -8,7 +8,6 @@ where nobody asks, and what comes looks like a closed door, it goes along unaske
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from core.domain.login import read_basic
+from core.domain.value import replace
 from core.policy.transfer.challenges import Digest, SentLogin, answer, next_nonce, read_offer
 
 REMEMBERED: Final = 256
@@ -116,7 +116,7 @@ class Exchange:
             if status < 400:
                 self._remember()
         elif nonce := next_nonce(headers.get("Authentication-Info", "")):
-            self._nonce = _Nonce(dataclasses.replace(self._nonce.digest, nonce=nonce))
+            self._nonce = _Nonce(replace(self._nonce.digest, nonce=nonce))
             self._remember()
         return False
 

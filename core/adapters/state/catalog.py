@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from core.adapters.state.tables import Format
 from core.domain.models import DownloadRecord, PendingCommit
 from core.domain.service import LimitChanges
 from core.domain.sharing import Sharing
+from core.domain.value import Value, field
 
 _DOWNLOADS = "downloads"
 _QUEUE = "queue"
@@ -22,8 +22,7 @@ _COMMITS = "commits"
 _ONLY = "1"  # the id of the one document in the table `queue`
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadResult:
+class LoadResult(Value, frozen=True, kw_only=True):
     """What was found at the start.
 
     `limits` are what a person has changed of the limits in the settings, `notices` sentences for
@@ -49,8 +48,7 @@ class _Queue(msgspec.Struct, frozen=True):
     paused: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Commit:
+class _Commit(Value, frozen=True, kw_only=True):
     """What is stored of a commit: whose it is, and what."""
 
     id: str

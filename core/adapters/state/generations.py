@@ -40,7 +40,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -58,10 +57,10 @@ from core.adapters.files.atomic_file import (
 from core.adapters.state.journal import Changes, Journal
 from core.adapters.state.survey import Survey, survey
 from core.adapters.state.tables import Format, Tables, TablesText
+from core.domain.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Value, frozen=True, kw_only=True):
     """What was found at the start.
 
     `notices` are sentences for the person. `saved_at` is the wall time of the last change that was

@@ -7,11 +7,9 @@ crash in between leaves an attempt twice, never not at all, and reading takes ea
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -24,6 +22,7 @@ from core.adapters.state.tables import Format, Tables
 from core.domain.errors import StateError, WinchError
 from core.domain.history import LIVE_FILE, History, HistoryEntry, HistoryQuery
 from core.domain.text import mended
+from core.domain.value import Value, field, replace
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +39,7 @@ _ENTRIES, _USAGE, _NUMBERS = "entries", "usage", "numbers"
 _NEXT = "next"
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
+class _Content(Value, frozen=True):
     """The document: entries by number, the number of the next one, and usage by day."""
 
     entries: dict[int, HistoryEntry] = field(default_factory=dict)
@@ -113,7 +111,7 @@ class HistoryStore:
         Raises StateError after `close`.
         """
         if entry.number != self._next:
-            entry = dataclasses.replace(entry, number=self._next)
+            entry = replace(entry, number=self._next)
         if not _is_plain(entry):
             entry = mended(entry)
         live = self._content.entries

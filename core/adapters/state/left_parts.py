@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from core.adapters.files.atomic_file import (
 from core.adapters.files.own_files import OwnFile
 from core.adapters.files.threads import run_to_end
 from core.domain.models import FileStamp, PartIdentity
+from core.domain.value import Value
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +32,7 @@ MOST = 10_000
 """Part files that are remembered, the latest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftPart:
+class LeftPart(Value, frozen=True, kw_only=True):
     """A part file as it was left, with the id of the download that it was of; `size` in bytes."""
 
     id: str

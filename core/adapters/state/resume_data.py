@@ -12,7 +12,6 @@ import logging
 import re
 from collections.abc import Container, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +32,7 @@ from core.adapters.state.records import RESUME_RECORD, encode, migrate
 from core.domain.errors import StateError
 from core.domain.models import ResumeRecord
 from core.domain.upkeep import DiskUsage
+from core.domain.value import Value
 
 _log = logging.getLogger(__name__)
 
@@ -62,8 +62,7 @@ class _NewerError(_UntrustedError):
     """It was written by a newer winch, which may still need it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orphan:
+class Orphan(Value, frozen=True, kw_only=True):
     """The file of no download: `record` None where it cannot be believed, `size` in bytes.
 
     `mtime` is the wall time at which it was last written.

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.adapters.state.catalog import Catalog
 from core.adapters.state.history import HistoryStore
 from core.adapters.state.left_parts import LeftParts
 from core.adapters.state.resume_data import ResumeStore
+from core.domain.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Value, frozen=True):
     """Everything that winch remembers, by store."""
 
     directory: Path

@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -20,6 +20,7 @@ import msgspec
 from core.adapters.state.journal import META, Change
 from core.adapters.state.records import Migration, encode, migrate
 from core.domain.garbage import making_lasting
+from core.domain.value import Value, field
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,7 @@ class NewerError(Exception):
     """It was written by a newer winch; the argument is its schema."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class Format(Value, frozen=True, kw_only=True):
     """What a document holds.
 
     `title` follows "the" in sentences for the person. `tables` are the types of the records of each

@@ -12,7 +12,6 @@ import stat
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
@@ -21,13 +20,13 @@ from core.adapters.files.atomic_file import make_private_directory, state_error
 from core.adapters.files.ownership import ROOT, check_place
 from core.adapters.system.log_file import LOG_NAME
 from core.domain.errors import DestinationError, StateError
+from core.domain.value import Value
 
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing NUL included.
 MAX_SOCKET_PATH = (104 if sys.platform == "darwin" else 108) - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paths:
+class Paths(Value, frozen=True, kw_only=True):
     """Every place outside the destinations that winch reads or writes."""
 
     config_file: Path

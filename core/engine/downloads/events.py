@@ -10,10 +10,10 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from core.domain.events import Event, ProgressBatch, Snapshot
 from core.domain.models import Download
+from core.domain.value import replace
 
 BACKLOG = 1000
 """Events that a subscriber may be behind."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.adapters.state.catalog import Catalog, LoadResult
@@ -26,6 +25,7 @@ from core.domain.models import (
     TimelineEntry,
 )
 from core.domain.service import LimitChanges
+from core.domain.value import replace
 from core.engine.downloads.events import EventBus, GatheredChanges
 from core.engine.downloads.index import DownloadIndex
 from core.engine.downloads.notices import Notices

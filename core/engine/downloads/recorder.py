@@ -6,7 +6,6 @@ Nothing here may get in the way of a download: what cannot be written down is lo
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import resource
 import sys
@@ -27,6 +26,7 @@ from core.domain.history import (
     Statistics,
 )
 from core.domain.models import Download, DownloadRecord, ResumeRecord
+from core.domain.value import replace
 from core.engine.downloads.attempts import Attempt, RunningTransfer, entry_of
 from core.policy.queue.overall_eta import RecentDownloads
 from core.policy.statistics import period_start, statistics
@@ -151,7 +151,7 @@ class AttemptRecorder:
         if figures is None or figures.started_at < started_at:
             # Those of an attempt before this one.
             figures = AttemptFigures(started_at=started_at, retries=download.retry_count)
-        figures = dataclasses.replace(figures, started_at=started_at, bytes=gained)
+        figures = replace(figures, started_at=started_at, bytes=gained)
         number = self._store.next_number
         self._write(entry_of(download, figures, ended_at=ended_at, end=end, number=number))
 

@@ -6,17 +6,16 @@ Kept up with every change, so that asking costs a step for each that runs and no
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from core.domain.hosts import site_of
 from core.domain.models import Download, Progress, Status, WaitReason
 from core.domain.totals import DownloadSums, Totals, counted_bytes
+from core.domain.value import Value
 from core.policy.queue.overall_eta import Backlog, Lane, RecentDownloads, RunningDownload, time_left
 from core.policy.queue.scheduler import LaneLoad
 
 
-@dataclass(frozen=True, slots=True)
-class InProgress:
+class InProgress(Value, frozen=True):
     """A download that runs: the bytes that the sums have of it, and how far it is by now."""
 
     download: Download
@@ -37,8 +36,7 @@ class InProgress:
         return RunningDownload(site_of(download.request.url), left, progress.eta, progress.rate)
 
 
-@dataclass(frozen=True, slots=True)
-class EtaInputs:
+class EtaInputs(Value, frozen=True):
     """What decides on the rest: how it went lately, the limits, how many wait for a host.
 
     `limit` and `rate` are bytes/s of all together, the one that holds and the one there is.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from core.domain.garbage import not_collecting
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import DownloadRecord, DownloadRequest, Status, TimelineEntry
 from core.domain.redact import redact_url
+from core.domain.value import replace
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
@@ -147,7 +147,7 @@ class Adder:
         if found is None:
             return None
         before = found.request
-        merged = dataclasses.replace(
+        merged = replace(
             before,
             checksum=request.checksum or before.checksum,
             # Not what was said earlier: leave to overwrite belongs to the command that gave it.
@@ -176,7 +176,7 @@ class Adder:
         # Whole from the start: it is stored once, however many there are.
         download = DownloadRecord(
             id=id_,
-            request=request if request.limit != 0 else dataclasses.replace(request, limit=None),
+            request=request if request.limit != 0 else replace(request, limit=None),
             name=request.name or suggest(disposition=None, url=request.url),
             order=self._downloads.next_order(),
             created_at=now,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
@@ -13,6 +12,7 @@ from core.domain.lifecycle import Action, allowed_actions, is_already
 from core.domain.models import Download, DownloadRecord, Status, Validator, WaitReason
 from core.domain.redact import redact_url
 from core.domain.service import Changes, MoveTo, Outcome, Refusal
+from core.domain.value import replace
 from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
 from core.engine.transfer.resume import forget
@@ -185,8 +185,8 @@ class Changer:
         if record is not None:
             # First of all: a kill in between leaves the old address with a proof by its bytes, and
             # never the new one with the old one's word for which version it has.
-            resource = dataclasses.replace(record.resource, validator=Validator())
-            await self._resume_data.save(dataclasses.replace(record, resource=resource))
+            resource = replace(record.resource, validator=Validator())
+            await self._resume_data.save(replace(record, resource=resource))
         (download,) = self._downloads.resolve([download_id])
         request = with_url(download.request, url)
         name = download.name

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from core.domain.hosts import site_of
 from core.domain.inspection import (
@@ -24,6 +23,7 @@ from core.domain.inspection import (
 )
 from core.domain.models import Download, DownloadRecord, Segment, Status
 from core.domain.redact import redact_header, redact_url
+from core.domain.value import Value, replace
 from core.engine.running.runner import Runner
 from core.engine.transfer.connection import PoolConnection, PoolStatus
 from core.engine.transfer.context import TransferContext
@@ -40,8 +40,7 @@ STALE = 30.0
 _LONGEST = 300
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(Value, frozen=True):
     at: float
     cpu: float
     spent: Mapping[ConnectionState, float]

@@ -15,6 +15,7 @@ from datetime import UTC
 from core.domain.errors import UsageError
 from core.domain.service import LimitChanges, Limits, RateSource
 from core.domain.settings import LimitSettings, check_limit
+from core.domain.value import replace
 from core.engine.downloads.list import DownloadList
 from core.engine.transfer.context import TransferContext
 from core.policy.queue.timetable import entry_at, rate_at
@@ -84,7 +85,7 @@ class LimitKeeper:
         if wanted.get("rate", 0) < 0:
             raise UsageError("a rate is 1 byte/s or more, or off")
         before = LimitChanges() if wanted.pop("reset") else self._downloads.limits
-        self._downloads.keep_limits(dataclasses.replace(before, **wanted))
+        self._downloads.keep_limits(replace(before, **wanted))
         self._apply()
         await self._downloads.flush()
 
@@ -113,7 +114,7 @@ class LimitKeeper:
             log.info("the limit is %s now (%s)", limits.rate or "off", limits.rate_source)
             context.rate_limit.set_rate(limits.rate, self._clock.monotonic())
         context.host_budget.set_limit(limits.connections_per_host)
-        context.limits = dataclasses.replace(
+        context.limits = replace(
             self._settings,
             active=limits.active,
             connections=limits.connections,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from core.adapters.files import own_files
 from core.adapters.files.own_files import FoundFile, OwnFile
@@ -18,19 +17,18 @@ from core.adapters.system.clock import Clock
 from core.domain.errors import AmbiguousIdError, NotAllowedError, UnknownIdError, WinchError
 from core.domain.models import DownloadRecord, PartIdentity, Progress, ResumeRecord, Status
 from core.domain.service import MOST_REMOVED, KeptFile, Outcome, Refusal, Removal
+from core.domain.value import Value, replace
 from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
 
 
-@dataclass(frozen=True, slots=True)
-class _Removed:
+class _Removed(Value, frozen=True):
     download: DownloadRecord
     progress: Progress
     record: ResumeRecord | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Owned:
+class _Owned(Value, frozen=True):
     """A file of a download as it should be, and as it was found."""
 
     download: DownloadRecord

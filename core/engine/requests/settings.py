@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from core.adapters.files.threads import run_to_end
 from core.domain.service import SettingInForce
 from core.domain.settings import Settings
+from core.domain.value import replace
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.limits import LimitKeeper
 from core.policy.settings_in_force import settings_in_force
@@ -35,7 +36,7 @@ class SettingsKeeper:
 
         `environment` names those (`limits.rate`) that the process has from its environment.
         """
-        held = dataclasses.replace(self.current, network=self._network)
+        held = replace(self.current, network=self._network)
         changes = self._downloads.limits
         return settings_in_force(held, self._limits.in_force, changes, environment)
 

@@ -19,6 +19,7 @@ from core.domain.errors import DiskFullError, NetworkError, WinchError
 from core.domain.models import Download, Phase, WaitReason
 from core.domain.settings import DiskSettings
 from core.domain.units import rough_size
+from core.domain.value import Value
 from core.engine.downloads.list import DownloadList
 from core.engine.running.disk_room import DiskRoom
 from core.engine.transfer.context import TransferContext
@@ -36,8 +37,7 @@ _STALLED = 3
 _WRITING = frozenset({Phase.CONNECTING, Phase.DOWNLOADING})
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Value, frozen=True):
     """Why a download waits: the reason, what to tell the person, and no try before a time."""
 
     reason: WaitReason

@@ -7,10 +7,8 @@ list nothing is touched at all: what looks orphaned then may belong to a downloa
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -29,6 +27,7 @@ from core.adapters.system.log_file import old_logs
 from core.domain.errors import WinchError
 from core.domain.models import PartIdentity, Status
 from core.domain.upkeep import Checkup, Cleanup, Leftover, LeftoverKind, RecoveryStep
+from core.domain.value import Value, replace
 from core.engine.downloads.list import DownloadList
 from core.engine.running.background import Background
 from core.policy.retention import (
@@ -52,8 +51,7 @@ _REFUSAL = (
 _OWNED = "a download of the list has it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Find:
+class _Find(Value, frozen=True, kw_only=True):
     """Files that go together or not at all; `remove` returns why they stayed, None if they went."""
 
     files: tuple[Leftover, ...]
@@ -103,7 +101,7 @@ class Maintenance(Background):
                 elif dry_run or (why := await self._remove(find)) is None:
                     removed += find.files
                 else:
-                    kept += [dataclasses.replace(leftover, reason=why) for leftover in find.files]
+                    kept += [replace(leftover, reason=why) for leftover in find.files]
         return Cleanup(removed=tuple(removed), kept=tuple(kept))
 
     async def checkup(self) -> Checkup:

@@ -10,7 +10,6 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.adapters.system.clock import Clock
@@ -19,6 +18,7 @@ from core.domain.hosts import site_of
 from core.domain.models import Download, WaitReason
 from core.domain.settings import RetrySettings
 from core.domain.units import rough_duration
+from core.domain.value import Value, replace
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.policy.queue.host_rest import HostRests
@@ -35,8 +35,7 @@ _DELAYED = (WaitReason.RETRY, WaitReason.NOT_ADMITTED)
 """Reasons to wait with which `retry_at` is the download's own; an embedded engine left it alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRetry:
+class PlannedRetry(Value, frozen=True):
     """It is tried again, not before a monotonic time; `fields` are what is told of it till then."""
 
     not_before: float

@@ -10,6 +10,7 @@ from statistics import median
 from core.adapters.net.http import Response
 from core.domain.errors import WinchError
 from core.domain.inspection import ConnectionState
+from core.domain.value import Value
 from core.engine.transfer.body import Body, StateTimer
 from core.engine.transfer.opening import Contradicted
 from core.engine.transfer.source import Source
@@ -17,13 +18,11 @@ from core.policy.transfer.rate import RateWindow
 from core.policy.transfer.segments import Claim
 
 
-@dataclass(frozen=True, slots=True)
-class NothingLeft:
+class NothingLeft(Value, frozen=True):
     """There is nothing left for this connection to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionFailed:
+class ConnectionFailed(Value, frozen=True):
     """The connection failed; what it had is kept."""
 
     error: WinchError
@@ -136,8 +135,7 @@ class PoolConnection:
             self.task.cancel()
 
 
-@dataclass(frozen=True, slots=True)
-class PoolStatus:
+class PoolStatus(Value, frozen=True):
     """What the connections of a download do at a moment.
 
     `spent` are their seconds by state since it began to run, those that have ended included;

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from core.adapters.net.http import HttpClient
@@ -13,6 +13,7 @@ from core.adapters.system.clock import Clock
 from core.domain.history import AttemptFigures
 from core.domain.models import DownloadRecord, Phase
 from core.domain.settings import DownloadSettings, LimitSettings
+from core.domain.value import Value, field
 from core.engine.transfer.committer import Committer
 from core.engine.transfer.last_responses import LastResponses
 from core.policy.transfer.buffers import BufferPool
@@ -23,7 +24,7 @@ from core.policy.transfer.slowness import BestRate
 from core.policy.transfer.throttle import TokenBucket
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class TransferContext:
     """Handed to every transfer; `limits` and `downloads` are replaced when others are in force.
 
@@ -42,15 +43,14 @@ class TransferContext:
     host_budget: HostBudget
     rate_limit: TokenBucket
     total_rate: RateWindow
-    best_total_rate: BestRate = field(default_factory=BestRate)
-    last_responses: LastResponses = field(default_factory=LastResponses)
-    host_memory: HostMemory = field(default_factory=HostMemory)
-    buffers: BufferPool = field(default_factory=BufferPool)
+    best_total_rate: BestRate = dataclasses.field(default_factory=BestRate)
+    last_responses: LastResponses = dataclasses.field(default_factory=LastResponses)
+    host_memory: HostMemory = dataclasses.field(default_factory=HostMemory)
+    buffers: BufferPool = dataclasses.field(default_factory=BufferPool)
     open_connections: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Value, frozen=True):
     """A file that is whole under its final name.
 
     What `fields` change in its download, and the sentences that join its timeline, become known in

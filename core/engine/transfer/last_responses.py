@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from core.domain.bounds import MAX_SHOWN
+from core.domain.value import Value
 
 _FIELDS = 40
 """Header fields that are kept of an answer."""
@@ -15,8 +15,7 @@ REMEMBERED = 200
 """Downloads whose last answer is kept: an answer may have many long fields."""
 
 
-@dataclass(frozen=True, slots=True)
-class LastResponse:
+class LastResponse(Value, frozen=True):
     """The head of an answer as it came, secrets included; `at` is the wall time."""
 
     at: datetime

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 
 from core.adapters.net.http import Response
 from core.adapters.system.clock import Clock
 from core.domain.models import Validator
+from core.domain.value import Value, replace
 from core.engine.transfer.body import Body
 from core.engine.transfer.resume import UnfinishedFile
 from core.engine.transfer.source import Source
@@ -35,8 +35,7 @@ _COMPARED = 1024 * 1024
 """Bytes that are compared in one go."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Value, frozen=True):
     """An answer whose `body` holds the file from where it was asked for.
 
     `setup_seconds` is how long its head took.
@@ -48,8 +47,7 @@ class Opened:
     setup_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Contradicted:
+class Contradicted(Value, frozen=True):
     """The answer is of another version of the file, or its bytes are other ones."""
 
     reason: str

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from core.adapters.net.http import Response
@@ -23,6 +22,7 @@ from core.domain.errors import (
     WinchError,
 )
 from core.domain.inspection import ConnectionState
+from core.domain.value import replace
 from core.engine.transfer.body import Body, StateTimer, receive_body
 from core.engine.transfer.connection import (
     ConnectionFailed,

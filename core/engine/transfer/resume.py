@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from core.adapters.files.destination import identity_of, look, take_back
 from core.adapters.files.part_file import PartFile
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import CannotResumeError
 from core.domain.models import Download, Resource, ResumeRecord, Validator
+from core.domain.value import replace
 from core.policy.transfer.record_check import FileOnDisk, RecordCheck, compare
 from core.policy.transfer.segments import SegmentMap
 

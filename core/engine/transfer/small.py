@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from core.adapters.files.checksum import digest_of
 from core.adapters.files.file_batch import NeedsPartFileError, NewFile
 from core.domain.errors import WinchError
 from core.domain.models import Conflict, Download
+from core.domain.value import Value
 from core.engine.transfer.body import PATIENCE, Body
 from core.engine.transfer.committer import Committer
 from core.engine.transfer.context import Whole
@@ -26,8 +26,7 @@ MOST = 256 * 1024
 """Bytes of a file that is fetched in one go."""
 
 
-@dataclass(frozen=True, slots=True)
-class SmallFile:
+class SmallFile(Value, frozen=True):
     """A file that has arrived, whole; its digests are right, those that are known."""
 
     accepted: Accept

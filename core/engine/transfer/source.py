@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from core.adapters.net.http import HttpClient, Response
@@ -15,6 +15,7 @@ from core.domain.errors import HttpStatusError, WinchError
 from core.domain.hosts import site_of
 from core.domain.models import Download, Resource
 from core.domain.redact import redact_url
+from core.domain.value import replace
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.last_responses import LastResponse
 from core.policy.transfer.buffers import BufferPool

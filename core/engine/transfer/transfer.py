@@ -7,13 +7,13 @@ is whole, verified and synced.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from core.domain.errors import FileChangedError, IncompleteBodyError, TransferError
 from core.domain.history import AttemptFigures
 from core.domain.models import Phase, Progress
+from core.domain.value import replace
 from core.engine.transfer.already_fetched import check_already_fetched
 from core.engine.transfer.connection import PoolStatus
 from core.engine.transfer.context import DownloadHandle, TransferContext, Whole

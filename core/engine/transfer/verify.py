@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from core.adapters.files.checksum import RunningDigest
 from core.domain.errors import WinchError
 from core.domain.models import Checksum, Resource
+from core.domain.value import Value
 from core.engine.transfer.resume import UnfinishedFile
 from core.policy.transfer.segments import SegmentMap
 
@@ -26,8 +26,7 @@ RECENT = 64 * 1024 * 1024
 """Bytes behind the arriving ones that are hardly read from the disk, where they would slow it."""
 
 
-@dataclass(frozen=True, slots=True)
-class DigestResult:
+class DigestResult(Value, frozen=True):
     """One digest that the file must have, who says so, and what it has."""
 
     expected: Checksum

@@ -10,9 +10,9 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import fmean, median
 
+from core.domain.value import Value
 from core.policy.transfer.eta import STALL_SECONDS
 
 FRESH = 120.0
@@ -29,8 +29,7 @@ _HUGE = 10
 _CRAWL = 4
 
 
-@dataclass(frozen=True, slots=True)
-class RunningDownload:
+class RunningDownload(Value, frozen=True):
     """A download that runs: the bytes it lacks, the seconds it needs, its bytes/s right now.
 
     None is not known yet.
@@ -47,8 +46,7 @@ class RunningDownload:
         return self.left / self.eta if self.left and self.eta else None
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Value, frozen=True):
     """Places that are filled from one queue: `taken` are indices of what runs on them now.
 
     `share` is how much of all that waits waits for these.

@@ -9,11 +9,11 @@ longer it takes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from core.domain.errors import HttpStatusError, UnknownHostError, WinchError
 from core.domain.models import Download
 from core.domain.settings import RetrySettings
+from core.domain.value import Value
 
 REFILL_BYTES = 1024 * 1024
 """Bytes that make good one failure."""
@@ -25,8 +25,7 @@ UNKNOWN_FOR = 20.0
 """Seconds after which a host that nobody knows is given up: a name service may stumble."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryAfter:
+class RetryAfter(Value, frozen=True):
     """Try again in so many seconds; `asked` tells that the server wants it so."""
 
     seconds: float
@@ -39,8 +38,7 @@ class RetryAfter:
         return f"{when}, as the server asks" if self.asked else when
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(Value, frozen=True):
     """Do not try again by yourself; `age` is since when the server has put it off, in seconds."""
 
     age: float | None = None

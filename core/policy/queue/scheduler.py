@@ -13,12 +13,12 @@ import heapq
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
 from core.domain.models import Download
+from core.domain.value import Value
 
 _SHOWN = 100
 """Downloads of one host that are said to wait for it; what is behind them waits for them."""
@@ -30,8 +30,7 @@ _Keeps = Callable[[str], bool]
 _QUEUE = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class Assignment(Value, frozen=True, kw_only=True):
     """What to start and stop now, and when to ask again (monotonic seconds, None: on a change).
 
     `host_full` could start if their hosts had connections left: the first of each such host.
@@ -43,8 +42,7 @@ class Assignment:
     wake_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LaneLoad:
+class LaneLoad(Value, frozen=True):
     """Who runs on a lane, and how many wait for a place on it, those with a delay included."""
 
     running: frozenset[str]

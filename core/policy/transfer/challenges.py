@@ -11,10 +11,11 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 from urllib.parse import quote
+
+from core.domain.value import Value
 
 _MAX_CHARACTERS: Final = 4096
 """Characters of a field that are read."""
@@ -30,16 +31,14 @@ _HASHES: Final = {"SHA-512-256": "sha512_256", "SHA-256": "sha256", "MD5": "md5"
 """The algorithms, the strongest first (RFC 7616 section 3.2), and what hashlib calls them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Value, frozen=True):
     """One way to log in that a server offers; scheme and parameters' names are lower case."""
 
     scheme: str
     parameters: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Digest:
+class Digest(Value, frozen=True, kw_only=True):
     """A challenge that can be answered without sending the password (RFC 7616 section 3.3).
 
     `algorithm` is what the server wrote, None where it wrote none and MD5 is meant. `qop` tells
@@ -71,8 +70,7 @@ class Digest:
         return (self.algorithm or "").upper().endswith("-SESS")
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Value, frozen=True):
     """What a refusal offers: the best Digest, whether Basic, and the rest in words.
 
     `clear` tells that a password may be sent as it is: nothing was offered to spare it that.

@@ -9,7 +9,7 @@ the total rate does not suffer. A trial goes through these states:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from core.domain.value import Value
 
 RAMP = 0.05
 """Seconds between the steps at the start."""
@@ -30,29 +30,25 @@ LOSS = 0.95
 """Fraction of the rate that fewer connections must keep."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Value, frozen=True):
     """No trial is under way."""
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuringPresent:
+class MeasuringPresent(Value, frozen=True):
     """What the connections bring that are there; more may still be opened meanwhile."""
 
     since: float
     received: int
 
 
-@dataclass(frozen=True, slots=True)
-class SettlingOnFewer:
+class SettlingOnFewer(Value, frozen=True):
     """Half of them were given up, and the rest take over; `rate` in bytes/s is what all brought."""
 
     connections: int
     rate: float
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuringFewer:
+class MeasuringFewer(Value, frozen=True):
     """What half of them bring, to be compared with what all brought before."""
 
     before: SettlingOnFewer

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from core.domain.value import Value
 
 HOSTS = 1000
 """Hosts that are remembered, those that served last."""
@@ -12,8 +13,7 @@ KEPT = timedelta(days=30)
 """How long: a host may be another one by then."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServedBest:
+class ServedBest(Value, frozen=True):
     """So many connections served best; `at` is the wall time when that was found."""
 
     connections: int

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from core.domain.bounds import MAX_DIGITS, MAX_URL, number
 from core.domain.errors import FileChangedError, ProtocolError, TransferError
 from core.domain.models import Checksum, Resource, Validator
 from core.domain.text import from_octets
+from core.domain.value import Value, replace
 from core.policy.transfer.challenges import SentLogin
 from core.policy.transfer.digests import announced
 from core.policy.transfer.filename import coding_of
@@ -36,8 +36,7 @@ _STRONG_AGE = 60
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RangeRequest:
+class RangeRequest(Value, frozen=True, kw_only=True):
     """A request for the bytes from `first` up to, not including, `end` (None: to the last).
 
     `position` is the first byte that is missing; those before it are asked for to be compared.
@@ -78,8 +77,7 @@ class RangeRequest:
         return replace(self, whole=True) if status == 416 or (status == 206 and is_tiny) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accept:
+class Accept(Value, frozen=True, kw_only=True):
     """The body holds the file from `start` on, `length` bytes of it (None: until it ends).
 
     `same_version` tells that a strong validator proves these bytes to belong to what is here.
@@ -91,8 +89,7 @@ class Accept:
     same_version: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestartWhole:
+class RestartWhole(Value, frozen=True, kw_only=True):
     """What is here cannot be continued; `usable` is set when this very body is the whole file.
 
     Where it `grew`, as a log does, what is here may still be the beginning of what is there now.
@@ -103,15 +100,13 @@ class RestartWhole:
     grew: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reject:
+class Reject(Value, frozen=True, kw_only=True):
     """No byte of this answer may be used."""
 
     error: TransferError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskAgain:
+class AskAgain(Value, frozen=True, kw_only=True):
     """The answer is of no use, but this simpler request may get one that is."""
 
     request: RangeRequest

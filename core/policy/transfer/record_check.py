@@ -6,14 +6,13 @@ For the engine's start, and for each download that goes on with what an earlier 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from core.domain.models import PartIdentity, ResumeRecord, Segment
+from core.domain.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class FileOnDisk:
+class FileOnDisk(Value, frozen=True):
     """A file as it was found on disk; `size` in bytes."""
 
     identity: PartIdentity

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import quote_from_bytes, urljoin, urlsplit
 
 from core.domain.bounds import MAX_URL, cut
 from core.domain.errors import RedirectError
 from core.domain.text import valid
+from core.domain.value import Value
 
 MAX_REDIRECTS = 10
 STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -23,8 +23,7 @@ _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _KEPT_ABROAD = frozenset({"range", "if-range", "accept-encoding", "accept", "user-agent"})
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Value, frozen=True):
     """The next request of a redirect chain."""
 
     url: str

@@ -7,12 +7,12 @@ left over is the server or the way to it: the time that the connections wait for
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import datetime
 
 from core.domain.inspection import Cause, Figures, Slowness
 from core.domain.models import Download, Phase, Status, WaitReason
 from core.domain.units import rough_duration, rough_size
+from core.domain.value import Value
 
 AT_THE_LIMIT = 0.9
 """Fraction of a limit from which on it is what binds."""
@@ -47,8 +47,7 @@ class BestRate:
         return self._rate * math.exp2(-max(0.0, now - self._at) / HALF_LIFE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class Situation(Value, frozen=True, kw_only=True):
     """What is known of a download that runs.
 
     `own_limit` and `total_limit` are bytes/s, `bringing` is how many of its connections bring bytes
