@@ -60,6 +60,46 @@ async def listening_as(path: Path, answer: bytes) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def in_its_place(
+    path: Path, *answers: bytes, stays: bool = False, once: bool = False
+) -> AsyncIterator[asyncio.Queue[bytes]]:
+    """Something in the daemon's place, which says these pieces to whoever says something.
+
+    With `once` only to the first, and with `stays` it hangs up at the end only. Yields what it
+    hears.
+    """
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    ended = asyncio.Event()
+    connections: list[asyncio.Task[None] | None] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.current_task())
+        is_first = len(connections) == 1
+        try:
+            heard.put_nowait(await reader.read(2**20))
+            with contextlib.suppress(ConnectionError):
+                for answer in answers if is_first or not once else ():
+                    writer.write(answer)
+                    await writer.drain()
+                    await asyncio.sleep(0)
+            if stays:
+                await ended.wait()
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    server = await asyncio.start_unix_server(connected, path)
+    try:
+        yield heard
+    finally:
+        ended.set()
+        server.close()
+        await server.wait_closed()
+        await asyncio.gather(*(task for task in connections if task is not None))
+
+
+@asynccontextmanager
 async def silent_server() -> AsyncIterator[str]:
     """Take HTTP connections and never answer, so that what is active stays active; yields a URL."""
     ended = asyncio.Event()

@@ -6,8 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -23,7 +22,7 @@ from core.domain.version import PROTOCOL, VERSION
 from core.rpc.command import CommandCall, Write
 from core.short_call import Answer, FailedError, LostError, SilentError
 from tests.fakes import FakeService
-from tests.unix import RawClient, serving, short_directory, until
+from tests.unix import RawClient, in_its_place, serving, short_directory, until
 
 ROOT = Path(__file__).parents[2]
 HELLO = b'{"hello":{"protocol":%d,"server":"winch/test"}}\n' % PROTOCOL
@@ -32,35 +31,11 @@ HELLO = b'{"hello":{"protocol":%d,"server":"winch/test"}}\n' % PROTOCOL
 @pytest.fixture
 def path(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the daemon of this process would listen."""
-    monkeypatch.setattr(short_call, "PATIENCE", 0.3)
+    monkeypatch.setattr(short_call, "PATIENCE", 0.5)
     with short_directory() as home:
         monkeypatch.setenv("WINCH_HOME", str(home))
         (home / "run").mkdir()
         yield home / "run" / "winch.sock"
-
-
-@asynccontextmanager
-async def daemon(path: Path, *answers: bytes, stays: bool = False) -> AsyncIterator[list[bytes]]:
-    """Something that answers each connection in pieces, once it has read a command."""
-    heard: list[bytes] = []
-    ended = asyncio.Event()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.readline() + await reader.readline())
-        for answer in answers:
-            writer.write(answer)
-            await writer.drain()
-            await asyncio.sleep(0)
-        if stays:
-            await ended.wait()
-        writer.close()
-
-    server = await asyncio.start_unix_server(connected, path)
-    try:
-        yield heard
-    finally:
-        ended.set()
-        server.close()
 
 
 async def ask(*words: str, columns: int | None = None) -> Answer | None:
@@ -74,7 +49,7 @@ class TestAnswer:
             b'err":"b"}\n{"id":1,"stdout":"c',
             b'"}\n{"id":1,"result":{"status":3}}\n',
         )
-        async with daemon(path, HELLO, *lines):
+        async with in_its_place(path, HELLO, *lines):
             answer = await ask("ls")
         assert answer is not None
         assert answer.said == [(False, "a\n漢"), (True, "b"), (False, "c")]
@@ -84,9 +59,9 @@ class TestAnswer:
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("WINCH_LIMITS_RATE", 'o"ff\\')
-        async with daemon(path, HELLO, b'{"id":1,"result":{"status":0}}\n') as heard:
+        async with in_its_place(path, HELLO, b'{"id":1,"result":{"status":0}}\n') as heard:
             await ask("ls", '"\\\n漢\x00', columns=80)
-        hello, line = heard[0].splitlines()
+        hello, line = (await heard.get()).splitlines()
         assert msgspec.json.decode(hello)["hello"]["protocol"] == PROTOCOL
         request = msgspec.json.decode(line)
         call = msgspec.convert(request["params"], CommandCall)
@@ -113,7 +88,7 @@ class TestAnswer:
     async def test_where_nothing_was_done_it_can_be_done_here(
         self, path: Path, answers: tuple[bytes, ...]
     ) -> None:
-        async with daemon(path, *answers):
+        async with in_its_place(path, *answers):
             assert await ask("ls") is None
 
     @pytest.mark.parametrize(
@@ -129,13 +104,13 @@ class TestAnswer:
     async def test_where_something_may_have_been_done_it_is_not_done_again(
         self, path: Path, answers: tuple[bytes, ...]
     ) -> None:
-        async with daemon(path, *answers):
+        async with in_its_place(path, *answers):
             with pytest.raises(LostError):
                 await ask("ls")
 
     async def test_a_failure_of_the_daemon_is_told(self, path: Path) -> None:
         error = b'{"id":1,"error":{"code":"internal","message":"m","hint":"h"}}\n'
-        async with daemon(path, HELLO, error):
+        async with in_its_place(path, HELLO, error):
             with pytest.raises(FailedError) as caught:
                 await ask("ls")
         assert caught.value.error == {"code": "internal", "message": "m", "hint": "h"}
@@ -144,25 +119,9 @@ class TestAnswer:
     async def test_a_daemon_that_hangs_is_not_waited_for(
         self, path: Path, answers: tuple[bytes, ...]
     ) -> None:
-        if not answers:
-            async with daemon(path, stays=True):
-                with pytest.raises(SilentError):
-                    await ask("ls")
-            return
-        first = True
-
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            nonlocal first
-            if first:
-                writer.write(HELLO)
-            first = False
-            await reader.read()
-            writer.close()
-
-        server = await asyncio.start_unix_server(connected, path)
-        with pytest.raises(SilentError):
-            await ask("ls")
-        server.close()
+        async with in_its_place(path, *answers, stays=True, once=True):
+            with pytest.raises(SilentError):
+                await ask("ls")
 
     async def test_a_daemon_that_takes_its_time_is_waited_for(self, path: Path) -> None:
         go_on = asyncio.Event()
@@ -187,9 +146,9 @@ class TestPlace:
 
     @pytest.mark.parametrize("words", [["\udcff"], ["x" * 100_000]])
     async def test_what_cannot_be_sent_is_not(self, path: Path, words: list[str]) -> None:
-        async with daemon(path, HELLO, stays=True) as heard:
+        async with in_its_place(path, HELLO, stays=True) as heard:
             assert await ask("ls", *words) is None
-        assert heard == []
+        assert heard.empty()
 
     @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
@@ -218,10 +177,10 @@ class TestPlace:
     async def test_another_users_daemon_is_not_asked(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async with daemon(path, HELLO, stays=True) as heard:
+        async with in_its_place(path, HELLO, stays=True) as heard:
             monkeypatch.setattr(os, "geteuid", lambda: 12345)
             assert await ask("ls") is None
-        assert heard == [b""] or not heard
+            assert await heard.get() == b""
 
 
 class TestServer:

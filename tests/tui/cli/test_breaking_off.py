@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from core.domain.version import PROTOCOL
 from core.rpc.client import connection_lost, not_answering
 from tests.tui.cli.conftest import COMMAND, Winch
-from tests.unix import short_directory
+from tests.unix import in_its_place, short_directory
 from tui.text.fmt import sentence
 
 ROOT = Path(__file__).parents[3]
@@ -25,94 +25,72 @@ IMPATIENT = (
 )
 
 
-class Daemon:
-    """Something in the daemon's place, that says what it is told to and then leaves or stays."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.heard = asyncio.Event()
-        self.answers = HELLO
-        self.stays = False
-        self._go = asyncio.Event()
-
-    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readline()
-        self.heard.set()
-        writer.write(self.answers)
-        if self.stays:
-            await self._go.wait()
-        writer.close()
-
-    async def start(self, *words: str, code: str = "") -> asyncio.subprocess.Process:
-        command = [*COMMAND[:2], "-c", code or COMMAND[-1]]
-        return await asyncio.create_subprocess_exec(
-            *command,
-            *words,
-            env=os.environ | {"WINCH_HOME": str(self.home)},
-            cwd=ROOT,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
-        )
-
-    async def ask(self, *words: str, code: str = "") -> tuple[int | None, bytes, bytes]:
-        process = await self.start(*words, code=code)
-        out, err = await process.communicate()
-        return process.returncode, out, err
-
-    def end(self) -> None:
-        self._go.set()
-
-
 @pytest.fixture
-async def daemon() -> AsyncIterator[Daemon]:
-    with short_directory() as home:
-        (home / "run").mkdir(mode=0o700)
-        there = Daemon(home)
-        server = await asyncio.start_unix_server(there.connected, home / "run" / "winch.sock")
-        yield there
-        there.end()
-        server.close()
+def home() -> Iterator[Path]:
+    with short_directory() as directory:
+        (directory / "run").mkdir(mode=0o700)
+        yield directory
 
 
-async def test_a_daemon_that_dies_is_told_of_and_its_half_of_an_answer_is_not(
-    daemon: Daemon,
-) -> None:
-    daemon.answers = HELLO + b'{"id":1,"stdout":"half"}\n'
+def socket_in(home: Path) -> Path:
+    return home / "run" / "winch.sock"
+
+
+async def start(home: Path, *words: str, code: str = COMMAND[-1]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(*COMMAND[:2], "-c", code, *words),
+        env=os.environ | {"WINCH_HOME": str(home)},
+        cwd=ROOT,
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+
+
+async def ask(home: Path, *words: str, code: str = COMMAND[-1]) -> tuple[int | None, bytes, bytes]:
+    process = await start(home, *words, code=code)
+    out, err = await process.communicate()
+    return process.returncode, out, err
+
+
+async def test_a_daemon_that_dies_is_told_of_and_its_half_of_an_answer_is_not(home: Path) -> None:
     said = f"winch: {sentence(connection_lost(), brackets=False)}\n"
-    assert await daemon.ask("add", "http://127.0.0.1:1/x") == (1, b"", said.encode())
+    async with in_its_place(socket_in(home), HELLO, b'{"id":1,"stdout":"half"}\n'):
+        assert await ask(home, "add", "http://127.0.0.1:1/x") == (1, b"", said.encode())
 
 
-async def test_a_daemon_that_hangs_is_told_of(daemon: Daemon) -> None:
-    daemon.answers, daemon.stays = b"", True
+async def test_a_daemon_that_hangs_is_told_of(home: Path) -> None:
     said = f"winch: {sentence(not_answering(), brackets=False)}\n"
-    assert await daemon.ask("ls", code=IMPATIENT) == (1, b"", said.encode())
+    async with in_its_place(socket_in(home), stays=True):
+        assert await ask(home, "ls", code=IMPATIENT) == (1, b"", said.encode())
 
 
-async def test_a_failure_of_the_daemon_is_told_in_its_words(daemon: Daemon) -> None:
-    daemon.answers += b'{"id":1,"error":{"code":"internal","message":"a\\u001b","hint":"b"}}\n'
-    assert await daemon.ask("ls") == (1, b"", "winch: a�; b\n".encode())
+async def test_a_failure_of_the_daemon_is_told_in_its_words(home: Path) -> None:
+    error = b'{"id":1,"error":{"code":"internal","message":"a\\u001b","hint":"b"}}\n'
+    async with in_its_place(socket_in(home), HELLO, error):
+        assert await ask(home, "ls") == (1, b"", "winch: a�; b\n".encode())
 
 
-async def test_a_daemon_of_another_version_is_told_of_as_ever(daemon: Daemon) -> None:
-    daemon.answers = b'{"hello":{"protocol":99,"server":"winch/3.0"}}\n'
-    status, _, err = await daemon.ask("ls")
+async def test_a_daemon_of_another_version_is_told_of_as_ever(home: Path) -> None:
+    answer = b'{"hello":{"protocol":99,"server":"winch/3.0"}}\n'
+    async with in_its_place(socket_in(home), answer):
+        status, _, err = await ask(home, "ls")
     assert status == 1
     assert b"the running daemon is winch 3.0" in err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_a_signal_ends_the_wait(daemon: Daemon, number: signal.Signals) -> None:
-    daemon.answers, daemon.stays = HELLO + b'{"id":1,"stdout":"half"}\n', True
-    process = await daemon.start("ls")
-    await daemon.heard.wait()
-    process.send_signal(number)
-    assert await process.communicate() == (b"", b"")
+async def test_a_signal_ends_the_wait(home: Path, number: signal.Signals) -> None:
+    half = b'{"id":1,"stdout":"half"}\n'
+    async with in_its_place(socket_in(home), HELLO, half, stays=True) as heard:
+        process = await start(home, "ls")
+        await heard.get()
+        process.send_signal(number)
+        assert await process.communicate() == (b"", b"")
     assert process.returncode == 128 + number
 
 
-async def test_a_signal_that_is_ignored_stays_ignored(daemon: Daemon) -> None:
-    daemon.answers += b'{"id":1,"stdout":"all"}\n{"id":1,"result":{"status":0}}\n'
+async def test_a_signal_that_is_ignored_stays_ignored(home: Path) -> None:
     code = (
         "import os, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "import core.short_call as short\n"
@@ -120,7 +98,9 @@ async def test_a_signal_that_is_ignored_stays_ignored(daemon: Daemon) -> None:
         "short.call = lambda *a: (os.kill(os.getpid(), signal.SIGTERM), call(*a))[1]\n"
         "from tui.cli.main import main; main()"
     )
-    assert await daemon.ask("ls", code=code) == (0, b"all", b"")
+    answer = b'{"id":1,"stdout":"all"}\n{"id":1,"result":{"status":0}}\n'
+    async with in_its_place(socket_in(home), HELLO, answer):
+        assert await ask(home, "ls", code=code) == (0, b"all", b"")
 
 
 def test_a_reader_that_leaves_is_no_error(winch: Winch) -> None:
