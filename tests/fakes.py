@@ -45,6 +45,7 @@ from core.domain.models import (
 from core.domain.service import (
     MOST_LOG_LINES,
     MOST_REMOVED,
+    AddedPortion,
     Changes,
     KeptFile,
     LimitChanges,
@@ -155,6 +156,13 @@ class FakeService:
         self._bus = EventBus(self._snapshot)
 
     # DownloadService.
+
+    async def add_many(
+        self, requests: Sequence[DownloadRequest], *, more: bool = False
+    ) -> AddedPortion:
+        before = set(self._records)
+        ids = tuple(download.id for download in await self.add(requests))
+        return AddedPortion(ids=ids, new=tuple(i for i in dict.fromkeys(ids) if i not in before))
 
     async def add_new(
         self, requests: Sequence[DownloadRequest], *, more: bool = False

@@ -50,6 +50,13 @@ class Outcome(Value, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+class AddedPortion(Value, frozen=True, kw_only=True):
+    """The id for each request of a portion, and which of them were not in the list before."""
+
+    ids: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+
+
 class KeptFile(Value, frozen=True, kw_only=True):
     """A file that is not deleted, and why in a few words."""
 
@@ -171,6 +178,16 @@ class DownloadService(Protocol):
         The same URL to the same directory (and name, if given), unfinished, is one download: asking
         again continues it, so the answer may hold a download that was already there. Raises
         UsageError and DestinationError before anything is queued.
+        """
+        ...
+
+    async def add_many(
+        self, requests: Sequence[DownloadRequest], *, more: bool = False
+    ) -> AddedPortion:
+        """Queue downloads as `add` does, very many of them, which come in portions.
+
+        With `more` another one follows, and only the answer to the last, which may be empty, tells
+        that all of them are on disk. Raises as `add` does, and nothing of this portion is queued.
         """
         ...
 

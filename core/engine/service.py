@@ -27,6 +27,7 @@ from core.domain.lifecycle import Action
 from core.domain.models import DownloadRecord, DownloadRequest, DownloadView, Status
 from core.domain.service import (
     MOST_LOG_LINES,
+    AddedPortion,
     Changes,
     LimitChanges,
     Limits,
@@ -240,6 +241,11 @@ class Engine:
 
     async def add(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
         return await self._adder.add(requests)
+
+    async def add_many(
+        self, requests: Sequence[DownloadRequest], *, more: bool = False
+    ) -> AddedPortion:
+        return await self._adder.add_many(requests, more=more)
 
     async def add_new(
         self, requests: Sequence[DownloadRequest], *, more: bool = False

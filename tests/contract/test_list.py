@@ -16,7 +16,7 @@ from core.domain.errors import (
 )
 from core.domain.events import Added
 from core.domain.models import Checksum, Status
-from core.domain.service import MoveTo
+from core.domain.service import AddedPortion, MoveTo
 from tests.contract.asking import RUNS, add, names, raises, statuses
 
 if TYPE_CHECKING:
@@ -79,6 +79,30 @@ class TestAdd:
         relative = dataclasses.replace(harness.request("b"), directory="somewhere")
         await raises(DestinationError.code, harness.service.add([harness.request("a"), relative]))
         assert await harness.service.downloads() == []
+
+
+class TestAddMany:
+    async def test_portions_come_in_their_order_and_again_go_on(self, harness: Harness) -> None:
+        (known,) = await add(harness, "b")
+        await harness.service.cancel([known.id])
+        requests = [harness.request(name, paused=False) for name in ("a", "b", "a")]
+        first = await harness.service.add_many(requests, more=True)
+        second = await harness.service.add_many([harness.request("c")], more=True)
+        assert await harness.service.add_many([]) == AddedPortion()
+        views = await harness.service.downloads()
+        b, a, c = (view.download.id for view in views)
+        assert (first.ids, first.new) == ((a, b, a), (a,))
+        assert (second.ids, second.new) == ((c,), (c,))
+        assert (await statuses(harness))[0] in RUNS
+
+    async def test_one_that_cannot_be_meant_queues_none_of_its_portion(
+        self,
+        harness: Harness,
+    ) -> None:
+        await harness.service.add_many([harness.request("a")], more=True)
+        bad = dataclasses.replace(harness.request("c"), url="gopher://host.example/1")
+        await raises(UsageError.code, harness.service.add_many([harness.request("b"), bad]))
+        assert await names(harness) == ["a"]
 
 
 class TestAddNew:

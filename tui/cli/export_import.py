@@ -7,7 +7,6 @@ It may come from anywhere and name any directory: what it would do here is looke
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import os
 import sys
@@ -22,6 +21,7 @@ from core.domain.errors import ExitCode, UsageError, WinchError
 from core.domain.models import Conflict, DownloadRequest, Status
 from core.domain.service import DownloadService
 from tui.cli import export_format
+from tui.cli.adding import add_new
 from tui.cli.service_access import connected
 from tui.cli.terminal import check_somebody_there, confirm, out, say
 from tui.control.configuration import load_settings
@@ -84,7 +84,7 @@ def import_(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
             if not args.overwrite:
                 requests = map(_harmless, requests)
             try:
-                added = await _add(service, requests)
+                added = await add_new(service, requests)
             except WinchError:
                 if takes_over:
                     await service.hold(False)
@@ -201,26 +201,6 @@ async def _may_hold(service: DownloadService) -> bool:
         return True
     say("the exported queue was held, this one is not; `winch pause --queue` holds it")
     return False
-
-
-async def _add(service: DownloadService, requests: Iterable[DownloadRequest]) -> list[str]:
-    """Add what is new, all of it or nothing, and return the ids."""
-    added: list[str] = []
-    portions = export_format.portions(requests)
-    try:
-        portion = next(portions, [])
-        while portion:
-            # The next one is made while the daemon takes this one in.
-            new, portion = await asyncio.gather(
-                service.add_new(portion, more=True), asyncio.to_thread(next, portions, [])
-            )
-            added += new
-        await service.add_new([])
-    except WinchError:
-        with contextlib.suppress(WinchError):
-            await service.remove(added)
-        raise
-    return added
 
 
 def _summary(added: int, review: Review) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from core.domain.errors import ExitCode, UsageError
 from core.domain.models import Download, Status
 from core.domain.service import DownloadService, Removal
+from tui.cli.adding import add_all
 from tui.cli.portions import portions
 from tui.cli.service_access import connected, named_ids
 from tui.cli.terminal import check_somebody_there, confirm, out, say
@@ -32,10 +33,12 @@ def add(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
 
     async def ask() -> int:
         async with connected() as service:
-            added = {download.id: download for download in await service.add(requests)}
-            await _tell_if_held(service, added.values())
+            added = dict.fromkeys(await add_all(service, requests))
+            if not args.paused and (await service.status()).paused:
+                say(HELD)
             if not args.json:
-                out(*map(short_id, added))
+                async for part in portions(list(added)):
+                    out(*map(short_id, part))
                 return ExitCode.OK
             views = {view.download.id: view for view in await service.downloads()}
             out(*(dump(record(views[id_])) for id_ in added if id_ in views))

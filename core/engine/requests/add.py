@@ -16,6 +16,7 @@ from core.domain.garbage import not_collecting
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import DownloadRecord, DownloadRequest, Status, TimelineEntry
 from core.domain.redact import redact_url
+from core.domain.service import AddedPortion
 from core.domain.value import replace
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
@@ -56,6 +57,10 @@ class Adder:
         self._ids = _ids()
 
     async def add(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
+        added = await self.add_many(requests, more=False)
+        return self._downloads.current(added.ids)
+
+    async def add_many(self, requests: Sequence[DownloadRequest], *, more: bool) -> AddedPortion:
         await self._check(requests)
         asked: list[DownloadRecord] = []
         new: list[DownloadRecord] = []
@@ -67,11 +72,11 @@ class Adder:
             asked.append(found)
 
         try:
-            await self._take_in(requests, take, new, is_last=True)
+            await self._take_in(requests, take, new, is_last=not more)
         finally:
             # What was in the list before goes on all the same: nobody else would start it.
             self._start(asked)
-        return self._downloads.current(d.id for d in asked)
+        return AddedPortion(ids=tuple(d.id for d in asked), new=tuple(d.id for d in new))
 
     async def add_new(self, requests: Sequence[DownloadRequest], *, more: bool) -> list[str]:
         await self._check(requests)
