@@ -43,8 +43,8 @@ def _record(content: bytes, body: bytes, change: Change) -> bytes:
 
 
 def _document(content: bytes, parts: dict[str, msgspec.Raw], change: Change) -> bytes:
-    head = msgspec.json.decode(parts.pop("meta"), type=tables._MetaTable[tables._Meta]).first
-    before, after = tables._digest(head), tables._digest(head)
+    head = msgspec.json.decode(parts.pop("meta"), type=tables.MetaTable[tables.Meta]).first
+    before, after = tables.digest_of(head), tables.digest_of(head)
     for name, table in parts.items():
         start = b"," + msgspec.json.encode(name) + b":"
         before.update(start + bytes(table))

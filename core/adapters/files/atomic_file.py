@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import BinaryIO, ParamSpec, TypeVar
 
 from core.domain.errors import DiskFullError, StateError, WinchError
 
@@ -41,7 +41,18 @@ def read_file(path: Path) -> bytes:
 
     Raises OSError, and NotAFileError where the name is that of something else.
     """
-    return patiently(_read, path)
+    with patiently(_opened, path) as file:
+        return file.read()
+
+
+def open_state(path: Path) -> BinaryIO | None:
+    """Open a file of winch's own for reading, None where there is none; raises as `read_state`."""
+    try:
+        return patiently(_opened, path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise state_error(error, path, verb="read") from error
 
 
 def read_state(path: Path) -> bytes | None:
@@ -171,16 +182,13 @@ def state_error(error: OSError, path: Path, *, verb: str = "written") -> WinchEr
     )
 
 
-def _read(path: Path) -> bytes:
+def _opened(path: Path) -> BinaryIO:
     # Opening a pipe would wait for somebody to write.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotAFileError("is not a file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read()
-    finally:
-        os.close(descriptor)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise NotAFileError("is not a file")
 
 
 def patiently(step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -237,7 +237,7 @@ class GenerationStorage(Storage):
         is_sound = found.place == self.path and found.is_current
         self.is_settled = is_sound and not found.damaged and not found.unused
         if found.last is not None:
-            path, generation = found.last.path, found.last.replay.generation
+            path, generation = found.last.path, found.last.generation
             self._journal = Journal(path, generation, length=found.last.replay.length)
             is_at_rest = generation == found.generation
             self.is_settled &= path == self._new or (path == self._current and is_at_rest)

@@ -111,6 +111,12 @@ def replay(text: bytes) -> Replay | None:
     return found
 
 
+def generation_of(line: bytes) -> int | None:
+    """Return the generation that a line speaks of, None where it cannot be believed."""
+    found = _decoded(line)
+    return found.generation if found is not None else None
+
+
 def _lines(text: bytes, position: int) -> Iterator[tuple[int, _Line | None]]:
     """Yield each line's end and what it says, None where that cannot be believed."""
     while position < len(text):

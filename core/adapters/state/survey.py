@@ -10,27 +10,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from core.adapters.files.atomic_file import NotAFileError, read_state
-from core.adapters.state.journal import Replay, replay
-from core.adapters.state.tables import (
-    DamagedError,
-    Format,
-    NewerError,
-    Tables,
-    apply,
-    decoded,
-    migrated,
-    parse,
-)
+from core.adapters.files.atomic_file import NotAFileError, open_state, read_state, state_error
+from core.adapters.state.journal import Replay, generation_of, replay
+from core.adapters.state.reading import apply, read
+from core.adapters.state.tables import DamagedError, Format, NewerError, Tables
 from core.domain.errors import StateError
 
 
-@dataclass(slots=True)
 class Segment:
-    """A journal with a line that can be believed."""
+    """A journal with a line that can be believed; it is read once somebody asks what it holds."""
 
-    path: Path
-    replay: Replay
+    def __init__(self, path: Path, generation: int, replayed: Replay | None = None) -> None:
+        self.path = path
+        self.generation = generation
+        self._replay = replayed
+
+    @property
+    def replay(self) -> Replay:
+        """What of it counts; raises StateError where it cannot be read."""
+        if self._replay is None:
+            self._replay = replay(read_state(self.path) or b"") or Replay(self.generation)
+        return self._replay
 
 
 @dataclass(slots=True)
@@ -65,8 +65,7 @@ def survey(layout: Format, documents: Iterable[Path], journals: Iterable[Path]) 
     segments = _segments(journals, found)
     for path in documents:
         try:
-            if (text := read_state(path)) is not None:
-                _restore(layout, path, text, segments, found)
+            _restore(layout, path, segments, found)
         except (NotAFileError, DamagedError) as reason:
             found.damaged[path] = str(reason)
         except NewerError as error:
@@ -77,10 +76,10 @@ def survey(layout: Format, documents: Iterable[Path], journals: Iterable[Path]) 
             ) from error
         if found.place is not None:
             break
-    reached = found.generation if found.last is None else found.last.replay.generation
+    reached = found.generation if found.last is None else found.last.generation
     found.newest = max([found.generation, *segments])
     for generation, segment in segments.items():
-        if segment.replay.is_damaged and found.generation <= generation <= reached:
+        if found.generation <= generation <= reached and segment.replay.is_damaged:
             found.unused[segment.path] = "is damaged: what lies behind the damage was not used"
         elif generation > reached or found.place is None:
             found.unused[segment.path] = f"does not follow the {layout.title} and was not used"
@@ -91,35 +90,50 @@ def _segments(journals: Iterable[Path], found: Survey) -> dict[int, Segment]:
     segments = {}
     for path in journals:
         try:
-            text = read_state(path)
+            if (segment := _segment(path)) is not None:
+                segments[segment.generation] = segment
         except NotAFileError as error:
             found.unused[path] = str(error)
-        else:
-            if text and (content := replay(text)) is not None:
-                segments[content.generation] = Segment(path, content)
     return segments
 
 
-def _restore(
-    layout: Format, path: Path, text: bytes, segments: Mapping[int, Segment], found: Survey
-) -> None:
-    """Read a generation and the journals that follow it; raises DamagedError, NewerError."""
-    stored = parse(layout, text)
-    is_current = stored.schema == layout.schema
-    chain = _chain(stored.generation, segments)
-    if not is_current:
-        stored = migrated(layout, stored, (c for s in chain for c in s.replay.changes))
-    tables = decoded(layout, stored)
-    saved_at = stored.saved_at
-    for segment in chain:
-        if is_current and not apply(layout, tables, segment.replay.changes):
+def _segment(path: Path) -> Segment | None:
+    if (file := open_state(path)) is None:
+        return None
+    with file:
+        generation = generation_of(file.readline())
+    if generation is not None:
+        return Segment(path, generation)
+    replayed = replay(read_state(path) or b"")
+    return Segment(path, replayed.generation, replayed) if replayed is not None else None
+
+
+def _restore(layout: Format, path: Path, segments: Mapping[int, Segment], found: Survey) -> None:
+    """Read a generation, if it is there, and the journals that follow it.
+
+    Raises DamagedError, NewerError, NotAFileError, StateError.
+    """
+    if (file := open_state(path)) is None:
+        return
+    with file:
+        try:
+            generation = read(
+                layout,
+                file,
+                lambda number: [c for s in _chain(number, segments) for c in s.replay.changes],
+            )
+        except OSError as error:
+            raise state_error(error, path, verb="read") from error
+    found.place, found.generation, found.size = path, generation.number, generation.size
+    found.tables, found.saved_at = generation.tables, generation.saved_at
+    found.is_current = generation.is_current
+    for segment in _chain(generation.number, segments):
+        if generation.is_current and not apply(layout, found.tables, segment.replay.changes):
             segment.replay.is_damaged = True
         found.last = segment
-        saved_at = segment.replay.saved_at or saved_at
+        found.saved_at = segment.replay.saved_at or found.saved_at
         if segment.replay.is_damaged:
             break
-    found.tables, found.saved_at, found.is_current = tables, saved_at, is_current
-    found.place, found.size, found.generation = path, len(text), stored.generation
 
 
 def _chain(generation: int, segments: Mapping[int, Segment]) -> list[Segment]:

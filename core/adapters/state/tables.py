@@ -1,28 +1,34 @@
 """Tables of records as the text of a TinyDB database, with a checksum over all of it.
 
 In the file every table that a `Format` numbers has TinyDB's integer ids, 1 to n, and each of its
-records its own `id` inside. The table `meta` comes last, since it holds the checksum of the rest,
-and the rest is encoded while it is written, so that a long list never stands in memory as text.
+records its own `id` inside. A line has some records, or the begin or the end of a table:
+
+    {
+    "downloads":{
+    "1":{"id":"0f3c…",…},"2":…,
+    "257":…
+    },
+    "commits":{},
+    "meta":{"1":{"schema":3,"generation":12,"checksum":"6bf1…","saved_at":"2026-03-01T12:00:00Z"}}}
+
+The table `meta` comes last, since it holds the checksum of the rest: that is encoded while it is
+written, and decoded while it is read (`reading.py`), so that a long list never stands in memory as
+text.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
-from core.adapters.state.journal import META, Change
-from core.adapters.state.records import Migration, encode, migrate
-from core.domain.garbage import making_lasting
+from core.adapters.state.journal import META
+from core.adapters.state.records import Migration, encode
 from core.domain.value import Value, field
-
-log = logging.getLogger(__name__)
 
 _BATCH = 256  # records that are encoded at once: so long may the other threads have to wait
 
@@ -66,11 +72,11 @@ class Format(Value, frozen=True, kw_only=True):
         return {name: {} for name in self.tables}
 
 
-class _Version(msgspec.Struct):
+class Version(msgspec.Struct):
     schema: Annotated[int, msgspec.Meta(ge=1)]
 
 
-class _Meta(_Version, omit_defaults=True):
+class Meta(Version, omit_defaults=True):
     generation: int
     checksum: str
     saved_at: datetime | None = None
@@ -79,7 +85,7 @@ class _Meta(_Version, omit_defaults=True):
 M = TypeVar("M")
 
 
-class _MetaTable(msgspec.Struct, Generic[M]):
+class MetaTable(msgspec.Struct, Generic[M]):
     """The table `meta`; TinyDB calls its first document `1`."""
 
     first: M = msgspec.field(name="1")
@@ -101,7 +107,7 @@ class TablesText:
     ) -> None:
         self._format = layout
         self._tables = tables
-        self._meta = _Meta(
+        self._meta = Meta(
             schema=layout.schema, generation=generation, checksum="", saved_at=saved_at
         )
         self.size = 0
@@ -109,139 +115,27 @@ class TablesText:
     def __iter__(self) -> Iterator[bytes]:
         """Yield the chunks."""
         self.size = 0
-        meta = self._meta
-        digest = _digest(meta)
-        separator = b"{"
+        digest = digest_of(self._meta)
+        yield self._counted(b"{\n")
         for name, table in self._tables.items():
-            yield self._counted(separator)
             ids = map(str, itertools.count(1)) if name in self._format.numbered else table.keys()
             records = zip(ids, table.values(), strict=False)
             digest.update(b",")
             for chunk in itertools.chain([msgspec.json.encode(name), b":"], _encoded(records)):
                 digest.update(chunk)
                 yield self._counted(chunk)
-            separator = b",\n"
-        sealed = msgspec.structs.replace(meta, checksum=digest.hexdigest())
-        yield self._counted(separator)
-        yield self._counted(msgspec.json.encode({META: _MetaTable(first=sealed)})[1:] + b"\n")
+            yield self._counted(b",\n")
+        sealed = msgspec.structs.replace(self._meta, checksum=digest.hexdigest())
+        end = msgspec.json.encode(MetaTable(first=sealed))
+        yield self._counted(b'"%b":%b}\n' % (META.encode(), end))
 
     def _counted(self, chunk: bytes) -> bytes:
         self.size += len(chunk)
         return chunk
 
 
-@dataclass(slots=True)
-class Stored:
-    """A generation as it was found on disk, its records still the text that they were stored as."""
-
-    meta: msgspec.Raw
-    schema: int
-    generation: int
-    saved_at: datetime | None
-    tables: dict[str, dict[str, msgspec.Raw]]
-
-
-def parse(layout: Format, text: bytes) -> Stored:
-    """Return what a text says, in the shape of its schema; raises DamagedError, NewerError."""
-    try:
-        raw = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-        head = raw.pop(META)
-        schema = msgspec.json.decode(head, type=_MetaTable[_Version]).first.schema
-        if schema > layout.schema:
-            raise NewerError(schema)
-        meta = msgspec.json.decode(head, type=_MetaTable[_Meta]).first
-        if schema in layout.covered:
-            body = bytes(raw[layout.covered[schema]])
-            checksum = hashlib.blake2b(body, digest_size=16).hexdigest()
-        else:
-            digest = _digest(meta)
-            for name, table in raw.items():
-                for chunk in (b",", msgspec.json.encode(name), b":", table):
-                    digest.update(chunk)
-            checksum = digest.hexdigest()
-        if checksum != meta.checksum:
-            raise DamagedError("does not match its checksum")
-        decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-        known = layout.tables if schema == layout.schema else raw
-        tables = {name: decoder.decode(raw[name]) for name in known}
-    except LookupError as error:
-        raise DamagedError(f"is another program's: it has no {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise DamagedError(f"cannot be parsed ({error})") from error
-    return Stored(head, schema, meta.generation, meta.saved_at, tables)
-
-
-def migrated(layout: Format, stored: Stored, changes: Iterable[Change]) -> Stored:
-    """Return a generation of an older schema, and the changes made to it then, as one of today's.
-
-    Raises DamagedError.
-    """
-    log.info("the %s is of schema %d, now %d", layout.title, stored.schema, layout.schema)
-    document: dict[str, dict[str, Any]] = {META: msgspec.json.decode(stored.meta)}
-    try:
-        for name, table in stored.tables.items():
-            records = ((id_, msgspec.json.decode(text)) for id_, text in table.items())
-            document[name] = {_own_id(layout, name, id_, record): record for id_, record in records}
-        for name, id_, text in changes:
-            document[name].pop(id_, None)
-            if text is not None:
-                document[name][id_] = msgspec.json.decode(text)
-        document = migrate(document, stored.schema, layout.migrations)
-        tables = {
-            name: {id_: msgspec.Raw(encode(record)) for id_, record in document[name].items()}
-            for name in layout.tables
-        }
-        saved_at = document[META]["1"].get("saved_at")
-        stored.saved_at = msgspec.convert(saved_at, datetime | None)
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise DamagedError(f"cannot be brought to this winch's schema ({error!r})") from error
-    stored.tables = tables
-    stored.schema = layout.schema
-    return stored
-
-
-def decoded(layout: Format, stored: Stored) -> Tables:
-    """Return the records of a generation; raises DamagedError."""
-    tables = layout.empty()
-    try:
-        with making_lasting():
-            # One by one: a call for all of them would keep every other thread waiting for so long.
-            for name, kind in layout.tables.items():
-                decoder = msgspec.json.Decoder(kind)
-                table = tables[name]
-                share = layout.sharing.get(name, lambda: _as_it_is)()
-                for id_, text in stored.tables[name].items():
-                    record = share(decoder.decode(text))
-                    table[record.id if name in layout.numbered else id_] = record
-    except (ValueError, RecursionError) as error:
-        raise DamagedError(f"cannot be parsed ({error})") from error
-    return tables
-
-
-def apply(layout: Format, tables: Tables, changes: Iterable[Change]) -> bool:
-    """Make changes to tables, up to one that cannot be read: then the answer is False."""
-    decoders = {name: msgspec.json.Decoder(kind) for name, kind in layout.tables.items()}
-    try:
-        for name, id_, text in changes:
-            if text is None:
-                tables[name].pop(id_, None)
-            else:
-                tables[name][id_] = decoders[name].decode(text)
-    except (LookupError, ValueError, RecursionError):
-        return False
-    return True
-
-
-def _as_it_is(record: Any) -> Any:
-    return record
-
-
-def _own_id(layout: Format, name: str, id_: str, record: Any) -> str:
-    return str(record["id"]) if name in layout.numbered else id_
-
-
 def _encoded(records: Iterator[tuple[str, Any]]) -> Iterator[bytes]:
-    separator = b"{"
+    separator = b"{\n"
     while batch := dict(itertools.islice(records, _BATCH)):
         try:
             text = msgspec.json.encode(batch)
@@ -250,10 +144,10 @@ def _encoded(records: Iterator[tuple[str, Any]]) -> Iterator[bytes]:
         yield separator
         yield text[1:-1]
         separator = b",\n"
-    yield b"{}" if separator == b"{" else b"}"
+    yield b"{}" if separator == b"{\n" else b"\n}"
 
 
-def _digest(meta: _Meta) -> hashlib.blake2b:
+def digest_of(meta: Meta) -> hashlib.blake2b:
     saved_at = f",{meta.saved_at.isoformat()}" if meta.saved_at is not None else ""
     head = f"{meta.schema},{meta.generation}{saved_at}"
     return hashlib.blake2b(head.encode(), digest_size=16)

@@ -89,7 +89,7 @@ def test_what_is_not_busy_fails_at_once(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_file_is_read_once_it_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").write_bytes(b"here")
-    hold(monkeypatch, atomic_file, "_read", errno.EAGAIN, 3)
+    hold(monkeypatch, atomic_file, "_opened", errno.EAGAIN, 3)
     assert read_file(tmp_path / "a") == b"here"
 
 
@@ -97,7 +97,7 @@ async def test_a_busy_list_is_said_to_be_busy_and_nothing_is_lost(
     two_generations: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        hold(patch, atomic_file, "_read", errno.EBUSY, 4)
+        hold(patch, atomic_file, "_opened", errno.EBUSY, 4)
         with pytest.raises(StateError, match=r"downloads\.\w+ cannot be read: another program"):
             await reload(two_generations)
     catalog = Catalog(two_generations)
@@ -118,7 +118,7 @@ async def test_busy_resume_data_is_waited_for(
     store = ResumeStore(tmp_path / "resume_data")
     hold(monkeypatch, os, "replace", errno.EBUSY, 3)
     await store.save(a_record())
-    hold(monkeypatch, atomic_file, "_read", errno.EBUSY, 3)
+    hold(monkeypatch, atomic_file, "_opened", errno.EBUSY, 3)
     assert await store.load("a1") == a_record()
 
 

@@ -246,7 +246,7 @@ async def test_a_list_that_cannot_be_read_is_not_taken_for_empty(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patch:
-        patch.setattr(atomic_file, "read_file", fails)
+        patch.setattr(atomic_file, "_opened", fails)
         with pytest.raises(StateError, match="cannot be read"):
             await reload(two_generations)
     assert ids(await reload(two_generations)) == {"a1", "b2"}

@@ -81,7 +81,7 @@ async def test_more_records_than_are_encoded_at_once_come_back_in_their_order(pa
         (b'"goats"', b'"foats"'),
         (b'"generation":2', b'"generation":3'),
         (b'"saved_at":"20', b'"saved_at":"30'),
-        (b',\n"goats":{"2":22}', b""),
+        (b'"goats":{\n"2":22\n},\n', b""),
     ],
     ids=["last table", "id", "name", "generation", "time", "missing table"],
 )
