@@ -3,6 +3,7 @@
 A `msgspec.Struct`, because a dataclass takes forty times as long to define and five times as long
 to make: of what a short command took, a fifth went into defining dataclasses. Whatever asks
 `dataclasses` about a value (`replace`, `fields`, `asdict`) gets the answer that a dataclass gives.
+The garbage collector passes values by: none can refer to itself.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class _Fields:
         return _fields_of(kind)
 
 
-class Value(msgspec.Struct, frozen=True):
+class Value(msgspec.Struct, frozen=True, gc=False):
     """A value; a class of them names `frozen=True` again, and `kw_only=True` where it fits."""
 
     if TYPE_CHECKING:
