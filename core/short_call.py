@@ -15,8 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
     from collections.abc import Callable
-    from types import ModuleType
     from typing import Any
+
+    Scanner = Callable[[str, int], tuple[Any, int]]
 
 PATIENCE = 10.0
 """Seconds without a word after which the daemon is asked whether it still hears."""
@@ -89,19 +90,21 @@ def call(words: list[str], columns: int | None) -> Answer | None:
         # What json and socket are made of: these load re, enum and more.
         import _json  # noqa: PLC0415
         import _socket  # noqa: PLC0415
-    except ImportError:
+
+        decode = _json.make_scanner(_Plain)  # type: ignore[arg-type]
+    except (ImportError, AttributeError):
         return None
     path, line = socket_path(), _line(words, columns, _json.encode_basestring_ascii)
     if path is None or line is None or len(line) > _MOST_ASKED:
         return None
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
-        return _ask(connection, path, line, _json)
+        return _ask(connection, path, line, decode)
     finally:
         connection.close()
 
 
-def _ask(connection: "socket", path: str, line: bytes, json: "ModuleType") -> Answer | None:
+def _ask(connection: "socket", path: str, line: bytes, decode: "Scanner") -> Answer | None:
     connection.settimeout(PATIENCE)
     try:
         connection.connect(path)
@@ -113,7 +116,7 @@ def _ask(connection: "socket", path: str, line: bytes, json: "ModuleType") -> An
     except (OSError, ValueError):
         # Without its end, no line is carried out.
         return None
-    replies = _Replies(connection, path, json)
+    replies = _Replies(connection, path, decode)
     try:
         greeting = replies.next()
     except LostError:
@@ -201,10 +204,10 @@ def _is_ours(connection: "socket", path: str) -> bool:
 class _Replies:
     """The lines that the daemon sends, as they are asked for."""
 
-    def __init__(self, connection: "socket", path: str, json: "ModuleType") -> None:
+    def __init__(self, connection: "socket", path: str, decode: "Scanner") -> None:
         self._connection = connection
         self._path = path
-        self._decode = json.make_scanner(_Plain)
+        self._decode = decode
         self._lines: list[bytes] = []
         self._rest = b""
         self.is_greeted = False
@@ -260,6 +263,7 @@ class _Plain:
     """How JSON is read: as it is."""
 
     strict = True
+    array_hook = None
     object_hook = None
     object_pairs_hook = None
     parse_float = float

@@ -26,6 +26,8 @@ from tui.text.wording import HELD, in_full, overall, state
 _TITLES = ("ID", "STATUS", "DONE", "SIZE", "RATE", "ETA", "NAME")
 _RIGHT = {"DONE", "SIZE", "RATE", "ETA"}
 _GAP = "  "
+_OBJECTS = 100
+"""Downloads that are written as JSON at once; one takes as long as several rows."""
 ATTEMPTS = 50
 """Attempts at a download that `show` tells of, the newest."""
 
@@ -86,7 +88,7 @@ def pointed_out(text: str, error: FilterError) -> list[str]:
 async def _print_json(views: Sequence[DownloadView]) -> None:
     """Print downloads as `dump` writes a list of them, without ever holding all of it."""
     before = "["
-    async for part in portions(views):
+    async for part in portions(views, _OBJECTS):
         out(before + ", ".join(dump(record(view)) for view in part), end="")
         before = ", "
     out("]" if views else "[]")

@@ -19,12 +19,12 @@ PORTION = 500
 """Rows that are filtered, sorted or printed at once: some milliseconds."""
 
 
-async def portions(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+async def portions(items: Sequence[T], size: int = PORTION) -> AsyncIterator[Sequence[T]]:
     """Give the items by portions, in their order."""
-    for start in range(0, len(items), PORTION):
+    for start in range(0, len(items), size):
         if start:
             await _turn()
-        yield items[start : start + PORTION]
+        yield items[start : start + size]
 
 
 async def sorted_in_portions(items: Sequence[T], key: Callable[[T], Any]) -> list[T]:
