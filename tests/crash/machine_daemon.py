@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from core import daemon
 from core.adapters.system.paths import Paths
 from core.domain.errors import ErrorInfo
 from core.rpc.client import RemoteService
 from core.rpc.codec import Readiness, decode
+from tests.crash import hurried
 
 PATIENCE = 30.0
 """Seconds that a clean end may take."""
@@ -84,4 +84,4 @@ def _serve(environment: Mapping[str, str], errors: Path, writer: Connection) -> 
     os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
     ready = os.dup(writer.fileno())
     writer.close()
-    sys.exit(daemon.main(["--ready-fd", str(ready)]))
+    sys.exit(hurried.main(["--ready-fd", str(ready)]))

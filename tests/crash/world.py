@@ -94,7 +94,7 @@ class Daemon:
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-P", "-m", "core.daemon", "--ready-fd", str(writer)),
+                *("-P", "-m", "tests.crash.hurried", "--ready-fd", str(writer)),
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd="/",
                 env=world.environment(settings),

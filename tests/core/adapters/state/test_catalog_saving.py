@@ -382,9 +382,11 @@ async def test_another_reason_is_told_too(state: Path, monkeypatch: pytest.Monke
     await catalog.close()
 
 
+@pytest.mark.parametrize("where", ["file", "journal"])
 async def test_room_is_made_and_the_save_tried_again_before_it_fails(
-    state: Path, monkeypatch: pytest.MonkeyPatch
+    state: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
+    catalog = Catalog(state) if where == "file" else await opened(state)
     free = fill_disk(monkeypatch)
     told: list[WinchError] = []
 
@@ -392,14 +394,14 @@ async def test_room_is_made_and_the_save_tried_again_before_it_fails(
         free()
         return 1000
 
-    catalog = Catalog(state)
     catalog.document.on_error = told.append
     catalog.document.make_room = make_room
     catalog.put(a_download("a1"))
     await catalog.flush()
 
     assert told == []
-    assert ids(await reload(state)) == {"a1"}
+    assert "a1" in ids(await reload(state))
+    assert (state / "downloads.journal").exists() is (where == "journal")
     await catalog.close()
 
 
