@@ -42,8 +42,7 @@ def overlong(value: object) -> str | None:
     It goes through dictionaries, lists, tuples and dataclasses, without recursion.
     """
     waiting: list[Any] = [value]
-    while waiting:
-        item = waiting.pop()
+    for item in waiting:  # which grows by what is in it
         if item is None or item is False or item is True:
             continue
         if isinstance(item, str):

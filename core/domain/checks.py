@@ -27,7 +27,7 @@ _SHORT = re.compile(
 )
 _HERE = re.compile(r"localhost|\d+(?:\.\d+){3}")
 # What most addresses are; the rules below say the same of it, and take their time.
-_PLAIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[1-9][0-9]{0,3})?(?:/[!-~]*)?")
+_PLAIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}))?(?:/[!-~]*)?")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")

@@ -109,7 +109,7 @@ class Engine:
         self._changer = Changer(downloads, runner, state.resume_data)
         self._remover = Remover(downloads, runner, state, clock)
         self._inspector = Inspector(runner, context)
-        self._reverifier = Reverifier(downloads, clock, runner.reassign)
+        self._reverifier = Reverifier(downloads, clock, self._tell_work_change)
         self._limits = LimitKeeper(settings.limits, downloads, context, runner.reassign)
         self._settings = SettingsKeeper(settings, downloads, self._limits, self._obey)
         self._maintenance = Maintenance(state, downloads, clock)
@@ -174,6 +174,9 @@ class Engine:
     def on_work_change(self, callback: Callable[[], None]) -> None:
         """Have `callback` called whenever `has_work` may have changed."""
         self._runner.on_work_change = callback
+
+    def _tell_work_change(self) -> None:
+        self._runner.on_work_change()
 
     def _obey(self, settings: Settings) -> None:
         self._context.downloads = settings.downloads

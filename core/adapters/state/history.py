@@ -116,7 +116,6 @@ class HistoryStore:
             entry = mended(entry)
         live = self._content.entries
         self._put(_ENTRIES, str(entry.number), entry)
-        self._put(_NUMBERS, _NEXT, entry.number + 1)
         live[entry.number] = entry
         self._next += 1
         if not self._is_kept and len(live) > LIVE:
@@ -204,6 +203,7 @@ class HistoryStore:
                 numbers |= await run_to_end(self._archive.clear)
             except OSError as error:
                 raise state_error(error, self._directory, verb="cleared") from error
+            self._put(_NUMBERS, _NEXT, self._next)
             for number in numbers:
                 self._document.discard(_ENTRIES, str(number))
             await self._document.wipe()
@@ -243,6 +243,7 @@ class HistoryStore:
             moved = dict(islice(live.items(), count))
             try:
                 # First the document: a number that is in an archive must never be given again.
+                self._put(_NUMBERS, _NEXT, self._next)
                 await self._document.flush()
             except WinchError:
                 return  # it was told already

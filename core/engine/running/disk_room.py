@@ -21,10 +21,10 @@ Spaces = dict[str, disk.Space]
 
 FRESH = 0.25
 """Seconds for which a look at a disk holds on which there is plenty of room."""
-PLENTY = 2**30
-"""Bytes that nobody writes in that time."""
+PLENTY = 2**31
+"""Bytes that nobody writes in that time, with all the small files that run beside it."""
 SMALL = 2**20
-"""Bytes below which a length is taken for true: too little is kept free for it to matter."""
+"""Bytes below which a file has no room kept free for it where there is plenty."""
 
 
 class DiskRoom:
@@ -42,8 +42,8 @@ class DiskRoom:
         self.low_bytes = settings.low_bytes
         self._disk = DiskGuard(low=settings.low_bytes, high=settings.high_bytes)
         self._trust: dict[str, LengthTrust] = {}
-        self._looks: dict[str, tuple[float, disk.Space]] = {}
-        """When a file system was looked at for the last time, by directory."""
+        self._plenty: dict[str, float] = {}
+        """Until when a small file is let through without a look at its disk, by directory."""
 
     def configure(self, settings: DiskSettings) -> None:
         """Let other marks hold, from the next look at the disks on."""
@@ -65,7 +65,9 @@ class DiskRoom:
         """
         directory = download.request.directory
         needed = self._needed(download, total)
-        space = self._space(download, needed)
+        if needed < SMALL and self._plenty.get(directory, 0.0) > self._clock.monotonic():
+            return
+        space = self._look_at(download)
         if space is None:
             return
         if needed > space.size:
@@ -83,18 +85,15 @@ class DiskRoom:
             )
         self._keep_free(download.id, space, needed)
 
-    def _space(self, download: Download, needed: int) -> disk.Space | None:
-        """Return the file system of a download, as it was a moment ago where there is plenty."""
-        directory, now = download.request.directory, self._clock.monotonic()
-        looked_at, space = self._looks.get(directory, (-FRESH, None))
-        if space is not None and now - looked_at < FRESH:
-            spared = needed + PLENTY
-            device, free = space.device, space.free
-            if not self._disk.missing(download.id, device, needed=spared, free=free):
-                return space
+    def _look_at(self, download: Download) -> disk.Space | None:
+        """Return the file system of a download, and remember for a moment if it has plenty."""
+        directory = download.request.directory
         if (space := disk.space(directory)) is not None:
-            self._looks = {d: look for d, look in self._looks.items() if now - look[0] < FRESH}
-            self._looks[directory] = now, space
+            device, free = space.device, space.free
+            now = self._clock.monotonic()
+            self._plenty = {d: until for d, until in self._plenty.items() if until > now}
+            if not self._disk.missing(download.id, device, needed=PLENTY, free=free):
+                self._plenty[directory] = now + FRESH
         return space
 
     def can_fit(self, download: Download) -> bool:
@@ -159,9 +158,6 @@ class DiskRoom:
 
     def _keep_free(self, download_id: str, space: disk.Space, needed: int) -> None:
         """Reserve room, as far as the bytes that are to take it come."""
-        if needed < SMALL:
-            self._disk.reserve(download_id, space.device, needed)
-            return
         now = self._clock.monotonic()
         trust = self._trust.setdefault(download_id, LengthTrust(now, grace=self._grace))
         trust.note(self._downloads.progress_of(download_id).bytes_downloaded, now)

@@ -55,6 +55,7 @@ class Runner:
         self._wake: asyncio.TimerHandle | None = None
         self._due = False
         self._pauses = 0
+        self._had_work = False
         self._closed = False
         self.on_work_change: Callable[[], None] = lambda: None
         self.queue = Queue(
@@ -104,7 +105,9 @@ class Runner:
 
     def reassign(self) -> None:
         """Start and stop downloads as it is right by now, once whoever called has done its part."""
-        self.on_work_change()
+        if (has_work := self.has_work) is not self._had_work:
+            self._had_work = has_work
+            self.on_work_change()
         if not self._due and not self._closed:
             self._due = True
             asyncio.get_running_loop().call_soon(self._assign)
