@@ -38,11 +38,7 @@ class SilentError(Exception):
 
 
 class FailedError(Exception):
-    """The daemon failed at the command, in a way that nobody foresaw; its own error."""
-
-    def __init__(self, error: dict[str, str]) -> None:
-        super().__init__(error)
-        self.error = error
+    """The daemon failed at the command, in a way that nobody foresaw: code, message and hint."""
 
 
 class Answer:
@@ -122,7 +118,8 @@ def _ask(connection: "socket", path: str, line: bytes, decode: "Scanner") -> Ans
     except LostError:
         # It greets before it reads on.
         return None
-    if "error" in greeting or greeting.get("hello", {}).get("protocol") != PROTOCOL:
+    hello = greeting.get("hello")
+    if "error" in greeting or not isinstance(hello, dict) or hello.get("protocol") != PROTOCOL:
         return None
     replies.is_greeted = True
     return _answer(replies)
@@ -132,21 +129,21 @@ def _answer(replies: "_Replies") -> Answer | None:
     answer = Answer()
     while True:
         reply = replies.next()
-        if (error := reply.get("error")) is not None:
-            if error.get("code") == "rpc":
-                # It knows no such call, or not in this form.
+        match reply:
+            case {"error": {"code": "rpc"}} | {"result": {"status": None}}:
+                # It knows no such call, or not in this form; or it had better be done here.
                 return None
-            raise FailedError(error)
-        if "result" in reply:
-            status = reply["result"]["status"]
-            if status is None:
-                return None
-            answer.status = status
-            return answer
-        if (text := reply.get("stdout")) is not None:
-            answer.said.append((False, text))
-        if (text := reply.get("stderr")) is not None:
-            answer.said.append((True, text))
+            case {"error": {"code": str(code), "message": str(message), **others}}:
+                raise FailedError(code, message, str(others.get("hint", "")))
+            case {"result": {"status": int(status)}}:
+                answer.status = status
+                return answer
+            case {"stdout": str(text)}:
+                answer.said.append((False, text))
+            case {"stderr": str(text)}:
+                answer.said.append((True, text))
+            case _:
+                raise LostError
 
 
 def _hello() -> bytes:

@@ -118,6 +118,18 @@ print([len(each.get_ca_certs()) for each in [*contexts, ssl.create_default_conte
     assert done.stdout == "[0, 0, 1]\n"
 
 
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("_json", {"encode_basestring_ascii", "make_scanner"}),
+        ("_signal", {"SIG_IGN", "getsignal", "signal"}),
+        ("_socket", {"AF_UNIX", "SOCK_STREAM", "SOL_SOCKET", "socket"}),
+    ],
+)
+def test_what_short_commands_load_of_python_itself_is_there(module: str, names: set[str]) -> None:
+    assert names - set(dir(importlib.import_module(module))) == set()
+
+
 def test_what_rests_on_private_names_has_an_upper_bound() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     libraries = {getattr(owner, "__module__", owner.__name__).split(".")[0] for owner in PRIVATE}

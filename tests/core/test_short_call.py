@@ -81,6 +81,7 @@ class TestAnswer:
             (HELLO[:-2] + b',"error":{"code":"rpc","message":"m","hint":""}}\n',),
             (b"HTTP/1.1 400 Bad Request\n",),
             (b"[]\n",),
+            (b'{"hello":7}\n',),
             (HELLO, b'{"id":1,"error":{"code":"rpc","message":"no such method"}}\n'),
             (HELLO, b'{"id":1,"result":{"status":null}}\n'),
         ],
@@ -99,6 +100,10 @@ class TestAnswer:
             (HELLO, b'{"id":1,"result":{"stat'),
             (HELLO, b"nonsense\n"),
             (HELLO, b"\xff\n"),
+            (HELLO, b"7\n"),
+            (HELLO, b'{"id":1,"result":7}\n'),
+            (HELLO, b'{"id":1,"error":7}\n'),
+            (HELLO, b'{"id":1,"stdout":7}\n'),
         ],
     )
     async def test_where_something_may_have_been_done_it_is_not_done_again(
@@ -113,7 +118,7 @@ class TestAnswer:
         async with in_its_place(path, HELLO, error):
             with pytest.raises(FailedError) as caught:
                 await ask("ls")
-        assert caught.value.error == {"code": "internal", "message": "m", "hint": "h"}
+        assert caught.value.args == ("internal", "m", "h")
 
     @pytest.mark.parametrize("answers", [(), (HELLO,)])
     async def test_a_daemon_that_hangs_is_not_waited_for(

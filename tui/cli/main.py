@@ -116,7 +116,7 @@ def _failed(error: Exception) -> int:
     from tui.cli.dispatch import told  # noqa: PLC0415
 
     if isinstance(error, FailedError):
-        said = error.error
-        code = ErrorCode(said["code"])
-        return told(ErrorInfo(code=code, message=said["message"], hint=said["hint"]).to_error())
+        code, message, hint = error.args
+        known = ErrorCode(code) if code in set(ErrorCode) else ErrorCode.INTERNAL
+        return told(ErrorInfo(code=known, message=message, hint=hint).to_error())
     return told(not_answering() if isinstance(error, SilentError) else connection_lost())
