@@ -38,8 +38,8 @@ WHOLE_PAUSE = 5.0
 REST = 99
 """Times as long as that has taken the last time: writing a long list takes a hundredth of the time
 at the most, where the journal does not outgrow it."""
-JOURNAL_BYTES = 4 * 1024 * 1024
-"""What a journal may have, or a quarter of what the file has: then that is written as a whole."""
+JOURNAL_BYTES = 16 * 1024 * 1024
+"""What a journal may have, or as much as the file itself has: then that is written as a whole."""
 
 _CHANGES, _WHOLE = "changes", "whole"
 
@@ -242,7 +242,7 @@ class Document:
         """See to it that the file is written, some time after there is a journal."""
         length = self._storage.journal_length
         if length and not self._closed:
-            is_long = length > max(JOURNAL_BYTES, self._storage.size // 4)
+            is_long = length > max(JOURNAL_BYTES, self._storage.size)
             is_urgent = is_long and _WHOLE not in self._failures
             self._due_whole.within(0.0 if is_urgent else max(WHOLE_PAUSE, REST * self._took))
 

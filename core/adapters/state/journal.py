@@ -41,6 +41,7 @@ from core.adapters.state.records import encode
 META = "meta"
 """The table of what is said about the others; no document has one of its own by that name."""
 _SUM = 16  # hexadecimal digits
+_CHUNK = 256 * 1024
 
 Changes = Mapping[tuple[str, str], object]
 """What becomes of records, by table and id; None removes one."""
@@ -168,10 +169,7 @@ class Journal:
         Returns False, and has done nothing, where the file is not the one that it was. Raises
         OSError; then none of the changes counts.
         """
-        text = b"".join(
-            _encoded(self.generation, self.length, table, id_, record)
-            for (table, id_), record in changes.items()
-        ) + _encoded(self.generation, self.length, META, "1", Saved(saved_at))
+        length = self.length
         try:
             descriptor = self._open()
         except FileNotFoundError:
@@ -180,7 +178,9 @@ class Journal:
             if not self._fence(descriptor):
                 return False
             self._has_rest = True
-            _write(descriptor, text)
+            for chunk in self._chunks(changes, saved_at):
+                _write(descriptor, chunk)
+                length += len(chunk)
             sync_data(descriptor)
             if not self._has_name:
                 sync_directory(self.path.parent)
@@ -191,8 +191,7 @@ class Journal:
             raise
         finally:
             os.close(descriptor)
-        self.length += len(text)
-        self._has_rest, self._has_name = False, True
+        self.length, self._has_rest, self._has_name = length, False, True
         return True
 
     def end(self) -> bool:
@@ -205,6 +204,18 @@ class Journal:
             return self._fence(descriptor)
         finally:
             os.close(descriptor)
+
+    def _chunks(self, changes: Changes, saved_at: datetime) -> Iterator[bytes]:
+        """Yield the lines of an append, many at a time, and seldom all of very many."""
+        lines: list[bytes] = []
+        size = 0
+        for (table, id_), record in (*changes.items(), ((META, "1"), Saved(saved_at))):
+            lines.append(_encoded(self.generation, self.length, table, id_, record))
+            size += len(lines[-1])
+            if size >= _CHUNK or table == META:
+                yield b"".join(lines)
+                lines.clear()
+                size = 0
 
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC

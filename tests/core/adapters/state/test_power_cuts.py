@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from core.adapters.state import journal
 from core.adapters.state.document import Document
 from core.adapters.state.generations import Loaded
 from core.domain.errors import WinchError
@@ -102,6 +103,7 @@ def test_a_power_cut_at_any_call_costs_nothing_acknowledged(tmp_path: Path, seed
         with pytest.MonkeyPatch.context() as patch:
             power = Power(place, patch, chance.randint(1, 120))
             fail_sometimes(patch, chance)
+            patch.setattr(journal, "_CHUNK", chance.choice((64, 1 << 18)))  # several writes, or one
             with contextlib.suppress(PowerCutError):
                 asyncio.run(run(life, found))
         place = tmp_path / str(number)
