@@ -98,13 +98,17 @@ class ResumeStore:
         is, until the download is saved again. Raises StateError when the file can be neither read
         nor set aside.
         """
-        if self._known is not None and download_id not in self._known:
+        if not self.may_have(download_id):
             return None
         path = self._path(download_id)
         async with self._lock(download_id):
             if download_id in self._unsaved:
                 return self._unsaved[download_id][0]
             return await run_to_end(_load, path, download_id)
+
+    def may_have(self, download_id: str) -> bool:
+        """Tell whether a download may have a record; a small file never has one."""
+        return self._known is None or download_id in self._known
 
     async def load_all(self) -> dict[str, ResumeRecord]:
         """Return, before any is saved, every record that can be trusted. Raises StateError."""
@@ -154,12 +158,11 @@ class ResumeStore:
 
     async def delete(self, *ids: str) -> None:
         """Forget downloads; on return their records will not come back. Raises StateError."""
-        chosen = [id_ for id_ in ids if self._known is None or id_ in self._known]
-        paths = [self._path(id_) for id_ in chosen]
+        paths = [self._path(id_) for id_ in ids]
         if not paths:
             return
         async with AsyncExitStack() as stack:
-            for id_ in sorted(set(chosen)):
+            for id_ in sorted(set(ids)):
                 await stack.enter_async_context(self._lock(id_))
                 self._unsaved.pop(id_, None)
             try:
@@ -167,7 +170,7 @@ class ResumeStore:
             except OSError as error:
                 raise state_error(error, self._directory, verb="cleaned") from error
             if self._known is not None:
-                self._known.difference_update(chosen)
+                self._known.difference_update(ids)
 
     async def close(self) -> None:
         """Try once more to save what could not be saved; what is lost then is logged."""

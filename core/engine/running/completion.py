@@ -100,5 +100,6 @@ class Completion:
             with suppress(WinchError):
                 await self._downloads.flush()
                 await self._recorder.flush()
-                await self._context.resume_data.delete(*ids)
+                records = self._context.resume_data
+                await records.delete(*filter(records.may_have, ids))
                 self._context.committer.forget(ids)
