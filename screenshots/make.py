@@ -11,7 +11,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import resvg_py
@@ -20,6 +19,7 @@ from textual.pilot import Pilot
 
 from core import launcher
 from core.domain.models import Checksum, Download, DownloadRequest, Status
+from core.domain.value import replace
 from tui.app import WinchApp
 from tui.cli.demo import own_daemon, own_home
 from tui.demo.files import KIB, MIB, DemoFile

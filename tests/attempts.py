@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.domain.errors import ErrorCode
 from core.domain.history import AttemptEnd, HistoryEntry, PhaseTimes
+from core.domain.value import replace
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 

@@ -8,7 +8,6 @@ and `emit_progress`.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import itertools
 import os
 import posixpath
@@ -60,6 +59,7 @@ from core.domain.service import (
 )
 from core.domain.settings import NetworkSettings, Settings, check_limit
 from core.domain.upkeep import Checkup, Cleanup, Leftover
+from core.domain.value import asdict, replace
 from core.engine.downloads.events import EventBus
 from core.engine.downloads.index import DownloadIndex
 from core.engine.downloads.totals import ListTotals
@@ -382,7 +382,7 @@ class FakeService:
                 check_limit(name, value)
         given = {
             name: value
-            for name, value in dataclasses.asdict(changes).items()
+            for name, value in asdict(changes).items()
             if value is not None and name != "reset"
         }
         before, self._limits = self._limits, ({} if changes.reset else self._limits) | given
@@ -396,7 +396,7 @@ class FakeService:
             connections=settings.connections,
             connections_per_host=settings.connections_per_host,
         )
-        return dataclasses.replace(in_force, **counts)
+        return replace(in_force, **counts)
 
     async def settings_in_force(self) -> list[SettingInForce]:
         return settings_in_force(
@@ -409,7 +409,7 @@ class FakeService:
     async def reload(self) -> list[str]:
         self._note("reload", None)
         self.settings = self.read_settings()
-        in_force, new = NetworkSettings(), dataclasses.asdict(self.settings.network)
+        in_force, new = NetworkSettings(), asdict(self.settings.network)
         return [
             f"network.{name}" for name, value in new.items() if value != getattr(in_force, name)
         ]

@@ -11,7 +11,6 @@ import platform
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -21,6 +20,7 @@ from textual.screen import Screen
 
 from core.domain.errors import ConfigError
 from core.domain.settings import Settings
+from core.domain.value import replace
 from tui.control.feed import Connect, StoreChanged
 from tui.control.keymap import Keymap
 from tui.screens.main_screen import MainScreen

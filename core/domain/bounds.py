@@ -5,12 +5,12 @@ What goes beyond is refused in a plain sentence, or cut where it is only shown.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable
-from dataclasses import is_dataclass
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
+
+from core.domain.value import Value, field_names
 
 MAX_URL = 8192
 """Characters of a URL: what servers and proxies take; a longer one works hardly anywhere."""
@@ -64,8 +64,8 @@ def overlong(value: object) -> str | None:
 
 @lru_cache(maxsize=256)
 def _values(kind: type[Any]) -> Callable[[Any], Iterable[Any]]:
-    """Return what takes the fields' values out of a dataclass, and nothing out of all else."""
-    names = [field.name for field in dataclasses.fields(kind)] if is_dataclass(kind) else []
+    """Return what takes the fields out of a value of ours, and nothing out of all else."""
+    names = field_names(kind) if issubclass(kind, Value) else ()
     # Asked of each of very many requests.
     if len(names) > 1:
         return attrgetter(*names)

@@ -32,7 +32,7 @@ FAILURES = frozenset({AttemptEnd.FAILED, AttemptEnd.RETRIED})
 """Ends with a reason of their own, whether or not another attempt follows."""
 
 
-class PhaseTimes(Value, frozen=True, kw_only=True):
+class PhaseTimes(Value, frozen=True, kw_only=True, gc=False):
     """Seconds that an attempt spent in each phase."""
 
     connecting: float = 0.0
@@ -46,7 +46,7 @@ class PhaseTimes(Value, frozen=True, kw_only=True):
         return self.connecting + self.downloading + self.verifying + self.finalizing
 
 
-class AttemptFigures(Value, frozen=True, kw_only=True):
+class AttemptFigures(Value, frozen=True, kw_only=True, gc=False):
     """What is measured of an attempt; the rates and `bytes` are as those of `HistoryEntry`."""
 
     started_at: datetime
@@ -60,7 +60,7 @@ class AttemptFigures(Value, frozen=True, kw_only=True):
     verdict: str | None = None
 
 
-class HistoryEntry(Value, frozen=True, kw_only=True):
+class HistoryEntry(Value, frozen=True, kw_only=True, gc=False):
     """One attempt. `bytes` are those it brought in, `total_bytes` the size of the file.
 
     `number` grows with every entry of a state directory and orders them whatever the clock did.
@@ -101,7 +101,7 @@ class HistoryEntry(Value, frozen=True, kw_only=True):
         return self.end is AttemptEnd.COMPLETED
 
 
-class HistoryQuery(Value, frozen=True, kw_only=True):
+class HistoryQuery(Value, frozen=True, kw_only=True, gc=False):
     """Which attempts to return, the newest first: at most `limit` of those begun after `since`.
 
     `text` has to be in the name, the URL, the host or the group, whatever the case of its letters.
@@ -128,14 +128,14 @@ class HistoryQuery(Value, frozen=True, kw_only=True):
         return not text or any(text in place.casefold() for place in places)
 
 
-class History(Value, frozen=True, kw_only=True):
+class History(Value, frozen=True, kw_only=True, gc=False):
     """The answer to a query. `damaged` names the files that could not be read whole."""
 
     entries: tuple[HistoryEntry, ...] = ()
     damaged: tuple[str, ...] = ()
 
 
-class Trend(Value, frozen=True, kw_only=True):
+class Trend(Value, frozen=True, kw_only=True, gc=False):
     """A figure of a period beside the same of the period before; None where there is none."""
 
     now: float | None
@@ -145,7 +145,7 @@ class Trend(Value, frozen=True, kw_only=True):
 _UNKNOWN = Trend(now=None, before=None)
 
 
-class PhaseTrends(Value, frozen=True, kw_only=True):
+class PhaseTrends(Value, frozen=True, kw_only=True, gc=False):
     """Average seconds per completed download in each phase."""
 
     connecting: Trend
@@ -154,7 +154,7 @@ class PhaseTrends(Value, frozen=True, kw_only=True):
     finalizing: Trend
 
 
-class FailureCount(Value, frozen=True, kw_only=True):
+class FailureCount(Value, frozen=True, kw_only=True, gc=False):
     """How often attempts at a host failed for one reason, and the last of their messages.
 
     Attempts that were followed by a retry count too.
@@ -166,7 +166,7 @@ class FailureCount(Value, frozen=True, kw_only=True):
     message: str
 
 
-class HostFigures(Value, frozen=True, kw_only=True):
+class HostFigures(Value, frozen=True, kw_only=True, gc=False):
     """What one host did in a period."""
 
     host: str
@@ -177,7 +177,7 @@ class HostFigures(Value, frozen=True, kw_only=True):
     best_rate: float | None
 
 
-class DayFigures(Value, frozen=True, kw_only=True):
+class DayFigures(Value, frozen=True, kw_only=True, gc=False):
     """One day: what came in, and what the daemon used for it (`peak_memory` in bytes).
 
     `day` is `YYYY-MM-DD` in local time. Resource figures are None where no daemon noted any.
@@ -191,7 +191,7 @@ class DayFigures(Value, frozen=True, kw_only=True):
     peak_memory: int | None = None
 
 
-class Busiest(Value, frozen=True, kw_only=True):
+class Busiest(Value, frozen=True, kw_only=True, gc=False):
     """The stretch of the week that brought most: local hours of a weekday (0 is Monday).
 
     `until` is the hour at whose beginning it ends, 24 at midnight.
@@ -203,7 +203,7 @@ class Busiest(Value, frozen=True, kw_only=True):
     bytes: int
 
 
-class Statistics(Value, frozen=True, kw_only=True):
+class Statistics(Value, frozen=True, kw_only=True, gc=False):
     """The figures of the last `days` days: of today and the local days before it.
 
     Trends compare them with as many days before those. `success_rate` is completed / (completed +

@@ -76,7 +76,7 @@ _NO_HEADERS: Mapping[str, str] = {}
 _DIGEST_LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128, "blake2b": 128}
 
 
-class Checksum(Value, frozen=True):
+class Checksum(Value, frozen=True, gc=False):
     """A digest that the whole file must have."""
 
     algorithm: str
@@ -107,7 +107,7 @@ class Checksum(Value, frozen=True):
         return f"{self.algorithm}:{self.hexdigest}"
 
 
-class DownloadRequest(Value, frozen=True, kw_only=True):
+class DownloadRequest(Value, frozen=True, kw_only=True, gc=False):
     """What a person asked for.
 
     `directory` is absolute. `name` None lets the server and the URL decide. `retries`,
@@ -142,7 +142,7 @@ class DownloadRequest(Value, frozen=True, kw_only=True):
             force_setattr(self, "headers", _NO_HEADERS)
 
 
-class Validator(Value, frozen=True, kw_only=True):
+class Validator(Value, frozen=True, kw_only=True, gc=False):
     """What tells one version of a resource from another (RFC 9110 section 8.8)."""
 
     etag: str | None = None
@@ -150,7 +150,7 @@ class Validator(Value, frozen=True, kw_only=True):
     date: str | None = None
 
 
-class Resource(Value, frozen=True, kw_only=True):
+class Resource(Value, frozen=True, kw_only=True, gc=False):
     """What the server said it holds, taken from one answer.
 
     `total` is None where the server does not say; `ranges` tells whether it has answered with one;
@@ -168,28 +168,28 @@ class Resource(Value, frozen=True, kw_only=True):
     digest: Checksum | None = None
 
 
-class Segment(Value, frozen=True):
+class Segment(Value, frozen=True, gc=False):
     """A stretch of the file, `start` inclusive, `end` exclusive; `end` None runs to the unknown."""
 
     start: int
     end: int | None
 
 
-class PartIdentity(Value, frozen=True, kw_only=True):
+class PartIdentity(Value, frozen=True, kw_only=True, gc=False):
     """Which file on disk a record speaks of, so that a replaced part file is noticed."""
 
     device: int
     inode: int
 
 
-class FileStamp(Value, frozen=True, kw_only=True):
+class FileStamp(Value, frozen=True, kw_only=True, gc=False):
     """Whose a file is, and when it was last changed, in microseconds since the epoch."""
 
     uid: int
     modified: int | None = None
 
 
-class PendingCommit(Value, frozen=True, kw_only=True):
+class PendingCommit(Value, frozen=True, kw_only=True, gc=False):
     """A small file that is whole on disk and is being given its final name.
 
     Stored before the name is linked and removed once the download is told to be whole: whoever
@@ -203,7 +203,7 @@ class PendingCommit(Value, frozen=True, kw_only=True):
     stamp: FileStamp
 
 
-class TimelineEntry(Value, frozen=True, kw_only=True):
+class TimelineEntry(Value, frozen=True, kw_only=True, gc=False):
     """One thing that happened to a download, in a sentence.
 
     `before` and `after` are the states of a transition: `before` None where it entered the list.
@@ -216,7 +216,7 @@ class TimelineEntry(Value, frozen=True, kw_only=True):
     after: Status | None = None
 
 
-class ResumeRecord(Value, frozen=True, kw_only=True):
+class ResumeRecord(Value, frozen=True, kw_only=True, gc=False):
     """What is proved to be on disk of an unfinished download, and all it takes to go on with it.
 
     `done` are disjoint, sorted stretches whose bytes were synced before this record was written.
@@ -243,7 +243,7 @@ class ResumeRecord(Value, frozen=True, kw_only=True):
         return sum((segment.end or segment.start) - segment.start for segment in self.done)
 
 
-class Progress(Value, frozen=True, kw_only=True):
+class Progress(Value, frozen=True, kw_only=True, gc=False):
     """How far a download is right now; never written to downloads.json.
 
     `rate` and `eta` are None where nothing can be said honestly; `verified` are the bytes that were
@@ -259,7 +259,7 @@ class Progress(Value, frozen=True, kw_only=True):
     updated_at: datetime | None = None
 
 
-class Interruption(Value, frozen=True, kw_only=True):
+class Interruption(Value, frozen=True, kw_only=True, gc=False):
     """That a download was under way when winch ended: when it last moved, and what it did then.
 
     `anew` tells that it has to begin anew, because its server cannot continue a file.
@@ -270,7 +270,7 @@ class Interruption(Value, frozen=True, kw_only=True):
     anew: bool = False
 
 
-class Fetched(Value, frozen=True, kw_only=True):
+class Fetched(Value, frozen=True, kw_only=True, gc=False):
     """What the attempt that made a file whole brought: bytes, seconds in all, and bytes/s.
 
     The rate is that of the history, None where nothing came.
@@ -281,7 +281,7 @@ class Fetched(Value, frozen=True, kw_only=True):
     rate: float | None = None
 
 
-class Download(Value, frozen=True, kw_only=True):
+class Download(Value, frozen=True, kw_only=True, gc=False):
     """One file on its way, as it stands.
 
     `order` sorts the queue (small first within a priority) and is sparse, so that a move rewrites
@@ -342,7 +342,7 @@ class Download(Value, frozen=True, kw_only=True):
         return replace(self, **changes)
 
 
-class DownloadRecord(Download, frozen=True, kw_only=True):
+class DownloadRecord(Download, frozen=True, kw_only=True, gc=False):
     """A download with its past: what is stored, and what a service answers with.
 
     Its events do without: whoever follows a long list would hold little but the past.
@@ -351,7 +351,7 @@ class DownloadRecord(Download, frozen=True, kw_only=True):
     timeline: tuple[TimelineEntry, ...] = ()
 
 
-class DownloadView(Value, frozen=True, kw_only=True):
+class DownloadView(Value, frozen=True, kw_only=True, gc=False):
     """A download together with its progress and its place in the queue (1 is first)."""
 
     download: DownloadRecord

@@ -6,7 +6,6 @@ A setting exists once something obeys it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from core.domain.errors import ConfigError, UsageError
 from core.domain.models import Conflict
 from core.domain.units import parse_days, parse_duration, parse_rate, parse_size, parse_time
-from core.domain.value import Value, field
+from core.domain.value import Value, field, field_names
 
 
 class RecoveryMode(StrEnum):
@@ -297,7 +296,4 @@ def text_of(value: object) -> str:
 @cache
 def sections() -> dict[str, tuple[str, ...]]:
     """Return the name of every section with the names of its keys."""
-    return {
-        section.name: tuple(f.name for f in fields(getattr(Settings(), section.name)))
-        for section in fields(Settings)
-    }
+    return {section: field_names(getattr(Settings(), section)) for section in field_names(Settings)}

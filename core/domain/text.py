@@ -7,9 +7,10 @@ text, so it ends where it comes in.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
+
+from core.domain.value import Value, field_names, replace
 
 _LARGEST = 2**63 - 1
 
@@ -52,7 +53,7 @@ def from_octets(text: str) -> str:
 def mended(value: Any) -> Any:
     """Return a value that can be encoded: text made valid, a number beyond 64 bits the largest.
 
-    It goes through dataclasses, mappings, lists and tuples, and is the same where nothing had to be
+    It goes through values, mappings, lists and tuples, and is the same where nothing had to be
     done.
     """
     if isinstance(value, str):
@@ -70,13 +71,13 @@ def mended(value: Any) -> Any:
         if all(new is old for new, old in zip(items, value, strict=True)):
             return value
         return type(value)(items)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Value):
         changed = {}
-        for field in dataclasses.fields(value):
-            old = getattr(value, field.name)
+        for name in field_names(value):
+            old = getattr(value, name)
             if (new := mended(old)) is not old:
-                changed[field.name] = new
-        return dataclasses.replace(value, **changed) if changed else value
+                changed[name] = new
+        return replace(value, **changed) if changed else value
     return value
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 
 from core.domain.errors import ErrorCode, WinchError
 from core.domain.models import Download, DownloadRecord, Status
+from core.domain.value import field_names
 
 if TYPE_CHECKING:
     from tests.contract.conftest import Harness
@@ -22,8 +22,7 @@ async def add(harness: Harness, *names: str) -> list[DownloadRecord]:
 
 def as_it_stands(download: Download) -> Download:
     """Return a download without its past, of which events need not tell."""
-    fields = [field.name for field in dataclasses.fields(Download)]
-    return Download(**{name: getattr(download, name) for name in fields})
+    return Download(**{name: getattr(download, name) for name in field_names(Download)})
 
 
 async def names(harness: Harness) -> list[str]:

@@ -24,6 +24,7 @@ from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
 from core.domain.upkeep import Leftover, LeftoverKind
+from core.domain.value import replace
 from core.engine.service import Engine
 from core.rpc.client import RemoteService
 from tests.core.adapters.records import a_record
@@ -166,7 +167,7 @@ async def an_orphan(home: Path, directory: Path) -> list[Leftover]:
     part = directory / "a1.bin.part"
     part.write_bytes(b"x" * 1000)
     request = DownloadRequest(url="https://example.org/a1.bin", directory=str(directory))
-    record = dataclasses.replace(a_record(), part=identity_of(part.stat()), request=request)
+    record = replace(a_record(), part=identity_of(part.stat()), request=request)
     store = ResumeStore(home / "resume_data")
     await store.save(record)
     (orphan,) = await store.orphans(set())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from core.domain.errors import ConfigError, ErrorCode, UnknownIdError, UsageError
@@ -10,6 +9,7 @@ from core.domain.events import Changed, Noticed, Snapshot
 from core.domain.models import Status
 from core.domain.service import Changes, LimitChanges, Limits, RateSource, SettingSource
 from core.domain.settings import LimitSettings, NetworkSettings, Settings
+from core.domain.value import replace
 from tests.contract.asking import RUNS, add, as_it_stands, names, raises, statuses
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class TestSet:
         await harness.service.set([one.id], Changes(limit=500, connections=2, group="g"))
         outcome = await harness.service.set([one.id[:8]], Changes(priority=3))
         (changed,) = outcome.changed
-        assert changed.request == dataclasses.replace(
+        assert changed.request == replace(
             one.request,
             limit=500,
             connections=2,
@@ -241,7 +241,7 @@ class TestReplaceUrl:
         self,
         harness: Harness,
     ) -> None:
-        request = dataclasses.replace(
+        request = replace(
             harness.request("a"),
             headers={"X-Token": "abc"},
             cookies="/c.txt",
@@ -249,7 +249,7 @@ class TestReplaceUrl:
         )
         (one,) = await harness.service.add([request])
         (moved,) = (await harness.service.replace_url(one.id, f"{harness.base_url}/b")).changed
-        assert moved.request == dataclasses.replace(request, url=f"{harness.base_url}/b")
+        assert moved.request == replace(request, url=f"{harness.base_url}/b")
         assert moved.status is Status.PAUSED
         (moved,) = (
             await harness.service.replace_url(one.id[:8], "http://elsewhere.example/b")

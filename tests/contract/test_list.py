@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +16,7 @@ from core.domain.errors import (
 from core.domain.events import Added
 from core.domain.models import Checksum, Status
 from core.domain.service import AddedPortion, MoveTo
+from core.domain.value import replace
 from tests.contract.asking import RUNS, add, names, raises, statuses
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 class TestAdd:
     async def test_what_was_asked_for_is_kept_whole(self, harness: Harness) -> None:
-        request = dataclasses.replace(
+        request = replace(
             harness.request("file"),
             name="other name \N{SNOWMAN}.bin",
             checksum=Checksum("sha256", "ab" * 32),
@@ -53,7 +53,7 @@ class TestAdd:
 
     async def test_a_higher_priority_goes_first(self, harness: Harness) -> None:
         await add(harness, "a")
-        await harness.service.add([dataclasses.replace(harness.request("b"), priority=1)])
+        await harness.service.add([replace(harness.request("b"), priority=1)])
         assert await names(harness) == ["b", "a"]
 
     async def test_the_same_again_is_the_same_download(self, harness: Harness) -> None:
@@ -74,9 +74,9 @@ class TestAdd:
         assert again.status in RUNS
 
     async def test_one_that_cannot_be_meant_queues_none(self, harness: Harness) -> None:
-        bad = dataclasses.replace(harness.request("b"), url="gopher://host.example/1")
+        bad = replace(harness.request("b"), url="gopher://host.example/1")
         await raises(UsageError.code, harness.service.add([harness.request("a"), bad]))
-        relative = dataclasses.replace(harness.request("b"), directory="somewhere")
+        relative = replace(harness.request("b"), directory="somewhere")
         await raises(DestinationError.code, harness.service.add([harness.request("a"), relative]))
         assert await harness.service.downloads() == []
 
@@ -100,7 +100,7 @@ class TestAddMany:
         harness: Harness,
     ) -> None:
         await harness.service.add_many([harness.request("a")], more=True)
-        bad = dataclasses.replace(harness.request("c"), url="gopher://host.example/1")
+        bad = replace(harness.request("c"), url="gopher://host.example/1")
         await raises(UsageError.code, harness.service.add_many([harness.request("b"), bad]))
         assert await names(harness) == ["a"]
 
@@ -131,7 +131,7 @@ class TestAddNew:
         harness: Harness,
     ) -> None:
         await harness.service.add_new([harness.request("a")], more=True)
-        bad = dataclasses.replace(harness.request("c"), url="gopher://host.example/1")
+        bad = replace(harness.request("c"), url="gopher://host.example/1")
         await raises(UsageError.code, harness.service.add_new([harness.request("b"), bad]))
         assert await names(harness) == ["a"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from core.domain.models import Status
 from core.domain.service import LimitChanges
 from core.domain.totals import Totals
 from core.domain.upkeep import Cleanup
+from core.domain.value import replace
 from tests.attempts import NOON, a_failure, an_attempt
 from tests.contract.asking import add, as_it_stands, raises
 
@@ -28,7 +28,7 @@ class TestInspect:
         self,
         harness: Harness,
     ) -> None:
-        request = dataclasses.replace(harness.request("a"), limit=500, connections=2)
+        request = replace(harness.request("a"), limit=500, connections=2)
         (one,) = await harness.service.add([request])
         await harness.service.limit(LimitChanges(rate=9000))
         seen = await harness.service.inspect(one.id[:8])

@@ -8,11 +8,12 @@ for what the server has seen (`until`, `held`), never for a time.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import socket
 import ssl
 import struct
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -94,13 +95,13 @@ class FaultServer(LoopbackServer):
         """Change a file on the server; bodies on their way go on with what they began with."""
         site = self._sites[name]
         assert site.file is not None
-        site.file = replace(site.file, content=content, **options)
+        site.file = dataclasses.replace(site.file, content=content, **options)
 
     def change(self, name: str, **options: Any) -> None:
         """Change options of a file and leave its content."""
         site = self._sites[name]
         assert site.file is not None
-        site.file = replace(site.file, **options)
+        site.file = dataclasses.replace(site.file, **options)
 
     def requests_to(self, name: str) -> list[Request]:
         """Return the requests to a path, in order."""

@@ -38,6 +38,7 @@ from core.domain.settings import (
     RetrySettings,
     Settings,
 )
+from core.domain.value import replace
 from core.engine.service import Engine
 from core.policy.transfer.ranges import OVERLAP_BEFORE
 from tests.core.engine.conftest import Workspace, fetch, settled, until
@@ -231,7 +232,7 @@ async def test_more_than_4_gib(
     url = fault_server.file(
         NAME, Sparse(there), hold_after=OVERLAP_BEFORE + HOLD if connections > 1 else None
     )
-    request = dataclasses.replace(workspace.request(url), connections=connections, paused=True)
+    request = replace(workspace.request(url), connections=connections, paused=True)
     settings = Settings(limits=LimitSettings(min_split="64k"))
     engine = await workspace.engine(settings)
     (download,) = await engine.add([request])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo
@@ -18,6 +17,7 @@ from core.domain.models import (
 )
 from core.domain.service import Outcome, Refusal
 from core.domain.upkeep import Leftover, LeftoverKind
+from core.domain.value import replace
 from tests.attempts import a_failure
 from tests.fakes import FakeService
 from tests.tui.samples import NOW

@@ -7,7 +7,6 @@ damaged stays as it is until somebody has read about it.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import locale
 import os
 import sys
@@ -17,6 +16,7 @@ from core import launcher
 from core.domain.errors import ConfigError, ExitCode, WinchError
 from core.domain.service import ServiceStatus
 from core.domain.upkeep import Checkup, Finding
+from core.domain.value import asdict
 from core.domain.version import VERSION
 from core.rpc.client import UnreachableError
 from tui.cli.terminal import out, say
@@ -49,7 +49,7 @@ def _with_keys(finding: Finding) -> Finding:
 def _print(findings: list[Finding], *, as_json: bool) -> None:
     problems, notices = _count(findings, _PROBLEM), _count(findings, _NOTICE)
     if as_json:
-        checks = [dataclasses.asdict(finding) for finding in findings]
+        checks = [asdict(finding) for finding in findings]
         out(dump({"problems": problems, "notices": notices, "checks": checks}, indent=2))
         return
     for finding in findings:

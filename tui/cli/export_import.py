@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from core import launcher
 from core.domain.errors import ExitCode, UsageError, WinchError
 from core.domain.models import Conflict, DownloadRequest, Status
 from core.domain.service import DownloadService
+from core.domain.value import replace
 from tui.cli import export_format
 from tui.cli.adding import add_new
 from tui.cli.service_access import connected

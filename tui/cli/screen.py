@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from dataclasses import replace
 
 from core import launcher
 from core.domain.errors import UsageError
 from core.domain.garbage import making_lasting
 from core.domain.settings import Settings
+from core.domain.value import replace
 from tui.cli.service_access import connected
 from tui.cli.signals import Signals
 from tui.cli.terminal import has_screen

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from core.domain.errors import UsageError
@@ -16,6 +15,7 @@ from core.domain.history import HistoryQuery
 from core.domain.models import Download, DownloadView, Status
 from core.domain.service import Changes, DownloadService, MoveTo, Outcome
 from core.domain.units import parse_duration, parse_rate
+from core.domain.value import replace
 from tui.control.choosing import check_named
 from tui.input.arguments import check_url
 from tui.text.fmt import clean

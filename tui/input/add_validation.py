@@ -5,7 +5,6 @@ Pure, and done in steps, so that whoever asks can do something else in between.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from core.domain.errors import DestinationError, UsageError
 from core.domain.models import Checksum, Download, DownloadRequest, Status
 from core.domain.settings import check_limit
 from core.domain.units import parse_rate
+from core.domain.value import replace
 from tui.input.add_parser import STEP, AddParser, KnownUrls, Remark, Severity, WantedUrl
 from tui.input.disk import typed_path
 from tui.text.fmt import counted, sentence
@@ -87,9 +87,7 @@ class ValidationResult:
     def requests(self) -> list[DownloadRequest]:
         shared = self.shared
         return [
-            dataclasses.replace(
-                shared, url=item.url, name=shared.name or item.name, headers=item.headers
-            )
+            replace(shared, url=item.url, name=shared.name or item.name, headers=item.headers)
             for item in self.wanted
         ]
 
@@ -117,7 +115,7 @@ class AddValidation:
         yield from parser.steps()
         shared, wrong = validate_fields(form, len(parser.wanted))
         try:
-            shared = dataclasses.replace(shared, directory=typed_path(form.directory, self._base))
+            shared = replace(shared, directory=typed_path(form.directory, self._base))
         except DestinationError as error:
             wrong["directory"] = error.message
         known = KnownUrls()
@@ -185,7 +183,7 @@ def validate_fields(form: AddForm, count: int) -> tuple[DownloadRequest, dict[st
     if wrong:
         values = {}
     blank = DownloadRequest(url="", directory="")
-    return dataclasses.replace(blank, **values), wrong  # type: ignore[arg-type]
+    return replace(blank, **values), wrong
 
 
 def _file_name(text: str) -> str:

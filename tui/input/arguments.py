@@ -7,7 +7,6 @@ and for a list of URLs with the line it stands on.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +23,7 @@ from core.domain.models import Checksum, Conflict, DownloadRequest
 from core.domain.service import LimitChanges
 from core.domain.settings import check_limit
 from core.domain.units import parse_duration, parse_rate
+from core.domain.value import replace
 from tui.input.caller import CALLER
 from tui.text.fmt import clean
 
@@ -65,7 +65,7 @@ def download_requests(args: argparse.Namespace, directory: str) -> list[Download
         restart=not args.no_restart,
         wait_for_host=args.wait_for_host,
     )
-    return [dataclasses.replace(shared, url=url) for url in urls]
+    return [replace(shared, url=url) for url in urls]
 
 
 def requests_for_urls(urls: Iterable[str], directory: str) -> list[DownloadRequest]:

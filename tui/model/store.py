@@ -7,14 +7,15 @@ is decided in view.py. Nothing here costs more than a lookup per progress report
 
 from __future__ import annotations
 
+import dataclasses
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.garbage import making_lasting
 from core.domain.models import Download, Progress, Status, WaitReason
+from core.domain.value import replace
 from tui.model.running_sums import RunningSums
 from tui.text.sums import Sums
 
@@ -142,7 +143,7 @@ class DownloadStore:
         """The sums; costs a step per active download."""
         sums = self._running.now(self.progress)
         moves = sums.counts.get(Status.ACTIVE)
-        return replace(sums, eta=self._eta if moves else None)
+        return dataclasses.replace(sums, eta=self._eta if moves else None)
 
     def _take(self, event: Snapshot | Noticed) -> None:
         self.notices, self.paused, self.limit = event.notices, event.paused, event.limit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from core.domain.errors import DestinationError, WinchError
 from core.domain.history import HistoryEntry, HistoryQuery
 from core.domain.models import DownloadRequest
 from core.domain.service import DownloadService
+from core.domain.value import replace
 from tui.control.bindings import bindings
 from tui.control.export_file import refuse_existing, write_private
 from tui.control.key_actions import KeyTarget

@@ -6,13 +6,13 @@ Pure. All text from outside goes through `clean`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 
 from core.domain.history import AttemptEnd, HistoryEntry
 from core.domain.inspection import DownloadLimits, Figures, HostLimit, Inspection, ResponseHead
 from core.domain.models import Download, Phase, TimelineEntry
 from core.domain.redact import redact_url
+from core.domain.value import asdict
 from tui.text import fmt
 from tui.text.cells import Fact, Role
 from tui.text.vocabulary import OUTCOMES, PHASES

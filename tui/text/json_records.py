@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from core.domain.history import Busiest, HistoryEntry, Statistics, Trend
 from core.domain.models import DownloadView
 from core.domain.redact import redact_url
 from core.domain.upkeep import Leftover
+from core.domain.value import asdict
 from tui.text.activity import WEEKDAYS
 from tui.text.download_state import updated_at
 

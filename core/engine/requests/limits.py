@@ -7,7 +7,6 @@ change holds at once for what runs.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from collections.abc import Callable
 from datetime import UTC
@@ -15,7 +14,7 @@ from datetime import UTC
 from core.domain.errors import UsageError
 from core.domain.service import LimitChanges, Limits, RateSource
 from core.domain.settings import LimitSettings, check_limit
-from core.domain.value import replace
+from core.domain.value import asdict, replace
 from core.engine.downloads.list import DownloadList
 from core.engine.transfer.context import TransferContext
 from core.policy.queue.timetable import entry_at, rate_at
@@ -74,11 +73,7 @@ class LimitKeeper:
 
         Raises UsageError for a value that cannot be meant; then nothing has changed.
         """
-        wanted = {
-            field.name: value
-            for field in dataclasses.fields(changes)
-            if (value := getattr(changes, field.name)) is not None
-        }
+        wanted = {name: value for name, value in asdict(changes).items() if value is not None}
         for name in _COUNTS:
             if name in wanted:
                 check_limit(name, wanted[name])

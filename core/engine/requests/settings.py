@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Collection
 
 from core.adapters.files.threads import run_to_end
 from core.domain.service import SettingInForce
 from core.domain.settings import Settings
-from core.domain.value import replace
+from core.domain.value import asdict, replace
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.limits import LimitKeeper
 from core.policy.settings_in_force import settings_in_force
@@ -45,7 +44,7 @@ class SettingsKeeper:
         self._obey(self.current)
         wanted, held = self.current.network, self._network
         return [
-            f"network.{field.name}"
-            for field in dataclasses.fields(held)
-            if getattr(wanted, field.name) != getattr(held, field.name)
+            f"network.{name}"
+            for name, value in asdict(held).items()
+            if getattr(wanted, name) != value
         ]

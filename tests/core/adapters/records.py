@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import types
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from core.domain.models import (
     Segment,
     Validator,
 )
+from core.domain.value import Value
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -93,7 +93,7 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
     """Return a strategy for a type of the domain, so that a new field is tried without a word."""
     if hint in _plain:
         return _plain[hint]
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and issubclass(hint, Value):
         return instances(hint)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return st.sampled_from(hint)
@@ -106,7 +106,7 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
 
 
 def instances(kind: Any, **fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Return a strategy for a dataclass with every one of its fields drawn."""
+    """Return a strategy for a value with every one of its fields drawn."""
     hints = get_type_hints(kind)
     drawn = {name: values(hint) for name, hint in hints.items() if name not in fixed}
     return st.builds(kind, **drawn, **fixed)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from core.domain.errors import ConfigError
@@ -16,6 +14,7 @@ from core.domain.settings import (
     Settings,
     sections,
 )
+from core.domain.value import replace
 
 
 def test_a_setting_out_of_range_names_itself() -> None:

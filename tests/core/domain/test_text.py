@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.text import from_octets, mended, octets_of, valid
+from core.domain.value import Value
 
 
 def as_read(raw: bytes) -> str:
@@ -51,8 +50,7 @@ def test_what_an_older_winch_stored_beyond_latin1_stands_for_itself() -> None:
     assert from_octets('"文件"') == '"文件"'
 
 
-@dataclass(frozen=True)
-class Thing:
+class Thing(Value, frozen=True):
     name: str
     fields: dict[str, tuple[object, ...]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fcntl
 import os
 
@@ -10,12 +9,13 @@ import pytest
 
 from core.domain.models import Status
 from core.domain.settings import LimitSettings
+from core.domain.value import replace
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.faults.model import content
 from tests.faults.server import FaultServer
 
 DATA = content(3_000_000)
-ONE = dataclasses.replace(SETTINGS, limits=LimitSettings(connections=1))
+ONE = replace(SETTINGS, limits=LimitSettings(connections=1))
 
 
 async def test_an_empty_part_file_that_others_can_write_is_left_alone(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from core.domain.models import Status, WaitReason
 from core.domain.settings import DiskSettings, LimitSettings, RetrySettings, ScheduleEntry, Settings
+from core.domain.value import replace
 from core.engine.service import Engine
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.faults.model import content
@@ -16,13 +15,13 @@ DATA = content(100_000)
 
 async def reload(engine: Engine, **sections: object) -> None:
     """Let the engine find other sections where its settings are."""
-    settings = dataclasses.replace(SETTINGS, **sections)  # type: ignore[arg-type]
+    settings = replace(SETTINGS, **sections)  # type: ignore[arg-type]
     engine.read_settings = lambda: settings
     assert await engine.reload() == []
 
 
 async def test_what_fails_is_tried_as_often_as_is_set_now(workspace: Workspace) -> None:
-    engine = await workspace.engine(dataclasses.replace(SETTINGS, retry=RetrySettings(attempts=0)))
+    engine = await workspace.engine(replace(SETTINGS, retry=RetrySettings(attempts=0)))
     request = workspace.request("http://127.0.0.1:9/none")
     assert (await fetch(engine, request)).retry_count == 0
     await reload(engine, retry=RetrySettings(attempts=2, base=0.0, cap=0.0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from core.adapters.state import document
 from core.adapters.state.stores import State
 from core.domain.errors import DiskFullError
 from core.domain.models import DownloadRequest
+from core.domain.value import replace
 from core.engine.service import Engine
 from tests.core.engine.conftest import Workspace, fill
 
@@ -28,7 +28,7 @@ def state(
 
 
 def paused(workspace: Workspace, name: str) -> DownloadRequest:
-    return dataclasses.replace(workspace.request(URL + name), paused=True)
+    return replace(workspace.request(URL + name), paused=True)
 
 
 async def stored(state: Path) -> set[str]:

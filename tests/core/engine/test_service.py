@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import hashlib
 import os
 import threading
@@ -19,6 +18,7 @@ from core.domain.errors import (
     UsageError,
 )
 from core.domain.models import Checksum, Download, Segment, Status, WaitReason
+from core.domain.value import replace
 from core.policy.transfer.ranges import OVERLAP_BEFORE
 from tests.core.engine.conftest import Workspace, fetch, settled, until
 from tests.faults.model import Request, content
@@ -174,7 +174,7 @@ async def test_what_was_paused_or_finished_stays_so(
 ) -> None:
     first = await workspace.engine()
     done = await fetch(first, workspace.request(fault_server.file("a", DATA)))
-    paused = dataclasses.replace(workspace.request(fault_server.file("b", DATA)), paused=True)
+    paused = replace(workspace.request(fault_server.file("b", DATA)), paused=True)
     (waiting,) = await first.add([paused])
     assert waiting.status is Status.PAUSED
     await first.close()
@@ -206,7 +206,7 @@ async def test_what_may_not_be_fetched_anew_fails_and_is_kept(
 ) -> None:
     engine = await workspace.engine()
     url = fault_server.file("a", DATA, hold_after=1_500_000)
-    request = dataclasses.replace(workspace.request(url), restart=False)
+    request = replace(workspace.request(url), restart=False)
     (download,) = await engine.add([request])
     await until(engine, download, lambda view: view.progress.bytes_downloaded > 1_000_000)
     await engine.pause([download.id])
@@ -312,13 +312,11 @@ async def test_asking_again_without_a_limit_lifts_it_and_without_a_word_keeps_it
 ) -> None:
     engine = await workspace.engine()
     request = workspace.request(fault_server.file("a", DATA, hold_after=1_000_000))
-    (first,) = await engine.add([dataclasses.replace(request, limit=500, paused=True)])
+    (first,) = await engine.add([replace(request, limit=500, paused=True)])
     for limit, expected in ((None, 500), (0, None), (700, 700)):
-        (again,) = await engine.add([dataclasses.replace(request, limit=limit, paused=True)])
+        (again,) = await engine.add([replace(request, limit=limit, paused=True)])
         assert (again.id, again.request.limit) == (first.id, expected)
-    (new,) = await engine.add(
-        [dataclasses.replace(request, url=f"{request.url}?b", limit=0, paused=True)]
-    )
+    (new,) = await engine.add([replace(request, url=f"{request.url}?b", limit=0, paused=True)])
     assert new.request.limit is None
 
 
@@ -344,7 +342,7 @@ async def whole_before_the_crash(workspace: Workspace, fault_server: FaultServer
     """Leave a download that failed, whose part file is whole by now and whose record says so."""
     engine = await workspace.engine()
     url = fault_server.file("a", DATA, fail_after=SIZE - 1)
-    request = dataclasses.replace(workspace.request(url), connections=1, retries=0)
+    request = replace(workspace.request(url), connections=1, retries=0)
     download = await fetch(engine, request)
     assert (await engine.find(download.id)).progress.bytes_downloaded == SIZE - 1
     await engine.close()
@@ -353,7 +351,7 @@ async def whole_before_the_crash(workspace: Workspace, fault_server: FaultServer
     store = ResumeStore(workspace.state / "resume_data")
     record = await store.load(download.id)
     assert record is not None
-    await store.save(dataclasses.replace(record, done=(Segment(0, SIZE),)))
+    await store.save(replace(record, done=(Segment(0, SIZE),)))
     return download
 
 
@@ -462,7 +460,7 @@ async def test_a_finished_download_keeps_no_secret(
 ) -> None:
     engine = await workspace.engine()
     url = fault_server.file("a", DATA).replace("http://", "http://me:hunter2@") + "?token=t0ps3cret"
-    request = dataclasses.replace(workspace.request(url), headers={"X-Api-Key": "s3same", "A": "b"})
+    request = replace(workspace.request(url), headers={"X-Api-Key": "s3same", "A": "b"})
     done = await fetch(engine, request)
     assert done.request.headers == {}
     await engine.close()
@@ -491,7 +489,7 @@ async def test_what_goes_on_by_a_request_that_could_not_be_stored_is_started(
 ) -> None:
     engine = await workspace.engine()
     request = workspace.request(fault_server.file("a", DATA))
-    (download,) = await engine.add([dataclasses.replace(request, paused=True)])
+    (download,) = await engine.add([replace(request, paused=True)])
 
     async def full() -> None:
         raise DiskFullError("no space")
@@ -578,7 +576,7 @@ async def test_secrets_stay_with_their_origin(
         url = fault_server.file("a", redirect_to=target, statuses=[401])
         engine = await workspace.engine()
         request = workspace.request(url.replace("http://", "http://me:hunter2@"))
-        request = dataclasses.replace(request, headers={"X-Api-Key": "s3cret"})
+        request = replace(request, headers={"X-Api-Key": "s3cret"})
         done = await fetch(engine, request)
         assert done.status is Status.COMPLETED
         own, foreign = fault_server.requests[-1].headers, elsewhere.requests[0].headers
@@ -605,7 +603,7 @@ async def test_nothing_is_queued_when_one_request_of_many_is_wrong(
     with pytest.raises(UsageError):
         await engine.add([good, workspace.request("ftp://h/a")])
     with pytest.raises(DestinationError):
-        await engine.add([good, dataclasses.replace(good, directory=str(workspace.files / "no"))])
+        await engine.add([good, replace(good, directory=str(workspace.files / "no"))])
     assert await engine.downloads() == []
 
 
@@ -636,9 +634,7 @@ async def test_the_state_directory_is_no_destination(workspace: Workspace) -> No
     engine = await workspace.engine()
     (workspace.files / "way").symlink_to(workspace.state)
     for directory in (workspace.state, workspace.files / "way"):
-        request = dataclasses.replace(
-            workspace.request("http://127.0.0.1:9/a"), directory=str(directory)
-        )
+        request = replace(workspace.request("http://127.0.0.1:9/a"), directory=str(directory))
         with pytest.raises(DestinationError, match="its own state"):
             await engine.add([request])
     assert await engine.downloads() == []
@@ -650,7 +646,7 @@ async def test_a_vanished_directory_fails_with_the_way_out(
     engine = await workspace.engine()
     url = fault_server.file("a", DATA, latency=0, statuses=[503])
     (workspace.files / "gone").mkdir()
-    request = dataclasses.replace(workspace.request(url), directory=str(workspace.files / "gone"))
+    request = replace(workspace.request(url), directory=str(workspace.files / "gone"))
     (download,) = await engine.add([request])
     (workspace.files / "gone").rmdir()
     failed = await settled(engine, download)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -13,6 +12,7 @@ from core.domain.history import AttemptEnd, HistoryQuery
 from core.domain.lifecycle import TRANSITIONS, Action
 from core.domain.models import DownloadRecord, Phase, Status
 from core.domain.settings import RetrySettings
+from core.domain.value import replace
 from core.engine.downloads.list import TIMELINE_LENGTH
 from core.engine.service import Engine
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
@@ -33,7 +33,7 @@ async def test_every_transition_is_told_with_its_states_and_its_reason(
     engine = await workspace.engine()
     url = fault_server.file("a.bin", DATA, fail_after=2_000_000, fail_times=1)
     # Another connection would carry on where the first one fails.
-    request = dataclasses.replace(workspace.request(url), connections=1)
+    request = replace(workspace.request(url), connections=1)
     done = await found(engine, (await fetch(engine, request)).id)
     steps = [entry for entry in done.timeline if entry.after is not None]
     assert [(entry.before, entry.after) for entry in steps] == [
@@ -55,7 +55,7 @@ async def test_every_transition_is_told_with_its_states_and_its_reason(
 async def test_what_waits_to_be_tried_again_says_when(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
-    patient = dataclasses.replace(SETTINGS, retry=RetrySettings(attempts=5, base=60.0, cap=60.0))
+    patient = replace(SETTINGS, retry=RetrySettings(attempts=5, base=60.0, cap=60.0))
     engine = await workspace.engine(patient)
     url = fault_server.file("a.bin", DATA, fail_after=2_000_000)
     (download,) = await engine.add([workspace.request(url)])
@@ -85,7 +85,7 @@ async def test_a_word_of_a_person_is_a_transition_too(
 
 async def test_a_long_story_keeps_its_beginning_and_its_end(workspace: Workspace) -> None:
     engine = await workspace.engine()
-    request = dataclasses.replace(workspace.request("http://127.0.0.1:1/a.bin"), paused=True)
+    request = replace(workspace.request("http://127.0.0.1:1/a.bin"), paused=True)
     (download,) = await engine.add([request])
     for _ in range(TIMELINE_LENGTH):
         await engine.cancel([download.id])

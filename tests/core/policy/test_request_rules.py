@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from core.domain.errors import DestinationError, UsageError, WinchError
 from core.domain.models import Checksum, DownloadRequest
 from core.domain.service import Changes
+from core.domain.value import replace
 from core.policy.request_rules import apply_changes, check_request
 
 GOOD = DownloadRequest(url="https://host/file", directory="/tmp")
@@ -58,17 +57,17 @@ def test_nonsense_is_refused(
     changes: dict[str, object], error: type[WinchError], words: str
 ) -> None:
     with pytest.raises(error, match=words):
-        check_request(dataclasses.replace(GOOD, **changes))
+        check_request(replace(GOOD, **changes))
 
 
 def test_a_group_is_judged_where_it_is_changed() -> None:
     with pytest.raises(UsageError, match="control"):
         apply_changes(GOOD, Changes(group="a\nb"))
-    older = dataclasses.replace(GOOD, group="a\nb")
+    older = replace(GOOD, group="a\nb")
     assert apply_changes(older, Changes(priority=1)).priority == 1
 
 
 def test_a_password_is_not_repeated_in_the_error() -> None:
     with pytest.raises(UsageError) as caught:
-        check_request(dataclasses.replace(GOOD, url="http://me:hunter2@host:port/"))
+        check_request(replace(GOOD, url="http://me:hunter2@host:port/"))
     assert "hunter2" not in str(caught.value)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from core.domain.service import LimitChanges, Limits, RateSource, SettingSource
 from core.domain.settings import LimitSettings, Settings
+from core.domain.value import replace
 from core.policy.settings_in_force import settings_in_force
 
 SETTINGS = Settings(limits=LimitSettings(active=4, rate="2M"))
@@ -35,7 +34,7 @@ def test_what_nobody_changed_is_as_set() -> None:
 
 
 def test_a_command_goes_before_everything() -> None:
-    limits = dataclasses.replace(
+    limits = replace(
         LIMITS, rate=300 * 1024, rate_source=RateSource.COMMAND, active=2, connections=8
     )
     changes = LimitChanges(rate=300 * 1024, active=2)
@@ -47,5 +46,5 @@ def test_a_command_goes_before_everything() -> None:
 
 
 def test_the_timetable_goes_before_the_settings_and_no_limit_is_off() -> None:
-    limits = dataclasses.replace(LIMITS, rate=None, rate_source=RateSource.SCHEDULE)
+    limits = replace(LIMITS, rate=None, rate_source=RateSource.SCHEDULE)
     assert held(limits, LimitChanges())["limits.rate"] == ("off", "schedule", "2M")

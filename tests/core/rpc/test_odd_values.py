@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import types
 import typing
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from core.domain.errors import ErrorCode
 from core.domain.models import DownloadRequest, Status
 from core.domain.service import Changes, DownloadService, LimitChanges
 from core.domain.settings import RetrySettings, Settings
+from core.domain.value import Value
 from core.engine.service import Engine
 from core.rpc.codec import METHODS
 from tests.unix import HELLO, serving, short_directory
@@ -61,10 +61,10 @@ def of(hint: Any) -> st.SearchStrategy[Any]:
         return st.lists(of(arguments[0]), max_size=2)
     if hint is DownloadRequest:
         return requests()
-    if dataclasses.is_dataclass(hint):
+    if issubclass(hint, Value):
         kind: Any = hint
         hints = typing.get_type_hints(kind)
-        needed = {f.name for f in dataclasses.fields(kind) if f.default is dataclasses.MISSING}
+        needed = {f.name for f in msgspec.structs.fields(kind) if f.required}
         return st.fixed_dictionaries(
             {name: of(each) for name, each in hints.items() if name in needed},
             optional={name: of(each) for name, each in hints.items() if name not in needed},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from core.adapters.files.destination import identity_of
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.models import DownloadRequest
+from core.domain.value import replace
 from tests.core.adapters.records import a_record
 from tests.tui.cli.conftest import Winch
 from tui.demo.files import MIB, DemoFile
@@ -30,7 +30,7 @@ def part(winch: Winch) -> Path:
     path = winch.directory / "a1.bin.part"
     path.write_bytes(b"x" * 2048)
     request = DownloadRequest(url="https://example.org/a1.bin", directory=str(winch.directory))
-    record = dataclasses.replace(a_record(), part=identity_of(path.stat()), request=request)
+    record = replace(a_record(), part=identity_of(path.stat()), request=request)
     asyncio.run(ResumeStore(state_of(winch) / "resume_data").save(record))
     return path
 

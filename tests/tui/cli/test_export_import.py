@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from core.domain.errors import UsageError
 from core.domain.models import Checksum, Conflict, Download, DownloadRequest, Progress, Status
 from core.domain.names import safe_name
+from core.domain.value import replace
 from tests.tui.cli.conftest import Winch
 from tests.tui.cli.samples import download, view
 from tui.cli import export_format

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +10,7 @@ from rich.cells import cell_len
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.history import AttemptEnd
 from core.domain.models import DownloadView, Progress, Status, TimelineEntry, WaitReason
+from core.domain.value import replace
 from tests.attempts import an_attempt
 from tests.tui.cli.conftest import Winch
 from tests.tui.cli.samples import START, active, completed, download, view

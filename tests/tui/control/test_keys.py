@@ -1,7 +1,6 @@
 """What each key asks the service for, seen from the keyboard and from the service's side."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from textual.pilot import Pilot
 from core.domain.errors import ChecksumError, ErrorCode, ErrorInfo
 from core.domain.models import Checksum, DownloadRequest, Status
 from core.domain.service import LimitChanges
+from core.domain.value import replace
 from tests.fakes import FakeService
 from tests.tui.samples import HOSTILE, app_for, assert_harmless, queue, until, until_gone
 from tui.control.key_actions import KEY_ACTIONS, MAIN, KeyTarget, by_target

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
 from core.domain.service import Outcome
+from core.domain.value import replace
 from tests.fakes import FakeService
 from tests.tui.control.test_verbs import say
 from tests.tui.samples import app_for, queue, until

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from core.domain.errors import UsageError
 from core.domain.history import HistoryQuery
 from core.domain.models import DownloadRequest, PartIdentity, Status
 from core.domain.upkeep import Leftover, LeftoverKind
+from core.domain.value import replace
 from tests.attempts import a_failure, an_attempt
 from tests.fakes import FakeService
 from tests.tui.samples import HOSTILE, app_for, assert_harmless, queue, screen_text, until

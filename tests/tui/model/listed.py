@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from core.domain.events import Added, Changed, Event, ProgressBatch
 from core.domain.models import Download, Phase, Progress, Status
+from core.domain.value import replace
 from tests.tui.samples import NOW, sample
 from tui.model.filters import parse
 from tui.model.rows import GroupRow, Row

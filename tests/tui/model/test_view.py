@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.domain.events import Changed, ProgressBatch, Removed
 from core.domain.models import Download, Progress, Status
+from core.domain.value import replace
 from tests.tui.model.listed import Table, moving, one
 from tests.tui.samples import NOW, sample
 from tui.model.ordering import Order, SortKey
@@ -124,7 +125,7 @@ def test_a_group_sums_its_members_that_are_shown() -> None:
     assert table.view.sums("g") == expected
     assert not table.view.sums("h").known
     table.report(b=50.0)
-    assert table.view.sums("g") == replace(expected, rate=60.0, bytes_done=60)
+    assert table.view.sums("g") == dataclasses.replace(expected, rate=60.0, bytes_done=60)
     table.show(tab=Tab.QUEUED)
     assert table.view.sums("g").bytes_total == 50
     table.change(table.store.download(sample(1).id), status=Status.PENDING)

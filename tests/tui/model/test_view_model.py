@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -11,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from core.domain.events import Added, Changed, Event, ProgressBatch, Removed, Snapshot
 from core.domain.models import Download, Phase, Progress, Status
+from core.domain.value import replace
 from tests.tui.model.listed import Table, one
 from tests.tui.samples import NOW, sample
 from tui.model.ordering import Order, SortKey

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from core.domain.errors import DaemonError, ErrorCode, UsageError
 from core.domain.history import History, HistoryQuery, PhaseTimes
 from core.domain.models import DownloadRequest
+from core.domain.value import replace
 from tests.attempts import NOON, a_failure, an_attempt
 from tests.fakes import FakeService
 from tests.tui.bare import Bare

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from dataclasses import replace
 
 import pytest
 from textual import events
@@ -13,6 +12,7 @@ from core.domain.errors import DaemonError, ErrorCode, ErrorInfo
 from core.domain.models import DownloadRequest, PartIdentity, Phase, Progress, Status, TimelineEntry
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
+from core.domain.value import replace
 from tests.fakes import FakeService
 from tests.tui.samples import (
     HOSTILE,

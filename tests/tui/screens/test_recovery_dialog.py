@@ -1,6 +1,5 @@
 """Interrupted downloads are asked about once, and every answer does what it says."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from core.domain.errors import DaemonError
 from core.domain.history import AttemptEnd, HistoryEntry, PhaseTimes
 from core.domain.models import Interruption, Phase, Progress, Status
 from core.domain.service import DownloadService
+from core.domain.value import replace
 from tests.fakes import FakeService
 from tests.tui.samples import (
     HOSTILE,

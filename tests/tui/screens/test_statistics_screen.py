@@ -1,6 +1,5 @@
 """The statistics say what is so, at every width, and follow the person through the periods."""
 
-import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -19,6 +18,7 @@ from core.domain.history import (
     Statistics,
     Trend,
 )
+from core.domain.value import replace
 from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, NOW, app_for, until, until_gone
 from tui.text.cells import Line
@@ -45,7 +45,7 @@ def attempt(number: int, **changes: object) -> HistoryEntry:
         phases=PhaseTimes(downloading=8.0),
         average_rate=MIB / 8,
     )
-    return dataclasses.replace(entry, **changes)  # type: ignore[arg-type]
+    return replace(entry, **changes)  # type: ignore[arg-type]
 
 
 def figures(**changes: object) -> Statistics:
@@ -105,7 +105,7 @@ def figures(**changes: object) -> Statistics:
             attempt(3, end=AttemptEnd.INTERRUPTED),
         ),
     )
-    return dataclasses.replace(statistics, **changes)  # type: ignore[arg-type]
+    return replace(statistics, **changes)  # type: ignore[arg-type]
 
 
 class Statistician(FakeService):
@@ -121,7 +121,7 @@ class Statistician(FakeService):
         self.asked.append(days)
         if self.error is not None:
             raise self.error
-        return dataclasses.replace(self.figures, days=days)
+        return replace(self.figures, days=days)
 
 
 def written(statistics: Statistics, width: int, *, ascii_only: bool = False) -> list[str]:
@@ -200,7 +200,7 @@ def test_bars_compare_the_hosts() -> None:
 
 def test_many_hosts_end_in_how_many_more() -> None:
     host = figures().hosts[0]
-    hosts = tuple(dataclasses.replace(host, host=f"host-{n}.test") for n in range(20))
+    hosts = tuple(replace(host, host=f"host-{n}.test") for n in range(20))
     joined = "\n".join(written(figures(hosts=hosts), 80))
     assert "host-11.test" in joined
     assert "host-12.test" not in joined
@@ -254,8 +254,8 @@ def test_short_times_have_digits_after_the_point(value: float | None, shown: str
 
 @pytest.mark.parametrize("line", HOSTILE)
 def test_hostile_texts_are_cleaned(line: str) -> None:
-    failure = dataclasses.replace(figures().failures[0], host=f"!{line}", message=f"!{line}")
-    host = dataclasses.replace(figures().hosts[0], host=f"!{line}")
+    failure = replace(figures().failures[0], host=f"!{line}", message=f"!{line}")
+    host = replace(figures().hosts[0], host=f"!{line}")
     statistics = figures(failures=(failure,), hosts=(host,), recent=(attempt(1, name=f"!{line}"),))
     for width in (40, 80, 160):
         for shown in written(statistics, width):

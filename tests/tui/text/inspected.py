@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from core.domain.inspection import (
     Cause,
     Connection,
@@ -16,6 +14,7 @@ from core.domain.inspection import (
     Slowness,
 )
 from core.domain.models import Download, Phase, Progress, Segment, Status, TimelineEntry
+from core.domain.value import replace
 from tests.tui.samples import NOW, sample
 
 TOTAL = 1 << 30

@@ -1,7 +1,7 @@
 """What is said of one download, in which order, and in how much room."""
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.inspection import ConnectionState
 from core.domain.models import Progress, Segment, Status
+from core.domain.value import replace
 from tests.tui.samples import FORBIDDEN, HOSTILE, NOW
 from tests.tui.text.inspected import TOTAL, WHY, connections, inspected, moving, running
 from tui.text.cells import Line
@@ -89,7 +90,7 @@ def test_what_does_not_fit_of_the_connections_is_counted() -> None:
 def test_a_mirror_is_named_where_there_are_several() -> None:
     first, second = connections(2)
     lines = (first, replace(second, url="https://mirror.example.net/1"))
-    said = shown(replace(subject(), inspection=inspected(connections=lines)), 88, 55)
+    said = shown(dataclasses.replace(subject(), inspection=inspected(connections=lines)), 88, 55)
     assert "2 to 2 hosts" in said
     assert "mirror.example.net" in said
 
@@ -97,7 +98,7 @@ def test_a_mirror_is_named_where_there_are_several() -> None:
 def test_a_connection_that_waits_for_an_answer_says_for_how_long() -> None:
     (line,) = connections(1)
     waiting = replace(line, state=ConnectionState.CONNECTING, rate=None, asked=65)
-    said = shown(replace(subject(), inspection=inspected(connections=(waiting,))))
+    said = shown(dataclasses.replace(subject(), inspection=inspected(connections=(waiting,))))
     assert "for 1:05  connecting" in said
 
 
@@ -126,20 +127,20 @@ def test_a_finished_file_that_was_found_damaged_says_so() -> None:
 
 def test_a_whole_file_has_no_map_of_its_pieces() -> None:
     seen = inspected(done=(Segment(0, TOTAL),), claimed=(), connections=())
-    said = shown(replace(subject(status=Status.COMPLETED, phase=None), inspection=seen))
+    said = shown(dataclasses.replace(subject(status=Status.COMPLETED, phase=None), inspection=seen))
     assert "■" not in said
     assert "missing" not in said
 
 
 def test_a_file_of_unknown_size_has_none_either() -> None:
     seen = inspected(total=None, done=(Segment(0, 9),), claimed=(Segment(9, None),))
-    one = replace(subject(total_bytes=None), inspection=seen)
+    one = dataclasses.replace(subject(total_bytes=None), inspection=seen)
     assert "512 MiB so far, the whole is not known" in shown(one)
     assert "being fetched" not in shown(one)
 
 
 def test_nothing_moved_is_no_graph() -> None:
-    assert "peak" not in shown(replace(subject(), rates=[0.0, 0.0]))
+    assert "peak" not in shown(dataclasses.replace(subject(), rates=[0.0, 0.0]))
 
 
 def test_before_anybody_has_looked_there_is_what_the_list_knows() -> None:
@@ -168,7 +169,7 @@ def test_ascii_mode_has_nothing_else(size: tuple[int, int]) -> None:
 def test_a_mirror_is_named_without_its_login_however_odd_its_address_is() -> None:
     lines = connections(2)
     odd = (replace(lines[0], url="http://[::1"), replace(lines[1], url="http://u:pw@h.test:8/x"))
-    page = shown(replace(subject(), inspection=inspected(connections=odd)), 118, 20)
+    page = shown(dataclasses.replace(subject(), inspection=inspected(connections=odd)), 118, 20)
     assert "[::1" in page
     assert "h.test:8" in page
     assert "pw@" not in page

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import Progress, Status, TimelineEntry, WaitReason
+from core.domain.value import replace
 from tests.attempts import an_attempt
 from tests.tui.cli.samples import START, active, completed, download, view
 from tui.text.json_records import dump, record, record_with_past

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 from core.domain.models import Download, DownloadRecord, PartIdentity, Status
 from core.domain.service import MOST_REMOVED, KeptFile, Removal
+from core.domain.value import asdict
 from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, sample, until
 from tui.text.removal import MOST_NAMES, deleted_note, file_of, kept_note
@@ -22,7 +22,7 @@ def planned(*downloads: Download, changed: Sequence[KeptFile] = ()) -> Removal:
     """Return what a service would say of a deletion."""
     stays = {each.path for each in changed}
     files = [file for download in downloads if (file := file_of(download))]
-    records = (DownloadRecord(**{f.name: getattr(d, f.name) for f in fields(d)}) for d in downloads)
+    records = (DownloadRecord(**asdict(d)) for d in downloads)
     return Removal(
         removed=tuple(records),
         deleted_files=tuple(file for file in files if file not in stays),

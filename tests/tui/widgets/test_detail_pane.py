@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from textual.pilot import Pilot
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo
 from core.domain.inspection import Inspection
 from core.domain.models import Phase, Status, TimelineEntry
+from core.domain.value import replace
 from tests.fakes import FakeService
 from tests.tui.samples import HOSTILE, NOW, app_for, assert_harmless, queue, screen_text
 from tests.tui.text.inspected import TOTAL, WHY, inspected, moving

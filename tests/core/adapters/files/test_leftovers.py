@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fcntl
 import os
 from pathlib import Path
@@ -14,6 +13,7 @@ from core.adapters.files.destination import identity_of
 from core.adapters.files.leftovers import delete_files, find_parts, remove_part, strays
 from core.domain.models import DownloadRequest, ResumeRecord
 from core.domain.upkeep import LeftoverKind
+from core.domain.value import replace
 from core.policy.retention import PartState
 from tests.core.adapters.records import a_record
 
@@ -29,7 +29,7 @@ def record_of(part: Path, directory: Path | None = None) -> ResumeRecord:
     request = DownloadRequest(
         url="https://example.org/a1.bin", directory=str(directory or part.parent)
     )
-    return dataclasses.replace(a_record(), part=identity_of(part.lstat()), request=request)
+    return replace(a_record(), part=identity_of(part.lstat()), request=request)
 
 
 async def state_of(record: ResumeRecord) -> PartState:
@@ -71,8 +71,8 @@ class TestParts:
         record = record_of(part)
         part.unlink()
         assert await state_of(record) is PartState.GONE
-        elsewhere = dataclasses.replace(record.part, device=record.part.device + 1)
-        not_mounted = dataclasses.replace(record, part=elsewhere)
+        elsewhere = replace(record.part, device=record.part.device + 1)
+        not_mounted = replace(record, part=elsewhere)
         assert await state_of(not_mounted) is PartState.UNREACHABLE
         assert await state_of(record_of(tmp_path, tmp_path / "no")) is PartState.UNREACHABLE
 

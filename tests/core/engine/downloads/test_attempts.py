@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +21,7 @@ from core.domain.models import (
     TimelineEntry,
 )
 from core.domain.settings import LimitSettings
+from core.domain.value import asdict, replace
 from core.engine.downloads.attempts import Attempt
 from core.engine.downloads.recorder import STARTED, AttemptRecorder
 from core.engine.running.progress import ProgressReporter
@@ -53,7 +53,7 @@ class TestEngine:
     ) -> None:
         engine = await workspace.engine()
         request = workspace.request(fault_server.file("a.bin", DATA))
-        done = await fetch(engine, dataclasses.replace(request, group="set"))
+        done = await fetch(engine, replace(request, group="set"))
         (entry,) = await history(engine)
         assert (entry.download, entry.name, entry.group) == (done.id, "a.bin", "set")
         assert (entry.url, entry.directory) == (request.url, str(workspace.files))
@@ -61,7 +61,7 @@ class TestEngine:
         assert (entry.end, entry.success) == (AttemptEnd.COMPLETED, True)
         assert (entry.bytes, entry.total_bytes, entry.retries) == (SIZE, SIZE, 0)
         assert entry.error_code is entry.error_message is None
-        spent = dataclasses.asdict(entry.phases)
+        spent = asdict(entry.phases)
         duration = (entry.ended_at - entry.started_at).total_seconds()
         assert sum(spent.values()) == pytest.approx(duration, abs=1e-5)
         assert min(spent["connecting"], spent["downloading"], spent["finalizing"]) > 0
@@ -103,7 +103,7 @@ class TestEngine:
         self, workspace: Workspace, fault_server: FaultServer, how: str
     ) -> None:
         engine = await workspace.engine(
-            dataclasses.replace(SETTINGS, limits=LimitSettings(active=1, connections=1))
+            replace(SETTINGS, limits=LimitSettings(active=1, connections=1))
         )
         url = fault_server.file("a.bin", DATA, hold_after=1_500_000)
         (download,) = await engine.add([workspace.request(url)])

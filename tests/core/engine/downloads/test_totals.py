@@ -4,13 +4,12 @@ counting everything gives.
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.models import Download, Progress, Status, WaitReason
+from core.domain.value import replace
 from core.engine.downloads.totals import EtaInputs, InProgress, ListTotals
 from core.policy.queue.overall_eta import RecentDownloads
 from tests.core.engine.conftest import Workspace, fetch, settled, until
@@ -160,7 +159,7 @@ def test_nothing_is_promised_while_no_length_is_known() -> None:
         sums.count(item, 0, 1)
     recent = eta_inputs().recent
     recent.note("127.0.0.1", 10.0, count=400_000, downloading=4.0)
-    known = dataclasses.replace(eta_inputs(), recent=recent)
+    known = replace(eta_inputs(), recent=recent)
     assert sums.eta([moving(running, 0, 300, None)], known, 10.0) is None
 
 
@@ -170,7 +169,7 @@ async def test_the_engine_tells_them(workspace: Workspace, fault_server: FaultSe
     (running, _) = await engine.add(
         [
             workspace.request(fault_server.file("half", DATA, hold_after=HALF)),
-            dataclasses.replace(workspace.request(fault_server.file("later", DATA)), paused=True),
+            replace(workspace.request(fault_server.file("later", DATA)), paused=True),
         ]
     )
     view = await until(engine, running, lambda v: v.progress.bytes_downloaded > 0)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from core.domain.models import Download, Status
 from core.domain.service import LimitChanges
+from core.domain.value import replace
 from core.engine.service import Engine
 from tests.core.engine.conftest import SETTINGS, Workspace, settled, until
 from tests.faults.model import content
 from tests.faults.server import FaultServer
 
 DATA = content(100_000)
-ONE = dataclasses.replace(SETTINGS, limits=dataclasses.replace(SETTINGS.limits, active=1))
+ONE = replace(SETTINGS, limits=replace(SETTINGS.limits, active=1))
 
 
 async def busy(workspace: Workspace, fault_server: FaultServer, engine: Engine) -> Download:

@@ -5,7 +5,6 @@ ends in between.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 
 import pytest
 
@@ -14,6 +13,7 @@ from core.domain.events import Noticed, Snapshot
 from core.domain.models import Status, WaitReason
 from core.domain.service import LimitChanges
 from core.domain.settings import LimitSettings
+from core.domain.value import replace
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.faults.model import content
 from tests.faults.server import FaultServer
@@ -52,7 +52,7 @@ async def test_nothing_starts_while_it_is_held(
     engine = await workspace.engine()
     await engine.hold(True)
     (first,) = await engine.add([workspace.request(fault_server.file("a", DATA))])
-    paused = dataclasses.replace(workspace.request(fault_server.file("b", DATA)), paused=True)
+    paused = replace(workspace.request(fault_server.file("b", DATA)), paused=True)
     (second,) = await engine.add([paused])
     await engine.resume([second.id])
     await engine.move([second.id], 1)
@@ -90,7 +90,7 @@ async def test_to_start_one_now_is_refused_and_changes_nothing(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     engine = await workspace.engine()
-    request = dataclasses.replace(workspace.request(fault_server.file("a", DATA)), paused=True)
+    request = replace(workspace.request(fault_server.file("a", DATA)), paused=True)
     (download,) = await engine.add([request])
     await engine.hold(True)
     with pytest.raises(NotAllowedError) as caught:
@@ -168,7 +168,7 @@ async def test_a_foreground_command_goes_on_with_its_own(
 async def test_a_change_of_the_limits_starts_nothing_either(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
-    engine = await workspace.engine(dataclasses.replace(SETTINGS, limits=LimitSettings(active=1)))
+    engine = await workspace.engine(replace(SETTINGS, limits=LimitSettings(active=1)))
     await fetch(engine, workspace.request(fault_server.file("before", DATA)))
     await engine.hold(True)
     await engine.add([workspace.request(fault_server.file("a", DATA))])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import itertools
 
 import pytest
@@ -14,6 +13,7 @@ from core.domain.models import Download, Segment, Status
 from core.domain.redact import redact_header
 from core.domain.service import Changes, LimitChanges
 from core.domain.settings import LimitSettings, RetrySettings
+from core.domain.value import replace
 from core.engine.service import Engine
 from core.engine.transfer.body import StateTimer
 from core.engine.transfer.last_responses import REMEMBERED, LastResponse, LastResponses
@@ -26,8 +26,8 @@ from tests.hourglass import Hourglass
 SIZE = 4_000_000
 DATA = content(SIZE)
 HALF = 1_500_000
-ONE = dataclasses.replace(SETTINGS, limits=LimitSettings(connections=1))
-MANY = dataclasses.replace(SETTINGS, limits=LimitSettings(min_split="64k"))
+ONE = replace(SETTINGS, limits=LimitSettings(connections=1))
+MANY = replace(SETTINGS, limits=LimitSettings(min_split="64k"))
 HEADERS: Headers = {
     "Set-Cookie": "id=hidden1",
     "X-Auth-Token": "hidden2",
@@ -122,7 +122,7 @@ async def test_a_limit_set_here_is_what_slows_it(
 ) -> None:
     clock = Hourglass(local("08:00:00"))
     engine = await workspace.engine(ONE, clock=clock)
-    request = dataclasses.replace(workspace.request(fault_server.file("a", DATA)), limit=100_000)
+    request = replace(workspace.request(fault_server.file("a", DATA)), limit=100_000)
     (download,) = await engine.add([request])
     # Beside the download, who looks for trickles sleeps.
     await clock.asleep(2)
@@ -200,7 +200,7 @@ async def test_a_host_that_refuses_is_named_with_when_it_gets_more(
 async def test_one_that_waits_for_its_next_try_says_so(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
-    settings = dataclasses.replace(SETTINGS, retry=RetrySettings(base=3600.0, cap=3600.0))
+    settings = replace(SETTINGS, retry=RetrySettings(base=3600.0, cap=3600.0))
     engine = await workspace.engine(settings)
     url = fault_server.file("a", DATA, statuses=[503])
     (download,) = await engine.add([workspace.request(url)])

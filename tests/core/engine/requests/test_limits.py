@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from core.domain.events import Noticed, Snapshot
 from core.domain.models import Status, WaitReason
 from core.domain.service import Changes, LimitChanges, RateSource
 from core.domain.settings import LimitSettings, ScheduleEntry, Settings
+from core.domain.value import replace
 from core.policy.transfer.throttle import BURST
 from tests.core.engine.conftest import SETTINGS, Workspace, settled, until
 from tests.faults.model import content
@@ -31,8 +31,8 @@ def local(clock: str) -> datetime:
 
 def limited(**limits: object) -> Settings:
     """Return settings with one connection for each download."""
-    changed = dataclasses.replace(LimitSettings(connections=1), **limits)  # type: ignore[arg-type]
-    return dataclasses.replace(SETTINGS, limits=changed)
+    changed = replace(LimitSettings(connections=1), **limits)  # type: ignore[arg-type]
+    return replace(SETTINGS, limits=changed)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ class TestRate:
     ) -> None:
         engine = await workspace.engine(limited(), clock=clock)
         request = workspace.request(fault_server.file("slow", DATA))
-        (slow,) = await engine.add([dataclasses.replace(request, limit=50_000)])
+        (slow,) = await engine.add([replace(request, limit=50_000)])
         await clock.asleep(2)
         (fast,) = await engine.add([workspace.request(fault_server.file("fast", DATA))])
         assert (await settled(engine, fast)).status is Status.COMPLETED
@@ -74,7 +74,7 @@ class TestRate:
     ) -> None:
         engine = await workspace.engine(limited(), clock=clock)
         request = workspace.request(fault_server.file("a", DATA))
-        (slow,) = await engine.add([dataclasses.replace(request, limit=1024)])
+        (slow,) = await engine.add([replace(request, limit=1024)])
         await clock.asleep(2)
         await engine.set([slow.id], Changes(limit=0))
         clock.advance()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import ErrorCode, UsageError
 from core.domain.models import Download, Status
 from core.domain.settings import LimitSettings
+from core.domain.value import replace
 from core.engine.service import Engine
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.faults.model import content
@@ -19,7 +18,7 @@ SIZE = 3_000_000
 DATA = content(SIZE)
 OTHER = content(SIZE, seed=1)
 HALF = 1_500_000
-ONE = dataclasses.replace(SETTINGS, limits=LimitSettings(connections=1))
+ONE = replace(SETTINGS, limits=LimitSettings(connections=1))
 KEPT = "verified: same length, same bytes at the seam, from another address"
 
 
@@ -77,7 +76,7 @@ async def test_bytes_of_another_file_are_never_mixed_in(
 async def test_several_stretches_are_proved_wherever_they_meet(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
-    settings = dataclasses.replace(SETTINGS, limits=LimitSettings(min_split="64k"))
+    settings = replace(SETTINGS, limits=LimitSettings(min_split="64k"))
     engine = await workspace.engine(settings)
     url = fault_server.file("old", DATA, rate=200_000)
     (download,) = await engine.add([workspace.request(url, name="file")])
@@ -125,7 +124,7 @@ async def test_what_runs_is_restarted_and_what_is_paused_stays_so(
     done = await settled(engine, running)
     assert (done.status, done.resume_verdict) == (Status.COMPLETED, KEPT)
     request = workspace.request(fault_server.url_of("nowhere"))
-    (paused,) = await engine.add([dataclasses.replace(request, paused=True)])
+    (paused,) = await engine.add([replace(request, paused=True)])
     (moved,) = (await engine.replace_url(paused.id, fault_server.url_of("new"))).changed
     assert (moved.status, moved.name) == (Status.PAUSED, "new")
 
@@ -155,7 +154,7 @@ async def test_headers_go_to_their_own_origin_only(
     download = await begun(engine, workspace, fault_server)
     await engine.pause([download.id])
     async with FaultServer() as elsewhere:
-        secret = dataclasses.replace(
+        secret = replace(
             workspace.request(fault_server.file("b", DATA, statuses=[404])),
             headers={"Authorization": "Bearer secret", "X-Token": "abc"},
         )
@@ -163,7 +162,7 @@ async def test_headers_go_to_their_own_origin_only(
         await engine.replace_url(gone.id, fault_server.file("c", DATA))
         assert (await settled(engine, gone)).status is Status.COMPLETED
         assert fault_server.requests_to("c")[0].headers["x-token"] == "abc"
-        other = dataclasses.replace(secret, url=fault_server.file("d", DATA, statuses=[404]))
+        other = replace(secret, url=fault_server.file("d", DATA, statuses=[404]))
         gone = await fetch(engine, other)
         await engine.replace_url(gone.id, elsewhere.file("e", DATA))
         assert (await settled(engine, gone)).status is Status.COMPLETED
@@ -189,10 +188,10 @@ async def test_it_can_be_asked_for_again_under_its_new_url(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     engine = await workspace.engine(ONE)
-    request = dataclasses.replace(workspace.request(fault_server.url_of("a")), paused=True)
+    request = replace(workspace.request(fault_server.url_of("a")), paused=True)
     (download,) = await engine.add([request])
     await engine.replace_url(download.id, fault_server.url_of("b"))
-    (again,) = await engine.add([dataclasses.replace(request, url=fault_server.url_of("b"))])
+    (again,) = await engine.add([replace(request, url=fault_server.url_of("b"))])
     (new,) = await engine.add([request])
     assert again.id == download.id
     assert new.id != download.id

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import ErrorCode, StateError
 from core.domain.models import Status
 from core.domain.settings import LimitSettings
+from core.domain.value import replace
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.faults.model import content
 from tests.faults.server import FaultServer
@@ -17,7 +16,7 @@ from tests.faults.server import FaultServer
 SIZE = 3_000_000
 DATA = content(SIZE)
 HALF = 1_500_000
-ONE = dataclasses.replace(SETTINGS, limits=LimitSettings(connections=1))
+ONE = replace(SETTINGS, limits=LimitSettings(connections=1))
 
 
 async def test_one_that_ran_goes_on_with_the_bytes_it_has(
@@ -49,7 +48,7 @@ async def test_states_and_places_come_back_and_are_stored(
     engine = await workspace.engine(ONE)
     done = await fetch(engine, workspace.request(fault_server.file("done", DATA)))
     paused = [
-        dataclasses.replace(workspace.request(fault_server.url_of(name)), paused=True)
+        replace(workspace.request(fault_server.url_of(name)), paused=True)
         for name in ("b", "c", "d")
     ]
     ids = [download.id for download in await engine.add(paused)]
@@ -105,8 +104,7 @@ async def test_only_the_latest_are_remembered(
     monkeypatch.setattr("core.engine.requests.remove.MOST_REMOVED", 2)
     engine = await workspace.engine(ONE)
     requests = [
-        dataclasses.replace(workspace.request(fault_server.url_of(name)), paused=True)
-        for name in "abc"
+        replace(workspace.request(fault_server.url_of(name)), paused=True) for name in "abc"
     ]
     one, two, three = await engine.add(requests)
     await engine.remove(None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from core.domain.models import (
     PendingCommit,
     Status,
 )
+from core.domain.value import replace
 from core.engine.running import startup
 from tests.core.engine.conftest import Workspace, settled
 from tests.faults.server import FaultServer
@@ -124,7 +124,7 @@ async def test_a_file_of_another_length_is_not_taken_for_it(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     left = _active(workspace, fault_server.file("a.bin", DATA))
-    commit = dataclasses.replace(_made(workspace.files / "a.bin"), total=len(DATA) + 1)
+    commit = replace(_made(workspace.files / "a.bin"), total=len(DATA) + 1)
     await _left(workspace, left, commits={left.id: commit})
     engine = await workspace.engine()
     assert (await settled(engine, left)).name == "a (1).bin"
@@ -136,8 +136,8 @@ async def test_another_file_that_got_its_number_is_not_taken_for_it(
 ) -> None:
     left = _active(workspace, fault_server.file("a.bin", DATA))
     commit = _made(workspace.files / "a.bin", DATA[::-1])
-    stamp = dataclasses.replace(commit.stamp, **{what: 1})
-    await _left(workspace, left, commits={left.id: dataclasses.replace(commit, stamp=stamp)})
+    stamp = replace(commit.stamp, **{what: 1})
+    await _left(workspace, left, commits={left.id: replace(commit, stamp=stamp)})
     engine = await workspace.engine()
     assert (await settled(engine, left)).name == "a (1).bin"
     assert workspace.content("a.bin") == DATA[::-1]
@@ -149,8 +149,8 @@ async def test_another_part_file_that_got_its_number_is_left_alone(
 ) -> None:
     left = _active(workspace, fault_server.file("a.bin", DATA))
     commit = _made(workspace.files / "a.bin.part", b"somebody's")
-    stamp = dataclasses.replace(commit.stamp, modified=1)
-    await _left(workspace, left, commits={left.id: dataclasses.replace(commit, stamp=stamp)})
+    stamp = replace(commit.stamp, modified=1)
+    await _left(workspace, left, commits={left.id: replace(commit, stamp=stamp)})
     engine = await workspace.engine()
     assert (await settled(engine, left)).status is Status.COMPLETED
     assert workspace.content("a.bin.part") == b"somebody's"
@@ -161,8 +161,8 @@ async def test_it_is_known_though_its_disk_has_another_number(
 ) -> None:
     left = _active(workspace, fault_server.file("a.bin", DATA))
     commit = _made(workspace.files / "a.bin")
-    moved = dataclasses.replace(commit.part, device=commit.part.device + 1)
-    await _left(workspace, left, commits={left.id: dataclasses.replace(commit, part=moved)})
+    moved = replace(commit.part, device=commit.part.device + 1)
+    await _left(workspace, left, commits={left.id: replace(commit, part=moved)})
     engine = await workspace.engine()
     done = (await engine.find(left.id)).download
     assert done.status is Status.COMPLETED
@@ -199,7 +199,7 @@ async def test_a_digest_was_right_before_it_got_its_name(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     left = _active(workspace, fault_server.file("a.bin", DATA))
-    request = dataclasses.replace(left.request, checksum=Checksum("md5", "0" * 32))
+    request = replace(left.request, checksum=Checksum("md5", "0" * 32))
     commit = _made(workspace.files / "a.bin")
     await _left(workspace, left.replace(request=request), commits={left.id: commit})
     engine = await workspace.engine()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from asyncio import StreamWriter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from core.domain.errors import ErrorCode
 from core.domain.models import Status, WaitReason
 from core.domain.settings import DiskSettings, NetworkSettings, Settings
+from core.domain.value import replace
 from core.engine.running import guards
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.faults.model import Request, content
@@ -20,7 +20,7 @@ from tests.faults.server import FaultServer
 
 MIB = 1024 * 1024
 DATA = content(4 * MIB)
-NO_MARKS = dataclasses.replace(SETTINGS, disk=DiskSettings(low_water="0"))
+NO_MARKS = replace(SETTINGS, disk=DiskSettings(low_water="0"))
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def disk(
 
 
 def marks(low: str, high: str = "") -> Settings:
-    return dataclasses.replace(SETTINGS, disk=DiskSettings(low_water=low, high_water=high))
+    return replace(SETTINGS, disk=DiskSettings(low_water=low, high_water=high))
 
 
 def fill(disk: Path, size: int) -> Path:
@@ -47,9 +47,7 @@ async def test_a_disk_that_fills_under_way_stops_nothing_for_good(
 ) -> None:
     engine = await workspace.engine(NO_MARKS)
     url = fault_server.file("a", DATA, hold_after=2 * MIB)
-    (download,) = await engine.add(
-        [dataclasses.replace(workspace.request(url), retries=0, connections=1)]
-    )
+    (download,) = await engine.add([replace(workspace.request(url), retries=0, connections=1)])
     await until(engine, download, lambda view: view.progress.bytes_downloaded >= MIB)
     ballast = fill(disk, 7 * MIB)
     fault_server.release("a")
@@ -135,12 +133,8 @@ async def test_a_length_whose_bytes_do_not_come_takes_no_room_from_others(
             await writer.drain()
             await asyncio.sleep(pause)
 
-    engine = await workspace.engine(
-        dataclasses.replace(marks("1M"), network=NetworkSettings(read_timeout=0.5))
-    )
-    liar = dataclasses.replace(
-        workspace.request(fault_server.script("lie", lie)), retries=1000, name="lie"
-    )
+    engine = await workspace.engine(replace(marks("1M"), network=NetworkSettings(read_timeout=0.5)))
+    liar = replace(workspace.request(fault_server.script("lie", lie)), retries=1000, name="lie")
     (first,) = await engine.add([liar])
     await until(engine, first, lambda view: view.download.name_settled)
     (second,) = await engine.add([workspace.request(fault_server.file("b", DATA))])

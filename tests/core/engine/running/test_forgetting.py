@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from core.domain.events import Removed
 from core.domain.history import HistoryQuery
 from core.domain.models import Status
 from core.domain.settings import DownloadSettings
+from core.domain.value import replace
 from core.engine.service import Engine
 from core.policy.retention import is_forgettable
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch
@@ -21,7 +21,7 @@ from tests.hourglass import Hourglass
 from tests.tui.cli.samples import START, completed, download
 
 DATA = content(1000)
-MONTH = dataclasses.replace(SETTINGS, downloads=DownloadSettings(forget_done="30d"))
+MONTH = replace(SETTINGS, downloads=DownloadSettings(forget_done="30d"))
 
 
 async def looked(engine: Engine) -> list[str]:
@@ -45,7 +45,7 @@ async def test_what_was_done_long_ago_leaves_the_list_and_nothing_else(
     old = await fetch(engine, workspace.request(fault_server.file("old", DATA)))
     clock.jump(timedelta(days=20))
     await fetch(engine, workspace.request(fault_server.file("new", DATA)))
-    await engine.add([dataclasses.replace(workspace.request("http://127.0.0.1:1/x"), paused=True)])
+    await engine.add([replace(workspace.request("http://127.0.0.1:1/x"), paused=True)])
     assert await looked(engine) == ["old", "new", "x"]
     clock.jump(timedelta(days=10, seconds=1))
     async with engine.subscribe() as events:

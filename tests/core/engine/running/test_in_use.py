@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import hashlib
 import os
 import subprocess
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from core.domain.models import Checksum, Conflict, Download, Status, WaitReason
+from core.domain.value import replace
 from core.engine.running import guards
 from core.engine.service import Engine
 from tests.core.engine.conftest import Workspace, fetch, settled, until
@@ -96,7 +96,7 @@ async def test_it_waits_with_a_reason_and_then_the_conflict_rule_decides(
 ) -> None:
     (workspace.files / "a.part").write_bytes(OTHERS)
     engine = await workspace.engine()
-    request = dataclasses.replace(workspace.request(fault_server.file("a", DATA)), conflict=rule)
+    request = replace(workspace.request(fault_server.file("a", DATA)), conflict=rule)
     with writing(workspace.files / "a.part") as other:
         (download,) = await engine.add([request])
         waiting = await waits(engine, download)
@@ -141,7 +141,7 @@ async def test_its_own_part_file_in_the_hands_of_another_is_waited_for_too(
 ) -> None:
     engine = await workspace.engine()
     url = fault_server.file("a", DATA, hold_after=SIZE // 2)
-    (download,) = await engine.add([dataclasses.replace(workspace.request(url), connections=1)])
+    (download,) = await engine.add([replace(workspace.request(url), connections=1)])
     await until(engine, download, lambda view: view.progress.bytes_downloaded > 0)
     await engine.pause([download.id])
     fault_server.release("a")

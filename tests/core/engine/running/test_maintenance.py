@@ -16,6 +16,7 @@ from core.adapters.state.catalog import Catalog
 from core.domain.errors import DiskFullError
 from core.domain.models import Status, WaitReason
 from core.domain.upkeep import Cleanup, LeftoverKind
+from core.domain.value import replace
 from core.engine.running import guards, maintenance
 from core.engine.service import Engine
 from tests.core.engine.conftest import Workspace, fill, settled, until
@@ -128,7 +129,7 @@ class TestByItself:
     ) -> None:
         clock = in_days(0)
         engine = await workspace.engine(clock=clock)
-        request = dataclasses.replace(workspace.request("http://127.0.0.1:1/a"), paused=True)
+        request = replace(workspace.request("http://127.0.0.1:1/a"), paused=True)
         (download,) = await engine.add([request])
         written = workspace.state / "resume_data" / f"{download.id}.json.tmp"
         written.parent.mkdir(exist_ok=True)
@@ -301,9 +302,7 @@ class TestFullState:
         for path in (*old, archive):
             path.write_bytes(gzip.compress(b"") + b"x" * 20_000)
         fill(small_state)
-        await engine.add(
-            [dataclasses.replace(workspace.request("http://127.0.0.1:1/a"), paused=True)]
-        )
+        await engine.add([replace(workspace.request("http://127.0.0.1:1/a"), paused=True)])
         assert not any(path.exists() for path in old)
         assert archive.exists()
         assert (await engine.status()).notices == ()
@@ -316,9 +315,7 @@ class TestFullState:
         for path in archives:
             path.write_bytes(gzip.compress(b"") + b"x" * 40_000)
         fill(small_state)
-        await engine.add(
-            [dataclasses.replace(workspace.request("http://127.0.0.1:1/a"), paused=True)]
-        )
+        await engine.add([replace(workspace.request("http://127.0.0.1:1/a"), paused=True)])
         assert [path.exists() for path in archives] == [False, True]
 
     async def test_without_room_nothing_is_lost_and_all_goes_on_once_there_is(
@@ -330,7 +327,7 @@ class TestFullState:
         await fault_server.held("a")
         generation = (small_state / "downloads.json").read_bytes()
         ballast = fill(small_state)
-        refused = dataclasses.replace(workspace.request("http://127.0.0.1:1/b"), paused=True)
+        refused = replace(workspace.request("http://127.0.0.1:1/b"), paused=True)
         with pytest.raises(DiskFullError):
             await engine.add([refused])
         assert (small_state / "downloads.json").read_bytes() == generation

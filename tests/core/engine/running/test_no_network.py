@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import socket
 from typing import Any
 
@@ -13,6 +12,7 @@ from core.adapters.net.network import Network
 from core.domain.errors import ErrorCode
 from core.domain.models import Status, WaitReason
 from core.domain.service import LimitChanges
+from core.domain.value import replace
 from core.engine.running import guards
 from tests.core.engine.conftest import Workspace, fetch, settled, until
 from tests.faults.model import content
@@ -46,7 +46,7 @@ async def test_downloads_wait_and_go_on_together_without_using_up_retries(
     cable = Cable()
     engine = await workspace.engine(network=cable)
     urls = [fault_server.file(name, DATA, hold_after=1_000_000) for name in ("a", "b")]
-    requests = [dataclasses.replace(workspace.request(url), retries=0) for url in urls]
+    requests = [replace(workspace.request(url), retries=0) for url in urls]
     downloads = await engine.add(requests)
     for download in downloads:
         await until(engine, download, lambda view: view.progress.bytes_downloaded >= 900_000)
@@ -129,7 +129,7 @@ async def test_a_server_that_is_off_is_a_failure_while_the_network_is_up(
     engine = await workspace.engine(network=Cable())
     url = fault_server.file("a", DATA)
     await fault_server.stop()
-    (download,) = await engine.add([dataclasses.replace(workspace.request(url), retries=2)])
+    (download,) = await engine.add([replace(workspace.request(url), retries=2)])
     failed = await settled(engine, download)
     assert (failed.status, failed.retry_count) == (Status.FAILED, 2)
 
@@ -207,7 +207,7 @@ async def test_a_host_that_is_to_come_is_waited_for_where_the_person_says_so(
 ) -> None:
     engine = await workspace.engine(network=Cable())
     port = fault_server.file("a", DATA).split(":")[2]
-    request = dataclasses.replace(
+    request = replace(
         workspace.request(f"http://new.example:{port}"), wait_for_host=True, retries=0
     )
     (download,) = await engine.add([request])

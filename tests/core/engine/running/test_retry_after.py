@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import timedelta
 
 import pytest
 
 from core.domain.models import Download, Status, WaitReason
 from core.domain.settings import RetrySettings, Settings
+from core.domain.value import replace
 from core.engine.service import Engine
 from tests.core.engine.conftest import SETTINGS, Workspace, settled, until
 from tests.core.engine.requests.test_limits import local
@@ -23,7 +23,7 @@ BUSY = (503, {"Retry-After": str(NIGHT)})
 
 def patient(give_up_after: str) -> Settings:
     retry = RetrySettings(attempts=1, base=0.0, cap=0.0, give_up_after=give_up_after)
-    return dataclasses.replace(SETTINGS, retry=retry)
+    return replace(SETTINGS, retry=retry)
 
 
 @pytest.fixture
@@ -129,8 +129,8 @@ async def test_the_others_leave_their_host_alone_and_then_ask_one_by_one(
 ) -> None:
     statuses = {"a": [BUSY]} | {name: [BUSY, BUSY] for name in "bcd"}
     urls = [fault_server.file(n, DATA, statuses=statuses[n]) for n in "abcd"]
-    limits = dataclasses.replace(SETTINGS.limits, active=1)
-    engine = await workspace.engine(dataclasses.replace(patient("24h"), limits=limits), clock=clock)
+    limits = replace(SETTINGS.limits, active=1)
+    engine = await workspace.engine(replace(patient("24h"), limits=limits), clock=clock)
     downloads = await engine.add([workspace.request(url) for url in urls])
     await put_off(engine, downloads[0])
     held = await until(

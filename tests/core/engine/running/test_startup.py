@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 import shutil
@@ -21,6 +20,7 @@ from core.domain.errors import ErrorCode
 from core.domain.history import AttemptEnd, HistoryQuery
 from core.domain.models import Checksum, Download, Phase, Status, WaitReason
 from core.domain.settings import DownloadSettings, RecoveryMode, Settings
+from core.domain.value import replace
 from core.engine.running import startup
 from core.engine.service import Engine
 from tests.core.engine.conftest import SETTINGS, Workspace, settled, until
@@ -45,7 +45,7 @@ class Stopped(Clock):
 
 def rule(recovery: RecoveryMode, ask_after: str = "24h") -> Settings:
     downloads = DownloadSettings(recovery=recovery, ask_after=ask_after)
-    return dataclasses.replace(SETTINGS, downloads=downloads)
+    return replace(SETTINGS, downloads=downloads)
 
 
 async def begun(
@@ -59,7 +59,7 @@ async def begun(
     requests = [
         workspace.request(server.file(name, DATA, hold_after=HALF, ranges=ranges)) for name in names
     ]
-    asked = [dataclasses.replace(r, connections=1, **wishes) for r in requests]  # type: ignore[arg-type]
+    asked = [replace(r, connections=1, **wishes) for r in requests]  # type: ignore[arg-type]
     added = await engine.add(asked)
     for download in added:
         await until(engine, download, lambda view: view.progress.bytes_downloaded >= HALF // 2)
@@ -81,7 +81,7 @@ async def rewrite(workspace: Workspace, *downloads: Download, ago: timedelta = t
     await catalog.close()
     store = ResumeStore(workspace.state / "resume_data")
     for record in (await store.load_all()).values():
-        await store.save(dataclasses.replace(record, saved_at=moment))
+        await store.save(replace(record, saved_at=moment))
 
 
 async def killed(
@@ -349,7 +349,7 @@ async def test_what_an_older_winch_left_is_named_where_it_cannot_be_rebuilt(
     store = ResumeStore(workspace.state / "resume_data")
     record = await store.load(left.id)
     assert record is not None
-    await store.save(dataclasses.replace(record, request=None))
+    await store.save(replace(record, request=None))
     damage(workspace)
     engine = await workspace.engine()
     assert await engine.downloads() == []
@@ -433,8 +433,8 @@ async def published(workspace: Workspace, server: FaultServer, **wishes: object)
     assert record is not None
     part = workspace.files / "a.part"
     part.write_bytes(DATA)
-    whole = dataclasses.replace(record.done[0], start=0, end=SIZE)
-    await store.save(dataclasses.replace(record, done=(whole,)))
+    whole = replace(record.done[0], start=0, end=SIZE)
+    await store.save(replace(record, done=(whole,)))
     part.rename(workspace.files / "a")
     return left
 
@@ -480,12 +480,12 @@ async def test_a_mount_that_hangs_holds_nobody_up(
     hung = workspace.files / "hung"
     hung.mkdir()
     other = left.replace(id="beef" * 4, status=Status.PAUSED)
-    other = other.replace(request=dataclasses.replace(left.request, directory=str(hung)))
+    other = other.replace(request=replace(left.request, directory=str(hung)))
     await rewrite(workspace, left, other)
     store = ResumeStore(workspace.state / "resume_data")
     record = await store.load(left.id)
     assert record is not None
-    await store.save(dataclasses.replace(record, id=other.id))
+    await store.save(replace(record, id=other.id))
     answers = threading.Event()
     look = destination._look
 

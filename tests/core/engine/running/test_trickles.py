@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from core.domain.models import Status
 from core.domain.settings import LimitSettings
+from core.domain.value import replace
 from core.engine.running import trickles
 from core.policy.queue import trickle
 from tests.core.engine.conftest import SETTINGS, Workspace, settled, until
@@ -15,7 +14,7 @@ from tests.faults.model import content
 from tests.faults.server import FaultServer
 
 DATA = content(300_000)
-TWO = dataclasses.replace(SETTINGS, limits=LimitSettings(active=2, connections=1))
+TWO = replace(SETTINGS, limits=LimitSettings(active=2, connections=1))
 
 
 @pytest.fixture(autouse=True)

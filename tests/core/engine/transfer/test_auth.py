@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from pathlib import Path
 
 import pytest
 
 from core.domain.errors import ErrorCode
 from core.domain.models import Status
+from core.domain.value import replace
 from tests.core.engine.conftest import Workspace, fetch
 from tests.faults.model import Request, content
 from tests.faults.server import FaultServer
@@ -48,7 +48,7 @@ async def test_a_header_that_was_given_goes_before_netrc(
     netrc.write_text("machine 127.0.0.1 login me password hunter2")
     engine = await workspace.engine()
     request = workspace.request(fault_server.file("a", DATA))
-    request = dataclasses.replace(request, headers={"authorization": "Bearer t"})
+    request = replace(request, headers={"authorization": "Bearer t"})
     assert (await fetch(engine, request)).status is Status.COMPLETED
     assert {r.headers["authorization"] for r in fault_server.requests} == {"Bearer t"}
 
@@ -64,7 +64,7 @@ async def test_every_hop_gets_the_cookies_that_are_for_it(
     )
     url = fault_server.file("a", redirect_to=elsewhere(fault_server.file("b", DATA)))
     engine = await workspace.engine()
-    request = dataclasses.replace(workspace.request(url), cookies=str(file))
+    request = replace(workspace.request(url), cookies=str(file))
     assert (await fetch(engine, request)).status is Status.COMPLETED
     assert fault_server.requests_to("a")[0].headers["cookie"] == "one=1"
     assert {r.headers["cookie"] for r in fault_server.requests_to("b")} == {"two=2"}
@@ -76,7 +76,7 @@ async def test_a_mirror_elsewhere_is_told_no_secret(
     url = fault_server.file("a", DATA, rate=500_000.0)
     mirror = elsewhere(fault_server.file("b", DATA, rate=500_000.0))
     engine = await workspace.engine()
-    request = dataclasses.replace(
+    request = replace(
         workspace.request(url), mirrors=(mirror,), headers={"Authorization": BASIC, "X-Key": "k"}
     )
     assert (await fetch(engine, request)).status is Status.COMPLETED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from core.domain.errors import ErrorCode
 from core.domain.login import basic
 from core.domain.models import Download, Status
+from core.domain.value import replace
 from tests.core.engine.conftest import Workspace, fetch
 from tests.faults.digest import PASSWORD, USER, Gate
 from tests.faults.model import Request, content
@@ -25,9 +25,7 @@ CHALLENGE = {"WWW-Authenticate": 'Basic realm="files"'}
 
 async def get(workspace: Workspace, url: str, headers: Mapping[str, str] = LOGIN) -> Download:
     engine = await workspace.engine()
-    return await fetch(
-        engine, dataclasses.replace(workspace.request(url), headers=headers, retries=0)
-    )
+    return await fetch(engine, replace(workspace.request(url), headers=headers, retries=0))
 
 
 def shown(server: FaultServer, name: str = "a") -> list[str | None]:
@@ -85,7 +83,7 @@ async def test_a_basic_server_costs_one_request_more_and_only_once(
     engine = await workspace.engine()
     for name in ("a", "b"):
         url = fault_server.file(name, DATA, statuses=ask)
-        request = dataclasses.replace(workspace.request(url), headers=LOGIN)
+        request = replace(workspace.request(url), headers=LOGIN)
         assert (await fetch(engine, request)).status is Status.COMPLETED
     assert shown(fault_server, "a") == [None, BASIC]
     assert shown(fault_server, "b") == [BASIC]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from core.domain.errors import ErrorCode
 from core.domain.models import Conflict, Download, DownloadRequest, Status
 from core.domain.settings import DownloadSettings
+from core.domain.value import replace
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.faults.model import content
 from tests.faults.server import FaultServer
@@ -21,7 +20,7 @@ MINE = b"mine"
 def request(
     workspace: Workspace, url: str, rule: Conflict | None, *, name: str | None = None
 ) -> DownloadRequest:
-    return dataclasses.replace(workspace.request(url, name=name), conflict=rule)
+    return replace(workspace.request(url, name=name), conflict=rule)
 
 
 def code(download: Download) -> ErrorCode | None:
@@ -209,7 +208,7 @@ async def test_the_rule_of_the_settings_holds_where_none_is_given(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     (workspace.files / "a").write_bytes(MINE)
-    settings = dataclasses.replace(SETTINGS, downloads=DownloadSettings(conflict=Conflict.FAIL))
+    settings = replace(SETTINGS, downloads=DownloadSettings(conflict=Conflict.FAIL))
     engine = await workspace.engine(settings)
     url = fault_server.file("a", DATA)
     assert code(await fetch(engine, workspace.request(url))) is ErrorCode.EXISTS
@@ -239,7 +238,7 @@ async def test_a_reserved_file_is_resumed_like_any_other(
     workspace: Workspace, fault_server: FaultServer, preallocate: bool
 ) -> None:
     downloads = DownloadSettings(preallocate=preallocate)
-    settings = dataclasses.replace(SETTINGS, downloads=downloads)
+    settings = replace(SETTINGS, downloads=downloads)
     first = await workspace.engine(settings)
     url = fault_server.file("a", DATA, hold_after=1_500_000)
     (download,) = await first.add([workspace.request(url)])
@@ -258,12 +257,10 @@ async def test_a_reserved_file_is_resumed_like_any_other(
 async def test_a_reserved_file_that_does_not_come_gives_its_room_back(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
-    settings = dataclasses.replace(SETTINGS, downloads=DownloadSettings(preallocate=True))
+    settings = replace(SETTINGS, downloads=DownloadSettings(preallocate=True))
     url = fault_server.file("a", content(30_000_000), fail_after=100_000)
     engine = await workspace.engine(settings)
-    failed = await fetch(
-        engine, dataclasses.replace(workspace.request(url), retries=0, connections=1)
-    )
+    failed = await fetch(engine, replace(workspace.request(url), retries=0, connections=1))
     assert failed.status is Status.FAILED
     assert (workspace.files / "a.part").stat().st_blocks * 512 < 1_000_000
 

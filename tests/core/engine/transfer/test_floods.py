@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import pytest
 
 from core.domain.errors import ErrorCode
 from core.domain.models import Status
+from core.domain.value import replace
 from tests.core.engine.conftest import Workspace, settled
 from tests.faults.model import content
 from tests.faults.server import FaultServer
@@ -64,7 +64,7 @@ async def test_a_flood_without_a_file_is_refused_and_no_neighbour_feels_it(
     data = content(3_000_000)
     engine = await workspace.engine()
     with flood(first, again) as url:
-        floods = [dataclasses.replace(workspace.request(url()), name=f"f{n}") for n in range(3)]
+        floods = [replace(workspace.request(url()), name=f"f{n}") for n in range(3)]
         good = workspace.request(fault_server.file("good", data))
         async with asyncio.timeout(20):
             *bad, neighbour = await engine.add([*floods, good])

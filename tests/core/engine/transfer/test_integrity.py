@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from base64 import b64encode
 
@@ -12,6 +11,7 @@ from core.adapters.files.part_file import PartFile
 from core.domain.errors import ErrorCode
 from core.domain.models import Checksum, Download, Phase, Status
 from core.domain.settings import LimitSettings
+from core.domain.value import replace
 from core.engine.transfer.verify import STEP, STRETCH
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.faults.model import Headers, content
@@ -144,7 +144,7 @@ async def test_every_order_of_bytes_is_verified(
 ) -> None:
     data = content(12_000_000)
     engine = await workspace.engine(
-        dataclasses.replace(SETTINGS, limits=LimitSettings(connections=8, min_split="64k"))
+        replace(SETTINGS, limits=LimitSettings(connections=8, min_split="64k"))
     )
     url = fault_server.file("a", data, fail_after=700_000, fail_times=4, latency=0.01)
     done = await fetch(engine, workspace.request(url, checksum=checksum(data)))

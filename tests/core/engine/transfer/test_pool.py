@@ -10,6 +10,7 @@ import pytest
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.models import Download, DownloadRecord, DownloadView, Segment, Status
 from core.domain.settings import LimitSettings
+from core.domain.value import replace
 from core.engine.service import Engine
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.faults.model import File, Request, content
@@ -18,7 +19,7 @@ from tests.faults.server import FaultServer
 SIZE = 4_000_000
 DATA = content(SIZE)
 OTHER = content(SIZE, seed=1)
-MANY = dataclasses.replace(SETTINGS, limits=LimitSettings(min_split="64k"))
+MANY = replace(SETTINGS, limits=LimitSettings(min_split="64k"))
 # Slow enough that connections are worth opening, fast enough for a test.
 STEADY = File(content=DATA, rate=3_000_000)
 
@@ -53,7 +54,7 @@ async def test_the_limit_of_connections_holds(
 ) -> None:
     engine = await workspace.engine(MANY)
     url = fault_server.file("a", DATA, rate=1_000_000)
-    (download,) = await engine.add([dataclasses.replace(workspace.request(url), connections=3)])
+    (download,) = await engine.add([replace(workspace.request(url), connections=3)])
     seen = set()
 
     def ended(view: DownloadView) -> bool:
@@ -174,7 +175,7 @@ async def test_a_stretch_that_was_taken_over_is_compared_with_what_lies_before_i
         return await fault_server.answer(request, writer, File(content=OTHER[: 1 << 20]))
 
     limits = LimitSettings(connections=2, min_split="512k")
-    engine = await workspace.engine(dataclasses.replace(SETTINGS, limits=limits))
+    engine = await workspace.engine(replace(SETTINGS, limits=limits))
     done = await fetch(engine, workspace.request(fault_server.script("a", two_versions)))
     assert done.status is Status.FAILED
     assert workspace.names() == ["a.part"]
@@ -192,7 +193,7 @@ async def test_what_was_not_compared_before_a_pause_is_compared_after_it(
         return await fault_server.answer(request, writer, File(content=content_, rate=rate))
 
     limits = LimitSettings(connections=2, min_split="512k")
-    engine = await workspace.engine(dataclasses.replace(SETTINGS, limits=limits))
+    engine = await workspace.engine(replace(SETTINGS, limits=limits))
     url = fault_server.script("a", two_versions)
     (download,) = await engine.add([workspace.request(url)])
     await until(engine, download, lambda view: view.progress.bytes_downloaded > (1 << 19))
@@ -224,9 +225,7 @@ async def test_a_file_interrupted_on_many_connections_is_resumed_without_its_par
 async def test_mirrors_are_used_together(workspace: Workspace, fault_server: FaultServer) -> None:
     async with FaultServer() as mirror:
         url = fault_server.file("a", DATA, rate=2_000_000)
-        request = dataclasses.replace(
-            workspace.request(url), mirrors=(mirror.file("b", DATA, rate=2_000_000),)
-        )
+        request = replace(workspace.request(url), mirrors=(mirror.file("b", DATA, rate=2_000_000),))
         engine = await workspace.engine(MANY)
         done = await fetch(engine, request)
         assert done.status is Status.COMPLETED
@@ -241,7 +240,7 @@ async def test_what_only_its_overlaps_hold_together_is_called_unverified(
 ) -> None:
     async with FaultServer() as mirror:
         url = fault_server.file("a", DATA, rate=2_000_000, etag=etag)
-        request = dataclasses.replace(
+        request = replace(
             workspace.request(url), mirrors=(mirror.file("b", DATA, rate=2_000_000, etag=etag),)
         )
         done = await fetch(await workspace.engine(MANY), request)
@@ -258,9 +257,7 @@ async def test_a_mirror_that_disagrees_is_dropped_with_the_reason(
     async with FaultServer() as mirror:
         etag = '"v1"' if len(wrong) < SIZE else '"other"'
         url = fault_server.file("a", DATA, rate=2_000_000)
-        request = dataclasses.replace(
-            workspace.request(url), mirrors=(mirror.file("b", wrong, etag=etag),)
-        )
+        request = replace(workspace.request(url), mirrors=(mirror.file("b", wrong, etag=etag),))
         engine = await workspace.engine(MANY)
         done = await fetch(engine, request)
         assert done.status is Status.COMPLETED
@@ -273,9 +270,7 @@ async def test_a_mirror_takes_over_when_the_first_address_fails_under_way(
 ) -> None:
     async with FaultServer() as mirror:
         url = fault_server.file("a", DATA, rate=2_000_000)
-        request = dataclasses.replace(
-            workspace.request(url), mirrors=(mirror.file("b", DATA, rate=2_000_000),)
-        )
+        request = replace(workspace.request(url), mirrors=(mirror.file("b", DATA, rate=2_000_000),))
         engine = await workspace.engine(MANY)
         (download,) = await engine.add([request])
         await mirror.wait_for_request(1)
@@ -289,7 +284,7 @@ async def test_a_mirror_takes_over_when_the_first_address_fails_under_way(
 async def test_a_mirror_stands_in_where_the_first_address_has_nothing(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
-    request = dataclasses.replace(
+    request = replace(
         workspace.request(fault_server.url_of("gone")), mirrors=(fault_server.file("b", DATA),)
     )
     engine = await workspace.engine(MANY)
@@ -304,7 +299,7 @@ async def test_a_hole_at_the_start_is_filled_without_losing_what_lies_behind(
 ) -> None:
     engine = await workspace.engine(MANY)
     url = fault_server.file("a", DATA, fail_after=SIZE // 2)
-    request = dataclasses.replace(workspace.request(url), connections=1)
+    request = replace(workspace.request(url), connections=1)
     (download,) = await engine.add([request])
     await until(engine, download, lambda view: view.progress.bytes_downloaded == SIZE // 2)
     await engine.pause([download.id])
@@ -312,7 +307,7 @@ async def test_a_hole_at_the_start_is_filled_without_losing_what_lies_behind(
     store = ResumeStore(workspace.state / "resume_data")
     record = await store.load(download.id)
     assert record is not None
-    await store.save(dataclasses.replace(record, done=(Segment(SIZE // 4, SIZE // 2),)))
+    await store.save(replace(record, done=(Segment(SIZE // 4, SIZE // 2),)))
     with (workspace.files / "a.part").open("r+b") as file:
         file.write(b"?" * (SIZE // 4))
     fault_server.change("a", fail_after=None)
@@ -341,7 +336,7 @@ async def test_who_is_refused_while_others_are_served_waits_for_its_host_and_use
 ) -> None:
     engine, first = await beside_one_that_is_served(workspace, fault_server)
     url = fault_server.file("b", DATA, statuses=[429])
-    (second,) = await engine.add([dataclasses.replace(workspace.request(url), retries=0)])
+    (second,) = await engine.add([replace(workspace.request(url), retries=0)])
     done = await settled(engine, second)
     assert (done.status, done.retry_count) == (Status.COMPLETED, 0)
     fault_server.release("held")
@@ -353,7 +348,7 @@ async def test_a_file_that_is_always_refused_fails_though_its_host_serves_others
 ) -> None:
     engine, first = await beside_one_that_is_served(workspace, fault_server)
     url = fault_server.file("b", DATA, statuses=[503] * 20)
-    (second,) = await engine.add([dataclasses.replace(workspace.request(url), retries=0)])
+    (second,) = await engine.add([replace(workspace.request(url), retries=0)])
     done = await settled(engine, second)
     assert (done.status, len(fault_server.requests_to("b"))) == (Status.FAILED, 4)
     fault_server.release("held")

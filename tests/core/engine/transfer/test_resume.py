@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import ErrorCode, UnknownIdError
 from core.domain.models import Checksum, Download, Status
+from core.domain.value import replace
 from core.engine.service import Engine
 from tests.core.engine.conftest import Workspace, fetch, settled, until
 from tests.faults.model import content
@@ -26,7 +26,7 @@ async def half(
 ) -> Download:
     """Have a download that is paused half done; the server gives the rest from now on."""
     url = server.file("a", DATA, hold_after=HALF)
-    request = dataclasses.replace(workspace.request(url), connections=1, restart=restart)
+    request = replace(workspace.request(url), connections=1, restart=restart)
     (download,) = await engine.add([request])
     await until(engine, download, lambda view: view.progress.bytes_downloaded >= HALF // 2)
     await engine.pause([download.id])
@@ -92,7 +92,7 @@ async def test_where_no_restart_is_wanted_nothing_is_thrown_away(
     assert failed.error is not None
     assert failed.error.code is ErrorCode.CANNOT_RESUME
     assert part.stat().st_size == size
-    await engine.add([dataclasses.replace(left.request, restart=True)])
+    await engine.add([replace(left.request, restart=True)])
     assert (await settled(engine, left)).status is Status.COMPLETED
     assert workspace.content("a") == DATA
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import socket
 import sys
 
@@ -15,6 +14,7 @@ from core.domain.inspection import Cause, ConnectionState, Figures
 from core.domain.models import Phase
 from core.domain.service import LimitChanges
 from core.domain.settings import LimitSettings
+from core.domain.value import replace
 from core.engine.transfer.body import Body, StateTimer
 from core.engine.transfer.connection import TRUSTED_AFTER, PoolConnection, straggler
 from core.engine.transfer.source import Source
@@ -31,7 +31,7 @@ from tests.hourglass import Hourglass
 
 SIZE = 8_000_000
 DATA = content(SIZE)
-SIX = dataclasses.replace(SETTINGS, limits=LimitSettings(connections=6, min_split="64k"))
+SIX = replace(SETTINGS, limits=LimitSettings(connections=6, min_split="64k"))
 SLOW = 60_000
 """Bytes/s at which the proof of a connection takes far longer than one may be mute."""
 assert OVERLAP_BEFORE / SLOW > 1.5 * TRUSTED_AFTER
@@ -68,7 +68,7 @@ async def test_a_total_limit_is_blamed_by_those_that_wait_for_it(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     limits = LimitSettings(connections=4, min_split="64k")
-    engine = await workspace.engine(dataclasses.replace(SETTINGS, limits=limits))
+    engine = await workspace.engine(replace(SETTINGS, limits=limits))
     await engine.limit(LimitChanges(rate=500_000))
     fast = workspace.request(fault_server.file("fast", DATA))
     slow = workspace.request(fault_server.file("slow", DATA, ranges=False, rate=150_000))
@@ -87,7 +87,7 @@ async def test_a_limit_is_shared_by_downloads_and_not_by_their_connections(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     limits = LimitSettings(connections=6, min_split="64k")
-    engine = await workspace.engine(dataclasses.replace(SETTINGS, limits=limits))
+    engine = await workspace.engine(replace(SETTINGS, limits=limits))
     await engine.limit(LimitChanges(rate=600_000))
     # Each connection alone is slow enough that some are opened, all together are too fast.
     many = workspace.request(fault_server.file("many", DATA, rate=100_000))
@@ -268,7 +268,7 @@ async def test_the_next_download_begins_with_what_served_best_also_after_a_resta
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
     limits = LimitSettings(connections=4, min_split="64k")
-    settings = dataclasses.replace(SETTINGS, limits=limits)
+    settings = replace(SETTINGS, limits=limits)
     began = []
     for name in ("first", "second"):
         engine = await workspace.engine(settings)

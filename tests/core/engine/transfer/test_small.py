@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import hashlib
 import os
 import stat
@@ -18,6 +17,7 @@ from core.domain.errors import ErrorCode, StateError
 from core.domain.history import AttemptEnd, HistoryQuery
 from core.domain.models import Checksum, Conflict, Download, Phase, Status
 from core.domain.settings import LimitSettings
+from core.domain.value import replace
 from core.engine.transfer.small import MOST
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.faults.server import FaultServer
@@ -139,7 +139,7 @@ async def test_a_file_that_is_there_is_treated_by_the_rule(
     (workspace.files / "a.bin").write_bytes(b"there")
     engine = await workspace.engine()
     request = workspace.request(fault_server.file("a.bin", DATA), name="a.bin" if named else None)
-    done = await fetch(engine, dataclasses.replace(request, conflict=rule))
+    done = await fetch(engine, replace(request, conflict=rule))
     files = {path.name: path.read_bytes() for path in workspace.files.iterdir()}
     if rule is Conflict.RENAME:
         assert files == {"a.bin": b"there", "a (1).bin": DATA}
@@ -165,7 +165,7 @@ async def test_a_file_that_comes_to_be_meanwhile_is_never_replaced(
         (workspace.files / "a.bin").write_bytes(b"theirs")
 
     _before_the_append(monkeypatch, take)
-    done = await fetch(engine, dataclasses.replace(request, conflict=rule))
+    done = await fetch(engine, replace(request, conflict=rule))
     files = {path.name: path.read_bytes() for path in workspace.files.iterdir()}
     assert files.pop("a.bin") == b"theirs"
     if rule in (Conflict.RENAME, Conflict.OVERWRITE):
@@ -257,7 +257,7 @@ async def test_whoever_stops_it_while_it_gets_its_name_comes_too_late(
 async def test_its_place_is_free_once_its_body_is_here(
     workspace: Workspace, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = await workspace.engine(dataclasses.replace(SETTINGS, limits=LimitSettings(active=1)))
+    engine = await workspace.engine(replace(SETTINGS, limits=LimitSettings(active=1)))
     gate = asyncio.Event()
     real = Catalog.flush
 
@@ -310,7 +310,7 @@ async def test_a_mirror_makes_a_small_file_one_of_the_long_way(
 ) -> None:
     engine = await workspace.engine()
     url, other = fault_server.file("a.bin", DATA), fault_server.file("b.bin", DATA)
-    request = dataclasses.replace(workspace.request(url), mirrors=(other,))
+    request = replace(workspace.request(url), mirrors=(other,))
     assert (await fetch(engine, request)).status is Status.COMPLETED
     assert parts == ["a.bin"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.inspection import Cause, Figures
 from core.domain.models import Download, DownloadRequest, Phase, Status, WaitReason
+from core.domain.value import replace
 from core.policy.transfer.slowness import HALF_LIFE, BestRate, Situation, explain, explain_waiting
 from core.policy.transfer.status_errors import status_error
 
@@ -40,8 +40,8 @@ PLAIN = Situation(
 
 
 def situation(*, figures: dict[str, object] | None = None, **fields: object) -> Situation:
-    changed = dataclasses.replace(RECEIVING, **(figures or {}))  # type: ignore[arg-type]
-    return dataclasses.replace(PLAIN, figures=changed, **fields)  # type: ignore[arg-type]
+    changed = replace(RECEIVING, **(figures or {}))  # type: ignore[arg-type]
+    return replace(PLAIN, figures=changed, **fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
