@@ -207,7 +207,8 @@ class Runner:
         """Stop a running download for others; it waits again."""
         if (task := self._tasks.get(download_id)) is not None:
             self._yielding[download_id] = why
-            task.cancel()
+            # One that is cancelled before its first step would not clear up behind itself.
+            asyncio.get_running_loop().call_soon(task.cancel)
 
     def _let_pass(self, download_id: str) -> None:
         """Let others have the place of a running download that makes nothing of it."""

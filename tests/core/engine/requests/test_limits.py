@@ -132,6 +132,21 @@ class TestCounts:
         for running in (first, third):
             assert (await engine.find(running.id)).download.status is Status.ACTIVE
 
+    async def test_one_that_makes_room_before_its_first_step_comes_to_its_end(
+        self, workspace: Workspace, fault_server: FaultServer
+    ) -> None:
+        engine = await workspace.engine(limited(active=1))
+        urls = [fault_server.file(name, DATA, hold_after=HALF) for name in "ab"]
+        _, waiting = await engine.add([workspace.request(url) for url in urls])
+        await fault_server.held("a")
+        runner = engine._runner
+        runner.queue.scheduler.force(waiting.id)
+        runner._assign()  # as when many are to start now, and another change comes in between
+        runner._stop(waiting.id, "waits again: it made room")
+        for name in "ab":
+            fault_server.release(name)
+        assert (await settled(engine, waiting)).status is Status.COMPLETED
+
     async def test_connections_of_what_runs_follow(
         self, workspace: Workspace, fault_server: FaultServer
     ) -> None:
