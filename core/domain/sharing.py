@@ -7,16 +7,16 @@ themselves: a list of 100,000 takes a fifth less room for it.
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 
 from core.domain.models import DownloadRecord, TimelineEntry
+from core.domain.value import force_setattr
 
 _REMEMBERED = 1000
 """Entries of timelines that are looked for again: those of the last few moments."""
 
 
 class Sharing:
-    """Returns records as they are, with what those before them had already in the place of equals.
+    """Puts what the records before had already in the place of equal parts of one just read.
 
     Records that were stored one after the other have most in common.
     """
@@ -27,19 +27,16 @@ class Sharing:
 
     def __call__(self, record: DownloadRecord) -> DownloadRecord:
         timeline = self._timeline = self._shared(record.timeline)
+        # Nobody but this has seen the record yet: so it may still be changed.
+        force_setattr(record, "timeline", timeline)
         created_at, updated_at = record.created_at, record.updated_at
         if updated_at == created_at:
-            updated_at = created_at
+            force_setattr(record, "updated_at", created_at)
         elif timeline and updated_at == timeline[-1].at:
-            updated_at = timeline[-1].at
-        verdict = record.resume_verdict
-        return record.replace(
-            timeline=timeline,
-            updated_at=updated_at,
-            started_at=_among(timeline, record.started_at),
-            completed_at=_among(timeline, record.completed_at),
-            resume_verdict=None if verdict is None else sys.intern(verdict),
-        )
+            force_setattr(record, "updated_at", timeline[-1].at)
+        if record.resume_verdict is not None:
+            force_setattr(record, "resume_verdict", sys.intern(record.resume_verdict))
+        return record
 
     def _shared(self, timeline: tuple[TimelineEntry, ...]) -> tuple[TimelineEntry, ...]:
         if timeline == self._timeline:
@@ -47,8 +44,3 @@ class Sharing:
         if len(self._entries) > _REMEMBERED:
             self._entries.clear()
         return tuple(self._entries.setdefault(entry, entry) for entry in timeline)
-
-
-def _among(timeline: tuple[TimelineEntry, ...], moment: datetime | None) -> datetime | None:
-    """Return a moment as an entry has it that tells of the same one."""
-    return next((entry.at for entry in timeline if entry.at == moment), moment)

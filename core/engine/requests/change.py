@@ -136,7 +136,8 @@ class Changer:
         stepped = self._downloads.step(
             download, action, text, **self._queue.clean(download, action)
         )
-        self._queue.forget([download.id])
+        if download.status is not Status.PAUSED:  # that one waits for nothing
+            self._queue.forget([download.id])
         self._queue.enqueue(stepped, insist=True)
 
     async def _change_halted(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from core.domain.events import Changed, ProgressBatch, Removed, Snapshot
-from core.domain.models import Progress
-from core.engine.downloads.events import BACKLOG, EventBus
+from core.domain.models import Download, Progress
+from core.engine.downloads.events import BACKLOG, FEW, EventBus, GatheredChanges
+from tests.core.adapters.records import a_download
 
 
 def bus() -> EventBus:
@@ -76,3 +79,45 @@ async def test_only_watchers_cost_anything() -> None:
     async with source.subscribe():
         assert source.has_subscribers
     assert not source.has_subscribers
+
+
+def changed(number: int, name: str) -> Download:
+    return a_download(f"{number:016x}", name=name)
+
+
+async def test_a_few_that_change_are_told_as_they_do() -> None:
+    told: list[tuple[str, ...]] = []
+    changes = GatheredChanges(lambda those: told.append(tuple(d.name for d in those)))
+    for turn in range(3):
+        for number in range(FEW):
+            changes.add(changed(number, f"{number}.{turn}"))
+    assert told == [(f"{number}.{turn}",) for turn in range(3) for number in range(FEW)]
+
+
+async def test_of_very_many_each_is_told_once_as_it_is_by_then() -> None:
+    told: list[tuple[Download, ...]] = []
+    some = asyncio.Event()
+
+    def tell(those: tuple[Download, ...]) -> None:
+        told.append(those)
+        if len(those) > 1:
+            some.set()
+
+    changes = GatheredChanges(tell)
+    for turn in "first", "second", "last":
+        for number in range(1000):
+            changes.add(changed(number, turn))
+    await some.wait()
+    assert len(told) == FEW + 1
+    assert len(told[-1]) == 1000
+    assert {download.name for download in told[-1]} == {"last"}
+
+
+async def test_what_was_gathered_is_told_before_what_comes_after_it() -> None:
+    told: list[int] = []
+    changes = GatheredChanges(lambda those: told.append(len(those)))
+    for number in range(FEW + 5):
+        changes.add(changed(number, "a"))
+    changes.flush()
+    changes.flush()
+    assert told == [1] * FEW + [5]

@@ -335,3 +335,31 @@ def test_it_tells_who_waits_behind_whom_and_who_waits_longest() -> None:
     assign(scheduler, active=9, now=20.0)
     assert scheduler.longest_delay() is None
     assert sum(lane.waiting for lane in scheduler.lanes()) == 0
+
+
+@given(st.lists(st.tuples(st.sampled_from("wwwwrfff"), st.integers(0, 30), st.integers(0, 9))))
+def test_whoever_waits_starts_in_order_whatever_came_and_went(
+    steps: list[tuple[str, int, int]],
+) -> None:
+    scheduler = Scheduler()
+    waiting: dict[str, tuple[float, str]] = {}
+    running = 0
+    for step, number, order in steps:
+        one = download(number, order=float(order))
+        if step == "f":
+            scheduler.forget(one.id)
+            waiting.pop(one.id, None)
+        elif step == "w":
+            scheduler.wait(one)
+            waiting[one.id] = (float(order), one.id)
+        else:
+            first = sorted(waiting.values())[:1]
+            expected = tuple(id_ for _, id_ in first)
+            running += len(first)
+            assert assign(scheduler, active=running, now=0.0).start == expected
+            for id_ in expected:
+                del waiting[id_]
+                scheduler.forget(id_)
+            running = 0
+        assert len(scheduler) == len(waiting)
+        assert scheduler.waiting_for("") == len(waiting)
