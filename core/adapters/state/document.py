@@ -220,7 +220,10 @@ class Document:
         async with AsyncExitStack() as writing:
             async with self._appending:
                 if self._unsaved:  # the file should not be ahead of what is acknowledged
-                    await self._or_tell(_CHANGES, self._save)
+                    try:
+                        await self._or_tell(_CHANGES, self._save)
+                    except WinchError:
+                        return  # told as what it is
                 tables = self._snapshot()
                 await writing.enter_async_context(self._writing)
                 if not (self._storage.journal_length and await run_to_end(self._storage.begin)):
