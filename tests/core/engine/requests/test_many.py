@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from core.domain.events import Added, Snapshot
 from core.domain.models import DownloadRequest, Status
 from core.domain.settings import LimitSettings
+from core.domain.value import replace
 from core.engine.downloads.recorder import STARTED
 from tests.core.engine.conftest import SETTINGS, Workspace
 from tests.faults.model import content
@@ -18,13 +18,13 @@ from tests.faults.server import FaultServer
 
 MANY = 600
 ACTIVE = 2
-TWO_AT_ONCE = dataclasses.replace(SETTINGS, limits=LimitSettings(active=ACTIVE))
+TWO_AT_ONCE = replace(SETTINGS, limits=LimitSettings(active=ACTIVE))
 
 
 def requests(workspace: Workspace, url: str, *, paused: bool) -> list[DownloadRequest]:
     """Return requests for the same file again and again, which are as many downloads."""
     return [
-        dataclasses.replace(workspace.request(f"{url}?{number}"), name=f"{number}", paused=paused)
+        replace(workspace.request(f"{url}?{number}"), name=f"{number}", paused=paused)
         for number in range(MANY)
     ]
 
