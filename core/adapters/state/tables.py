@@ -73,10 +73,14 @@ class Format(Value, frozen=True, kw_only=True):
 
 
 class Version(msgspec.Struct):
+    """What `meta` says in every schema."""
+
     schema: Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Meta(Version, omit_defaults=True):
+    """What `meta` says, the time of the last change in it as far as somebody wrote that down."""
+
     generation: int
     checksum: str
     saved_at: datetime | None = None
@@ -148,6 +152,7 @@ def _encoded(records: Iterator[tuple[str, Any]]) -> Iterator[bytes]:
 
 
 def digest_of(meta: Meta) -> hashlib.blake2b:
+    """Return the begin of a checksum: what `meta` itself says is under it too."""
     saved_at = f",{meta.saved_at.isoformat()}" if meta.saved_at is not None else ""
     head = f"{meta.schema},{meta.generation}{saved_at}"
     return hashlib.blake2b(head.encode(), digest_size=16)
