@@ -6,12 +6,13 @@ Pure: fed with the service's events, asked by the progress display and for the e
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from core.domain.errors import ExitCode
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
-from core.domain.models import Download, Progress, Status, WaitReason
+from core.domain.models import TELLING, Download, Progress, Status, WaitReason
 
 _NONE_YET = Progress()
 _TURN = (None, WaitReason.QUEUED, WaitReason.HOST_LIMIT)
@@ -44,7 +45,12 @@ class Following:
         self._eta: float | None = None
         self._removed: set[str] = set()
         # Kept beside the downloads: with ten thousand, none may be looked at after every event.
+        self._order = {id_: number for number, id_ in enumerate(self._downloads)}
         self._unfinished = {d.id for d in self if not d.status.is_settled}
+        self._lively = {d.id for d in self if _is_lively(d)}
+        self._whole = {d.id for d in self if d.status is Status.COMPLETED}
+        self._revision = 0
+        self._changed = dict.fromkeys(self._downloads, 0)  # the latest last
 
     def apply(self, event: Event) -> list[Download]:
         """Take in what the service says and return those that ended by it.
@@ -120,7 +126,46 @@ class Following:
     @property
     def unfinished(self) -> list[Download]:
         """Those that still have something to do."""
-        return [download for download in self if download.id in self._unfinished]
+        return self._in_order(self._unfinished)
+
+    @property
+    def left(self) -> int:
+        """How many still have something to do."""
+        return len(self._unfinished)
+
+    @property
+    def whole(self) -> int:
+        """How many are complete."""
+        return len(self._whole)
+
+    @property
+    def lively(self) -> list[Download]:
+        """Those that run, or wait for something that is worth a word."""
+        return self._in_order(self._lively)
+
+    @property
+    def revision(self) -> int:
+        """A number that grows with each change of any of them; see `changed_since`."""
+        return self._revision
+
+    def changed_since(self, revision: int) -> set[str]:
+        """Return the ids of those that changed after a revision: all of them after -1."""
+        newest = itertools.takewhile(
+            lambda id_: self._changed[id_] > revision, reversed(self._changed)
+        )
+        return set(newest)
+
+    def worth_a_look(self, since: int, *, few: bool) -> list[Download]:
+        """Return those that changed after a revision, and what may have more to tell by now.
+
+        That is those that are lively, and with `few` all that have something to do.
+        """
+        return self._in_order(
+            self.changed_since(since) | (self._unfinished if few else self._lively)
+        )
+
+    def _in_order(self, ids: Iterable[str]) -> list[Download]:
+        return [self._downloads[id_] for id_ in sorted(ids, key=self._order.__getitem__)]
 
     @property
     def exit_code(self) -> int:
@@ -143,6 +188,7 @@ class Following:
                 continue
             self._downloads[download.id] = download
             self._removed.discard(download.id)
+            self._note_change(download.id)
             if not download.status.is_settled:
                 self._unfinished.add(download.id)
             elif download.id in self._unfinished:
@@ -165,12 +211,32 @@ class Following:
         self._removed |= ids
         ended = [self._downloads[id_] for id_ in ids & self._unfinished]
         self._unfinished -= ids
+        for id_ in ids:
+            self._note_change(id_)
+        self._lively -= ids
         return ended
+
+    def _note_change(self, id_: str) -> None:
+        """Take in that a download is another one."""
+        download = self._downloads[id_]
+        for kept, belongs in (
+            (self._lively, _is_lively(download)),
+            (self._whole, download.status is Status.COMPLETED),
+        ):
+            (kept.add if belongs else kept.discard)(id_)
+        self._revision += 1
+        self._changed.pop(id_, None)
+        self._changed[id_] = self._revision
 
     def _advance(self, progress: Mapping[str, Progress]) -> None:
         self._progress.update(
             {id_: value for id_, value in progress.items() if id_ in self._downloads}
         )
+
+
+def _is_lively(download: Download) -> bool:
+    waits = download.status is Status.PENDING and download.wait_reason in TELLING
+    return waits or download.status is Status.ACTIVE
 
 
 def waits_for_its_turn(download: Download) -> bool:

@@ -121,12 +121,13 @@ class Reports:
         self._only_ends = only_ends or quiet
         self._now = now
         self._reported: dict[str, _Reported] = {}
+        self._seen = -1
         self._was_held = False
         self._summed_at = now() + _SETTLED - _REPORT_INTERVAL
 
     def update(self, following: Following) -> None:
         """Write the lines that are due."""
-        now, unfinished = self._now(), len(following.unfinished)
+        now, unfinished = self._now(), following.left
         due = now >= self._summed_at + _REPORT_INTERVAL
         was_held, self._was_held = self._was_held, following.is_held
         if following.is_held and (not was_held or (due and unfinished)) and not self._only_ends:
@@ -135,8 +136,11 @@ class Reports:
         if due:
             self._summed_at = now
             if unfinished > _MOST_LINES and not self._only_ends and not following.is_held:
-                self._write(_summary(following, following.unfinished))
-        for download in following:
+                self._write(_summary(following))
+        few = unfinished <= _MOST_LINES
+        seen, self._seen = self._seen, following.revision
+        # Not all: with ten thousand, looking at each four times a second costs a fifth of all.
+        for download in following.worth_a_look(seen, few=few):
             reported = self._reported.setdefault(download.id, _Reported())
             was_ended, reported.ended = reported.ended, following.has_ended(download.id)
             if was_ended and reported.ended:
@@ -144,7 +148,7 @@ class Reports:
             if reported.ended:
                 self._end(download, removed=following.is_removed(download.id))
             elif not self._only_ends:
-                self._between(download, following, reported, few=unfinished <= _MOST_LINES)
+                self._between(download, following, reported, few=few)
             elif self._quiet:
                 self._stuck(download, following, reported)
 
@@ -226,22 +230,17 @@ def live_lines(following: Following, *, columns: int, rows: int) -> list[str]:
 
     Every line is one cell narrower than the terminal, because the last column may wrap.
     """
-    unfinished = following.unfinished
-    shown = [download for download in unfinished if _is_worth_a_line(download)]
+    shown = following.lively
     if not shown and not following.is_held:
-        shown = unfinished[:1]
+        shown = following.unfinished[:1]
     most = max(1, min(_MOST_LINES, rows - 2 - following.is_held))
     now = datetime.now(UTC)
     lines = [_line(download, following, now) for download in shown[:most]]
     if len(following) > 1:
-        lines.append(_summary(following, unfinished))
-    if following.is_held and unfinished:
+        lines.append(_summary(following))
+    if following.is_held and following.left:
         lines.append(HELD)
     return [fmt.fit(line, max(1, columns - 1)).rstrip() for line in lines]
-
-
-def _is_worth_a_line(download: Download) -> bool:
-    return download.status is Status.ACTIVE or download.wait_reason in TELLING
 
 
 def _line(download: Download, following: Following, now: datetime) -> str:
@@ -256,13 +255,13 @@ def _line(download: Download, following: Following, now: datetime) -> str:
     return f"{line} {_doing(download, following, now)}{trouble(download)}"
 
 
-def _summary(following: Following, unfinished: list[Download]) -> str:
-    active = sum(download.status is Status.ACTIVE for download in unfinished)
-    done = sum(download.status is Status.COMPLETED for download in following)
-    rate = sum(following.progress(download.id).rate or 0.0 for download in unfinished)
-    waiting = len(unfinished) - active
+def _summary(following: Following) -> str:
+    running = [each for each in following.lively if each.status is Status.ACTIVE]
+    rate = sum(following.progress(each.id).rate or 0.0 for each in running)
+    active, done = len(running), following.whole
+    waiting = following.left - active
     line = f"{done} of {len(following)} whole, {active} active, {waiting} waiting"
-    failed = len(following) - len(unfinished) - done
+    failed = len(following) - following.left - done
     line += f", {failed} ended otherwise" if failed else ""
     line += f", {fmt.rate(rate)}" if rate else ""
     left = following.eta if active else None

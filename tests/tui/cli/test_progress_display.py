@@ -7,11 +7,21 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.events import Changed, Noticed, ProgressBatch, Removed, Snapshot
-from core.domain.models import Download, Fetched, Phase, Progress, Status, WaitReason
+from core.domain.models import (
+    TELLING,
+    Download,
+    Fetched,
+    Phase,
+    Progress,
+    Status,
+    WaitReason,
+)
 from tests.tui.cli.samples import START, active, completed, download
 from tui.cli.following import Following
 from tui.cli.progress_display import LiveLines, Reports, live_lines
@@ -258,3 +268,55 @@ def test_nothing_is_sent_when_nothing_changed(monkeypatch: pytest.MonkeyPatch) -
     following.apply(ProgressBatch(revision=1, progress={"a": Progress(bytes_downloaded=500)}))
     shown.update(following)
     assert stream.getvalue().startswith(once + "\r\x1b[J")
+
+
+class _Attentive(Following):
+    """Has all of its downloads looked at each time."""
+
+    def worth_a_look(self, since: int, *, few: bool) -> list[Download]:
+        return list(self)
+
+
+STATES = [
+    {"status": Status.PENDING, "wait_reason": WaitReason.QUEUED},
+    {"status": Status.PENDING, "wait_reason": WaitReason.RETRY, "retry_count": 1},
+    {"status": Status.PENDING, "wait_reason": WaitReason.DISK_LOW},
+    {"status": Status.PAUSED},
+    {"status": Status.ACTIVE, "phase": Phase.CONNECTING},
+    {"status": Status.ACTIVE, "phase": Phase.DOWNLOADING, "total_bytes": 1000},
+    {"status": Status.COMPLETED, "fetched": Fetched(bytes=1000, seconds=2.0, rate=500.0)},
+    {"status": Status.FAILED, "error": ErrorInfo(code=ErrorCode.NETWORK, message="broke")},
+]
+IDS = [f"{number:02}" for number in range(12)]
+
+
+@given(
+    quiet=st.booleans(),
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(IDS), st.sampled_from([*STATES, None]), st.sampled_from([0, 1, 6, 500])
+        ),
+        max_size=60,
+    ),
+)
+def test_what_is_not_looked_at_has_nothing_to_tell(
+    quiet: bool, steps: list[tuple[str, dict[str, object] | None, int]]
+) -> None:
+    def log_of(kind: type[Following]) -> Log:
+        return Log(kind(download(id_, f"{id_}.bin") for id_ in IDS), quiet=quiet)
+
+    thrifty, attentive = log_of(Following), log_of(_Attentive)
+    for id_, state, moved in steps:
+        for log in (thrifty, attentive):
+            log.time += moved
+            if state is None:
+                log.following.apply(Removed(revision=1, ids=(id_,)))
+                log.after()
+            else:
+                log.after(download(id_, f"{id_}.bin", **state), done=moved)
+    assert thrifty.lines == attentive.lines
+    assert [d.id for d in thrifty.following.lively] == [
+        d.id
+        for d in thrifty.following.unfinished
+        if d.status is Status.ACTIVE or d.wait_reason in TELLING
+    ]
