@@ -21,6 +21,7 @@ from core.adapters.files.named_file import COOKIES_BYTES, check_named, read_name
 from core.adapters.system.log_file import open_log
 from core.adapters.system.paths import Paths
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError
+from core.domain.garbage import not_collecting
 from core.domain.service import DownloadService
 from core.domain.upkeep import Finding
 from core.domain.value import Value
@@ -176,7 +177,8 @@ async def embedded() -> AsyncIterator[Embedded]:
 
 def run_engine(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that holds an engine, on the loop that moves bytes with the least effort."""
-    from core import daemon  # noqa: PLC0415
+    with not_collecting():
+        from core import daemon  # noqa: PLC0415
 
     return daemon.run_loop(main)
 
@@ -196,7 +198,8 @@ async def run_daemon(
 
 def be_daemon(commands: Commands) -> int:
     """Be the daemon that a client starts on demand, and return its exit status."""
-    from core import daemon  # noqa: PLC0415
+    with not_collecting():
+        from core import daemon  # noqa: PLC0415
 
     return daemon.main(commands=commands)
 

@@ -25,7 +25,6 @@ from tui.cli.following import Following
 from tui.cli.portions import portions
 from tui.cli.progress_display import REDRAW_INTERVAL, Display
 from tui.cli.terminal import say, say_once
-from tui.control.choosing import choose
 from tui.control.configuration import load_settings
 from tui.input.caller import CALLER
 from tui.text.fmt import sentence
@@ -80,6 +79,9 @@ async def named_ids(
     """
     if args.all:
         return None
+    # Neither `get` nor the screen has ids to choose by.
+    from tui.control.choosing import choose  # noqa: PLC0415
+
     choice = choose(args.ids)
     if choice.is_plain:
         return list(choice.ids)

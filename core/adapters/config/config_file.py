@@ -5,11 +5,9 @@ A setting that is misspelt must not be passed over in silence: the person believ
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
-import tomllib
 import typing
 from collections.abc import Mapping
 from enum import StrEnum
@@ -163,6 +161,11 @@ def value_of(section: str, key: str, text: str) -> object:
 
 
 def _from_text(text: str, path: Path) -> dict[tuple[str, str], object]:
+    if not text:
+        return {}
+    # Few have such a file, and all that read settings would load this.
+    import tomllib  # noqa: PLC0415
+
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -305,6 +308,8 @@ def _type_of(section: str, key: str) -> type:
 
 
 def _did_you_mean(name: str, known: typing.Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415 (for those who err)
+
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
