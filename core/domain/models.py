@@ -190,17 +190,19 @@ class FileStamp(Value, frozen=True, kw_only=True, gc=False):
 
 
 class PendingCommit(Value, frozen=True, kw_only=True, gc=False):
-    """A small file that is whole on disk and is being given its final name.
+    """A small file that is being given its final name.
 
     Stored before the name is linked and removed once the download is told to be whole: whoever
     finds one at a start knows that `part`, of `total` bytes, is that file, if `name` is its own and
     its `stamp` as well: the number of a file that never got its name is soon another one's.
+    Without a stamp it is a part file that may not be written yet, where there are no files without
+    a name.
     """
 
     name: str
     part: PartIdentity
     total: int
-    stamp: FileStamp
+    stamp: FileStamp | None = None
 
 
 class TimelineEntry(Value, frozen=True, kw_only=True, gc=False):

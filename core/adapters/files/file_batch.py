@@ -52,7 +52,8 @@ class NewFile:
 
     With `renames` it takes the next free name where `wanted` is taken. `modified` becomes the time
     of its last change, in seconds since the epoch. `name` and `identity` are known once it is
-    written, `stamp` too; `error` is why it was not made. What follows `made` is the batch's own.
+    begun, `stamp` once it is written; `error` is why it was not made. What follows `made` is the
+    batch's own.
     """
 
     directory: str
@@ -73,7 +74,11 @@ class NewFile:
 
 
 class FileBatch:
-    """Makes files together: `write`, `sync`, then `link` until none is `pending`, and `close`."""
+    """Makes files together.
+
+    `begin`, `write_parts` once the part files among them are known somewhere, `sync`, then `link`
+    until none is `pending`, and `close`.
+    """
 
     def __init__(self, files: Sequence[NewFile]) -> None:
         self._files = files
@@ -85,11 +90,19 @@ class FileBatch:
         """Those that are written and have no name yet."""
         return [file for file in self._files if file.error is None and not file.made]
 
-    def write(self) -> None:
-        """Write every file, under no name or that of a part file."""
-        self._each(self.pending, self._write)
-        for file in self.pending:
-            start_writing(file.fd)
+    @property
+    def unwritten(self) -> list[NewFile]:
+        """Those that are empty part files as yet: a kill must not leave more that nobody knows."""
+        return [file for file in self.pending if file.stamp is None]
+
+    def begin(self) -> None:
+        """Write every file that needs no name for that, and make the part files of the others."""
+        self._each(self.pending, self._open)
+        self._write_all([file for file in self.pending if not file.has_part])
+
+    def write_parts(self) -> None:
+        """Write those that are part files."""
+        self._write_all(self.unwritten)
 
     def sync(self) -> None:
         """Return once the bytes of every file survive a power cut."""
@@ -127,6 +140,12 @@ class FileBatch:
             os.close(fd)
         self._directories.clear()
 
+    def _write_all(self, files: Sequence[NewFile]) -> None:
+        self._each(files, self._write)
+        for file in files:
+            if file.error is None:
+                start_writing(file.fd)
+
     def _each(self, files: Iterable[NewFile], step: Callable[[NewFile], None]) -> None:
         for file in files:
             try:
@@ -138,7 +157,7 @@ class FileBatch:
 
     # -- one file ---------------------------------------------------------------------------------
 
-    def _write(self, file: NewFile) -> None:
+    def _open(self, file: NewFile) -> None:
         if (found := self._directories.get(file.directory)) is None:
             with opened_directory(file.directory) as fd:
                 found = self._directories[file.directory] = fd, os.fstat(fd).st_dev
@@ -147,6 +166,9 @@ class FileBatch:
             raise NeedsPartFileError
         if file.device in _named_only or not self._open_unnamed(file):
             self._open_part(file)
+        file.identity = identity_of(os.fstat(file.fd))
+
+    def _write(self, file: NewFile) -> None:
         left = [memoryview(piece) for piece in file.pieces]
         while left:
             written = os.writev(file.fd, left[:512])
@@ -157,8 +179,7 @@ class FileBatch:
         if file.modified is not None:
             os.utime(file.fd, (file.modified, file.modified))
         part_owner.set_mode(file.fd, part_owner.final_mode())
-        status = os.fstat(file.fd)
-        file.identity, file.stamp = identity_of(status), stamp_of(status)
+        file.stamp = stamp_of(os.fstat(file.fd))
 
     def _open_unnamed(self, file: NewFile) -> bool:
         """Open a file that has no name, and choose one; False where there are no such files."""

@@ -80,7 +80,7 @@ class CommitSettler:
                 if _is_it(part, commit):
                     await self._drop_part(download, commit)
                 whole.append(self._complete(download, commit, final))
-            elif _is_it(part, commit):
+            elif part is not None and _is_its_part(part, commit):
                 # Known by the list, it is emptied and used again.
                 self._downloads.update(
                     download, name=commit.name, name_settled=True, part=identity_of(part)
@@ -127,10 +127,17 @@ def _is_it(status: os.stat_result | None, commit: PendingCommit) -> TypeGuard[os
     Its number alone says little: one that never got a name is soon another file's. That of the
     disk may be another one after a reboot.
     """
-    if status is None or not stat.S_ISREG(status.st_mode):
+    if status is None or commit.stamp is None or not stat.S_ISREG(status.st_mode):
         return False
     found = status.st_ino, status.st_size, stamp_of(status)
     return found == (commit.part.inode, commit.total, commit.stamp)
+
+
+def _is_its_part(status: os.stat_result, commit: PendingCommit) -> bool:
+    """Tell whether what has the name of the part file is what a kill has left of the file."""
+    if commit.stamp is None:
+        return identity_of(status) == commit.part
+    return _is_it(status, commit)
 
 
 def _as_record(download: DownloadRecord, commit: PendingCommit) -> ResumeRecord:

@@ -110,7 +110,11 @@ class Committer:
     async def _make(self, entries: Sequence[_Waiting]) -> None:
         batch = FileBatch([entry.file for entry in entries])
         try:
-            await run_to_end(batch.write)
+            await run_to_end(batch.begin)
+            if batch.unwritten:
+                self._put(entries)
+                await self._journal.flush()
+                await run_to_end(batch.write_parts)
             syncing = asyncio.ensure_future(run_to_end(batch.sync))
             try:
                 # A name that somebody else took in between is a reason to write down another one.
@@ -131,7 +135,7 @@ class Committer:
         is_any = False
         for entry in entries:
             file = entry.file
-            if file.identity is None or file.stamp is None or file.made or file.error is not None:
+            if file.identity is None or file.made or file.error is not None:
                 continue
             is_any = True
             commit = PendingCommit(

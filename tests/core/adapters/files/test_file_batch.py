@@ -35,7 +35,8 @@ def _new(directory: Path, name: str, *pieces: bytes, renames: bool = True) -> Ne
 def _make(*files: NewFile) -> None:
     batch = FileBatch(files)
     try:
-        batch.write()
+        batch.begin()
+        batch.write_parts()
         batch.sync()
         while batch.pending:
             batch.link()
@@ -71,11 +72,24 @@ def test_files_are_whole_under_their_names_and_nothing_else_is_left(
 
 def test_nothing_has_a_name_before_it_is_linked(tmp_path: Path, way: str) -> None:
     batch = FileBatch([_new(tmp_path, "a.bin", b"a")])
-    batch.write()
+    batch.begin()
+    batch.write_parts()
     batch.sync()
     assert "a.bin" not in _names(tmp_path)
     batch.close()
     assert _names(tmp_path) == []
+
+
+def test_part_files_are_empty_until_they_are_known(tmp_path: Path, way: str) -> None:
+    file = _new(tmp_path, "a.bin", b"a")
+    batch = FileBatch([file])
+    batch.begin()
+    assert batch.unwritten == ([file] if way == "part file" else [])
+    for path in tmp_path.iterdir():
+        assert path.stat().st_size == 0
+    batch.write_parts()
+    assert batch.unwritten == []
+    batch.close()
 
 
 def test_files_of_one_name_get_one_each(tmp_path: Path, way: str) -> None:
@@ -90,7 +104,8 @@ def test_files_of_one_name_get_one_each(tmp_path: Path, way: str) -> None:
 def test_a_name_that_was_taken_before_the_link_is_left_to_whoever_has_it(tmp_path: Path) -> None:
     file = _new(tmp_path, "a.bin", b"mine")
     batch = FileBatch([file])
-    batch.write()
+    batch.begin()
+    batch.write_parts()
     (tmp_path / "a.bin").write_bytes(b"theirs")
     batch.link()
     assert batch.pending == [file]
@@ -153,7 +168,8 @@ def test_a_call_that_fails_for_one_file_fails_no_other(
         return real(first, *rest, **options)
 
     monkeypatch.setattr(os, call, failing)
-    batch.write()
+    batch.begin()
+    batch.write_parts()
     batch.sync()
     while batch.pending:
         batch.link()
@@ -169,7 +185,8 @@ def test_a_directory_that_cannot_be_synced_acknowledges_nothing(
 ) -> None:
     file = _new(tmp_path, "a.bin", b"a")
     batch = FileBatch([file])
-    batch.write()
+    batch.begin()
+    batch.write_parts()
     batch.sync()
 
     def failing(_fd: int) -> None:
@@ -246,7 +263,8 @@ def test_whatever_is_there_nothing_is_replaced_and_every_file_has_a_name_of_its_
         for number, (name, renames) in enumerate(wanted)
     ]
     batch = FileBatch(files)
-    batch.write()
+    batch.begin()
+    batch.write_parts()
     batch.sync()
     for name in late - there.keys():
         (directory / name).write_bytes(b"late")

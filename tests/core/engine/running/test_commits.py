@@ -182,6 +182,19 @@ async def test_a_part_file_that_got_no_name_is_used_again(
     assert workspace.content("a.bin") == DATA
 
 
+async def test_a_part_file_that_was_being_written_is_used_again(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    left = _active(workspace, fault_server.file("a.bin", DATA))
+    commit = _made(workspace.files / "a.bin.part", DATA[:3])
+    commit = replace(commit, total=len(DATA), stamp=None)
+    await _left(workspace, left, commits={left.id: commit})
+    engine = await workspace.engine()
+    assert (await settled(engine, left)).status is Status.COMPLETED
+    assert workspace.names() == ["a.bin"]
+    assert workspace.content("a.bin") == DATA
+
+
 async def test_a_part_file_that_got_its_name_loses_the_other_one(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
