@@ -7,6 +7,7 @@ keeps the changes of a directory up to some point.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -33,12 +34,16 @@ class Resize:
 
 @dataclass(eq=False, slots=True)
 class File:
-    """A file: what is on the medium, and what came since. `number` is that of its inode."""
+    """A file: what is on the medium, and what came since. `number` is that of its inode.
+
+    `modified` is when it was changed last, in nanoseconds, as winch has seen it.
+    """
 
     lasting: bytearray = field(default_factory=bytearray)
     pending: list[Write | Resize] = field(default_factory=list)
     size: int = 0
     number: tuple[int, int] | None = None
+    modified: int = 0
 
     def settle(self, changes: list[Write | Resize]) -> None:
         """Take in that these changes are on the medium."""
@@ -124,6 +129,7 @@ def materialise(directory: Directory, cut: Cut, place: Path) -> dict[tuple[int, 
             made[id(node)] = path
             if node.number is not None:
                 found[node.number] = path
+                os.utime(path, ns=(node.modified, node.modified))
     return found
 
 

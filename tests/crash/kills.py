@@ -1,4 +1,5 @@
-"""kill -9 at random moments, while eight downloads run over four connections each.
+"""kill -9 at random moments, while eight downloads run over four connections each, and small files
+come in batches beside them.
 
 A life is what lies between the start of a daemon and its kill. What winch has acknowledged in one
 life it owes in the next.
@@ -20,7 +21,7 @@ from core.rpc.client import RemoteService
 from tests.crash.debts import Debts
 from tests.crash.figures import KillFigures
 from tests.crash.server import CountingServer
-from tests.crash.world import Daemon, World
+from tests.crash.world import SMALL, Daemon, World
 from tui.demo.files import KIB, MIB, DemoFile
 
 AT_ONCE = 8
@@ -36,7 +37,11 @@ SETTINGS = {
     "WINCH_LIMITS_MIN_SPLIT": "256K",
     "WINCH_RETRY_BASE": "0",
 }
-MOMENTS = ("start", "any", "any", "any", "add", "asked", "asked", "asked", "end", "long")
+MOMENTS = (
+    *("start", "any", "any", "any", "add", "asked", "asked", "asked", "end", "long"),
+    *("batch", "batch", "batch"),
+)
+BATCH = 24
 # Long enough that a life without a single checkpoint would cost more than a kill may.
 _LONG = 3.2
 
@@ -103,6 +108,11 @@ class Killer:
                 file = await self._add(service, size=64 * KIB, top=True)
                 await self._server.until_sent(file.name)
                 await asyncio.sleep(self._chance.uniform(0.0, 0.1))
+            case "batch":
+                files = await self._add_batch(service)
+                # From the first body to the last name of them.
+                await self._server.until_sent(self._chance.choice(files).name)
+                await asyncio.sleep(self._chance.uniform(0.0, 0.05))
             case "long":
                 await asyncio.sleep(_LONG)
             case _:
@@ -119,7 +129,8 @@ class Killer:
         paused = [d.id for d in views if d.status is Status.PAUSED]
         self._debts.paused.difference_update(paused)
         await service.resume(paused)
-        for _ in range(AT_ONCE - len(views) + len(whole)):
+        large = [d for d in views if d not in whole and not _is_small(self._debts.owed[d.id])]
+        for _ in range(AT_ONCE - len(large)):
             await self._add(service)
 
     async def _add(
@@ -135,6 +146,20 @@ class Killer:
             await service.start_now([download.id])
         return file
 
+    async def _add_batch(self, service: DownloadService) -> list[DemoFile]:
+        """Have small files fetched at once, beside what runs."""
+        files = []
+        for _ in range(BATCH):
+            self._number += 1
+            size = self._chance.choice((1, self._chance.randrange(SMALL), SMALL))
+            files.append(DemoFile(f"f{self._number:05}.bin", size))
+        requests = [self._world.request(self._server.serve(file), file) for file in files]
+        added = await service.add(requests)
+        for download, file in zip(added, files, strict=True):
+            self._debts.added(download.id, file)
+        await service.start_now([download.id for download in added])
+        return files
+
     async def _remove(
         self, service: DownloadService, downloads: list[Download], *, files: bool
     ) -> None:
@@ -143,7 +168,7 @@ class Killer:
             if download.status is Status.COMPLETED:
                 path = Path(download.path)
                 assert self._world.is_right(path), f"{path.name} is called completed and is not"
-                self.figures.completed += 1
+                self.figures.completed[_is_small(file)] += 1
             await service.remove([download.id], files=files)
             self._debts.removed(download.id)
             self._server.drop(file.name)
@@ -206,3 +231,7 @@ class Killer:
         # Else all of the above would have proved little.
         assert self._server.most_of_one >= CONNECTIONS
         assert max(self._server.peaks.values()) >= AT_ONCE * CONNECTIONS * 3 // 4
+
+
+def _is_small(file: DemoFile) -> bool:
+    return file.size <= SMALL

@@ -15,7 +15,7 @@ from core.adapters.files.destination import SUFFIX
 from tests.crash.trace import Call
 
 _SYNCS = ("fsync", "fdatasync")
-_WRITES = ("pwrite64", "pwritev", "pwritev2")
+_WRITES = ("writev", "pwrite64", "pwritev", "pwritev2")
 _NAMES = ("rename", "renameat", "renameat2", "link", "linkat")
 
 
@@ -57,6 +57,7 @@ class OrderProof:
             elif target.parent == self._files and target.suffix != SUFFIX:
                 self._check_name(call)
                 names += 1
+        self._check_completions()
         return OrderFigures(records, claimed, names, self._check_answers())
 
     def _check_record(self, rename: Call) -> list[tuple[int, int]]:
@@ -74,9 +75,26 @@ class OrderProof:
 
     def _check_name(self, naming: Call) -> None:
         """Check that a file which gets its final name is on the medium, all of it."""
-        writes = self._writes(naming.paths[0], naming)
+        writes = self._writes(self._named(naming), naming)
         assert writes, f"{naming.paths[-1]} got its name without a byte"
         self._assert_synced(writes, naming)
+
+    def _check_completions(self) -> None:
+        """Check that a file which is called whole has its name for good."""
+        names: dict[str, Path] = {}
+        for call in self._calls:
+            if call.name != "write" or call.descriptors[:1] != [1]:
+                continue
+            said = json.loads(call.data)
+            if said["event"] == "added":
+                names[said["id"]] = self._files / said["url"].rpartition("/")[2]
+            elif said["event"] == "completed":
+                name = names[said["id"]]
+                assert any(
+                    self._synced(naming, self._files, call)
+                    for naming in self._calls
+                    if naming.name in _NAMES and naming.worked and naming.paths[-1] == name
+                ), f"{name.name} was called whole before its name was on the medium"
 
     def _check_answers(self) -> int:
         """Check that what `add` has answered was in a list that survives, and count that."""
@@ -132,6 +150,16 @@ class OrderProof:
                 writes.append(call)
         assert writes, f"{rename.paths[-1]} got its name without a byte"
         return writes
+
+    def _named(self, naming: Call) -> Path:
+        """Return what the file was called that gets a name, as its other calls have it."""
+        if naming.name != "linkat" or (descriptor := naming.linked) is None:
+            return naming.paths[0]
+        return next(
+            call.opened
+            for call in reversed(self._calls)
+            if call.name == "openat" and call.result == descriptor and call.begun < naming.begun
+        )
 
     def _writes(self, part: Path, before: Call) -> list[Call]:
         return [

@@ -12,6 +12,7 @@ from tests.crash.disk_model import Directory, File, Node, Resize, Write
 from tests.crash.trace import Call
 
 _IDENTITY = re.compile(r"st_dev=makedev\((\w+), (\w+)\), st_ino=(\d+)")
+_MODIFIED = re.compile(r"st_mtime=(\d+)\b.*? st_mtime_nsec=(\d+)")
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ class Replay:
         match call.name:
             case "fsync" | "fdatasync":
                 self._plan_sync(call)
-            case "write" | "pwrite64" | "pwritev" | "pwritev2":
+            case "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2":
                 self._plan_write(call)
             case _ if call.worked:
                 if (act := _ACTS.get(call.name)) is not None:
@@ -95,7 +96,7 @@ class Replay:
             if opened is None or not isinstance(opened.node, File):
                 return
             write.data = call.data
-            if call.name != "write":
+            if call.name.startswith("p"):
                 write.offset = call.offset
             elif opened.appends:
                 write.offset = opened.node.size
@@ -131,6 +132,9 @@ class Replay:
         assert call.result is not None
         self._opened.pop(call.result, None)
         path = call.paths[0]
+        if "O_TMPFILE" in call.arguments:
+            self._opened[call.result] = _Opened(File())
+            return
         if path == self._root:
             self._opened[call.result] = _Opened(self.disk)
             return
@@ -156,6 +160,9 @@ class Replay:
         if match is not None and isinstance(node, File) and not named:
             device = os.makedev(int(match[1], 16), int(match[2], 16))
             node.number = (device, int(match[3]))
+            modified = _MODIFIED.search(call.arguments)
+            assert modified is not None, call
+            node.modified = int(modified[1]) * 10**9 + int(modified[2])
 
     def _make_directory(self, call: Call) -> None:
         if (found := self._find(call.paths[0])) is not None:
@@ -168,7 +175,11 @@ class Replay:
             source[0].change((source[1], None), (target[1], node))
 
     def _link(self, call: Call) -> None:
-        if (source := self._find(call.paths[0])) and (target := self._find(call.paths[1])):
+        if (target := self._find(call.paths[1])) is None:
+            return
+        if (descriptor := call.linked) is not None:
+            target[0].change((target[1], self._opened[descriptor].node))
+        elif source := self._find(call.paths[0]):
             target[0].change((target[1], source[0].entries[source[1]]))
 
     def _unlink(self, call: Call) -> None:

@@ -1,8 +1,8 @@
 """A life of winch in half a second, in a process of its own: everything that changes files happens.
 
 One download arrives over several connections, is paused, goes on and becomes whole; another one is
-removed with its files. What was acknowledged goes to stdout, a JSON object a line. The process
-waits for a line on stdin, so that a tracer can come to it first.
+removed with its files; small ones come meanwhile, together. What was acknowledged goes to stdout, a
+JSON object a line. The process waits for a line on stdin, so that a tracer can come to it first.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SETTINGS = Settings(
     limits=LimitSettings(connections=4, min_split="64K"),
     retry=RetrySettings(base=0.0, cap=0.0),
 )
-IDS = tuple(f"{number:08x}" * 2 for number in range(1, 9))
+IDS = tuple(f"{number:08x}" * 2 for number in range(1, 17))
 """The ids that its downloads get: whoever picks calls by their files has to know them."""
 
 
@@ -64,10 +64,15 @@ async def main(threads: int, directory: str, urls: Sequence[str]) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads))
     async with daemon.running(Paths.discover(os.environ), SETTINGS, embedded=False) as parts:
         engine = parts.engine
-        whole, other = [await _twice(partial(_add, engine, url, directory)) for url in urls]
+        first, second, *small = urls
+        (whole,) = await _twice(partial(_add, engine, [first], directory))
+        (other,) = await _twice(partial(_add, engine, [second], directory))
         await _until(engine, whole, lambda view: view.progress.bytes_downloaded > 0)
         await _twice(lambda: engine.pause([whole.id]))
         say("paused", id=whole.id)
+        for download in await _twice(partial(_add, engine, small, directory)):
+            await _until(engine, download, lambda view: view.download.status is Status.COMPLETED)
+            say("completed", id=download.id)
         await _twice(lambda: engine.resume([whole.id]))
         say("resumed", id=whole.id)
         await _until(engine, other, lambda view: view.progress.bytes_downloaded > 0)
@@ -79,10 +84,11 @@ async def main(threads: int, directory: str, urls: Sequence[str]) -> None:
     say("stopped")
 
 
-async def _add(engine: Engine, url: str, directory: str) -> Download:
-    (download,) = await engine.add([DownloadRequest(url=url, directory=directory)])
-    say("added", id=download.id, url=url)
-    return download
+async def _add(engine: Engine, urls: Sequence[str], directory: str) -> Sequence[Download]:
+    added = await engine.add([DownloadRequest(url=url, directory=directory) for url in urls])
+    for download in added:
+        say("added", id=download.id, url=download.request.url)
+    return added
 
 
 async def _twice(ask: Callable[[], Awaitable[T]]) -> T:

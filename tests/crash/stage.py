@@ -1,4 +1,4 @@
-"""The stage of the scenario: a world, a server and the two files, for one life and the next.
+"""The stage of the scenario: a world, a server and the files, for one life and the next.
 
 The next life is an ordinary engine, started on what the first one left. It has to find the list,
 have all that was acknowledged, and bring every download of it to its end.
@@ -21,7 +21,8 @@ from tui.demo.files import KIB, MIB, DemoFile
 # No multiples of a block: the last one of a file is a part of one.
 WHOLE = DemoFile("whole.bin", 500 * KIB + 77, rate=MIB)
 REMOVED = DemoFile("removed.bin", 500 * KIB + 77, rate=256 * KIB)
-FILES = (WHOLE, REMOVED)
+SMALL = (DemoFile("small.bin", 4 * KIB + 77), DemoFile("less-small.bin", 200 * KIB + 77))
+FILES = (WHOLE, REMOVED, *SMALL)
 _SETTINGS = Settings(
     retry=RetrySettings(base=0.0, cap=0.0),
     daemon=DaemonSettings(linger=0.0),

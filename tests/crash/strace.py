@@ -30,7 +30,8 @@ MISSING = not _is_of_use()
 """Whether calls cannot be traced here."""
 
 CHANGING = (
-    *("write", "pwrite64", "pwritev", "pwritev2", "fsync", "fdatasync", "ftruncate", "fallocate"),
+    *("write", "writev", "pwrite64", "pwritev", "pwritev2", "fsync", "fdatasync"),
+    *("ftruncate", "fallocate"),
     *("rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "mkdir"),
 )
 """The calls that change what is on disk, or make it lasting."""

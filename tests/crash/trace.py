@@ -17,6 +17,7 @@ _BEGUN = re.compile(r"(\w+)\((.*?) *<unfinished \.\.\.>")
 _RESUMED = re.compile(r"<\.\.\. (\w+) resumed>(.*)")
 _STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
 _DESCRIPTOR = re.compile(r"(AT_FDCWD|\d+)(?:<([^>]*)>)?")
+_DESCRIPTORS = Path("/proc/self/fd")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ class Call:
         match = _DESCRIPTOR.match(self.arguments)
         return Path(_decoded(match[2] or "").decode() if match else "")
 
+    @property
+    def opened(self) -> Path:
+        """The path that strace knew for the descriptor that it returned."""
+        return Path(_decoded(self.tail.partition("<")[2].partition(">")[0]).decode())
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Whether it is about a file without a name; its path is then one of the kernel's."""
+        return ">(deleted)" in self.arguments
+
     @cached_property
     def paths(self) -> list[Path]:
         """The paths that it names, each below the directory that its descriptor stands for."""
@@ -76,6 +87,12 @@ class Call:
         ):
             found.append(Path(_decoded(at).decode()) / _decoded(text).decode())
         return found
+
+    @property
+    def linked(self) -> int | None:
+        """The descriptor of the file without a name that it links to one."""
+        source = self.paths[0]
+        return int(source.name) if source.parent == _DESCRIPTORS else None
 
     @property
     def worked(self) -> bool:

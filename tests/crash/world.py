@@ -19,10 +19,12 @@ from core.adapters.system.paths import Paths
 from core.domain.models import Download, DownloadRequest
 from core.rpc.client import RemoteService
 from core.rpc.codec import Readiness, decode
-from tui.demo.files import DemoFile
+from tui.demo.files import KIB, DemoFile
 
 ROOT = Path(__file__).parents[2]
 _ROOM = 2 * 1024**3
+SMALL = 256 * KIB
+"""What has at most so many bytes is fetched in one go."""
 _NUMBERED = re.compile(r" \(\d+\)(?=\.|$)")
 
 
@@ -64,6 +66,10 @@ class World:
         for path in self.files.iterdir():
             if path.suffix == ".part":
                 continue
+            known = self.known.get(_NUMBERED.sub("", path.name))
+            assert known is None or known.size > SMALL or path.name == known.name, (
+                f"{path.name} was fetched although {known.name} was whole"
+            )
             found = path.stat()
             look = (found.st_ino, found.st_mtime_ns, found.st_size)
             if self._looked_at.get(path.name) != look:
