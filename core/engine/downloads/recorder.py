@@ -59,13 +59,13 @@ class AttemptRecorder:
         self._cpu = _cpu_seconds()
         self._rounds: asyncio.Task[None] | None = None
         self._brought: Counter[str] = Counter()
-        self._completed: frozenset[str] = frozenset()
+        self._completed: set[str] = set()
 
     async def start(self) -> tuple[str, ...]:
         """Load what was there before and return sentences for the person."""
         notices = await self._store.load()
         self._brought = self._store.bytes_by_download()
-        self._completed = self._store.completed()
+        self._completed = set(self._store.completed())
         for entry in self._store.live():
             self._remember(entry)
         self._rounds = asyncio.create_task(self._make_rounds(), name="recorder")
@@ -132,6 +132,7 @@ class AttemptRecorder:
     def completed(self, download: DownloadRecord, record: ResumeRecord | None = None) -> None:
         """Write down the attempt that made a file whole, unless that was done before a kill."""
         if download.completed_at is not None and download.id not in self._completed:
+            self._completed.add(download.id)
             size, ended_at = download.total_bytes or 0, download.completed_at
             self._write_unseen(download, ended_at, AttemptEnd.COMPLETED, size, record)
 

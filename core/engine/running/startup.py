@@ -197,7 +197,7 @@ class Startup:
             if check is not RecordCheck.AS_RECORDED:
                 different[check].append(download.id[:SHORT])
             if check is RecordCheck.PUBLISHED and nothing_to_verify(download, record):
-                self._complete(download, record.name)
+                self._complete(download, record)
         self._step("reconcile", f"{_count(len(chosen), 'unfinished file')} compared with the disk")
         for check, ids in different.items():
             level = "notice" if check is RecordCheck.PUBLISHED else "problem"
@@ -207,13 +207,14 @@ class Startup:
         if lost := [d.id[:SHORT] for d in downloads if _has_lost_its_record(d, records)]:
             self._step("reconcile", f"the resume data is lost of {_named(lost)}", "problem")
 
-    def _complete(self, download: DownloadRecord, name: str) -> None:
+    def _complete(self, download: DownloadRecord, record: ResumeRecord) -> None:
         if download.status not in _ON_ITS_WAY:
             return
         if download.status is Status.PENDING:
             started = download.started_at or self._clock.now()
             self._downloads.step(download, Action.START, "found whole", started_at=started)
-        self._completion.complete(download.id, Whole(name))
+        self._completion.complete(download.id, Whole(record.name))
+        self._recorder.completed(self._downloads[download.id], record)
 
     # -- interruptions ----------------------------------------------------------------------------
 

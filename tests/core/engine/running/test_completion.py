@@ -6,9 +6,11 @@ from pathlib import Path
 
 import msgspec
 
+from core.adapters.state.catalog import Catalog
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.history import HistoryQuery
-from core.domain.models import Status
+from core.domain.models import PendingCommit, Segment, Status
+from core.domain.value import replace
 from tests.core.engine.conftest import Workspace, fetch, settled
 from tests.faults.server import FaultServer
 
@@ -73,3 +75,56 @@ async def test_a_record_that_a_crash_left_goes_at_the_next_start(
     engine = await workspace.engine()
     assert records(workspace) == []
     assert (await engine.find(done.id)).progress.bytes_downloaded == len(LARGE)
+
+
+async def test_what_is_found_whole_at_a_start_is_in_the_history_once(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    done = await fetch(engine, workspace.request(fault_server.file("f", LARGE)))
+    store = ResumeStore(workspace.state / "resume_data")
+    record = await store.load(done.id)
+    assert record is not None
+    await engine.close()
+    # As a kill leaves it between the name and the list.
+    (workspace.state / "history.json").unlink()
+    (workspace.state / "history.json.bak").unlink(missing_ok=True)
+    catalog = Catalog(workspace.state)
+    await catalog.load()
+    catalog.put(done.replace(status=Status.ACTIVE, completed_at=None))  # type: ignore[arg-type]
+    stamp = done.left
+    assert record.part is not None
+    assert stamp is not None
+    catalog.put_commit(
+        done.id, PendingCommit(name="f", part=record.part, total=len(LARGE), stamp=stamp)
+    )
+    await catalog.close()
+    await store.save(record)
+    for _ in range(2):
+        engine = await workspace.engine()
+        (entry,) = (await engine.history(HistoryQuery())).entries
+        assert (entry.download, entry.success) == (done.id, True)
+        await engine.close()
+        await store.save(record)
+
+
+async def test_what_its_record_finds_whole_is_in_the_history(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    done = await fetch(engine, workspace.request(fault_server.file("f", LARGE)))
+    store = ResumeStore(workspace.state / "resume_data")
+    record = await store.load(done.id)
+    assert record is not None
+    await engine.close()
+    (workspace.state / "history.json").unlink()
+    (workspace.state / "history.json.bak").unlink(missing_ok=True)
+    catalog = Catalog(workspace.state)
+    await catalog.load()
+    catalog.put(done.replace(status=Status.ACTIVE, completed_at=None))  # type: ignore[arg-type]
+    await catalog.close()
+    done_whole = Segment(0, len(LARGE))
+    await store.save(replace(record, done=(done_whole,)))
+    engine = await workspace.engine()
+    (entry,) = (await engine.history(HistoryQuery())).entries
+    assert (entry.download, entry.success) == (done.id, True)
