@@ -221,6 +221,7 @@ class DownloadList(DownloadIndex):
         before: Status | None = None,
         after: Status | None = None,
     ) -> TimelineEntry:
+        """Return what to tell of a download now: the last entry, where that says it already."""
         now, last = self._clock.now(), self._last_entry
         if (
             last is not None
