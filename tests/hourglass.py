@@ -27,6 +27,9 @@ class Hourglass(Clock):
     def boottime(self) -> float:
         return self.passed + self.slept
 
+    def computed(self) -> tuple[float, float]:
+        return 0.0, 0.0
+
     async def sleep(self, seconds: float) -> None:
         entry = (self.passed + seconds, asyncio.get_running_loop().create_future())
         self._sleepers.add(entry)

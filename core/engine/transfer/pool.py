@@ -84,7 +84,12 @@ class ConnectionPool:
         self._note = note
         self._connections: set[PoolConnection] = set()
         self._size = PoolSize(
-            clock.monotonic(), limits=self._limits, setup=setup, known=known, note=note
+            clock.monotonic(),
+            computed=clock.computed(),
+            limits=self._limits,
+            setup=setup,
+            known=known,
+            note=note,
         )
         self._most_served = 0
         self._best = BestRate()
@@ -186,7 +191,8 @@ class ConnectionPool:
             if rate:
                 connection.source.note_rate(rate)
         self._give_up_unserved(now)
-        self._size.update(now, self._connections, self._file.segments, cap=self._allowed())
+        cap, computed = self._allowed(), self._clock.computed()
+        self._size.update(now, self._connections, self._file.segments, cap=cap, computed=computed)
         slow = straggler(self._connections, now, self._size.setup)
         if slow is not None and self._replacement.is_due(now):
             self._replacement.made(now)

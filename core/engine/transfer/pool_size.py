@@ -30,6 +30,7 @@ _SAMPLES = 16
 class PoolSize:
     """The number of connections to have; `now` is monotonic seconds, given by the caller.
 
+    `computed` is for how many seconds the loop has computed until then, and was kept from it.
     `limits` are those that were set here, `setup` is how many seconds the first answer took,
     `known` what served best the last time; `note` gets a sentence for the timeline.
     """
@@ -38,6 +39,7 @@ class PoolSize:
         self,
         now: float,
         *,
+        computed: tuple[float, float],
         limits: Sequence[TokenBucket],
         setup: float,
         known: ServedBest | None,
@@ -56,6 +58,7 @@ class PoolSize:
         self.total = RateWindow(now, window=2.0)
         self._received = 0
         self._began = now
+        self._looked, self._load = (now, computed), 0.0
         self._averages: deque[float] = deque(maxlen=_SAMPLES)
 
     @property
@@ -105,8 +108,9 @@ class PoolSize:
         segments: SegmentMap,
         *,
         cap: int,
+        computed: tuple[float, float],
     ) -> None:
-        """Set the target, `cap` at the most."""
+        """Set the target, `cap` at the most; `computed` is as at its start."""
         if limited := self._is_limited:
             self._holdup.update(self.spent(connections, now), now)
         self.target = self._growth.update(
@@ -120,6 +124,7 @@ class PoolSize:
             setup=self.setup,
             limited=limited,
             held_up=limited and self._holdup.lasts,
+            busy=self._busy(now, computed),
         )
         self._tell_beginning()
 
@@ -132,6 +137,15 @@ class PoolSize:
             return SLOW_TICK if refused else IDLE_TICK
         is_held_up = self._is_limited and self._holdup.lasts
         return TICK if self.target < cap and not is_held_up else SLOW_TICK
+
+    def _busy(self, now: float, computed: tuple[float, float]) -> float:
+        """Return for which fraction of the time that it had the loop has computed lately."""
+        then, before = self._looked
+        if now - then >= TICK / 2:
+            used, waited = computed[0] - before[0], computed[1] - before[1]
+            self._looked = now, computed
+            self._load = used / max(used, now - then - waited) if used else 0.0
+        return self._load
 
     def _present_rate(self, now: float) -> float:
         """Return the total in bytes/s; in the first moments, from those moments alone."""

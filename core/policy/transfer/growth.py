@@ -26,6 +26,10 @@ LASTING = 60.0
 GENTLE = 0.5
 """Seconds between the steps under a limit: as many as fill it are enough, and take a while to tell.
 """
+BUSY = 0.7
+"""Fraction of its time that the loop may compute: beyond, it bounds the rate, and no server."""
+FAST = 64 * 1024 * 1024
+"""Bytes/s below which a loop that is busy is so with something else."""
 LOSS = 0.95
 """Fraction of the rate that fewer connections must keep."""
 
@@ -98,6 +102,7 @@ class Growth:
         setup: float,
         limited: bool,
         held_up: bool,
+        busy: float = 0.0,
     ) -> int:
         """Take in how it goes, and return how many connections to have, `cap` at the most.
 
@@ -108,16 +113,21 @@ class Growth:
         (None: unknown), `rate` is the present total in bytes/s, `setup` the seconds that a new
         connection takes to its first byte. While the rate is `limited` here, it says nothing about
         the server, and nothing is concluded from it; and while that limit has `held_up` all that
-        there are, no more are opened, which would have to share the same.
+        there are, no more are opened, which would have to share the same. Nor more than the loop
+        has time for, if each keeps it `busy` for as large a fraction as each of those does: what
+        counts is how much of its time it computes, beside that for which it is kept from it.
         """
         cap = self._update_ceiling(cap, now, limited=limited)
         seconds = left / rate if left is not None and rate > 0 else None
         waits = 2 * served < connections
         with_all = isinstance(self._state, Holding | MeasuringPresent)
-        may_grow = self._target < cap and with_all and not held_up and not waits
+        most = cap
+        if rate >= FAST and busy > 0:
+            most = min(cap, int(connections * BUSY / busy))
+        may_grow = self._target < most and with_all and not held_up and not waits
         if may_grow and now >= self._next_step:
             if seconds is None or seconds > WORTHWHILE + 2 * setup:
-                self._grow(cap, now, limited=limited)
+                self._grow(most, now, limited=limited)
             pause = RAMP if self._start is None else WINDOW
             self._next_step = now + (GENTLE if limited else pause)
         elif limited:

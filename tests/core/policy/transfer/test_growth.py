@@ -21,6 +21,7 @@ def update(
     connections: int = 99,
     limited: bool = False,
     held_up: bool = False,
+    busy: float = 0.0,
 ) -> int:
     """Take in how it goes where every connection is served; unless told otherwise all are there."""
     return growth.update(
@@ -34,6 +35,7 @@ def update(
         setup=0.0,
         limited=limited,
         held_up=held_up,
+        busy=busy,
     )
 
 
@@ -176,3 +178,25 @@ def test_a_limit_that_holds_up_all_there_are_needs_no_more_of_them() -> None:
         )
     assert target == 1
     assert update(growth, now + RAMP, cap=8, received=step, left=GIB, rate=30e3, limited=True) > 1
+
+
+def test_no_more_connections_are_opened_than_the_loop_has_time_for() -> None:
+    growth, targets = Growth(0.0), [1]
+    for step, busy in enumerate((0.9, 0.6, 0.3, 0.6, 0.1), 1):
+        target = update(
+            growth,
+            step * RAMP,
+            cap=8,
+            connections=targets[-1],
+            received=step,
+            left=100 * GIB,
+            rate=1e9,
+            busy=busy,
+        )
+        targets.append(target)
+    assert targets == [1, 1, 1, 2, 2, 8]
+
+
+def test_a_loop_that_is_busy_with_something_else_holds_up_no_slow_download() -> None:
+    growth = Growth(0.0)
+    assert update(growth, RAMP, cap=8, received=1, left=100 * GIB, rate=5e6, busy=1.0) > 1
