@@ -41,6 +41,7 @@ at the most, where the journal does not outgrow it."""
 JOURNAL_BYTES = 16 * 1024 * 1024
 """What a journal may have, or as much as the file itself has: then that is written as a whole."""
 
+_ATTEMPTS = 3
 _CHANGES, _WHOLE = "changes", "whole"
 
 
@@ -128,8 +129,7 @@ class Document:
     async def wipe(self) -> None:
         """Return once nothing that was discarded is left on disk; raises as `flush`."""
         async with self._appending:
-            # The generation before is kept, and its journal, and one more may have been begun.
-            for _ in range(3):
+            for _ in range(2):  # the generation before is kept, and its journal
                 await self._or_tell(_WHOLE, self._save_whole)
 
     async def close(self) -> None:
@@ -143,7 +143,7 @@ class Document:
         # All of it is on disk already: where this fails, the next start makes up for it.
         with contextlib.suppress(WinchError):
             async with self._appending:
-                while self._storage.journal_length:  # twice, where a generation was begun before
+                if self._storage.is_behind:
                     await self._or_tell(_WHOLE, self._save_whole)
         self._due.cancel()
 
@@ -207,7 +207,7 @@ class Document:
         """Write the file while nothing is appended."""
         async with self._writing:
             moment = self.now() if self._saved < self._made else self._saved_at
-            await self._write(self._snapshot(), moment)
+            await self._write(self._storage.write_whole, self._snapshot(), moment)
 
     async def _write_now_and_then(self) -> None:
         try:
@@ -219,22 +219,30 @@ class Document:
         """Write the file while the journal goes on."""
         async with AsyncExitStack() as writing:
             async with self._appending:
-                if self._unsaved:  # the file should not be ahead of what is acknowledged
-                    try:
-                        await self._or_tell(_CHANGES, self._save)
-                    except WinchError:
-                        return  # told as what it is
+                for _ in range(_ATTEMPTS):
+                    if self._unsaved:  # the file should not be ahead of what is acknowledged
+                        try:
+                            await self._or_tell(_CHANGES, self._save)
+                        except WinchError:
+                            return  # told as what it is
+                if self._unsaved and self._storage.has_begun:
+                    return  # and must not be, where the journal has begun (`generations`)
                 tables = self._snapshot()
                 await writing.enter_async_context(self._writing)
-                if not (self._storage.journal_length and await run_to_end(self._storage.begin)):
+                if not (self._storage.is_behind and await run_to_end(self._storage.begin)):
                     return
-            await self._write(tables, self._saved_at)
+            await self._write(self._storage.write_begun, tables, self._saved_at)
 
-    async def _write(self, tables: Tables, saved_at: datetime | None) -> None:
+    async def _write(
+        self,
+        write: Callable[[Tables, datetime | None], None],
+        tables: Tables,
+        saved_at: datetime | None,
+    ) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            await run_to_end(self._storage.write_whole, tables, saved_at)
+            await run_to_end(write, tables, saved_at)
         finally:
             self._took = loop.time() - began
 
@@ -243,8 +251,8 @@ class Document:
 
     def _plan_whole(self) -> None:
         """See to it that the file is written, some time after there is a journal."""
-        length = self._storage.journal_length
-        if length and not self._closed:
+        if self._storage.is_behind and not self._closed:
+            length = self._storage.journal_length
             is_long = length > max(JOURNAL_BYTES, self._storage.size)
             is_urgent = is_long and _WHOLE not in self._failures
             self._due_whole.within(0.0 if is_urgent else max(WHOLE_PAUSE, REST * self._took))

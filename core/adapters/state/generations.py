@@ -20,9 +20,10 @@ A new generation is written in these steps:
    on changes go to journal n + 1, whose file is `.new`. An append is acknowledged once its bytes,
    and the name of a file that it made, are synced.
 2. Generation n + 1 is written to `downloads.json.tmp` and synced: all that journal n holds, and
-   perhaps some of what journal n + 1 does already. That is no harm, as a change says what a record
-   is from then on, and not how it differs: making all of journal n + 1's changes once more ends in
-   the same.
+   perhaps what journal n + 1 does already. That is no harm, as a change says what a record is from
+   then on, and not how it differs: making all of journal n + 1's changes once more ends in the
+   same. So what is ahead of the journals may be in it only as long as journal n + 1 is empty, for
+   then it is in its first append.
 3. A link to generation n replaces `.bak`, `downloads.json.tmp` replaces `downloads.json`, and the
    directory is synced (`files/atomic_file.py`).
 4. Journal n becomes `.journal.bak`, and `.new` becomes the journal; the directory is synced.
@@ -31,8 +32,8 @@ A kill or a power cut before 3 leaves generation n with the journals n and n + 1
 generation n + 1 with its journal, still called `.new`, beside an older one that is passed over. A
 step that fails is tried again with all that follow it, and appends go on meanwhile. While there is
 no generation that a journal could follow (nothing is there yet, an older winch wrote it, a part of
-it was damaged), a generation is written with nothing being changed beside it, and `is_settled` is
-False until that is done.
+it was damaged), and at the end, a generation with a number of its own is written while nothing is
+appended, and `is_settled` is False until that is done.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ from core.adapters.state.survey import Survey, survey
 from core.adapters.state.tables import Format, Tables, TablesText
 from core.domain.value import Value
 
+AnyTables = Mapping[str, Mapping[Any, Any]]
+
 
 class Loaded(Value, frozen=True, kw_only=True):
     """What was found at the start.
@@ -79,7 +82,7 @@ class GenerationStorage(Storage):
     """TinyDB storage in which every write is a new generation, with a journal in between.
 
     Its methods block. Appends come from one thread at a time, and so do the others; an append may
-    run beside `write_whole` where `begin` came before. `is_settled` tells that there is a
+    run beside `write_begun`. `is_settled` tells that there is a
     generation which a journal can follow, `size` how many bytes that has.
     """
 
@@ -105,7 +108,13 @@ class GenerationStorage(Storage):
         return self._journal.length
 
     @property
-    def _has_begun(self) -> bool:
+    def is_behind(self) -> bool:
+        """Whether there are changes that the file does not have yet."""
+        return self._journal.length > 0 or self.has_begun
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the journal is that of a generation which is not there yet."""
         return self._journal.generation > self._generation
 
     def read(self) -> dict[str, dict[str, Any]]:
@@ -120,7 +129,7 @@ class GenerationStorage(Storage):
             for name, table in tables.items()
         }
 
-    def write(self, data: Mapping[str, Mapping[Any, Any]]) -> None:
+    def write(self, data: AnyTables) -> None:
         """Make these tables the next generation, for TinyDB; raises as `write_whole` does."""
         if not self.is_loaded:
             self.load()
@@ -175,7 +184,7 @@ class GenerationStorage(Storage):
 
         Returns False where there is nothing to go on with, as `append`; raises OSError.
         """
-        if self.is_settled and not self._has_begun:
+        if self.is_settled and not self.has_begun:
             self._finish()
             if self._journal.end():
                 self._journal = Journal(self._new, self._generation + 1)
@@ -183,20 +192,29 @@ class GenerationStorage(Storage):
                 self.is_settled = False
         return self.is_settled
 
-    def write_whole(
-        self, tables: Mapping[str, Mapping[Any, Any]], saved_at: datetime | None
-    ) -> None:
-        """Write the generation that was begun; raises OSError, and this can be done again.
+    def write_begun(self, tables: AnyTables, saved_at: datetime | None) -> None:
+        """Write the generation that was begun, beside appends to its journal.
 
-        Without `begin` before it, nothing may be appended meanwhile, nor after it has failed.
+        Raises OSError, and this can be done again. A record that is not as the journals have it has
+        to be in the first append that comes after this, and before any other.
         """
-        if not self._has_begun:
-            self._finish()
-            self.is_settled = False
-        generation = self._journal.generation if self._has_begun else self._newest + 1
+        self._write(tables, saved_at, self._journal.generation)
+
+    def write_whole(self, tables: AnyTables, saved_at: datetime | None) -> None:
+        """Write a generation that no journal belongs to yet, while nothing is appended.
+
+        Raises OSError, and this has to be done again before anything is appended.
+        """
+        self._finish()
+        self.is_settled = False
+        # A journal that was begun for the next one may lack what these tables have.
+        generation = max(self._newest, self._journal.generation) + 1
+        self._write(tables, saved_at, generation)
+
+    def _write(self, tables: AnyTables, saved_at: datetime | None, generation: int) -> None:
         text = TablesText(self._format, tables, generation=generation, saved_at=saved_at)
         write_atomically(self.path, text, backup=self._backup)
-        if not self._has_begun:
+        if self._journal.generation != generation:
             self._journal = Journal(self._current, generation)
         self._generation = self._newest = generation
         self.size = text.size
@@ -205,7 +223,7 @@ class GenerationStorage(Storage):
 
     def _finish(self) -> None:
         """Take the last step of a generation where a kill, or an error, came before it."""
-        if self.is_settled and self._journal.path == self._new:
+        if self.is_settled and self._journal.path == self._new and not self.has_begun:
             self._arrange_names()
 
     def _arrange_names(self) -> None:

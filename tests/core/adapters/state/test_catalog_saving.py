@@ -53,13 +53,13 @@ def watch_saves(catalog: Catalog) -> asyncio.Event:
 def watch_generations(catalog: Catalog) -> asyncio.Event:
     """Return an event that is set as soon as a generation has been written."""
     seen, loop = asyncio.Event(), asyncio.get_running_loop()
-    write = catalog.document._storage.write_whole
+    write = catalog.document._storage.write_begun
 
     def watched(*args: Any) -> None:
         write(*args)
         loop.call_soon_threadsafe(seen.set)
 
-    catalog.document._storage.write_whole = watched  # type: ignore[method-assign]
+    catalog.document._storage.write_begun = watched  # type: ignore[method-assign]
     return seen
 
 

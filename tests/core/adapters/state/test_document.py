@@ -169,3 +169,22 @@ async def test_steps_are_taken_in_order_from_the_schema_that_is_there(path: Path
         await document.close()
     with pytest.raises(StateError, match="newer winch"):
         await open_document(path, second).load()
+
+
+async def test_a_journal_that_was_begun_does_not_undo_what_is_written_over_it(path: Path) -> None:
+    document = await with_journal(path)
+    document.put("goats", "1", 11)
+    await document.flush()
+    assert document._storage.begin()  # and whatever was to follow failed
+    document.put("sheep", "2", 22)
+    await document.flush()
+    document.put("sheep", "2", 23)
+    await document._save_whole()
+
+    expected = {"sheep": {"1": 11, "2": 23}, "goats": {"1": 11}}
+    assert (await open_document(path).load()).tables == expected
+    document.put("sheep", "3", 33)
+    await document.flush()
+    await document._write_beside()
+    assert (await open_document(path).load()).tables["sheep"] == {"1": 11, "2": 23, "3": 33}
+    await document.close()
