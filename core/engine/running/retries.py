@@ -150,8 +150,8 @@ class RetryPlanner:
         peace = {host: self.rests.left(host, now) for host in set(crowded.values())}
         for id_, host in crowded.items():
             download, left = self._downloads[id_], peace[host]
-            waits_for_host = download.wait_reason is WaitReason.HOST_LIMIT
-            if left is None or not waits_for_host or download.retry_at is None:
+            is_told = (download.retry_at is None) == (left is None)
+            if download.wait_reason is not WaitReason.HOST_LIMIT or not is_told:
                 at = None if left is None else wall + timedelta(seconds=left)
                 self._downloads.update(download, wait_reason=WaitReason.HOST_LIMIT, retry_at=at)
 
