@@ -6,6 +6,7 @@ import pytest
 
 from tests.crash.order import OrderProof
 from tests.crash.recording import Recording
+from tests.crash.stage import FILES
 from tests.crash.strace import MISSING
 
 
@@ -15,5 +16,5 @@ async def test_nothing_is_claimed_before_it_is_synced(recording: Recording) -> N
     print(figures)
     # Else there was little to see.
     assert figures.records >= 4
-    assert figures.names == 1
-    assert figures.answers == 2
+    assert figures.names >= len(FILES) - 1
+    assert figures.answers == len(FILES)
