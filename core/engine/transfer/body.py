@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from core.adapters.files.threads import ended
-from core.adapters.net.http import Piece, Response
+from core.adapters.net.response import Piece, Response
 from core.adapters.system.clock import Clock
 from core.domain.errors import IncompleteBodyError
 from core.domain.inspection import ConnectionState

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
-from core.adapters.net.http import Response
+from core.adapters.net.response import Response
 from core.domain.errors import WinchError
 from core.domain.inspection import ConnectionState
 from core.domain.value import Value

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from core.adapters.net.http import Response
+from core.adapters.net.response import Response
 from core.adapters.system.clock import Clock
 from core.domain.models import Validator
 from core.domain.value import Value, replace

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
-from core.adapters.net.http import Response
+from core.adapters.net.response import Response
 from core.domain.errors import (
     DiskError,
     HttpStatusError,

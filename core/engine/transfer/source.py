@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from core.adapters.net.http import HttpClient, Response
+from core.adapters.net.http import HttpClient
+from core.adapters.net.response import Response
 from core.adapters.system.clock import Clock
 from core.domain.errors import HttpStatusError, WinchError
 from core.domain.hosts import site_of

@@ -20,7 +20,8 @@ import trustme
 import uvloop
 
 from core.adapters.net.blocks import BlockPool
-from core.adapters.net.http import HttpClient, Response
+from core.adapters.net.http import HttpClient
+from core.adapters.net.response import Response
 from core.domain.errors import IncompleteBodyError, TransferTimeoutError
 from core.domain.settings import NetworkSettings
 from core.policy.transfer.buffers import BLOCK_MEMORY, LEAST

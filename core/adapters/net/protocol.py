@@ -1,0 +1,155 @@
+"""The library's end of a connection, watched: who is there, and what comes that is not the file."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, Final
+
+from core.adapters.net.blocks import BlockPool
+from core.adapters.net.library import ResponseHandler, aiohttp
+from core.adapters.net.reach import Route
+from core.adapters.net.takeover import BlockReader
+from core.adapters.net.translation import FloodError
+from core.adapters.net.transport import hold_records, peer_address
+from core.domain.errors import RedirectError
+
+MOST_INTERIM: Final = 20
+"""Interim answers (1xx) that may come before the real one."""
+OVERHEAD_BYTES: Final = 1024 * 1024
+"""Bytes of heads, chunk extensions and trailers that an answer may have in any case."""
+OVERHEAD_RATIO: Final = 64
+"""Bytes of those that it may have for each byte of the file: a chunk may hold a single one."""
+
+
+class HttpProtocol(ResponseHandler):
+    """The library's end of a connection, which also counts what is not the file.
+
+    A head has to be there within `patience` seconds, however it drips. The library passes over
+    interim answers in a loop that gives no turn to anybody while more of them lie ready: here they
+    are dropped as they come.
+    """
+
+    peer: str | None = None
+    """The IP address at the other end, from when the connection was made."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, patience: float) -> None:
+        super().__init__(loop)
+        self._interim = self._came = 0
+        self._lent = False
+        self._patience = patience
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.peer = peer_address(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._head_ended()
+        super().connection_lost(exc)
+
+    def set_response_params(self, **params: Any) -> None:
+        self._interim = self._came = 0
+        self._lent = False
+        self._head_ended()
+        self._deadline = self._loop.call_later(self._patience, self._head_is_late)
+        super().set_response_params(**params)
+
+    def _head_ended(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _head_is_late(self) -> None:
+        self.set_exception(aiohttp.SocketTimeoutError("no head in time"))
+
+    def pause_reading(self) -> None:
+        was_paused = self._reading_paused
+        super().pause_reading()
+        if not was_paused:
+            hold_records(self.transport, hold=True)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        super().resume_reading(resume_parser)
+        if not self._reading_paused:
+            hold_records(self.transport, hold=False)
+
+    def is_amid(self, content: aiohttp.StreamReader) -> bool:
+        """Tell whether more of a body is to come, and nothing is wrong so far."""
+        is_whole = self._payload is not content or content.is_eof()
+        is_broken = self._exception is not None or content.exception() is not None
+        connected = self.transport is not None and not self.transport.is_closing()
+        return connected and not (is_whole or is_broken or self.upgraded)
+
+    def lend(
+        self, content: aiohttp.StreamReader, left: int, blocks: BlockPool
+    ) -> BlockReader | None:
+        """Let another read the last `left` bytes of a body; None while some of it is unparsed."""
+        if self.transport is None or self._reading_paused:
+            return None
+        self._drop_timeout()
+        self._lent = True
+        return BlockReader(self.transport, self, left, blocks, ended=content.feed_eof)
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        status = data[0].code
+        if 100 <= status < 200 and status != 101:
+            self._interim += 1
+        elif self._interim <= MOST_INTERIM:
+            self._head_ended()
+            super().feed_data(data, size)
+
+    def data_received(self, data: bytes) -> None:
+        if self._lent:
+            # Behind a body that was read past the library, as nobody has asked for anything since.
+            if data and self.transport is not None:
+                self.transport.close()
+            return
+        super().data_received(data)
+        self._came += len(data)
+        of_the_file = 0 if self._payload is None else self._payload.total_bytes
+        if self._interim > MOST_INTERIM:
+            self._refuse("it answers again and again that it is about to answer")
+        elif self._came > OVERHEAD_BYTES + (OVERHEAD_RATIO + 1) * of_the_file:
+            self._refuse("it sends and sends, and next to nothing of it is the file")
+
+    def _refuse(self, reason: str) -> None:
+        error = FloodError(reason)
+        self.set_exception(error)
+        if self._payload is not None:
+            self._payload.set_exception(error)
+            self._payload = None
+        if self.transport is not None:
+            self.transport.close()
+
+
+def _protocol(loop: asyncio.AbstractEventLoop, patience: float) -> ResponseHandler:
+    return HttpProtocol(loop, patience)
+
+
+ROUTE: ContextVar[Route] = ContextVar("route")
+
+
+class Connector(aiohttp.TCPConnector):
+    """Looks at who is at the other end of a connection before anything is sent there."""
+
+    def __init__(self, patience: float) -> None:
+        super().__init__(limit=0)
+        self._factory = partial(_protocol, self._loop, patience)
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[aiohttp.tracing.Trace],
+        timeout: aiohttp.ClientTimeout,
+    ) -> aiohttp.connector.Connection:
+        connection = await super().connect(req, traces, timeout)
+        route, protocol = ROUTE.get(None), connection.protocol
+        if route is not None and isinstance(protocol, HttpProtocol) and protocol.peer is not None:
+            try:
+                route.arrive(protocol.peer)
+            except RedirectError:
+                connection.close()
+                raise
+        return connection

@@ -1,0 +1,181 @@
+"""The answer to a GET: its head as winch reads it, and its body piece by piece, never decoded."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Final
+
+from core.adapters.net import fields
+from core.adapters.net.blocks import BlockPool
+from core.adapters.net.library import aiohttp
+from core.adapters.net.protocol import HttpProtocol
+from core.adapters.net.takeover import BlockReader, BodyCutError
+from core.adapters.net.translation import translated
+from core.adapters.net.transport import limit_kernel_buffer, peer_address, tls_of, was_closed
+from core.domain.text import valid
+from core.policy.transfer.challenges import SentLogin
+from core.policy.transfer.redirects import Hop
+
+TAKEN_OVER: Final = 128 * 1024
+"""Bytes that must be left of a body of known length to be read past the library."""
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
+
+Piece = bytes | memoryview
+"""Some of a body."""
+
+
+class Response:
+    """An answer whose body is still on its way. Header names are lower case, repeats joined.
+
+    All text is valid Unicode; of validators each character is a byte (see `core.domain.text`).
+    `hop` is the request that it answers, after all redirects, and `login` what of one that was
+    shown. `buffer` is the size in bytes of its buffer, which is full at twice that; a read waits
+    `patience` seconds at the most. `blocks` is the memory for a body that is taken over.
+    """
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        hop: Hop,
+        *,
+        login: SentLogin = SentLogin.NONE,
+        patience: float,
+        buffer: int,
+        blocks: BlockPool,
+    ) -> None:
+        self._response = response
+        self._patience = patience
+        self._blocks = blocks
+        self._reader: BlockReader | None = None
+        self._before = b""
+        self.hop = hop
+        self.login = login
+        self.buffer = buffer
+        self.url = str(response.url)
+        self.status = response.status
+        self.reason = valid(response.reason or "")
+        self.headers = fields.received(response.headers)
+        self._tls = tls_of(self._transport)
+
+    @property
+    def peer(self) -> str | None:
+        """The IP address at the other end, a proxy's where there is one; None once it is gone."""
+        return peer_address(self._transport)
+
+    @property
+    def _transport(self) -> asyncio.Transport | None:
+        connection = self._response.connection
+        return None if connection is None else connection.transport
+
+    def take_over(self) -> bool:
+        """Read the rest of the body past the library if that can be, and tell whether it is so.
+
+        What `read` returns from then on may be overwritten as soon as it was given to `recycle`,
+        and as long as too much of it was not, nothing more is read.
+        """
+        if self._reader is not None:
+            return True
+        length, connection = self.headers.get("content-length", ""), self._response.connection
+        owner = None if connection is None else connection.protocol
+        if (
+            self._response.version != aiohttp.HttpVersion11
+            or "transfer-encoding" in self.headers
+            or not (length.isascii() and length.isdecimal())
+            or not isinstance(owner, HttpProtocol)
+        ):
+            return False
+        content = self._response.content
+        if int(length) - content.total_bytes < TAKEN_OVER or not owner.is_amid(content):
+            return False
+        before = []
+        while piece := content._read_nowait(-1):  # noqa: SLF001 (as below)
+            before.append(piece)
+        self._before = b"".join(before)
+        left = int(length) - content.total_bytes
+        if left > 0 and owner.is_amid(content):
+            self._reader = owner.lend(content, left, self._blocks)
+        return self._reader is not None
+
+    @property
+    def is_block_full(self) -> bool:
+        """Whether a whole block of a body that was taken over is read, and can be written."""
+        return self._reader is not None and self._reader.is_full
+
+    def recycle(self, keep: int = 0) -> None:
+        """Let all that was read be overwritten, but the last `keep` bytes of it."""
+        if self._reader is not None:
+            self._reader.recycle(keep)
+
+    async def read(self, limit: int | None = None, *, enough: int | None = None) -> Piece:
+        """Return some of the bytes that have arrived, at least one; `b""` where the body ends.
+
+        A body that was taken over comes in blocks, or once `enough` is there, or after a moment.
+        A body that was cut may look like one that ended: callers count. Raises NetworkError and
+        its kin; TransferTimeoutError where nothing of the file comes within the patience, whatever
+        else does. Only the time in here counts: who is slowed down by a limit waits elsewhere.
+        """
+        if self._before:
+            limit = limit or len(self._before)
+            piece, self._before = self._before[:limit], self._before[limit:]
+            return piece
+        content, reader = self._response.content, self._reader
+        with translated(self.url):
+            try:
+                async with asyncio.timeout(self._patience):
+                    if reader is not None:
+                        enough = 1 if limit else enough or sys.maxsize
+                        return await reader.take(limit, enough) or b""
+                    if limit is not None:
+                        piece = await content.read(limit)
+                    else:
+                        # One piece as it came from the socket: `readany` would copy them together.
+                        piece = (await content.readchunk())[0] or await content.readany()
+                if not piece and not self._ended_well():
+                    raise aiohttp.ServerDisconnectedError
+                return piece
+            except BodyCutError:
+                raise aiohttp.ClientPayloadError from None
+            except (aiohttp.ClientError, OSError):
+                # After a cut the library hands out nothing more, though bytes lie in its buffer:
+                # a server that cuts often would never get anywhere.
+                if arrived := content._read_nowait(-1):  # noqa: SLF001
+                    return arrived
+                raise
+
+    def ready(self) -> bytes:
+        """Return all that has arrived and was not read, without waiting; `b""` for nothing."""
+        content = self._response.content
+        return b"" if content.exception() is not None else content.read_nowait()
+
+    def read_ahead(self, most: int | None) -> None:
+        """Let at most about so many bytes wait to be read; None: as many as the buffers hold.
+
+        Beside the library's buffer there is the kernel's, which Linux lets be kept small.
+        """
+        content, low = self._response.content, min(self.buffer, (most or 2 * self.buffer) // 2)
+        content._low_water, content._high_water = low, 2 * low  # noqa: SLF001 (no other way)
+        if self._reader is not None:
+            self._reader.keep_unread(most)
+        limit_kernel_buffer(self._transport, most)
+
+    def _ended_well(self) -> bool:
+        """Tell whether a body that only the connection's end can end was ended by the server.
+
+        Without TLS nobody knows; with TLS only a close_notify says so (RFC 9112 section 9.8).
+        """
+        if self._tls is None or not self.headers.keys().isdisjoint(_FRAMING):
+            return True
+        return was_closed(self._tls)
+
+    def close(self) -> None:
+        """Close the connection, if the body has not ended."""
+        if self._reader is not None:
+            self._reader.detach()
+        self._response.close()
+
+    def release(self) -> None:
+        """Let the connection be used again, if the body has ended; else close it."""
+        if self._reader is not None:
+            self._reader.detach()
+        self._response.release()
