@@ -16,6 +16,7 @@ from pathlib import Path
 
 from core.adapters.files.atomic_file import state_error
 from core.adapters.files.threads import run_to_end
+from core.adapters.state import records
 from core.adapters.state.document import Document
 from core.adapters.state.history_archive import MOST_BYTES, HistoryArchive
 from core.adapters.state.tables import Format, Tables
@@ -58,7 +59,7 @@ class HistoryStore:
         self, directory: Path, *, debounce: float = 2.0, most_bytes: int = MOST_BYTES
     ) -> None:
         tables = {_ENTRIES: HistoryEntry, _USAGE: tuple[float, int], _NUMBERS: int}
-        format_ = Format(title="history", tables=tables)
+        format_ = Format(title="history", tables=tables, migrations=records.HISTORY)
         self._directory = directory
         self._document = Document(directory / LIVE_FILE, format_, debounce=debounce)
         self._document.on_error = _tell_error

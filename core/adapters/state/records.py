@@ -63,6 +63,14 @@ def _commits_get_a_table(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "meta": {"1": meta}, "queue": {"1": queue}, "commits": {}}
 
 
+def _history_gets_a_journal(document: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2: nothing else. An older winch does not read the journal, nor the time in `meta`.
+
+    It has to leave such a file alone: to it that would be a damaged one.
+    """
+    return document
+
+
 def _record_may_hold_its_request(record: dict[str, Any]) -> dict[str, Any]:
     """Version 2: request, timeline and times, of which a record of version 1 knows nothing."""
     return {**record, "version": 2}
@@ -70,6 +78,9 @@ def _record_may_hold_its_request(record: dict[str, Any]) -> dict[str, Any]:
 
 DOWNLOADS: tuple[Migration, ...] = (_queue_gets_a_table, _commits_get_a_table)
 """downloads.json"""
+
+HISTORY: tuple[Migration, ...] = (_history_gets_a_journal,)
+"""history.json"""
 
 RESUME_RECORD: tuple[Migration, ...] = (_record_may_hold_its_request,)
 """The record in resume_data/<id>.json"""

@@ -133,6 +133,13 @@ class FileKeeper:
         """Say that bytes were written; raises what the last checkpoint failed with."""
         self._checkpoint.note()
 
+    def note_whole(self) -> None:
+        """Say that it is known by now how long the file is: before its name, its record has to say.
+
+        Else a start after a kill does not know that name as this file's. Raises as `note_written`.
+        """
+        self._checkpoint.note()
+
     async def set_aside(self, file: UnfinishedFile, wrong: DigestResult) -> ChecksumError:
         """Set a file aside that has another digest, and return the error that says so."""
         await self._checkpoint.flush()

@@ -319,6 +319,7 @@ class Transfer:
             self._download.report(resume_verdict=_GREW.format(file.segments.total))
         if is_open_ended:
             file.resource = replace(file.resource, total=file.segments.total)
+            self._keeper.note_whole()
             self._download.report(
                 total_bytes=file.segments.total,
                 resume_verdict="unverified: the server did not say how long the file is",

@@ -10,9 +10,12 @@ import msgspec
 
 from core.adapters.state import records
 from core.adapters.state.catalog import FORMAT, Catalog
+from core.adapters.state.history import HistoryStore
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.models import PartIdentity, Segment, Status, TimelineEntry
 from core.domain.service import LimitChanges
+from core.domain.value import replace
+from tests.attempts import a_failure, an_attempt
 from tests.core.adapters.records import a_download, ids, reload
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -29,6 +32,7 @@ def of_schema_1(state: Path) -> bytes:
 def test_every_step_has_a_file_of_the_schema_before() -> None:
     for name, steps in [
         ("downloads", records.DOWNLOADS),
+        ("history", records.HISTORY),
         ("resume-record", records.RESUME_RECORD),
     ]:
         there = sorted(path.name for path in SCHEMAS.glob(f"{name}-*.json"))
@@ -92,6 +96,26 @@ async def test_a_list_of_schema_2_keeps_everything(state: Path) -> None:
     assert loaded.downloads == [a_download("a1"), a_download("b2", status=Status.PAUSED)]
     assert (loaded.limits, loaded.paused, loaded.saved_at) == (LimitChanges(rate=500), True, NOW)
     assert loaded.commits == {}
+
+
+async def test_a_history_of_schema_1_goes_on_as_one_that_an_older_winch_leaves_alone(
+    state: Path,
+) -> None:
+    state.mkdir()
+    path = state / "history.json"
+    shutil.copy(SCHEMAS / "history-1.json", path)
+    store = HistoryStore(state)
+
+    assert await store.load() == ()
+    assert store.live() == [an_attempt(1), replace(a_failure(), number=2)]
+    assert store.usage == {"2026-03-01": (2.5, 4096)}
+    assert store.append(an_attempt()).number == 3
+    await store.close()
+
+    # It does not know the time in `meta`, which is under the checksum.
+    meta = msgspec.json.decode(path.read_bytes())["meta"]["1"]
+    assert "saved_at" in meta
+    assert meta["schema"] == 2
 
 
 async def test_damage_to_a_list_of_schema_1_is_seen(state: Path, current: Path) -> None:

@@ -456,6 +456,27 @@ async def test_a_file_that_has_its_final_name_already_is_complete_at_once(
     assert list((workspace.state / "resume_data").glob("*.json")) == []
 
 
+@pytest.mark.parametrize("size", [0, SIZE])
+async def test_a_file_of_unknown_length_that_has_its_final_name_already_is_complete_at_once(
+    workspace: Workspace, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    async def nothing(*_: object) -> None: ...
+
+    engine = await workspace.engine()
+    url = fault_server.file("a", DATA[:size], chunked=True, ranges=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(ResumeStore, "delete", nothing)  # the kill comes before it
+        (left,) = await engine.add([workspace.request(url)])
+        assert (await settled(engine, left)).status is Status.COMPLETED
+        await engine.close()
+    await rewrite(workspace, left.replace(status=Status.ACTIVE))
+    asked = len(fault_server.requests)
+    engine = await workspace.engine()
+    assert (await found(engine, left)).status is Status.COMPLETED
+    assert workspace.names() == ["a"]
+    assert len(fault_server.requests) == asked
+
+
 @pytest.mark.parametrize("right", [True, False])
 async def test_a_file_with_its_final_name_is_verified_where_a_digest_is_known(
     workspace: Workspace, fault_server: FaultServer, right: bool
