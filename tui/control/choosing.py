@@ -51,7 +51,7 @@ class NamedDownloads:
 
         `matching` says what a filter admits. Raises UnknownIdError, AmbiguousIdError.
         """
-        ids = [*self.ids, *(_named(name, downloads) for name in self.names)]
+        ids = [*self.ids, *_named(self.names, downloads)]
         if self.filter is not None:
             matched = set(matching(self.filter))
             names_a_state = "status" in self.filter.keys
@@ -107,19 +107,28 @@ def _keyed(text: str) -> Filter:
     return wanted
 
 
-def _named(name: str, downloads: Sequence[Download]) -> str:
-    found = [download.id for download in downloads if download.name == name]
-    if not found:
+def _named(names: Iterable[str], downloads: Iterable[Download]) -> list[str]:
+    """Return the id of each name, in one pass: both may be very many."""
+    found: dict[str, list[str]] = {name: [] for name in names}
+    if found:
+        for download in downloads:
+            if (ids := found.get(download.name)) is not None:
+                ids.append(download.id)
+    return [_the_one(name, ids) for name, ids in found.items()]
+
+
+def _the_one(name: str, ids: Sequence[str]) -> str:
+    if not ids:
         raise UnknownIdError(
             f"no download has the id or the whole name '{name}'",
             hint=f"see `winch ls`; a part of a name is looked for by name:{quote(name)}",
         )
-    if len(found) > 1:
+    if len(ids) > 1:
         raise AmbiguousIdError(
-            f"{len(found)} downloads have the name '{name}'",
+            f"{len(ids)} downloads have the name '{name}'",
             hint=f"name their ids, or all of them by name:{quote(name)}",
         )
-    return found[0]
+    return ids[0]
 
 
 def _admits(verb: str, status: Status, names_a_state: bool) -> bool:

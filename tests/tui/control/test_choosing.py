@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given
@@ -106,3 +106,21 @@ def test_a_hundred_thousand_are_searched_at_once() -> None:
     start = time.perf_counter()
     assert len(among(["name:iso status:pending"], "rm", every)) == 100_000
     assert time.perf_counter() - start < 10
+
+
+def test_many_names_are_looked_for_in_one_go() -> None:
+    every: list[Download] = [download(f"{n:016x}", f"{n}.iso") for n in range(3000)]
+    seen = 0
+
+    class Counted(list[Download]):
+        def __iter__(self) -> Iterator[Download]:
+            nonlocal seen
+            for each in super().__iter__():
+                seen += 1
+                yield each
+
+    names = [f"{n}.iso" for n in reversed(range(3000))]
+    choice = choose(names)
+    ids = choice.ids_among(Counted(every), lambda _: pytest.fail("it became a filter"), "rm")
+    assert ids == [f"{n:016x}" for n in reversed(range(3000))]
+    assert seen == 3000
