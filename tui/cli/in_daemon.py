@@ -30,6 +30,8 @@ from tui.input.commands import Command
 _MODULES = {"daemon": daemon, "listing": listing, "queue": queue, "settings": settings}
 _OWN = "WINCH_"
 _MOST_COLUMNS = 10_000
+_MOST_OF_OPTIONS = 2048
+"""Characters in words that begin with a dash: at each, argparse goes through all of them again."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +76,8 @@ def _is_alike(call: CommandCall) -> bool:
 
 def _asked(call: CommandCall) -> tuple[Command, argparse.Namespace] | None:
     """Return what the words ask for, None where that is not for here."""
+    if sum(len(word) for word in call.words if word.startswith("-")) > _MOST_OF_OPTIONS:
+        return None
     try:
         # What asks for help would print it.
         with contextlib.redirect_stdout(io.StringIO()):

@@ -247,6 +247,9 @@ DONE_HERE = [
     "daemon",
     "daemon dance",
     "ls \udcff",
+    # Would be read for seconds, while downloads wait.
+    f"rm zzz -{'y' * 3000}",
+    f"add ftp://127.0.0.1/x {'--header K:V ' * 500}",
 ]
 
 
