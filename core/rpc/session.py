@@ -177,6 +177,9 @@ class Session:
         call: CommandCall = codec.decode(request.params, CommandCall)
 
         async def write(text: str, is_error: bool) -> None:
+            if self._writer.transport.is_closing():
+                # Nobody is there to read the rest of a long list.
+                raise asyncio.CancelledError
             await self._send(codec.encode_output(request.id, text, is_error=is_error))
 
         # Its methods are those of the codec.

@@ -271,6 +271,29 @@ class TestServer:
                 await begun.wait()
             await ended.wait()
 
+    async def test_who_has_left_is_told_nothing_more(self, path: Path) -> None:
+        begun, ended = asyncio.Event(), asyncio.Event()
+
+        async def tells(call: CommandCall, service: DownloadService, write: Write) -> int | None:
+            try:
+                for _ in range(200):
+                    await write("x" * 100_000, False)
+                    begun.set()
+                    await asyncio.sleep(0)
+                raise AssertionError
+            except asyncio.CancelledError:
+                ended.set()
+                raise
+            finally:
+                begun.set()
+
+        async with serving(FakeService(), path, commands=tells):
+            async with RawClient.open(path) as client:
+                client.send(self.CALL)
+                await begun.wait()
+            async with asyncio.timeout(10):
+                await ended.wait()
+
 
 def test_it_loads_next_to_nothing() -> None:
     code = (
