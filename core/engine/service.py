@@ -8,7 +8,6 @@ order of the queue of `running/` itself.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -60,8 +59,6 @@ from core.policy.request_rules import check_query
 from core.policy.transfer.host_budget import HostBudget
 from core.policy.transfer.rate import RateWindow
 from core.policy.transfer.throttle import TokenBucket
-
-log = logging.getLogger(__name__)
 
 
 class Engine:
