@@ -73,16 +73,6 @@ def good(first: int, end: int, *, digest: bool) -> bytes:
     return head.encode() + FILE[first:end]
 
 
-def _digest() -> str:
-    import base64
-    import hashlib
-
-    return f"sha-256=:{base64.b64encode(hashlib.sha256(FILE).digest()).decode()}:"
-
-
-REPR_DIGEST = _digest()
-
-
 async def templates() -> list[Template]:
     """Return every answer of the table, each once, to a first request and to a continuation."""
     found: dict[Template, None] = {}
