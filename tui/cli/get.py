@@ -134,7 +134,10 @@ class _Get:
         ids = [short_id(download.id) for download in outcome.changed]
         count = "1 download" if len(ids) == 1 else f"{len(ids)} downloads"
         how = f", or 'winch resume {' '.join(ids)}'" if len(ids) <= _MOST_IDS else ""
-        say(f"paused {count}; to continue, run the same command again{how}")
+        # What is whole by then would else be fetched once more, and get another name.
+        is_partly_whole = self._following is not None and self._following.whole
+        more = " with --conflict skip" if is_partly_whole and self._args.conflict != "skip" else ""
+        say(f"paused {count}; to continue, run the same command again{more}{how}")
 
 
 async def _held(service: DownloadService) -> set[str]:

@@ -213,6 +213,22 @@ def test_it_starts_beside_a_queue_that_is_full_and_a_next_daemon_knows(
     assert is_whole(winch.directory / "slow.bin", SLOW)
 
 
+def test_after_ctrl_c_what_is_whole_already_is_not_fetched_again_as_another_file(
+    winch: Winch, server: DemoServer
+) -> None:
+    command = ["get", server.url(FILE), server.url(SLOW)]
+    process = winch.start(*command)
+    until(process, "file.bin: 300 KiB in ")
+    process.send_signal(signal.SIGINT)
+    status, stderr = ended(process)
+    assert status == 130
+    assert "to continue, run the same command again with --conflict skip, or 'winch " in stderr
+
+    again = winch(*command, "--conflict", "skip")
+    assert again.returncode == 0
+    assert sorted(path.name for path in winch.directory.iterdir()) == ["file.bin", "slow.bin"]
+
+
 def test_queued_waits_behind_others_and_says_so(winch: Winch, server: DemoServer) -> None:
     winch.env["WINCH_LIMITS_ACTIVE"] = "1"
     winch("add", server.url(ENDLESS))
