@@ -172,6 +172,9 @@ def _from_text(text: str, path: Path) -> dict[tuple[str, str], object]:
         raise syntax_error(str(error), path, text) from error
     except RecursionError as error:
         raise ConfigError(f"{path} is nested too deep to be read") from error
+    except ValueError as error:
+        # Python reads no whole number of more than some thousand digits.
+        raise ConfigError(f"{path} has a number that is too long to be read") from error
     values: dict[tuple[str, str], object] = {}
     for section, table in document.items():
         if section not in sections() and not isinstance(table, dict | list):

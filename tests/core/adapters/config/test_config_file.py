@@ -119,6 +119,11 @@ def test_a_variable_that_does_not_read_as_the_type_is_refused(file: Path, text: 
     assert "limits.active must be a whole number" in error.message
 
 
+def test_a_number_that_python_does_not_read_is_a_mistake_like_any_other(file: Path) -> None:
+    error = refused(file, f"[limits]\nactive = {'1' * 5000}\n")
+    assert error.message == f"{file} has a number that is too long to be read"
+
+
 @pytest.mark.parametrize("value", ["0", "10001", "-1"])
 def test_a_value_out_of_range_is_refused(file: Path, value: str) -> None:
     assert "must lie between" in refused(file, f"[limits]\nactive = {value}\n").message
