@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from core.domain.models import FileStamp, PartIdentity
 from core.policy.transfer.filename import alternatives
 
 MOST = 128
-"""Files of a batch: each keeps a descriptor open."""
+"""Files of a batch, where there are descriptors for that many."""
 
 _UNNAMED = getattr(os, "O_TMPFILE", 0)
 _NO_UNNAMED = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP, errno.EISDIR, errno.EINVAL, errno.ENOSYS})
@@ -40,6 +41,15 @@ _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSY
 # Devices that were seen to know no files without a name, and those without hard links.
 _named_only: set[int] = set()
 _without_links: set[int] = set()
+
+
+def most_files() -> int:
+    """Return how many files a batch may have.
+
+    Each keeps a descriptor open, and of these connections, journals and part files need some too.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST if soft == resource.RLIM_INFINITY else max(1, min(MOST, soft // 4))
 
 
 class NeedsPartFileError(Exception):

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.adapters.files.file_batch import MOST, FileBatch, NewFile
+from core.adapters.files.file_batch import FileBatch, NewFile, most_files
 from core.adapters.files.threads import run_to_end
 from core.domain.errors import WinchError
 from core.domain.models import PendingCommit
@@ -92,7 +92,8 @@ class Committer:
 
     async def _work(self) -> None:
         while self._waiting:
-            entries, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            most = most_files()
+            entries, self._waiting = self._waiting[:most], self._waiting[most:]
             try:
                 await self._make(entries)
             except WinchError as error:

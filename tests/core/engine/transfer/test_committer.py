@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,18 @@ async def test_those_that_wait_share_an_append(tmp_path: Path) -> None:
     assert _names(tmp_path) == sorted(files)
     committer.forget(files)
     assert journal.commits == {}
+
+
+async def test_a_batch_leaves_descriptors_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (48, 48))
+    journal = Journal()
+    committer = Committer(journal)
+    files = {str(number): _new(tmp_path, f"{number}") for number in range(30)}
+    await asyncio.gather(*(committer.commit(id_, file) for id_, file in files.items()))
+    assert [len(commits) for commits in journal.flushed] == [12, 24, 30]
+    assert _names(tmp_path) == sorted(files)
 
 
 async def test_what_cannot_be_written_down_gets_no_name(tmp_path: Path) -> None:
