@@ -21,6 +21,7 @@ next write.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
@@ -170,9 +171,7 @@ class Journal:
         OSError; then none of the changes counts.
         """
         length = self.length
-        try:
-            descriptor = self._open()
-        except FileNotFoundError:
+        if (descriptor := self._open()) is None:
             return False
         try:
             if not self._fence(descriptor):
@@ -196,9 +195,7 @@ class Journal:
 
     def end(self) -> bool:
         """Cut off what does not count, before another journal goes on; see `append`."""
-        try:
-            descriptor = self._open()
-        except FileNotFoundError:
+        if (descriptor := self._open()) is None:
             return False
         try:
             return self._fence(descriptor)
@@ -217,11 +214,17 @@ class Journal:
                 lines.clear()
                 size = 0
 
-    def _open(self) -> int:
+    def _open(self) -> int | None:
+        """Open the file; None where it is gone, or a link to another one."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         if self.length == 0:
             flags |= os.O_CREAT
-        return patiently(os.open, self.path, flags, 0o600)
+        try:
+            return patiently(os.open, self.path, flags, 0o600)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ELOOP):
+                raise
+            return None
 
     def _fence(self, descriptor: int) -> bool:
         """Make sure that the next byte goes behind those that count; False where they are gone."""

@@ -191,6 +191,23 @@ async def test_a_journal_that_somebody_took_away_costs_nothing(state: Path) -> N
     await catalog.close()
 
 
+async def test_a_journal_that_is_a_link_is_read_and_not_written_to(state: Path) -> None:
+    catalog = await opened(state)
+    catalog.put(a_download("a1"))
+    await catalog.flush()
+    journal, elsewhere = state / "downloads.journal", state / "elsewhere"
+    journal.rename(elsewhere)
+    journal.symlink_to(elsewhere)
+    before = elsewhere.read_bytes()
+    again = Catalog(state)
+    assert ids(await again.load()) == {"0", "a1"}
+    again.put(a_download("b2"))
+    await again.flush()
+    assert ids(await reload(state)) == {"0", "a1", "b2"}
+    assert elsewhere.read_bytes() == before
+    await again.close()
+
+
 async def test_where_the_file_cannot_be_written_the_journal_goes_on_and_it_is_told(
     state: Path, current: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
