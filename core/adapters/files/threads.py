@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -33,11 +34,22 @@ async def ended(work: asyncio.Future[Any]) -> asyncio.CancelledError | None:
     """Return once something has ended, and the cancellation, if there was one meanwhile."""
     cancelled: asyncio.CancelledError | None = None
     while not work.done():
+        # As asyncio.wait does it for many: a cancellation hits this future, and not the work.
+        waiter = asyncio.get_running_loop().create_future()
+        wake = partial(_wake, waiter)
+        work.add_done_callback(wake)
         try:
-            await asyncio.wait([work])
+            await waiter
         except asyncio.CancelledError as error:
             cancelled = error
+        finally:
+            work.remove_done_callback(wake)
     return cancelled
+
+
+def _wake(waiter: asyncio.Future[None], _: asyncio.Future[Any]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 async def past_recall(work: Coroutine[Any, Any, R]) -> R:

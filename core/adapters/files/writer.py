@@ -1,6 +1,7 @@
 """The thread that writes what arrives, one for each device: a disk that hangs holds up no other.
 
-A block is handed over and its end told with one wakeup each, and what is given up by whoever waits
+All blocks that wait are handed over together and their ends told together, each with one wakeup: a
+thousand slow downloads cost few more of them than one fast one. What is given up by whoever waits
 is written all the same: nobody may use its memory, or its place in the file, before that.
 """
 
@@ -15,6 +16,7 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 Buffers = Sequence[bytes | memoryview]
+Ended = Callable[[OSError | None], None]
 _MOST_AT_ONCE = 512
 
 
@@ -22,22 +24,36 @@ class _Job(NamedTuple):
     fd: int
     offset: int
     buffers: Buffers
+    ended: Ended
+
+
+class _Batch(NamedTuple):
     loop: asyncio.AbstractEventLoop
-    ended: Callable[[OSError | None], None]
+    jobs: list[_Job]
 
 
 class Writer:
     """Writes in the order in which it is asked to."""
 
     def __init__(self) -> None:
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._batches: SimpleQueue[_Batch] = SimpleQueue()
+        self._next: _Batch | None = None
+        """What was asked for in this turn of the loop."""
         self._thread: threading.Thread | None = None
 
-    def write(
-        self, fd: int, offset: int, buffers: Buffers, ended: Callable[[OSError | None], None]
-    ) -> None:
+    def write(self, fd: int, offset: int, buffers: Buffers, ended: Ended) -> None:
         """Write all of `buffers` at `offset`; the loop then calls `ended` with what went wrong."""
-        self._jobs.put(_Job(fd, offset, buffers, asyncio.get_running_loop(), ended))
+        loop = asyncio.get_running_loop()
+        batch = self._next
+        if batch is None or batch.loop is not loop:
+            self._next = batch = _Batch(loop, [])
+            loop.call_soon(self._hand_over, batch)
+        batch.jobs.append(_Job(fd, offset, buffers, ended))
+
+    def _hand_over(self, batch: _Batch) -> None:
+        if self._next is batch:
+            self._next = None
+        self._batches.put(batch)
         # One that was started before a fork does not live in the child.
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -45,15 +61,25 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            job, error = self._jobs.get(), None
-            try:
-                _write_all(job.fd, job.offset, job.buffers)
-            except OSError as failed:
-                error = failed
+            loop, jobs = self._batches.get()
+            results = [(job.ended, _failure_of(job)) for job in jobs]
             # A loop that is closed has nobody left who waits.
             with suppress(RuntimeError):
-                job.loop.call_soon_threadsafe(job.ended, error)
-            del job
+                loop.call_soon_threadsafe(_tell, results)
+            del jobs, results
+
+
+def _tell(results: Sequence[tuple[Ended, OSError | None]]) -> None:
+    for ended, error in results:
+        ended(error)
+
+
+def _failure_of(job: _Job) -> OSError | None:
+    try:
+        _write_all(job.fd, job.offset, job.buffers)
+    except OSError as error:
+        return error
+    return None
 
 
 _WRITERS: dict[int, Writer] = {}
