@@ -129,9 +129,9 @@ class FileKeeper:
         await file.part.truncate()
         await self._checkpoint.start()
 
-    def note_written(self) -> None:
-        """Say that bytes were written; raises what the last checkpoint failed with."""
-        self._checkpoint.note()
+    def note_written(self, count: int) -> None:
+        """Say that so many bytes were written; raises what the last checkpoint failed with."""
+        self._checkpoint.note(count)
 
     def note_whole(self) -> None:
         """Say that it is known by now how long the file is: before its name, its record has to say.

@@ -337,7 +337,7 @@ class Transfer:
         self._moved_at, now = self._context.clock.now(), self._context.clock.monotonic()
         self._estimator.add(now, count)
         self._context.total_rate.add(now, count)
-        self._keeper.note_written()
+        self._keeper.note_written(count)
         if self._keeper.file is not None:
             self._verifier.follow(self._keeper.file, self._download.get().request.checksum)
 
