@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import islice
 
 SOONEST = 1.0
 """Seconds after which a host that refused connections is tried with one more."""
@@ -36,7 +37,7 @@ class HostBudget:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._owners: defaultdict[str, list[str]] = defaultdict(list)
+        self._owners: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._serving: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._bounds: dict[str, _Bound] = {}
 
@@ -47,24 +48,23 @@ class HostBudget:
 
     def join(self, host: str, owner: str) -> None:
         """Count a download among those that use a host."""
-        if owner not in self._owners[host]:
-            self._owners[host].append(owner)
+        self._owners[host][owner] = None
 
     def leave(self, owner: str) -> None:
         """Forget a download at every host."""
         for host in [host for host, owners in self._owners.items() if owner in owners]:
-            self._owners[host].remove(owner)
+            del self._owners[host][owner]
             self._serving[host].pop(owner, None)
             if not self._owners[host]:
                 del self._owners[host], self._serving[host]
 
     def share(self, host: str, owner: str, now: float) -> int:
         """Return how many connections a download may have to a host, at least one."""
-        owners = self._owners.get(host, [owner])
-        limit = self.limit(host, now)
-        rank = owners.index(owner) if owner in owners else len(owners)
-        each, rest = divmod(limit, max(1, len(owners)))
-        return max(1, each + (rank < rest))
+        owners = self._owners.get(host, {owner: None})
+        each, rest = divmod(self.limit(host, now), max(1, len(owners)))
+        if not (each and rest and owner in owners):
+            return max(1, each)
+        return each + (owner in islice(owners, rest))
 
     def serving(self, host: str, owner: str, count: int, now: float) -> None:
         """Learn that a host serves `count` connections of a download at present."""
