@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 
-from core.policy.transfer.buffers import BLOCK_MEMORY, block_size
+from core.policy.transfer.buffers import BLOCK_MEMORY, SCARCE, block_size, rest
 
 IDLE = 2 * 1024 * 1024
 """Bytes that are kept for the next who asks though nobody uses any."""
@@ -33,7 +33,7 @@ class BlockPool:
     """Blocks by size: the more of the memory is in use, the smaller is the next one."""
 
     def __init__(self) -> None:
-        self._used = self._idle = 0
+        self._used = self._idle = self._held = 0
         self._free: dict[int, list[Block]] = {}
 
     @property
@@ -41,10 +41,21 @@ class BlockPool:
         """Bytes of the blocks that are held."""
         return self._used
 
+    @property
+    def is_scarce(self) -> bool:
+        """Whether so many are held that nothing should wait in them for more to come."""
+        return self._used > SCARCE
+
+    @property
+    def rest(self) -> float:
+        """Seconds for which who was just written should read nothing, so that others can."""
+        return rest(self._used, self._held)
+
     def take(self, wanted: int, least: int = 1) -> Block:
         """Return an empty block, for `wanted` bytes at the most and `least` in any case."""
         size = block_size(BLOCK_MEMORY - self._used, wanted, least)
         self._used += size
+        self._held += 1
         if not (free := self._free.get(size)):
             return Block(size)
         self._idle -= size
@@ -53,12 +64,13 @@ class BlockPool:
     def give_back(self, block: Block, *, reusable: bool = True) -> None:
         """Take a block back; one that is not `reusable` may still be read from by somebody."""
         self._used -= block.size
+        self._held -= 1
         if reusable:
             block.filled = block.handed = 0
             block.sealed = False
             self._free.setdefault(block.size, []).append(block)
             self._idle += block.size
-        while self._idle > max(self._used, IDLE):
+        while self._idle > max(min(self._used, SCARCE), IDLE):
             size = max(size for size, blocks in self._free.items() if blocks)
             self._free[size].pop()
             self._idle -= size

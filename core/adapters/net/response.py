@@ -98,9 +98,9 @@ class Response:
         return self._reader is not None
 
     @property
-    def is_block_full(self) -> bool:
-        """Whether a whole block of a body that was taken over is read, and can be written."""
-        return self._reader is not None and self._reader.is_full
+    def is_enough(self) -> bool:
+        """Whether to write what was read, of a body that was taken over, and not wait for more."""
+        return self._reader is not None and self._reader.is_enough
 
     def recycle(self, keep: int = 0) -> None:
         """Let all that was read be overwritten, but the last `keep` bytes of it."""

@@ -14,11 +14,13 @@ from typing import Final
 
 from core.adapters.net.blocks import Block, BlockPool
 from core.adapters.net.transport import hold_records, tls_of
+from core.policy.transfer.buffers import FIRST_BLOCK, next_block
 
 DELAY: Final = 0.05
 """Seconds after which whoever waits for a block gets what of it is there."""
 _UNREAD: Final = 2
-"""Full blocks of one connection that may wait to be written; then its server is slowed."""
+"""Full blocks of one connection that may wait to be written; then its server is slowed. One of a
+crowd has one."""
 # A record that was begun already may decrypt to so many bytes more than are waiting.
 _RECORD: Final = 17 * 1024
 
@@ -54,10 +56,12 @@ class BlockReader(asyncio.BufferedProtocol):
         self._blocks: deque[Block] = deque()
         self._unread = 0
         self._most: int | None = None
+        self._wanted = FIRST_BLOCK
         self._paused = self._lost = self._detached = self._is_due = False
         self._waiter: asyncio.Future[None] | None = None
         self._enough = 1
         self._timer: asyncio.TimerHandle | None = None
+        self._rest: asyncio.TimerHandle | None = None
         transport.set_protocol(self)
         transport.resume_reading()
 
@@ -77,7 +81,7 @@ class BlockReader(asyncio.BufferedProtocol):
                 self._pool.give_back(self._blocks.pop())
             block = None
         if block is None or block.sealed:
-            block = self._pool.take(self._left, least)
+            block = self._pool.take(min(self._left, self._wanted), least)
             self._blocks.append(block)
         end = min(block.size, block.filled + self._left)
         if self._most is not None:
@@ -94,6 +98,7 @@ class BlockReader(asyncio.BufferedProtocol):
         self._unread += nbytes
         if not self._left or block.filled == block.size:
             block.sealed = True
+            self._wanted = max(self._wanted, next_block(block.size, block.filled))
         if not self._left:
             self._transport.set_protocol(self._owner)
             self._ended()
@@ -108,14 +113,17 @@ class BlockReader(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Take in that nothing more comes."""
         self._lost = True
+        self._stop_rest()
         self._wake()
         self._owner.connection_lost(exc)
 
     # -- what the reader calls --------------------------------------------------------------------
 
     @property
-    def is_full(self) -> bool:
-        """Whether a whole block was taken: writing it costs least, and makes room for more."""
+    def is_enough(self) -> bool:
+        """Whether to write what was taken: a whole block of it, or memory is wanted elsewhere."""
+        if self._pool.is_scarce:
+            return True
         return any(block.sealed and block.handed == block.filled for block in self._blocks)
 
     async def take(self, limit: int | None, enough: int) -> memoryview | None:
@@ -139,9 +147,16 @@ class BlockReader(asyncio.BufferedProtocol):
             held = min(keep, block.handed)
             keep -= held
             if not held and block.handed == block.filled:
+                if not block.sealed:
+                    self._wanted = next_block(block.size, block.filled)
                 self._blocks.remove(block)
                 self._pool.give_back(block)
-        self._resume()
+        # Not over TLS: a connection that ends while it is paused there loses what was received.
+        goes_on = self._left and not (self._lost or self._detached)
+        if (rest := self._pool.rest) and goes_on and not (self._blocks or self._is_tls):
+            self._take_rest(rest)
+        else:
+            self._resume()
 
     def keep_unread(self, most: int | None) -> None:
         """Let at most so many bytes wait to be taken; None: as many as fit."""
@@ -152,6 +167,7 @@ class BlockReader(asyncio.BufferedProtocol):
         """Give up what was not taken: nobody reads it any more."""
         self._detached = True
         self._stop_timer()
+        self._stop_rest()
         if self._left:
             # To close politely, TLS would go on to receive all that the server has to send.
             self._transport.abort()
@@ -208,7 +224,8 @@ class BlockReader(asyncio.BufferedProtocol):
     def _is_full(self) -> bool:
         if self._most is not None and self._unread >= self._most:
             return True
-        return sum(block.sealed for block in self._blocks) >= _UNREAD
+        most = 1 if self._pool.rest else _UNREAD
+        return sum(block.sealed for block in self._blocks) >= most
 
     def _pause(self) -> None:
         if not self._paused:
@@ -216,8 +233,22 @@ class BlockReader(asyncio.BufferedProtocol):
             self._transport.pause_reading()
             hold_records(self._transport, hold=True)
 
+    def _take_rest(self, seconds: float) -> None:
+        if self._rest is None:
+            self._pause()
+            self._rest = self._loop.call_later(seconds, self._end_rest)
+
+    def _end_rest(self) -> None:
+        self._rest = None
+        self._resume()
+
+    def _stop_rest(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+
     def _resume(self) -> None:
-        if self._paused and not self._is_full():
+        if self._paused and not (self._lost or self._rest or self._is_full()):
             self._paused = False
             self._transport.resume_reading()
             hold_records(self._transport, hold=False)

@@ -131,7 +131,7 @@ class Body:
 
     def is_enough(self, size: int) -> bool:
         """Tell whether to write what was gathered: so many bytes, all read since `recycle`."""
-        return size >= self._block or self._response.is_block_full
+        return size >= self._block or self._response.is_enough
 
     def recycle(self) -> None:
         """Let the memory of all that was read be used again."""
@@ -229,6 +229,7 @@ async def receive_body(
                 piece = piece[:allowed]
             gathered.append(piece)
             size += len(piece)
+            del piece  # or its block could not be given up while the next is awaited
             if body.is_enough(size) or clock.monotonic() >= due:
                 await store()
                 due = clock.monotonic() + PATIENCE

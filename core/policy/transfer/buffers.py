@@ -22,6 +22,17 @@ SMALLEST = 64 * 1024
 """Bytes gathered before a write where it does not."""
 BLOCK_MEMORY = 32 * 1024 * 1024
 """Bytes of all blocks that bodies of known length are received into, beside the least of each."""
+FIRST_BLOCK = 128 * 1024
+"""Bytes of the first block of a body, of which nobody knows yet how fast it comes."""
+SCARCE = BLOCK_MEMORY // 8
+"""Bytes of blocks in use beyond which nothing waits in memory for more to be written with it."""
+CROWD = 64
+"""Blocks in use beyond which, where memory is scarce, the kernel gathers for who was just written.
+"""
+REST = 0.1
+"""Seconds for which it does, where just that much is in use; with more it does for longer."""
+LONGEST_REST = 1.0
+"""Seconds after which everyone goes on reading."""
 _SHARE = 8
 
 
@@ -36,6 +47,28 @@ def block_size(left: int, wanted: int, least: int = 1) -> int:
     while size < least or (size < wanted and 2 * size <= most):
         size *= 2
     return size
+
+
+def rest(used: int, held: int) -> float:
+    """Return for how many seconds who was just written leaves to the kernel what comes, mostly 0.
+
+    A crowd that all reads at once would fill all memory with pieces too small to be worth a write
+    each. `used` are the bytes of the `held` blocks.
+    """
+    if used <= SCARCE or held <= CROWD:
+        return 0.0
+    return min(LONGEST_REST, REST * used / SCARCE)
+
+
+def next_block(size: int, filled: int) -> int:
+    """Return how large a block to wish for after one of this size, with so much of it filled.
+
+    Who fills it gets a larger one, which saves writes; who does not shall not keep memory busy that
+    others fill.
+    """
+    if filled == size:
+        return min(BLOCK, max(FIRST_BLOCK, 2 * size))
+    return size if filled > size // 4 else max(SMALLEST, size // 2)
 
 
 def block_of(buffer: int) -> int:

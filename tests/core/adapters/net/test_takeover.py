@@ -24,7 +24,7 @@ from core.adapters.net.http import HttpClient
 from core.adapters.net.response import Response
 from core.domain.errors import IncompleteBodyError, TransferTimeoutError
 from core.domain.settings import NetworkSettings
-from core.policy.transfer.buffers import BLOCK_MEMORY, LEAST
+from core.policy.transfer.buffers import BLOCK_MEMORY, CROWD, LEAST
 from tests.faults.model import content
 
 SIZE = 3_000_000
@@ -441,6 +441,34 @@ def test_a_client_that_leaves_early_closes_the_connection(setup: Setup) -> None:
     with serving(sends(HEAD, DATA, keep=True), tls=setup.tls) as (url, asked):
         setup.run(test)
     assert asked == [1, 2]
+
+
+def test_a_body_comes_whole_though_a_crowd_holds_the_memory(setup: Setup) -> None:
+    async def test() -> None:
+        async with asking() as client:
+            held = [client._blocks.take(2**17) for _ in range(CROWD + 1)]
+            assert client._blocks.rest > 0
+            async with client.get(url, {}, buffer=100_000) as response:
+                setup.takes_over(response)
+                assert await body_of(response) == DATA
+            assert client._blocks.used == sum(block.size for block in held)
+
+    with serving(sends(HEAD, DATA), tls=setup.tls) as (url, _):
+        setup.run(test)
+
+
+def test_who_rests_in_a_crowd_hears_of_the_end_of_the_connection(setup: Setup) -> None:
+    async def test() -> None:
+        async with asking() as client:
+            held = [client._blocks.take(2**17) for _ in range(CROWD + 1)]
+            async with client.get(url, {}, buffer=100_000) as response:
+                setup.takes_over(response)
+                with pytest.raises(IncompleteBodyError):
+                    await body_of(response)
+            assert client._blocks.used == sum(block.size for block in held)
+
+    with serving(sends(HEAD, DATA[:-1]), tls=setup.tls) as (url, _):
+        setup.run(test)
 
 
 def test_blocks_get_small_as_there_are_many_and_what_is_held_is_bounded() -> None:

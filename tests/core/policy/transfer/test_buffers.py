@@ -7,7 +7,22 @@ from contextlib import ExitStack
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.policy.transfer.buffers import BLOCK, LEAST, MEMORY, MOST, BufferPool, block_of, taken_by
+from core.policy.transfer.buffers import (
+    BLOCK,
+    CROWD,
+    FIRST_BLOCK,
+    LEAST,
+    LONGEST_REST,
+    MEMORY,
+    MOST,
+    SCARCE,
+    SMALLEST,
+    BufferPool,
+    block_of,
+    next_block,
+    rest,
+    taken_by,
+)
 
 
 def test_the_first_ones_get_what_makes_them_fast() -> None:
@@ -40,3 +55,21 @@ def test_it_is_bounded_and_gets_everything_back(steps: list[bool]) -> None:
         stack.close()
     with pool.lend() as buffer:
         assert buffer == MOST
+
+
+def test_who_fills_blocks_gets_the_largest_and_who_does_not_the_smallest() -> None:
+    size = FIRST_BLOCK
+    for _ in range(10):
+        size = next_block(size, size)
+    assert size == BLOCK
+    assert next_block(size, size // 2) == size
+    for _ in range(10):
+        size = next_block(size, size // 8)
+    assert size == SMALLEST
+    assert next_block(LEAST, LEAST) == FIRST_BLOCK
+
+
+def test_nobody_rests_but_one_of_a_crowd_and_the_longer_the_less_memory_there_is() -> None:
+    assert rest(MEMORY, CROWD) == rest(SCARCE, 1000) == 0
+    assert 0 < rest(SCARCE + 1, 1000) < rest(2 * SCARCE, 1000)
+    assert rest(10**12, 1000) == LONGEST_REST
