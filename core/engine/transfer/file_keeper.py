@@ -138,7 +138,7 @@ class FileKeeper:
 
         Else a start after a kill does not know that name as this file's. Raises as `note_written`.
         """
-        self._checkpoint.note()
+        self._checkpoint.note(0)
 
     async def set_aside(self, file: UnfinishedFile, wrong: DigestResult) -> ChecksumError:
         """Set a file aside that has another digest, and return the error that says so."""

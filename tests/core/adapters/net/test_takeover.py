@@ -453,7 +453,7 @@ def test_a_body_comes_whole_though_a_crowd_holds_the_memory(setup: Setup) -> Non
                 assert await body_of(response) == DATA
             assert client._blocks.used == sum(block.size for block in held)
 
-    with serving(sends(HEAD, DATA), tls=setup.tls) as (url, _):
+    with serving(sends(HEAD, DATA, keep=True), tls=setup.tls) as (url, _):
         setup.run(test)
 
 
