@@ -44,7 +44,7 @@ class BlockPool:
     @property
     def is_scarce(self) -> bool:
         """Whether so many are held that nothing should wait in them for more to come."""
-        return self._used > SCARCE
+        return self.rest > 0
 
     @property
     def rest(self) -> float:
@@ -70,7 +70,8 @@ class BlockPool:
             block.sealed = False
             self._free.setdefault(block.size, []).append(block)
             self._idle += block.size
-        while self._idle > max(min(self._used, SCARCE), IDLE):
+        most = min(self._used, SCARCE) if self.is_scarce else self._used
+        while self._idle > max(most, IDLE):
             size = max(size for size, blocks in self._free.items() if blocks)
             self._free[size].pop()
             self._idle -= size

@@ -81,7 +81,9 @@ class BlockReader(asyncio.BufferedProtocol):
                 self._pool.give_back(self._blocks.pop())
             block = None
         if block is None or block.sealed:
-            block = self._pool.take(min(self._left, self._wanted), least)
+            # Over TLS as large as can be: an end that comes while it is paused may lose bytes.
+            wanted = self._left if self._is_tls else min(self._left, self._wanted)
+            block = self._pool.take(wanted, least)
             self._blocks.append(block)
         end = min(block.size, block.filled + self._left)
         if self._most is not None:

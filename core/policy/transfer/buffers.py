@@ -25,10 +25,10 @@ BLOCK_MEMORY = 32 * 1024 * 1024
 FIRST_BLOCK = 128 * 1024
 """Bytes of the first block of a body, of which nobody knows yet how fast it comes."""
 SCARCE = BLOCK_MEMORY // 8
-"""Bytes of blocks in use beyond which nothing waits in memory for more to be written with it."""
-CROWD = 64
-"""Blocks in use beyond which, where memory is scarce, the kernel gathers for who was just written.
+"""Bytes of blocks in use beyond which a crowd lets nothing wait in memory to be written with more.
 """
+CROWD = 64
+"""Blocks in use beyond which there is one: the kernel gathers for who was just written."""
 REST = 0.1
 """Seconds for which it does, where just that much is in use; with more it does for longer."""
 LONGEST_REST = 1.0
