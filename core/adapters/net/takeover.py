@@ -250,7 +250,7 @@ class BlockReader(asyncio.BufferedProtocol):
             self._rest = None
 
     def _resume(self) -> None:
-        if self._paused and not (self._lost or self._rest or self._is_full()):
+        if self._paused and self._rest is None and not self._is_full():
             self._paused = False
             self._transport.resume_reading()
             hold_records(self._transport, hold=False)
