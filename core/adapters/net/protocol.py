@@ -12,7 +12,7 @@ from core.adapters.net.library import ResponseHandler, aiohttp
 from core.adapters.net.reach import Route
 from core.adapters.net.takeover import BlockReader
 from core.adapters.net.translation import FloodError
-from core.adapters.net.transport import hold_records, peer_address
+from core.adapters.net.transport import hold_records, peer_address, release_records
 from core.domain.errors import RedirectError
 
 MOST_INTERIM: Final = 20
@@ -68,12 +68,12 @@ class HttpProtocol(ResponseHandler):
         was_paused = self._reading_paused
         super().pause_reading()
         if not was_paused:
-            hold_records(self.transport, hold=True)
+            hold_records(self.transport)
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         super().resume_reading(resume_parser)
         if not self._reading_paused:
-            hold_records(self.transport, hold=False)
+            release_records(self.transport, lambda: self._reading_paused or self._lent)
 
     def is_amid(self, content: aiohttp.StreamReader) -> bool:
         """Tell whether more of a body is to come, and nothing is wrong so far."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from core.adapters.net.blocks import Block, BlockPool
-from core.adapters.net.transport import hold_records, tls_of
+from core.adapters.net.transport import hold_records, release_records, tls_of
 from core.policy.transfer.buffers import FIRST_BLOCK, next_block
 
 DELAY: Final = 0.05
@@ -64,6 +64,7 @@ class BlockReader(asyncio.BufferedProtocol):
         self._rest: asyncio.TimerHandle | None = None
         transport.set_protocol(self)
         transport.resume_reading()
+        release_records(transport, lambda: self._paused)
 
     # -- what the connection calls ----------------------------------------------------------------
 
@@ -233,7 +234,7 @@ class BlockReader(asyncio.BufferedProtocol):
         if not self._paused:
             self._paused = True
             self._transport.pause_reading()
-            hold_records(self._transport, hold=True)
+            hold_records(self._transport)
 
     def _take_rest(self, seconds: float) -> None:
         if self._rest is None:
@@ -253,4 +254,4 @@ class BlockReader(asyncio.BufferedProtocol):
         if self._paused and self._rest is None and not self._is_full():
             self._paused = False
             self._transport.resume_reading()
-            hold_records(self._transport, hold=False)
+            release_records(self._transport, lambda: self._paused)

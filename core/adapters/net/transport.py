@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -48,15 +49,36 @@ def was_closed(tls: ssl.SSLObject) -> bool:
     return False
 
 
-def hold_records(transport: asyncio.BaseTransport | None, *, hold: bool) -> None:
-    """Let TLS receive nothing more while nobody reads what it has decrypted, or receive again.
+def hold_records(transport: asyncio.BaseTransport | None) -> None:
+    """Let TLS receive nothing more while nobody reads what it has decrypted.
 
     A transport that is paused above TLS goes on to receive below it, and if the connection ends
     there it drops all that nobody has read yet.
     """
+    if transport is not None and not transport.is_closing():
+        _limit_records(transport, 0)
+
+
+def release_records(transport: asyncio.BaseTransport | None, is_paused: Callable[[], bool]) -> None:
+    """Let TLS receive again behind `hold_records`, unless reading `is_paused` anew by then.
+
+    Only in the next turn of the loop: what was received is decrypted there first, and the end of
+    the connection, seen before that, would drop it.
+    """
+
+    def release() -> None:
+        if not is_paused():
+            _limit_records(transport, None)
+
+    if hasattr(transport, "set_read_buffer_limits"):
+        asyncio.get_running_loop().call_soon(release)
+
+
+def _limit_records(transport: asyncio.BaseTransport | None, high: int | None) -> None:
     set_limits = getattr(transport, "set_read_buffer_limits", None)
-    if set_limits is not None and transport is not None and not transport.is_closing():
-        set_limits(high=0 if hold else None)
+    if set_limits is not None:
+        with suppress(AttributeError):  # of a transport that has lost what is below it
+            set_limits(high=high)
 
 
 def limit_kernel_buffer(transport: asyncio.BaseTransport | None, most: int | None) -> None:

@@ -14,6 +14,7 @@ import struct
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
 import pytest
 import trustme
@@ -235,6 +236,33 @@ def test_what_tls_has_received_is_not_lost_when_the_server_ends_while_nobody_rea
 
     with serving(all_at_once, tls=True) as (url, _):
         setup.run(test)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_what_tls_has_not_decrypted_yet_is_not_lost_when_the_server_ends(loop: str) -> None:
+    setup, gone = Setup(loop, tls=True, past=True), threading.Event()
+
+    async def fetch(url: str, size: int) -> None:
+        async with asking() as client, client.get(url, {}, buffer=100_000) as response:
+            setup.takes_over(response)
+            while not gone.is_set():  # noqa: ASYNC110 (the loop is to go on turning)
+                await asyncio.sleep(0)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert await body_of(response) == DATA[:size]
+
+    # Where the blocks are full, a little lies in TLS, and the end of the connection follows.
+    for size in range(1_500_000, 2_300_000, 20_000):
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
+
+        def all_at_once(wire: Wire, whole: bytes = head + DATA[:size]) -> None:
+            wire.sendall(whole)
+            wire.close()
+            gone.set()
+
+        gone.clear()
+        with serving(all_at_once, tls=True) as (url, _):
+            setup.run(partial(fetch, url, size))
 
 
 def test_bytes_that_the_library_holds_already_come_first(setup: Setup) -> None:
