@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from core.domain.errors import AmbiguousIdError, UnknownIdError, UsageError
 from core.domain.models import DownloadRecord
@@ -73,7 +73,9 @@ class DownloadIndex:
 
         Raises UnknownIdError, AmbiguousIdError.
         """
-        return list({found.id: found for found in map(self._find, ids)}.values())
+        short = self._starting_with({id_ for id_ in ids if len(id_) < SHORT})
+        found = (self._find(id_, short) for id_ in ids)
+        return list({download.id: download for download in found}.values())
 
     def current(self, ids: Iterable[str]) -> list[DownloadRecord]:
         """Return those of these downloads that are still here, as they are by now."""
@@ -125,14 +127,22 @@ class DownloadIndex:
         else:
             del self._by_url[url]
 
-    def _find(self, prefix: str) -> DownloadRecord:
+    def _starting_with(self, prefixes: set[str]) -> dict[str, list[str]]:
+        """Return the ids that start with each: one look at all of them, however many are asked."""
+        found: dict[str, list[str]] = {prefix: [] for prefix in prefixes if prefix}
+        for length in {len(prefix) for prefix in found}:
+            for id_ in [id_ for id_ in self._downloads if id_[:length] in found]:
+                found[id_[:length]].append(id_)
+        return found
+
+    def _find(self, prefix: str, short: Mapping[str, list[str]]) -> DownloadRecord:
         if (download := self._downloads.get(prefix)) is not None:
             return download
         if len(prefix) >= SHORT:
             id_ = self._prefixes.get(prefix[:SHORT], "")
             matches = [id_] if id_.startswith(prefix) else []
         else:
-            matches = [id_ for id_ in self._downloads if prefix and id_.startswith(prefix)]
+            matches = short.get(prefix, [])
         if not matches:
             raise UnknownIdError(f"no download has the id '{prefix}'", hint="see `winch ls`")
         if len(matches) > 1:

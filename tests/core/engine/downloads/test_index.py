@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -103,3 +104,19 @@ def test_a_short_id_is_taken_once() -> None:
     made._discard("a" * 16)
     assert made.is_free("aaaaaaaa" + "0" * 8)
     assert made.same(url="http://h/a", directory="/d", name=None) == []
+
+
+def test_any_number_of_short_ids_takes_one_look_at_all_downloads() -> None:
+    class Counted(dict[str, DownloadRecord]):
+        looks = 0
+
+        def __iter__(self) -> Iterator[str]:
+            self.looks += 1
+            return super().__iter__()
+
+    downloads = Counted()
+    made = DownloadIndex(downloads)
+    for download in queue():
+        made._put(download)
+    assert len(made.resolve([letter * 3 for letter in LETTERS])) == len(LETTERS)
+    assert downloads.looks == 1
