@@ -5,6 +5,7 @@ A setting that is misspelt must not be passed over in silence: the person believ
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -93,7 +94,14 @@ def load(path: Path, env: Mapping[str, str]) -> Configuration:
 
     Raises ConfigError naming the place and, for a misspelling, the nearest name that exists.
     """
-    return parse(read(path), path, env)
+    own = tuple((name, text) for name, text in env.items() if name.startswith(_PREFIX))
+    return _parsed(read(path), path, own)
+
+
+# The daemon reads the file at each short command, and TOML takes a second for the largest.
+@functools.lru_cache(maxsize=4)
+def _parsed(text: str, path: Path, env: tuple[tuple[str, str], ...]) -> Configuration:
+    return parse(text, path, dict(env))
 
 
 def parse(

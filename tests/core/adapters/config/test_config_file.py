@@ -148,6 +148,29 @@ def test_a_file_that_is_not_text_is_refused(file: Path) -> None:
     assert "not UTF-8" in refused(file).message
 
 
+def test_a_file_is_parsed_once_for_as_long_as_it_stays_as_it_is(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+
+    def loads(text: str) -> dict[str, object]:
+        parsed.append(text)
+        return parse(text)
+
+    parse = tomllib.loads
+    monkeypatch.setattr(tomllib, "loads", loads)
+    for active in (5, 5, 6, 6):
+        file.write_text(f"[limits]\nactive = {active}\n")
+        assert load(file, {}).settings.limits.active == active
+        assert load(file, {"WINCH_LIMITS_ACTIVE": "9"}).settings.limits.active == 9
+    assert len(set(parsed)) == 2
+    assert len(parsed) == 4  # with each environment
+
+
+def test_a_file_that_is_too_large_is_refused_unread(file: Path) -> None:
+    assert "it is larger than 1 MiB" in refused(file, "#" * (1024 * 1024 + 1)).message
+
+
 def test_a_file_that_cannot_be_read_is_refused(file: Path) -> None:
     file.mkdir()
     assert "cannot be read" in refused(file).message
