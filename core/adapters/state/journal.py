@@ -10,12 +10,13 @@ removed:
 All changes that wait are one append: one write, one sync. The line of `meta` ends it, and without
 that line none of it counts, since nobody was told that it is on disk.
 
-The offset tells a torn append from damage. An append begins only after the one before was synced:
-lines of a later one behind what cannot be read prove that this had been on disk, and perhaps
-acknowledged, so that somebody has to be told. Without such lines it is what a kill or a power cut
-left of the last write, which is dropped in silence. So that the blocks of two attempts at the same
-place can never mix, what is behind the last whole append is cut off, and that synced, before the
-next write.
+What cannot be read is damage, of which somebody has to be told, or what a kill or a power cut left
+of the last write, which nobody was promised and which is dropped in silence. It is damage where
+lines of a later append follow, as that begins only after the one before was synced (so each line
+says where its append begins), and where the line has its end and no zero byte: a write that was
+torn ends too soon, and has zeros for the blocks that are missing. So that the blocks of two
+attempts at the same place can never mix, what is behind the last whole append is cut off, and that
+synced, before the next write.
 """
 
 from __future__ import annotations
@@ -101,16 +102,26 @@ def replay(text: bytes) -> Replay | None:
         else:
             record = None if bytes(line.record) == b"null" else line.record
             batch.append((line.table, line.id, record))
-    for _, line in _lines(text, position):
-        if line is not None and line.at > begin:
-            # Everything before the damage was acknowledged, also what is of the same append.
-            found = found or Replay(line.generation)
-            found.changes += batch
-            found.is_damaged = True
-            break
+    generation = found.generation if found else None
+    is_damaged, start = False, position
+    for end, line in _lines(text, position):
+        if line is not None:
+            generation = generation or line.generation
+        is_damaged |= line.at > begin if line is not None else was_written(text[start:end])
+        start = end
+    if is_damaged and generation is not None:
+        # Everything before the damage was acknowledged, also what is of the same append.
+        found = found or Replay(generation)
+        found.changes += batch
+        found.is_damaged = True
     if found is not None:
         found.is_torn = found.length < len(text)
     return found
+
+
+def was_written(text: bytes) -> bool:
+    """Tell whether a line of this is on disk to its end, be it right or not: it was not torn."""
+    return any(b"\0" not in line for line in text.split(b"\n")[:-1])
 
 
 def generation_of(line: bytes) -> int | None:

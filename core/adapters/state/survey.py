@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.adapters.files.atomic_file import NotAFileError, open_state, read_state, state_error
-from core.adapters.state.journal import Replay, generation_of, replay
+from core.adapters.state.journal import Replay, generation_of, replay, was_written
 from core.adapters.state.reading import apply, read
 from core.adapters.state.tables import DamagedError, Format, NewerError, Tables
 from core.domain.errors import StateError
@@ -90,22 +90,26 @@ def _segments(journals: Iterable[Path], found: Survey) -> dict[int, Segment]:
     segments = {}
     for path in journals:
         try:
-            if (segment := _segment(path)) is not None:
+            if (segment := _segment(path, found)) is not None:
                 segments[segment.generation] = segment
         except NotAFileError as error:
             found.unused[path] = str(error)
     return segments
 
 
-def _segment(path: Path) -> Segment | None:
+def _segment(path: Path, found: Survey) -> Segment | None:
     if (file := open_state(path)) is None:
         return None
     with file:
         generation = generation_of(file.readline())
     if generation is not None:
         return Segment(path, generation)
-    replayed = replay(read_state(path) or b"")
-    return Segment(path, replayed.generation, replayed) if replayed is not None else None
+    text = read_state(path) or b""
+    if (replayed := replay(text)) is not None:
+        return Segment(path, replayed.generation, replayed)
+    if was_written(text):
+        found.unused[path] = "is damaged and was not used"
+    return None
 
 
 def _restore(layout: Format, path: Path, segments: Mapping[int, Segment], found: Survey) -> None:

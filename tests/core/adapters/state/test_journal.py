@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,10 +62,6 @@ def without_last_line(content: bytes) -> bytes:
     return content[: content.rindex(b"\n", 0, -1) + 1]
 
 
-def in_the_first_line_of_it(content: bytes) -> bytes:
-    return content.replace(b"c3.bin", b"c4.bin")
-
-
 def zeros_for_its_end(content: bytes) -> bytes:
     return content[:-200] + bytes(200)
 
@@ -77,7 +74,6 @@ def zeros_for_its_begin(content: bytes) -> bytes:
 TORN = [
     without_newline,
     without_last_line,
-    in_the_first_line_of_it,
     zeros_for_its_end,
     zeros_for_its_begin,
 ]
@@ -130,6 +126,74 @@ async def test_damage_in_the_middle_is_told_and_what_came_before_it_counts(
     assert (found_again, result.notices) == (found | {"e5"}, ())
     [aside] = state.glob("downloads.journal.damaged-*")
     assert aside.read_bytes() == content[:at] + new + content[at + len(old) :]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "left"),
+    [
+        (b"c3.bin", b"c4.bin", set()),
+        (b"d4.bin", b"d5.bin", {"c3"}),
+        (b'"saved_at"', b'"saved_by"', {"c3", "d4"}),
+    ],
+    ids=["its first line", "another one", "its end"],
+)
+async def test_damage_in_the_last_append_is_told_where_the_line_is_whole(
+    journal: Path, state: Path, old: bytes, new: bytes, left: set[str]
+) -> None:
+    before, _, last = journal.read_bytes().rpartition(old)
+    journal.write_bytes(before + new + last)
+    found, result = await loaded(state)
+    assert found == {"0", "a1", "b2"} | left
+    assert not result.is_whole
+    assert "downloads.journal is damaged" in result.notices[0]
+
+    await store(state, a_download("e5"))
+    assert (await loaded(state))[0] == found | {"e5"}
+    [aside] = state.glob("downloads.journal.damaged-*")
+    assert aside.read_bytes() == before + new + last
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_damage_in_the_only_append_is_told(state: Path, count: int) -> None:
+    await store(state, a_download("0"))
+    catalog = Catalog(state)
+    await catalog.load()
+    catalog.put(a_download("a1"))
+    await catalog.flush()
+    catalog.document._due_whole.cancel()
+    journal = state / "downloads.journal"
+    content = journal.read_bytes().replace(b"a1.bin", b"a2.bin")
+    journal.write_bytes(content if count == 1 else content.replace(b"saved_at", b"saved_by"))
+
+    found, result = await loaded(state)
+    assert (found, result.is_whole) == ({"0"}, False)
+    assert "downloads.journal is damaged" in result.notices[0]
+    await store(state, a_download("e5"))
+    assert (await loaded(state))[0] == {"0", "e5"}
+    assert len(list(state.glob("downloads.journal.damaged-*"))) == 1
+
+
+@pytest.mark.parametrize("block", [512, 4096])
+@pytest.mark.parametrize("seed", range(4))
+async def test_blocks_that_a_power_cut_left_out_of_the_last_append_are_no_damage(
+    journal: Path, state: Path, block: int, seed: int
+) -> None:
+    begin = journal.stat().st_size
+    catalog = Catalog(state)
+    await catalog.load()
+    for number in range(40):
+        catalog.put(a_download(f"e{number}"))
+    await catalog.flush()
+    catalog.document._due_whole.cancel()
+    content = bytearray(journal.read_bytes())
+    offsets = range(-(-begin // block) * block, len(content), block)
+    for offset in random.Random(seed).sample(offsets, k=len(offsets) // 3):
+        length = len(content[offset : offset + block])
+        content[offset : offset + length] = bytes(length)
+    journal.write_bytes(content)
+
+    found, result = await loaded(state)
+    assert (found, result.notices) == ({"0", "a1", "b2", "c3", "d4"}, ())
 
 
 async def test_what_is_before_the_damage_counts_within_an_append_too(
