@@ -105,6 +105,11 @@ class FileBatch:
         """Those that are empty part files as yet: a kill must not leave more that nobody knows."""
         return [file for file in self.pending if file.stamp is None]
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to let go of."""
+        return bool(self._directories)
+
     def begin(self) -> None:
         """Write every file that needs no name for that, and make the part files of the others."""
         self._each(self.pending, self._open)

@@ -92,6 +92,7 @@ class Document:
         self._appending = asyncio.Lock()
         self._writing = asyncio.Lock()  # taken within the other one only
         self._due = Deferred(self.flush)
+        self._is_due = False  # within the debounce time, or being seen to already
         self._due_whole = Deferred(self._write_now_and_then)
         self._failures: dict[str, str] = {}
         self._closed = False
@@ -152,8 +153,10 @@ class Document:
             raise StateError(f"the {self._title} is closed already")
         self._made += 1
         self._unsaved[table, record_id] = record
-        # The retry of a failed save is brought forward; one that is due sooner stays.
-        self._due.within(self._debounce)
+        if not self._is_due:
+            self._is_due = True
+            # The retry of a failed save is brought forward.
+            self._due.within(self._debounce)
 
     async def _load(self, changes: Changes) -> Loaded:
         """Fill the tables with what is on disk, below what was changed before."""
@@ -190,6 +193,7 @@ class Document:
     def _taken(self) -> Iterator[Changes]:
         """Take the changes that are to be saved; where that fails they are to be saved still."""
         self._due.cancel()
+        self._is_due = False
         target, changes = self._made, self._unsaved
         self._unsaved = {}
         try:

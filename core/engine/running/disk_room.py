@@ -64,12 +64,13 @@ class DiskRoom:
         It has `total` bytes in all; None: as many as the list knows of.
         """
         directory = download.request.directory
-        needed = self._needed(download, total)
-        if needed < SMALL and self._plenty.get(directory, 0.0) > self._clock.monotonic():
+        size = (download.total_bytes if total is None else total) or 0
+        if size < SMALL and self._plenty.get(directory, 0.0) > self._clock.monotonic():
             return
         space = self._look_at(download)
         if space is None:
             return
+        needed = self._needed(download, total)
         if needed > space.size:
             raise DiskFullError(
                 f"{rough_size(needed)} are to come, but the whole file system of {directory} has"

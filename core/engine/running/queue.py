@@ -129,9 +129,9 @@ class Queue:
         """Let these downloads run in an embedded engine, which leaves all others alone."""
         if self._admitted is None:
             return
-        for id_ in ids:
-            self._admitted.add(id_)
-            self.enqueue(self._downloads[id_])
+        admitted = list(ids)
+        self._admitted.update(admitted)
+        self.enqueue_all(self._downloads[id_] for id_ in admitted)
 
     def turn_of(self, download_id: str) -> WaitReason:
         """Return why a download waits that could start: for its turn, or for being admitted."""

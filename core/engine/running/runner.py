@@ -230,9 +230,12 @@ class Runner:
     async def _run(self, download_id: str, transfer: Transfer, attempt: Attempt) -> None:
         self._begun.add(download_id)
         outcome: Whole | Wait | WinchError | str
+        is_whole = False
         try:
             try:
                 outcome = await transfer.run()
+                is_whole = True
+                attempt.stop()
             except WinchError as raised:
                 attempt.stop()
                 wait = await self.queue.guards.on_failure(self._downloads[download_id], raised)
@@ -250,7 +253,8 @@ class Runner:
                 hint="the log says more; please report it",
             )
         finally:
-            if (progress := transfer.progress()) is not None:
+            # Of what is whole the list is about to know how far it is.
+            if not is_whole and (progress := transfer.progress()) is not None:
                 self._downloads.settle(download_id, progress.bytes_downloaded, progress.updated_at)
             self._downloads.unfollow(download_id)
             del self._transfers[download_id], self._tasks[download_id]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 MOST_BYTES = 4 * 1024 * 1024
 """Bytes that may wait here beside running downloads: a slow disk holds up the requests then."""
+GATHERING = 0.02
+"""Seconds in which others may join the next batch, where there were several in the last one: each
+has its way through the threads and its syncs, however few files there are in it."""
 
 
 class CommitJournal(Protocol):
@@ -52,6 +56,7 @@ class Committer:
         self._journal = journal
         self._waiting: list[_Waiting] = []
         self._bytes = 0
+        self._full = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -71,6 +76,8 @@ class Committer:
         entry = _Waiting(download_id, file, size, loop.create_future())
         self._waiting.append(entry)
         self._bytes += size
+        if not self.has_room:
+            self._full.set()
         if self._task is None:
             self._task = loop.create_task(self._work(), name="committer")
         while not entry.is_over:
@@ -106,7 +113,17 @@ class Committer:
                 entry.is_over = True
                 if not entry.told.done():
                     entry.told.set_result(None)
+            if len(entries) > 1 and len(self._waiting) < most:
+                await self._gather()
         self._task = None
+
+    async def _gather(self) -> None:
+        """Let others come, for a moment, and no longer than there is room for them."""
+        if self.has_room:
+            self._full.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHERING):
+                await self._full.wait()
 
     async def _make(self, entries: Sequence[_Waiting]) -> None:
         batch = FileBatch([entry.file for entry in entries])
@@ -122,11 +139,12 @@ class Committer:
                 while self._put(entries):
                     await self._journal.flush()
                     await syncing
-                    await run_to_end(batch.link)
+                    await run_to_end(_link, batch)
             finally:
                 await asyncio.wait([syncing])
         finally:
-            await run_to_end(batch.close)
+            if batch.is_open:
+                await run_to_end(batch.close)
             for entry in entries:
                 if not entry.file.made and entry.file.identity is not None:
                     self._journal.discard_commit(entry.id)
@@ -150,3 +168,10 @@ class Committer:
         for entry in entries:
             if not entry.file.made:
                 entry.failure = error
+
+
+def _link(batch: FileBatch) -> None:
+    """Give the files their names; with the last of them the batch is done, in the same thread."""
+    batch.link()
+    if not batch.pending:
+        batch.close()

@@ -14,6 +14,7 @@ from core.adapters.files import file_batch
 from core.adapters.files.file_batch import MOST, NeedsPartFileError, NewFile
 from core.domain.errors import DestinationError, DiskFullError, WinchError
 from core.domain.models import PendingCommit
+from core.engine.transfer import committer as committer_module
 from core.engine.transfer.committer import MOST_BYTES, Committer
 
 
@@ -72,6 +73,21 @@ async def test_those_that_wait_share_an_append(tmp_path: Path) -> None:
     assert _names(tmp_path) == sorted(files)
     committer.forget(files)
     assert journal.commits == {}
+
+
+async def test_behind_several_others_they_gather(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer_module, "GATHERING", 60.0)
+    journal = Journal()
+    committer = Committer(journal)
+    await asyncio.gather(*(committer.commit(name, _new(tmp_path, name)) for name in "ab"))
+    third = asyncio.ensure_future(committer.commit("c", _new(tmp_path, "c")))
+    await asyncio.sleep(0)
+    # Where there is no more room nobody waits for others.
+    last = committer.commit("d", _new(tmp_path, "d", bytes(MOST_BYTES)))
+    await asyncio.wait_for(asyncio.gather(third, last), 30)
+    assert [sorted(commits) for commits in journal.flushed] == [["a", "b"], ["a", "b", "c", "d"]]
 
 
 async def test_a_batch_leaves_descriptors_to_others(
