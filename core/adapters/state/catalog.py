@@ -28,8 +28,9 @@ class LoadResult(Value, frozen=True, kw_only=True):
     `limits` are what a person has changed of the limits in the settings, `notices` sentences for
     that person; `commits` are, by the id of their download, the small files that were about to get
     their names; `saved_at` is the wall time of the last change that was saved, None where nobody
-    wrote it down. `is_whole` is False when the newest generation was not readable: then the list
-    may lack downloads, and nothing that looks orphaned may be removed.
+    wrote it down. `is_found` is False where there is no list, and so no more than what was changed
+    last. `is_whole` is False when the newest generation was not readable: then the list may lack
+    downloads, and nothing that looks orphaned may be removed.
     """
 
     downloads: list[DownloadRecord]
@@ -38,6 +39,7 @@ class LoadResult(Value, frozen=True, kw_only=True):
     paused: bool = False
     saved_at: datetime | None = None
     notices: tuple[str, ...] = ()
+    is_found: bool = True
     is_whole: bool = True
 
 
@@ -101,6 +103,7 @@ class Catalog:
             paused=queue.paused,
             saved_at=loaded.saved_at,
             notices=loaded.notices,
+            is_found=loaded.is_found,
             is_whole=loaded.is_whole,
         )
 

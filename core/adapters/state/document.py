@@ -144,7 +144,7 @@ class Document:
         # All of it is on disk already: where this fails, the next start makes up for it.
         with contextlib.suppress(WinchError):
             async with self._appending:
-                if self._storage.is_behind:
+                if self._storage.is_behind or await run_to_end(self._storage.is_gone):
                     await self._or_tell(_WHOLE, self._save_whole)
         self._due.cancel()
 

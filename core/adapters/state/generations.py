@@ -12,7 +12,8 @@ appends to a journal what changes in between. What it writes, plain TinyDB reads
 
 Each file says itself of which generation it is; the names are for people, and loading does not
 depend on them. Generation n with the journals n, n + 1 and so on, as far as they are there without
-a gap, is the truth, and so is generation n - 1 with the journals n - 1, n and so on.
+a gap, is the truth, and so is generation n - 1 with the journals n - 1, n and so on. Where no
+generation is left the journals still hold what was acknowledged last, though never all of it.
 
 A new generation is written in these steps:
 
@@ -67,14 +68,16 @@ class Loaded(Value, frozen=True, kw_only=True):
     """What was found at the start.
 
     `notices` are sentences for the person. `saved_at` is the wall time of the last change that was
-    saved, None where nobody wrote it down. `is_whole` is False when something of the newest state
-    was not readable: then `tables` may lack records, and nothing that looks orphaned may be
-    removed.
+    saved, None where nobody wrote it down. `is_found` is False where there is no readable
+    generation, and so no more than what journals tell. `is_whole` is False when something of the
+    newest state was not readable: then `tables` may lack records, and nothing that looks orphaned
+    may be removed.
     """
 
     tables: Tables
     notices: tuple[str, ...] = ()
     saved_at: datetime | None = None
+    is_found: bool = True
     is_whole: bool = True
 
 
@@ -116,6 +119,10 @@ class GenerationStorage(Storage):
     def has_begun(self) -> bool:
         """Whether the journal is that of a generation which is not there yet."""
         return self._journal.generation > self._generation
+
+    def is_gone(self) -> bool:
+        """Tell whether somebody took the file away, which the next generation makes good; looks."""
+        return self.is_settled and not self.path.exists()
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Return the tables as they are on disk, as TinyDB has them; raises StateError."""
@@ -159,6 +166,11 @@ class GenerationStorage(Storage):
                 f"{missing}The {title} was read from {self._backup.name}, the generation before:"
                 " the last changes may be missing."
             )
+        elif found.last is not None and found.place is None:
+            notices.append(
+                f"No readable {title} is left. What was changed last was read from its journal, as"
+                f" of {found.last.path.name}; the rest is missing."
+            )
         elif found.place is None and notices:
             notices.append(f"No readable {title} is left.")
         self._take_up(found)
@@ -166,6 +178,7 @@ class GenerationStorage(Storage):
             tables=found.tables,
             notices=tuple(notices),
             saved_at=found.saved_at,
+            is_found=found.place is not None,
             is_whole=not notices,
         )
 

@@ -37,11 +37,12 @@ class Segment:
 class Survey:
     """The newest state that can be believed, and what is wrong.
 
-    `place` is the file of the generation that it begins with, None where there is none, `size` its
-    bytes, `generation` its number, `newest` the highest number that any file speaks of. `last` is
-    the last of the journals that were made use of. `is_current` tells that the generation is of
-    this winch's schema. `damaged` are generations, `unused` journals that are no good, each with
-    the words to follow its name in a sentence.
+    `place` is the file of the generation that it begins with, None where there is none: then the
+    tables hold what the journals tell of the records that were changed last. `size` is its bytes,
+    `generation` its number, `newest` the highest number that any file speaks of. `last` is the last
+    of the journals that were made use of. `is_current` tells that the generation is of this winch's
+    schema. `damaged` are generations, `unused` journals that are no good, each with the words to
+    follow its name in a sentence.
     """
 
     tables: Tables
@@ -76,12 +77,15 @@ def survey(layout: Format, documents: Iterable[Path], journals: Iterable[Path]) 
             ) from error
         if found.place is not None:
             break
-    reached = found.generation if found.last is None else found.last.generation
     found.newest = max([found.generation, *segments])
+    if found.place is None and segments:
+        found.generation = _oldest(segments)
+        _follow(layout, segments, found)
+    reached = found.generation if found.last is None else found.last.generation
     for generation, segment in segments.items():
         if found.generation <= generation <= reached and segment.replay.is_damaged:
             found.unused[segment.path] = "is damaged: what lies behind the damage was not used"
-        elif generation > reached or found.place is None:
+        elif generation > reached or (found.place is None and generation < found.generation):
             found.unused[segment.path] = f"does not follow the {layout.title} and was not used"
     return found
 
@@ -131,13 +135,28 @@ def _restore(layout: Format, path: Path, segments: Mapping[int, Segment], found:
     found.place, found.generation, found.size = path, generation.number, generation.size
     found.tables, found.saved_at = generation.tables, generation.saved_at
     found.is_current = generation.is_current
-    for segment in _chain(generation.number, segments):
-        if generation.is_current and not apply(layout, found.tables, segment.replay.changes):
+    _follow(layout, segments, found, are_made=not generation.is_current)
+
+
+def _follow(
+    layout: Format, segments: Mapping[int, Segment], found: Survey, *, are_made: bool = False
+) -> None:
+    """Make the changes of the journals that follow a generation, unless they `are_made`."""
+    for segment in _chain(found.generation, segments):
+        if not are_made and not apply(layout, found.tables, segment.replay.changes):
             segment.replay.is_damaged = True
         found.last = segment
         found.saved_at = segment.replay.saved_at or found.saved_at
         if segment.replay.is_damaged:
             break
+
+
+def _oldest(segments: Mapping[int, Segment]) -> int:
+    """Return the first of the journals that lead to the newest one without a gap."""
+    generation = max(segments)
+    while generation - 1 in segments:
+        generation -= 1
+    return generation
 
 
 def _chain(generation: int, segments: Mapping[int, Segment]) -> list[Segment]:

@@ -93,8 +93,8 @@ class Startup:
         if loaded.commits:
             await self._settle_commits(loaded.commits)
         records = await self._resume_data.load_all()
-        if not loaded.downloads and loaded.saved_at is None and records:
-            self._rebuild(records)
+        if not loaded.is_found and records:
+            self._rebuild({i: r for i, r in records.items() if i not in self._downloads})
         await self._settle(records)
         await self._reconcile(records)
         self._take_up(records, loaded.saved_at)

@@ -24,7 +24,7 @@ from tests.hourglass import Hourglass
 
 
 async def test_no_file_is_a_fresh_start(state: Path) -> None:
-    assert await reload(state) == LoadResult(downloads=[], notices=(), is_whole=True)
+    assert await reload(state) == LoadResult(downloads=[], is_found=False, is_whole=True)
 
 
 async def test_what_was_flushed_is_loaded_again(state: Path) -> None:
@@ -181,9 +181,14 @@ async def test_two_damaged_generations_are_kept_and_said(
 
     result = await reload(two_generations)
 
-    assert (result.downloads, result.is_whole) == ([], False)
+    assert (ids(result), result.is_found, result.is_whole) == ({"b2"}, False, False)
     assert len(list(two_generations.glob("*.damaged-*"))) == 2
     assert "downloads.json.bak" in " ".join(result.notices)
+    assert "No readable list of downloads is left. What was changed last" in result.notices[-1]
+
+    await store(two_generations, a_download("c3"))
+    again = await reload(two_generations)
+    assert (ids(again), again.is_whole) == ({"b2", "c3"}, True)
 
 
 async def test_a_missing_list_is_read_from_the_backup(two_generations: Path, current: Path) -> None:

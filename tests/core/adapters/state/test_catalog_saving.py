@@ -191,6 +191,30 @@ async def test_a_journal_that_somebody_took_away_costs_nothing(state: Path) -> N
     await catalog.close()
 
 
+@pytest.mark.parametrize("taken", ["downloads.json", "downloads.json*", "downloads.j*"])
+@pytest.mark.parametrize("last", ["nothing", "change", "rotation"])
+async def test_a_list_that_somebody_took_away_is_written_anew(
+    state: Path, current: Path, taken: str, last: str
+) -> None:
+    catalog = await opened(state)
+    catalog.put(a_download("a1"))
+    await catalog.flush()
+    await catalog.document._write_beside()
+    for path in state.glob(taken):
+        path.unlink()
+    expected = {"0", "a1"}
+    if last != "nothing":
+        catalog.put(a_download("b2"))
+        await catalog.flush()
+        expected.add("b2")
+    if last == "rotation":
+        await catalog.document._write_beside()
+        assert current.exists()
+    await catalog.close()
+    result = await reload(state)
+    assert (ids(result), result.notices, result.is_whole) == (expected, (), True)
+
+
 async def test_a_journal_that_is_a_link_is_read_and_not_written_to(state: Path) -> None:
     catalog = await opened(state)
     catalog.put(a_download("a1"))

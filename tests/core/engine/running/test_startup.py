@@ -302,12 +302,14 @@ async def test_an_embedded_engine_leaves_the_question_to_the_next_daemon(
 
 
 def damage(workspace: Workspace) -> None:
+    for path in workspace.state.glob("downloads.journal*"):
+        path.unlink()
     for name in ("downloads.json", "downloads.json.bak"):
         (workspace.state / name).write_bytes(b"{ this is no")
 
 
 def lose(workspace: Workspace) -> None:
-    for path in workspace.state.glob("downloads.json*"):
+    for path in workspace.state.glob("downloads.j*"):
         path.unlink()
 
 
@@ -340,6 +342,27 @@ async def test_a_lost_list_is_rebuilt_and_goes_on(
     await engine.close()
     again = await workspace.engine()
     assert len(await again.downloads()) == 3
+
+
+async def test_what_the_journal_of_a_lost_list_tells_is_kept_beside_what_is_rebuilt(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    (begun_before,) = await begun(workspace, fault_server, "a")
+    engine = await workspace.engine()
+    request = replace(workspace.request(fault_server.file("b", DATA)), paused=True)
+    (waiting,) = await engine.add([request])
+    await engine.close()
+    for path in workspace.state.glob("downloads.json*"):
+        path.unlink()
+
+    engine = await workspace.engine()
+    views = {view.download.id: view.download for view in await engine.downloads()}
+    assert views.keys() == {begun_before.id, waiting.id}
+    assert views[waiting.id].request == request
+    assert views[waiting.id].status is Status.PAUSED
+    assert "No readable list of downloads is left" in " ".join(await notices(engine))
+    assert (await engine.clean(dry_run=True)).refused
+    assert (await settled(engine, begun_before)).status is Status.COMPLETED
 
 
 async def test_what_an_older_winch_left_is_named_where_it_cannot_be_rebuilt(
