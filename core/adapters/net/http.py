@@ -10,25 +10,22 @@ import asyncio
 import itertools
 import ssl
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
 from yarl import URL
 
 from core.adapters.net.blocks import BlockPool
 from core.adapters.net.credentials import Credentials, without_userinfo
-from core.adapters.net.library import aiohttp
 from core.adapters.net.logins import Exchange, WantedLogins, is_closed_door
-from core.adapters.net.protocol import ROUTE, Connector
 from core.adapters.net.proxies import proxy_for
 from core.adapters.net.reach import Route
 from core.adapters.net.remembered import Remembered, origin_of
+from core.adapters.net.request import Answer, Connections
 from core.adapters.net.response import Response
 from core.adapters.net.tls import Trust
 from core.adapters.net.translation import translated
 from core.domain.errors import RedirectError, UsageError
 from core.domain.settings import NetworkSettings
-from core.domain.version import VERSION
 from core.policy.transfer.challenges import SentLogin
 from core.policy.transfer.redirects import STATUSES, Hop, follow
 
@@ -39,13 +36,12 @@ class HttpClient:
     def __init__(self, settings: NetworkSettings, *, tls: ssl.SSLContext | None = None) -> None:
         self._settings = settings
         self._trust = Trust(tls)
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
         self._wanted_logins: WantedLogins = OrderedDict()
         self._blocks = BlockPool()
         self._credentials = Credentials()
         self._proxies = Remembered()
 
-    @asynccontextmanager
     async def get(
         self,
         url: str,
@@ -54,15 +50,15 @@ class HttpClient:
         cookies: str | None = None,
         buffer: int,
         ahead: int | None = None,
-    ) -> AsyncIterator[Response]:
-        """Send a GET, follow redirects and yield the answer, whatever its status.
+    ) -> Response:
+        """Send a GET, follow redirects and return the answer, whatever its status.
 
         `headers` travel as far as the URL's own origin; userinfo in the URL becomes an
         Authorization header and leaves the address; a name and a password in one are shown to the
         server as it asks for them, by Digest or Basic. `cookies` is the path of a cookies.txt; its
         cookies and the logins of netrc go to the hosts that they are for, on every hop. Once
         twice `buffer` bytes wait to be read, the server is slowed; at first, once there are `ahead`
-        (None: the same). Leaving early closes the connection. Raises NetworkError and its kin,
+        (None: the same). Whoever asks releases the answer. Raises NetworkError and its kin,
         TlsError, ProtocolError, RedirectError, AuthRequiredError (a proxy's), ConfigError (netrc,
         cookies, proxy) and UsageError.
         """
@@ -74,27 +70,20 @@ class HttpClient:
             response.release()
             response, hop, login, _ = await self._follow(start, cookies, first, unasked=True)
         patience, blocks = self._settings.read_timeout, self._blocks
-        found = Response(
-            response, hop, login=login, patience=patience, buffer=buffer, blocks=blocks
-        )
-        try:
-            yield found
-        finally:
-            found.release()
+        return Response(response, hop, login=login, patience=patience, buffer=buffer, blocks=blocks)
 
     async def _follow(
         self, hop: Hop, cookies: str | None, buffer: int, *, unasked: bool = False
-    ) -> tuple[aiohttp.ClientResponse, Hop, SentLogin, bool]:
+    ) -> tuple[Answer, Hop, SentLogin, bool]:
         """Send a request and those that redirects ask for; return the answer and what it answers.
 
         The last two tell what it was shown of a login, and whether one was withheld on the way.
         """
         route, before, withheld = Route(), SentLogin.NONE, False
         for count in itertools.count():
-            ROUTE.set(route)
             try:
                 response, asking = await self._ask(
-                    hop, cookies, buffer, redirected=count > 0, unasked=unasked
+                    hop, cookies, buffer, route, redirected=count > 0, unasked=unasked
                 )
             except UsageError:
                 if count == 0:
@@ -116,8 +105,15 @@ class HttpClient:
         raise AssertionError("`follow` ends it")
 
     async def _ask(
-        self, hop: Hop, cookies: str | None, buffer: int, *, redirected: bool, unasked: bool
-    ) -> tuple[aiohttp.ClientResponse, Exchange]:
+        self,
+        hop: Hop,
+        cookies: str | None,
+        buffer: int,
+        route: Route,
+        *,
+        redirected: bool,
+        unasked: bool,
+    ) -> tuple[Answer, Exchange]:
         """Send one hop's request, and again as the server asks for the login that is there."""
         address = _address(hop.url, redirected=redirected)
         headers = await self._credentials.headers_for(hop, cookies)
@@ -130,11 +126,11 @@ class HttpClient:
             with translated(hop.url, late="did not answer in time"):
                 response = await self._open().get(
                     address,
-                    headers=asking.headers,
-                    proxy=proxy or None,
-                    ssl=trusted,
-                    allow_redirects=False,
-                    read_bufsize=buffer,
+                    asking.headers,
+                    proxy=proxy,
+                    trusted=trusted,
+                    buffer=buffer,
+                    route=route,
                 )
             challenges = response.headers.getall("WWW-Authenticate", ())
             if not asking.again(response.status, response.headers, challenges):
@@ -149,28 +145,14 @@ class HttpClient:
         return self._proxies.put(origin, proxy_for(url) or "")
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._connections is not None:
+            await self._connections.close()
+            self._connections = None
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            settings = self._settings
-            self._session = aiohttp.ClientSession(
-                auto_decompress=False,
-                connector=Connector(settings.read_timeout),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": f"winch/{VERSION}", "Accept": "*/*"},
-                timeout=aiohttp.ClientTimeout(
-                    total=None,
-                    # Names, connection, TLS and proxy together, however each of them drips.
-                    connect=settings.connect_timeout + settings.read_timeout,
-                    sock_connect=settings.connect_timeout,
-                    # The protocol sees to the head, and whoever reads to the body.
-                    sock_read=None,
-                ),
-            )
-        return self._session
+    def _open(self) -> Connections:
+        if self._connections is None:
+            self._connections = Connections(self._settings)
+        return self._connections
 
 
 def _address(url: str, *, redirected: bool) -> URL:

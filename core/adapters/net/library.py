@@ -6,15 +6,12 @@ list); what they raise and return beyond it is winch's.
 
 from __future__ import annotations
 
-from core.adapters.net import fields
 from core.adapters.net.tls import certificates_unread
 
 # It makes two contexts for TLS as it is imported, which are not those that are used here.
 with certificates_unread():
     import aiohttp
-    import aiohttp.http_writer
+    import aiohttp.http
     from aiohttp.client_proto import ResponseHandler
 
 __all__ = ["ResponseHandler", "aiohttp"]
-
-aiohttp.http_writer._serialize_headers = fields.serialize  # noqa: SLF001 (it has no other way in)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final
 
 from core.adapters.net.blocks import BlockPool
 from core.adapters.net.library import ResponseHandler, aiohttp
-from core.adapters.net.reach import Route
 from core.adapters.net.takeover import BlockReader
 from core.adapters.net.translation import FloodError
 from core.adapters.net.transport import hold_records, peer_address, release_records
-from core.domain.errors import RedirectError
 
 MOST_INTERIM: Final = 20
 """Interim answers (1xx) that may come before the real one."""
@@ -55,6 +52,12 @@ class HttpProtocol(ResponseHandler):
         self._head_ended()
         self._deadline = self._loop.call_later(self._patience, self._head_is_late)
         super().set_response_params(**params)
+
+    def send(self, head: bytes) -> None:
+        """Send the head of a request that has no body."""
+        if self.transport is None or self.transport.is_closing():
+            raise aiohttp.ServerDisconnectedError
+        self.transport.write(head)
 
     def _head_ended(self) -> None:
         if self._deadline is not None:
@@ -128,28 +131,9 @@ def _protocol(loop: asyncio.AbstractEventLoop, patience: float) -> ResponseHandl
     return HttpProtocol(loop, patience)
 
 
-ROUTE: ContextVar[Route] = ContextVar("route")
-
-
 class Connector(aiohttp.TCPConnector):
-    """Looks at who is at the other end of a connection before anything is sent there."""
+    """The library's connections, watched like that."""
 
     def __init__(self, patience: float) -> None:
         super().__init__(limit=0)
         self._factory = partial(_protocol, self._loop, patience)
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[aiohttp.tracing.Trace],
-        timeout: aiohttp.ClientTimeout,
-    ) -> aiohttp.connector.Connection:
-        connection = await super().connect(req, traces, timeout)
-        route, protocol = ROUTE.get(None), connection.protocol
-        if route is not None and isinstance(protocol, HttpProtocol) and protocol.peer is not None:
-            try:
-                route.arrive(protocol.peer)
-            except RedirectError:
-                connection.close()
-                raise
-        return connection

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Final
+from typing import Final, Self
 
 from core.adapters.net import fields
 from core.adapters.net.blocks import BlockPool
 from core.adapters.net.library import aiohttp
-from core.adapters.net.protocol import HttpProtocol
+from core.adapters.net.request import Answer
 from core.adapters.net.takeover import BlockReader, BodyCutError
 from core.adapters.net.translation import translated
 from core.adapters.net.transport import limit_kernel_buffer, peer_address, tls_of, was_closed
@@ -36,7 +36,7 @@ class Response:
 
     def __init__(
         self,
-        response: aiohttp.ClientResponse,
+        answer: Answer,
         hop: Hop,
         *,
         login: SentLogin = SentLogin.NONE,
@@ -44,7 +44,7 @@ class Response:
         buffer: int,
         blocks: BlockPool,
     ) -> None:
-        self._response = response
+        self._answer = answer
         self._patience = patience
         self._blocks = blocks
         self._reader: BlockReader | None = None
@@ -52,21 +52,22 @@ class Response:
         self.hop = hop
         self.login = login
         self.buffer = buffer
-        self.url = str(response.url)
-        self.status = response.status
-        self.reason = valid(response.reason or "")
-        self.headers = fields.received(response.headers)
-        self._tls = tls_of(self._transport)
+        self.url = str(answer.url)
+        self.status = answer.status
+        self.reason = valid(answer.reason or "")
+        self.headers = fields.received(answer.headers)
+        self._tls = tls_of(answer.transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.release()
 
     @property
     def peer(self) -> str | None:
         """The IP address at the other end, a proxy's where there is one; None once it is gone."""
-        return peer_address(self._transport)
-
-    @property
-    def _transport(self) -> asyncio.Transport | None:
-        connection = self._response.connection
-        return None if connection is None else connection.transport
+        return peer_address(self._answer.transport)
 
     def take_over(self) -> bool:
         """Read the rest of the body past the library if that can be, and tell whether it is so.
@@ -76,16 +77,15 @@ class Response:
         """
         if self._reader is not None:
             return True
-        length, connection = self.headers.get("content-length", ""), self._response.connection
-        owner = None if connection is None else connection.protocol
+        length, owner = self.headers.get("content-length", ""), self._answer.protocol
         if (
-            self._response.version != aiohttp.HttpVersion11
+            self._answer.version != aiohttp.HttpVersion11
             or "transfer-encoding" in self.headers
             or not (length.isascii() and length.isdecimal())
-            or not isinstance(owner, HttpProtocol)
+            or owner is None
         ):
             return False
-        content = self._response.content
+        content = self._answer.content
         if int(length) - content.total_bytes < TAKEN_OVER or not owner.is_amid(content):
             return False
         before = []
@@ -119,7 +119,7 @@ class Response:
             limit = limit or len(self._before)
             piece, self._before = self._before[:limit], self._before[limit:]
             return piece
-        content, reader = self._response.content, self._reader
+        content, reader = self._answer.content, self._reader
         with translated(self.url):
             try:
                 async with asyncio.timeout(self._patience):
@@ -145,7 +145,7 @@ class Response:
 
     def ready(self) -> bytes:
         """Return all that has arrived and was not read, without waiting; `b""` for nothing."""
-        content = self._response.content
+        content = self._answer.content
         return b"" if content.exception() is not None else content.read_nowait()
 
     def read_ahead(self, most: int | None) -> None:
@@ -153,11 +153,11 @@ class Response:
 
         Beside the library's buffer there is the kernel's, which Linux lets be kept small.
         """
-        content, low = self._response.content, min(self.buffer, (most or 2 * self.buffer) // 2)
+        content, low = self._answer.content, min(self.buffer, (most or 2 * self.buffer) // 2)
         content._low_water, content._high_water = low, 2 * low  # noqa: SLF001 (no other way)
         if self._reader is not None:
             self._reader.keep_unread(most)
-        limit_kernel_buffer(self._transport, most)
+        limit_kernel_buffer(self._answer.transport, most)
 
     def _ended_well(self) -> bool:
         """Tell whether a body that only the connection's end can end was ended by the server.
@@ -172,10 +172,10 @@ class Response:
         """Close the connection, if the body has not ended."""
         if self._reader is not None:
             self._reader.detach()
-        self._response.close()
+        self._answer.close()
 
     def release(self) -> None:
         """Let the connection be used again, if the body has ended; else close it."""
         if self._reader is not None:
             self._reader.detach()
-        self._response.release()
+        self._answer.release()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from urllib.parse import urlsplit
 
 from core.adapters.net.library import aiohttp
@@ -26,14 +25,23 @@ class FloodError(aiohttp.ClientError):
     """The server sends what nobody asked for, without end."""
 
 
-@contextmanager
-def translated(url: str, *, late: str = "sent nothing for too long") -> Iterator[None]:
+class translated:  # noqa: N801 (a function, but for what a generator costs each small file)
     """Turn the library's exceptions into winch's."""
-    try:
-        yield
-    except Exception as error:
-        _raise_ours(error, urlsplit(url).hostname or "the server", late)
-        raise
+
+    __slots__ = ("_late", "_url")
+
+    def __init__(self, url: str, *, late: str = "sent nothing for too long") -> None:
+        self._url = url
+        self._late = late
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _kind: object, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception):
+            _raise_ours(error, urlsplit(self._url).hostname or "the server", self._late)
 
 
 def _raise_ours(error: Exception, host: str, late: str) -> None:  # noqa: C901, PLR0912
@@ -72,7 +80,7 @@ def _raise_ours(error: Exception, host: str, late: str) -> None:  # noqa: C901, 
             raise ProtocolError(
                 f"the answer of {host} has no end: {error}", hint="the server is broken, or hostile"
             ) from None
-        case aiohttp.ClientResponseError():
+        case aiohttp.http.HttpProcessingError():
             raise ProtocolError(
                 f"the answer of {host} breaks HTTP: {error.message.splitlines()[0][:200]}"
                 if error.message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -70,54 +70,61 @@ class Source:
         """
         if self._knows_no_if_range:
             request = replace(request, if_range=None)
-        async with AsyncExitStack() as opened:
-            while True:
-                response = await self._answer(request, opened)
-                judgement = self._judge(request, response, known)
-                if not isinstance(judgement, AskAgain):
+        self.connections += 1
+        try:
+            with self.buffers.lend() as buffer:
+                response, judgement = await self._judged(request, buffer, known)
+                try:
                     yield response, judgement
-                    return
-                await opened.aclose()
-                # It has fewer fields each time, so this comes to an end.
-                self._knows_no_if_range |= judgement.request.if_range != request.if_range
-                request = judgement.request
+                finally:
+                    response.release()
+        finally:
+            self.connections -= 1
 
-    async def _answer(self, request: RangeRequest, opened: AsyncExitStack) -> Response:
+    async def _judged(
+        self, request: RangeRequest, buffer: int, known: Resource | None
+    ) -> tuple[Response, Judgement]:
+        """Send a request, and a simpler one where its answer is of no use."""
+        while True:
+            response = await self._answer(request, buffer)
+            judgement = self._judge(request, response, known)
+            if not isinstance(judgement, AskAgain):
+                return response, judgement
+            response.release()
+            # It has fewer fields each time, so this comes to an end.
+            self._knows_no_if_range |= judgement.request.if_range != request.if_range
+            request = judgement.request
+
+    async def _answer(self, request: RangeRequest, buffer: int) -> Response:
         """Ask where the address led the last time, or the address itself where nobody knows."""
         if (hop := self._resolved) is None:
-            return await self._follow(Hop(self.url, self.headers), request, opened)
-        response = await self._get(hop, request, opened)
+            return await self._follow(Hop(self.url, self.headers), request, buffer)
+        response = await self._get(hop, request, buffer)
         if response.status not in _EXPIRED:
             return response
-        await opened.aclose()
+        response.release()
         # One asks for all: the others wait for what it finds.
         async with self._renewal:
             if self._resolved is hop:
                 self._resolved = None
             start = self._resolved or Hop(self.url, self.headers)
-            return await self._follow(start, request, opened)
+            return await self._follow(start, request, buffer)
 
-    async def _follow(self, start: Hop, request: RangeRequest, opened: AsyncExitStack) -> Response:
-        response = await self._get(start, request, opened)
+    async def _follow(self, start: Hop, request: RangeRequest, buffer: int) -> Response:
+        response = await self._get(start, request, buffer)
         if response.hop.url != start.url and response.status < 400:
             self._resolved = response.hop
         return response
 
-    async def _get(self, hop: Hop, request: RangeRequest, opened: AsyncExitStack) -> Response:
-        """Send a request; the answer stays open as long as the stack does."""
+    async def _get(self, hop: Hop, request: RangeRequest, buffer: int) -> Response:
+        """Send a request and have others hear of its answer."""
         headers = {**hop.headers, **request.headers()}
-        self.connections += 1
-        opened.callback(self._ended)
-        buffer = opened.enter_context(self.buffers.lend())
-        response = await opened.enter_async_context(
-            self.http.get(hop.url, headers, cookies=self.cookies, buffer=buffer, ahead=self.ahead())
+        response = await self.http.get(
+            hop.url, headers, cookies=self.cookies, buffer=buffer, ahead=self.ahead()
         )
         now, status, reason = self.clock.now(), response.status, response.reason
         self.answered(LastResponse(now, response.url, status, reason, response.headers))
         return response
-
-    def _ended(self) -> None:
-        self.connections -= 1
 
     def _judge(
         self, request: RangeRequest, response: Response, known: Resource | None

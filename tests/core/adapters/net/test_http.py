@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.adapters.net.http import HttpClient
-from core.domain.errors import TransferTimeoutError
+from core.domain.errors import IncompleteBodyError, TransferTimeoutError, UsageError
 from core.domain.settings import NetworkSettings
+from core.domain.version import VERSION
 from tests.faults.server import FaultServer
 
 IMPATIENT = NetworkSettings(connect_timeout=0.1, read_timeout=0.1)
@@ -24,7 +25,7 @@ async def client() -> AsyncIterator[HttpClient]:
 
 async def fetch(client: HttpClient, url: str) -> bytes:
     body = b""
-    async with client.get(url, {}, buffer=65536) as response:
+    async with await client.get(url, {}, buffer=65536) as response:
         while piece := await response.read():
             body += piece
     return body
@@ -76,3 +77,79 @@ async def test_a_connection_outlasts_the_patience_for_a_head(
         monkeypatch.undo()
         assert await fetch(client, server.url_of("f")) == b"content"
         assert server.connections == 1
+
+
+async def test_a_connection_that_ends_as_it_is_used_again_costs_no_file(
+    client: HttpClient,
+) -> None:
+    asked = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncontent")
+        # Held until it is asked again, and then it says nothing.
+        await reader.read(1)
+        asked += 1
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/f"
+        assert [await fetch(client, url) for _ in range(3)] == [b"content"] * 3
+        assert asked == 2
+
+
+async def test_a_server_that_answers_nothing_is_asked_twice_and_no_more(client: HttpClient) -> None:
+    asked = 0
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        await reader.readuntil(b"\r\n\r\n")
+        asked += 1
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(IncompleteBodyError, match="closed the connection too early"):
+            await fetch(client, f"http://127.0.0.1:{port}/f")
+        assert asked == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({}, {"accept": "*/*", "accept-encoding": "identity", "user-agent": f"winch/{VERSION}"}),
+        ({"user-AGENT": "me", "ACCEPT": "text/*"}, {"accept": "text/*", "user-agent": "me"}),
+        ({"host": "files.test"}, {"host": "files.test"}),
+        ({"X-Name": "caf\udce9"}, {"x-name": "caf\xe9"}),
+    ],
+)
+async def test_what_a_person_gives_stands_in_for_what_is_sent_by_default(
+    client: HttpClient, given: dict[str, str], sent: dict[str, str]
+) -> None:
+    heads = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode("latin-1"))
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/a%20b?c"
+        async with await client.get(url, given, buffer=65536) as response:
+            assert response.status == 204
+    line, *fields = heads[0].split("\r\n")[:-2]
+    assert line == "GET /a%20b?c HTTP/1.1"
+    names = [name.lower() for name, _, _ in (field.partition(": ") for field in fields)]
+    assert sorted(names) == sorted({"host", "accept", "accept-encoding", "user-agent", *sent})
+    assert sent.items() <= {n.lower(): v for n, _, v in (f.partition(": ") for f in fields)}.items()
+
+
+async def test_what_cannot_be_a_header_is_not_sent(client: HttpClient) -> None:
+    async with FaultServer() as server:
+        server.file("f", b"content")
+        with pytest.raises(UsageError, match="a header or its proxy's address is broken"):
+            await client.get(server.url_of("f"), {"X": "a\r\nY: b"}, buffer=65536)

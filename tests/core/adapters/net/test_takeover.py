@@ -161,7 +161,7 @@ def test_a_body_comes_whole_and_its_connection_is_used_again(
     async def test() -> None:
         async with asking() as client:
             for _ in range(3):
-                async with client.get(url, {}, buffer=500_000) as response:
+                async with await client.get(url, {}, buffer=500_000) as response:
                     setup.takes_over(response)
                     assert await body_of(response, limit) == DATA
                     assert await response.read() == b""
@@ -177,7 +177,7 @@ def test_a_connection_that_the_server_closes_is_not_used_again(setup: Setup) -> 
     async def test() -> None:
         async with asking() as client:
             for _ in range(2):
-                async with client.get(url, {}, buffer=500_000) as response:
+                async with await client.get(url, {}, buffer=500_000) as response:
                     setup.takes_over(response)
                     assert await body_of(response) == DATA
 
@@ -196,7 +196,7 @@ def test_what_came_before_a_cut_is_not_lost(setup: Setup, closed: bool) -> None:
 
     async def test() -> None:
         got = bytearray()
-        async with asking() as client, client.get(url, {}, buffer=SIZE) as response:
+        async with asking() as client, await client.get(url, {}, buffer=SIZE) as response:
             setup.takes_over(response)
             while len(got) < SIZE // 2:
                 got += await response.read()
@@ -222,7 +222,7 @@ def test_what_tls_has_received_is_not_lost_when_the_server_ends_while_nobody_rea
         gone.set()
 
     async def test() -> None:
-        async with asking() as client, client.get(url, {}, buffer=100_000) as response:
+        async with asking() as client, await client.get(url, {}, buffer=100_000) as response:
             setup.takes_over(response)
             got = bytes(await response.read())
             # Nothing is recycled: the blocks are full, and the rest lies in TLS and the kernel.
@@ -243,7 +243,7 @@ def test_what_tls_has_not_decrypted_yet_is_not_lost_when_the_server_ends(loop: s
     setup, gone = Setup(loop, tls=True, past=True), threading.Event()
 
     async def fetch(url: str, size: int) -> None:
-        async with asking() as client, client.get(url, {}, buffer=100_000) as response:
+        async with asking() as client, await client.get(url, {}, buffer=100_000) as response:
             setup.takes_over(response)
             while not gone.is_set():  # noqa: ASYNC110 (the loop is to go on turning)
                 await asyncio.sleep(0)
@@ -275,8 +275,8 @@ def test_bytes_that_the_library_holds_already_come_first(setup: Setup) -> None:
         return True
 
     async def test() -> None:
-        async with asking() as client, client.get(url, {}, buffer=20_000) as response:
-            while response._response.content.total_bytes < 40_000:  # noqa: ASYNC110
+        async with asking() as client, await client.get(url, {}, buffer=20_000) as response:
+            while response._answer.content.total_bytes < 40_000:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             setup.takes_over(response)
             going_on.set()
@@ -292,7 +292,7 @@ def test_bytes_behind_a_body_belong_to_nothing(setup: Setup) -> None:
     async def test() -> None:
         async with asking() as client:
             for _ in range(2):
-                async with client.get(url, {}, buffer=500_000) as response:
+                async with await client.get(url, {}, buffer=500_000) as response:
                     setup.takes_over(response)
                     assert await body_of(response) == DATA
                 await asyncio.sleep(0.05)
@@ -332,7 +332,7 @@ def test_only_a_body_of_known_length_is_taken_over(
     setup: Setup, answer: bytes, body: bytes, is_taken: bool
 ) -> None:
     async def test() -> None:
-        async with asking() as client, client.get(url, {}, buffer=SIZE) as response:
+        async with asking() as client, await client.get(url, {}, buffer=SIZE) as response:
             if setup.past:
                 assert response.take_over() is is_taken
             assert await body_of(response) == body
@@ -350,7 +350,7 @@ def test_a_switch_of_protocols_is_no_body(setup: Setup) -> None:
     answer = b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n" + DATA
 
     async def test() -> None:
-        async with asking() as client, client.get(url, {}, buffer=100_000) as response:
+        async with asking() as client, await client.get(url, {}, buffer=100_000) as response:
             assert not response.take_over()
 
     with serving(sends(answer), tls=setup.tls) as (url, _):
@@ -375,7 +375,7 @@ def test_a_server_is_slowed_when_nobody_reads_and_memory_is_given_back(setup: Se
 
     async def test() -> None:
         async with asking() as client:
-            async with client.get(url, {}, buffer=500_000) as response:
+            async with await client.get(url, {}, buffer=500_000) as response:
                 setup.takes_over(response)
                 await response.read()
                 await asyncio.to_thread(stuck.wait)
@@ -390,7 +390,7 @@ def test_a_server_is_slowed_when_nobody_reads_and_memory_is_given_back(setup: Se
 
 def test_little_lies_unread_while_a_limit_holds(loop: str, tls: bool) -> None:
     async def test() -> None:
-        async with asking() as client, client.get(url, {}, buffer=500_000) as response:
+        async with asking() as client, await client.get(url, {}, buffer=500_000) as response:
             assert response.take_over()
             response.read_ahead(40_000)
             got = bytearray()
@@ -418,7 +418,7 @@ def test_a_read_that_was_given_up_has_taken_nothing(setup: Setup) -> None:
         return True
 
     async def test() -> None:
-        async with asking() as client, client.get(url, {}, buffer=500_000) as response:
+        async with asking() as client, await client.get(url, {}, buffer=500_000) as response:
             setup.takes_over(response)
             reading = asyncio.create_task(response.read())
             await asyncio.sleep(0)
@@ -442,7 +442,7 @@ def test_a_server_that_sends_no_more_is_waited_for_so_long(setup: Setup) -> None
         got = bytearray()
         async with (
             asking(patience=0.3) as client,
-            client.get(url, {}, buffer=500_000) as response,
+            await client.get(url, {}, buffer=500_000) as response,
         ):
             setup.takes_over(response)
             while len(got) < 1_000_000:
@@ -461,7 +461,7 @@ def test_a_client_that_leaves_early_closes_the_connection(setup: Setup) -> None:
     async def test() -> None:
         async with asking() as client:
             for _ in range(2):
-                async with client.get(url, {}, buffer=500_000) as response:
+                async with await client.get(url, {}, buffer=500_000) as response:
                     setup.takes_over(response)
                     await response.read()
                 assert client._blocks.used == 0
@@ -476,7 +476,7 @@ def test_a_body_comes_whole_though_a_crowd_holds_the_memory(setup: Setup) -> Non
         async with asking() as client:
             held = [client._blocks.take(2**17) for _ in range(CROWD + 1)]
             assert client._blocks.rest > 0
-            async with client.get(url, {}, buffer=100_000) as response:
+            async with await client.get(url, {}, buffer=100_000) as response:
                 setup.takes_over(response)
                 assert await body_of(response) == DATA
             assert client._blocks.used == sum(block.size for block in held)
@@ -489,7 +489,7 @@ def test_who_rests_in_a_crowd_hears_of_the_end_of_the_connection(setup: Setup) -
     async def test() -> None:
         async with asking() as client:
             held = [client._blocks.take(2**17) for _ in range(CROWD + 1)]
-            async with client.get(url, {}, buffer=100_000) as response:
+            async with await client.get(url, {}, buffer=100_000) as response:
                 setup.takes_over(response)
                 with pytest.raises(IncompleteBodyError):
                     await body_of(response)

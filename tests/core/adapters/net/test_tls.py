@@ -59,7 +59,7 @@ def serving(authority: trustme.CA) -> FaultServer:
 
 async def fetch(client: HttpClient, url: str) -> bytes:
     body = b""
-    async with client.get(url, {}, buffer=65536) as response:
+    async with await client.get(url, {}, buffer=65536) as response:
         while piece := await response.read():
             body += piece
     return body

@@ -200,8 +200,8 @@ async def test_little_lies_unread_while_a_limit_holds_and_as_much_as_fits_once_i
     fault_server: FaultServer,
 ) -> None:
     url, client = fault_server.file("a", DATA), HttpClient(SETTINGS.network)
-    async with client.get(url, {}, buffer=1_000_000, ahead=64_000) as response:
-        unread = response._response.content
+    async with await client.get(url, {}, buffer=1_000_000, ahead=64_000) as response:
+        unread = response._answer.content
         assert unread.get_read_buffer_limits() == (32_000, 64_000)
         response.read_ahead(None)
         assert unread.get_read_buffer_limits() == (1_000_000, 2_000_000)
@@ -236,7 +236,9 @@ async def test_the_kernel_holds_little_while_a_limit_does() -> None:
     port, client = server.getsockname()[1], HttpClient(SETTINGS.network)
     async with (
         await asyncio.start_server(serve, sock=server),
-        client.get(f"http://127.0.0.1:{port}/", {}, buffer=1_000_000, ahead=200_000) as response,
+        await client.get(
+            f"http://127.0.0.1:{port}/", {}, buffer=1_000_000, ahead=200_000
+        ) as response,
     ):
         response.read_ahead(200_000)
         received = 0
