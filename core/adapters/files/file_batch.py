@@ -143,6 +143,7 @@ class FileBatch:
             except OSError as error:
                 for file in files:
                     file.error = disk_error(error, file.directory)
+                    self._take_back(file)
             else:
                 for file in files:
                     file.made = True
@@ -280,6 +281,12 @@ class FileBatch:
             raise NeedsPartFileError
         os.unlink(part, dir_fd=fd)
         file.has_part = False
+
+    def _take_back(self, file: NewFile) -> None:
+        """Remove a name that may not last: the next attempt would make a second file of it."""
+        with suppress(OSError):
+            if _is(file, file.name):
+                os.unlink(file.name, dir_fd=file.directory_fd)
 
     def _let_go(self, file: NewFile) -> None:
         if file.fd < 0:

@@ -180,7 +180,7 @@ def test_a_call_that_fails_for_one_file_fails_no_other(
     assert _names(tmp_path) == ["0.bin", "2.bin"]
 
 
-def test_a_directory_that_cannot_be_synced_acknowledges_nothing(
+def test_a_directory_that_cannot_be_synced_keeps_nothing(
     tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = _new(tmp_path, "a.bin", b"a")
@@ -198,6 +198,7 @@ def test_a_directory_that_cannot_be_synced_acknowledges_nothing(
     batch.close()
     assert isinstance(file.error, DiskError)
     assert not file.made
+    assert _names(tmp_path) == []  # the next attempt would make a second file of it
 
 
 def test_without_hard_links_the_long_way_is_taken_at_once(
