@@ -11,7 +11,14 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
@@ -22,6 +29,7 @@ from core.adapters.system.log_file import open_log
 from core.adapters.system.paths import Paths
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError
 from core.domain.garbage import not_collecting
+from core.domain.models import DownloadRecord, DownloadRequest
 from core.domain.service import DownloadService
 from core.domain.upkeep import Finding
 from core.domain.value import Value
@@ -152,13 +160,13 @@ async def stop_daemon(tell: Callable[[str], None] = lambda _: None) -> bool:
 
 
 class Embedded(Value, frozen=True):
-    """An engine inside this process, which runs only the downloads that are admitted.
+    """An engine inside this process, which runs only what was added by `add_own`.
 
     `stop_requested` is set when another process asks it to end.
     """
 
     service: DownloadService
-    admit: Callable[[Iterable[str]], None]
+    add_own: Callable[[Sequence[DownloadRequest]], Awaitable[list[DownloadRecord]]]
     stop_requested: asyncio.Event
 
 
@@ -172,7 +180,7 @@ async def embedded() -> AsyncIterator[Embedded]:
     from core import daemon  # noqa: PLC0415
 
     async with daemon.running(paths(), read_configuration().settings, embedded=True) as parts:
-        yield Embedded(parts.engine, parts.engine.admit, parts.engine.stop_requested)
+        yield Embedded(parts.engine, parts.engine.add_own, parts.engine.stop_requested)
 
 
 def run_engine(main: Coroutine[Any, Any, T]) -> T:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from core.adapters.files.threads import run_to_end
@@ -154,9 +154,12 @@ class Engine:
             await self._http.close()
             await self._downloads.close()
 
-    def admit(self, ids: Iterable[str]) -> None:
-        """Let these downloads run in an embedded engine, which holds all others."""
-        self._runner.queue.admit(ids)
+    async def add_own(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
+        """Do as `add`, and let these downloads run in an embedded engine, which holds all others.
+
+        Raises as `add`.
+        """
+        return await self._adder.add(requests, admit=True)
 
     @property
     def settings(self) -> Settings:

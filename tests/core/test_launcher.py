@@ -280,13 +280,11 @@ class TestEmbedded:
             assert status.clients == 1
             assert (await here.service.status()).clients == 1
 
-    async def test_only_what_is_admitted_runs(self, home: Path) -> None:
+    async def test_only_its_own_runs(self, home: Path) -> None:
         async with launcher.embedded() as here:
-            one, two = await here.service.add(
-                [request("one", paused=False), request("two", paused=False)]
-            )
+            (two,) = await here.service.add([request("two", paused=False)])
             async with here.service.subscribe() as events:
-                here.admit([one.id])
+                (one,) = await here.add_own([request("one", paused=False)])
                 async for event in events:
                     if not isinstance(event, Changed | Snapshot):
                         continue

@@ -53,7 +53,8 @@ class _Get:
             session = await self._embedded(stack) if self._args.embedded else None
             service = session.service if session else await self._connected(stack)
             # Shielded: once asked for, we have to know the ids to be able to pause them.
-            adding = asyncio.ensure_future(service.add(requests))
+            add = session.add_own if session else service.add
+            adding = asyncio.ensure_future(add(requests))
             try:
                 downloads = await asyncio.shield(adding)
                 self._following = following = Following(downloads, embedded=session is not None)
@@ -90,7 +91,6 @@ class _Get:
     ) -> int:
         """Run the call's own downloads; what others handed over meanwhile goes to a daemon."""
         before = await _held(session.service)
-        session.admit([download.id for download in following])
         status = await _unless(session.stop_requested, self._follow(session.service, following))
         handed_over = await _held(session.service) - before
         await stack.aclose()

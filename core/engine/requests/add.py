@@ -56,19 +56,26 @@ class Adder:
         self._clock = clock
         self._ids = _ids()
 
-    async def add(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
-        added = await self.add_many(requests, more=False)
+    async def add(
+        self, requests: Sequence[DownloadRequest], *, admit: bool = False
+    ) -> list[DownloadRecord]:
+        """Do as `DownloadService` says; an embedded engine runs what it is told to `admit`."""
+        added = await self.add_many(requests, more=False, admit=admit)
         return self._downloads.current(added.ids)
 
-    async def add_many(self, requests: Sequence[DownloadRequest], *, more: bool) -> AddedPortion:
+    async def add_many(
+        self, requests: Sequence[DownloadRequest], *, more: bool, admit: bool = False
+    ) -> AddedPortion:
         await self._check(requests)
         asked: list[DownloadRecord] = []
         new: list[DownloadRecord] = []
 
         def take(request: DownloadRequest, begun: _Begun) -> None:
             if (found := self._continue(request)) is None:
-                found = self._create(request, begun)
+                found = self._create(request, begun, admit=admit)
                 new.append(found)
+            elif admit:
+                self._queue.admit(found.id)
             asked.append(found)
 
         try:
@@ -174,8 +181,12 @@ class Adder:
             return found
         return self._downloads.step(found, Action.RESUME, "asked for again")
 
-    def _create(self, request: DownloadRequest, begun: _Begun) -> DownloadRecord:
+    def _create(
+        self, request: DownloadRequest, begun: _Begun, *, admit: bool = False
+    ) -> DownloadRecord:
         id_ = next(filter(self._downloads.is_free, self._ids))
+        if admit:
+            self._queue.admit(id_)
         status = Status.PAUSED if request.paused else Status.PENDING
         now = self._clock.now()  # of its own: a list that is lost is put in order by it
         # Whole from the start: it is stored once, however many there are.

@@ -125,13 +125,10 @@ class Queue:
 
     # -- a person's word --------------------------------------------------------------------------
 
-    def admit(self, ids: Iterable[str]) -> None:
-        """Let these downloads run in an embedded engine, which leaves all others alone."""
-        if self._admitted is None:
-            return
-        admitted = list(ids)
-        self._admitted.update(admitted)
-        self.enqueue_all(self._downloads[id_] for id_ in admitted)
+    def admit(self, download_id: str) -> None:
+        """Let a download run, from its next wait on, in an engine that leaves all others alone."""
+        if self._admitted is not None:
+            self._admitted.add(download_id)
 
     def turn_of(self, download_id: str) -> WaitReason:
         """Return why a download waits that could start: for its turn, or for being admitted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 _LONGEST = 64
 """Characters of a field that may be a date."""
@@ -13,6 +14,8 @@ _AHEAD = 86_400.0
 """Seconds that a server's clock may run before this machine's."""
 
 
+# Many files were last changed at one time, and mail's parser is slow.
+@lru_cache(maxsize=128)
 def http_date(field: str | None) -> datetime | None:
     """Return the time that a field names, None for nonsense.
 

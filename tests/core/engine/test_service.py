@@ -562,7 +562,8 @@ async def test_an_embedded_engine_runs_only_what_it_was_told_to(
     urls = [fault_server.file("mine", DATA), fault_server.file("other", DATA)]
     mine, other = await engine.add([workspace.request(url) for url in urls])
     assert mine.wait_reason is WaitReason.NOT_ADMITTED
-    engine.admit([mine.id])
+    (again,) = await engine.add_own([workspace.request(urls[0])])
+    assert again.id == mine.id
     assert (await settled(engine, mine)).status is Status.COMPLETED
     assert (await engine.find(other.id)).download.wait_reason is WaitReason.NOT_ADMITTED
     assert not engine.has_work

@@ -156,10 +156,8 @@ async def test_a_foreground_command_goes_on_with_its_own(
 ) -> None:
     engine = await workspace.engine(embedded=True)
     await engine.hold(True)
-    own, other = await engine.add(
-        [workspace.request(fault_server.file(name, DATA)) for name in ("own", "other")]
-    )
-    engine.admit([own.id])
+    (own,) = await engine.add_own([workspace.request(fault_server.file("own", DATA))])
+    (other,) = await engine.add([workspace.request(fault_server.file("other", DATA))])
     assert (await settled(engine, own)).status is Status.COMPLETED
     assert (await engine.find(other.id)).download.wait_reason is WaitReason.NOT_ADMITTED
     assert (await engine.status()).paused

@@ -282,10 +282,8 @@ async def test_an_embedded_engine_leaves_the_question_to_the_next_daemon(
     assert (held.status, held.wait_reason) == (Status.PENDING, WaitReason.NOT_ADMITTED)
     assert await notices(embedded) == ()
     url = fault_server.file("b", DATA)
-    (mine, others) = await embedded.add(
-        [workspace.request(url), workspace.request(fault_server.file("c", DATA))]
-    )
-    embedded.admit([mine.id])
+    (mine,) = await embedded.add_own([workspace.request(url)])
+    (others,) = await embedded.add([workspace.request(fault_server.file("c", DATA))])
     assert (await settled(embedded, mine)).status is Status.COMPLETED
     await embedded.close()
     engine = await workspace.engine(rule(RecoveryMode.ASK))
