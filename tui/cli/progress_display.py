@@ -97,6 +97,7 @@ class _Reported:
     since: float = 0.0
     told: bool = False
     percent: int = 0
+    bytes: int = 0
     at: float = 0.0
     ended: bool = False
 
@@ -164,11 +165,15 @@ class Reports:
 
     def _stuck(self, download: Download, following: Following, reported: _Reported) -> None:
         """Say even to those who want to hear errors only what may never end by itself."""
-        words = state(download, following.progress(download.id))
-        if download.wait_reason in STUCK and words != reported.kind:
+        progress = following.progress(download.id)
+        if download.wait_reason in STUCK:
             why = f": {download.error.message}" if download.error is not None else ""
-            self._write(f"{download.name}: waits, {words}{why}")
-        reported.kind = words
+            line = f"{download.name}: waits, {state(download, progress)}{why}"
+            if line != reported.kind:
+                self._write(line)
+            reported.kind, reported.bytes = line, progress.bytes_downloaded
+        elif progress.bytes_downloaded != reported.bytes:
+            reported.kind = None  # it went on, which a try that is in vain does not
 
     def _between(
         self, download: Download, following: Following, reported: _Reported, *, few: bool

@@ -28,14 +28,17 @@ def status_text(download: Download, progress: Progress, now: datetime) -> str:
         case Status.ACTIVE:
             return PHASES[download.phase or Phase.CONNECTING]
         case Status.COMPLETED:
-            verdict = download.resume_verdict or ""
-            word = verdict.partition(":")[0]
-            done = STATES[Status.COMPLETED]
-            return f"{done}, {word}" if word in ("unverified", "skipped") else done
+            return STATES[Status.COMPLETED] + remark(download)
         case Status.FAILED if download.error is not None:
             return f"{FAILED}{_cause(download.error)}"
         case _:
             return STATES[download.status]
+
+
+def remark(download: Download) -> str:
+    """Return what somebody has to know of one that is complete: `, skipped`; mostly nothing."""
+    word = (download.resume_verdict or "").partition(":")[0]
+    return f", {word}" if word in ("unverified", "skipped") else ""
 
 
 def status_role(download: Download) -> Role:

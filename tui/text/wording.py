@@ -23,7 +23,7 @@ from core.domain.models import (
 from core.domain.redact import redact_url
 from core.domain.totals import Totals
 from tui.text import fmt
-from tui.text.download_state import bytes_done, is_moving, updated_at
+from tui.text.download_state import bytes_done, is_moving, remark, updated_at
 from tui.text.fmt import seconds
 from tui.text.vocabulary import COMMAND_STATES, ENDS, PHASES, WAITS
 
@@ -60,6 +60,8 @@ def state(download: Download, progress: Progress) -> str:
             return WAITS[reason] if reason else COMMAND_STATES[Status.PENDING]
         case Status.ACTIVE:
             return PHASES[download.phase] if download.phase else COMMAND_STATES[Status.ACTIVE]
+        case Status.COMPLETED:
+            return COMMAND_STATES[Status.COMPLETED] + remark(download)
         case Status.FAILED if download.error is not None:
             return f"{COMMAND_STATES[Status.FAILED]}: {download.error.code}"
         case status:

@@ -22,6 +22,7 @@ from core.domain.models import (
     Status,
     WaitReason,
 )
+from core.domain.value import replace
 from tests.tui.cli.samples import START, active, completed, download
 from tui.cli.following import Following
 from tui.cli.progress_display import LiveLines, Reports, live_lines
@@ -185,6 +186,13 @@ def test_quiet_tells_once_what_may_never_end_by_itself() -> None:
     assert log.after(stuck) == []
     retry = download(wait_reason=WaitReason.RETRY, retry_at=START, error=error)
     assert log.after(retry) == []
+    assert log.after(active()) == []  # a try that is in vain
+    assert log.after(stuck) == []
+    less_room = replace(error, message="20 MiB of room are missing")
+    more = download(wait_reason=WaitReason.DISK_LOW, error=less_room)
+    assert len(log.after(more)) == 1
+    log.after(active(), done=500)
+    assert len(log.after(more, done=500)) == 1
 
 
 def test_the_live_lines_show_each_that_moves_and_a_sum() -> None:

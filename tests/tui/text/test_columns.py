@@ -12,6 +12,7 @@ from tests.tui.samples import FORBIDDEN, HOSTILE, NOW, sample
 from tui.text.cells import Cell, Role
 from tui.text.columns import Column, layout, row, titles
 from tui.text.download_state import status_text
+from tui.text.wording import state
 
 MOVING = {"status": Status.ACTIVE, "phase": Phase.DOWNLOADING, "total_bytes": 4096}
 STALLED = ErrorInfo(
@@ -131,11 +132,13 @@ def test_a_file_that_nothing_vouches_for_is_called_unverified() -> None:
     verdict = "unverified: server gives no validator and no ranges"
     done = sample(status=Status.COMPLETED, resume_verdict=verdict)
     assert status_text(done, Progress(), NOW) == "done, unverified"
+    assert state(done, Progress()) == "completed, unverified"
 
 
 def test_a_file_that_was_there_before_is_called_skipped() -> None:
     done = sample(status=Status.COMPLETED, resume_verdict="skipped: the file exists")
     assert status_text(done, Progress(), NOW) == "done, skipped"
+    assert state(done, Progress()) == "completed, skipped"
 
 
 def test_the_reason_runs_on_where_rate_and_eta_would_be_empty() -> None:
