@@ -11,6 +11,7 @@ from core.adapters.net.http import HttpClient
 from core.domain.errors import IncompleteBodyError, TransferTimeoutError, UsageError
 from core.domain.settings import NetworkSettings
 from core.domain.version import VERSION
+from tests.core.adapters.net.conftest import fetch
 from tests.faults.server import FaultServer
 
 IMPATIENT = NetworkSettings(connect_timeout=0.1, read_timeout=0.1)
@@ -21,14 +22,6 @@ async def client() -> AsyncIterator[HttpClient]:
     opened = HttpClient(IMPATIENT)
     yield opened
     await opened.close()
-
-
-async def fetch(client: HttpClient, url: str) -> bytes:
-    body = b""
-    async with await client.get(url, {}, buffer=65536) as response:
-        while piece := await response.read():
-            body += piece
-    return body
 
 
 async def test_a_name_that_is_looked_up_for_ever_is_given_up(

@@ -13,6 +13,7 @@ from core.adapters.net import tls
 from core.adapters.net.http import HttpClient
 from core.domain.errors import TlsError
 from core.domain.settings import NetworkSettings
+from tests.core.adapters.net.conftest import fetch
 from tests.faults.server import FaultServer
 
 CONTENT = b"content"
@@ -55,14 +56,6 @@ def serving(authority: trustme.CA) -> FaultServer:
     server = FaultServer(tls=context)
     server.file("f", CONTENT)
     return server
-
-
-async def fetch(client: HttpClient, url: str) -> bytes:
-    body = b""
-    async with await client.get(url, {}, buffer=65536) as response:
-        while piece := await response.read():
-            body += piece
-    return body
 
 
 async def test_whom_the_system_trusts_is_believed_and_nobody_else(

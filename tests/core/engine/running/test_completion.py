@@ -9,7 +9,7 @@ import msgspec
 from core.adapters.state.catalog import Catalog
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.history import HistoryQuery
-from core.domain.models import PendingCommit, Segment, Status
+from core.domain.models import Download, PendingCommit, ResumeRecord, Segment, Status
 from core.domain.value import replace
 from tests.core.engine.conftest import Workspace, fetch, settled
 from tests.faults.server import FaultServer
@@ -25,6 +25,25 @@ def records(workspace: Workspace) -> list[Path]:
 def generation(workspace: Workspace) -> int:
     content = (workspace.state / "downloads.json").read_bytes()
     return int(msgspec.json.decode(content)["meta"]["1"]["generation"])
+
+
+def resume_data(workspace: Workspace) -> ResumeStore:
+    return ResumeStore(workspace.state / "resume_data")
+
+
+async def fetched(workspace: Workspace, server: FaultServer) -> tuple[Download, ResumeRecord]:
+    """Fetch a file, and return with its download the record that it had at the end."""
+    engine = await workspace.engine()
+    done = await fetch(engine, workspace.request(server.file("f", LARGE)))
+    record = await resume_data(workspace).load(done.id)
+    assert record is not None
+    await engine.close()
+    return done, record
+
+
+def forget_history(workspace: Workspace) -> None:
+    for path in workspace.state.glob("history.j*"):
+        path.unlink()
 
 
 async def test_downloads_that_end_together_share_a_save(
@@ -44,34 +63,23 @@ async def test_downloads_that_end_together_share_a_save(
 async def test_an_attempt_that_a_kill_kept_from_the_history_is_written_down_at_the_next_start(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
-    engine = await workspace.engine()
-    done = await fetch(engine, workspace.request(fault_server.file("f", LARGE)))
-    store = ResumeStore(workspace.state / "resume_data")
-    record = await store.load(done.id)
-    assert record is not None
-    await engine.close()
+    done, record = await fetched(workspace, fault_server)
     # As a kill leaves it within two seconds: the list knows, the history does not.
-    (workspace.state / "history.json").unlink()
-    (workspace.state / "history.json.bak").unlink(missing_ok=True)
-    await store.save(record)
+    forget_history(workspace)
+    await resume_data(workspace).save(record)
     for _ in range(2):
         engine = await workspace.engine()
         (entry,) = (await engine.history(HistoryQuery())).entries
         assert (entry.download, entry.success, entry.bytes) == (done.id, True, len(LARGE))
         await engine.close()
-        await store.save(record)
+        await resume_data(workspace).save(record)
 
 
 async def test_a_record_that_a_crash_left_goes_at_the_next_start(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
-    engine = await workspace.engine()
-    done = await fetch(engine, workspace.request(fault_server.file("f", LARGE)))
-    store = ResumeStore(workspace.state / "resume_data")
-    record = await store.load(done.id)
-    assert record is not None
-    await engine.close()
-    await store.save(record)
+    done, record = await fetched(workspace, fault_server)
+    await resume_data(workspace).save(record)
     engine = await workspace.engine()
     assert records(workspace) == []
     assert (await engine.find(done.id)).progress.bytes_downloaded == len(LARGE)
@@ -80,15 +88,9 @@ async def test_a_record_that_a_crash_left_goes_at_the_next_start(
 async def test_what_is_found_whole_at_a_start_is_in_the_history_once(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
-    engine = await workspace.engine()
-    done = await fetch(engine, workspace.request(fault_server.file("f", LARGE)))
-    store = ResumeStore(workspace.state / "resume_data")
-    record = await store.load(done.id)
-    assert record is not None
-    await engine.close()
+    done, record = await fetched(workspace, fault_server)
     # As a kill leaves it between the name and the list.
-    (workspace.state / "history.json").unlink()
-    (workspace.state / "history.json.bak").unlink(missing_ok=True)
+    forget_history(workspace)
     catalog = Catalog(workspace.state)
     await catalog.load()
     catalog.put(done.replace(status=Status.ACTIVE, completed_at=None))  # type: ignore[arg-type]
@@ -99,32 +101,26 @@ async def test_what_is_found_whole_at_a_start_is_in_the_history_once(
         done.id, PendingCommit(name="f", part=record.part, total=len(LARGE), stamp=stamp)
     )
     await catalog.close()
-    await store.save(record)
+    await resume_data(workspace).save(record)
     for _ in range(2):
         engine = await workspace.engine()
         (entry,) = (await engine.history(HistoryQuery())).entries
         assert (entry.download, entry.success) == (done.id, True)
         await engine.close()
-        await store.save(record)
+        await resume_data(workspace).save(record)
 
 
 async def test_what_its_record_finds_whole_is_in_the_history(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
-    engine = await workspace.engine()
-    done = await fetch(engine, workspace.request(fault_server.file("f", LARGE)))
-    store = ResumeStore(workspace.state / "resume_data")
-    record = await store.load(done.id)
-    assert record is not None
-    await engine.close()
-    (workspace.state / "history.json").unlink()
-    (workspace.state / "history.json.bak").unlink(missing_ok=True)
+    done, record = await fetched(workspace, fault_server)
+    forget_history(workspace)
     catalog = Catalog(workspace.state)
     await catalog.load()
     catalog.put(done.replace(status=Status.ACTIVE, completed_at=None))  # type: ignore[arg-type]
     await catalog.close()
     done_whole = Segment(0, len(LARGE))
-    await store.save(replace(record, done=(done_whole,)))
+    await resume_data(workspace).save(replace(record, done=(done_whole,)))
     engine = await workspace.engine()
     (entry,) = (await engine.history(HistoryQuery())).entries
     assert (entry.download, entry.success) == (done.id, True)
