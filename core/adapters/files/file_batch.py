@@ -27,6 +27,7 @@ from core.adapters.files.destination import (
 from core.adapters.files.disk import start_writing
 from core.adapters.files.part_opening import lstat
 from core.adapters.files.part_owner import ForeignPartError
+from core.adapters.files.writer import write_all
 from core.domain.errors import WinchError
 from core.domain.models import FileStamp, PartIdentity
 from core.policy.transfer.filename import alternatives
@@ -185,13 +186,7 @@ class FileBatch:
         file.identity = identity_of(os.fstat(file.fd))
 
     def _write(self, file: NewFile) -> None:
-        left = [memoryview(piece) for piece in file.pieces]
-        while left:
-            written = os.writev(file.fd, left[:512])
-            while left and written >= len(left[0]):
-                written -= len(left.pop(0))
-            if written:
-                left[0] = left[0][written:]
+        write_all(file.fd, 0, file.pieces)
         if file.modified is not None:
             os.utime(file.fd, (file.modified, file.modified))
         part_owner.set_mode(file.fd, part_owner.final_mode())

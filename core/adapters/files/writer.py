@@ -76,7 +76,7 @@ def _tell(results: Sequence[tuple[Ended, OSError | None]]) -> None:
 
 def _failure_of(job: _Job) -> OSError | None:
     try:
-        _write_all(job.fd, job.offset, job.buffers)
+        write_all(job.fd, job.offset, job.buffers)
     except OSError as error:
         return error
     return None
@@ -90,7 +90,8 @@ def writer_of(device: int) -> Writer:
     return _WRITERS.setdefault(device, Writer())
 
 
-def _write_all(fd: int, offset: int, buffers: Buffers) -> None:
+def write_all(fd: int, offset: int, buffers: Buffers) -> None:
+    """Write all of `buffers` at `offset`, however few bytes the system takes at a time."""
     left = [memoryview(buffer) for buffer in buffers]
     while left:
         written = os.pwritev(fd, left[:_MOST_AT_ONCE], offset)

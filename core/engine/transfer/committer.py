@@ -3,7 +3,7 @@
 All that wait form a batch. It is written; while its bytes are synced, the list's journal takes in
 which file is to get which name; only then the names are linked, and their directory synced. A kill
 before the links leaves nothing, one after them what the next start finds in the journal and
-completes (`running.startup`). Whoever waits is told once its file survives a power cut.
+completes (`running.commits`). Whoever waits is told once its file survives a power cut.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ def test_what_fails_fails_alone(tmp_path: Path, way: str) -> None:
     assert _names(tmp_path) == ["good.bin"]
 
 
-@pytest.mark.parametrize("call", ["writev", "fsync", "link", "fstat"])
+@pytest.mark.parametrize("call", ["pwritev", "fsync", "link", "fstat"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_a_call_that_fails_for_one_file_fails_no_other(
     tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch, call: str, number: int
