@@ -10,15 +10,13 @@ as may be active, beside those of the queue, and nobody stops for them.
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left, insort
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import islice
-from typing import NamedTuple
 
 from core.domain.models import Download
 from core.domain.value import Value
+from core.policy.queue.line import Entry, Line
 
 _SHOWN = 100
 """Downloads of one host that are said to wait for it; what is behind them waits for them."""
@@ -49,59 +47,11 @@ class LaneLoad(Value, frozen=True):
     waiting: int
 
 
-class _Entry(NamedTuple):
-    """A download that waits or runs, sorted by what comes first; there may be very many."""
-
-    rank: int
-    order: float
-    id: str
-    host: str
-    lane: int
-
-
-class _Line:
-    """Entries that wait for one host, sorted. The first leaves at once, however many there are."""
-
-    __slots__ = ("_entries", "_gone")
-
-    def __init__(self) -> None:
-        self._entries: list[_Entry] = []
-        self._gone = 0
-        """How many at the beginning have left."""
-
-    def __len__(self) -> int:
-        return len(self._entries) - self._gone
-
-    @property
-    def first(self) -> _Entry:
-        return self._entries[self._gone]
-
-    def head(self, count: int) -> list[_Entry]:
-        """Return the first ones."""
-        return self._entries[self._gone : self._gone + count]
-
-    def __iter__(self) -> Iterator[_Entry]:
-        return islice(self._entries, self._gone, None)
-
-    def add(self, entry: _Entry) -> None:
-        insort(self._entries, entry, self._gone)
-
-    def remove(self, entry: _Entry) -> None:
-        at = bisect_left(self._entries, entry, self._gone)
-        if at > self._gone:
-            del self._entries[at]
-            return
-        self._gone += 1
-        if self._gone > _SHOWN and 2 * self._gone > len(self._entries):
-            del self._entries[: self._gone]
-            self._gone = 0
-
-
 class Scheduler:
     """The waiting and the running, as far as starting and stopping goes."""
 
     def __init__(self) -> None:
-        self._ready: dict[int, dict[str, _Line]] = {}
+        self._ready: dict[int, dict[str, Line]] = {}
         self._lanes: dict[str, int] = {}
         self._last_lane = _QUEUE
         self._delayed: list[tuple[float, str]] = []
@@ -109,8 +59,8 @@ class Scheduler:
         """The delays once more, negative: the longest first."""
         self._in_lane: Counter[int] = Counter()
         """How many wait on each lane."""
-        self._waiting: dict[str, _Entry] = {}
-        self._running: dict[str, _Entry] = {}
+        self._waiting: dict[str, Entry] = {}
+        self._running: dict[str, Entry] = {}
         self._not_before: dict[str, float] = {}
         """Until when those wait that have a delay."""
         self._behind: dict[str, float] = {}
@@ -327,7 +277,7 @@ class Scheduler:
         """Return which of the running ones are to stop."""
         if len(self._running) <= active:
             return []
-        running: defaultdict[int, list[_Entry]] = defaultdict(list)
+        running: defaultdict[int, list[Entry]] = defaultdict(list)
         for each in self._running.values():
             running[each.lane].append(each)
         return [
@@ -338,7 +288,7 @@ class Scheduler:
         ]
 
     def _excess_of(
-        self, running: Sequence[_Entry], active: int, keeps: _Keeps, spared: set[str]
+        self, running: Sequence[Entry], active: int, keeps: _Keeps, spared: set[str]
     ) -> list[str]:
         ids = {each.id for each in running}
         excess = len(ids - self._stopping) - active
@@ -350,37 +300,37 @@ class Scheduler:
         others = [each for each in running if each.id not in spared]
         return [entry.id for entry in heapq.nlargest(excess, others)]
 
-    def _entry(self, download: Download, host: str, lane: int) -> _Entry:
+    def _entry(self, download: Download, host: str, lane: int) -> Entry:
         rank, order = download.sort_key
         if download.id in self._behind:
             rank += _BEHIND
-        return _Entry(rank, order, download.id, host, lane)
+        return Entry(rank, order, download.id, host, lane)
 
     def _begin(self, download_id: str) -> str:
         self._running[download_id] = self._end_wait(download_id)
         return download_id
 
-    def _end_wait(self, download_id: str) -> _Entry:
+    def _end_wait(self, download_id: str) -> Entry:
         waiting = self._waiting.pop(download_id)
         self._leave_lane(waiting)
         if self._not_before.pop(download_id, None) is None:
             self._take_out(waiting)
         return waiting
 
-    def _leave_lane(self, waiting: _Entry) -> None:
+    def _leave_lane(self, waiting: Entry) -> None:
         lane = waiting.lane
         self._in_lane[lane] -= 1
         if not self._in_lane[lane]:
             del self._in_lane[lane]
 
-    def _make_ready(self, waiting: _Entry) -> None:
+    def _make_ready(self, waiting: Entry) -> None:
         ready = self._ready.setdefault(waiting.lane, {})
         line = ready.get(waiting.host)
         if line is None:
-            line = ready[waiting.host] = _Line()
+            line = ready[waiting.host] = Line()
         line.add(waiting)
 
-    def _take_out(self, waiting: _Entry) -> None:
+    def _take_out(self, waiting: Entry) -> None:
         ready = self._ready[waiting.lane]
         line = ready[waiting.host]
         line.remove(waiting)
