@@ -62,9 +62,9 @@ class NewFile:
     """A file to be made, and what becomes of it.
 
     With `renames` it takes the next free name where `wanted` is taken. `modified` becomes the time
-    of its last change, in seconds since the epoch. `name` and `identity` are known once it is
-    begun, `stamp` once it is written; `error` is why it was not made. What follows `made` is the
-    batch's own.
+    of its last change, in seconds since the epoch. `name` is known once it is begun, `identity`
+    and `stamp` once it is written, the identity of a part file before that; `error` is why it was
+    not made. What follows `made` is the batch's own.
     """
 
     directory: str
@@ -183,14 +183,15 @@ class FileBatch:
             raise NeedsPartFileError
         if file.device in _named_only or not self._open_unnamed(file):
             self._open_part(file)
-        file.identity = identity_of(os.fstat(file.fd))
+            file.identity = identity_of(os.fstat(file.fd))
 
     def _write(self, file: NewFile) -> None:
         write_all(file.fd, 0, file.pieces)
         if file.modified is not None:
             os.utime(file.fd, (file.modified, file.modified))
         part_owner.set_mode(file.fd, part_owner.final_mode())
-        file.stamp = stamp_of(os.fstat(file.fd))
+        found = os.fstat(file.fd)
+        file.identity, file.stamp = identity_of(found), stamp_of(found)
 
     def _open_unnamed(self, file: NewFile) -> bool:
         """Open a file that has no name, and choose one; False where there are no such files."""

@@ -271,7 +271,7 @@ def _content(tables: Tables) -> _Content:
 def _is_plain(entry: HistoryEntry) -> bool:
     """Tell at a glance that nothing of an entry can keep it from being encoded."""
     told = (entry.name, entry.url, entry.host, entry.directory, entry.group, entry.verdict)
-    is_text_plain = all(text is None or text.isascii() for text in (*told, entry.error_message))
+    is_text_plain = "".join(filter(None, (*told, entry.error_message))).isascii()
     return is_text_plain and (entry.total_bytes or 0) < _LARGEST and entry.bytes < _LARGEST
 
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 MOST_BYTES = 4 * 1024 * 1024
 """Bytes that may wait here beside running downloads: a slow disk holds up the requests then."""
-GATHERING = 0.02
+GATHERING = 0.03
 """Seconds in which others may join the next batch, where there were several in the last one: each
 has its way through the threads and its syncs, however few files there are in it."""
 

@@ -13,6 +13,7 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import TypeVar
 
 from core.domain.models import Download
 from core.domain.value import Value
@@ -25,6 +26,7 @@ _BEHIND = 2**40
 """Added to the rank of those that are behind every priority."""
 
 _Keeps = Callable[[str], bool]
+_Key = TypeVar("_Key")
 _QUEUE = 0
 
 
@@ -61,6 +63,9 @@ class Scheduler:
         """How many wait on each lane."""
         self._waiting: dict[str, Entry] = {}
         self._running: dict[str, Entry] = {}
+        self._used: Counter[str] = Counter()
+        """How many run of each host, and on each lane: no assignment counts them anew."""
+        self._taken: Counter[int] = Counter()
         self._not_before: dict[str, float] = {}
         """Until when those wait that have a delay."""
         self._behind: dict[str, float] = {}
@@ -126,7 +131,7 @@ class Scheduler:
                 is_ready = id_ not in self._not_before
                 if is_ready:
                     self._take_out(waiting)
-                self._leave_lane(waiting)
+                _count_down(self._in_lane, waiting.lane)
                 self._waiting[id_] = waiting = waiting._replace(lane=self._last_lane)
                 self._in_lane[self._last_lane] += 1
                 if is_ready:
@@ -157,14 +162,12 @@ class Scheduler:
         own = self._running.get(download_id)
         if own is None or download_id in self._stopping:
             return False
-        running = [each for each in self._running.values() if each is not own]
-        if sum(each.lane == own.lane for each in running) < active - 1:
+        if self._taken[own.lane] < active:
             return False  # there is room beside it
-        used = Counter(each.host for each in running)
         return any(
             any(self._behind.get(entry.id, 0.0) <= now for entry in line)
             for host, line in self._ready.get(own.lane, {}).items()
-            if used[host] < per_host(host)
+            if self._used[host] - (host == own.host) < per_host(host)
         )
 
     def force(self, download_id: str) -> bool:
@@ -203,7 +206,9 @@ class Scheduler:
 
     def forget(self, download_id: str) -> None:
         """Drop a download that neither waits nor runs any more."""
-        self._running.pop(download_id, None)
+        if (running := self._running.pop(download_id, None)) is not None:
+            _count_down(self._used, running.host)
+            _count_down(self._taken, running.lane)
         self._forced.discard(download_id)
         self._favoured.discard(download_id)
         self._stopping.discard(download_id)
@@ -230,12 +235,11 @@ class Scheduler:
         start = [self._begin(id_) for id_ in sorted(self._forced)]
         self._favoured = self._forced or self._favoured
         self._forced = set()
-        used = Counter(each.host for each in self._running.values())
         host_full: list[str] = []
         # The queue comes last: at a host with little room, those are first that somebody waits for.
         for lane in sorted(self._ready, reverse=True):
             limit = partial(_lesser, per_host, resting) if lane == _QUEUE else per_host
-            started, full = self._fill(lane, active, used, limit)
+            started, full = self._fill(lane, active, limit)
             start += started
             host_full += full
         stop = self._excess(active, keeps, spared=self._stopping.union(start))
@@ -248,11 +252,11 @@ class Scheduler:
         )
 
     def _fill(
-        self, lane: int, active: int, used: Counter[str], limit: Callable[[str], int]
+        self, lane: int, active: int, limit: Callable[[str], int]
     ) -> tuple[list[str], list[str]]:
         """Return what of a lane starts, and what does not because its host is full."""
-        ready = self._ready[lane]
-        room = active - sum(each.lane == lane for each in self._running.values())
+        ready, used = self._ready[lane], self._used
+        room = active - self._taken[lane]
         if room <= 0:
             return [], []
         heads = [line.first for host, line in ready.items() if used[host] < limit(host)]
@@ -262,7 +266,6 @@ class Scheduler:
             entry = heapq.heappop(heads)
             host = entry.host
             start.append(self._begin(entry.id))
-            used[host] += 1
             if host in ready and used[host] < limit(host):
                 heapq.heappush(heads, ready[host].first)
         host_full = [
@@ -307,21 +310,17 @@ class Scheduler:
         return Entry(rank, order, download.id, host, lane)
 
     def _begin(self, download_id: str) -> str:
-        self._running[download_id] = self._end_wait(download_id)
+        self._running[download_id] = entry = self._end_wait(download_id)
+        self._used[entry.host] += 1
+        self._taken[entry.lane] += 1
         return download_id
 
     def _end_wait(self, download_id: str) -> Entry:
         waiting = self._waiting.pop(download_id)
-        self._leave_lane(waiting)
+        _count_down(self._in_lane, waiting.lane)
         if self._not_before.pop(download_id, None) is None:
             self._take_out(waiting)
         return waiting
-
-    def _leave_lane(self, waiting: Entry) -> None:
-        lane = waiting.lane
-        self._in_lane[lane] -= 1
-        if not self._in_lane[lane]:
-            del self._in_lane[lane]
 
     def _make_ready(self, waiting: Entry) -> None:
         ready = self._ready.setdefault(waiting.lane, {})
@@ -348,6 +347,13 @@ class Scheduler:
                 del self._not_before[id_]
                 self._make_ready(self._waiting[id_])
             heapq.heappop(self._delayed)
+
+
+def _count_down(counts: Counter[_Key], key: _Key) -> None:
+    """Take one off; what there is none of is no longer counted."""
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
 
 
 def _lesser(one: Callable[[str], int], other: Callable[[str], int], host: str) -> int:
