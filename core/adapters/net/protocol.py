@@ -10,7 +10,8 @@ from core.adapters.net.blocks import BlockPool
 from core.adapters.net.library import ResponseHandler, aiohttp
 from core.adapters.net.takeover import BlockReader
 from core.adapters.net.translation import FloodError
-from core.adapters.net.transport import hold_records, peer_address, release_records
+from core.adapters.net.transport import hold_records, peer_address, release_records, tls_of
+from core.policy.transfer.buffers import LARGEST_PORTION, first_portion
 
 MOST_INTERIM: Final = 20
 """Interim answers (1xx) that may come before the real one."""
@@ -18,6 +19,40 @@ OVERHEAD_BYTES: Final = 1024 * 1024
 """Bytes of heads, chunk extensions and trailers that an answer may have in any case."""
 OVERHEAD_RATIO: Final = 64
 """Bytes of those that it may have for each byte of the file: a chunk may hold a single one."""
+
+
+class _Receiver(asyncio.BufferedProtocol):
+    """Receives for the library as many bytes at once as `owner` has room for, into `memory`.
+
+    A loop hands over all that the kernel has of an answer. Of a thousand that come at once this is
+    more than they need ever after, and nobody reads any of it before there is a file to write.
+    """
+
+    def __init__(self, owner: HttpProtocol, memory: memoryview) -> None:
+        self._owner = owner
+        self._memory = memory
+        self._given = 0
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        self._given = self._owner.portion
+        return self._memory[: self._given]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._owner.data_received(bytes(self._memory[:nbytes]))
+        if nbytes == self._given:
+            self._owner.await_reader()
+
+    def eof_received(self) -> None:
+        self._owner.eof_received()
+
+    def pause_writing(self) -> None:
+        self._owner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._owner.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._owner.connection_lost(exc)
 
 
 class HttpProtocol(ResponseHandler):
@@ -31,8 +66,16 @@ class HttpProtocol(ResponseHandler):
     peer: str | None = None
     """The IP address at the other end, from when the connection was made."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, patience: float) -> None:
+    portion: int = LARGEST_PORTION
+    """How many bytes to receive at once."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, patience: float, memory: memoryview
+    ) -> None:
         super().__init__(loop)
+        self._memory = memory
+        self._bufsize = LARGEST_PORTION
+        self._is_read = False
         self._interim = self._came = 0
         self._lent = False
         self._patience = patience
@@ -41,6 +84,9 @@ class HttpProtocol(ResponseHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.peer = peer_address(transport)
+        if self.transport is not None and tls_of(transport) is None:
+            # Not over TLS: what that has decrypted and cannot put anywhere may be lost.
+            self.transport.set_protocol(_Receiver(self, self._memory))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._head_ended()
@@ -48,7 +94,9 @@ class HttpProtocol(ResponseHandler):
 
     def set_response_params(self, **params: Any) -> None:
         self._interim = self._came = 0
-        self._lent = False
+        self._lent = self._is_read = False
+        self._bufsize = params["read_bufsize"]
+        self.portion = first_portion(self._bufsize)
         self._head_ended()
         self._deadline = self._loop.call_later(self._patience, self._head_is_late)
         super().set_response_params(**params)
@@ -73,7 +121,14 @@ class HttpProtocol(ResponseHandler):
         if not was_paused:
             hold_records(self.transport)
 
+    def await_reader(self) -> None:
+        """Receive no more of a body before somebody reads it, where more than this has come."""
+        if not self._is_read and self._payload is not None and self.is_amid(self._payload):
+            self.pause_reading()
+
     def resume_reading(self, resume_parser: bool = True) -> None:
+        self._is_read = True
+        self.portion = min(LARGEST_PORTION, self._bufsize)
         super().resume_reading(resume_parser)
         if not self._reading_paused:
             release_records(self.transport, lambda: self._reading_paused or self._lent)
@@ -93,7 +148,8 @@ class HttpProtocol(ResponseHandler):
             return None
         self._drop_timeout()
         self._lent = True
-        return BlockReader(self.transport, self, left, blocks, ended=content.feed_eof)
+        owner = self.transport.get_protocol()
+        return BlockReader(self.transport, owner, left, blocks, ended=content.feed_eof)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         status = data[0].code
@@ -127,8 +183,10 @@ class HttpProtocol(ResponseHandler):
             self.transport.close()
 
 
-def _protocol(loop: asyncio.AbstractEventLoop, patience: float) -> ResponseHandler:
-    return HttpProtocol(loop, patience)
+def _protocol(
+    loop: asyncio.AbstractEventLoop, patience: float, memory: memoryview
+) -> ResponseHandler:
+    return HttpProtocol(loop, patience, memory)
 
 
 class Connector(aiohttp.TCPConnector):
@@ -136,4 +194,5 @@ class Connector(aiohttp.TCPConnector):
 
     def __init__(self, patience: float) -> None:
         super().__init__(limit=0)
-        self._factory = partial(_protocol, self._loop, patience)
+        memory = memoryview(bytearray(LARGEST_PORTION))
+        self._factory = partial(_protocol, self._loop, patience, memory)

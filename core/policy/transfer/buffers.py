@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+LARGEST_PORTION = 256 * 1024
+"""Bytes that are received at once."""
 MEMORY = 64 * 1024 * 1024
 """Bytes that all connections share, beside the least that each one gets."""
 MOST = 2 * 1024 * 1024
@@ -74,6 +76,15 @@ def next_block(size: int, filled: int) -> int:
 def block_of(buffer: int) -> int:
     """Return how many bytes to gather before a write, beside a buffer of this size."""
     return max(SMALLEST, min(BLOCK, buffer // 2))
+
+
+def first_portion(buffer: int) -> int:
+    """Return how many bytes of an answer to receive before somebody reads it.
+
+    A small file is whole with these unless very many run. Of each of a crowd a little has to do:
+    it lies there until there is a part file for it.
+    """
+    return min(LARGEST_PORTION, max(LEAST, buffer) // 4)
 
 
 def taken_by(buffer: int) -> int:

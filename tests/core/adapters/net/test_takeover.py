@@ -22,6 +22,7 @@ import uvloop
 
 from core.adapters.net.blocks import BlockPool
 from core.adapters.net.http import HttpClient
+from core.adapters.net.protocol import HttpProtocol
 from core.adapters.net.response import Response
 from core.domain.errors import IncompleteBodyError, TransferTimeoutError
 from core.domain.settings import NetworkSettings
@@ -106,6 +107,12 @@ async def body_of(response: Response, limit: int | None = None) -> bytes:
         got += piece
         response.recycle()
     return bytes(got)
+
+
+def protocol_of(response: Response) -> HttpProtocol:
+    protocol = response._answer.protocol
+    assert isinstance(protocol, HttpProtocol)
+    return protocol
 
 
 class Setup:
@@ -276,13 +283,43 @@ def test_bytes_that_the_library_holds_already_come_first(setup: Setup) -> None:
 
     async def test() -> None:
         async with asking() as client, await client.get(url, {}, buffer=20_000) as response:
-            while response._answer.content.total_bytes < 40_000:  # noqa: ASYNC110
+            while not protocol_of(response)._reading_paused:  # noqa: ASYNC110
                 await asyncio.sleep(0)
+            assert response._answer.content.total_bytes > 1_000
             setup.takes_over(response)
             going_on.set()
             assert await body_of(response) == DATA
 
     with serving(in_two, tls=setup.tls) as (url, _):
+        setup.run(test)
+
+
+@pytest.mark.parametrize("past", [True, False], ids=["past", "library"])
+def test_little_of_an_answer_is_received_before_somebody_reads_it(loop: str, past: bool) -> None:
+    setup = Setup(loop, tls=False, past=past)
+    answered = threading.Event()
+
+    def all_at_once(wire: Wire) -> bool:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * SIZE)
+        wire.send(HEAD + DATA[:100_000])
+        answered.set()
+        wire.sendall(DATA[100_000:])
+        return True
+
+    async def test() -> None:
+        async with asking() as client:
+            for _ in range(2):  # the second time over the same connection
+                answered.clear()
+                async with await client.get(url, {}, buffer=LEAST) as response:
+                    await asyncio.to_thread(answered.wait)
+                    while not protocol_of(response)._reading_paused:  # noqa: ASYNC110
+                        await asyncio.sleep(0)
+                    assert 0 < response._answer.content.total_bytes <= LEAST // 4
+                    setup.takes_over(response)
+                    assert await body_of(response) == DATA
+            assert asked == [1, 1]
+
+    with serving(all_at_once, tls=setup.tls) as (url, asked):
         setup.run(test)
 
 
