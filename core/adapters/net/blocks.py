@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 
-from core.policy.transfer.buffers import BLOCK_MEMORY, SCARCE, block_size, rest
+from core.policy.transfer.buffers import SCARCE, block_size, memory_left, rest
 
 IDLE = 2 * 1024 * 1024
 """Bytes that are kept for the next who asks though nobody uses any."""
@@ -53,7 +53,7 @@ class BlockPool:
 
     def take(self, wanted: int, least: int = 1) -> Block:
         """Return an empty block, for `wanted` bytes at the most and `least` in any case."""
-        size = block_size(BLOCK_MEMORY - self._used, wanted, least)
+        size = block_size(memory_left(self._used, self._held), wanted, least)
         self._used += size
         self._held += 1
         if not (free := self._free.get(size)):

@@ -95,7 +95,7 @@ class HttpProtocol(ResponseHandler):
     def set_response_params(self, **params: Any) -> None:
         self._interim = self._came = 0
         self._lent = self._is_read = False
-        self._bufsize = params["read_bufsize"]
+        self._bufsize = params.get("read_bufsize", LARGEST_PORTION)
         self.portion = first_portion(self._bufsize)
         self._head_ended()
         self._deadline = self._loop.call_later(self._patience, self._head_is_late)
@@ -122,8 +122,12 @@ class HttpProtocol(ResponseHandler):
             hold_records(self.transport)
 
     def await_reader(self) -> None:
-        """Receive no more of a body before somebody reads it, where more than this has come."""
-        if not self._is_read and self._payload is not None and self.is_amid(self._payload):
+        """Receive no more of a body before somebody reads what of it is there."""
+        content = self._payload
+        if self._is_read or content is None or not self.is_amid(content):
+            return
+        # Who waits for the first byte resumes nothing.
+        if content._size:  # noqa: SLF001 (nothing else tells what lies there)
             self.pause_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:

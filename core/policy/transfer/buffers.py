@@ -26,9 +26,11 @@ BLOCK_MEMORY = 32 * 1024 * 1024
 """Bytes of all blocks that bodies of known length are received into, beside the least of each."""
 FIRST_BLOCK = 128 * 1024
 """Bytes of the first block of a body, of which nobody knows yet how fast it comes."""
-SCARCE = BLOCK_MEMORY // 8
+SCARCE = BLOCK_MEMORY // 32
 """Bytes of blocks in use beyond which a crowd lets nothing wait in memory to be written with more.
 """
+CROWD_MEMORY = 16 * 1024 * 1024
+"""Bytes of all blocks of a crowd: it shares less, as the least of each adds up."""
 CROWD = 64
 """Blocks in use beyond which there is one: the kernel gathers for who was just written."""
 REST = 0.1
@@ -49,6 +51,11 @@ def block_size(left: int, wanted: int, least: int = 1) -> int:
     while size < least or (size < wanted and 2 * size <= most):
         size *= 2
     return size
+
+
+def memory_left(used: int, held: int) -> int:
+    """Return how many bytes of the memory for blocks are free: `held` blocks have `used` of it."""
+    return (CROWD_MEMORY if held > CROWD else BLOCK_MEMORY) - used
 
 
 def rest(used: int, held: int) -> float:

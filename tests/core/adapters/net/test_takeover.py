@@ -26,7 +26,7 @@ from core.adapters.net.protocol import HttpProtocol
 from core.adapters.net.response import Response
 from core.domain.errors import IncompleteBodyError, TransferTimeoutError
 from core.domain.settings import NetworkSettings
-from core.policy.transfer.buffers import BLOCK_MEMORY, CROWD, LEAST
+from core.policy.transfer.buffers import BLOCK_MEMORY, CROWD, CROWD_MEMORY, LEAST
 from tests.faults.model import content
 
 SIZE = 3_000_000
@@ -548,6 +548,13 @@ def test_blocks_get_small_as_there_are_many_and_what_is_held_is_bounded() -> Non
     assert pool.take(10**9).size == 2**20
     assert pool.take(30_000).size == 2 * LEAST
     assert pool.take(5, least=300_000).size == 2**19
+
+
+def test_a_crowd_shares_less_memory_than_a_few() -> None:
+    pool = BlockPool()
+    for _ in range(1000):
+        pool.take(2**17)
+    assert pool.used <= CROWD_MEMORY + 1000 * LEAST
 
 
 def test_a_block_that_somebody_may_still_write_from_is_not_lent_again() -> None:
