@@ -42,6 +42,8 @@ class DiskRoom:
         self.low_bytes = settings.low_bytes
         self._disk = DiskGuard(low=settings.low_bytes, high=settings.high_bytes)
         self._trust: dict[str, LengthTrust] = {}
+        self._devices: dict[str, int] = {}
+        """On which device each runs, by id."""
         self._plenty: dict[str, float] = {}
         """Until when a small file is let through without a look at its disk, by directory."""
 
@@ -51,8 +53,9 @@ class DiskRoom:
         self._disk.set_marks(low=settings.low_bytes, high=settings.high_bytes)
 
     def release(self, download_id: str) -> None:
-        """Give back what a download has reserved."""
+        """Give back what a download has reserved that does not run any more."""
         self._disk.release(download_id)
+        self._devices.pop(download_id, None)
 
     def forget(self, download_id: str) -> None:
         """Forget how far the server of a download was believed."""
@@ -84,6 +87,7 @@ class DiskRoom:
                 f" {rough_size(self.low_bytes)} stay free",
                 hint="make room, or lower low_water in the section [disk] of config.toml",
             )
+        self._devices.setdefault(download.id, space.device)
         self._keep_free(download.id, space, needed)
 
     def _look_at(self, download: Download) -> disk.Space | None:
@@ -117,6 +121,17 @@ class DiskRoom:
             del self._trust[id_]
         directories = {download.request.directory for download in downloads}
         return await asyncio.to_thread(_spaces, directories)
+
+    def lost(self, running: Iterable[Download], spaces: Spaces) -> set[str]:
+        """Return the directories that are no longer on the file system their downloads write to."""
+        lost = set()
+        for download in running:
+            directory = download.request.directory
+            if (space := spaces.get(directory)) is None:
+                continue
+            if self._devices.setdefault(download.id, space.device) != space.device:
+                lost.add(directory)
+        return lost
 
     def update(self, running: Iterable[Download], spaces: Spaces) -> list[str]:
         """Reserve what running downloads still need, and return those whose disk is low."""

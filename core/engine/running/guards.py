@@ -15,8 +15,8 @@ from typing import Any
 
 from core.adapters.files.part_lock import PartInUseError, is_locked
 from core.adapters.net.proxies import connected_host
-from core.domain.errors import DiskFullError, NetworkError, WinchError
-from core.domain.models import Download, Phase, WaitReason
+from core.domain.errors import DiskError, DiskFullError, NetworkError, WinchError
+from core.domain.models import Download, Phase, Status, WaitReason
 from core.domain.settings import DiskSettings
 from core.domain.units import rough_size
 from core.domain.value import Value
@@ -55,8 +55,8 @@ class Guards:
     """Watches network and disks for the downloads of the list.
 
     A server that is silent for `grace` seconds has no room reserved any more. `on_stop` is awaited
-    with running downloads that have to wait, and why; `on_change` is called with downloads whose
-    reason to wait is gone.
+    with downloads that have to wait, and why, or with an error that only a person can mend;
+    `on_change` is called with downloads whose reason to wait is gone.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Guards:
         context: TransferContext,
         *,
         grace: float,
-        on_stop: Callable[[list[str], Wait], Awaitable[None]],
+        on_stop: Callable[[list[str], Wait | WinchError], Awaitable[None]],
         on_change: Callable[[list[str]], None],
     ) -> None:
         self._downloads = downloads
@@ -195,6 +195,10 @@ class Guards:
         spaces = await self._room.look((*running, *waiting))
         # As they are by now: a length may have become known during the look.
         still = [downloads[d.id] for d in running if d.id in self._running]
+        if lost := self._room.lost(still, spaces):
+            # Those too that are still to come: under its name they would write somewhere else.
+            await self._on_stop([d.id for d in downloads if _writes_to(d, lost)], _lost(lost))
+            return
         if low := self._room.update(still, spaces):
             text = f"less than {rough_size(self._room.low_bytes)} are free"
             await self._on_stop(low, Wait(WaitReason.DISK_LOW, DiskFullError(text)))
@@ -275,6 +279,19 @@ async def _persist(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 def _unlocked(paths: dict[str, str]) -> list[str]:
     return [id_ for id_, path in paths.items() if not is_locked(path)]
+
+
+def _writes_to(download: Download, directories: set[str]) -> bool:
+    is_on_its_way = download.status in (Status.PENDING, Status.ACTIVE)
+    is_ours = download.wait_reason is not WaitReason.NOT_ADMITTED
+    return is_on_its_way and is_ours and download.request.directory in directories
+
+
+def _lost(directories: set[str]) -> DiskError:
+    return DiskError(
+        f"another file system is at {', '.join(sorted(directories))} than when this began",
+        hint="mount the one that was there, then `winch resume` it",
+    )
 
 
 def _no_network(hosts: frozenset[str]) -> NetworkError:

@@ -32,8 +32,8 @@ _ONWARD = (Action.REQUEUE, Action.RESUME, Action.RETRY)
 class Queue:
     """The waiting downloads of the list. With `embedded`, only what was admitted gets a turn.
 
-    `changed` is called when others may have to start or stop, `suspend` is awaited with running
-    downloads that have to wait, and why.
+    `changed` is called when others may have to start or stop, `suspend` is awaited as `on_stop` of
+    the guards is.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Queue:
         *,
         embedded: bool,
         changed: Callable[[], None],
-        suspend: Callable[[list[str], Wait], Awaitable[None]],
+        suspend: Callable[[list[str], Wait | WinchError], Awaitable[None]],
     ) -> None:
         self._downloads = downloads
         self._context = context
@@ -253,6 +253,13 @@ class Queue:
         else:
             self._downloads.update(download, **fields)
         self.guards.wait(download, wait)
+
+    def pause(self, download: DownloadRecord, error: WinchError) -> None:
+        """Let a download rest that only a person can help."""
+        if Action.PAUSE in allowed_actions(download.status):
+            text = f"paused: {error.message}"
+            self._downloads.step(download, Action.PAUSE, text, error=error.info())
+            self.forget([download.id])
 
     def try_again(self, download_id: str, error: WinchError) -> bool:
         """Let a failed download wait to be tried again; False where it failed for good."""

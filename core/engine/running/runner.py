@@ -217,13 +217,15 @@ class Runner:
             why = "waits again behind the others: its server sends next to nothing"
             self._stop(download_id, why)
 
-    async def _suspend(self, ids: list[str], wait: Wait) -> None:
-        """Stop running downloads and let them wait."""
-        await self.halt(ids)
-        for download in self._downloads.current(ids):
-            if download.status is Status.ACTIVE:
-                self.queue.park(download, wait)
-        self.reassign()
+    async def _suspend(self, ids: list[str], cause: Wait | WinchError) -> None:
+        """Stop running downloads and let them wait; for an error, pause them."""
+        with self.starting_nothing():
+            await self.halt(ids)
+            for download in self._downloads.current(ids):
+                if isinstance(cause, WinchError):
+                    self.queue.pause(download, cause)
+                elif download.status is Status.ACTIVE:
+                    self.queue.park(download, cause)
 
     # -- one attempt ------------------------------------------------------------------------------
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from asyncio import StreamWriter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from core.domain.errors import ErrorCode
 from core.domain.models import Status, WaitReason
-from core.domain.settings import DiskSettings, NetworkSettings, Settings
+from core.domain.settings import DiskSettings, LimitSettings, NetworkSettings, Settings
 from core.domain.value import replace
 from core.engine.running import guards
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
@@ -42,6 +44,16 @@ def fill(disk: Path, size: int) -> Path:
     return ballast
 
 
+@contextmanager
+def covered(disk: Path) -> Iterator[None]:
+    """Have another file system in the place of a disk."""
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
 async def test_a_disk_that_fills_under_way_stops_nothing_for_good(
     workspace: Workspace, disk: Path, fault_server: FaultServer
 ) -> None:
@@ -60,6 +72,32 @@ async def test_a_disk_that_fills_under_way_stops_nothing_for_good(
     done = await settled(engine, download)
     assert (done.status, done.retry_count) == (Status.COMPLETED, 0)
     assert workspace.content("a") == DATA
+    assert fault_server.requests_to("a")[-1].range != "bytes=0-"
+
+
+async def test_where_another_file_system_took_the_place_nothing_is_written(
+    workspace: Workspace, disk: Path, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine(replace(NO_MARKS, limits=LimitSettings(active=1)))
+    url = fault_server.file("a", DATA, hold_after=2 * MIB)
+    (begun,) = await engine.add([replace(workspace.request(url), connections=1)])
+    (later,) = await engine.add([workspace.request(fault_server.file("b", DATA))])
+    elsewhere = replace(workspace.request(fault_server.file("c", DATA)), directory=str(disk.parent))
+    (other,) = await engine.add([elsewhere])
+    await until(engine, begun, lambda view: view.progress.bytes_downloaded >= MIB)
+    with covered(disk):
+        for download in (begun, later):
+            view = await until(engine, download, lambda v: v.download.status is Status.PAUSED)
+            assert view.download.error is not None
+            assert f"another file system is at {disk}" in view.download.error.message
+        assert (await settled(engine, other)).status is Status.COMPLETED
+        assert workspace.names() == []
+    fault_server.release("a")
+    await engine.resume([begun.id, later.id])
+    for download, name in ((begun, "a"), (later, "b")):
+        done = await settled(engine, download)
+        assert (done.status, done.error) == (Status.COMPLETED, None)
+        assert workspace.content(name) == DATA
     assert fault_server.requests_to("a")[-1].range != "bytes=0-"
 
 
