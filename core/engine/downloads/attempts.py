@@ -45,7 +45,7 @@ class Attempt:
     """Follows a transfer from its start; made when it starts."""
 
     def __init__(self, download: Download, transfer: RunningTransfer, clock: Clock) -> None:
-        self._transfer = transfer
+        self._transfer: RunningTransfer | None = transfer
         self._clock = clock
         self._retries = download.retry_count
         self._started_at = clock.now()
@@ -69,14 +69,18 @@ class Attempt:
 
     def sample(self) -> None:
         """Look how fast it is, over how many connections; called now and then while it runs."""
-        self._peak = max(self._peak, self._transfer.rate)
-        self._connections = max(self._connections, self._transfer.connections)
+        if (transfer := self._transfer) is not None:
+            self._peak = max(self._peak, transfer.rate)
+            self._connections = max(self._connections, transfer.connections)
 
     def stop(self) -> None:
         """Stop the clocks: what follows is no part of the attempt; the first call counts."""
         if self._ended is None:
             self.sample()
             self._ended = self._leave_phase()
+            self._figures = self.figures()
+            # It holds this one: a circle, and in it all that a small file had in memory.
+            self._transfer = None
 
     def entry(
         self, download: Download, end: AttemptEnd, error: ErrorInfo | None, *, number: int = 0
@@ -90,15 +94,16 @@ class Attempt:
 
     def figures(self) -> AttemptFigures:
         """Return what there is to say of it by now."""
-        if self._figures is not None:
+        if (transfer := self._transfer) is None:
+            assert self._figures is not None
             return self._figures
         seconds = self._seconds.copy()
         if self._ended is None:
             seconds[self._phase] += self._clock.monotonic() - self._entered
-        gained = self._transfer.gained
+        gained = transfer.gained
         measured = max(seconds[Phase.DOWNLOADING], min(sum(seconds.values()), _SHORT), _FINEST)
         average = gained / measured if gained else None
-        figures = AttemptFigures(
+        return AttemptFigures(
             started_at=self._started_at,
             bytes=gained,
             phases=PhaseTimes(
@@ -112,12 +117,9 @@ class Attempt:
             retries=self._retries,
             # One that was gone before anybody looked had one at least.
             connections=max(self._connections, int(gained > 0)),
-            served_best=self._transfer.served_best,
+            served_best=transfer.served_best,
             verdict=self._verdict,
         )
-        if self._ended is not None:
-            self._figures = figures
-        return figures
 
     def _leave_phase(self) -> float:
         now = self._clock.monotonic()

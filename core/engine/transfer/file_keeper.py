@@ -6,12 +6,12 @@ only bytes that are synced, and the part file is given up with its lock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from core.adapters.files.threads import past_recall
 from core.domain.errors import ChecksumError
-from core.domain.history import AttemptFigures
 from core.domain.models import Conflict, ResumeRecord
 from core.engine.transfer.checkpoint import Checkpointer
 from core.engine.transfer.context import DownloadHandle, TransferContext
@@ -33,20 +33,18 @@ TIMELINE_TAIL = 5
 
 
 class FileKeeper:
-    """Keeps the file of one download, and its record, which tells the attempt's `figures`."""
+    """Keeps the file of one download, and its record."""
 
-    def __init__(
-        self,
-        download: DownloadHandle,
-        context: TransferContext,
-        figures: Callable[[], AttemptFigures | None],
-    ) -> None:
+    def __init__(self, download: DownloadHandle, context: TransferContext) -> None:
         self._download = download
         self._context = context
-        self._figures = figures
-        self._checkpoint = Checkpointer(self._save, context.clock)
         self.file: UnfinishedFile | None = None
         """None as long as nothing is known of it."""
+
+    @cached_property
+    def _checkpoint(self) -> Checkpointer:
+        """Made where there is a part file: it holds this one, in a circle."""
+        return Checkpointer(self._save, self._context.clock)
 
     @property
     def is_empty(self) -> bool:
@@ -197,7 +195,7 @@ class FileKeeper:
             resource=file.resource,
             part=file.part.identity,
             done=done,
-            attempt=self._figures(),
+            attempt=self._download.figures(),
             request=download.request,
             timeline=download.timeline[-TIMELINE_TAIL:],
             created_at=download.created_at,

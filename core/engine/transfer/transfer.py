@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import partial
 
 from core.domain.errors import FileChangedError, IncompleteBodyError, TransferError
-from core.domain.history import AttemptFigures
 from core.domain.models import Phase, Progress
 from core.domain.value import replace
 from core.engine.transfer.already_fetched import check_already_fetched
@@ -52,7 +51,7 @@ class Transfer:
         request, now = download.get().request, context.clock.monotonic()
         self._download = download
         self._context = context
-        self._keeper = FileKeeper(download, context, self._take_figures)
+        self._keeper = FileKeeper(download, context)
         self._pool: ConnectionPool | None = None
         self._estimator = EtaEstimator(now)
         self._moved_at: datetime | None = None
@@ -68,8 +67,7 @@ class Transfer:
         self._compared: int | None = None
         self._small: SmallFile | None = None
         self._landed: int | None = None
-        self.served_best: int | None = None
-        """How many connections its host served best; None where that was not found out."""
+        self._served_best: int | None = None
         self.received = 0
         """Bytes that came in this attempt, those included that were here already."""
         self.gained = 0
@@ -91,6 +89,17 @@ class Transfer:
     def _has_arrived(self) -> bool:
         """Whether every byte is here, in memory or in the part file."""
         return self._small is not None or self._keeper.is_complete
+
+    @property
+    def served_best(self) -> int | None:
+        """How many connections its host served best; None where that was not found out.
+
+        A number wished for or a limit set here tell nothing.
+        """
+        is_limited = any(limit.rate for limit in self._limits)
+        if self._pool is not None and not self._most and not is_limited:
+            self._served_best = self._pool.served_best() or self._served_best
+        return self._served_best
 
     @property
     def rate(self) -> float:
@@ -309,7 +318,7 @@ class Transfer:
         try:
             result = await pool.run(source, claim, opened)
         finally:
-            self._note_served_best()
+            self._served_best = self.served_best
             self._pool = None
         if isinstance(result, Contradicted):
             return result
@@ -340,16 +349,6 @@ class Transfer:
         self._keeper.note_written(count)
         if self._keeper.file is not None:
             self._verifier.follow(self._keeper.file, self._download.get().request.checksum)
-
-    def _take_figures(self) -> AttemptFigures | None:
-        self._note_served_best()
-        return self._download.figures()
-
-    def _note_served_best(self) -> None:
-        """Take in what the pool knows; a number wished for or a limit set here tell nothing."""
-        is_limited = any(limit.rate for limit in self._limits)
-        if self._pool is not None and not self._most and not is_limited:
-            self.served_best = self._pool.served_best() or self.served_best
 
     async def _verify(self, file: UnfinishedFile) -> None:
         """Check every digest that is known; raises ChecksumError for a file that has another one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import os
 import stat
@@ -18,7 +19,8 @@ from core.domain.history import AttemptEnd, HistoryQuery
 from core.domain.models import Checksum, Conflict, Download, Phase, Status
 from core.domain.settings import LimitSettings
 from core.domain.value import replace
-from core.engine.transfer.small import MOST
+from core.engine.transfer.small import MOST, SmallFile
+from core.engine.transfer.transfer import Transfer
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.faults.server import FaultServer
 
@@ -72,6 +74,22 @@ async def test_a_small_file_takes_no_part_file_and_one_request(
     assert (await engine.find(done.id)).progress.bytes_downloaded == size
     (entry,) = (await engine.history(HistoryQuery())).entries
     assert (entry.end, entry.bytes, entry.total_bytes) == (AttemptEnd.COMPLETED, size, size)
+
+
+async def test_nothing_of_a_small_file_stays_in_memory_for_the_collector_to_find(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    gc.collect()
+    gc.disable()
+    try:
+        done = await fetch(engine, workspace.request(fault_server.file("a.bin", DATA)))
+        await asyncio.sleep(0)
+        left = [each for each in gc.get_objects() if isinstance(each, Transfer | SmallFile)]
+    finally:
+        gc.enable()
+    assert done.status is Status.COMPLETED
+    assert left == []
 
 
 async def test_a_larger_file_has_a_part_file(
