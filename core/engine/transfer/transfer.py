@@ -8,7 +8,7 @@ is whole, verified and synced.
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 
 from core.domain.errors import FileChangedError, IncompleteBodyError, TransferError
 from core.domain.models import Phase, Progress
@@ -53,7 +53,7 @@ class Transfer:
         self._context = context
         self._keeper = FileKeeper(download, context)
         self._pool: ConnectionPool | None = None
-        self._estimator = EtaEstimator(now)
+        self._began = now
         self._moved_at: datetime | None = None
         self._limit = TokenBucket(request.limit, now)
         self._limits = (self._limit, context.rate_limit)
@@ -72,6 +72,10 @@ class Transfer:
         """Bytes that came in this attempt, those included that were here already."""
         self.gained = 0
         """Bytes that this attempt has added."""
+
+    @cached_property
+    def _estimator(self) -> EtaEstimator:
+        return EtaEstimator(self._began)
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -96,14 +100,16 @@ class Transfer:
 
         A number wished for or a limit set here tell nothing.
         """
-        is_limited = any(limit.rate for limit in self._limits)
-        if self._pool is not None and not self._most and not is_limited:
-            self._served_best = self._pool.served_best() or self._served_best
+        pool = self._pool
+        if pool is not None and not self._most and not any(limit.rate for limit in self._limits):
+            self._served_best = pool.served_best() or self._served_best
         return self._served_best
 
     @property
     def rate(self) -> float:
-        """Bytes/s at present."""
+        """Bytes/s at present; a small file comes all at once, and has none."""
+        if self._keeper.file is None:
+            return 0.0
         return self._estimator.rate(self._context.clock.monotonic())
 
     @property
