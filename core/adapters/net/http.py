@@ -10,9 +10,7 @@ import asyncio
 import itertools
 import ssl
 from collections import OrderedDict
-from collections.abc import Mapping
-
-from yarl import URL
+from collections.abc import Mapping, Sequence
 
 from core.adapters.net.blocks import BlockPool
 from core.adapters.net.credentials import Credentials, without_userinfo
@@ -20,7 +18,7 @@ from core.adapters.net.logins import Exchange, WantedLogins, is_closed_door
 from core.adapters.net.proxies import proxy_for
 from core.adapters.net.reach import Route
 from core.adapters.net.remembered import Remembered, origin_of
-from core.adapters.net.request import Answer, Connections
+from core.adapters.net.request import Address, Answer, Connections, address_of
 from core.adapters.net.response import Response
 from core.adapters.net.tls import Trust
 from core.adapters.net.translation import translated
@@ -117,10 +115,9 @@ class HttpClient:
         """Send one hop's request, and again as the server asks for the login that is there."""
         address = _address(hop.url, redirected=redirected)
         headers = await self._credentials.headers_for(hop, cookies)
-        wanted, target = self._wanted_logins, address.raw_path_qs
-        asking = Exchange(wanted, hop.url, target, headers, unasked=unasked)
+        asking = Exchange(self._wanted_logins, hop.url, address.target, headers, unasked=unasked)
         proxy = self._proxy_for(hop.url)
-        is_secure = address.scheme == "https" or proxy.lower().startswith("https:")
+        is_secure = address.is_secure or proxy.lower().startswith("https:")
         trusted = await self._trust.context() if is_secure else True
         while True:
             with translated(hop.url, late="did not answer in time"):
@@ -132,7 +129,9 @@ class HttpClient:
                     buffer=buffer,
                     route=route,
                 )
-            challenges = response.headers.getall("WWW-Authenticate", ())
+            challenges: Sequence[str] = ()
+            if response.status == 401:
+                challenges = response.headers.getall("WWW-Authenticate", ())
             if not asking.again(response.status, response.headers, challenges):
                 return response, asking
             response.release()
@@ -155,9 +154,9 @@ class HttpClient:
         return self._connections
 
 
-def _address(url: str, *, redirected: bool) -> URL:
+def _address(url: str, *, redirected: bool) -> Address:
     try:
-        return URL(url, encoded=url.isascii() and " " not in url)
+        return address_of(url)
     except ValueError:
         if redirected:
             raise RedirectError("the server redirected to an address that cannot be read") from None

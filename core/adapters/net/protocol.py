@@ -79,7 +79,8 @@ class HttpProtocol(ResponseHandler):
         self._interim = self._came = 0
         self._lent = False
         self._patience = patience
-        self._deadline: asyncio.TimerHandle | None = None
+        self._due: float | None = None
+        self._watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -89,7 +90,10 @@ class HttpProtocol(ResponseHandler):
             self.transport.set_protocol(_Receiver(self, self._memory))
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._head_ended()
+        self._due = None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         super().connection_lost(exc)
 
     def set_response_params(self, **params: Any) -> None:
@@ -97,8 +101,9 @@ class HttpProtocol(ResponseHandler):
         self._lent = self._is_read = False
         self._bufsize = params.get("read_bufsize", LARGEST_PORTION)
         self.portion = first_portion(self._bufsize)
-        self._head_ended()
-        self._deadline = self._loop.call_later(self._patience, self._head_is_late)
+        self._due = self._loop.time() + self._patience
+        if self._watch is None:
+            self._watch = self._loop.call_at(self._due, self._look_for_head)
         super().set_response_params(**params)
 
     def send(self, head: bytes) -> None:
@@ -107,13 +112,16 @@ class HttpProtocol(ResponseHandler):
             raise aiohttp.ServerDisconnectedError
         self.transport.write(head)
 
-    def _head_ended(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _head_is_late(self) -> None:
-        self.set_exception(aiohttp.SocketTimeoutError("no head in time"))
+    def _look_for_head(self) -> None:
+        # One timer for as long as heads are awaited: most are there long before it ends.
+        self._watch = None
+        if self._due is None:
+            return
+        if self._due > self._loop.time():
+            self._watch = self._loop.call_at(self._due, self._look_for_head)
+        else:
+            self._due = None
+            self.set_exception(aiohttp.SocketTimeoutError("no head in time"))
 
     def pause_reading(self) -> None:
         was_paused = self._reading_paused
@@ -133,8 +141,11 @@ class HttpProtocol(ResponseHandler):
     def resume_reading(self, resume_parser: bool = True) -> None:
         self._is_read = True
         self.portion = min(LARGEST_PORTION, self._bufsize)
-        super().resume_reading(resume_parser)
-        if not self._reading_paused:
+        # The library asks for it after nearly each read, and would go through its parser each time.
+        was_paused = self._reading_paused
+        if was_paused:
+            super().resume_reading(resume_parser)
+        if was_paused and not self._reading_paused:
             release_records(self.transport, lambda: self._reading_paused or self._lent)
 
     def is_amid(self, content: aiohttp.StreamReader) -> bool:
@@ -160,7 +171,7 @@ class HttpProtocol(ResponseHandler):
         if 100 <= status < 200 and status != 101:
             self._interim += 1
         elif self._interim <= MOST_INTERIM:
-            self._head_ended()
+            self._due = None
             super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:

@@ -8,6 +8,7 @@ itself or never, and costs each small file as much as all the rest of its reques
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from ssl import SSLContext
 from typing import Final
@@ -19,6 +20,7 @@ from core.adapters.net.library import aiohttp
 from core.adapters.net.protocol import Connector, HttpProtocol
 from core.adapters.net.reach import Route
 from core.domain.settings import NetworkSettings
+from core.domain.value import Value
 from core.domain.version import VERSION
 
 _DEFAULTS: Final = (
@@ -26,18 +28,47 @@ _DEFAULTS: Final = (
     ("accept", "Accept", "*/*"),
     ("accept-encoding", "Accept-Encoding", "identity"),
 )
+_KNOWN: Final = 256
+"""Servers whose place among the library's connections is kept at the same time."""
+
+# What nearly every URL looks like, and what would come out of the URL library as it went in.
+_PLAIN: Final = re.compile(
+    r"(http(s)?://[a-z0-9.-]+(?::(?!80/|443/)[0-9]{1,5})?)(/[!-\"$-~]*)(?<!\?)", re.ASCII
+)
+
+
+class Address(Value, frozen=True):
+    """A URL as it is asked for: scheme, host and port, and what the request line holds."""
+
+    origin: str
+    target: str
+    is_secure: bool
+
+    @property
+    def url(self) -> str:
+        """The URL, without a fragment."""
+        return self.origin + self.target
+
+
+def address_of(url: str) -> Address:
+    """Return a URL's address; raises ValueError where it cannot be asked for."""
+    if (plain := _PLAIN.fullmatch(url)) is not None:
+        return Address(plain[1], plain[3], plain[2] is not None)
+    parts = URL(url, encoded=url.isascii() and " " not in url)
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("no address of the web")
+    return Address(str(parts.origin()), parts.raw_path_qs, parts.scheme == "https")
 
 
 class Answer:
     """The head of an answer as the library reads it, and its body, which may be on its way.
 
-    `url` is the address that was asked, without a fragment. The connection serves others once the
-    body has ended.
+    `url` is the address that was asked. The connection serves others once the body has ended.
     """
 
     def __init__(
         self,
-        url: URL,
+        url: str,
         connection: aiohttp.connector.Connection,
         head: aiohttp.http.RawResponseMessage,
         content: aiohttp.StreamReader,
@@ -96,10 +127,11 @@ class Connections:
             connect=settings.connect_timeout + settings.read_timeout,
             sock_connect=settings.connect_timeout,
         )
+        self._servers: dict[object, aiohttp.ClientRequest] = {}
 
     async def get(
         self,
-        address: URL,
+        address: Address,
         headers: Mapping[str, str],
         *,
         proxy: str,
@@ -112,18 +144,40 @@ class Connections:
         `proxy` is a URL or "". Raises what the library does, ValueError for a header that cannot be
         sent, and what `route` thinks of the address at the other end.
         """
-        request = _Request(address, headers, proxy=proxy, trusted=trusted)
+        server = self._server(address.origin, proxy, trusted)
         try:
-            return await self._send(request, buffer, route)
+            return await self._send(server, address, headers, buffer, route)
         except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
             # A server may close a connection that was idle just as it is used again, and a GET may
             # be sent twice (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
-            return await self._send(request, buffer, route)
+            return await self._send(server, address, headers, buffer, route)
 
-    async def _send(self, request: _Request, buffer: int, route: Route) -> Answer:
-        connection = await self._connector.connect(request.library, [], self._timeout)
+    def _server(self, origin: str, proxy: str, trusted: SSLContext | bool) -> aiohttp.ClientRequest:
+        """Return how the library's connections know a server: by a request that goes there."""
+        key = origin, proxy, trusted
+        if (known := self._servers.get(key)) is None:
+            try:
+                via = URL(proxy) if proxy else None
+            except ValueError:
+                raise aiohttp.InvalidURL(proxy) from None
+            loop = asyncio.get_running_loop()
+            known = aiohttp.ClientRequest("GET", URL(origin), loop=loop, ssl=trusted, proxy=via)
+            if len(self._servers) >= _KNOWN:
+                self._servers.clear()
+            self._servers[key] = known
+        return known
+
+    async def _send(
+        self,
+        server: aiohttp.ClientRequest,
+        address: Address,
+        headers: Mapping[str, str],
+        buffer: int,
+        route: Route,
+    ) -> Answer:
+        connection = await self._connector.connect(server, [], self._timeout)
         try:
             protocol = connection.protocol
             assert isinstance(protocol, HttpProtocol)
@@ -133,8 +187,8 @@ class Connections:
             protocol.set_response_params(
                 read_until_eof=True, auto_decompress=False, read_bufsize=buffer
             )
-            protocol.send(request.head())
-            return Answer(request.library.url, connection, *await protocol.read())
+            protocol.send(_head(server, address, headers))
+            return Answer(address.url, connection, *await protocol.read())
         except BaseException:
             connection.close()
             raise
@@ -144,35 +198,15 @@ class Connections:
         await self._connector.close()
 
 
-class _Request:
-    """What is sent, and where to: `library` is how the library's connections know it."""
-
-    def __init__(
-        self, address: URL, headers: Mapping[str, str], *, proxy: str, trusted: SSLContext | bool
-    ) -> None:
-        if address.scheme not in ("http", "https"):
-            raise aiohttp.InvalidURL(address)
-        try:
-            via = URL(proxy) if proxy else None
-        except ValueError:
-            raise aiohttp.InvalidURL(proxy) from None
-        self._headers = headers
-        self.library = aiohttp.ClientRequest(
-            "GET", address, loop=asyncio.get_running_loop(), ssl=trusted, proxy=via
-        )
-
-    def head(self) -> bytes:
-        """Return what is sent once there is a connection; raises ValueError."""
-        library = self.library
-        sent = {"Host": library.headers["Host"]}
-        given = {name.lower() for name in self._headers}
-        sent |= {name: value for key, name, value in _DEFAULTS if key not in given}
-        target = library.url.raw_path_qs
-        if library.proxy is not None and not library.is_ssl():
-            target = str(library.url)
-            # The login in the proxy's address was put there as the connection was made.
-            if login := library.headers.get("Proxy-Authorization"):
-                sent["Proxy-Authorization"] = login
-        if "host" in given:
-            del sent["Host"]
-        return fields.serialize(f"GET {target} HTTP/1.1", sent | dict(self._headers))
+def _head(server: aiohttp.ClientRequest, address: Address, headers: Mapping[str, str]) -> bytes:
+    """Return what is sent over a connection that is there; raises ValueError."""
+    given = {name.lower() for name in headers}
+    sent = {} if "host" in given else {"Host": server.headers["Host"]}
+    sent |= {name: value for key, name, value in _DEFAULTS if key not in given}
+    target = address.target
+    if server.proxy is not None and not address.is_secure:
+        target = address.url
+        # The login in the proxy's address was put there as the connection was made.
+        if login := server.headers.get("Proxy-Authorization"):
+            sent["Proxy-Authorization"] = login
+    return fields.serialize(f"GET {target} HTTP/1.1", {**sent, **headers})

@@ -52,7 +52,7 @@ class Response:
         self.hop = hop
         self.login = login
         self.buffer = buffer
-        self.url = str(answer.url)
+        self.url = answer.url
         self.status = answer.status
         self.reason = valid(answer.reason or "")
         self.headers = fields.received(answer.headers)

@@ -93,6 +93,28 @@ async def test_a_connection_that_ends_as_it_is_used_again_costs_no_file(
         assert asked == 2
 
 
+async def test_no_head_may_be_late_however_many_were_in_time(client: HttpClient) -> None:
+    over = asyncio.Event()
+
+    async def fall_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(3):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncontent")
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(fall_silent, "127.0.0.1", 0)
+    try:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/f"
+        for _ in range(3):
+            assert await fetch(client, url) == b"content"
+        with pytest.raises(TransferTimeoutError, match=r"127\.0\.0\.1 did not answer in time"):
+            await fetch(client, url)
+    finally:
+        over.set()
+        server.close()
+
+
 async def test_a_server_that_answers_nothing_is_asked_twice_and_no_more(client: HttpClient) -> None:
     asked = 0
 
