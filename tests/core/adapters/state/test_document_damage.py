@@ -60,6 +60,9 @@ class Model:
         self._changes[table, id_] = value
         self.now = changed(self.now, table, id_, value)
 
+    def was_so(self, table: str, record: tuple[str, int]) -> bool:
+        return any(record in state[table].items() for state in self.past)
+
     def flush(self) -> None:
         if self._changes:
             self.before = state = self.saved
@@ -68,7 +71,11 @@ class Model:
                 self.past.append(state)
             self.saved, self._changes = self.now, {}
 
-    def reload(self, found: Content) -> None:
+    def reload(self, found: Content, *, is_part: bool) -> None:
+        if is_part:
+            for table, records in found.items():
+                assert all(self.was_so(table, record) for record in records.items())
+            self.past.append(found)
         assert found in self.past
         self.now = self.saved = self.before = found
         self._changes = {}
@@ -126,7 +133,10 @@ async def follow(directory: Path, steps: list[tuple[Any, ...]]) -> None:
                 if step == "flip" and loaded.is_whole:
                     # A torn last append cannot be told from one that was never synced.
                     assert loaded.tables in (model.saved, model.before)
-                model.reload(loaded.tables)
+                # Without a generation the journals tell of the records that were changed last.
+                is_part = not loaded.is_found and loaded.tables != EMPTY
+                assert not (is_part and loaded.is_whole)
+                model.reload(loaded.tables, is_part=is_part)
     end(document)
 
 
