@@ -44,7 +44,10 @@ class CommandEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Write = Callable[[str, bool], Awaitable[None]]
-"""Sends text for stdout, or with True for stderr, and waits for a reader that is slow."""
+"""Sends text for stdout, or with True for stderr, and waits for a reader that is slow.
+
+With `""` it sends nothing. Raises CancelledError where nobody is there any more.
+"""
 
 
 class Commands(Protocol):

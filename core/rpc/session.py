@@ -24,6 +24,8 @@ from core.rpc.command import MOST_ASKED, CommandCall, CommandEnd, Commands, Loca
 _log = logging.getLogger(__name__)
 
 _IN_FLIGHT = 64
+_LONG = frozenset({"downloads"})
+"""Methods whose result is as long as the list."""
 
 
 class Session:
@@ -51,6 +53,8 @@ class Session:
         self._commands = commands
         self._write_lock = asyncio.Lock()
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
+        # What holds all of a long list comes one at a time: 64 of those would be a gigabyte.
+        self._long = asyncio.Lock()
         self._requests: set[asyncio.Task[None]] = set()
         self._events: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -146,11 +150,14 @@ class Session:
             if request.method == codec.SUBSCRIBE:
                 await self._subscribe(request)
             elif request.method == codec.COMMAND and self._commands is not None:
-                status = await self._command(request, self._commands)
+                async with self._long:
+                    status = await self._command(request, self._commands)
                 await self._answer(request.id, CommandEnd(status=status))
+            elif request.method in _LONG:
+                async with self._long:
+                    await self._answer(request.id, await self._call(request))
             else:
-                result = await self._call(request)
-                await self._answer(request.id, result)
+                await self._answer(request.id, await self._call(request))
         except WinchError as error:
             await self._send(codec.encode_error(request_id, error.info()))
         except Exception:
@@ -177,10 +184,11 @@ class Session:
         call: CommandCall = codec.decode(request.params, CommandCall)
 
         async def write(text: str, is_error: bool) -> None:
-            if self._writer.transport.is_closing():
+            if self._writer.transport.is_closing() or not (text or self._is_wanted()):
                 # Nobody is there to read the rest of a long list.
                 raise asyncio.CancelledError
-            await self._send(codec.encode_output(request.id, text, is_error=is_error))
+            if text:
+                await self._send(codec.encode_output(request.id, text, is_error=is_error))
 
         # Its methods are those of the codec.
         service = LocalService(self._serve_here, self._is_wanted)  # type: ignore[abstract]

@@ -23,6 +23,8 @@ from core.rpc.command import CommandCall, Write
 from core.short_call import Answer, FailedError, LostError, SilentError
 from tests.fakes import FakeService
 from tests.unix import RawClient, in_its_place, serving, short_directory, until
+from tui.cli.portions import PORTION, portions
+from tui.input.caller import CALLER, Caller
 
 ROOT = Path(__file__).parents[2]
 HELLO = b'{"hello":{"protocol":%d,"server":"winch/test"}}\n' % PROTOCOL
@@ -293,6 +295,51 @@ class TestServer:
                 await begun.wait()
             async with asyncio.timeout(10):
                 await ended.wait()
+
+    async def test_who_has_left_is_noticed_before_anything_is_printed(self, path: Path) -> None:
+        begun, ended = asyncio.Event(), asyncio.Event()
+
+        async def sorts(call: CommandCall, service: DownloadService, write: Write) -> int | None:
+            caller = Caller(
+                service=service, write=write, directory="/", environment={}, columns=None
+            )
+            CALLER.set(caller)
+            try:
+                while True:
+                    async for _ in portions(range(2 * PORTION)):
+                        begun.set()
+            finally:
+                ended.set()
+
+        async with serving(FakeService(), path, commands=sorts):
+            async with RawClient.open(path) as client:
+                client.send(self.CALL)
+                await begun.wait()
+            async with asyncio.timeout(10):
+                await ended.wait()
+
+    async def test_those_of_one_connection_are_done_one_after_the_other(self, path: Path) -> None:
+        running, most, may_end = 0, 0, asyncio.Event()
+
+        async def counted(call: CommandCall, service: DownloadService, write: Write) -> int | None:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await may_end.wait()
+            running -= 1
+            return 0
+
+        async with serving(FakeService(), path, commands=counted), RawClient.open(path) as client:
+            for _ in range(5):
+                client.send(self.CALL)
+            await until(lambda: running > 0)
+            # What is short is answered meanwhile.
+            client.send(b'{"id":2,"method":"status"}')
+            assert (await client.receive())["id"] == 2
+            may_end.set()
+            for _ in range(5):
+                assert (await client.receive())["result"] == {"status": 0}
+        assert most == 1
 
 
 def test_it_loads_next_to_nothing() -> None:

@@ -39,6 +39,10 @@ async def sorted_in_portions(items: Sequence[T], key: Callable[[T], Any]) -> lis
 
 
 async def _turn() -> None:
-    if (caller := CALLER.get()) is not None and caller.printed:
-        await caller.send()
+    if (caller := CALLER.get()) is not None:
+        if caller.printed:
+            await caller.send()
+        else:
+            # Who left before the first row of a long list wants none of it made.
+            await caller.write("", False)
     await asyncio.sleep(0)

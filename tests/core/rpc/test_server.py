@@ -194,7 +194,7 @@ class TestHostileInput:
                 greedy.send(b'{"id":%d,"method":"downloads"}' % number)
             for _ in range(150):
                 await other.status()
-            assert 0 < called < 100
+            assert 0 < called < 20
             greedy.writer.transport.resume_reading()  # type: ignore[attr-defined]
             ids = {(await greedy.receive())["id"] for _ in range(150)}
             assert ids == set(range(150))
