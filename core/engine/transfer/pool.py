@@ -191,7 +191,9 @@ class ConnectionPool:
             if rate:
                 connection.source.note_rate(rate)
         self._give_up_unserved(now)
-        cap, computed = self._allowed(), self._clock.computed()
+        cap = self._allowed()
+        # It only says whether one more would help, and a thousand of one each would all ask.
+        computed = self._clock.computed() if cap > 1 else None
         self._size.update(now, self._connections, self._file.segments, cap=cap, computed=computed)
         slow = straggler(self._connections, now, self._size.setup)
         if slow is not None and self._replacement.is_due(now):

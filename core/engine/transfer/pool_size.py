@@ -6,7 +6,6 @@ what the pool's other decisions need of it: the rates, and the seconds until a f
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from statistics import median
 
@@ -59,7 +58,7 @@ class PoolSize:
         self._received = 0
         self._began = now
         self._looked, self._load = (now, computed), 0.0
-        self._averages: deque[float] = deque(maxlen=_SAMPLES)
+        self._averages: list[float] = []
 
     @property
     def enough(self) -> int | None:
@@ -91,6 +90,7 @@ class PoolSize:
         """Remember what an answer brought on average, for the connections that come after it."""
         if (average := connection.average_rate(now)) is not None:
             self._averages.append(average)
+            del self._averages[:-_SAMPLES]
             connection.source.note_rate(average)
 
     def usual_rate(self, connections: Collection[PoolConnection]) -> float | None:
@@ -108,9 +108,9 @@ class PoolSize:
         segments: SegmentMap,
         *,
         cap: int,
-        computed: tuple[float, float],
+        computed: tuple[float, float] | None,
     ) -> None:
-        """Set the target, `cap` at the most; `computed` is as at its start."""
+        """Set the target, `cap` at the most; `computed` is as at its start, None: not asked for."""
         if limited := self._is_limited:
             self._holdup.update(self.spent(connections, now), now)
         self.target = self._growth.update(
@@ -138,10 +138,10 @@ class PoolSize:
         is_held_up = self._is_limited and self._holdup.lasts
         return TICK if self.target < cap and not is_held_up else SLOW_TICK
 
-    def _busy(self, now: float, computed: tuple[float, float]) -> float:
+    def _busy(self, now: float, computed: tuple[float, float] | None) -> float:
         """Return for which fraction of the time that it had the loop has computed lately."""
         then, before = self._looked
-        if now - then >= TICK / 2:
+        if computed is not None and now - then >= TICK / 2:
             used, waited = computed[0] - before[0], computed[1] - before[1]
             self._looked = now, computed
             self._load = used / max(used, now - then - waited) if used else 0.0

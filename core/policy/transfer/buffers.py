@@ -26,7 +26,7 @@ BLOCK_MEMORY = 32 * 1024 * 1024
 """Bytes of all blocks that bodies of known length are received into, beside the least of each."""
 FIRST_BLOCK = 128 * 1024
 """Bytes of the first block of a body, of which nobody knows yet how fast it comes."""
-SCARCE = BLOCK_MEMORY // 32
+SCARCE = BLOCK_MEMORY // 16
 """Bytes of blocks in use beyond which a crowd lets nothing wait in memory to be written with more.
 """
 CROWD_MEMORY = 16 * 1024 * 1024

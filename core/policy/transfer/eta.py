@@ -7,8 +7,6 @@ mean. A link that has become another one for good is noticed and the old memory 
 
 from __future__ import annotations
 
-from collections import deque
-
 from core.policy.transfer.rate import SLOT, WINDOW, RateWindow
 
 _MEMORY_SECONDS = 30.0
@@ -16,6 +14,7 @@ _MEMORY_SECONDS = 30.0
 _SHARE = 0.05
 _PERSISTENCE_SECONDS = 1.0
 """Seconds for which the present rate is taken to last."""
+_LATEST = round(_PERSISTENCE_SECONDS / SLOT)
 STALL_SECONDS = 5.0
 """Seconds without a byte after which nothing is promised, and which belong to no mean."""
 _FIRST = 1.0
@@ -32,7 +31,7 @@ class EtaEstimator:
         self._slot = started_at
         """Since when `_gathered` bytes came, which are in no mean yet."""
         self._gathered = 0
-        self._latest: deque[tuple[float, int]] = deque(maxlen=round(_PERSISTENCE_SECONDS / SLOT))
+        self._latest: list[tuple[float, int]] = []
         self._mean = 0.0
         self._known = 0.0
         """Seconds that the mean speaks of, at most the memory."""
@@ -72,6 +71,7 @@ class EtaEstimator:
         seconds, count = now - self._slot, self._gathered
         self._slot, self._gathered = now, 0
         self._latest.append((seconds, count))
+        del self._latest[:-_LATEST]
         self._known = min(self._known + seconds, self._memory)
         self._mean += (count / seconds - self._mean) * min(1.0, seconds / self._known)
         recent = self._recent.rate(now)
