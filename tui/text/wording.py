@@ -131,8 +131,10 @@ def ending(download: Download, *, removed: bool) -> str:
     if download.status is Status.FAILED:
         reason = fmt.sentence(download.error, brackets=False) if download.error else "it failed"
         return f"{name}: {reason}"
-    what = "was taken off the list" if removed else f"was {COMMAND_STATES[download.status]}"
-    return f"{name}: {what} before it was whole"
+    if removed:
+        return f"{name}: was taken off the list before it was whole"
+    reason = f": {fmt.sentence(download.error, brackets=False)}" if download.error else ""
+    return f"{name}: was {COMMAND_STATES[download.status]} before it was whole{reason}"
 
 
 def amount(download: Download, done: int) -> str:

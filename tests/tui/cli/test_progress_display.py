@@ -177,6 +177,13 @@ def test_quiet_tells_failures_only() -> None:
     assert len(log.after(download("b", "b.bin", status=Status.CANCELLED))) == 1
 
 
+def test_a_pause_that_nobody_asked_for_has_its_reason(log: Log) -> None:
+    lost = ErrorInfo(code=ErrorCode.DISK, message="another file system is there", hint="mount it")
+    log.after(active())
+    (line,) = log.after(download(status=Status.PAUSED, error=lost))
+    assert line == "a.bin: was paused before it was whole: another file system is there; mount it"
+
+
 def test_quiet_tells_once_what_may_never_end_by_itself() -> None:
     log = Log(Following([download()]), quiet=True)
     error = ErrorInfo(code=ErrorCode.DISK_FULL, message="10 MiB of room are missing")
