@@ -109,8 +109,9 @@ class BufferPool:
     def lend(self) -> Iterator[int]:
         """Lend a buffer of the size that is yielded."""
         buffer = max(LEAST, min(MOST, self._left // _SHARE * 2 // 5))
-        self._left -= taken_by(buffer)
+        taken = taken_by(buffer)
+        self._left -= taken
         try:
             yield buffer
         finally:
-            self._left += taken_by(buffer)
+            self._left += taken

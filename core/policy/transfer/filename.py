@@ -51,6 +51,8 @@ def coding_of(field: str) -> str | None:
 
     What is no coding of the whole file is passed over: `identity`, `utf-8`, `aws-chunked`.
     """
+    if not field:
+        return None
     words = [word.strip().lower() for word in field[:200].split(",")]
     known = [_SAME.get(word, word) for word in words]
     return ", ".join(word for word in known if word in _ENDINGS) or None
