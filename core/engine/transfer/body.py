@@ -78,7 +78,7 @@ class Body:
         """Return the next bytes, never more than the accepted length; `b""` at the end.
 
         Where that saves work they come in blocks, of which the last ends once `enough` is there.
-        They may be overwritten after `recycle`, as long as which was not called little is read.
+        They may be overwritten after `recycle`; until that is called, little more can be read.
         Raises IncompleteBodyError where it ends before the accepted length: a cut may look like a
         clean end (RFC 9112 section 8).
         """
