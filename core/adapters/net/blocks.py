@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import mmap
 
-from core.policy.transfer.buffers import SCARCE, block_size, memory_left, rest
+from core.policy.transfer.buffers import BLOCK_MEMORY, CROWD, SCARCE, block_size, memory_left, rest
 
-IDLE = 2 * 1024 * 1024
-"""Bytes that are kept for the next who asks though nobody uses any."""
+IDLE = BLOCK_MEMORY // 2
+"""Bytes that are kept for the next block while a few read: fresh memory costs page faults."""
+_IDLE_OF_CROWD = 2 * 1024 * 1024
 _FLAGS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
 
@@ -33,7 +34,7 @@ class BlockPool:
     """Blocks by size: the more of the memory is in use, the smaller is the next one."""
 
     def __init__(self) -> None:
-        self._used = self._idle = self._held = 0
+        self._used = self._idle = self._held = self._readers = 0
         self._free: dict[int, list[Block]] = {}
 
     @property
@@ -50,6 +51,17 @@ class BlockPool:
     def rest(self) -> float:
         """Seconds for which who was just written should read nothing, so that others can."""
         return rest(self._used, self._held)
+
+    def join(self) -> None:
+        """Count one more who reads into blocks."""
+        self._readers += 1
+
+    def leave(self) -> None:
+        """Count one less; after the last one, nothing is kept."""
+        self._readers -= 1
+        if not self._readers:
+            self._free.clear()
+            self._idle = 0
 
     def take(self, wanted: int, least: int = 1) -> Block:
         """Return an empty block, for `wanted` bytes at the most and `least` in any case."""
@@ -71,7 +83,8 @@ class BlockPool:
             self._free.setdefault(block.size, []).append(block)
             self._idle += block.size
         most = min(self._used, SCARCE) if self.is_scarce else self._used
-        while self._idle > max(most, IDLE):
+        idle = _IDLE_OF_CROWD if self._readers > CROWD else IDLE
+        while self._idle > max(most, idle):
             size = max(size for size, blocks in self._free.items() if blocks)
             self._free[size].pop()
             self._idle -= size

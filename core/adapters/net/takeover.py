@@ -62,6 +62,7 @@ class BlockReader(asyncio.BufferedProtocol):
         self._enough = 1
         self._timer: asyncio.TimerHandle | None = None
         self._rest: asyncio.TimerHandle | None = None
+        pool.join()
         transport.set_protocol(self)
         transport.resume_reading()
         release_records(transport, lambda: self._paused)
@@ -129,6 +130,11 @@ class BlockReader(asyncio.BufferedProtocol):
             return True
         return any(block.sealed and block.handed == block.filled for block in self._blocks)
 
+    def take_now(self, limit: int | None, enough: int) -> memoryview | None:
+        """Return what `take` would return without waiting; None where it would wait, or end."""
+        self._enough = enough
+        return self._next(limit)
+
     async def take(self, limit: int | None, enough: int) -> memoryview | None:
         """Return bytes that have come, `limit` at the most, once there are `enough` or a block.
 
@@ -168,6 +174,8 @@ class BlockReader(asyncio.BufferedProtocol):
 
     def detach(self) -> None:
         """Give up what was not taken: nobody reads it any more."""
+        if self._detached:
+            return
         self._detached = True
         self._stop_timer()
         self._stop_rest()
@@ -177,6 +185,7 @@ class BlockReader(asyncio.BufferedProtocol):
         for block in self._blocks:
             self._pool.give_back(block, reusable=not block.handed)
         self._blocks.clear()
+        self._pool.leave()
 
     @property
     def _has_whole(self) -> bool:

@@ -115,6 +115,12 @@ def protocol_of(response: Response) -> HttpProtocol:
     return protocol
 
 
+async def turns() -> None:
+    """Let the loop take in what the kernel has for it."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 class Setup:
     """How a test runs: on which loop, over TCP or TLS, read past the library or by it."""
 
@@ -133,8 +139,7 @@ class Setup:
             # Connections end at both ends, before their loop does.
             while TALKS:
                 await asyncio.to_thread(TALKS.pop().join)
-            for _ in range(20):
-                await asyncio.sleep(0)
+            await turns()
 
         with asyncio.Runner(loop_factory=self._factory) as runner:
             runner.run(watched())
@@ -325,6 +330,12 @@ def test_little_of_an_answer_is_received_before_somebody_reads_it(loop: str, pas
 
 def test_bytes_behind_a_body_belong_to_nothing(setup: Setup) -> None:
     behind = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong"
+    sent = threading.Event()
+
+    def sends_more(wire: Wire) -> bool:
+        wire.sendall(HEAD + DATA + behind)
+        sent.set()
+        return True
 
     async def test() -> None:
         async with asking() as client:
@@ -332,9 +343,11 @@ def test_bytes_behind_a_body_belong_to_nothing(setup: Setup) -> None:
                 async with await client.get(url, {}, buffer=500_000) as response:
                     setup.takes_over(response)
                     assert await body_of(response) == DATA
-                await asyncio.sleep(0.05)
+                await asyncio.to_thread(sent.wait)
+                sent.clear()
+                await turns()
 
-    with serving(sends(HEAD, DATA + behind, keep=True), tls=setup.tls) as (url, asked):
+    with serving(sends_more, tls=setup.tls) as (url, asked):
         setup.run(test)
     assert asked == [1, 2]
 
@@ -562,3 +575,21 @@ def test_a_block_that_somebody_may_still_write_from_is_not_lent_again() -> None:
     block = pool.take(1)
     pool.give_back(block, reusable=False)
     assert pool.take(1) is not block
+
+
+def test_blocks_are_kept_for_the_next_until_the_last_reader_leaves() -> None:
+    pool = BlockPool()
+    pool.join()
+    pool.join()
+    held = [pool.take(10**9) for _ in range(8)]
+    for block in held:
+        pool.give_back(block)
+    assert {id(pool.take(10**9)) for _ in held} == {id(block) for block in held}
+    for block in held:
+        pool.give_back(block)
+    pool.leave()
+    kept = pool.take(10**9)
+    assert kept in held
+    pool.give_back(kept)
+    pool.leave()
+    assert pool.take(10**9) not in held
