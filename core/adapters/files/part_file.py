@@ -24,6 +24,7 @@ from core.adapters.files.checksum import RunningDigest
 from core.adapters.files.destination import SUFFIX, disk_error, identity_of, stamp_of
 from core.adapters.files.disk import preallocate
 from core.adapters.files.part_opening import OpenedPart, create, lstat, reopen
+from core.adapters.files.threads import UncancellableFuture
 from core.adapters.files.writer import Buffers, writer_of
 from core.domain.errors import DiskError
 from core.domain.models import FileStamp, PartIdentity
@@ -82,12 +83,12 @@ class PartFile:
         """
         await asyncio.shield(self.begin_write(offset, buffers))
 
-    def begin_write(self, offset: int, buffers: Buffers) -> asyncio.Future[None]:
+    def begin_write(self, offset: int, buffers: Buffers) -> UncancellableFuture[None]:
         """Return what is done once all of `buffers` is written, or fails with DiskError.
 
-        Nobody may cancel it; until it is done, `buffers` must stay as they are.
+        Until it is done, `buffers` must stay as they are.
         """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done = UncancellableFuture[None](loop=asyncio.get_running_loop())
 
         def ended(error: OSError | None) -> None:
             self._unsynced = True

@@ -1,8 +1,9 @@
 """The thread that writes what arrives, one for each device: a disk that hangs holds up no other.
 
-All blocks that wait are handed over together and their ends told together, each with one wakeup: a
-thousand slow downloads cost few more of them than one fast one. What is given up by whoever waits
-is written all the same: nobody may use its memory, or its place in the file, before that.
+All blocks that wait when the thread comes are taken together and their ends told together, with one
+wakeup: a thousand slow downloads cost few more of them than one fast one. What is given up by
+whoever waits is written all the same: nobody may use its memory, or its place in the file, before
+that.
 """
 
 from __future__ import annotations
@@ -17,43 +18,28 @@ from typing import NamedTuple
 
 Buffers = Sequence[bytes | memoryview]
 Ended = Callable[[OSError | None], None]
+_Result = tuple[Ended, OSError | None]
 _MOST_AT_ONCE = 512
 
 
 class _Job(NamedTuple):
+    loop: asyncio.AbstractEventLoop
     fd: int
     offset: int
     buffers: Buffers
     ended: Ended
 
 
-class _Batch(NamedTuple):
-    loop: asyncio.AbstractEventLoop
-    jobs: list[_Job]
-
-
 class Writer:
     """Writes in the order in which it is asked to."""
 
     def __init__(self) -> None:
-        self._batches: SimpleQueue[_Batch] = SimpleQueue()
-        self._next: _Batch | None = None
-        """What was asked for in this turn of the loop."""
+        self._jobs: SimpleQueue[_Job] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def write(self, fd: int, offset: int, buffers: Buffers, ended: Ended) -> None:
         """Write all of `buffers` at `offset`; the loop then calls `ended` with what went wrong."""
-        loop = asyncio.get_running_loop()
-        batch = self._next
-        if batch is None or batch.loop is not loop:
-            self._next = batch = _Batch(loop, [])
-            loop.call_soon(self._hand_over, batch)
-        batch.jobs.append(_Job(fd, offset, buffers, ended))
-
-    def _hand_over(self, batch: _Batch) -> None:
-        if self._next is batch:
-            self._next = None
-        self._batches.put(batch)
+        self._jobs.put(_Job(asyncio.get_running_loop(), fd, offset, buffers, ended))
         # One that was started before a fork does not live in the child.
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -61,15 +47,19 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            loop, jobs = self._batches.get()
-            results = [(job.ended, _failure_of(job)) for job in jobs]
-            # A loop that is closed has nobody left who waits.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(_tell, results)
-            del jobs, results
+            jobs = [self._jobs.get()]
+            jobs += [self._jobs.get() for _ in range(self._jobs.qsize())]
+            results: dict[asyncio.AbstractEventLoop, list[_Result]] = {}
+            for job in jobs:
+                results.setdefault(job.loop, []).append((job.ended, _failure_of(job)))
+            for loop, told in results.items():
+                # A loop that is closed has nobody left who waits.
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(_tell, told)
+            del jobs, results, job, told
 
 
-def _tell(results: Sequence[tuple[Ended, OSError | None]]) -> None:
+def _tell(results: Sequence[_Result]) -> None:
     for ended, error in results:
         ended(error)
 

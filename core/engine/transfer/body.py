@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from core.adapters.files.threads import ended
 from core.adapters.net.response import Piece, Response
 from core.adapters.system.clock import Clock
 from core.domain.errors import IncompleteBodyError
@@ -201,10 +200,14 @@ async def receive_body(
     async def store() -> None:
         nonlocal size
         body.timer.enter(ConnectionState.WRITING)
-        work = file.part.begin_write(claim.position, gathered)
-        # Until it has ended, nobody else may use that memory, nor write there.
-        cancelled = await ended(work)
-        body.timer.enter(ConnectionState.RECEIVING)
+        work, cancelled = file.part.begin_write(claim.position, gathered), None
+        try:
+            await work
+        except asyncio.CancelledError as error:
+            # It comes once that has ended: nobody else may use that memory before, nor write there.
+            cancelled = error
+        finally:
+            body.timer.enter(ConnectionState.RECEIVING)
         work.result()
         file.segments.advance(claim, size)
         gathered.clear()

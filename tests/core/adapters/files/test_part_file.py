@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -250,6 +250,34 @@ async def test_a_write_that_fails_when_nobody_waits_for_it_any_more_is_no_fault(
     del writing
     gc.collect()
     assert faults == []
+
+
+async def test_who_awaits_a_write_is_cancelled_only_once_it_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, going_on, write = threading.Event(), threading.Event(), os.pwritev
+
+    def hold(fd: int, buffers: Sequence[memoryview], offset: int) -> int:
+        begun.set()
+        going_on.wait()
+        return write(fd, buffers, offset)
+
+    async def store() -> None:
+        await part.begin_write(0, [b"bytes"])
+
+    part = await created(tmp_path)
+    monkeypatch.setattr(os, "pwritev", hold)
+    writing = asyncio.create_task(store())
+    await asyncio.to_thread(begun.wait)
+    for _ in range(2):
+        writing.cancel()
+        await asyncio.sleep(0)
+    assert not writing.done()
+    going_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert await part.read(0, 99) == b"bytes"
+    await part.close()
 
 
 async def test_a_replacement_is_whole_or_not_there(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The writing thread: what is asked for in one turn of the loop is written, and told, together."""
+"""The writing thread: what waits when it comes is written, and told, together."""
 
 from __future__ import annotations
 
