@@ -120,11 +120,14 @@ class Response:
             piece, self._before = self._before[:limit], self._before[limit:]
             return piece
         content, reader = self._answer.content, self._reader
+        enough = 1 if limit else enough or sys.maxsize
+        # A deadline costs more than to take a block that is there already.
+        if reader is not None and (block := reader.take_now(limit, enough)) is not None:
+            return block
         with translated(self.url):
             try:
                 async with asyncio.timeout(self._patience):
                     if reader is not None:
-                        enough = 1 if limit else enough or sys.maxsize
                         return await reader.take(limit, enough) or b""
                     if limit is not None:
                         piece = await content.read(limit)
