@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from core.domain.errors import WinchError
 from core.domain.models import DownloadRequest
 from core.domain.service import AddedPortion, DownloadService
-from tui.cli.export_format import portions
+from tui.cli.export_format import batches
 
 _Take = Callable[..., Awaitable[AddedPortion]]
 
@@ -34,7 +34,7 @@ async def _add(
 ) -> list[str]:
     ids: list[str] = []
     new: list[str] = []
-    waiting = portions(requests)
+    waiting = batches(requests)
     try:
         portion, following = next(waiting, []), next(waiting, [])
         while portion:

@@ -206,7 +206,7 @@ def to_requests(
         yield None if item.status in ENDED else request
 
 
-def portions(
+def batches(
     requests: Iterable[DownloadRequest], most: int = PORTION_BYTES
 ) -> Iterator[list[DownloadRequest]]:
     """Yield the requests in order, in lists of at most about `most` bytes."""

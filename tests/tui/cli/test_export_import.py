@@ -87,11 +87,11 @@ def test_without_secrets_no_secret_is_left(downloads: list[Download]) -> None:
 
 
 @given(st.lists(_requests, max_size=20), st.integers(1, 2000))
-def test_portions_lose_nothing_and_stay_small(requests: list[DownloadRequest], most: int) -> None:
-    portions = list(export_format.portions(requests, most))
+def test_batches_lose_nothing_and_stay_small(requests: list[DownloadRequest], most: int) -> None:
+    portions = list(export_format.batches(requests, most))
     assert [request for portion in portions for request in portion] == requests
     for portion in portions:
-        assert len(portion) == 1 or len(list(export_format.portions(portion, most))) == 1
+        assert len(portion) == 1 or len(list(export_format.batches(portion, most))) == 1
 
 
 def test_one_directory_can_replace_all_others() -> None:
