@@ -119,7 +119,6 @@ class Connections:
     """The connections to all servers, kept for the next request while they are good for one."""
 
     def __init__(self, settings: NetworkSettings) -> None:
-        self._settings = settings
         self._connector = Connector(settings.read_timeout)
         self._timeout = aiohttp.ClientTimeout(
             total=None,
@@ -162,8 +161,8 @@ class Connections:
                 via = URL(proxy) if proxy else None
             except ValueError:
                 raise aiohttp.InvalidURL(proxy) from None
-            loop = asyncio.get_running_loop()
-            known = aiohttp.ClientRequest("GET", URL(origin), loop=loop, ssl=trusted, proxy=via)
+            url, loop = URL(origin, encoded=True), asyncio.get_running_loop()
+            known = aiohttp.ClientRequest("GET", url, loop=loop, ssl=trusted, proxy=via)
             if len(self._servers) >= _KNOWN:
                 self._servers.clear()
             self._servers[key] = known
