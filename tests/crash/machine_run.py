@@ -157,7 +157,7 @@ class Run:
             async with asyncio.timeout(PATIENCE):
                 await until(condition)
         except TimeoutError:
-            stuck = [(d.id, d.status, d.wait_reason, d.timeline) for d in self._listed()]
+            stuck = [(d.id, d.status, d.wait_reason, d.phase, d.error) for d in self._listed()]
             raise AssertionError(f"nothing happens any more: {stuck}") from None
 
     def ids(self, *statuses: Status) -> list[str]:
@@ -182,7 +182,7 @@ class Run:
                     return True
             elif download.status is Status.PENDING:
                 waiting = waiting or download.wait_reason not in _WAITS_FOR_US
-        return waiting and active < self._active and not self.model.held
+        return waiting and active < self._active and not self.watch.held
 
     def _check_finished(self, download: Download) -> None:
         page = self.web.page(download.request.url)

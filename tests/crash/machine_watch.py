@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from core.domain.errors import DaemonError
-from core.domain.events import Added, Changed, Removed, Snapshot
+from core.domain.events import Added, Changed, Noticed, Removed, Snapshot
 from core.domain.models import Download
 from core.rpc.client import RemoteService
 from tests.crash.machine_model import check_step
@@ -18,6 +18,8 @@ class Watch:
 
     def __init__(self, service: RemoteService) -> None:
         self.downloads: dict[str, Download] = {}
+        self.held = False
+        """Whether the queue is held, be it that nobody could acknowledge it."""
         self.began = asyncio.Event()
         self._failure: AssertionError | None = None
         self._task = asyncio.create_task(self._follow(service))
@@ -36,6 +38,8 @@ class Watch:
         with suppress(DaemonError):
             async with service.subscribe() as events:
                 async for event in events:
+                    if isinstance(event, Snapshot | Noticed):
+                        self.held = event.paused
                     if isinstance(event, Snapshot):
                         self.downloads = {d.id: d for d in event.downloads}
                         self.began.set()
