@@ -34,7 +34,9 @@ import tui
 ROOT = Path(__file__).parent.parent
 
 PRIVATE: dict[object, set[str]] = {
-    aiohttp.StreamReader: {"_read_nowait", "_low_water", "_high_water", "_size"},
+    aiohttp.StreamReader: {
+        "_high_water", "_http_chunk_splits", "_low_water", "_read_nowait", "_size",
+    },
     aiohttp.TCPConnector: {"_factory", "_loop"},
     aiohttp.client_proto.ResponseHandler: {
         "_drop_timeout", "_exception", "_loop", "_payload", "_reading_paused", "connection_lost",

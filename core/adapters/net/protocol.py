@@ -10,7 +10,13 @@ from core.adapters.net.blocks import BlockPool
 from core.adapters.net.library import ResponseHandler, aiohttp
 from core.adapters.net.takeover import BlockReader
 from core.adapters.net.translation import FloodError
-from core.adapters.net.transport import hold_records, peer_address, release_records, tls_of
+from core.adapters.net.transport import (
+    hold_records,
+    limit_kernel_buffer,
+    peer_address,
+    release_records,
+    tls_of,
+)
 from core.policy.transfer.buffers import LARGEST_PORTION, first_portion
 
 MOST_INTERIM: Final = 20
@@ -75,7 +81,9 @@ class HttpProtocol(ResponseHandler):
         super().__init__(loop)
         self._memory = memory
         self._bufsize = LARGEST_PORTION
-        self._is_read = False
+        self.was_asked = False
+        """Whether it had a request before, and is a connection that was kept."""
+        self._is_read = self._is_limited = False
         self._interim = self._came = 0
         self._lent = False
         self._patience = patience
@@ -99,6 +107,10 @@ class HttpProtocol(ResponseHandler):
     def set_response_params(self, **params: Any) -> None:
         self._interim = self._came = 0
         self._lent = self._is_read = False
+        self.was_asked = True
+        if self._is_limited:
+            # By the answer before this one.
+            self.limit_kernel_buffer(None)
         self._bufsize = params.get("read_bufsize", LARGEST_PORTION)
         self.portion = first_portion(self._bufsize)
         self._due = self._loop.time() + self._patience
@@ -111,6 +123,14 @@ class HttpProtocol(ResponseHandler):
         if self.transport is None or self.transport.is_closing():
             raise aiohttp.ServerDisconnectedError
         self.transport.write(head)
+
+    def limit_kernel_buffer(self, most: int | None) -> None:
+        """Let the kernel hold at most about `most` bytes of this answer; None: as many as it likes.
+
+        The next answer over this connection begins without that.
+        """
+        self._is_limited = most is not None
+        limit_kernel_buffer(self.transport, most)
 
     def _look_for_head(self) -> None:
         # One timer for as long as heads are awaited: most are there long before it ends.
@@ -141,9 +161,11 @@ class HttpProtocol(ResponseHandler):
     def resume_reading(self, resume_parser: bool = True) -> None:
         self._is_read = True
         self.portion = min(LARGEST_PORTION, self._bufsize)
-        # The library asks for it after nearly each read, and would go through its parser each time.
         was_paused = self._reading_paused
-        if was_paused:
+        # The library asks for it after nearly each read, and would go through its parser each time:
+        # there may be more than that knows, behind a chunk at which it stopped.
+        is_chunked = getattr(self._payload, "_http_chunk_splits", None) is not None
+        if was_paused or is_chunked:
             super().resume_reading(resume_parser)
         if was_paused and not self._reading_paused:
             release_records(self.transport, lambda: self._reading_paused or self._lent)

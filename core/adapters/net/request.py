@@ -19,6 +19,7 @@ from core.adapters.net import fields
 from core.adapters.net.library import aiohttp
 from core.adapters.net.protocol import Connector, HttpProtocol
 from core.adapters.net.reach import Route
+from core.adapters.net.transport import has_come, tls_of
 from core.domain.settings import NetworkSettings
 from core.domain.value import Value
 from core.domain.version import VERSION
@@ -79,6 +80,8 @@ class Answer:
         self.version = head.version
         self.headers = head.headers
         self.content = content
+        self.tls = tls_of(connection.transport)
+        """What TLS knows of the connection, also after it is given up; None without TLS."""
         self._connection = connection
         self._protocol = connection.protocol
         content.on_eof(self._ended)
@@ -176,10 +179,9 @@ class Connections:
         buffer: int,
         route: Route,
     ) -> Answer:
-        connection = await self._connector.connect(server, [], self._timeout)
+        connection, protocol = await self._connect(server)
+        was_kept = protocol.was_asked
         try:
-            protocol = connection.protocol
-            assert isinstance(protocol, HttpProtocol)
             if protocol.peer is not None:
                 # Before anything is sent there.
                 route.arrive(protocol.peer)
@@ -188,9 +190,29 @@ class Connections:
             )
             protocol.send(_head(server, address, headers))
             return Answer(address.url, connection, *await protocol.read())
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if was_kept and isinstance(error, aiohttp.http.HttpProcessingError):
+                # It may be what was left of the answer before.
+                raise aiohttp.ServerDisconnectedError from error
             raise
+
+    async def _connect(
+        self, server: aiohttp.ClientRequest
+    ) -> tuple[aiohttp.connector.Connection, HttpProtocol]:
+        """Return a connection to a server; one that was kept only if nothing has come over it.
+
+        What did come belongs to nothing, and would be taken for the next answer.
+        """
+        while True:
+            connection = await self._connector.connect(server, [], self._timeout)
+            protocol = connection.protocol
+            assert isinstance(protocol, HttpProtocol)
+            if not protocol.was_asked or not (
+                protocol.should_close or has_come(protocol.transport)
+            ):
+                return connection, protocol
+            connection.close()
 
     async def close(self) -> None:
         """Close all connections."""

@@ -12,7 +12,7 @@ from core.adapters.net.library import aiohttp
 from core.adapters.net.request import Answer
 from core.adapters.net.takeover import BlockReader, BodyCutError
 from core.adapters.net.translation import translated
-from core.adapters.net.transport import limit_kernel_buffer, peer_address, tls_of, was_closed
+from core.adapters.net.transport import peer_address, was_closed
 from core.domain.text import valid
 from core.policy.transfer.challenges import SentLogin
 from core.policy.transfer.redirects import Hop
@@ -56,7 +56,7 @@ class Response:
         self.status = answer.status
         self.reason = valid(answer.reason or "")
         self.headers = fields.received(answer.headers)
-        self._tls = tls_of(answer.transport)
+        self._tls = answer.tls
 
     async def __aenter__(self) -> Self:
         return self
@@ -160,7 +160,8 @@ class Response:
         content._low_water, content._high_water = low, 2 * low  # noqa: SLF001 (no other way)
         if self._reader is not None:
             self._reader.keep_unread(most)
-        limit_kernel_buffer(self._answer.transport, most)
+        if (protocol := self._answer.protocol) is not None:
+            protocol.limit_kernel_buffer(most)
 
     def _ended_well(self) -> bool:
         """Tell whether a body that only the connection's end can end was ended by the server.

@@ -114,6 +114,14 @@ class BlockReader(asyncio.BufferedProtocol):
             elif self._timer is None:
                 self._timer = self._loop.call_later(DELAY, self._fall_due)
 
+    def pause_writing(self) -> None:
+        """Let the owner know, which has it back later."""
+        self._owner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Let the owner know."""
+        self._owner.resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Take in that nothing more comes."""
         self._lost = True

@@ -80,7 +80,7 @@ def _raise_ours(error: Exception, host: str, late: str) -> None:  # noqa: C901, 
             raise ProtocolError(
                 f"the answer of {host} has no end: {error}", hint="the server is broken, or hostile"
             ) from None
-        case aiohttp.http.HttpProcessingError():
+        case aiohttp.http.HttpProcessingError() | aiohttp.ClientResponseError():
             raise ProtocolError(
                 f"the answer of {host} breaks HTTP: {error.message.splitlines()[0][:200]}"
                 if error.message

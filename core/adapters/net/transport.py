@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 import ssl
 import struct
@@ -79,6 +80,16 @@ def _limit_records(transport: asyncio.BaseTransport | None, high: int | None) ->
     if set_limits is not None:
         with suppress(AttributeError):  # of a transport that has lost what is below it
             set_limits(high=high)
+
+
+def has_come(transport: asyncio.BaseTransport | None) -> bool:
+    """Tell whether the kernel holds something of a connection that was not received, or its end."""
+    wire = None if transport is None else transport.get_extra_info("socket")
+    if wire is None or (number := wire.fileno()) < 0:
+        return True
+    found = select.poll()
+    found.register(number, select.POLLIN)
+    return bool(found.poll(0))
 
 
 def limit_kernel_buffer(transport: asyncio.BaseTransport | None, most: int | None) -> None:

@@ -11,6 +11,7 @@ import gzip
 import socket
 import ssl
 import struct
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -350,6 +351,90 @@ def test_bytes_behind_a_body_belong_to_nothing(setup: Setup) -> None:
     with serving(sends_more, tls=setup.tls) as (url, asked):
         setup.run(test)
     assert asked == [1, 2]
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["at once", "later"])
+def test_what_comes_behind_a_body_is_no_answer_to_the_next_request(
+    loop: str, tls: bool, is_late: bool
+) -> None:
+    setup = Setup(loop, tls=tls, past=False)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+    began, ended, sent = threading.Event(), threading.Event(), threading.Event()
+
+    def sends_more(wire: Wire) -> bool:
+        if len(asked) > 1:
+            wire.sendall(answer + b"right")
+            return True
+        wire.sendall(answer + b"ri")
+        began.wait()
+        if is_late:
+            wire.sendall(b"ght")
+            ended.wait()
+            wire.sendall(answer + b"wrong")
+        else:
+            wire.sendall(b"ght" + answer + b"wrong")
+        sent.set()
+        return True
+
+    async def test() -> None:
+        async with asking() as client:
+            async with await client.get(url, {}, buffer=LEAST) as response:
+                first = await response.read(2)
+                began.set()
+                assert first + await body_of(response) == b"right"
+            ended.set()
+            await asyncio.to_thread(sent.wait)
+            async with await client.get(url + "other", {}, buffer=LEAST) as response:
+                assert await body_of(response) == b"right"
+
+    with serving(sends_more, tls=setup.tls) as (url, asked):
+        setup.run(test)
+    assert asked == [1, 2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds no more than it is told to")
+def test_what_the_kernel_may_hold_of_one_answer_says_nothing_of_the_next(
+    loop: str, tls: bool
+) -> None:
+    setup = Setup(loop, tls=tls, past=False)
+    sizes = []
+
+    async def test() -> None:
+        async with asking() as client:
+            for most in (32 * 1024, None):
+                async with await client.get(url, {}, buffer=LEAST) as response:
+                    if most is not None:
+                        response.read_ahead(most)
+                    transport = response._answer.transport
+                    assert transport is not None
+                    wire = transport.get_extra_info("socket")
+                    sizes.append(wire.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF))
+                    assert await body_of(response) == DATA
+
+    with serving(sends(HEAD + DATA, keep=True), tls=setup.tls) as (url, asked):
+        setup.run(test)
+    assert asked == [1, 1]
+    assert sizes[1] > 2 * sizes[0]
+
+
+@pytest.mark.parametrize("cut", range(10))
+def test_chunks_come_whole_wherever_the_first_receive_of_them_ends(loop: str, cut: int) -> None:
+    setup = Setup(loop, tls=False, past=False)
+    pieces = [content(1000, seed=number) for number in range(4)]
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    received = LEAST // 4 - (CHUNKED.index(b"\r\n\r\n") + 4 + len(b"Padding: \r\n"))
+    padding = b"Padding: %b\r\n\r\n" % (b"x" * (received - len(b"3e8\r\n\r\n") - 1000 - cut))
+    answer = CHUNKED[:-2] + padding + chunks
+
+    async def test() -> None:
+        async with (
+            asking(patience=5.0) as client,
+            await client.get(url, {}, buffer=LEAST) as response,
+        ):
+            assert await body_of(response) == b"".join(pieces)
+
+    with serving(sends(answer, keep=True), tls=False) as (url, _):
+        setup.run(test)
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -132,6 +132,20 @@ async def test_https_goes_through_the_proxy_in_a_tunnel(
     assert "hunter2" not in str(failed)
 
 
+async def test_a_proxy_that_speaks_no_http_fails_for_good(
+    workspace: Workspace, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def babble(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"what\r\n\r\n")
+
+    fault_server.script("443", babble)
+    monkeypatch.setenv("https_proxy", fault_server.url)
+    engine = await workspace.engine()
+    failed = await fetch(engine, workspace.request("https://far.invalid/a"))
+    assert failed.error is not None
+    assert failed.error.code is ErrorCode.PROTOCOL
+
+
 async def test_a_proxy_of_another_kind_is_refused_in_words(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
