@@ -81,7 +81,6 @@ class NewFile:
     directory_fd: int = -1
     device: int = 0
     has_part: bool = False
-    is_locked: bool = False
 
 
 class FileBatch:
@@ -150,12 +149,12 @@ class FileBatch:
                     file.made = True
 
     def close(self) -> None:
-        """Let go of everything; what has no name is gone."""
+        """Let go of everything; what has no name is gone. Raises nothing."""
         for file in self._files:
             self._let_go(file)
-        for fd, _ in self._directories.values():
-            os.close(fd)
-        self._directories.clear()
+        while self._directories:
+            _, (fd, _) = self._directories.popitem()
+            part_lock.close(fd)
 
     def _write_all(self, files: Sequence[NewFile]) -> None:
         self._each(files, self._write)
@@ -232,9 +231,9 @@ class FileBatch:
             for candidate in alternatives(file.wanted):
                 opened = part_opening.create(file.directory, candidate, replace=False)
                 if opened is not None:
-                    os.close(opened.directory_fd)
+                    part_lock.close(opened.directory_fd)
                     file.fd, file.name = opened.fd, candidate
-                    file.has_part = file.is_locked = True
+                    file.has_part = True
                     return
                 if not file.renames:
                     break
@@ -287,14 +286,12 @@ class FileBatch:
     def _let_go(self, file: NewFile) -> None:
         if file.fd < 0:
             return
-        if file.is_locked:
-            if file.has_part and _is(file, file.name + SUFFIX):
-                with suppress(OSError):
+        if file.has_part:
+            with suppress(OSError):
+                if _is(file, file.name + SUFFIX):
                     os.unlink(file.name + SUFFIX, dir_fd=file.directory_fd)
-            part_lock.close(file.fd)
-        else:
-            os.close(file.fd)
-        file.fd = -1
+        fd, file.fd = file.fd, -1
+        part_lock.close(fd)
 
 
 def _is(file: NewFile, name: str) -> bool:

@@ -161,10 +161,11 @@ class PartFile:
         """Wait for the writes under way, then release the lock and the file."""
         while self._pending:
             await asyncio.wait(self._pending)
-        if self._fd >= 0:
-            part_lock.close(self._fd)
-            os.close(self._directory_fd)
-            self._fd = self._directory_fd = -1
+        descriptors = self._fd, self._directory_fd
+        self._fd = self._directory_fd = -1
+        for fd in descriptors:
+            if fd >= 0:
+                part_lock.close(fd)
 
     async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._finish(wrap(function)(*args, **kwargs))

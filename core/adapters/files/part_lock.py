@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from core.domain.errors import LockedError
@@ -18,7 +18,8 @@ from core.domain.models import PartIdentity
 
 # Locking and remembering are one step: in between, another thread would meet a stranger.
 _GUARD = threading.Lock()
-_OWN: set[tuple[int, int]] = set()
+_OWN: dict[int, tuple[int, int]] = {}
+"""Device and inode by descriptor."""
 
 
 class PartInUseError(LockedError):
@@ -42,21 +43,25 @@ def lock(fd: int, path: str) -> bool:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if key in _OWN:
+            if key in _OWN.values():
                 return False
             device, inode = key
             identity = PartIdentity(device=device, inode=inode)
             raise PartInUseError(path, _holder(*key), identity) from None
-        _OWN.add(key)
+        _OWN[fd] = key
     return True
 
 
 def close(fd: int) -> None:
-    """Give up the lock on a part file that `lock` has taken, with the file."""
-    key = _key(fd)
-    with _GUARD:
-        _OWN.discard(key)
-        os.close(fd)
+    """Close a descriptor, and give up the lock if `lock` has taken one on it.
+
+    Raises nothing: the number is free whatever the answer is, and may be another thread's by the
+    time that anybody tried again. What was synced is on disk, and the rest nobody counts on.
+    """
+    with _GUARD if fd in _OWN else nullcontext():
+        _OWN.pop(fd, None)
+        with suppress(OSError):
+            os.close(fd)
 
 
 def is_locked(path: str) -> bool:

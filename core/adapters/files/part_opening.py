@@ -42,7 +42,7 @@ def create(directory: str, name: str, *, replace: bool) -> OpenedPart | None:
         if replace or lstat(directory_fd, name) is None:
             fd = _open_new(directory_fd, directory, name)
         if fd < 0:
-            os.close(directory_fd)
+            part_lock.close(directory_fd)
             return None
         return OpenedPart(directory_fd, fd)
 
@@ -67,11 +67,11 @@ def _adopt_empty(directory_fd: int, directory: str, name: str) -> int:
             raise ForeignPartError(f"{part} belongs to another user") from None
         return -1
     if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
+        part_lock.close(fd)
         return -1
     # Before the lock: whoever else owns the file may hold that for ever.
     if (reason := part_owner.distrust(fd, directory_fd, part)) is not None:
-        os.close(fd)
+        part_lock.close(fd)
         raise ForeignPartError(reason)
     if not _lock(fd, directory, name):
         return -1
@@ -96,11 +96,11 @@ def reopen(directory: str, name: str, identity: PartIdentity) -> OpenedPart | No
             is_other = (found := lstat(directory_fd, part)) and identity_of(found) != identity
             if error.errno not in (errno.ENOENT, errno.ELOOP) and not is_other:
                 raise
-            os.close(directory_fd)
+            part_lock.close(directory_fd)
             return None
         if identity_of(os.fstat(fd)) != identity:
-            os.close(fd)
-            os.close(directory_fd)
+            part_lock.close(fd)
+            part_lock.close(directory_fd)
             return None
         distrust = part_owner.distrust(fd, directory_fd, part)
         if not _lock(fd, directory, name):
@@ -117,7 +117,7 @@ def _lock(fd: int, directory: str, name: str) -> bool:
         locked = part_lock.lock(fd, _path(directory, name))
     finally:
         if not locked:
-            os.close(fd)
+            part_lock.close(fd)
     return locked
 
 

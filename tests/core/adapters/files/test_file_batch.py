@@ -201,6 +201,35 @@ def test_a_directory_that_cannot_be_synced_keeps_nothing(
     assert _names(tmp_path) == []  # the next attempt would make a second file of it
 
 
+def test_no_descriptor_is_closed_twice_where_closing_one_fails(
+    tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel frees the number all the same, and then it may be anybody's."""
+    other = tmp_path / "other"
+    other.mkdir()
+    files = [_new(tmp_path, "a.bin", b"a"), _new(tmp_path, "b.bin", b"b"), _new(other, "c", b"c")]
+    batch = FileBatch(files)
+    batch.begin()
+    batch.write_parts()
+    batch.sync()
+    batch.link()
+    open_ = {fd for file in files for fd in (file.fd, file.directory_fd)}
+    closed: list[int] = []
+    real = os.close
+
+    def failing(fd: int) -> None:
+        real(fd)
+        closed.append(fd)
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(os, "close", failing)
+    batch.close()
+    batch.close()
+    monkeypatch.undo()
+    assert (sorted(closed), batch.is_open) == (sorted(open_), False)
+    assert all(file.made for file in files)
+
+
 def test_without_hard_links_the_long_way_is_taken_at_once(
     tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -435,3 +435,25 @@ async def test_a_directory_that_may_not_be_looked_at_is_left_out(
 
     monkeypatch.setattr(Path, "lstat", refused)
     assert await survey({str(tmp_path): ["x"]}, patience=30) == {}
+
+
+async def test_a_part_file_whose_closing_fails_is_closed_once_and_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = await created(tmp_path)
+    closed: list[int] = []
+    real = os.close
+
+    def failing(fd: int) -> None:
+        real(fd)
+        closed.append(fd)
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(os, "close", failing)
+    await part.close()
+    await part.close()
+    monkeypatch.undo()
+    assert len(closed) == len(set(closed)) == 2
+    again = await PartFile.reopen(str(tmp_path), "f", part.identity)
+    assert again is not None
+    await again.close()
