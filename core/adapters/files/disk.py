@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from core.domain.value import Value
 
@@ -37,6 +38,21 @@ def space(directory: str) -> Space | None:
         size=found.f_blocks * found.f_frsize,
         free=found.f_bavail * found.f_frsize,
     )
+
+
+def device_below(directory: str) -> int | None:
+    """Return the device on which a directory would be made that is gone, None where nobody can say.
+
+    Blocks as `space` does.
+    """
+    for path in (Path(directory), *Path(directory).parents):
+        try:
+            return path.stat().st_dev
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            break
+    return None
 
 
 def allocated(path: str) -> int:

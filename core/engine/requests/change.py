@@ -68,25 +68,34 @@ class Changer:
 
     async def _take_each(self, action: Action, chosen: Sequence[DownloadRecord]) -> Outcome:
         anew = {d.id for d in chosen if self._runner.begins_anew(d.id)}
-        changed: list[str] = []
-        refused: list[Refusal] = []
-        # The last word counts, and where there are very many, others have their turn in between.
-        async with self._one_word:
+        refusals: dict[str, Refusal] = {}
+        changed: set[str] = set()
+
+        async def take(ids: Sequence[str]) -> None:
             with self._runner.starting_nothing():
-                if action in (Action.PAUSE, Action.CANCEL):
-                    await self._runner.halt(d.id for d in chosen)
-                for start in range(0, len(chosen), _PORTION):
+                for start in range(0, len(ids), _PORTION):
                     if start:
                         await asyncio.sleep(0)
-                    ids = [d.id for d in chosen[start : start + _PORTION]]
-                    for download in self._downloads.current(ids):
+                    for download in self._downloads.current(ids[start : start + _PORTION]):
                         try:
                             self._take(action, download, loses=download.id in anew)
-                            changed.append(download.id)
+                            changed.add(download.id)
                         except NotAllowedError as error:
-                            refused.append(Refusal(id=download.id, error=error.info()))
+                            refusals[download.id] = Refusal(id=download.id, error=error.info())
+
+        # The last word counts, and where there are very many, others have their turn in between.
+        async with self._one_word:
+            halted = set[str]()
+            if action in (Action.PAUSE, Action.CANCEL):
+                halted = {d.id for d in chosen if self._runner.transfer(d.id) is not None}
+            # What only waits comes first: it must not start during the halt, which may hang with a
+            # disk, while all others may.
+            await take([d.id for d in chosen if d.id not in halted])
+            await self._runner.halt(halted)
+            await take([d.id for d in chosen if d.id in halted])
         await self._downloads.flush()
-        now = tuple(self._downloads.current(changed))
+        now = tuple(self._downloads.current(d.id for d in chosen if d.id in changed))
+        refused = [refusals[d.id] for d in chosen if d.id in refusals]
         notes = _notes([d for d in now if d.id in anew])
         return Outcome(changed=now, refused=tuple(refused), notes=notes)
 

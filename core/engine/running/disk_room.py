@@ -18,6 +18,7 @@ from core.engine.downloads.list import DownloadList
 from core.policy.queue.disk_guard import DiskGuard, LengthTrust
 
 Spaces = dict[str, disk.Space]
+Devices = dict[str, int]
 
 FRESH = 0.25
 """Seconds for which a look at a disk holds on which there is plenty of room."""
@@ -44,8 +45,9 @@ class DiskRoom:
         self._trust: dict[str, LengthTrust] = {}
         self._devices: dict[str, int] = {}
         """On which device each runs, by id."""
-        self._plenty: dict[str, float] = {}
-        """Until when a small file is let through without a look at its disk, by directory."""
+        self._plenty: dict[str, tuple[float, int]] = {}
+        """Until when a small file is let through without a look at its disk, and on which device
+        that is, by directory."""
 
     def configure(self, settings: DiskSettings) -> None:
         """Let other marks hold, from the next look at the disks on."""
@@ -68,8 +70,11 @@ class DiskRoom:
         """
         directory = download.request.directory
         size = (download.total_bytes if total is None else total) or 0
-        if size < SMALL and self._plenty.get(directory, 0.0) > self._clock.monotonic():
-            return
+        if size < SMALL and (plenty := self._plenty.get(directory)) is not None:
+            until, device = plenty
+            if until > self._clock.monotonic():
+                self._devices.setdefault(download.id, device)
+                return
         space = self._look_at(download)
         if space is None:
             return
@@ -96,9 +101,9 @@ class DiskRoom:
         if (space := disk.space(directory)) is not None:
             device, free = space.device, space.free
             now = self._clock.monotonic()
-            self._plenty = {d: until for d, until in self._plenty.items() if until > now}
+            self._plenty = {d: found for d, found in self._plenty.items() if found[0] > now}
             if not self._disk.missing(download.id, device, needed=PLENTY, free=free):
-                self._plenty[directory] = now + FRESH
+                self._plenty[directory] = now + FRESH, device
         return space
 
     def can_fit(self, download: Download) -> bool:
@@ -114,22 +119,28 @@ class DiskRoom:
         needed = self._needed(download)
         return self._disk.may_go_on(download.id, space.device, needed=needed, free=space.free)
 
-    async def look(self, downloads: Iterable[Download]) -> Spaces:
-        """Return how much room there is by directory, without those that cannot be looked at."""
+    async def look(self, downloads: Iterable[Download]) -> tuple[Spaces, Devices]:
+        """Return how much room there is by directory, and on which device that is.
+
+        Without those that cannot be looked at; one that is gone has a device all the same, that of
+        the directory where it would be made.
+        """
         known = self._downloads
         for id_ in [i for i in self._trust if i not in known or known[i].status.is_settled]:
             del self._trust[id_]
         directories = {download.request.directory for download in downloads}
-        return await asyncio.to_thread(_spaces, directories)
+        return await asyncio.to_thread(_look, directories)
 
-    def lost(self, running: Iterable[Download], spaces: Spaces) -> set[str]:
-        """Return the directories that are no longer on the file system their downloads write to."""
+    def lost(self, running: Iterable[Download], devices: Devices) -> set[str]:
+        """Return the directories that are no longer on the file system their downloads write to.
+
+        One that was deleted, or moved away, is none of them: its own attempt will say so.
+        """
         lost = set()
         for download in running:
             directory = download.request.directory
-            if (space := spaces.get(directory)) is None:
-                continue
-            if self._devices.setdefault(download.id, space.device) != space.device:
+            device, began_on = devices.get(directory), self._devices.get(download.id)
+            if device is not None and began_on is not None and device != began_on:
                 lost.add(directory)
         return lost
 
@@ -140,6 +151,7 @@ class DiskRoom:
             space = spaces.get(download.request.directory)
             if space is None:
                 continue
+            self._devices.setdefault(download.id, space.device)
             needed = self._needed(download)
             if needed <= space.size:  # else it is about to fail
                 self._keep_free(download.id, space, needed)
@@ -180,6 +192,12 @@ class DiskRoom:
         self._disk.reserve(download_id, space.device, trust.of(needed, now))
 
 
-def _spaces(directories: set[str]) -> Spaces:
-    found = {directory: disk.space(directory) for directory in directories}
-    return {directory: space for directory, space in found.items() if space is not None}
+def _look(directories: set[str]) -> tuple[Spaces, Devices]:
+    spaces: Spaces = {}
+    devices: Devices = {}
+    for directory in directories:
+        if (space := disk.space(directory)) is not None:
+            spaces[directory], devices[directory] = space, space.device
+        elif (device := disk.device_below(directory)) is not None:
+            devices[directory] = device
+    return spaces, devices

@@ -45,6 +45,12 @@ class Wait(Value, frozen=True):
     not_before: float = 0.0
 
 
+class Pause(Value, frozen=True):
+    """Why a download rests until a person has mended the cause."""
+
+    error: WinchError
+
+
 @dataclass(slots=True)
 class _Running:
     done: int = -1
@@ -55,8 +61,8 @@ class Guards:
     """Watches network and disks for the downloads of the list.
 
     A server that is silent for `grace` seconds has no room reserved any more. `on_stop` is awaited
-    with downloads that have to wait, and why, or with an error that only a person can mend;
-    `on_change` is called with downloads whose reason to wait is gone.
+    with downloads that have to wait or to rest, and why; `on_change` is called with downloads whose
+    reason to wait is gone.
     """
 
     def __init__(
@@ -66,7 +72,7 @@ class Guards:
         context: TransferContext,
         *,
         grace: float,
-        on_stop: Callable[[list[str], Wait | WinchError], Awaitable[None]],
+        on_stop: Callable[[list[str], Wait | Pause], Awaitable[None]],
         on_change: Callable[[list[str]], None],
     ) -> None:
         self._downloads = downloads
@@ -84,6 +90,7 @@ class Guards:
         self._hosts: dict[str, frozenset[str]] = {}
         self._unreachable: Counter[str] = Counter()
         self._watches: dict[str, asyncio.Task[None]] = {}
+        self._is_closed = False
 
     def configure(self, settings: DiskSettings) -> None:
         self._room.configure(settings)
@@ -162,6 +169,7 @@ class Guards:
                 del self._unreachable[host]
 
     async def close(self) -> None:
+        self._is_closed = True
         tasks = list(self._watches.values())
         for task in tasks:
             task.cancel()
@@ -170,7 +178,7 @@ class Guards:
 
     def _watch(self, name: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task = self._watches.get(name)
-        if task is None or task.done():
+        if (task is None or task.done()) and not self._is_closed:
             self._watches[name] = asyncio.create_task(_persist(loop), name=f"watch {name}")
 
     def _release(self, ids: list[str]) -> None:
@@ -190,14 +198,17 @@ class Guards:
 
     async def _look_at_disks(self, waits: dict[str, Wait]) -> None:
         downloads = self._downloads
-        running = [downloads[id_] for id_ in self._running]
+        begun = dict(self._running)
+        running = [downloads[id_] for id_ in begun]
         waiting = sorted((downloads[id_] for id_ in waits), key=lambda d: d.sort_key)
-        spaces = await self._room.look((*running, *waiting))
-        # As they are by now: a length may have become known during the look.
-        still = [downloads[d.id] for d in running if d.id in self._running]
-        if lost := self._room.lost(still, spaces):
+        spaces, devices = await self._room.look((*running, *waiting))
+        # As they are by now: a length may have become known during the look. What was started anew
+        # meanwhile is another matter.
+        still = [downloads[id_] for id_, it in begun.items() if self._running.get(id_) is it]
+        if lost := self._room.lost(still, devices):
             # Those too that are still to come: under its name they would write somewhere else.
-            await self._on_stop([d.id for d in downloads if _writes_to(d, lost)], _lost(lost))
+            those = [d.id for d in downloads if _writes_to(d, lost)]
+            await self._on_stop(those, Pause(_lost(lost)))
             return
         if low := self._room.update(still, spaces):
             text = f"less than {rough_size(self._room.low_bytes)} are free"
@@ -289,8 +300,8 @@ def _writes_to(download: Download, directories: set[str]) -> bool:
 
 def _lost(directories: set[str]) -> DiskError:
     return DiskError(
-        f"another file system is at {', '.join(sorted(directories))} than when this began",
-        hint="mount the one that was there, then `winch resume` it",
+        f"{', '.join(sorted(directories))} is no longer on the file system where this began",
+        hint="mount it again, then `winch resume`; after a move on purpose that begins anew there",
     )
 
 

@@ -17,7 +17,7 @@ from core.domain.lifecycle import Action, allowed_actions, next_status
 from core.domain.models import Download, DownloadRecord, Status, WaitReason
 from core.domain.settings import Settings
 from core.engine.downloads.list import DownloadList
-from core.engine.running.guards import Guards, Wait
+from core.engine.running.guards import Guards, Pause, Wait
 from core.engine.running.retries import PlannedRetry, RetryPlanner
 from core.engine.transfer.context import TransferContext
 from core.policy.queue.scheduler import Assignment, Scheduler
@@ -44,7 +44,7 @@ class Queue:
         *,
         embedded: bool,
         changed: Callable[[], None],
-        suspend: Callable[[list[str], Wait | WinchError], Awaitable[None]],
+        suspend: Callable[[list[str], Wait | Pause], Awaitable[None]],
     ) -> None:
         self._downloads = downloads
         self._context = context

@@ -21,7 +21,7 @@ from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import STARTED, AttemptRecorder
 from core.engine.running.completion import Completion
-from core.engine.running.guards import Wait
+from core.engine.running.guards import Pause, Wait
 from core.engine.running.handle import RunningDownload
 from core.engine.running.progress import ProgressReporter
 from core.engine.running.queue import Queue
@@ -50,8 +50,8 @@ class Runner:
         self._transfers: dict[str, Transfer] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._begun: set[str] = set()
-        self._yielding: dict[str, str] = {}
-        """Why those that are being stopped wait again."""
+        self._yielding: dict[str, str | Wait | Pause] = {}
+        """Why those that are being stopped wait again, or rest."""
         self._wake: asyncio.TimerHandle | None = None
         self._due = False
         self._pauses = 0
@@ -125,9 +125,7 @@ class Runner:
     async def obey_hold(self) -> None:
         """Stop what runs while the queue as a whole is held, or let all of it go on."""
         if self.queue.is_held:
-            running = list(self._tasks)
-            self._yielding |= dict.fromkeys(running, "waits again: the queue is held")
-            await self.halt(running)
+            await self._stop_all(list(self._tasks), "waits again: the queue is held")
         self.reassign()
 
     async def halt(self, ids: Iterable[str]) -> None:
@@ -203,8 +201,8 @@ class Runner:
         self.progress.start()
         self._trickles.start()
 
-    def _stop(self, download_id: str, why: str) -> None:
-        """Stop a running download for others; it waits again."""
+    def _stop(self, download_id: str, why: str | Wait | Pause) -> None:
+        """Stop a running download; it waits again, or rests."""
         if (task := self._tasks.get(download_id)) is not None:
             self._yielding[download_id] = why
             # One that is cancelled before its first step would not clear up behind itself.
@@ -217,21 +215,30 @@ class Runner:
             why = "waits again behind the others: its server sends next to nothing"
             self._stop(download_id, why)
 
-    async def _suspend(self, ids: list[str], cause: Wait | WinchError) -> None:
-        """Stop running downloads and let them wait; for an error, pause them."""
-        with self.starting_nothing():
-            await self.halt(ids)
-            for download in self._downloads.current(ids):
-                if isinstance(cause, WinchError):
-                    self.queue.pause(download, cause)
-                elif download.status is Status.ACTIVE:
-                    self.queue.park(download, cause)
+    async def _stop_all(self, ids: Iterable[str], why: str | Wait | Pause) -> None:
+        """Stop running downloads as `_stop` does, and return once each was, though others started.
+
+        That lasts as long as the slowest write, and may hang with a disk.
+        """
+        tasks = {id_: self._tasks[id_] for id_ in ids if id_ in self._tasks}
+        for id_ in tasks:
+            self._stop(id_, why)
+        if tasks:
+            await asyncio.wait(tasks.values())
+
+    async def _suspend(self, ids: list[str], cause: Wait | Pause) -> None:
+        """Stop running downloads and let them wait; for a pause, those too that do not run yet."""
+        if isinstance(cause, Pause):
+            waiting = [id_ for id_ in ids if id_ not in self._tasks]
+            for download in self._downloads.current(waiting):
+                self.queue.pause(download, cause.error)
+        await self._stop_all(ids, cause)
 
     # -- one attempt ------------------------------------------------------------------------------
 
     async def _run(self, download_id: str, transfer: Transfer, attempt: Attempt) -> None:
         self._begun.add(download_id)
-        outcome: Whole | Wait | WinchError | str
+        outcome: Whole | Wait | Pause | WinchError | str
         is_whole = False
         try:
             try:
@@ -261,9 +268,11 @@ class Runner:
             self._downloads.unfollow(download_id)
             del self._transfers[download_id], self._tasks[download_id]
             self._begun.discard(download_id)
-            self._yielding.pop(download_id, None)
+            stopped_for = self._yielding.pop(download_id, None)
             self._context.host_budget.leave(download_id)
             self.queue.guards.ended(download_id)
+        if isinstance(stopped_for, Pause) and not is_whole:
+            outcome = stopped_for  # it failed just before it could be stopped
         self.queue.scheduler.forget(download_id)
         end, error = self._take_in(download_id, transfer, outcome)
         if self._downloads[download_id].status.is_settled:
@@ -272,9 +281,9 @@ class Runner:
         self._recorder.end(self._downloads[download_id], end, error)
 
     def _take_in(
-        self, download_id: str, transfer: Transfer, outcome: Whole | Wait | WinchError | str
+        self, download_id: str, transfer: Transfer, outcome: Whole | Wait | Pause | WinchError | str
     ) -> tuple[AttemptEnd, WinchError | None]:
-        """Complete a download, or let it wait or fail; a text says why it waits again."""
+        """Complete a download, or let it wait, rest or fail; a text says why it waits again."""
         if isinstance(outcome, Whole):
             self.queue.retries.forget(download_id)
             self.completion.complete(download_id, outcome)
@@ -285,6 +294,9 @@ class Runner:
             return AttemptEnd.STOPPED, None
         if isinstance(outcome, Wait):
             self.queue.park(self._downloads[download_id], outcome)
+            return AttemptEnd.STOPPED, outcome.error
+        if isinstance(outcome, Pause):
+            self.queue.pause(self._downloads[download_id], outcome.error)
             return AttemptEnd.STOPPED, outcome.error
         again = self.queue.try_again(download_id, outcome)
         return AttemptEnd.RETRIED if again else AttemptEnd.FAILED, outcome
