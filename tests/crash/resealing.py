@@ -64,6 +64,6 @@ def _journal(content: bytes, change: Change) -> bytes:
             # The first line of an append stands where the append says that it begins.
             begin = begins.setdefault(line.at, len(changed) + line.at - position)
             record = msgspec.Raw(change(bytes(line.record)))
-            changed += journal._encoded(line.generation, begin, line.table, line.id, record)
+            changed += journal._encoded(journal._head(line), begin, line.table, line.id, record)
         position = end
     return changed

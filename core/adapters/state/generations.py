@@ -56,7 +56,7 @@ from core.adapters.files.atomic_file import (
     sync_directory,
     write_atomically,
 )
-from core.adapters.state.journal import Changes, Journal
+from core.adapters.state.journal import Changes, Head, Journal
 from core.adapters.state.survey import Survey, survey
 from core.adapters.state.tables import Format, Tables, TablesText
 from core.domain.value import Value
@@ -101,7 +101,7 @@ class GenerationStorage(Storage):
         self._new = path.with_suffix(".journal.new")
         self._generation = 0
         self._newest = 0
-        self._journal = Journal(self._current, 0)
+        self._journal = Journal(self._current, self._head(0))
         self._useless: dict[Path, Path] = {}
         self._names = threading.Lock()
 
@@ -200,7 +200,7 @@ class GenerationStorage(Storage):
         if self.is_settled and not self.has_begun:
             self._finish()
             if self._journal.end():
-                self._journal = Journal(self._new, self._generation + 1)
+                self._journal = Journal(self._new, self._head(self._generation + 1))
             else:
                 self.is_settled = False
         return self.is_settled
@@ -228,7 +228,7 @@ class GenerationStorage(Storage):
         text = TablesText(self._format, tables, generation=generation, saved_at=saved_at)
         write_atomically(self.path, text, backup=self._backup)
         if self._journal.generation != generation:
-            self._journal = Journal(self._current, generation)
+            self._journal = Journal(self._current, self._head(generation))
         self._generation = self._newest = generation
         self.size = text.size
         self._arrange_names()
@@ -269,14 +269,17 @@ class GenerationStorage(Storage):
         self.is_settled = is_sound and not found.damaged and not found.unused
         if found.last is not None:
             path, generation = found.last.path, found.last.generation
-            self._journal = Journal(path, generation, length=found.last.replay.length)
+            self._journal = Journal(path, self._head(generation), length=found.last.replay.length)
             is_at_rest = generation == found.generation
             self.is_settled &= path == self._new or (path == self._current and is_at_rest)
         else:
             # The name of the journal may be that of the one before.
             path = self._new if self._current.exists() else self._current
-            self._journal = Journal(path, found.generation)
+            self._journal = Journal(path, self._head(found.generation))
         self.is_loaded = True
+
+    def _head(self, generation: int) -> Head:
+        return Head(self._format.schema, generation)
 
 
 def opened(path: Path, layout: Format) -> tuple[TinyDB, GenerationStorage]:

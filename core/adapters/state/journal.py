@@ -1,11 +1,11 @@
 """The journal of a document: what was changed since a generation, one line for each change.
 
-A line is a JSON array: the checksum of what follows it, the generation that the change is on top
-of, the offset at which its append begins, the table, the id, and the record, or null where it was
-removed:
+A line is a JSON array: the checksum of what follows it, the schema of the record, the generation
+that the change is on top of, the offset at which its append begins, the table, the id, and the
+record, or null where it was removed:
 
-    ["6bf1f1b6a9c2d3e4",12,40960,"downloads","0f3c…",{"id":"0f3c…",…}]
-    ["0d4e5f6071829304",12,40960,"meta","1",{"saved_at":"2026-03-01T12:00:00Z"}]
+    ["6bf1f1b6a9c2d3e4",3,12,40960,"downloads","0f3c…",{"id":"0f3c…",…}]
+    ["0d4e5f6071829304",3,12,40960,"meta","1",{"saved_at":"2026-03-01T12:00:00Z"}]
 
 All changes that wait are one append: one write, one sync. The line of `meta` ends it, and without
 that line none of it counts, since nobody was told that it is on disk.
@@ -14,9 +14,10 @@ What cannot be read is damage, of which somebody has to be told, or what a kill 
 of the last write, which nobody was promised and which is dropped in silence. It is damage where
 lines of a later append follow, as that begins only after the one before was synced (so each line
 says where its append begins), and where the line has its end and no zero byte: a write that was
-torn ends too soon, and has zeros for the blocks that are missing. So that the blocks of two
-attempts at the same place can never mix, what is behind the last whole append is cut off, and that
-synced, before the next write.
+torn ends too soon, and has zeros for the blocks that are missing. What comes before the damage in
+the same append counts where something later proves that this was acknowledged. So that the blocks
+of two attempts at the same place can never mix, what is behind the last whole append is cut off,
+and that synced, before the next write.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -61,6 +63,7 @@ class Saved(msgspec.Struct, frozen=True):
 
 class _Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
     checksum: str
+    schema: int
     generation: int
     at: int
     table: str
@@ -68,20 +71,29 @@ class _Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
     record: msgspec.Raw
 
 
+class Head(NamedTuple):
+    """What all lines of a journal say: their schema, and the generation that they are on top of."""
+
+    schema: int
+    generation: int
+
+
 @dataclass(slots=True)
 class Replay:
     """What of a journal counts: the changes, in their order.
 
     `length` is how many bytes that is, `saved_at` the time of the last append of them. `is_torn`
-    tells that there are more bytes, `is_damaged` that these are no torn last append.
+    tells that there are more bytes, `is_damaged` that these are no torn last append. `unproved` is
+    what comes before the damage in the same append, of which nobody knows if it was acknowledged.
     """
 
-    generation: int
+    head: Head
     changes: list[Change] = field(default_factory=list)
     length: int = 0
     saved_at: datetime | None = None
     is_torn: bool = False
     is_damaged: bool = False
+    unproved: list[Change] = field(default_factory=list)
 
 
 def replay(text: bytes) -> Replay | None:
@@ -90,9 +102,9 @@ def replay(text: bytes) -> Replay | None:
     batch: list[Change] = []
     position = begin = 0
     for end, line in _lines(text, 0):
-        if line is None or line.at != begin or (found and line.generation != found.generation):
+        if line is None or line.at != begin or (found and _head(line) != found.head):
             break
-        found = found or Replay(line.generation)
+        found = found or Replay(_head(line))
         position = end
         if line.table == META:
             found.changes += batch
@@ -102,18 +114,19 @@ def replay(text: bytes) -> Replay | None:
         else:
             record = None if bytes(line.record) == b"null" else line.record
             batch.append((line.table, line.id, record))
-    generation = found.generation if found else None
-    is_damaged, start = False, position
+    head = found.head if found else None
+    is_damaged, is_proved, start = False, False, position
     for end, line in _lines(text, position):
         if line is not None:
-            generation = generation or line.generation
-        is_damaged |= line.at > begin if line is not None else was_written(text[start:end])
+            head = head or _head(line)
+            is_proved |= line.at > begin
+        else:
+            is_damaged |= was_written(text[start:end])
         start = end
-    if is_damaged and generation is not None:
-        # Everything before the damage was acknowledged, also what is of the same append.
-        found = found or Replay(generation)
-        found.changes += batch
+    if (is_damaged or is_proved) and head is not None:
+        found = found or Replay(head)
         found.is_damaged = True
+        (found.changes if is_proved else found.unproved).extend(batch)
     if found is not None:
         found.is_torn = found.length < len(text)
     return found
@@ -124,10 +137,14 @@ def was_written(text: bytes) -> bool:
     return any(b"\0" not in line for line in text.split(b"\n")[:-1])
 
 
-def generation_of(line: bytes) -> int | None:
-    """Return the generation that a line speaks of, None where it cannot be believed."""
+def head_of(line: bytes) -> Head | None:
+    """Return of which schema and generation a line is, None where it cannot be believed."""
     found = _decoded(line)
-    return found.generation if found is not None else None
+    return _head(found) if found is not None else None
+
+
+def _head(line: _Line) -> Head:
+    return Head(line.schema, line.generation)
 
 
 def _lines(text: bytes, position: int) -> Iterator[tuple[int, _Line | None]]:
@@ -151,9 +168,9 @@ def _decoded(line: bytes) -> _Line | None:
 _DECODER = msgspec.json.Decoder(_Line)
 
 
-def _encoded(generation: int, at: int, table: str, id_: str, record: object) -> bytes:
+def _encoded(head: Head, at: int, table: str, id_: str, record: object) -> bytes:
     names = msgspec.json.encode([table, id_])[1:-1]
-    rest = b"%d,%d,%b,%b]\n" % (generation, at, names, encode(record))
+    rest = b"%d,%d,%d,%b,%b]\n" % (*head, at, names, encode(record))
     return b'["%b",%b' % (_checksum(rest), rest)
 
 
@@ -168,9 +185,10 @@ class Journal:
     takes it away is noticed. `length` is how many bytes of it count.
     """
 
-    def __init__(self, path: Path, generation: int, *, length: int = 0) -> None:
+    def __init__(self, path: Path, head: Head, *, length: int = 0) -> None:
         self.path = path
-        self.generation = generation
+        self.generation = head.generation
+        self._head = head
         self.length = length
         self._has_rest = True  # perhaps: whoever wrote it may have been killed
         self._has_name = False  # likewise, on the medium
@@ -218,7 +236,7 @@ class Journal:
         lines: list[bytes] = []
         size = 0
         for (table, id_), record in (*changes.items(), ((META, "1"), Saved(saved_at))):
-            lines.append(_encoded(self.generation, self.length, table, id_, record))
+            lines.append(_encoded(self._head, self.length, table, id_, record))
             size += len(lines[-1])
             if size >= _CHUNK or table == META:
                 yield b"".join(lines)

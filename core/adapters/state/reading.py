@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from core.adapters.state.journal import META, Change
+from core.adapters.state.journal import META, Change, Head
 from core.adapters.state.records import encode, migrate
 from core.adapters.state.tables import (
     DamagedError,
@@ -37,20 +37,24 @@ _LONGEST_META = 4096  # bytes, by far
 
 @dataclass(slots=True, kw_only=True)
 class Generation:
-    """What a generation holds; `is_current` tells that it was written in the schema of today."""
+    """What a generation holds, and the schema in which it was written.
+
+    `is_current` tells that this is today's, and that it is written as this winch does.
+    """
 
     number: int
     saved_at: datetime | None
     tables: Tables
     size: int
+    schema: int
     is_current: bool
 
 
-def read(layout: Format, file: BinaryIO, changes: Callable[[int], Iterable[Change]]) -> Generation:
+def read(layout: Format, file: BinaryIO, changes: Callable[[Head], Iterable[Change]]) -> Generation:
     """Return what a file holds.
 
-    `changes` returns what was changed since a generation, for one of an older schema: that has to
-    be done before it is brought to today's. Raises DamagedError, NewerError, OSError.
+    `changes` returns what was changed since a generation in its own schema, for an older one: that
+    has to be done before it is brought to today's. Raises DamagedError, NewerError, OSError.
     """
     size = file.seek(0, SEEK_END)
     try:
@@ -64,8 +68,14 @@ def read(layout: Format, file: BinaryIO, changes: Callable[[int], Iterable[Chang
         raise DamagedError(f"is another program's: it has no {error}") from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedError(f"cannot be parsed ({error})") from error
-    number, saved_at = meta.generation, meta.saved_at
-    return Generation(number=number, saved_at=saved_at, tables=tables, size=size, is_current=True)
+    return Generation(
+        number=meta.generation,
+        saved_at=meta.saved_at,
+        tables=tables,
+        size=size,
+        schema=meta.schema,
+        is_current=True,
+    )
 
 
 def apply(layout: Format, tables: Tables, changes: Iterable[Change]) -> bool:
@@ -133,7 +143,7 @@ def _as_it_is(record: Any) -> Any:
     return record
 
 
-def _parse(layout: Format, text: bytes, changes: Callable[[int], Iterable[Change]]) -> Generation:
+def _parse(layout: Format, text: bytes, changes: Callable[[Head], Iterable[Change]]) -> Generation:
     """Read a text of another schema, or one that no winch of this schema has written."""
     raw = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     head = raw[META]
@@ -155,7 +165,7 @@ def _parse(layout: Format, text: bytes, changes: Callable[[int], Iterable[Change
         raise DamagedError("does not match its checksum")
     if schema < layout.schema:
         log.info("the %s is of schema %d, now %d", layout.title, schema, layout.schema)
-    document = _changed(layout, msgspec.json.decode(text), changes(meta.generation))
+    document = _changed(layout, msgspec.json.decode(text), changes(Head(schema, meta.generation)))
     document = migrate(document, schema, layout.migrations)
     tables = layout.empty()
     for name, kind in layout.tables.items():
@@ -167,6 +177,7 @@ def _parse(layout: Format, text: bytes, changes: Callable[[int], Iterable[Change
         saved_at=msgspec.convert(document[META]["1"].get("saved_at"), datetime | None),
         tables=tables,
         size=len(text),
+        schema=schema,
         is_current=False,
     )
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.adapters.files.atomic_file import NotAFileError, open_state, read_state, state_error
-from core.adapters.state.journal import Replay, generation_of, replay, was_written
+from core.adapters.state.journal import Change, Head, Replay, head_of, replay, was_written
 from core.adapters.state.reading import apply, read
 from core.adapters.state.tables import DamagedError, Format, NewerError, Tables
 from core.domain.errors import StateError
@@ -20,16 +20,16 @@ from core.domain.errors import StateError
 class Segment:
     """A journal with a line that can be believed; it is read once somebody asks what it holds."""
 
-    def __init__(self, path: Path, generation: int, replayed: Replay | None = None) -> None:
+    def __init__(self, path: Path, head: Head, replayed: Replay | None = None) -> None:
         self.path = path
-        self.generation = generation
+        self.schema, self.generation = self._head = head
         self._replay = replayed
 
     @property
     def replay(self) -> Replay:
         """What of it counts; raises StateError where it cannot be read."""
         if self._replay is None:
-            self._replay = replay(read_state(self.path) or b"") or Replay(self.generation)
+            self._replay = replay(read_state(self.path) or b"") or Replay(self._head)
         return self._replay
 
 
@@ -60,34 +60,51 @@ class Survey:
 def survey(layout: Format, documents: Iterable[Path], journals: Iterable[Path]) -> Survey:
     """Look at generations, the preferred one first, and at all journals.
 
-    Raises StateError where a generation was written by a newer winch, or a file cannot be read.
+    Raises StateError where any of them was written by a newer winch, or a file cannot be read.
     """
     found = Survey(layout.empty())
     segments = _segments(journals, found)
+    for segment in segments.values():
+        if segment.schema > layout.schema:
+            raise _newer(layout, segment.path, segment.schema)
     for path in documents:
         try:
             _restore(layout, path, segments, found)
         except (NotAFileError, DamagedError) as reason:
             found.damaged[path] = str(reason)
         except NewerError as error:
-            raise StateError(
-                f"{path} was written by a newer winch (schema {error}, this one knows"
-                f" {layout.schema})",
-                hint="update winch, or give it another state directory with WINCH_HOME",
-            ) from error
+            raise _newer(layout, path, error) from error
         if found.place is not None:
             break
     found.newest = max([found.generation, *segments])
-    if found.place is None and segments:
-        found.generation = _oldest(segments)
-        _follow(layout, segments, found)
-    reached = found.generation if found.last is None else found.last.generation
-    for generation, segment in segments.items():
-        if found.generation <= generation <= reached and segment.replay.is_damaged:
-            found.unused[segment.path] = "is damaged: what lies behind the damage was not used"
-        elif generation > reached or (found.place is None and generation < found.generation):
-            found.unused[segment.path] = f"does not follow the {layout.title} and was not used"
+    if found.place is None:
+        # Only with the tables that they change, those of an older schema are brought to today's.
+        today = {n: each for n, each in segments.items() if each.schema == layout.schema}
+        if today:
+            found.generation = _oldest(today)
+            _follow(layout, today, found, layout.schema)
+    _tell_unused(layout, segments, found)
     return found
+
+
+def _tell_unused(layout: Format, segments: Mapping[int, Segment], found: Survey) -> None:
+    reached = found.generation - 1 if found.last is None else found.last.generation
+    for generation, segment in segments.items():
+        if found.generation <= generation <= reached:
+            if segment.replay.is_damaged:
+                found.unused[segment.path] = "is damaged: what lies behind the damage was not used"
+        elif found.place is None or generation > reached:
+            what = f"does not follow the {layout.title}"
+            if segment.schema < layout.schema:
+                what = f"was written by an older winch (schema {segment.schema})"
+            found.unused[segment.path] = f"{what} and was not used"
+
+
+def _newer(layout: Format, path: Path, schema: object) -> StateError:
+    return StateError(
+        f"{path} was written by a newer winch (schema {schema}, this one knows {layout.schema})",
+        hint="update winch, or give it another state directory with WINCH_HOME",
+    )
 
 
 def _segments(journals: Iterable[Path], found: Survey) -> dict[int, Segment]:
@@ -105,12 +122,12 @@ def _segment(path: Path, found: Survey) -> Segment | None:
     if (file := open_state(path)) is None:
         return None
     with file:
-        generation = generation_of(file.readline())
-    if generation is not None:
-        return Segment(path, generation)
+        head = head_of(file.readline())
+    if head is not None:
+        return Segment(path, head)
     text = read_state(path) or b""
     if (replayed := replay(text)) is not None:
-        return Segment(path, replayed.generation, replayed)
+        return Segment(path, replayed.head, replayed)
     if was_written(text):
         found.unused[path] = "is damaged and was not used"
     return None
@@ -123,27 +140,30 @@ def _restore(layout: Format, path: Path, segments: Mapping[int, Segment], found:
     """
     if (file := open_state(path)) is None:
         return
+
+    def changes(head: Head) -> list[Change]:
+        chain = _chain(layout, segments, head)
+        return [c for each in chain if each.schema == head.schema for c in each.replay.changes]
+
     with file:
         try:
-            generation = read(
-                layout,
-                file,
-                lambda number: [c for s in _chain(number, segments) for c in s.replay.changes],
-            )
+            generation = read(layout, file, changes)
         except OSError as error:
             raise state_error(error, path, verb="read") from error
     found.place, found.generation, found.size = path, generation.number, generation.size
     found.tables, found.saved_at = generation.tables, generation.saved_at
     found.is_current = generation.is_current
-    _follow(layout, segments, found, are_made=not generation.is_current)
+    _follow(layout, segments, found, generation.schema)
 
 
-def _follow(
-    layout: Format, segments: Mapping[int, Segment], found: Survey, *, are_made: bool = False
-) -> None:
-    """Make the changes of the journals that follow a generation, unless they `are_made`."""
-    for segment in _chain(found.generation, segments):
-        if not are_made and not apply(layout, found.tables, segment.replay.changes):
+def _follow(layout: Format, segments: Mapping[int, Segment], found: Survey, schema: int) -> None:
+    """Make the changes of the journals that follow a generation which was written in a schema.
+
+    Those in an older one are made already: that comes before it is brought to today's.
+    """
+    for segment in _chain(layout, segments, Head(schema, found.generation)):
+        is_made = segment.schema != layout.schema
+        if not is_made and not apply(layout, found.tables, segment.replay.changes):
             segment.replay.is_damaged = True
         found.last = segment
         found.saved_at = segment.replay.saved_at or found.saved_at
@@ -159,14 +179,25 @@ def _oldest(segments: Mapping[int, Segment]) -> int:
     return generation
 
 
-def _chain(generation: int, segments: Mapping[int, Segment]) -> list[Segment]:
-    """Return the journals that follow a generation, up to one that is not to be believed whole."""
+def _chain(layout: Format, segments: Mapping[int, Segment], head: Head) -> list[Segment]:
+    """Return the journals that follow a generation, up to one that is not to be believed whole.
+
+    First those of its own schema, then those of today's.
+    """
     chain: list[Segment] = []
+    schema, generation = head
     while (segment := segments.get(generation)) is not None:
+        if segment.schema not in (schema, layout.schema):
+            break
         chain.append(segment)
+        schema = segment.schema
         generation += 1
-        # A journal is ended before the next one is begun.
-        segment.replay.is_damaged |= segment.replay.is_torn and generation in segments
-        if segment.replay.is_damaged:
+        found = segment.replay
+        if generation in segments:
+            # A journal is ended before the next one is begun: what it had by then was acknowledged.
+            found.is_damaged |= found.is_torn
+            found.changes += found.unproved
+            found.unproved = []
+        if found.is_damaged:
             break
     return chain

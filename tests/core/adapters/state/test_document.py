@@ -171,6 +171,68 @@ async def test_steps_are_taken_in_order_from_the_schema_that_is_there(path: Path
         await open_document(path, second).load()
 
 
+SECOND = Format(title="flock", tables=FLOCK.tables, migrations=(doubled,))
+
+
+async def test_a_journal_is_read_in_the_schema_that_it_is_written_in(path: Path) -> None:
+    document = await with_journal(path)
+    document.put("sheep", "2", 22)
+    await document.flush()
+
+    document = open_document(path, SECOND)
+    assert (await document.load()).tables["sheep"] == {"1": 22, "2": 44}
+    document.put("goats", "1", 1)
+    await document.flush()
+    document.put("sheep", "3", 33)
+    await document.flush()
+    expected = {"sheep": {"1": 22, "2": 44, "3": 33}, "goats": {"1": 1}}
+    assert (await open_document(path, SECOND).load()).tables == expected
+    path.write_bytes(b"{")  # then the older generation is left, its journal and today's
+
+    loaded = await open_document(path, SECOND).load()
+
+    assert (loaded.tables["sheep"], loaded.is_whole) == (expected["sheep"], False)
+
+
+async def test_journals_of_an_older_schema_without_a_generation_are_set_aside(path: Path) -> None:
+    document = await with_journal(path)
+    document.put("sheep", "2", 22)
+    await document.flush()
+    path.unlink()
+
+    document = open_document(path, SECOND)
+    loaded = await document.load()
+
+    assert (loaded.tables, loaded.is_whole) == (EMPTY, False)
+    assert "flock.journal was written by an older winch (schema 1)" in loaded.notices[0]
+    document.put("sheep", "3", 33)
+    await document.close()
+    assert (await open_document(path, SECOND).load()).tables["sheep"] == {"3": 33}
+    assert len(list(path.parent.glob("flock.journal.damaged-*"))) == 1
+
+
+@pytest.mark.parametrize("gone", [["flock.json"], ["flock.json", "flock.json.bak"]])
+async def test_journals_of_a_newer_winch_are_refused_and_untouched(
+    path: Path, gone: list[str]
+) -> None:
+    await two_generations(path)
+    document = open_document(path, SECOND)
+    await document.load()
+    document.put("sheep", "2", 22)
+    await document.flush()
+    document.put("sheep", "3", 33)
+    await document.flush()
+    for name in gone:
+        (path.parent / name).unlink()
+    there = {file: file.read_bytes() for file in path.parent.iterdir()}
+    assert path.with_suffix(".journal") in there
+
+    with pytest.raises(StateError, match="newer winch"):
+        await open_document(path).load()
+
+    assert {file: file.read_bytes() for file in path.parent.iterdir()} == there
+
+
 async def test_a_journal_that_was_begun_does_not_undo_what_is_written_over_it(path: Path) -> None:
     document = await with_journal(path)
     document.put("goats", "1", 11)
