@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.adapters.files.disk import preallocate
+from core.adapters.files.disk import device_below, preallocate
 
 SIZE = 8 * 1024 * 1024
 
@@ -44,3 +44,13 @@ def test_without_the_system_call_the_file_stays_sparse(
     monkeypatch.setattr("core.adapters.files.disk._fallocate", lambda: None)
     with (tmp_path / "f").open("wb") as file:
         assert not preallocate(file.fileno(), SIZE)
+
+
+def test_a_directory_that_is_gone_would_be_made_on_the_device_above_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    device = tmp_path.stat().st_dev
+    for gone in ("a", "a/b/c", "file/a"):
+        assert device_below(str(tmp_path / gone)) == device
+    for path in ("/dev", "/proc", "/"):
+        assert device_below(f"{path}/nowhere/at/all") == Path(path).stat().st_dev
+    assert device_below(f"{tmp_path}/{'x' * 300}") is None

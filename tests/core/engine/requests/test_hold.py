@@ -46,6 +46,21 @@ async def test_what_runs_waits_again_and_continues_when_the_queue_goes_on(
     assert fault_server.requests_to("a")[-1].range != "bytes=0-"
 
 
+async def test_one_that_is_still_being_stopped_goes_on_too(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    url = fault_server.file("a", DATA, hold_after=HALF)
+    (download,) = await engine.add([workspace.request(url)])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > 0)
+    holding = asyncio.create_task(engine.hold(True))
+    await asyncio.sleep(0)
+    await asyncio.gather(holding, engine.hold(False))
+    fault_server.release("a")
+    assert (await settled(engine, download)).status is Status.COMPLETED
+    assert workspace.content("a") == DATA
+
+
 async def test_nothing_starts_while_it_is_held(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
