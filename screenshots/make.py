@@ -18,10 +18,11 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from core import launcher
-from core.domain.models import Checksum, Download, DownloadRequest, Status
+from core.domain.models import Checksum, DownloadRecord, DownloadRequest, Status
 from core.domain.value import replace
 from tui.app import WinchApp
 from tui.cli.demo import own_daemon, own_home
+from tui.control.configuration import load_settings
 from tui.demo.files import KIB, MIB, DemoFile
 from tui.demo.server import DemoServer
 
@@ -72,7 +73,7 @@ async def picture(pilot: Pilot[int], name: str, width: int, height: int) -> None
 
 async def pictures(server: DemoServer) -> None:
     """Open the screen, wait until there is something to see, and take the pictures."""
-    settings = launcher.load_settings()
+    settings = load_settings()
     app = WinchApp(launcher.connect, settings, directory=str(DIRECTORY), host="harbour")
     async with app.run_test(size=(120, 40)) as pilot:
         while not len(app.main.store):
@@ -100,7 +101,7 @@ def request(server: DemoServer, file: DemoFile, **more: object) -> DownloadReque
     """Ask for a file; the lectures are a group."""
     group = "lectures" if file.name.startswith("lecture") else None
     asked = DownloadRequest(url=server.url(file), directory=str(DIRECTORY), group=group)
-    return replace(asked, **more)  # type: ignore[arg-type]
+    return replace(asked, **more)
 
 
 async def progress() -> dict[str, float]:
@@ -119,7 +120,7 @@ async def under_way() -> bool:
     return all(now[file.name] >= ENOUGH for file in MOVING)
 
 
-async def queue(requests: list[DownloadRequest]) -> list[Download]:
+async def queue(requests: list[DownloadRequest]) -> list[DownloadRecord]:
     """Hand requests to the daemon."""
     async with await launcher.connect() as service:
         return await service.add(requests)
