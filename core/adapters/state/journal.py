@@ -133,8 +133,9 @@ def replay(text: bytes) -> Replay | None:
 
 
 def was_written(text: bytes) -> bool:
-    """Tell whether a line of this is on disk to its end, be it right or not: it was not torn."""
-    return any(b"\0" not in line for line in text.split(b"\n")[:-1])
+    """Tell whether a line that cannot be believed is on disk to its end: it was not torn."""
+    whole = text.split(b"\n")[:-1]
+    return any(b"\0" not in line and _decoded(line + b"\n") is None for line in whole)
 
 
 def head_of(line: bytes) -> Head | None:

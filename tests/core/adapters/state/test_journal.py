@@ -194,6 +194,21 @@ async def test_blocks_that_a_power_cut_left_out_of_the_last_append_are_no_damage
     assert (found, result.notices) == ({"0", "a1", "b2", "c3", "d4"}, ())
 
 
+async def test_a_first_append_of_which_a_power_cut_left_the_end_is_no_damage(state: Path) -> None:
+    await store(state, a_download("0"))
+    catalog = Catalog(state)
+    await catalog.load()
+    catalog.put(a_download("a1"))
+    await catalog.flush()
+    catalog.document._due_whole.cancel()
+    journal = state / "downloads.journal"
+    content = journal.read_bytes()
+    journal.write_bytes(bytes(512) + content[512:])
+
+    found, result = await loaded(state)
+    assert (found, result.is_whole, result.notices) == ({"0"}, True, ())
+
+
 async def test_what_is_before_the_damage_counts_within_an_append_too(
     journal: Path, state: Path
 ) -> None:
