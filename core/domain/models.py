@@ -107,6 +107,38 @@ class Checksum(Value, frozen=True, gc=False):
         return f"{self.algorithm}:{self.hexdigest}"
 
 
+class PieceHashes(Value, frozen=True, kw_only=True, gc=False):
+    """Digests of the stretches of a file, each `length` bytes but the last (RFC 5854, 4.2.6)."""
+
+    algorithm: str
+    length: int
+    hexdigests: tuple[str, ...]
+
+
+class SourceVersion(Value, frozen=True, kw_only=True, gc=False):
+    """Which version of a file its source speaks of, as far as it says.
+
+    `etag` is a validator with its quotes, never a digest; `modified` is RFC 3339 or an HTTP date,
+    as the source writes it; `version` is a store's id of the version.
+    """
+
+    etag: str | None = None
+    modified: str | None = None
+    version: str | None = None
+
+
+class Origin(Value, frozen=True, kw_only=True, gc=False):
+    """What the source of a collection, or of a signed address, said of a file.
+
+    `options` are what signing its address takes; no secret is among them.
+    """
+
+    size: int | None = None
+    version: SourceVersion | None = None
+    pieces: PieceHashes | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
 class DownloadRequest(Value, frozen=True, kw_only=True, gc=False):
     """What a person asked for.
 
@@ -115,7 +147,8 @@ class DownloadRequest(Value, frozen=True, kw_only=True, gc=False):
     0 lifts the one that an unfinished download of the same file has. `headers` go to the URL's own
     origin only, `mirrors` included. `cookies` is the absolute path of a cookies.txt, whose cookies
     go where their domain, path and `secure` say. Without `restart` it fails rather than begin
-    anew. `wait_for_host` goes on trying where no host has the URL's name.
+    anew. `wait_for_host` goes on trying where no host has the URL's name. `origin` is None of what
+    a person named by its URL alone.
     """
 
     url: str
@@ -134,6 +167,7 @@ class DownloadRequest(Value, frozen=True, kw_only=True, gc=False):
     paused: bool = False
     restart: bool = True
     wait_for_host: bool = False
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         """Hold once what very many requests have in common."""
@@ -347,10 +381,14 @@ class Download(Value, frozen=True, kw_only=True, gc=False):
 class DownloadRecord(Download, frozen=True, kw_only=True, gc=False):
     """A download with its past: what is stored, and what a service answers with.
 
-    Its events do without: whoever follows a long list would hold little but the past.
+    Its events do without: whoever follows a long list would hold little but the past. `digest` is
+    what the whole file was computed to have, `validator` what its server said of the version; both
+    are kept of members of collections, which are compared with their source again.
     """
 
     timeline: tuple[TimelineEntry, ...] = ()
+    digest: Checksum | None = None
+    validator: Validator | None = None
 
 
 class DownloadView(Value, frozen=True, kw_only=True, gc=False):
