@@ -67,6 +67,7 @@ from core.policy.request_rules import apply_changes, with_url
 from core.policy.settings_in_force import settings_in_force
 from core.policy.statistics import statistics
 from core.policy.transfer.slowness import explain_waiting
+from tests.fake_collections import FakeCollections
 
 
 class _Subscription(AsyncIterator[Event]):
@@ -87,10 +88,11 @@ class _Subscription(AsyncIterator[Event]):
         return event
 
 
-class FakeService:
+class FakeService(FakeCollections):
     """An in-memory queue. Every request is noted in `calls` as (method, ids)."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.calls: list[tuple[str, tuple[str, ...] | None]] = []
         self.notices: tuple[str, ...] = ()
         self.paused = False
@@ -509,6 +511,7 @@ class FakeService:
             notices=self.notices,
             paused=self.paused,
             limit=self._limits.get("rate") or None,
+            collections=tuple(each.summary for each in self._collections.values()),
         )
 
     def _publish(self, make: Callable[[int], Event]) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from core.domain.bounds import MAX_TEXT, MAX_URL, cut
 from core.domain.errors import UsageError
-from core.domain.names import MAX_NAME_BYTES, safe_name
+from core.domain.names import MAX_NAME_BYTES, is_unsafe, safe_name
 from core.domain.redact import redact_url
 
 OWN_HEADERS = frozenset(
@@ -86,6 +86,35 @@ def check_name(name: str) -> None:
         raise UsageError(
             f"'{name[:80]}' is no safe file name",
             hint=f"a name has no '/', no control characters and at most {MAX_NAME_BYTES} bytes",
+        )
+
+
+def check_component(name: str) -> None:
+    """Raise UsageError unless a file or directory can have this name, as its source gave it.
+
+    Of names that a data set gives, only what cannot be stored or deceives the eye is refused: one
+    that is awkward to type or elsewhere reserved is what the others of the set refer to.
+    """
+    if name in ("", ".", ".."):
+        raise UsageError(f"'{name}' is no name of a file" if name else "a name is empty")
+    if "/" in name or is_unsafe(name):
+        raise UsageError("a name holds a control character or one that cannot be seen")
+    if _SURROGATES.search(name):
+        raise UsageError("a name is not UTF-8 text")
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise UsageError(
+            f"a name of {len(name.encode()):,} bytes is too long",
+            hint=f"a name has at most {MAX_NAME_BYTES} bytes",
+        )
+
+
+def check_collection_name(name: str) -> None:
+    """Raise UsageError unless a collection can be called this."""
+    check_component(name)
+    if name.strip() != name or name[0] in "-~.":
+        raise UsageError(
+            f"a collection cannot be called '{cut(name, 80)}'",
+            hint="its name begins with a letter, a digit or another plain character",
         )
 
 

@@ -15,7 +15,7 @@ from core.domain.entries import Refused, SourceSpec
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import Download, DownloadRequest, Status
 from core.domain.totals import Totals
-from core.domain.value import Value, field
+from core.domain.value import Value, field, field_names
 
 MOST_REFUSED = 1000
 """Refused entries of a source that are remembered, the first ones; the others are counted."""
@@ -104,6 +104,11 @@ class CollectionRecord(Collection, frozen=True, kw_only=True, gc=False):
     refused: tuple[Refused, ...] = ()
     vanished: tuple[str, ...] = ()
 
+    @property
+    def summary(self) -> Collection:
+        """What is told of it with every change, which its lists are too long for."""
+        return Collection(**{name: getattr(self, name) for name in field_names(Collection)})
+
 
 class Cause(Value, frozen=True, kw_only=True):
     """Why files of a collection are bad or missing: a code, its first sentence, and how many."""
@@ -150,7 +155,7 @@ class CollectionView(Value, frozen=True, kw_only=True):
 
     def lacking(self, verdict: Verdict) -> int:
         """Return how many files have a verdict, with refused entries among the missing."""
-        refused = self.collection.refused_count if verdict is Verdict.MISSING else 0
+        refused = self.collection.refused_count if verdict == Verdict.MISSING else 0
         return self.verdicts.get(verdict, 0) + refused
 
 

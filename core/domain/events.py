@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core.domain.collections import Collection
 from core.domain.models import Download, Progress
 from core.domain.value import Value
 
@@ -27,6 +28,7 @@ class Snapshot(Value, frozen=True, kw_only=True):
     notices: tuple[str, ...] = ()
     paused: bool = False
     limit: int | None = None
+    collections: tuple[Collection, ...] = ()
 
 
 class Noticed(Value, frozen=True, kw_only=True):
@@ -62,6 +64,17 @@ class Removed(Value, frozen=True, kw_only=True):
     ids: tuple[str, ...]
 
 
+class CollectionsChanged(Value, frozen=True, kw_only=True):
+    """Collections that are new or whose record was replaced, and the names of those that are gone.
+
+    How far a collection is, is not among it: that follows from its members.
+    """
+
+    revision: int
+    collections: tuple[Collection, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
 class ProgressBatch(Value, frozen=True, kw_only=True):
     """How far the moving downloads are by now; only the latest counts.
 
@@ -73,4 +86,4 @@ class ProgressBatch(Value, frozen=True, kw_only=True):
     eta: float | None = None
 
 
-Event = Snapshot | Added | Changed | Removed | Noticed | ProgressBatch
+Event = Snapshot | Added | Changed | Removed | Noticed | CollectionsChanged | ProgressBatch

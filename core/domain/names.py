@@ -29,6 +29,11 @@ def safe_name(text: str) -> str:
     return _shorten(name) or FALLBACK
 
 
+def is_unsafe(text: str) -> bool:
+    """Tell whether a text holds controls, or characters that cannot be seen or turn others."""
+    return _UNSAFE.search(text) is not None
+
+
 def _shorten(name: str) -> str:
     if len(name.encode()) <= MAX_NAME_BYTES:
         return name

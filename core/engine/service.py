@@ -18,6 +18,16 @@ from core.adapters.net.network import Network
 from core.adapters.state.stores import State
 from core.adapters.system.clock import Clock
 from core.adapters.system.log_file import LOG_NAME, tail
+from core.domain.collections import (
+    CollectionChanges,
+    CollectionRecord,
+    CollectionRequest,
+    CollectionView,
+    ReportPage,
+    SyncOptions,
+    SyncPlan,
+)
+from core.domain.entries import Entry, Refused
 from core.domain.errors import StoppedError, UsageError
 from core.domain.events import Event
 from core.domain.history import History, HistoryQuery, Statistics
@@ -26,6 +36,7 @@ from core.domain.lifecycle import Action
 from core.domain.models import DownloadRecord, DownloadRequest, DownloadView, Status
 from core.domain.service import (
     MOST_LOG_LINES,
+    MOST_REPORT_ROWS,
     AddedPortion,
     Changes,
     LimitChanges,
@@ -39,6 +50,11 @@ from core.domain.service import (
 from core.domain.settings import Settings
 from core.domain.upkeep import Checkup, Cleanup
 from core.domain.version import VERSION
+from core.engine.collections.change import CollectionChanger
+from core.engine.collections.collector import Collector
+from core.engine.collections.report import Reporter
+from core.engine.collections.sync import Syncer
+from core.engine.collections.view import view_of
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
 from core.engine.requests.add import Adder
@@ -105,6 +121,12 @@ class Engine:
         self._adder = Adder(downloads, runner, clock, state.directory, self._refuse_if_closing)
         self._changer = Changer(downloads, runner, state.resume_data)
         self._remover = Remover(downloads, runner, state, clock)
+        self._collector = Collector(downloads, self._adder, clock, self._expand)
+        self._reporter = Reporter(downloads)
+        self._syncer = Syncer(downloads, self._collector, self._expand)
+        self._collections = CollectionChanger(
+            downloads, self._collector, self._changer, self._remover
+        )
         self._inspector = Inspector(runner, context)
         self._reverifier = Reverifier(downloads, clock, self._tell_work_change)
         self._limits = LimitKeeper(settings.limits, downloads, context, runner.reassign)
@@ -135,6 +157,8 @@ class Engine:
         if not self._embedded:
             self._forgetting.start()
         self._wall_clock.start()
+        if not self._embedded:
+            self._collector.start()
 
     async def close(self) -> None:
         """Stop all transfers, with what they have recorded, and write the state; idempotent."""
@@ -142,6 +166,7 @@ class Engine:
             return
         self._closing = True
         await self._wall_clock.close()
+        await self._collector.close()
         await self._maintenance.close()
         await self._forgetting.close()
         self._limits.close()
@@ -169,7 +194,7 @@ class Engine:
     @property
     def has_work(self) -> bool:
         """Whether anything runs, waits for its turn or waits to be tried again."""
-        return self._runner.has_work or self._reverifier.is_busy
+        return self._runner.has_work or self._reverifier.is_busy or self._collector.is_busy
 
     def on_work_change(self, callback: Callable[[], None]) -> None:
         """Have `callback` called whenever `has_work` may have changed."""
@@ -221,6 +246,18 @@ class Engine:
 
     async def settings_in_force(self) -> list[SettingInForce]:
         return self._settings.in_force(self.environment)
+
+    async def collections(self) -> list[CollectionView]:
+        every = sorted(self._downloads.collections.values(), key=lambda each: each.name)
+        return [await view_of(self._downloads, each, with_lists=False) for each in every]
+
+    async def collection(self, name: str) -> CollectionView:
+        return await self._view(self._downloads.collection(name))
+
+    async def report(
+        self, name: str, *, after: str | None = None, most: int = MOST_REPORT_ROWS
+    ) -> ReportPage:
+        return await self._reporter.page(name, after=after, most=most)
 
     async def history(self, query: HistoryQuery) -> History:
         check_query(query)
@@ -311,6 +348,35 @@ class Engine:
     async def verify(self, ids: Sequence[str]) -> Outcome:
         return await self._reverifier.verify(self._chosen(ids))
 
+    async def collect(self, request: CollectionRequest, *, fed: bool = False) -> CollectionView:
+        self._refuse_if_closing()
+        return await self._view(await self._collector.collect(request, fed=fed))
+
+    async def add_entries(
+        self,
+        name: str,
+        entries: Sequence[Entry],
+        refused: Sequence[Refused] = (),
+        *,
+        more: bool = False,
+    ) -> AddedPortion:
+        self._refuse_if_closing()
+        return await self._collector.add_entries(name, entries, refused, more=more)
+
+    async def sync(self, name: str, options: SyncOptions) -> SyncPlan:
+        self._refuse_if_closing()
+        return await self._syncer.sync(name, options)
+
+    async def change_collection(self, name: str, changes: CollectionChanges) -> CollectionView:
+        self._refuse_if_closing()
+        return await self._view(await self._collections.change(name, changes))
+
+    async def remove_collection(
+        self, name: str, *, files: bool = False, dry_run: bool = False
+    ) -> Removal:
+        self._refuse_if_closing()
+        return await self._collections.remove(name, files=files, dry_run=dry_run)
+
     async def limit(self, changes: LimitChanges) -> Limits:
         if changes != LimitChanges():
             self._refuse_if_closing()
@@ -329,6 +395,15 @@ class Engine:
 
     async def shutdown(self) -> None:
         self.stop_requested.set()
+
+    async def _view(self, collection: CollectionRecord) -> CollectionView:
+        return await view_of(self._downloads, collection)
+
+    async def _expand(self, collection: CollectionRecord) -> AsyncIterator[Entry | Refused]:
+        nothing: tuple[Entry, ...] = ()
+        for entry in nothing:
+            yield entry
+        raise UsageError(f"'{collection.name}' has a source that winch cannot read")
 
     def _chosen(self, ids: Sequence[str] | None) -> list[DownloadRecord]:
         """Return the downloads that are named (None: all), unless the engine is being closed."""

@@ -6,7 +6,14 @@ For the engine, which says what is wrong before anything is queued.
 from __future__ import annotations
 
 from core.domain.bounds import overlong
-from core.domain.checks import check_group, check_header, check_name, check_path, check_url
+from core.domain.checks import (
+    check_component,
+    check_group,
+    check_header,
+    check_name,
+    check_path,
+    check_url,
+)
 from core.domain.errors import DestinationError, UsageError
 from core.domain.history import HistoryQuery
 from core.domain.models import Checksum, DownloadRequest
@@ -27,7 +34,8 @@ def check_request(request: DownloadRequest) -> None:
     except UsageError as error:
         raise DestinationError(error.message, hint=error.hint) from None
     if request.name is not None:
-        check_name(request.name)
+        # What a source names is called by others of the set: its name is its own to choose.
+        (check_name if request.origin is None else check_component)(request.name)
     if request.retries is not None and request.retries < 0:
         raise UsageError("the number of retries is 0 or more")
     _check_checksum(request.checksum)
@@ -90,13 +98,17 @@ def with_url(request: DownloadRequest, url: str) -> DownloadRequest:
 
 def without_secrets(request: DownloadRequest) -> DownloadRequest:
     """Forget what only getting on with the download needed."""
-    if not request.mirrors and not request.headers and redact_url(request.url) == request.url:
+    has_pieces = request.origin is not None and request.origin.pieces is not None
+    if not (request.mirrors or request.headers or has_pieces) and (
+        redact_url(request.url) == request.url
+    ):
         return request
     return replace(
         request,
         url=redact_url(request.url),
         mirrors=tuple(map(redact_url, request.mirrors)),
         headers={},
+        origin=None if request.origin is None else replace(request.origin, pieces=None),
     )
 
 

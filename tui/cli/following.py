@@ -11,7 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from core.domain.errors import ExitCode
-from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
+from core.domain.events import (
+    Added,
+    Changed,
+    CollectionsChanged,
+    Event,
+    Noticed,
+    ProgressBatch,
+    Removed,
+    Snapshot,
+)
 from core.domain.models import TELLING, Download, Progress, Status, WaitReason
 
 _NONE_YET = Progress()
@@ -76,6 +85,8 @@ class Following:
                 return []
             case Noticed(paused=paused):
                 self._paused = paused
+                return []
+            case CollectionsChanged():
                 return []
 
     def __iter__(self) -> Iterator[Download]:

@@ -12,7 +12,17 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
+from core.domain.collections import Collection
+from core.domain.events import (
+    Added,
+    Changed,
+    CollectionsChanged,
+    Event,
+    Noticed,
+    ProgressBatch,
+    Removed,
+    Snapshot,
+)
 from core.domain.garbage import making_lasting
 from core.domain.models import Download, Progress, Status, WaitReason
 from core.domain.value import replace
@@ -39,6 +49,8 @@ class DownloadStore:
         """Whether the queue as a whole is held."""
         self.limit: int | None = None
         """Bytes/s that all downloads together may have; None for no limit."""
+        self.collections: dict[str, Collection] = {}
+        """Every collection, by its name."""
         self._eta: float | None = None
         self._clear()
 
@@ -49,6 +61,7 @@ class DownloadStore:
                 before = set(self._downloads)
                 self._clear()
                 self._take(event)
+                self.collections = {each.name: each for each in event.collections}
                 self._progress.update(progress)
                 with making_lasting():
                     self._put(downloads)
@@ -60,6 +73,11 @@ class DownloadStore:
                 return self._drop(ids)
             case Noticed():
                 self._take(event)
+                return set()
+            case CollectionsChanged(collections=collections, removed=removed):
+                self.collections |= {each.name: each for each in collections}
+                for name in removed:
+                    self.collections.pop(name, None)
                 return set()
             case ProgressBatch(progress=progress, eta=eta):
                 self._eta = eta

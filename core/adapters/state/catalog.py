@@ -11,6 +11,7 @@ import msgspec
 from core.adapters.state import records
 from core.adapters.state.document import Document
 from core.adapters.state.tables import Format
+from core.domain.collections import CollectionRecord
 from core.domain.models import DownloadRecord, PendingCommit
 from core.domain.service import LimitChanges
 from core.domain.sharing import Sharing
@@ -19,6 +20,7 @@ from core.domain.value import Value, field
 _DOWNLOADS = "downloads"
 _QUEUE = "queue"
 _COMMITS = "commits"
+_COLLECTIONS = "collections"
 _ONLY = "1"  # the id of the one document in the table `queue`
 
 
@@ -27,14 +29,15 @@ class LoadResult(Value, frozen=True, kw_only=True):
 
     `limits` are what a person has changed of the limits in the settings, `notices` sentences for
     that person; `commits` are, by the id of their download, the small files that were about to get
-    their names; `saved_at` is the wall time of the last change that was saved, None where nobody
-    wrote it down. `is_found` is False where there is no list, and so no more than what was changed
-    last. `is_whole` is False when the newest generation was not readable: then the list may lack
-    downloads, and nothing that looks orphaned may be removed.
+    their names; `collections` are by name; `saved_at` is the wall time of the last change that was
+    saved, None where nobody wrote it down. `is_found` is False where there is no list, and so no
+    more than what was changed last. `is_whole` is False when the newest generation was not
+    readable: then the list may lack downloads, and nothing that looks orphaned may be removed.
     """
 
     downloads: list[DownloadRecord]
     commits: Mapping[str, PendingCommit] = field(default_factory=dict)
+    collections: Mapping[str, CollectionRecord] = field(default_factory=dict)
     limits: LimitChanges = field(default_factory=LimitChanges)
     paused: bool = False
     saved_at: datetime | None = None
@@ -57,10 +60,22 @@ class _Commit(Value, frozen=True, kw_only=True):
     commit: PendingCommit
 
 
+class _Collection(Value, frozen=True, kw_only=True):
+    """What is stored of a collection: its name, and all of it."""
+
+    id: str
+    collection: CollectionRecord
+
+
 FORMAT = Format(
     title="list of downloads",
-    tables={_DOWNLOADS: DownloadRecord, _QUEUE: _Queue, _COMMITS: _Commit},
-    numbered=frozenset({_DOWNLOADS, _COMMITS}),
+    tables={
+        _DOWNLOADS: DownloadRecord,
+        _QUEUE: _Queue,
+        _COMMITS: _Commit,
+        _COLLECTIONS: _Collection,
+    },
+    numbered=frozenset({_DOWNLOADS, _COMMITS, _COLLECTIONS}),
     sharing={_DOWNLOADS: Sharing},
     migrations=records.DOWNLOADS,
     covered={1: _DOWNLOADS},
@@ -99,6 +114,9 @@ class Catalog:
         return LoadResult(
             downloads=list(self.downloads.values()),
             commits={id_: found.commit for id_, found in loaded.tables[_COMMITS].items()},
+            collections={
+                name: found.collection for name, found in loaded.tables[_COLLECTIONS].items()
+            },
             limits=queue.limits,
             paused=queue.paused,
             saved_at=loaded.saved_at,
@@ -122,6 +140,15 @@ class Catalog:
     def discard_commit(self, download_id: str) -> None:
         """Forget a commit, if it is there, once the record of its download tells how it ended."""
         self.document.discard(_COMMITS, download_id)
+
+    def put_collection(self, collection: CollectionRecord) -> None:
+        """Add or replace a collection; saved within the debounce time."""
+        stored = _Collection(id=collection.name, collection=collection)
+        self.document.put(_COLLECTIONS, collection.name, stored)
+
+    def discard_collection(self, name: str) -> None:
+        """Remove a collection, if it is there; saved within the debounce time."""
+        self.document.discard(_COLLECTIONS, name)
 
     def put_limits(self, limits: LimitChanges) -> None:
         """Replace what was changed of the limits; saved within the debounce time."""

@@ -53,14 +53,20 @@ def _queue_gets_a_table(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "queue": {"1": queue}}
 
 
-def _commits_get_a_table(document: dict[str, Any]) -> dict[str, Any]:
-    """Schema 3: files about to get their names; the time of a save goes back to `meta`, its place.
+def _commits_and_collections_get_tables(document: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3: files about to get their names, and collections; the time of a save is of `meta`.
 
     Downloads get numbers for ids in the file, which are given when it is written.
     """
     meta, queue = document["meta"]["1"], dict(document["queue"].get("1", {}))
     meta = {**meta, "saved_at": queue.pop("saved_at", None)}
-    return {**document, "meta": {"1": meta}, "queue": {"1": queue}, "commits": {}}
+    return {
+        **document,
+        "meta": {"1": meta},
+        "queue": {"1": queue},
+        "commits": {},
+        "collections": {},
+    }
 
 
 def _history_gets_a_journal(document: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +82,7 @@ def _record_may_hold_its_request(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "version": 2}
 
 
-DOWNLOADS: tuple[Migration, ...] = (_queue_gets_a_table, _commits_get_a_table)
+DOWNLOADS: tuple[Migration, ...] = (_queue_gets_a_table, _commits_and_collections_get_tables)
 """downloads.json"""
 
 HISTORY: tuple[Migration, ...] = (_history_gets_a_journal,)

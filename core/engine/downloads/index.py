@@ -20,6 +20,7 @@ class DownloadIndex:
         self._prefixes: dict[str, str] = {}
         self._by_url: dict[str, str | tuple[str, ...]] = {}
         """Who fetches a URL: an id, and a tuple only of several, as there may be very many."""
+        self._by_group: dict[str, dict[str, None]] = {}
         self._last = 0.0
 
     def __len__(self) -> int:
@@ -41,20 +42,26 @@ class DownloadIndex:
         self._downloads[download.id] = download
         if before is None:
             self._take_up(download)
-        elif before.request.url != download.request.url:
-            self._drop_url(before)
-            self._join_url(download)
+        elif before.request is not download.request:
+            if before.request.url != download.request.url:
+                self._drop_url(before)
+                self._join_url(download)
+            if before.request.group != download.request.group:
+                self._drop_group(before)
+                self._join_group(download)
         self._last = max(self._last, download.order)
 
     def _take_up(self, download: DownloadRecord) -> None:
         self._prefixes[download.id[:SHORT]] = download.id
         self._join_url(download)
+        self._join_group(download)
         self._last = max(self._last, download.order)
 
     def _discard(self, download_id: str) -> None:
         download = self._downloads.pop(download_id)
         del self._prefixes[download_id[:SHORT]]
         self._drop_url(download)
+        self._drop_group(download)
 
     def is_free(self, download_id: str) -> bool:
         """Tell whether a new download may have this id and its short form."""
@@ -80,6 +87,10 @@ class DownloadIndex:
     def current(self, ids: Iterable[str]) -> list[DownloadRecord]:
         """Return those of these downloads that are still here, as they are by now."""
         return [self._downloads[id_] for id_ in ids if id_ in self._downloads]
+
+    def members(self, group: str) -> list[DownloadRecord]:
+        """Return the downloads of a group, in the order in which they came."""
+        return [self._downloads[id_] for id_ in self._by_group.get(group, ())]
 
     def same(self, *, url: str, directory: str, name: str | None) -> list[DownloadRecord]:
         """Return the downloads of this URL to this directory (and name, if one is given)."""
@@ -126,6 +137,18 @@ class DownloadIndex:
             self._by_url[url] = ids if len(ids) > 1 else ids[0]
         else:
             del self._by_url[url]
+
+    def _join_group(self, download: DownloadRecord) -> None:
+        if download.request.group is not None:
+            self._by_group.setdefault(download.request.group, {})[download.id] = None
+
+    def _drop_group(self, download: DownloadRecord) -> None:
+        if (group := download.request.group) is None:
+            return
+        ids = self._by_group[group]
+        del ids[download.id]
+        if not ids:
+            del self._by_group[group]
 
     def _starting_with(self, prefixes: set[str]) -> dict[str, list[str]]:
         """Return the ids that start with each: one look at all of them, however many are asked."""

@@ -13,8 +13,19 @@ from datetime import datetime, timedelta
 
 from core.adapters.state.catalog import Catalog, LoadResult
 from core.adapters.system.clock import Clock
-from core.domain.errors import WinchError
-from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
+from core.domain.bounds import cut
+from core.domain.collections import CollectionRecord
+from core.domain.errors import UnknownIdError, WinchError
+from core.domain.events import (
+    Added,
+    Changed,
+    CollectionsChanged,
+    Event,
+    Noticed,
+    ProgressBatch,
+    Removed,
+    Snapshot,
+)
 from core.domain.lifecycle import Action, next_status
 from core.domain.models import (
     Download,
@@ -72,6 +83,7 @@ class DownloadList(DownloadIndex):
         self.paused = False
         self.limits = LimitChanges()
         self.limit: int | None = None
+        self.collections: dict[str, CollectionRecord] = {}
         catalog.document.now = clock.now
         catalog.document.on_error = self._saving_failed
         catalog.document.on_recovered = self._saving_works_again
@@ -104,6 +116,7 @@ class DownloadList(DownloadIndex):
         self.notices.extend(loaded.notices)
         self.limits = loaded.limits
         self.paused = loaded.paused
+        self.collections = dict(loaded.collections)
         for download in loaded.downloads:
             self._take_up(download)
             self.sums.count(download, 0, 1)
@@ -290,6 +303,31 @@ class DownloadList(DownloadIndex):
     def _settled_bytes(self, download_id: str) -> int:
         return self._settled.get(download_id, _NOTHING).bytes_downloaded
 
+    # -- collections ------------------------------------------------------------------------------
+
+    def collection(self, name: str) -> CollectionRecord:
+        """Return a collection; raises UnknownIdError."""
+        if (found := self.collections.get(name)) is None:
+            raise UnknownIdError(
+                f"there is no collection '{cut(name, 80)}'", hint="see `winch collections`"
+            )
+        return found
+
+    def put_collection(self, collection: CollectionRecord) -> CollectionRecord:
+        """Add or replace a collection, and tell the watchers."""
+        if self.collections.get(collection.name) != collection:
+            self.collections[collection.name] = collection
+            self._catalog.put_collection(collection)
+            told = (collection.summary,)
+            self._publish(lambda revision: CollectionsChanged(revision=revision, collections=told))
+        return collection
+
+    def discard_collection(self, name: str) -> None:
+        """Take a collection off the list; its members stay what they are."""
+        del self.collections[name]
+        self._catalog.discard_collection(name)
+        self._publish(lambda revision: CollectionsChanged(revision=revision, removed=(name,)))
+
     # -- all together -----------------------------------------------------------------------------
 
     def hold(self, paused: bool) -> None:
@@ -342,4 +380,5 @@ class DownloadList(DownloadIndex):
             notices=tuple(self.notices),
             paused=self.paused,
             limit=self.limit,
+            collections=tuple(each.summary for each in self.collections.values()),
         )

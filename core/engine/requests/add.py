@@ -90,12 +90,34 @@ class Adder:
         new: list[DownloadRecord] = []
 
         def take(request: DownloadRequest, begun: _Begun) -> None:
-            if not self._is_known(request):
+            if self._found(request) is None:
                 new.append(self._create(request, begun))
 
         await self._take_in(requests, take, new, is_last=not more)
         self._start(new)
         return [download.id for download in new]
+
+    async def add_members(self, requests: Sequence[DownloadRequest], *, more: bool) -> AddedPortion:
+        """Queue members of a collection, whose requests were checked, unless they are members.
+
+        A download of the list that fetches the same file to the same place becomes a member. Raises
+        StateError and its kin, and nothing of this portion is queued.
+        """
+        asked: list[str] = []
+        new: list[DownloadRecord] = []
+
+        def take(request: DownloadRequest, begun: _Begun) -> None:
+            if (found := self._found(request)) is None:
+                found = self._create(request, begun)
+                new.append(found)
+            elif found.request.group is None:
+                adopted = replace(found.request, group=request.group, origin=request.origin)
+                self._downloads.update(found, request=adopted)
+            asked.append(found.id)
+
+        await self._take_in(requests, take, new, is_last=not more)
+        self._start(new)
+        return AddedPortion(ids=tuple(asked), new=tuple(d.id for d in new))
 
     async def _take_in(
         self,
@@ -129,7 +151,11 @@ class Adder:
     async def _check(self, requests: Sequence[DownloadRequest]) -> None:
         for request in requests:
             check_request(request)
-        for directory in dict.fromkeys(request.directory for request in requests):
+        await self.check_directories(request.directory for request in requests)
+
+    async def check_directories(self, directories: Iterable[str]) -> None:
+        """Raise DestinationError unless files may be made in all of these."""
+        for directory in dict.fromkeys(directories):
             await check_directory(directory)
             if await is_within(directory, self._state_directory):
                 raise DestinationError(
@@ -146,12 +172,12 @@ class Adder:
             url=url or request.url, directory=request.directory, name=request.name
         )
 
-    def _is_known(self, request: DownloadRequest) -> bool:
-        """Tell whether the list has it; what is completed was stored without its secrets."""
-        if self._same(request):
-            return True
-        shown = redact_url(request.url)
-        return shown != request.url and bool(self._same(request, shown))
+    def _found(self, request: DownloadRequest) -> DownloadRecord | None:
+        """Return the download that the list has; what is completed is without its secrets."""
+        found = self._same(request)
+        if not found and (shown := redact_url(request.url)) != request.url:
+            found = self._same(request, shown)
+        return found[0] if found else None
 
     def _continue(self, request: DownloadRequest) -> DownloadRecord | None:
         """Return the unfinished download that a request asks for again, going on."""

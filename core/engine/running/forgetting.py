@@ -86,4 +86,6 @@ class Forgetting(Background):
 
     def _is_wanted(self, download: Download) -> bool:
         reading = self._downloads.progress_of(download.id).verified is not None
-        return reading or download.id in self._kept
+        # A collection is one thing: it is whole as long as all of it can be told.
+        is_member = download.request.group in self._downloads.collections
+        return reading or is_member or download.id in self._kept

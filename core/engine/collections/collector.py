@@ -1,0 +1,269 @@
+"""How a collection comes about: its record, and members made of what its source names.
+
+A source is read beside everything else and survives whoever asked for it: what was interrupted is
+read again from its beginning, and what is a member already stays as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from core.adapters.files.below import make_below, make_root
+from core.adapters.system.clock import Clock
+from core.domain.checks import check_collection_name
+from core.domain.collections import (
+    MOST_REFUSED,
+    CollectionRecord,
+    CollectionRequest,
+    CollectionState,
+)
+from core.domain.entries import Entry, Refused
+from core.domain.errors import NotAllowedError, StoppedError, UsageError, WinchError
+from core.domain.models import DownloadRequest
+from core.domain.service import AddedPortion
+from core.domain.value import replace
+from core.engine.collections.reading import portions
+from core.engine.downloads.list import DownloadList
+from core.engine.requests.add import Adder
+from core.policy.collections.members import member_request, root_of
+from core.policy.request_rules import check_request
+
+log = logging.getLogger(__name__)
+
+Expand = Callable[[CollectionRecord], AsyncIterator[Entry | Refused]]
+"""Reads the source of a collection."""
+
+MOST_ENTRIES = 5_000_000
+"""Entries of one source: one that names more does not end."""
+FED_PAUSE = 60.0
+"""Seconds after which a front end that names no more entries is taken to be gone."""
+_PAUSES = (5.0, 30.0, 120.0, 600.0)
+"""Seconds between attempts to read a source that may be read later."""
+
+
+class Collector:
+    """Makes collections and takes entries in; `changed` hears of each that got all of its own."""
+
+    def __init__(
+        self,
+        downloads: DownloadList,
+        adder: Adder,
+        clock: Clock,
+        expand: Expand,
+        changed: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._downloads = downloads
+        self._adder = adder
+        self._clock = clock
+        self._expand = expand
+        self._changed = changed
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._abandoned: dict[str, asyncio.TimerHandle] = {}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any source is being read."""
+        return any(not task.done() for task in self._tasks.values()) or bool(self._abandoned)
+
+    def start(self) -> None:
+        """Read what was being read when the engine ended."""
+        for collection in list(self._downloads.collections.values()):
+            if collection.state is not CollectionState.READING:
+                continue
+            if collection.source is None or collection.source.kind == "list":
+                self._abandon(collection.name)
+            else:
+                self._begin(collection.name)
+
+    async def close(self) -> None:
+        """Stop reading; what was not read to its end is read again at the next start."""
+        for timer in self._abandoned.values():
+            timer.cancel()
+        for task in self._tasks.values():
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+    async def stop(self, name: str) -> None:
+        """Read the source of one collection no further."""
+        if (timer := self._abandoned.pop(name, None)) is not None:
+            timer.cancel()
+        if (task := self._tasks.pop(name, None)) is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def collect(self, request: CollectionRequest, *, fed: bool) -> CollectionRecord:
+        """Do as `DownloadService` says."""
+        collection = self._made(request)
+        if (before := self._downloads.collections.get(request.name)) is not None:
+            if (before.source, before.directory) != (collection.source, collection.directory):
+                raise NotAllowedError(
+                    f"there is a collection '{request.name}' of another source or directory",
+                    hint=f"choose another name, or `winch rm {request.name}` first",
+                )
+            collection = replace(before, state=collection.state)
+        await make_root(collection.directory)
+        await self._adder.check_directories([collection.directory])
+        await self.stop(request.name)
+        if fed or collection.source is not None:
+            collection = replace(
+                collection,
+                state=CollectionState.READING,
+                entries=0,
+                refused=(),
+                refused_count=0,
+                read_error=None,
+            )
+        self._downloads.put_collection(collection)
+        try:
+            await self._downloads.flush()
+        except WinchError:
+            if before is None:
+                self._downloads.discard_collection(request.name)
+            raise
+        if fed:
+            self._expect_more(request.name)
+        elif collection.source is not None:
+            self._begin(request.name)
+        return self._downloads.collection(request.name)
+
+    async def add_entries(
+        self, name: str, entries: Sequence[Entry], refused: Sequence[Refused], *, more: bool
+    ) -> AddedPortion:
+        """Do as `DownloadService` says."""
+        self._downloads.collection(name)
+        added = await self.take_in(name, entries, refused, more=more)
+        if more:
+            self._expect_more(name)
+        else:
+            if (timer := self._abandoned.pop(name, None)) is not None:
+                timer.cancel()
+            self._read_to_the_end(name)
+            await self._downloads.flush()
+        return added
+
+    async def take_in(
+        self, name: str, entries: Sequence[Entry], refused: Sequence[Refused], *, more: bool
+    ) -> AddedPortion:
+        """Make members of entries, and refused ones of those that cannot be fetched."""
+        collection = self._downloads.collection(name)
+        requests: list[DownloadRequest] = []
+        places: list[str] = []
+        refused = list(refused)
+        for entry in entries:
+            try:
+                requests.append(member_request(collection, entry))
+                places.append(entry.where or entry.path or entry.url)
+            except WinchError as error:
+                refused.append(_refused(entry.where or entry.path or entry.url, error))
+        root = root_of(collection)
+        wrong = await make_below(root, {r.directory for r in requests if r.directory != root})
+        good = []
+        for request, where in zip(requests, places, strict=True):
+            if (trouble := wrong.get(request.directory)) is not None:
+                refused.append(_refused(where, trouble))
+            else:
+                good.append(request)
+        added = await self._adder.add_members(good, more=more)
+        # It may have gone meanwhile, or been changed.
+        collection = self._downloads.collection(name)
+        self._downloads.put_collection(
+            replace(
+                collection,
+                entries=collection.entries + len(good),
+                refused=(*collection.refused, *refused)[:MOST_REFUSED],
+                refused_count=collection.refused_count + len(refused),
+            )
+        )
+        return added
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _made(self, request: CollectionRequest) -> CollectionRecord:
+        """Return the record of a new collection; raises UsageError, DestinationError."""
+        check_collection_name(request.name)
+        if request.limit is not None and request.limit < 1:
+            raise UsageError("a limit is 1 byte/s or more", hint="leave it out for no limit")
+        shared = replace(request.request, url="", name=None, group=request.name, paused=False)
+        check_request(replace(shared, url="http://host/"))
+        return CollectionRecord(
+            name=request.name,
+            request=replace(shared, priority=0),
+            created_at=self._clock.now(),
+            source=request.source,
+            together=request.together,
+            paused=request.request.paused,
+            priority=request.request.priority,
+            limit=request.limit,
+        )
+
+    def _begin(self, name: str) -> None:
+        self._tasks[name] = asyncio.create_task(self._read(name), name=f"reading {name}")
+
+    async def _read(self, name: str) -> None:
+        for pause in (*_PAUSES, *iter(lambda: _PAUSES[-1], 0.0)):
+            error = await self._read_once(name)
+            if error is None or not error.retryable:
+                break
+            log.warning("%s: %s; tried again in %d s", name, error.message, pause)
+            await asyncio.sleep(pause)
+
+    async def _read_once(self, name: str) -> WinchError | None:
+        """Read a source and return why that came to no end, None where it did."""
+        collection = self._downloads.collection(name)
+        self._downloads.put_collection(replace(collection, entries=0, refused=(), refused_count=0))
+        count = 0
+        try:
+            async for entries, refused in portions(self._expand(collection)):
+                await self.take_in(name, entries, refused, more=True)
+                count += len(entries) + len(refused)
+                if count > MOST_ENTRIES:
+                    raise UsageError(f"the source names more than {MOST_ENTRIES:,} files")
+            await self._downloads.flush()
+        except WinchError as error:
+            if name in self._downloads.collections:
+                self._failed(name, error)
+            return error
+        self._read_to_the_end(name)
+        return None
+
+    def _failed(self, name: str, error: WinchError) -> None:
+        log.warning("the source of %s could not be read: %s", name, error.message)
+        state = CollectionState.READING if error.retryable else CollectionState.READY
+        collection = self._downloads.collection(name)
+        self._downloads.put_collection(replace(collection, state=state, read_error=error.info()))
+        self._changed(name)
+
+    def _read_to_the_end(self, name: str) -> None:
+        collection = self._downloads.collection(name)
+        self._downloads.put_collection(
+            replace(
+                collection,
+                state=CollectionState.READY,
+                read_at=self._clock.now(),
+                read_error=None,
+            )
+        )
+        self._changed(name)
+
+    def _expect_more(self, name: str) -> None:
+        if (timer := self._abandoned.pop(name, None)) is not None:
+            timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._abandoned[name] = loop.call_later(FED_PAUSE, self._abandon, name)
+
+    def _abandon(self, name: str) -> None:
+        """Say of a collection that whoever named its entries has gone before the end."""
+        self._abandoned.pop(name, None)
+        if name in self._downloads.collections:
+            error = StoppedError(
+                "the command that named its files ended before it was through",
+                hint="give the same list again: what is there already stays",
+            )
+            self._failed(name, error)
+
+
+def _refused(where: str, error: WinchError) -> Refused:
+    return Refused(where=where, reason=error.message, code=error.code)

@@ -1,0 +1,61 @@
+"""What becomes of an entry: the request of a member, and where that lies below the destination."""
+
+from __future__ import annotations
+
+from core.domain.collections import Collection
+from core.domain.entries import Entry
+from core.domain.models import Conflict, Download, DownloadRequest, Origin
+from core.domain.value import replace
+from core.policy.collections.paths import relative_path
+from core.policy.request_rules import check_request
+
+
+def root_of(collection: Collection) -> str:
+    """Return the directory that members lie below while they are fetched."""
+    return collection.staging or collection.directory
+
+
+def member_request(collection: Collection, entry: Entry) -> DownloadRequest:
+    """Return what is asked for to have an entry; raises UsageError, DestinationError.
+
+    What a file has under a given path is not renamed: others refer to it. Unless somebody said what
+    to do where one exists, that fails, and nobody's file is lost.
+    """
+    shared = collection.request
+    directory, name = root_of(collection), None
+    if entry.path is not None:
+        above, _, name = relative_path(entry.path).rpartition("/")
+        directory = f"{directory.rstrip('/')}/{above}" if above else directory
+    conflict = shared.conflict
+    if conflict is None and name is not None:
+        conflict = Conflict.FAIL
+    request = replace(
+        shared,
+        url=entry.url,
+        directory=directory,
+        name=name,
+        conflict=conflict,
+        checksum=entry.checksum,
+        mirrors=entry.mirrors,
+        headers={**shared.headers, **entry.headers},
+        priority=collection.priority if entry.priority is None else entry.priority,
+        group=collection.name,
+        paused=collection.paused,
+        origin=Origin(
+            size=entry.size,
+            version=entry.version,
+            pieces=entry.pieces,
+            options=entry.options,
+        ),
+    )
+    check_request(request)
+    return request
+
+
+def path_of(collection: Collection, download: Download) -> str:
+    """Return where a member lies below the destination, as its report says it."""
+    path = download.path
+    for root in (collection.staging, collection.directory):
+        if root is not None and path.startswith(root.rstrip("/") + "/"):
+            return path[len(root.rstrip("/")) + 1 :]
+    return path
