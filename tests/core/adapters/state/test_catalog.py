@@ -68,7 +68,7 @@ async def test_plain_tinydb_reads_the_list_and_asks_it_questions(
     await store(state, a_download("b2"), a_download("a1", status=Status.PAUSED))
 
     with TinyDB(current, access_mode="r") as database:
-        assert database.tables() == {"meta", "downloads", "queue", "commits"}
+        assert database.tables() == {"meta", "downloads", "queue", "commits", "collections"}
         assert database.table("meta").all()[0]["schema"] == 3
         downloads = database.table("downloads")
         assert [(found.doc_id, found["id"]) for found in downloads.all()] == [(1, "b2"), (2, "a1")]
