@@ -60,6 +60,23 @@ def read_with_status(
         os.close(fd)
 
 
+def open_named(path: str | Path, *, most: int) -> tuple[int, os.stat_result]:
+    """Open a file of at most `most` bytes, or a pipe, and tell what the system says of it.
+
+    A pipe is opened without waiting for a writer, and reading it does not wait either. Raises
+    OSError, UnfitFileError where it is neither or the file is larger.
+    """
+    fd = os.open(path, _FLAGS)
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISFIFO(found.st_mode):
+            _check_kind(found, most)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd, found
+
+
 def check_named(path: str | Path, *, most: int) -> None:
     """Raise OSError where a library that opens files by itself had better not open this one.
 

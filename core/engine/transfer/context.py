@@ -22,6 +22,7 @@ from core.policy.transfer.host_memory import HostMemory
 from core.policy.transfer.rate import RateWindow
 from core.policy.transfer.slowness import BestRate
 from core.policy.transfer.throttle import TokenBucket
+from core.sources.registry import SourceRegistry
 
 
 @dataclasses.dataclass(slots=True)
@@ -30,7 +31,8 @@ class TransferContext:
 
     `rate_limit` is the one of all downloads together, `total_rate` follows their bytes,
     `best_total_rate` is the best of that lately, `host_memory` is what served best from each host,
-    `open_connections` counts those of all downloads.
+    `open_connections` counts those of all downloads, `sources` tells where to ask for
+    what has no http address.
     """
 
     http: HttpClient
@@ -48,6 +50,7 @@ class TransferContext:
     host_memory: HostMemory = dataclasses.field(default_factory=HostMemory)
     buffers: BufferPool = dataclasses.field(default_factory=BufferPool)
     open_connections: int = 0
+    sources: SourceRegistry = dataclasses.field(default_factory=SourceRegistry)
 
 
 class Whole(Value, frozen=True):
