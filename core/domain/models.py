@@ -73,7 +73,15 @@ TELLING = STUCK | {WaitReason.RETRY}
 """Reasons that tell of something wrong, unlike a turn that has not come."""
 
 _NO_HEADERS: Mapping[str, str] = {}
-_DIGEST_LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128, "blake2b": 128}
+_DIGEST_LENGTHS = {
+    "md5": 32,
+    "sha1": 40,
+    "sha224": 56,
+    "sha256": 64,
+    "sha384": 96,
+    "sha512": 128,
+    "blake2b": 128,
+}
 
 
 class Checksum(Value, frozen=True, gc=False):

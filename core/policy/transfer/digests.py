@@ -9,14 +9,16 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from core.domain.errors import UsageError
 from core.domain.models import Checksum
 
 _STRONG = {"sha-512": "sha512", "sha-256": "sha256"}
 _OLD = _STRONG | {"sha": "sha1", "md5": "md5"}
-_STRENGTH = ("sha512", "sha256", "sha1", "md5")
+_STRENGTH = ("sha512", "blake2b", "sha384", "sha256", "sha224", "sha1", "md5")
+STRONG = frozenset(_STRENGTH[:-2])
+"""Algorithms of which nobody can make two files with one digest."""
 
 # A member of a structured dictionary whose value is a byte sequence (RFC 9651 section 3.3.5).
 _MEMBER = re.compile(
@@ -43,7 +45,12 @@ def announced(headers: Mapping[str, str], *, whole: bool) -> Checksum | None:
     if whole:
         found += _structured(headers.get("content-digest", ""))
     found += _old(headers.get("digest", ""))
-    return min(found, key=lambda digest: _STRENGTH.index(digest.algorithm), default=None)
+    return strongest(found)
+
+
+def strongest(digests: Iterable[Checksum]) -> Checksum | None:
+    """Return the digest that is hardest to forge, None where there is none."""
+    return min(digests, key=lambda digest: _STRENGTH.index(digest.algorithm), default=None)
 
 
 def _structured(field: str) -> Iterator[Checksum]:
