@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from core.adapters.config import config_file
 from core.adapters.config.config_file import Configuration, SettingOrigin, SettingValue
-from core.adapters.files.named_file import COOKIES_BYTES, check_named, read_named
+from core.adapters.files.named_file import COOKIES_BYTES, check_named, named_chunks, read_named
 from core.adapters.system.log_file import open_log
 from core.adapters.system.paths import Paths
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError
@@ -54,6 +54,7 @@ __all__ = [
     "connect",
     "embedded",
     "examine",
+    "named_chunks",
     "paths",
     "place_of",
     "read_configuration",

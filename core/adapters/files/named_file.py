@@ -9,11 +9,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 MIB = 1024 * 1024
 NETRC_BYTES = MIB
 COOKIES_BYTES = 4 * MIB
+CHUNK = MIB // 4
+"""Bytes that are read at once of what may be long."""
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -45,19 +49,18 @@ def read_with_status(
     path: str | Path, *, most: int, pipes: bool = False
 ) -> tuple[bytes, os.stat_result]:
     """Return what `read_named` does, and what the system says of the very file that was read."""
-    # Looked at first: a pipe opened without waiting, and again to wait, loses a writer that came
-    # and went between the two, and then waits for ever.
-    waits = pipes and stat.S_ISFIFO(Path(path).stat().st_mode)
-    fd = os.open(path, _FLAGS & ~os.O_NONBLOCK if waits else _FLAGS)
-    try:
-        found = os.fstat(fd)
-        if pipes and (stat.S_ISFIFO(found.st_mode) or os.isatty(fd)):
-            os.set_blocking(fd, True)
-        else:
-            _check_kind(found, most)
+    with _opened(path, most, pipes=pipes) as (fd, found):
         return _within(_read(fd, most + 1), most), found
-    finally:
-        os.close(fd)
+
+
+def named_chunks(path: str | Path, *, most: int) -> Iterator[bytes]:
+    """Yield what a file holds as it comes, also through a pipe or from a terminal.
+
+    Raises OSError, UnfitFileError where it is no file, or a file of more than `most` bytes.
+    """
+    with _opened(path, most, pipes=True) as (fd, _):
+        while chunk := os.read(fd, CHUNK):
+            yield chunk
 
 
 def open_named(path: str | Path, *, most: int) -> tuple[int, os.stat_result]:
@@ -85,6 +88,23 @@ def check_named(path: str | Path, *, most: int) -> None:
     fd = os.open(path, _FLAGS)
     try:
         _check_kind(os.fstat(fd), most)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _opened(path: str | Path, most: int, *, pipes: bool) -> Iterator[tuple[int, os.stat_result]]:
+    # Looked at first: a pipe opened without waiting, and again to wait, loses a writer that came
+    # and went between the two, and then waits for ever.
+    waits = pipes and stat.S_ISFIFO(Path(path).stat().st_mode)
+    fd = os.open(path, _FLAGS & ~os.O_NONBLOCK if waits else _FLAGS)
+    try:
+        found = os.fstat(fd)
+        if pipes and (stat.S_ISFIFO(found.st_mode) or os.isatty(fd)):
+            os.set_blocking(fd, True)
+        else:
+            _check_kind(found, most)
+        yield fd, found
     finally:
         os.close(fd)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.files.named_file import UnfitFileError, read_named
+from core.adapters.files.named_file import CHUNK, UnfitFileError, named_chunks, read_named
 from tests.core.adapters.files.odd_files import ODD, odd
 
 ENOUGH = 100 * 2**20
@@ -58,3 +58,30 @@ def test_what_a_shell_puts_in_place_of_a_command_is_read(tmp_path: Path) -> None
 def test_what_is_no_regular_file_of_the_system_has_no_size_and_is_cut_all_the_same() -> None:
     with pytest.raises(UnfitFileError, match="larger"):
         read_named("/proc/self/maps", most=10)
+
+
+def test_what_may_be_long_comes_in_chunks(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_bytes(content := os.urandom(CHUNK + 1))
+    assert [len(chunk) for chunk in named_chunks(path, most=ENOUGH)] == [CHUNK, 1]
+    assert b"".join(named_chunks(path, most=ENOUGH)) == content
+    with pytest.raises(UnfitFileError, match="larger"):
+        next(named_chunks(path, most=CHUNK))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ODD if kind != "pipe"])
+def test_what_is_no_file_has_no_chunks(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(OSError):  # noqa: PT011
+        next(named_chunks(odd(tmp_path, kind), most=ENOUGH))
+
+
+def test_a_pipe_gives_what_is_there_before_it_ends() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"first\n")
+    chunks = named_chunks(f"/dev/fd/{reader}", most=ENOUGH)
+    assert next(chunks) == b"first\n"
+    os.write(writer, b"second\n")
+    assert next(chunks) == b"second\n"
+    os.close(writer)
+    assert list(chunks) == []
+    os.close(reader)
