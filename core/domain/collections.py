@@ -93,6 +93,14 @@ class Collection(Value, frozen=True, kw_only=True, gc=False):
         """Where its files are, or will be once it is published."""
         return self.request.directory
 
+    def path_of(self, member: Download) -> str:
+        """Return where a member lies below the destination, or will once it is published."""
+        path = member.path
+        for root in (self.staging, self.directory):
+            if root is not None and path.startswith(root.rstrip("/") + "/"):
+                return path[len(root.rstrip("/")) + 1 :]
+        return path
+
 
 class CollectionRecord(Collection, frozen=True, kw_only=True, gc=False):
     """A collection with what its source said that came to no member: what is stored.

@@ -1,7 +1,8 @@
 """The rows of the list: ids in order, some of them gathered under rows for their groups.
 
 A group stands where the first of its members stands, and its members below it, unless it is
-folded. Knows nothing of downloads: an id, where it sorts, and the name of its group.
+folded. One without members has a row where an id stands in for them. Knows nothing of downloads: an
+id, where it sorts, and the name of its group.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class Rows:
         # A group stands in the top level as its first member.
         self._top: list[str] = [] if group_of else list(ids)
         self._groups: dict[str, list[str]] = {}
+        # What stands in the top level for groups without members.
+        self._stand_ins: dict[str, str] = {}
         top, groups = self._top, self._groups
         for id_ in ids if group_of else ():
             group = group_of.get(id_)
@@ -85,11 +88,12 @@ class Rows:
             self._groups[group] = [id_]
             self._insert(self._top, id_)
         else:
-            first = members[0]
+            first = self._first(group)
             self._insert(members, id_)
             if members[0] != first:
                 self._delete(self._top, first)
                 self._insert(self._top, id_)
+                self._stand_ins.pop(group, None)
         self._index = None
 
     def remove(self, id_: str, group: str | None) -> None:
@@ -108,6 +112,20 @@ class Rows:
                 self._insert(self._top, members[0])
         self._index = None
 
+    def stand_in(self, id_: str, group: str) -> None:
+        """Give a group that has no members a row, until it has one, where this id sorts."""
+        self._groups[group] = []
+        self._stand_ins[group] = id_
+        self._insert(self._top, id_)
+        self._index = None
+
+    def leave(self, group: str) -> None:
+        """Take the row of a group away, if something stands in for its members."""
+        if (id_ := self._stand_ins.pop(group, None)) is not None:
+            del self._groups[group]
+            self._delete(self._top, id_)
+            self._index = None
+
     def fold(self, group: str, *, folded: bool = True) -> None:
         """Hide the members of a group behind its row, or show them again."""
         if folded:
@@ -122,6 +140,10 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self._top) + self._counted().members_before[-1]
+
+    def has(self, group: str) -> bool:
+        """Tell whether a group has a row."""
+        return group in self._groups
 
     def members(self, group: str) -> Sequence[str]:
         """Return the ids in a group, none where there is no such group."""
@@ -161,7 +183,12 @@ class Rows:
 
     def _head(self, group: str) -> SortPlace:
         """Return the place of a group in the top level."""
-        return self._place_of(self._groups[group][0])
+        return self._place_of(self._first(group))
+
+    def _first(self, group: str) -> str:
+        """Return the id that stands in the top level for a group."""
+        members = self._groups[group]
+        return members[0] if members else self._stand_ins[group]
 
     def _shown(self, group: str) -> list[str]:
         return [] if group in self._folded else self._groups[group]

@@ -88,7 +88,8 @@ class Selection:
         """Tell whether a download is marked, or all of a group that is shown."""
         if isinstance(row, DownloadRow):
             return row.id in self._marks
-        return self._marks.issuperset(self._under(row))
+        under = self._under(row)
+        return bool(under) and self._marks.issuperset(under)
 
     def forget(self, changed: Iterable[str]) -> None:
         """Drop the marks of those among the changed downloads that are gone."""

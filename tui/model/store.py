@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from core.domain.collections import Collection
 from core.domain.events import (
@@ -26,6 +26,7 @@ from core.domain.events import (
 from core.domain.garbage import making_lasting
 from core.domain.models import Download, Progress, Status, WaitReason
 from core.domain.value import replace
+from tui.model.collection_sums import CollectionSums
 from tui.model.running_sums import RunningSums
 from tui.text.sums import Sums
 
@@ -49,8 +50,6 @@ class DownloadStore:
         """Whether the queue as a whole is held."""
         self.limit: int | None = None
         """Bytes/s that all downloads together may have; None for no limit."""
-        self.collections: dict[str, Collection] = {}
-        """Every collection, by its name."""
         self._eta: float | None = None
         self._clear()
 
@@ -61,7 +60,7 @@ class DownloadStore:
                 before = set(self._downloads)
                 self._clear()
                 self._take(event)
-                self.collections = {each.name: each for each in event.collections}
+                self._gather(event.collections, ())
                 self._progress.update(progress)
                 with making_lasting():
                     self._put(downloads)
@@ -74,10 +73,8 @@ class DownloadStore:
             case Noticed():
                 self._take(event)
                 return set()
-            case CollectionsChanged(collections=collections, removed=removed):
-                self.collections |= {each.name: each for each in collections}
-                for name in removed:
-                    self.collections.pop(name, None)
+            case CollectionsChanged(collections=collections, removed=names):
+                self._gather(collections, names)
                 return set()
             case ProgressBatch(progress=progress, eta=eta):
                 self._eta = eta
@@ -140,6 +137,21 @@ class DownloadStore:
         return self._index(id_) + 1
 
     @property
+    def collections(self) -> Mapping[str, Collection]:
+        """All collections by their names, in the order in which they came."""
+        return self._collections
+
+    @property
+    def memberless(self) -> list[Collection]:
+        """The collections without members: their source named none by now, or they are gone."""
+        sums = self._members
+        return [each for name, each in self._collections.items() if not sums[name].members]
+
+    def members(self, collection: str) -> CollectionSums:
+        """Return the sums over all members of a collection that there is; only to be read."""
+        return self._members[collection]
+
+    @property
     def is_counting_down(self) -> bool:
         """Whether something is shown that changes with the time alone."""
         return bool(self._reasons[WaitReason.RETRY])
@@ -166,7 +178,23 @@ class DownloadStore:
     def _take(self, event: Snapshot | Noticed) -> None:
         self.notices, self.paused, self.limit = event.notices, event.paused, event.limit
 
+    def _gather(self, changed: Iterable[Collection], removed: Iterable[str]) -> None:
+        """Take in collections; what is new among them may have had members before it had a name."""
+        for name in removed:
+            self._collections.pop(name, None)
+            self._members.pop(name, None)
+        new: dict[str, CollectionSums] = {}
+        for each in changed:
+            self._collections[each.name] = each
+            if each.name not in self._members:
+                new[each.name] = self._members[each.name] = CollectionSums()
+        for download in self._downloads.values() if new else ():
+            if (sums := new.get(download.request.group or "")) is not None:
+                sums.add(download, self.progress(download.id))
+
     def _clear(self) -> None:
+        self._collections: dict[str, Collection] = {}
+        self._members: dict[str, CollectionSums] = {}
         self._downloads: dict[str, Download] = {}
         self._progress: dict[str, Progress] = {}
         # Their places are not held: a bisection asks for a few of them.
@@ -216,13 +244,19 @@ class DownloadStore:
         download = self._downloads.get(id_)
         if download is None or self._progress.get(id_) == progress:
             return False
-        self._running.advance(download, self.progress(id_), progress)
+        before = self.progress(id_)
+        self._running.advance(download, before, progress)
+        if (sums := self._members.get(download.request.group or "")) is not None:
+            sums.advance(download, before, progress)
         self._progress[id_] = progress
         return True
 
     def _count(self, download: Download, sign: int) -> None:
         """Put a download into the sums (1) or take it out (-1)."""
-        self._running.add(download, self.progress(download.id), sign)
+        progress = self.progress(download.id)
+        self._running.add(download, progress, sign)
+        if (sums := self._members.get(download.request.group or "")) is not None:
+            sums.add(download, progress, sign)
         if download.status is Status.PENDING:
             self._reasons[download.wait_reason] += sign
         if was_interrupted(download) and sign > 0:

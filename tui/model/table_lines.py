@@ -1,4 +1,4 @@
-"""What stands in the lines of the list: a download, a group or, where there are none, a word.
+"""What stands in the lines of the list: a download, a collection, a group or, without any, a word.
 
 Pure: it only reads what it is given.
 """
@@ -10,11 +10,12 @@ from datetime import datetime
 
 from rich.cells import cell_len
 
-from tui.model.rows import GroupRow
+from tui.model.rows import DownloadRow, GroupRow
 from tui.model.selection import Selection
 from tui.model.store import DownloadStore
 from tui.model.view import View
 from tui.text.cells import Cell, Line, Role
+from tui.text.collection_row import collection_row
 from tui.text.columns import INDENT, MARK_X, Slot, row
 from tui.text.fmt import fit
 from tui.text.group_row import group_row
@@ -50,25 +51,41 @@ class TableLines:
             return ()
         at = self._view.row_at(index)
         if isinstance(at, GroupRow):
-            cells = group_row(
-                slots,
-                at.name,
-                self._view.sums(at.name),
-                is_folded=self._view.is_folded(at.name),
-                ascii_only=ascii_only,
-            )
+            cells = self._group(at.name, slots, ascii_only=ascii_only)
         else:
-            cells = row(
-                slots,
-                self._view.download(at.id),
-                self._store.progress(at.id),
-                self._now(),
-                indent=INDENT if self._view.group_of(at) is not None else 0,
-                ascii_only=ascii_only,
-            )
+            cells = self._download(at, slots, ascii_only=ascii_only)
         if self._selection.is_marked(at):
             return (Cell(MARK_X, "*" if ascii_only else "●", Role.ACTIVE), *cells)
         return cells
+
+    def _download(self, at: DownloadRow, slots: tuple[Slot, ...], *, ascii_only: bool) -> Line:
+        download, group = self._view.download(at.id), self._view.group_of(at)
+        collection = self._store.collections.get(group or "")
+        return row(
+            slots,
+            download,
+            self._store.progress(at.id),
+            self._now(),
+            # In a collection many have the same name, each in a directory of its own.
+            name=None if collection is None else collection.path_of(download),
+            indent=INDENT if group is not None else 0,
+            ascii_only=ascii_only,
+        )
+
+    def _group(self, name: str, slots: tuple[Slot, ...], *, ascii_only: bool) -> Line:
+        is_folded = self._view.is_folded(name)
+        if (collection := self._store.collections.get(name)) is None:
+            sums = self._view.sums(name)
+            return group_row(slots, name, sums, is_folded=is_folded, ascii_only=ascii_only)
+        members = self._store.members(name)
+        return collection_row(
+            slots,
+            collection,
+            members.verdicts,
+            members.now(self._store.progress),
+            is_folded=is_folded,
+            ascii_only=ascii_only,
+        )
 
     def hint(self, line: int, width: int, *, ascii_only: bool) -> Line:
         """Return a line of what an empty list says; 0 is the one in its middle."""

@@ -24,6 +24,7 @@ from tui.model.filters import Filter
 from tui.model.ordering import Order, SortPlace
 from tui.model.rows import DownloadRow, GroupRow, Row, Rows, Spot
 from tui.model.running_sums import RunningSums
+from tui.model.stand_in import stand_in
 from tui.model.store import DownloadStore
 from tui.text.sums import Sums
 
@@ -96,6 +97,9 @@ class View:
         self.filter: Filter = filters.parse("")
         self.order = Order()
         self._rows = Rows(self._place)
+        # The collections that were there already, and what stands in for members, by its id.
+        self._known: Set[str] = frozenset()
+        self._stand_ins: dict[str, Download] = {}
         # What progressed since rows were last moved because of it.
         self._late: set[str] = set()
         self._settled = self._checked = monotonic()
@@ -133,10 +137,10 @@ class View:
         if is_over or len(changed) > _BULK:
             self._take_in()
             return True
-        now, moved = self._now(), False
+        now, moved = self._now(), self._fold_new()
         for id_ in changed:
             moved |= self._follow(id_, now, settles=settles)
-        return moved
+        return self._let_stand_in(now) or moved
 
     @property
     def due_in(self) -> float | None:
@@ -171,7 +175,7 @@ class View:
                 download = self._seen.get(id_)
                 return download is not None and self._is_in_tab(download)
             case GroupRow(name=name):
-                return bool(self._rows.members(name))
+                return self._rows.has(name)
         return False
 
     def spot_of(self, row: Row) -> Spot:
@@ -262,10 +266,49 @@ class View:
         if self.order.is_live:
             known = self._store.known_progress.items()
             self._placed = {id_: progress for id_, progress in known if id_ in seen}
+        self._fold_new()
         self._rows.fill(self.order.arrange(ids, seen, self._placed), self._group_of)
+        self._stand_ins = {}
+        self._let_stand_in(self._now())
         # The sums of the groups that were asked for, and how far their members were then.
         self._group_sums: dict[str, RunningSums] = {}
         self._summed: dict[str, Progress] = {}
+
+    def _fold_new(self) -> bool:
+        """Fold the collections that were not there before: each is one thing to begin with.
+
+        Tells whether there were any.
+        """
+        names = self._store.collections.keys()
+        if names == self._known:
+            return False
+        new = names - self._known
+        for name in new:
+            self._rows.fold(name)
+        self._known = frozenset(names)
+        return bool(new)
+
+    def _let_stand_in(self, now: datetime) -> bool:
+        """Give the collections without members their rows, and tell whether that changed any.
+
+        Those that have some are in the list already.
+        """
+        admits, statuses = self.filter.matches, self.tab.statuses
+        wanted = {
+            download.id: download
+            for download in map(stand_in, self._store.memberless)
+            if download.status in statuses and admits(download, _NOTHING, now)
+        }
+        if wanted == self._stand_ins:
+            return False
+        for download in self._stand_ins.values():
+            if wanted.get(download.id) != download and (group := _group(download)):
+                self._rows.leave(group)
+        before, self._stand_ins = self._stand_ins, wanted
+        for download in wanted.values():
+            if before.get(download.id) != download and (group := _group(download)):
+                self._rows.stand_in(download.id, group)
+        return True
 
     def _follow(self, id_: str, now: datetime, *, settles: bool) -> bool:
         """Follow one download, and tell whether rows came, went or moved."""
@@ -320,7 +363,8 @@ class View:
 
     def _place(self, id_: str) -> SortPlace:
         """Return where a download stands, as far as it was when it was placed."""
-        return self.order.place(self._seen[id_], self._placed.get(id_, _NOTHING))
+        download = self._seen.get(id_) or self._stand_ins[id_]
+        return self.order.place(download, self._placed.get(id_, _NOTHING))
 
     def _sum(self, download: Download, sums: RunningSums) -> None:
         """Count a member into the sums of its group."""

@@ -127,17 +127,22 @@ def row(
     progress: Progress,
     now: datetime,
     *,
+    name: str | None = None,
     indent: int = 0,
     ascii_only: bool = False,
 ) -> tuple[Cell, ...]:
-    """Return the cells of one download, without overlap and from left to right."""
+    """Return the cells of one download, without overlap and from left to right.
+
+    `name` is what it is called among others, where that is not its own.
+    """
+    called = fmt.clean(download.name if name is None else name)
     moving, state = is_moving(download), status_role(download)
 
     def content(column: Column, width: int) -> tuple[str, Role]:
         match column:
             case Column.NAME:
                 role = Role.MUTED if download.status is Status.CANCELLED else Role.PLAIN
-                return fmt.cut_middle(fmt.clean(download.name), width, ascii_only=ascii_only), role
+                return fmt.cut_middle(called, width, ascii_only=ascii_only), role
             case Column.STATUS:
                 text = status_text(download, progress, now)
                 # The sign before the name says that it failed; why is what needs the room.
@@ -147,9 +152,9 @@ def row(
         role = Role.PLAIN if moving and column in _LIVE else Role.MUTED
         return _figure(column, download, progress), role
 
-    name = slots[0]
-    indent = min(indent, name.width - 1)
-    slots = (Slot(name.column, name.x + indent, name.width - indent), *slots[1:])
+    first = slots[0]
+    indent = min(indent, first.width - 1)
+    slots = (Slot(first.column, first.x + indent, first.width - indent), *slots[1:])
     sign = Cell(SIGN_X + indent, _SIGNS[download.status][ascii_only], state)
     return (sign, *filled(slots, content, is_moving=moving, ascii_only=ascii_only))
 

@@ -9,6 +9,7 @@ was done ("paused 1 download") is a verb of its sentence.
 
 from __future__ import annotations
 
+from core.domain.collections import CollectionState, Verdict
 from core.domain.history import AttemptEnd
 from core.domain.models import Phase, Status, WaitReason
 
@@ -49,6 +50,25 @@ WAITS = {
     WaitReason.IN_USE: "in use by another winch",
 }
 """Why something does not move."""
+
+VERDICTS = {
+    Verdict.WHOLE: "whole",
+    Verdict.BAD: "bad",
+    Verdict.MISSING: "missing",
+    Verdict.PENDING: "pending",
+}
+"""On the files of a collection, after their number."""
+
+COLLECTION_STATES = {
+    CollectionState.READING: "reading its source",
+    CollectionState.READY: "",
+    CollectionState.PUBLISHING: "publishing",
+    CollectionState.PUBLISHED: "published",
+}
+"""What a collection does as a whole; most of them nothing of their own."""
+
+UNREADABLE = "source not readable"
+"""Of a collection whose last reading came to no end."""
 
 ENDS = {
     AttemptEnd.COMPLETED: "completed",

@@ -54,8 +54,4 @@ def member_request(collection: Collection, entry: Entry) -> DownloadRequest:
 
 def path_of(collection: Collection, download: Download) -> str:
     """Return where a member lies below the destination, as its report says it."""
-    path = download.path
-    for root in (collection.staging, collection.directory):
-        if root is not None and path.startswith(root.rstrip("/") + "/"):
-            return path[len(root.rstrip("/")) + 1 :]
-    return path
+    return collection.path_of(download)

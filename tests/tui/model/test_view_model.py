@@ -7,14 +7,26 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from core.domain.events import Added, Changed, Event, ProgressBatch, Removed, Snapshot
-from core.domain.models import Download, Phase, Progress, Status
+from core.domain.collections import Collection, CollectionState, Verdict, verdict_of
+from core.domain.errors import ErrorCode, ErrorInfo
+from core.domain.events import (
+    Added,
+    Changed,
+    CollectionsChanged,
+    Event,
+    ProgressBatch,
+    Removed,
+    Snapshot,
+)
+from core.domain.models import Download, DownloadRequest, Phase, Progress, Status
 from core.domain.value import replace
 from tests.tui.model.listed import Table, one
 from tests.tui.samples import NOW, sample
+from tui.model.collection_sums import CollectionSums, cause_of
 from tui.model.ordering import Order, SortKey
 from tui.model.rows import DownloadRow, GroupRow, Row
 from tui.model.running_sums import RunningSums
+from tui.model.stand_in import stand_in
 from tui.model.store import DownloadStore
 from tui.model.view import CALM, Tab, View
 
@@ -23,10 +35,13 @@ FILTERS = ["", "a", "!b", "status:active,queued", "size:>3", "group:g", "rate:>2
 
 
 def placed(view: View, store: DownloadStore) -> list[Download]:
-    """Return what is to be shown, in order, before groups gather any of it."""
+    """Return what is to be shown, in order, before groups gather any of it.
+
+    With what stands in for the members of collections.
+    """
     wanted = [
         d
-        for d in store.by_id.values()
+        for d in [*store.by_id.values(), *map(stand_in, store.memberless)]
         if d.status in view.tab.statuses and view.filter.matches(d, store.progress(d.id), NOW)
     ]
     return sorted(wanted, key=lambda d: view.order.place(d, store.progress(d.id)))
@@ -43,18 +58,30 @@ def gathered(view: View, downloads: list[Download]) -> list[Row]:
             seen.add(group)
             rows.append(GroupRow(group))
             if not view.is_folded(group):
-                rows += [DownloadRow(d.id) for d in downloads if d.request.group == group]
+                members = [d for d in downloads if d.request.group == group]
+                rows += [DownloadRow(d.id) for d in members if is_real(d)]
     return rows
 
 
+def is_real(download: Download) -> bool:
+    return not download.id.startswith("collection")
+
+
+ERRORS = st.none() | st.builds(
+    ErrorInfo,
+    code=st.sampled_from([ErrorCode.CHECKSUM, ErrorCode.NOT_FOUND]),
+    message=st.just("no"),
+    status=st.sampled_from([None, 404]),
+)
 RECORDS = st.builds(
-    lambda number, order, priority, group, status, total, name: sample(
+    lambda number, order, priority, group, status, total, name, error: sample(
         number,
         name=name,
         order=float(order),
         status=status,
         phase=Phase.DOWNLOADING if status is Status.ACTIVE else None,
         total_bytes=total,
+        error=error,
         request=replace(sample(number).request, group=group, priority=priority),
     ),
     st.integers(0, 7),
@@ -64,7 +91,22 @@ RECORDS = st.builds(
     st.sampled_from(Status),
     st.none() | st.integers(0, 9),
     NAMES,
+    ERRORS,
 )
+COLLECTIONS = st.lists(
+    st.builds(
+        Collection,
+        name=st.sampled_from(["g", "c", "d"]),
+        request=st.just(DownloadRequest(url="", directory="/data")),
+        created_at=st.just(NOW),
+        state=st.sampled_from([CollectionState.READING, CollectionState.READY]),
+        paused=st.booleans(),
+        priority=st.integers(0, 1),
+        refused_count=st.integers(0, 1),
+    ),
+    max_size=3,
+    unique_by=lambda each: each.name,
+).map(tuple)
 BATCHES = st.lists(RECORDS, max_size=5, unique_by=lambda d: d.id).map(tuple)
 PROGRESS = st.dictionaries(
     st.integers(0, 7).map(lambda number: sample(number).id),
@@ -98,9 +140,21 @@ class AnyHistory(RuleBasedStateMachine):
     def remove(self, ids: tuple[str, ...]) -> None:
         self._apply(Removed(revision=1, ids=ids))
 
-    @rule(batch=BATCHES, progress=PROGRESS)
-    def begin_again(self, batch: tuple[Download, ...], progress: dict[str, Progress]) -> None:
-        self._apply(Snapshot(revision=1, downloads=batch, progress=progress))
+    @rule(batch=BATCHES, progress=PROGRESS, collections=COLLECTIONS)
+    def begin_again(
+        self,
+        batch: tuple[Download, ...],
+        progress: dict[str, Progress],
+        collections: tuple[Collection, ...],
+    ) -> None:
+        self._apply(
+            Snapshot(revision=1, downloads=batch, progress=progress, collections=collections)
+        )
+
+    @rule(collections=COLLECTIONS, removed=st.lists(st.sampled_from(["g", "c"]), max_size=1))
+    def collect(self, collections: tuple[Collection, ...], removed: list[str]) -> None:
+        gone = tuple(set(removed) - {each.name for each in collections})
+        self._apply(CollectionsChanged(revision=1, collections=collections, removed=gone))
 
     @rule(progress=PROGRESS)
     def progress(self, progress: dict[str, Progress]) -> None:
@@ -149,6 +203,9 @@ class AnyHistory(RuleBasedStateMachine):
     def toggle(self) -> None:
         row = self.table.selection.row
         assert row is not None
+        assert not (isinstance(row, GroupRow) and not self.table.view.members(row.name)) or (
+            not self.table.selection.is_marked(row)
+        )
         ids = {row.id} if isinstance(row, DownloadRow) else set(self.table.view.members(row.name))
         self.marks = self.marks - ids if ids <= self.marks else self.marks | ids
         self.table.selection.toggle(row)
@@ -181,10 +238,11 @@ class AnyHistory(RuleBasedStateMachine):
         if view.due_in is not None:
             # Rows that are being kept calm: nothing is shown twice, lost, or in a wrong tab.
             assert len(rows) == len(set(rows))
-            assert {d.id for d in placed(view, store)} <= set(view.ids)
+            assert {d.id for d in placed(view, store) if is_real(d)} <= set(view.ids)
             return
         downloads = placed(view, store)
         assert rows == gathered(view, downloads)
+        downloads = [d for d in downloads if is_real(d)]
         assert set(view.ids) == {d.id for d in downloads}
         for group in {d.request.group for d in downloads} - {None}:
             running = RunningSums()
@@ -196,6 +254,22 @@ class AnyHistory(RuleBasedStateMachine):
             d for d in store.by_id.values() if view.filter.matches(d, store.progress(d.id), NOW)
         ]
         assert view.counts == {tab: sum(d.status in tab.statuses for d in every) for tab in Tab}
+
+    @invariant()
+    def the_sums_of_collections_are_those_of_all_their_members(self) -> None:
+        store = self.table.store
+        for name in store.collections:
+            members = [d for d in store.by_id.values() if d.request.group == name]
+            fresh = CollectionSums()
+            for download in members:
+                fresh.add(download, store.progress(download.id))
+            sums = store.members(name)
+            assert sums.now(store.progress) == fresh.now(store.progress)
+            assert +sums.verdicts == +fresh.verdicts
+            lacking = [d for d in members if verdict_of(d) in (Verdict.BAD, Verdict.MISSING)]
+            assert {(cause, id_) for cause, ids in sums.lacking.items() for id_ in ids} == {
+                (cause_of(d), d.id) for d in lacking
+            }
 
     @invariant()
     def the_cursor_is_on_a_row(self) -> None:

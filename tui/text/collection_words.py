@@ -1,0 +1,57 @@
+"""What is so of a collection as a whole, in words: what it lacks, and what it does.
+
+Pure; the row in the list and the page of its own share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.domain.collections import Collection, CollectionState, Verdict
+from core.domain.models import Status
+from tui.text.cells import Role
+from tui.text.vocabulary import COLLECTION_STATES, STATES, UNREADABLE, VERDICTS
+
+_LACKING = (Verdict.BAD, Verdict.MISSING)
+
+
+def files_of(collection: Collection, verdicts: Mapping[Verdict, int]) -> dict[Verdict, int]:
+    """Return how many of its files there are of each verdict; what is refused is missing."""
+    counts = {verdict: verdicts.get(verdict, 0) for verdict in Verdict}
+    counts[Verdict.MISSING] += collection.refused_count
+    return counts
+
+
+def lacks(collection: Collection, verdicts: Mapping[Verdict, int]) -> list[str]:
+    """Return what somebody has to do something about, the gravest first."""
+    counts = files_of(collection, verdicts)
+    words = [f"{counts[v]:,} {VERDICTS[v]}" for v in _LACKING if counts[v]]
+    return [UNREADABLE, *words] if collection.read_error is not None else words
+
+
+def state_words(collection: Collection, verdicts: Mapping[Verdict, int]) -> list[str]:
+    """Return what it lacks, does and waits for, the gravest first; never nothing."""
+    words = lacks(collection, verdicts)
+    if collection.state in (CollectionState.READING, CollectionState.PUBLISHING):
+        words.append(COLLECTION_STATES[collection.state])
+    pending = verdicts.get(Verdict.PENDING, 0)
+    if collection.paused and (pending or words):
+        words.append(STATES[Status.PAUSED])
+    if pending:
+        words.append(f"{pending:,} {VERDICTS[Verdict.PENDING]}")
+    return words or [_whole(collection, verdicts)]
+
+
+def state_role(collection: Collection, verdicts: Mapping[Verdict, int], *, is_moving: bool) -> Role:
+    """Return the role of these words, and of the sign before the name."""
+    if lacks(collection, verdicts):
+        return Role.FAILED
+    if is_moving or collection.state in (CollectionState.READING, CollectionState.PUBLISHING):
+        return Role.ACTIVE
+    return Role.MUTED if verdicts.get(Verdict.PENDING, 0) else Role.DONE
+
+
+def _whole(collection: Collection, verdicts: Mapping[Verdict, int]) -> str:
+    if collection.state is CollectionState.PUBLISHED:
+        return COLLECTION_STATES[CollectionState.PUBLISHED]
+    return VERDICTS[Verdict.WHOLE] if verdicts.get(Verdict.WHOLE, 0) else "empty"
