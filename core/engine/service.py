@@ -52,6 +52,7 @@ from core.domain.upkeep import Checkup, Cleanup
 from core.domain.version import VERSION
 from core.engine.collections.change import CollectionChanger
 from core.engine.collections.collector import Collector
+from core.engine.collections.reading import SourceReader
 from core.engine.collections.report import Reporter
 from core.engine.collections.sync import Syncer
 from core.engine.collections.view import view_of
@@ -121,9 +122,10 @@ class Engine:
         self._adder = Adder(downloads, runner, clock, state.directory, self._refuse_if_closing)
         self._changer = Changer(downloads, runner, state.resume_data)
         self._remover = Remover(downloads, runner, state, clock)
-        self._collector = Collector(downloads, self._adder, clock, self._expand)
+        reader = SourceReader(context, lambda: self.settings)
+        self._collector = Collector(downloads, self._adder, clock, reader)
         self._reporter = Reporter(downloads)
-        self._syncer = Syncer(downloads, self._collector, self._expand)
+        self._syncer = Syncer(downloads, self._collector, reader)
         self._collections = CollectionChanger(
             downloads, self._collector, self._changer, self._remover
         )
@@ -398,12 +400,6 @@ class Engine:
 
     async def _view(self, collection: CollectionRecord) -> CollectionView:
         return await view_of(self._downloads, collection)
-
-    async def _expand(self, collection: CollectionRecord) -> AsyncIterator[Entry | Refused]:
-        nothing: tuple[Entry, ...] = ()
-        for entry in nothing:
-            yield entry
-        raise UsageError(f"'{collection.name}' has a source that winch cannot read")
 
     def _chosen(self, ids: Sequence[str] | None) -> list[DownloadRecord]:
         """Return the downloads that are named (None: all), unless the engine is being closed."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from core.adapters.files.below import make_below, make_root
 from core.adapters.system.clock import Clock
@@ -24,16 +24,13 @@ from core.domain.errors import NotAllowedError, StoppedError, UsageError, WinchE
 from core.domain.models import DownloadRequest
 from core.domain.service import AddedPortion
 from core.domain.value import replace
-from core.engine.collections.reading import portions
+from core.engine.collections.reading import SourceReader
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.add import Adder
 from core.policy.collections.members import member_request, root_of
 from core.policy.request_rules import check_request
 
 log = logging.getLogger(__name__)
-
-Expand = Callable[[CollectionRecord], AsyncIterator[Entry | Refused]]
-"""Reads the source of a collection."""
 
 MOST_ENTRIES = 5_000_000
 """Entries of one source: one that names more does not end."""
@@ -51,13 +48,13 @@ class Collector:
         downloads: DownloadList,
         adder: Adder,
         clock: Clock,
-        expand: Expand,
+        reader: SourceReader,
         changed: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._downloads = downloads
         self._adder = adder
         self._clock = clock
-        self._expand = expand
+        self._reader = reader
         self._changed = changed
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._abandoned: dict[str, asyncio.TimerHandle] = {}
@@ -216,7 +213,7 @@ class Collector:
         self._downloads.put_collection(replace(collection, entries=0, refused=(), refused_count=0))
         count = 0
         try:
-            async for entries, refused in portions(self._expand(collection)):
+            async for entries, refused in self._reader.open(collection).portions():
                 await self.take_in(name, entries, refused, more=True)
                 count += len(entries) + len(refused)
                 if count > MOST_ENTRIES:

@@ -1,11 +1,16 @@
-"""What a source yields, in portions: large where it comes fast, at once where it comes slowly."""
+"""A source that is read: what it yields, in portions, and the requests that took."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
+from core.domain.collections import Collection
 from core.domain.entries import Entry, Refused
+from core.domain.errors import NotAllowedError
+from core.domain.settings import Settings
+from core.engine.transfer.context import TransferContext
+from core.sources.fetcher import SourceFetcher
 
 PORTION = 500
 """Entries that are taken in at once."""
@@ -13,10 +18,55 @@ PATIENCE = 0.5
 """Seconds after which fewer are, too."""
 
 
-async def portions(
+class SourceReader:
+    """Reads the sources of collections, with the logins of their requests."""
+
+    def __init__(self, context: TransferContext, settings: Callable[[], Settings]) -> None:
+        self._context = context
+        self._settings = settings
+
+    def open(self, collection: Collection) -> Reading:
+        """Begin to read; raises NotAllowedError where nobody can read the source again."""
+        source, request = collection.source, collection.request
+        if source is None or source.address == "-":
+            raise NotAllowedError(
+                f"the files of '{collection.name}' were named one by one: there is nothing to read",
+                hint=f"give the list again: winch add --collection {collection.name} -i FILE",
+            )
+        settings = self._settings()
+        fetcher = SourceFetcher(
+            self._context.http,
+            self._context.clock,
+            settings.network,
+            retry=settings.retry,
+            origin=source.address,
+            headers=request.headers,
+            cookies=request.cookies,
+            at_once=settings.limits.connections_per_host,
+        )
+        return Reading(fetcher, self._context.sources.expand(source, fetcher))
+
+
+class Reading:
+    """One reading of a source, to be gone through once."""
+
+    def __init__(self, fetcher: SourceFetcher, found: AsyncIterator[Entry | Refused]) -> None:
+        self._fetcher = fetcher
+        self._found = found
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent to servers by now."""
+        return self._fetcher.requests
+
+    def portions(self) -> AsyncIterator[tuple[list[Entry], list[Refused]]]:
+        """Yield entries and refused ones by portions; raises what the source raises."""
+        return _portions(self._found)
+
+
+async def _portions(
     found: AsyncIterator[Entry | Refused],
 ) -> AsyncIterator[tuple[list[Entry], list[Refused]]]:
-    """Yield entries and refused ones by portions; raises what the source raises."""
     entries: list[Entry] = []
     refused: list[Refused] = []
     waiting = asyncio.ensure_future(anext(found, None))

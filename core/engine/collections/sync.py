@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from core.domain.collections import CollectionRecord, SyncOptions, SyncPlan
-from core.domain.errors import NotAllowedError
-from core.engine.collections.collector import Collector, Expand
-from core.engine.collections.reading import portions
+from core.domain.collections import SyncOptions, SyncPlan
+from core.engine.collections.collector import Collector
+from core.engine.collections.reading import SourceReader
 from core.engine.downloads.list import DownloadList
 from core.policy.collections.members import path_of
 from core.policy.collections.paths import relative_path
@@ -14,18 +13,17 @@ from core.policy.collections.paths import relative_path
 class Syncer:
     """Compares collections with their sources, as `DownloadService.sync` says."""
 
-    def __init__(self, downloads: DownloadList, collector: Collector, expand: Expand) -> None:
+    def __init__(self, downloads: DownloadList, collector: Collector, reader: SourceReader) -> None:
         self._downloads = downloads
         self._collector = collector
-        self._expand = expand
+        self._reader = reader
 
     async def sync(self, name: str, options: SyncOptions) -> SyncPlan:
         collection = self._downloads.collection(name)
-        refuse_unreadable(collection)
         known = {path_of(collection, d): d for d in self._downloads.members(name)}
         new: list[str] = []
         seen: set[str] = set()
-        async for entries, refused in portions(self._expand(collection)):
+        async for entries, refused in self._reader.open(collection).portions():
             for entry in entries:
                 path = relative_path(entry.path or "")
                 seen.add(path)
@@ -36,13 +34,3 @@ class Syncer:
         vanished = sorted(known.keys() - seen)
         await self._downloads.flush()
         return SyncPlan(new=tuple(new), vanished=tuple(vanished), unchanged=len(known))
-
-
-def refuse_unreadable(collection: CollectionRecord) -> None:
-    """Raise NotAllowedError for a collection whose source nobody can read again."""
-    source = collection.source
-    if source is None or source.address == "-":
-        raise NotAllowedError(
-            f"the files of '{collection.name}' were named one by one: there is nothing to read",
-            hint=f"give the list again: winch add --collection {collection.name} -i FILE",
-        )
