@@ -7,6 +7,7 @@ read again from its beginning, and what is a member already stays as it is.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 
@@ -200,7 +201,7 @@ class Collector:
         self._tasks[name] = asyncio.create_task(self._read(name), name=f"reading {name}")
 
     async def _read(self, name: str) -> None:
-        for pause in (*_PAUSES, *iter(lambda: _PAUSES[-1], 0.0)):
+        for pause in itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1])):
             error = await self._read_once(name)
             if error is None or not error.retryable:
                 break
