@@ -9,7 +9,10 @@ from core.domain.models import Status
 
 
 class Action(StrEnum):
-    """What can happen to a download; the first four are a person's, the rest the engine's."""
+    """What can happen to a download; the first four are a person's, the rest the engine's.
+
+    MEND is what a retry comes to where a file was whole once, and was found damaged or gone.
+    """
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -19,6 +22,7 @@ class Action(StrEnum):
     REQUEUE = "requeue"
     COMPLETE = "complete"
     FAIL = "fail"
+    MEND = "mend"
 
 
 # Nothing here deletes a byte: a cancelled download keeps its part file, so that a retry continues.
@@ -39,6 +43,7 @@ TRANSITIONS: dict[tuple[Status, Action], Status] = {
     (Status.FAILED, Action.CANCEL): Status.CANCELLED,
     (Status.CANCELLED, Action.RETRY): Status.PENDING,
     (Status.CANCELLED, Action.RESUME): Status.PENDING,
+    (Status.COMPLETED, Action.MEND): Status.PENDING,
 }
 
 
@@ -84,6 +89,7 @@ _PARTICIPLES = {
     Action.REQUEUE: "requeued",
     Action.COMPLETE: "completed",
     Action.FAIL: "failed",
+    Action.MEND: "mended",
 }
 
 _HINTS = {

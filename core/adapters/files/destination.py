@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import stat
 import threading
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
@@ -18,6 +19,7 @@ from pathlib import Path
 from core.adapters.files.threads import run_to_end
 from core.domain.errors import DestinationError, DiskError, DiskFullError, WinchError
 from core.domain.models import FileStamp, PartIdentity
+from core.policy.transfer.filename import alternatives
 
 SUFFIX = ".part"
 MISMATCH = ".mismatch"
@@ -88,6 +90,31 @@ async def take_back(directory: str, name: str) -> None:
 
     try:
         await run_to_end(rename)
+    except OSError as error:
+        raise disk_error(error, directory) from error
+
+
+async def set_damaged_aside(directory: str, name: str) -> str | None:
+    """Rename a file that is not what it should be, and return how; None where there is none.
+
+    Raises DiskError and its kin.
+    """
+
+    def rename() -> str | None:
+        path = Path(directory, name)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if not stat.S_ISREG(path.lstat().st_mode):
+                return None
+            for candidate in alternatives(name + MISMATCH):
+                # Linked, so that what was set aside before is not replaced.
+                with suppress(FileExistsError):
+                    os.link(path, path.with_name(candidate), follow_symlinks=False)
+                    path.unlink()
+                    return candidate
+        return None
+
+    try:
+        return await run_to_end(rename)
     except OSError as error:
         raise disk_error(error, directory) from error
 

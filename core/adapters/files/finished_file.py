@@ -7,7 +7,7 @@ import stat
 from contextlib import suppress
 
 from core.adapters.files.checksum import RunningDigest
-from core.adapters.files.destination import MISMATCH, SUFFIX, identity_of
+from core.adapters.files.destination import MISMATCH, SUFFIX, identity_of, stamp_of
 from core.adapters.files.threads import run_to_end
 from core.domain.errors import DiskError
 from core.domain.models import PartIdentity
@@ -28,6 +28,7 @@ class FinishedFile:
         self.size = found.st_size
         self.modified = found.st_mtime
         self.identity = identity_of(found)
+        self.stamp = stamp_of(found)
         self.is_own = found.st_uid == os.geteuid()
 
     @classmethod

@@ -14,6 +14,7 @@ from core.domain.redact import redact_url
 from core.domain.service import Changes, MoveTo, Outcome, Refusal
 from core.domain.value import replace
 from core.engine.downloads.list import DownloadList
+from core.engine.requests.mend import Mender, is_mendable
 from core.engine.running.runner import Runner
 from core.engine.transfer.resume import forget
 from core.engine.transfer.transfer import ANEW
@@ -27,6 +28,7 @@ _DONE = {
     Action.CANCEL: "cancelled",
 }
 _RESTING = (Status.PAUSED, Status.CANCELLED)
+_AGAIN = (Status.PAUSED, Status.FAILED, Status.CANCELLED)
 
 
 _PORTION = 250
@@ -41,6 +43,7 @@ class Changer:
         self._runner = runner
         self._queue = runner.queue
         self._resume_data = resume_data
+        self._mender = Mender(downloads)
         self._one_word = asyncio.Lock()
 
     async def hold(self, paused: bool) -> None:
@@ -85,19 +88,31 @@ class Changer:
 
         # The last word counts, and where there are very many, others have their turn in between.
         async with self._one_word:
+            refusals |= await self._made_ready(action, chosen)
+            ready = [download for download in chosen if download.id not in refusals]
             halted = set[str]()
             if action in (Action.PAUSE, Action.CANCEL):
-                halted = {d.id for d in chosen if self._runner.transfer(d.id) is not None}
+                halted = {d.id for d in ready if self._runner.transfer(d.id) is not None}
             # What only waits comes first: it must not start during the halt, which may hang with a
             # disk, while all others may.
-            await take([d.id for d in chosen if d.id not in halted])
+            await take([d.id for d in ready if d.id not in halted])
             await self._runner.halt(halted)
-            await take([d.id for d in chosen if d.id in halted])
+            await take([d.id for d in ready if d.id in halted])
         await self._downloads.flush()
         now = tuple(self._downloads.current(d.id for d in chosen if d.id in changed))
         refused = [refusals[d.id] for d in chosen if d.id in refusals]
         notes = _notes([d for d in now if d.id in anew])
         return Outcome(changed=now, refused=tuple(refused), notes=notes)
+
+    async def _made_ready(
+        self, action: Action, chosen: Sequence[DownloadRecord]
+    ) -> dict[str, Refusal]:
+        if action not in (Action.RETRY, Action.RESUME):
+            return {}
+        mends = action is Action.RETRY
+        again = [d for d in chosen if d.status in _AGAIN or (mends and is_mendable(d))]
+        hindered = await self._mender.make_ready(again)
+        return {id_: Refusal(id=id_, error=error.info()) for id_, error in hindered.items()}
 
     async def start_now(self, chosen: Sequence[DownloadRecord]) -> Outcome:
         if self._queue.is_held:
@@ -136,6 +151,11 @@ class Changer:
 
     def _take(self, action: Action, download: DownloadRecord, *, loses: bool) -> None:
         """Take a step that a person asked for; raises NotAllowedError."""
+        if action is Action.RETRY and is_mendable(download):
+            reason = self._queue.turn_of(download.id)
+            mended = self._mender.mend(download, _DONE[action], wait_reason=reason)
+            self._queue.enqueue(mended, insist=True)
+            return
         if is_already(download.status, action):
             if action is Action.RESUME and download.wait_reason is WaitReason.RETRY:
                 # The person's word goes before the server's.

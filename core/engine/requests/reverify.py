@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 UNASKED = "sha256"
 """What is computed where nothing is there to be compared."""
+_ANEW = "`winch retry` fetches it anew"
 
 
 class Reverifier:
@@ -85,41 +86,47 @@ class Reverifier:
                 "only a finished file can be verified again", hint="it is verified at its end"
             )
         try:
-            verdict = await self._judge(download)
+            verdict, found = await self._judge(download)
         except (ChecksumError, DiskError) as error:
             what = "DAMAGED" if isinstance(error, ChecksumError) else "not verified"
             self._write_down(download_id, f"{what}: {error.message}", error)
             log.warning("%s: %s: %s", download_id[:SHORT], what, error.message)
             raise
-        return self._write_down(download_id, f"verified again: {verdict}", None)
+        # Only of a member: that is compared with what its source says the next time.
+        digest = {} if download.request.origin is None else {"digest": found}
+        return self._write_down(download_id, f"verified again: {verdict}", None, **digest)
 
     def _write_down(
-        self, download_id: str, verdict: str, error: WinchError | None
+        self, download_id: str, verdict: str, error: WinchError | None, **fields: object
     ) -> DownloadRecord:
         # It may have been removed while it was read.
         self._downloads.resolve([download_id])
         self._downloads.note(download_id, verdict)
         info = None if error is None else error.info()
         return self._downloads.update(
-            self._downloads[download_id], resume_verdict=verdict, error=info
+            self._downloads[download_id], resume_verdict=verdict, error=info, **fields
         )
 
-    async def _judge(self, download: DownloadRecord) -> str:
-        """Return what proves a file; raises ChecksumError, DiskError, StoppedError."""
+    async def _judge(self, download: DownloadRecord) -> tuple[str, Checksum]:
+        """Return what proves a file, and its digest; raises ChecksumError, DiskError, StoppedError.
+
+        Where nobody gave a digest, that which it had before counts.
+        """
         file = await FinishedFile.open(download.path)
         if file is None:
-            raise DiskError(
-                f"{download.path} is not there any more", hint="add its URL again to fetch it anew"
-            )
+            raise DiskError(f"{download.path} is not there any more", hint=_ANEW)
         try:
-            total, checksum = download.total_bytes, download.request.checksum
+            total, given = download.total_bytes, download.request.checksum
+            checksum = given or download.digest
             if total is not None and file.size != total:
                 raise ChecksumError(
                     f"it has {file.size} bytes, not {total}",
-                    hint="somebody changed it; add its URL again to fetch it anew",
+                    hint=f"somebody changed it; {_ANEW}",
                 )
             algorithm = UNASKED if checksum is None else checksum.algorithm
-            return _verdict(checksum, await self._hash(download.id, file, algorithm))
+            found = await self._hash(download.id, file, algorithm)
+            authority = "as given" if given is not None else "as it was before"
+            return _verdict(checksum, found, authority), found
         finally:
             file.close()
 
@@ -152,13 +159,13 @@ class Reverifier:
             )
 
 
-def _verdict(expected: Checksum | None, found: Checksum) -> str:
+def _verdict(expected: Checksum | None, found: Checksum, authority: str) -> str:
     if expected is None:
         found_as = f"{found.algorithm} is {found.hexdigest}"
         return f"its length is right; no checksum is known, its {found_as}"
     if found != expected:
         raise ChecksumError(
-            f"{found.algorithm} is {found.hexdigest}, not {expected.hexdigest} as given",
-            hint="somebody changed it, or the disk did; add its URL again to fetch it anew",
+            f"{found.algorithm} is {found.hexdigest}, not {expected.hexdigest} {authority}",
+            hint=f"somebody changed it, or the disk did; {_ANEW}",
         )
     return f"{found.algorithm} is right"

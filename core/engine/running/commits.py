@@ -109,6 +109,8 @@ class CommitSettler:
         if (checksum := download.request.checksum) is not None:
             # It would not have got its name otherwise.
             fields["resume_verdict"] = f"verified: {checksum.algorithm} is right"
+            if download.request.origin is not None:
+                fields["digest"] = checksum
         self._completion.complete(download.id, Whole(commit.name, fields))
         self._downloads.settle(download.id, commit.total, self._clock.now())
         self._recorder.completed(self._downloads[download.id])

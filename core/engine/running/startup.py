@@ -36,7 +36,7 @@ from core.engine.downloads.recorder import AttemptRecorder
 from core.engine.running.commits import CommitSettler
 from core.engine.running.completion import Completion
 from core.engine.transfer.context import TransferContext, Whole
-from core.engine.transfer.resume import as_file_on_disk, nothing_to_verify
+from core.engine.transfer.resume import as_file_on_disk, as_published, nothing_to_verify
 from core.policy.queue.recovery import decide
 from core.policy.transfer.record_check import RecordCheck, compare
 
@@ -197,7 +197,8 @@ class Startup:
             if check is not RecordCheck.AS_RECORDED:
                 different[check].append(download.id[:SHORT])
             if check is RecordCheck.PUBLISHED and nothing_to_verify(download, record):
-                self._complete(download, record)
+                assert final is not None
+                self._complete(download, record, as_published(download, record, final))
         self._step("reconcile", f"{_count(len(chosen), 'unfinished file')} compared with the disk")
         for check, ids in different.items():
             level = "notice" if check is RecordCheck.PUBLISHED else "problem"
@@ -207,13 +208,15 @@ class Startup:
         if lost := [d.id[:SHORT] for d in downloads if _has_lost_its_record(d, records)]:
             self._step("reconcile", f"the resume data is lost of {_named(lost)}", "problem")
 
-    def _complete(self, download: DownloadRecord, record: ResumeRecord) -> None:
+    def _complete(
+        self, download: DownloadRecord, record: ResumeRecord, fields: Mapping[str, object]
+    ) -> None:
         if download.status not in _ON_ITS_WAY:
             return
         if download.status is Status.PENDING:
             started = download.started_at or self._clock.now()
             self._downloads.step(download, Action.START, "found whole", started_at=started)
-        self._completion.complete(download.id, Whole(record.name))
+        self._completion.complete(download.id, Whole(record.name, fields))
         self._recorder.completed(self._downloads[download.id], record)
 
     # -- interruptions ----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from functools import cached_property
 from core.adapters.files.threads import past_recall
 from core.domain.errors import ChecksumError
 from core.domain.models import Conflict, ResumeRecord
+from core.engine.transfer.already_there import check_already_there
 from core.engine.transfer.checkpoint import Checkpointer
 from core.engine.transfer.context import DownloadHandle, TransferContext
 from core.engine.transfer.naming import (
@@ -69,6 +70,7 @@ class FileKeeper:
         download = self._download.get()
         self.file = await recover(download, self._context.resume_data, self._download.note)
         if self.file is None and (name := download.request.name) is not None:
+            await check_already_there(self._download)
             await check_conflict(download.request.directory, name, self.conflict)
 
     async def lay_out(self, accepted: Accept) -> tuple[UnfinishedFile, Claim]:

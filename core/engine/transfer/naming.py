@@ -7,7 +7,7 @@ between somebody else may have made one.
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from core.adapters.files.destination import MISMATCH, SUFFIX, look, occupant
@@ -19,13 +19,23 @@ from core.policy.transfer.filename import alternatives, coded, suggest
 
 
 class Skipped(Exception):  # noqa: N818 (a way to end, and no error)
-    """The file exists and is to be left as it is. `size` is what it has, in bytes."""
+    """The file exists and is to be left as it is. `size` is what it has, in bytes.
 
-    def __init__(self, name: str, size: int, verdict: str = "skipped: the file exists") -> None:
+    `fields` are what is known of it besides, as `Whole` has them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        verdict: str = "skipped: the file exists",
+        fields: Mapping[str, object] = {},
+    ) -> None:
         super().__init__(name)
         self.name = name
         self.size = size
         self.verdict = verdict
+        self.fields = dict(fields)
 
 
 async def check_conflict(directory: str, name: str, rule: Conflict) -> None:
@@ -101,6 +111,9 @@ async def publish(
     rule = _safe(rule, wanted)
     first = part.name
     if rule is Conflict.OVERWRITE and await _is_newer(request.directory, wanted, asked_at):
+        if request.origin is not None:
+            # Others of its set refer to it by its name: it has that or none.
+            raise exists_error(request.directory, wanted)
         note(f"kept: {wanted} is not the file that was there when this was asked for")
         rule, first = Conflict.RENAME, wanted
     if rule is Conflict.RENAME:

@@ -7,15 +7,16 @@ of, and hold what it claims.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from core.adapters.files.destination import identity_of, look, take_back
+from core.adapters.files.destination import identity_of, look, stamp_of, take_back
 from core.adapters.files.part_file import PartFile
 from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import CannotResumeError
 from core.domain.models import Download, Resource, ResumeRecord, Validator
 from core.domain.value import replace
+from core.engine.transfer.member import kept_of
 from core.policy.transfer.record_check import FileOnDisk, RecordCheck, compare
 from core.policy.transfer.segments import SegmentMap
 
@@ -45,11 +46,15 @@ class UnfinishedFile:
 
 
 class AlreadyPublishedError(Exception):
-    """The file has its final name already: the crash came between the rename and the list."""
+    """The file has its final name already: the crash came between the rename and the list.
 
-    def __init__(self, name: str) -> None:
+    `fields` are what is known of it besides.
+    """
+
+    def __init__(self, name: str, fields: Mapping[str, object]) -> None:
         super().__init__(name)
         self.name = name
+        self.fields = fields
 
 
 async def recover(
@@ -65,10 +70,10 @@ async def recover(
         return await _without_record(download, note)
     directory = download.request.directory
     part = await PartFile.reopen(directory, record.name, record.part)
-    final = None if part is not None else as_file_on_disk(await look(directory, record.name))
-    if part is None and compare(record, None, final) is RecordCheck.PUBLISHED:
+    found = None if part is not None else await look(directory, record.name)
+    if found is not None and is_published(record, found):
         if nothing_to_verify(download, record):
-            raise AlreadyPublishedError(record.name)
+            raise AlreadyPublishedError(record.name, as_published(download, record, found))
         # Who gave it that name, and whether it was verified before, is not known.
         await take_back(directory, record.name)
         part = await PartFile.reopen(directory, record.name, record.part)
@@ -84,6 +89,18 @@ async def recover(
     if finding is RecordCheck.AS_RECORDED:
         return UnfinishedFile(record.resource, part, _plan(record))
     return await _anew(download, record.resource, part, f"the part file is {finding}", note)
+
+
+def is_published(record: ResumeRecord, found: os.stat_result) -> bool:
+    """Tell whether what has the final name is the whole file that a record speaks of."""
+    return compare(record, None, as_file_on_disk(found)) is RecordCheck.PUBLISHED
+
+
+def as_published(
+    download: Download, record: ResumeRecord, found: os.stat_result
+) -> dict[str, object]:
+    """Return what is known of a file that a crash found under its final name."""
+    return {"left": stamp_of(found)} | kept_of(download, record.resource)
 
 
 def nothing_to_verify(download: Download, record: ResumeRecord) -> bool:

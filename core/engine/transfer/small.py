@@ -17,6 +17,7 @@ from core.domain.value import Value
 from core.engine.transfer.body import PATIENCE, Body
 from core.engine.transfer.committer import Committer
 from core.engine.transfer.context import Whole
+from core.engine.transfer.member import kept_of
 from core.engine.transfer.naming import coding_note
 from core.engine.transfer.verify import DigestResult, expected_digests, right_verdict
 from core.policy.transfer.http_dates import modified_at
@@ -97,6 +98,8 @@ async def commit(
         "total_bytes": resource.total,
     }
     notes = [coding_note(resource.coding)] if resource.coding is not None else []
+    digest = small.results[0].expected if small.results else None
+    fields |= kept_of(download, resource, digest)
     if small.results:
         fields["resume_verdict"] = right_verdict(small.results)
         notes += map(str, small.results)

@@ -17,6 +17,7 @@ from core.engine.transfer.already_fetched import check_already_fetched
 from core.engine.transfer.connection import PoolStatus
 from core.engine.transfer.context import DownloadHandle, TransferContext, Whole
 from core.engine.transfer.file_keeper import FileKeeper
+from core.engine.transfer.member import check_size, kept_of
 from core.engine.transfer.naming import Skipped, check_conflict, wanted_name
 from core.engine.transfer.opening import (
     Contradicted,
@@ -31,7 +32,7 @@ from core.engine.transfer.small import SmallFile, is_small
 from core.engine.transfer.small import commit as commit_small
 from core.engine.transfer.small import receive as receive_small
 from core.engine.transfer.source import Source, Sources
-from core.engine.transfer.verify import Verifier, right_verdict
+from core.engine.transfer.verify import DigestResult, Verifier, right_verdict
 from core.policy.transfer.eta import EtaEstimator
 from core.policy.transfer.segments import Claim, SegmentMap
 from core.policy.transfer.throttle import TokenBucket, read_ahead
@@ -172,10 +173,10 @@ class Transfer:
                 return whole
             return await self._publish()
         except AlreadyPublishedError as whole:
-            return Whole(whole.name)
+            return Whole(whole.name, whole.fields)
         except Skipped as existing:
             fields = {"resume_verdict": existing.verdict, "total_bytes": existing.size}
-            return Whole(existing.name, fields, (existing.verdict,))
+            return Whole(existing.name, fields | existing.fields, (existing.verdict,))
         finally:
             await self._verifier.stop()
             await self._keeper.close()
@@ -203,9 +204,11 @@ class Transfer:
         """Give a file its name that is whole in its part file."""
         file = self._keeper.file
         assert file is not None
-        await self._verify(file)
+        results = await self._verify(file)
         self._download.report(phase=Phase.FINALIZING)
-        return Whole(await self._keeper.publish(file))
+        digest = results[0].expected if results else None
+        kept = kept_of(self._download.get(), file.resource, digest)
+        return Whole(await self._keeper.publish(file), kept)
 
     async def _resolve(self, contradiction: Contradicted, *, gained: bool) -> None:
         """Begin anew for this reason, or compare next; raises FileChangedError after some times.
@@ -240,6 +243,7 @@ class Transfer:
                     opened, claim = answer.whole, None
                 else:
                     return answer
+                check_size(self._download.get(), opened.accepted.resource)
                 if file is None:
                     other = await self._receive_fresh(source, opened)
                     if other is not None or self._small is not None:
@@ -356,14 +360,16 @@ class Transfer:
         if self._keeper.file is not None:
             self._verifier.follow(self._keeper.file, self._download.get().request.checksum)
 
-    async def _verify(self, file: UnfinishedFile) -> None:
+    async def _verify(self, file: UnfinishedFile) -> list[DigestResult]:
         """Check every digest that is known; raises ChecksumError for a file that has another one.
 
-        That file is set aside.
+        That file is set aside. Raises FileChangedError for one that is not as long as its source
+        says.
         """
         asked = self._download.get().request.checksum
+        check_size(self._download.get(), file.resource)
         if asked is None and file.resource.digest is None:
-            return
+            return []
         self._download.report(phase=Phase.VERIFYING)
         results = await self._verifier.results(file, asked)
         for result in results:
@@ -371,3 +377,4 @@ class Transfer:
                 raise await self._keeper.set_aside(file, result)
             self._download.note(str(result))
         self._download.report(resume_verdict=right_verdict(results))
+        return results

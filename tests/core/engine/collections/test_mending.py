@@ -1,0 +1,176 @@
+"""What is bad or missing of a collection is fetched again, and nothing else is."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from core.domain.collections import ReportRow, Verdict
+from core.domain.errors import ErrorCode
+from core.domain.models import Checksum, Status
+from core.domain.value import replace
+from core.engine.service import Engine
+from tests.core.engine.collections.conftest import (
+    a_set,
+    at_rest,
+    collected,
+    entries,
+    members,
+    rows,
+    sha256,
+    tree,
+)
+from tests.core.engine.conftest import Workspace
+from tests.faults.model import content
+from tests.faults.server import FaultServer
+
+FILES = {"a": content(1000, 1), "deep/b": content(400_000, 2), "deep/er/c": content(2000, 3)}
+
+
+def lacks(report: dict[str, ReportRow]) -> set[str]:
+    return {path for path, row in report.items() if row.verdict is not Verdict.WHOLE}
+
+
+async def retry(engine: Engine) -> None:
+    bad = [row.id for row in (await rows(engine)).values() if row.verdict in ("bad", "missing")]
+    outcome = await engine.retry([id_ for id_ in bad if id_ is not None])
+    assert outcome.refused == ()
+    await at_rest(engine)
+
+
+async def test_digest_and_validator_are_kept_of_every_member(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    await collected(engine, workspace, entries(fault_server, FILES))
+    assert tree(workspace.files / "set") == FILES
+    for path, download in (await members(engine)).items():
+        assert download.digest == sha256(FILES[path])
+        assert download.validator is not None
+        assert download.validator.etag == '"v1"'
+        assert download.left is not None
+
+
+async def test_only_what_failed_is_fetched_again(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    named = entries(fault_server, FILES)
+    fault_server.change("deep_er_c", statuses=[404])
+    view = await collected(engine, workspace, named)
+    assert (view.verdict, view.is_whole) == ("1 missing", False)
+    assert [(cause.code, cause.count) for cause in view.causes] == [("not_found", 1)]
+    await retry(engine)
+    assert (await engine.collection("genomes")).is_whole
+    assert [len(fault_server.requests_to(n)) for n in ("a", "deep_b", "deep_er_c")] == [1, 1, 2]
+
+
+async def test_a_damaged_file_is_set_aside_and_fetched_anew(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    shared = replace(a_set(workspace).request, headers={"X-Key": "1"})
+    await collected(engine, workspace, entries(fault_server, FILES), request=shared)
+    there = workspace.files / "set"
+    (there / "a").write_bytes(b"damaged")
+    (there / "deep/b").unlink()
+    await engine.verify([d.id for d in (await members(engine)).values()])
+    report = await rows(engine)
+    assert {path: row.verdict for path, row in report.items()} == {
+        "a": Verdict.BAD,
+        "deep/b": Verdict.MISSING,
+        "deep/er/c": Verdict.WHOLE,
+    }
+    await retry(engine)
+    assert (await engine.collection("genomes")).is_whole
+    assert tree(there) == FILES | {"a.mismatch": b"damaged"}
+    assert len(fault_server.requests_to("deep_er_c")) == 1
+    # What was asked for with it is known to the collection only.
+    assert fault_server.requests_to("a")[-1].headers["x-key"] == "1"
+    outcome = await engine.verify([d.id for d in (await members(engine)).values()])
+    assert outcome.refused == ()
+
+
+async def test_a_directory_that_vanished_is_made_anew(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    await collected(engine, workspace, entries(fault_server, FILES))
+    shutil.rmtree(workspace.files / "set")
+    await engine.verify([d.id for d in (await members(engine)).values()])
+    assert lacks(await rows(engine)) == set(FILES)
+    await retry(engine)
+    assert tree(workspace.files / "set") == FILES
+
+
+async def test_what_is_whole_is_not_fetched_again(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    await collected(engine, workspace, entries(fault_server, FILES))
+    (member,) = [d for p, d in (await members(engine)).items() if p == "a"]
+    outcome = await engine.retry([member.id])
+    assert outcome.changed == ()
+    assert outcome.refused[0].error.code is ErrorCode.NOT_ALLOWED
+    assert len(fault_server.requests_to("a")) == 1
+
+
+async def test_what_lies_there_already_and_is_right_asks_nobody(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    there = workspace.files / "set"
+    (there / "deep").mkdir(parents=True)
+    (there / "deep/b").write_bytes(FILES["deep/b"])
+    (there / "a").write_bytes(content(1000, 4))
+    view = await collected(engine, workspace, entries(fault_server, FILES))
+    assert fault_server.requests_to("deep_b") == []
+    found = await members(engine)
+    assert found["deep/b"].status is Status.COMPLETED
+    assert "there already" in (found["deep/b"].resume_verdict or "")
+    assert found["deep/b"].part is None
+    # A file of the same name and length that is another one is left alone, and no other name taken.
+    assert view.verdict == "1 missing"
+    assert found["a"].error is not None
+    assert found["a"].error.code is ErrorCode.EXISTS
+    assert sorted(tree(there)) == sorted(FILES)
+    assert (there / "a").read_bytes() == content(1000, 4)
+
+
+async def test_a_server_with_another_length_than_the_source_says_is_named(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    named = entries(fault_server, {"a": content(1000)}, proved=False)
+    fault_server.replace("a", content(1001))
+    view = await collected(engine, workspace, named)
+    assert view.verdict == "1 bad"
+    assert view.causes[0].code == ErrorCode.FILE_CHANGED
+    assert tree(workspace.files / "set") == {}
+
+
+async def test_a_verification_writes_down_the_digest_and_the_next_one_compares_with_it(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    data = content(1000)
+    await collected(engine, workspace, entries(fault_server, {"a": data}, proved=False))
+    (member,) = (await members(engine)).values()
+    assert member.digest is None
+    await engine.verify([member.id])
+    (member,) = (await members(engine)).values()
+    assert member.digest == sha256(data)
+    Path(member.path).write_bytes(content(1000, 5))
+    await engine.verify([member.id])
+    assert (await rows(engine))["a"].verdict is Verdict.BAD
+    (member,) = (await members(engine)).values()
+    assert member.digest == sha256(data)
+
+
+async def test_a_wrong_digest_is_bad(workspace: Workspace, fault_server: FaultServer) -> None:
+    engine = await workspace.engine()
+    (entry,) = entries(fault_server, {"a": content(1000)})
+    wrong = replace(entry, checksum=Checksum("sha256", "ab" * 32))
+    view = await collected(engine, workspace, [wrong])
+    assert view.verdict == "1 bad"
+    assert view.causes[0].code == ErrorCode.CHECKSUM
