@@ -16,6 +16,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Coroutine,
+    Iterable,
     Mapping,
     Sequence,
 )
@@ -24,10 +25,16 @@ from typing import Any, TypeVar
 
 from core.adapters.config import config_file
 from core.adapters.config.config_file import Configuration, SettingOrigin, SettingValue
-from core.adapters.files.named_file import COOKIES_BYTES, check_named, named_chunks, read_named
+from core.adapters.files.named_file import (
+    CHUNK,
+    COOKIES_BYTES,
+    check_named,
+    named_chunks,
+    read_named,
+)
 from core.adapters.system.log_file import open_log
 from core.adapters.system.paths import Paths
-from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError
+from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError, WinchError
 from core.domain.garbage import not_collecting
 from core.domain.models import DownloadRecord, DownloadRequest
 from core.domain.service import DownloadService
@@ -38,6 +45,7 @@ from core.rpc.codec import Readiness, decode
 from core.rpc.command import CommandCall, Commands, Write
 
 __all__ = [
+    "CHUNK",
     "COOKIES_BYTES",
     "CommandCall",
     "Commands",
@@ -54,6 +62,7 @@ __all__ = [
     "connect",
     "embedded",
     "examine",
+    "make_below",
     "named_chunks",
     "paths",
     "place_of",
@@ -73,6 +82,17 @@ _START_TIMEOUT = 30.0
 # While another process holds the lock and does not answer yet: it starts or it ends.
 _POLL = 0.05
 _POLLS_PER_START = 10
+
+
+async def make_below(root: str, directories: Iterable[str]) -> dict[str, WinchError]:
+    """Make directories below a destination, following no link; return what is wrong with which.
+
+    Raises DestinationError unless files can be made in the destination itself.
+    """
+    from core.adapters.files import below, destination  # noqa: PLC0415 - few commands need it
+
+    await destination.check_directory(root)
+    return await below.make_below(root, directories)
 
 
 def paths(environment: Mapping[str, str] | None = None) -> Paths:

@@ -20,6 +20,7 @@ from core.domain.models import Checksum, DownloadRequest, Progress, Status, Time
 from core.domain.names import safe_name
 from core.policy.transfer import challenges, digests, filename, http_dates, ranges, redirects
 from core.rpc import codec
+from core.sources.lists import ListReader
 from tests.tui.samples import NOW, sample
 from tui.cli import export_format
 from tui.control import choosing, key_actions, verb_parser
@@ -145,6 +146,13 @@ def found_by(value: str) -> object:
     return wanted.matches(sample(name=value), Progress(), NOW)
 
 
+def read_list(data: bytes) -> None:
+    reader = ListReader()
+    for start in range(0, len(data), 100):
+        list(reader.feed(data[start : start + 100]))
+    list(reader.end())
+
+
 FUNCTIONS: dict[str, Callable[[str], object]] = {
     "redact_url": redact.redact_url,
     "redact_text": redact.redact_text,
@@ -171,6 +179,11 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "parse_retry_after": lambda value: http_dates.parse_retry_after(value, 0.0),
     "announced": lambda value: digests.announced(
         {"repr-digest": value, "digest": value, "content-digest": value}, whole=True
+    ),
+    "a list": lambda value: read_list(value.encode("utf-8", "surrogatepass")),
+    "a list of lines": lambda value: read_list(f"http://h/a\n {value}".encode(errors="replace")),
+    "a table": lambda value: read_list(
+        f"url,path\n{value}\n".encode(errors="replace").replace(b" ", b"\n")
     ),
     "suggest": lambda value: filename.suggest(disposition=value, url="http://h/a"),
     "suggest url": lambda value: filename.suggest(disposition=None, url="http://h/" + value),

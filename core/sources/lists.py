@@ -6,10 +6,12 @@ The commands read them for `-i`, and the daemon where a list is read again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import chain
 
 from core.domain.entries import Entry, Refused, SourceSpec
 from core.domain.errors import UsageError
+from core.policy.collections.globs import Globs, path_or_name
 from core.sources.base import Address, Fetcher
 from core.sources.list_fields import EntryMaker
 from core.sources.list_formats import Item, LineParser, ListFormat, parser
@@ -24,10 +26,19 @@ _PORTION = 250
 class ListReader:
     """Takes a list in chunks of any size.
 
-    Without a `form` its content tells. `base` is where relative addresses begin.
+    Without a `form` its content tells. `base` is where relative addresses begin; `include` and
+    `exclude` are globs.
     """
 
-    def __init__(self, form: str | None = None, base: str | None = None) -> None:
+    def __init__(
+        self,
+        form: str | None = None,
+        base: str | None = None,
+        *,
+        include: Iterable[str] = (),
+        exclude: Iterable[str] = (),
+    ) -> None:
+        self._globs = Globs(include, exclude)
         try:
             self._form = None if form is None else ListFormat(form)
         except ValueError:
@@ -40,11 +51,22 @@ class ListReader:
 
     def feed(self, chunk: bytes) -> Iterator[Item]:
         """Yield what is known with this chunk; raises UsageError for what is no list."""
-        yield from self._items(self._lines.feed(chunk))
+        return self._wanted(self._items(self._lines.feed(chunk)))
 
     def end(self) -> Iterator[Item]:
         """Yield what only the end completes; raises as `feed` does."""
-        yield from self._items(self._lines.end())
+        return self._wanted(chain(self._items(self._lines.end()), self._last()))
+
+    def _wanted(self, items: Iterator[Item]) -> Iterator[Item]:
+        if self._globs.are_all_wanted:
+            return items
+        return (
+            item
+            for item in items
+            if isinstance(item, Refused) or self._globs.allow(path_or_name(item))
+        )
+
+    def _last(self) -> Iterator[Item]:
         if self._parser is not None:
             yield from self._parser.end()
 

@@ -10,7 +10,6 @@ import importlib
 import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote
 
 from core.adapters.files.threads import run_to_end
 from core.domain.bounds import cut, overlong
@@ -19,7 +18,7 @@ from core.domain.entries import Entry, Refused, SourceSpec
 from core.domain.errors import ConfigError, UsageError, WinchError
 from core.domain.redact import redact_text
 from core.domain.text import mended
-from core.policy.collections.globs import Globs
+from core.policy.collections.globs import Globs, path_or_name
 from core.sources.base import Address, Fetcher, Source
 
 if TYPE_CHECKING:
@@ -80,7 +79,11 @@ class SourceRegistry:
             found = _guarded(self._name(spec.kind), source, spec, fetcher)
         try:
             async for item in found:
-                if globs.are_all_wanted or isinstance(item, Refused) or globs.allow(_path(item)):
+                if (
+                    globs.are_all_wanted
+                    or isinstance(item, Refused)
+                    or globs.allow(path_or_name(item))
+                ):
                     yield item
         finally:
             if (close := getattr(found, "aclose", None)) is not None:
@@ -213,11 +216,3 @@ def _scheme_of(address: str) -> str:
     """Return the scheme of an address in small letters, empty where it has none."""
     match = _SCHEME.match(address)
     return match[1].lower() if match else ""
-
-
-def _path(entry: Entry) -> str:
-    """Return what globs speak of: the path of an entry, or the last part of its address."""
-    if entry.path is not None:
-        return entry.path
-    path = re.split("[?#]", entry.url, maxsplit=1)[0]
-    return unquote(path.rstrip("/").rpartition("/")[2])

@@ -1,7 +1,8 @@
-"""Very many requests, handed to the service by portions: all of them are queued, or none."""
+"""Requests handed to the service by portions, all of them or none; and what is said of them."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
@@ -10,6 +11,11 @@ from core.domain.errors import WinchError
 from core.domain.models import DownloadRequest
 from core.domain.service import AddedPortion, DownloadService
 from tui.cli.export_format import batches
+from tui.cli.portions import portions
+from tui.cli.terminal import out, say
+from tui.text.fmt import short_id
+from tui.text.json_records import dump, record
+from tui.text.wording import HELD
 
 _Take = Callable[..., Awaitable[AddedPortion]]
 
@@ -27,6 +33,25 @@ async def add_new(service: DownloadService, requests: Iterable[DownloadRequest])
         return AddedPortion(ids=new, new=new)
 
     return await _add(service, requests, take)
+
+
+async def tell_added(
+    service: DownloadService, args: argparse.Namespace, ids: Iterable[str]
+) -> None:
+    """Print what is on disk now: ids, or with --json the downloads as objects."""
+    if not args.paused and (await service.status()).paused:
+        say(HELD)
+    if not args.json:
+        await tell_ids(ids)
+        return
+    views = {view.download.id: view for view in await service.downloads()}
+    out(*(dump(record(views[id_])) for id_ in ids if id_ in views))
+
+
+async def tell_ids(ids: Iterable[str]) -> None:
+    """Print ids as people type them."""
+    async for part in portions(list(ids)):
+        out(*map(short_id, part))
 
 
 async def _add(

@@ -15,7 +15,14 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from core import launcher
-from core.domain.errors import LockedError, StoppedError, UnknownIdError, WinchError
+from core.domain.errors import (
+    ExitCode,
+    LockedError,
+    StoppedError,
+    UnknownIdError,
+    UsageError,
+    WinchError,
+)
 from core.domain.models import Download, DownloadRequest, WaitReason
 from core.domain.service import DownloadService
 from tui.cli.following import Following
@@ -24,7 +31,7 @@ from tui.cli.service_access import connected, follow, follow_on, impatience, nam
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.control.configuration import load_settings
-from tui.input.arguments import download_requests
+from tui.input.arguments import named_requests, shared_request
 from tui.text.fmt import sentence, short_id
 from tui.text.json_records import dump, record
 from tui.text.wording import HELD
@@ -34,10 +41,37 @@ _MOST_IDS = 4
 
 def run(args: argparse.Namespace) -> int:
     """Download and return the exit status of the first that failed."""
-    requests = download_requests(args, load_settings().downloads.directory)
+    shared = shared_request(args, load_settings().downloads.directory)
+    requests = named_requests(args, shared)
     signals = Signals()
     run_loop = launcher.run_engine if args.embedded else asyncio.run
-    return signals.run(_Get(args, signals).run(requests), run_loop)
+    return signals.run(_get(args, signals, shared, requests), run_loop)
+
+
+async def _get(
+    args: argparse.Namespace,
+    signals: Signals,
+    shared: DownloadRequest,
+    requests: list[DownloadRequest],
+) -> int:
+    """Download what is named and what a list names; lines that are wrong stop none of it."""
+    refused: int = ExitCode.OK
+    if args.input is not None:
+        # Few need what reads lists.
+        from tui.cli.refusals import Refusals  # noqa: PLC0415
+        from tui.control.list_reading import in_place, portions_ahead  # noqa: PLC0415
+
+        refusals = Refusals(args.input)
+        async for portion in portions_ahead(args):
+            refusals.tell(portion.refused)
+            placed, wrong = await in_place(shared, portion.entries)
+            refusals.tell(wrong)
+            requests += placed
+        refused = refusals.end()
+        requests = list({(r.url, r.directory, r.name): r for r in requests}.values())
+        if not requests:
+            raise UsageError("there is no URL to download", hint="see -i FILE")
+    return await _Get(args, signals).run(requests) or refused
 
 
 class _Get:

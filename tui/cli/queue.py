@@ -13,35 +13,32 @@ from typing import Any
 from core.domain.errors import ExitCode, UsageError
 from core.domain.models import Download, Status
 from core.domain.service import DownloadService, Removal
-from tui.cli.adding import add_all
+from tui.cli.adding import add_all, tell_added
 from tui.cli.portions import portions
 from tui.cli.service_access import connected, named_ids
-from tui.cli.terminal import check_somebody_there, confirm, out, say
+from tui.cli.terminal import check_somebody_there, confirm, say
 from tui.control.changing import change_of
 from tui.control.choosing import check_named
 from tui.control.configuration import load_settings
-from tui.input.arguments import download_requests
+from tui.input.arguments import named_requests, shared_request
 from tui.text.fmt import counted, sentence, short_id, size
-from tui.text.json_records import dump, record
 from tui.text.verify_results import results
 from tui.text.wording import HELD
 
 
 def add(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
     """Queue downloads and print an id for each once it is on disk."""
-    requests = download_requests(args, load_settings().downloads.directory)
+    shared = shared_request(args, load_settings().downloads.directory)
+    requests = named_requests(args, shared)
+    if args.input is not None:
+        # Few need what reads lists.
+        from tui.cli.list_adding import add_list  # noqa: PLC0415
+
+        return add_list(args, shared, requests)
 
     async def ask() -> int:
         async with connected() as service:
-            added = dict.fromkeys(await add_all(service, requests))
-            if not args.paused and (await service.status()).paused:
-                say(HELD)
-            if not args.json:
-                async for part in portions(list(added)):
-                    out(*map(short_id, part))
-                return ExitCode.OK
-            views = {view.download.id: view for view in await service.downloads()}
-            out(*(dump(record(views[id_])) for id_ in added if id_ in views))
+            await tell_added(service, args, dict.fromkeys(await add_all(service, requests)))
             return ExitCode.OK
 
     return ask()

@@ -13,9 +13,10 @@ from core.domain.errors import DaemonError, UsageError
 from core.domain.upkeep import Leftover
 from tui.control.changing import change_of
 from tui.control.choosing import choose
+from tui.control.list_reading import in_place, portions_ahead
 from tui.control.verb_context import VerbContext
 from tui.control.verb_parser import ParsedLine
-from tui.input.arguments import download_requests, history_query, limit_changes
+from tui.input.arguments import history_query, limit_changes, named_requests, shared_request
 from tui.model.undo import Undo, of_move, of_priority
 from tui.text import fmt
 from tui.text.fmt import counted
@@ -23,6 +24,9 @@ from tui.text.in_force import limit_lines
 from tui.text.removal import MOST_NAMES, deleted_note, kept_note
 from tui.text.verify_results import summary
 from tui.text.wording import in_full
+
+_TOLD = 5
+"""Lines of a list that are named as wrong."""
 
 
 async def carry_out(line: ParsedLine, context: VerbContext) -> str:
@@ -83,7 +87,18 @@ async def _add(args: argparse.Namespace, context: VerbContext) -> None:
         raise UsageError("there is no stdin here", hint="name a file")
     if args.user is not None and ":" not in args.user:
         raise UsageError("the password is missing", hint="write --user NAME:PASSWORD")
-    added = await context.service.add(download_requests(args, context.directory))
+    shared = shared_request(args, context.directory)
+    requests = named_requests(args, shared)
+    if args.input is not None:
+        refused = []
+        async for portion in portions_ahead(args):
+            placed, wrong = await in_place(shared, portion.entries)
+            requests += placed
+            refused += [f"{each.where}: {each.reason}" for each in (*portion.refused, *wrong)]
+        if refused:
+            more = [f"and {len(refused) - _TOLD:,} more lines"] if len(refused) > _TOLD else []
+            context.tell("\n".join(refused[:_TOLD] + more), wrong=True)
+    added = await context.service.add(requests)
     context.tell(f"queued {counted(len(added))}")
 
 

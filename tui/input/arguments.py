@@ -1,7 +1,6 @@
 """From the arguments of a command, in the shell or on the `:` line, to what the service is asked.
 
-Everything that can be known to be wrong without a server is said here, before a daemon is started,
-and for a list of URLs with the line it stands on.
+Everything that can be known to be wrong without a server is said here, before a daemon is started.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from getpass import getpass
 from pathlib import Path
@@ -27,27 +26,45 @@ from core.domain.value import replace
 from tui.input.caller import CALLER
 from tui.text.fmt import clean
 
-URL_LIST_BYTES = 256 * 2**20
-"""How long a list of URLs may be."""
-
 
 def download_requests(args: argparse.Namespace, directory: str) -> list[DownloadRequest]:
-    """Return what `get` or `add` was asked for, each URL once, in the order given.
+    """Return what `get` or `add` names one by one, each URL once, in the order given.
 
     `directory` is the setting that holds where -d is not given. Raises UsageError.
     """
-    urls = list(dict.fromkeys(_urls(args.urls, args.input)))
-    if not urls:
+    return named_requests(args, shared_request(args, directory))
+
+
+def named_requests(args: argparse.Namespace, shared: DownloadRequest) -> list[DownloadRequest]:
+    """Return a request for each URL of the command line, each once; raises UsageError."""
+    return [replace(shared, url=url) for url in dict.fromkeys(map(check_url, args.urls))]
+
+
+def shared_request(args: argparse.Namespace, directory: str) -> DownloadRequest:
+    """Return what all of a command's downloads have in common, without a URL.
+
+    Raises UsageError, also where there is no URL, or more than an option fits.
+    """
+    count = len(set(args.urls))
+    if not count and args.input is None:
         raise UsageError("there is no URL to download", hint="name one, or -i FILE")
+    if args.format is not None and args.input is None:
+        raise UsageError("--format tells how the list of -i is written, and there is none")
     only_one = (("-o", args.output), ("--checksum", args.checksum), ("--mirror", args.mirror))
     for option, value in only_one:
-        if value not in (None, []) and len(urls) > 1:
-            raise UsageError(f"{option} fits one URL, but there are {len(urls)}")
+        if value in (None, []):
+            continue
+        if args.input is not None:
+            raise UsageError(f"{option} fits one URL, and -i names many", hint="say it in the list")
+        if count > 1:
+            raise UsageError(f"{option} fits one URL, but there are {count}")
     if args.connections is not None:
         check_limit("connections", args.connections)
     if args.output is not None:
         checks.check_name(args.output)
-    shared = DownloadRequest(
+    if args.base is not None:
+        check_url(args.base)
+    return DownloadRequest(
         url="",
         directory=absolute(args.directory or directory),
         name=args.output,
@@ -65,7 +82,6 @@ def download_requests(args: argparse.Namespace, directory: str) -> list[Download
         restart=not args.no_restart,
         wait_for_host=args.wait_for_host,
     )
-    return [replace(shared, url=url) for url in urls]
 
 
 def requests_for_urls(urls: Iterable[str], directory: str) -> list[DownloadRequest]:
@@ -120,37 +136,6 @@ def _since(text: str | None) -> datetime | None:
         raise UsageError(error.message, hint=f"{error.hint}, or a day: 2026-03-01") from None
     except OverflowError:
         raise UsageError(f"'{text}' is too long ago") from None
-
-
-def _urls(words: Iterable[str], source: str | None) -> Iterator[str]:
-    for word in words:
-        yield check_url(word)
-    if source is None:
-        return
-    shown = "stdin" if source == "-" else source
-    for number, raw in enumerate(_read(source).splitlines(), start=1):
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-            if line and not line.startswith("#"):
-                yield check_url(line)
-        except UnicodeDecodeError:
-            raise UsageError(f"{shown}, line {number}: this is not UTF-8 text") from None
-        except UsageError as error:
-            raise UsageError(f"{shown}, line {number}: {error.message}", hint=error.hint) from None
-
-
-def _read(source: str) -> bytes:
-    """Return a list of URLs; a pipe, such as the shell's `<(…)`, is read as it comes."""
-    try:
-        if source == "-":
-            data = sys.stdin.buffer.read(URL_LIST_BYTES + 1)
-        else:
-            data = launcher.read_named(source, most=URL_LIST_BYTES, pipes=True)
-    except OSError as error:
-        raise UsageError(f"cannot read {source}: {error.strerror}", hint="see -i FILE") from None
-    if len(data) > URL_LIST_BYTES:
-        raise UsageError(f"stdin is longer than {URL_LIST_BYTES >> 20} MiB", hint="see -i FILE")
-    return data
 
 
 def _login(args: argparse.Namespace) -> str | None:

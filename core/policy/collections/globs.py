@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from urllib.parse import unquote
 
 from core.domain.bounds import cut
+from core.domain.entries import Entry
 from core.domain.errors import UsageError
 
 MOST_GLOBS = 1000
@@ -46,6 +48,14 @@ class Globs:
         if self._include and not any(glob.matches(parts) for glob in self._include):
             return False
         return not any(glob.matches(parts) for glob in self._exclude)
+
+
+def path_or_name(entry: Entry) -> str:
+    """Return what globs speak of: the path of an entry, or the last part of its address."""
+    if entry.path is not None:
+        return entry.path
+    path = re.split("[?#]", entry.url, maxsplit=1)[0]
+    return unquote(path.rstrip("/").rpartition("/")[2])
 
 
 class _Glob:

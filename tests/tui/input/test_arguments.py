@@ -60,32 +60,14 @@ def test_a_url_that_is_named_twice_is_one_download() -> None:
     assert len(requests_for_urls(["http://a/x", "http://a/x"], "/d")) == 1
 
 
-def test_a_list_may_hold_comments_blank_lines_and_any_line_ends(tmp_path: Path) -> None:
-    source = tmp_path / "urls.txt"
-    source.write_bytes("\ufeff# mine\r\n\r\n  http://a/1  \r\nhttp://a/2\n#x\n".encode())
-    urls = [request.url for request in requests("http://a/0", "-i", str(source))]
-    assert urls == ["http://a/0", "http://a/1", "http://a/2"]
-
-
-def test_a_dash_reads_the_list_from_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"http://a/1\nnonsense\n")))
-    with pytest.raises(UsageError, match="stdin, line 2: 'nonsense' is not a URL"):
-        requests("-i", "-")
-
-
-@pytest.mark.parametrize("line", [b"ftp://a/x", b"http://", b"http://a/ b", b"\xff\xfe"])
-def test_what_is_wrong_in_a_list_is_named_by_its_line(tmp_path: Path, line: bytes) -> None:
-    source = tmp_path / "urls.txt"
-    source.write_bytes(b"http://a/1\n\n" + line + b"\n")
-    with pytest.raises(UsageError, match=r"urls\.txt, line 3: "):
-        requests("-i", str(source))
-
-
 @pytest.mark.parametrize(
     "words",
     [
         [],
-        ["-i", "/nowhere/at/all"],
+        ["-i", "list", "http://a/x", "-o", "name"],
+        ["-i", "list", "--checksum", f"sha1:{SHA1}"],
+        ["http://a/x", "--format", "csv"],
+        ["-i", "list", "--base", "nonsense"],
         ["no-url"],
         ["file:///etc/passwd"],
         ["http://[::1/x"],
