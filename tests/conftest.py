@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import settings
 
 from tests.faults.server import FaultServer
+from tests.store_server import KEYS, Door, Moto, door, moto
 
 # A busy machine is slower and no less right.
 settings.register_profile("any machine", deadline=None)
@@ -44,6 +45,11 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("NETRC", "/nonexistent")
+    for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_", "AZURE_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
 @pytest.fixture
@@ -51,3 +57,20 @@ async def fault_server() -> AsyncIterator[FaultServer]:
     """A loopback web server that fails as told."""
     async with FaultServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[Moto]:
+    """An S3 server that takes everybody in; each test makes buckets of its own."""
+    with moto() as server:
+        yield server
+
+
+@pytest.fixture
+def store_door(object_store: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+    """A door before it which wants signatures, and whose keys are in the environment."""
+    with door(object_store) as opened:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS.access_key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS.secret_key)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", opened.endpoint)
+        yield opened

@@ -7,12 +7,14 @@ not repeated: of a URL only what may be shown, of a header only its name.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from core.domain.bounds import MAX_TEXT, MAX_URL, cut
 from core.domain.errors import UsageError
 from core.domain.names import MAX_NAME_BYTES, is_unsafe, safe_name
 from core.domain.redact import redact_url
+from core.domain.stores import is_store, redact_store, split_store
 
 OWN_HEADERS = frozenset(
     {"range", "if-range", "accept-encoding", "host", "content-length", "transfer-encoding"}
@@ -31,6 +33,11 @@ _PLAIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_STORE_WORDS = {
+    "profile": re.compile(r"[\w.@+=,-][\w .@+=,/:-]{0,127}", re.ASCII),
+    "region": re.compile(r"[a-z0-9][a-z0-9-]{0,40}"),
+    "anonymous": re.compile("true"),
+}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 
 
@@ -44,6 +51,9 @@ def check_url(url: str) -> None:
         return
     if _SURROGATES.search(url):
         raise UsageError("the URL is not UTF-8 text")
+    if is_store(url):
+        _check_store(url)
+        return
     if _UNPRINTABLE.search(url):
         raise UsageError(
             f"'{_shown(url)}' is not a URL: it holds a space or a control character",
@@ -59,12 +69,47 @@ def check_url(url: str) -> None:
     if parts.scheme not in ("http", "https"):
         raise UsageError(
             f"winch does not fetch {cut(parts.scheme, 40)}: addresses",
-            hint="give an http or https address",
+            hint="give an http or https address, or one of a store: s3://bucket/key",
         )
     if not host:
         raise UsageError(
             f"'{_shown(url)}' names no host", hint="write it in full: https://host/path"
         )
+
+
+def _check_store(url: str) -> None:
+    """Raise UsageError unless this is the address of an object, whose key stands there as it is."""
+    if _CONTROLS.search(url):
+        raise UsageError(f"'{_shown(url)}' holds a control character")
+    address = split_store(url)
+    if not address.is_sound:
+        raise UsageError(
+            f"'{_shown(url)}' names no bucket that there can be", hint="write s3://bucket/key"
+        )
+    if redact_store(url) != url:
+        raise UsageError(
+            f"'{_shown(url)}' holds a signature", hint="give the https address that is signed"
+        )
+    if address.names_many:
+        raise UsageError(
+            f"'{_shown(url)}' is no single file",
+            hint=f"winch add --collection NAME '{_shown(url)}' fetches all that is below it",
+        )
+
+
+def check_store_options(options: Mapping[str, str]) -> None:
+    """Raise UsageError for what cannot be meant of who asks a store, and where that is."""
+    for name, pattern in _STORE_WORDS.items():
+        if (text := options.get(name)) is not None and not pattern.fullmatch(text):
+            raise UsageError(f"'{cut(text, 80)}' is no {name}")
+    if (endpoint := options.get("endpoint_url")) is not None:
+        check_url(endpoint)
+        parts = urlsplit(endpoint)
+        if parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
+            raise UsageError(
+                f"'{_shown(endpoint)}' is no endpoint of a store",
+                hint="write https://host:port, with no login in it",
+            )
 
 
 def in_full(text: str) -> str:

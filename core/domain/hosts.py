@@ -1,6 +1,7 @@
 """The server a URL names: with its port, as limits count it, and without, as people sort by it.
 
-By urlsplit only where a URL is not plain: it takes too long for every one of very many downloads.
+Of an object store it is the bucket. By urlsplit only where a URL is not plain: it takes too long
+for every one of very many downloads.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 # What nearly every URL looks like; the standard library judges the rest.
-_PLAIN = re.compile(r"(?a)https?://(?:[\w.~%:@-]*@)??([\w.:-]++)(?:[/?#]|\Z)")
+_PLAIN = re.compile(r"(?a)(?:https?|s3|gs|az)://(?:[\w.~%:@-]*@)??([\w.:-]++)(?:[/?#]|\Z)")
 _HOST = re.compile(r"(?:[^?#]*@)?(\[[^\]?#]*\]|[^:?#]*)")
 
 

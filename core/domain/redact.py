@@ -11,6 +11,7 @@ import re
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from core.domain.bounds import MAX_SHOWN, MAX_URL
+from core.domain.stores import is_store, redact_store
 
 _TELLTALE = re.compile(
     r"(?i)token|secret|sig|pass|key|auth|jwt|hmac|md5|credential|session|code|policy"
@@ -63,6 +64,8 @@ def redact_url(url: str) -> str:
     url = _cut(url, MAX_URL)
     if _NOTHING_TO_HIDE.fullmatch(url):
         return url
+    if is_store(url):
+        return redact_store(url)
     try:
         parts = urlsplit(url)
     except ValueError:

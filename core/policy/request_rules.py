@@ -12,6 +12,7 @@ from core.domain.checks import (
     check_header,
     check_name,
     check_path,
+    check_store_options,
     check_url,
 )
 from core.domain.errors import DestinationError, UsageError
@@ -45,6 +46,8 @@ def check_request(request: DownloadRequest) -> None:
         check_url(mirror)
     for name, value in request.headers.items():
         check_header(name, value)
+    if request.origin is not None:
+        check_store_options(request.origin.options)
     if request.cookies is not None:
         check_path(request.cookies, "the cookies' path")
 
@@ -84,15 +87,17 @@ def with_url(request: DownloadRequest, url: str) -> DownloadRequest:
     """Return a request for the same file at another URL; raises UsageError where it is none.
 
     Headers and cookies were given for the old address: abroad, none that could be a secret goes
-    along.
+    along. Which version its source has listed says nothing of another address.
     """
     check_url(url)
+    origin = request.origin
     return replace(
         request,
         url=url,
         headers=dict(headers_for(url, Hop(request.url, request.headers))),
         cookies=request.cookies if is_same_origin(url, request.url) else None,
         mirrors=tuple(mirror for mirror in request.mirrors if mirror != url),
+        origin=None if origin is None else replace(origin, version=None),
     )
 
 

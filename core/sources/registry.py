@@ -17,6 +17,7 @@ from core.domain.checks import check_header, check_url
 from core.domain.entries import Entry, Refused, SourceSpec
 from core.domain.errors import ConfigError, UsageError, WinchError
 from core.domain.redact import redact_text
+from core.domain.stores import SCHEMES as STORE_SCHEMES
 from core.domain.text import mended
 from core.policy.collections.globs import Globs, path_or_name
 from core.sources.base import Address, Fetcher, Source
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 GROUP: Final = "winch.sources"
 """Entry points of packages that add a source, by its kind, which is the scheme of its addresses."""
-STORE_SCHEMES: Final = frozenset({"s3", "gs", "az"})
 
 _OWN: Final = {
     "list": ("core.sources.lists", "ListSource"),

@@ -200,6 +200,7 @@ class Adder:
             wait_for_host=request.wait_for_host or before.wait_for_host,
             group=request.group or before.group,
             retries=before.retries if request.retries is None else request.retries,
+            origin=request.origin or before.origin,
         )
         found = self._downloads.update(found, request=merged, asked_at=self._clock.now())
         self._runner.adjust(found)

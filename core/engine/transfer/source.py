@@ -1,10 +1,10 @@
-"""Where a download's bytes come from: one address, what it redirects to, and how it has done."""
+"""Where a download's bytes come from: one address, where that is asked for, and how it has done."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,19 +12,31 @@ from functools import partial
 from core.adapters.net.http import HttpClient
 from core.adapters.net.response import Response
 from core.adapters.system.clock import Clock
+from core.domain.entries import Entry
 from core.domain.errors import HttpStatusError, WinchError
 from core.domain.hosts import site_of
-from core.domain.models import Download, Resource
+from core.domain.models import Download, Origin, Resource, SourceVersion
 from core.domain.redact import redact_url
+from core.domain.stores import is_store
 from core.domain.value import replace
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.last_responses import LastResponse
 from core.policy.transfer.buffers import BufferPool
 from core.policy.transfer.host_budget import HostBudget
-from core.policy.transfer.ranges import AskAgain, Judgement, RangeRequest, judge
+from core.policy.transfer.ranges import (
+    AskAgain,
+    Judgement,
+    RangeRequest,
+    Reject,
+    changed_since_listed,
+    judge,
+)
 from core.policy.transfer.redirects import Hop, headers_for
+from core.sources.base import Address
 
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
+_CLOSED = frozenset({400, 401, 403})
+"""What a store answers whose address was signed too long ago; that it has nothing is final."""
 
 
 @dataclass(eq=False)
@@ -32,7 +44,9 @@ class Source:
     """One URL of a download. `dropped` says why it is not asked any more.
 
     `answered` hears of the head of every answer; `ahead` returns how many bytes of a new one may
-    lie unread (None: as many as memory allows). `not_before` is monotonic seconds.
+    lie unread (None: as many as memory allows). `not_before` is monotonic seconds. `refresh` says
+    where to ask for a URL that nobody can be asked for as it stands; what it says is never told.
+    `listed` is the version that is meant.
     """
 
     url: str
@@ -43,6 +57,8 @@ class Source:
     cookies: str | None = None
     answered: Callable[[LastResponse], None] = lambda _: None
     ahead: Callable[[], int | None] = lambda: None
+    refresh: Callable[[], Awaitable[Address]] | None = None
+    listed: SourceVersion | None = None
     dropped: str | None = None
     failures: int = 0
     not_before: float = 0.0
@@ -51,7 +67,9 @@ class Source:
 
     def __post_init__(self) -> None:
         self.host = site_of(self.url)
+        self._is_store = is_store(self.url)
         self._resolved: Hop | None = None
+        self._good_until: float | None = None
         self._renewal = asyncio.Lock()
         self._knows_no_if_range = False
 
@@ -70,6 +88,9 @@ class Source:
         """
         if self._knows_no_if_range:
             request = replace(request, if_range=None)
+        if known is None and self._is_store:
+            # A store tells the digest of an object only to who asks for all of it.
+            request = replace(request, whole=True)
         self.connections += 1
         try:
             with self.buffers.lend() as buffer:
@@ -97,22 +118,37 @@ class Source:
 
     async def _answer(self, request: RangeRequest, buffer: int) -> Response:
         """Ask where the address led the last time, or the address itself where nobody knows."""
-        if (hop := self._resolved) is None:
-            return await self._follow(Hop(self.url, self.headers), request, buffer)
+        if (hop := self._known()) is None:
+            return await self._follow(await self._start(), request, buffer)
         response = await self._get(hop, request, buffer)
-        if response.status not in _EXPIRED:
+        if response.status not in (_EXPIRED if self.refresh is None else _CLOSED):
             return response
         response.release()
         # One asks for all: the others wait for what it finds.
         async with self._renewal:
             if self._resolved is hop:
                 self._resolved = None
-            start = self._resolved or Hop(self.url, self.headers)
-            return await self._follow(start, request, buffer)
+            return await self._follow(self._known() or await self._start(), request, buffer)
+
+    def _known(self) -> Hop | None:
+        """Return where the address leads, None where nobody knows, or not any more."""
+        if self._good_until is not None and self.clock.now().timestamp() >= self._good_until:
+            self._resolved = None
+        return self._resolved
+
+    async def _start(self) -> Hop:
+        """Return the first request for the address; raises WinchError."""
+        if self.refresh is None:
+            return Hop(self.url, self.headers)
+        address = await self.refresh()
+        self._resolved = Hop(address.url, {**self.headers, **address.headers})
+        self._good_until = address.expires
+        return self._resolved
 
     async def _follow(self, start: Hop, request: RangeRequest, buffer: int) -> Response:
         response = await self._get(start, request, buffer)
-        if response.hop.url != start.url and response.status < 400:
+        # Where a signed address leads is good for as long as nobody knows.
+        if self.refresh is None and response.hop.url != start.url and response.status < 400:
             self._resolved = response.hop
         return response
 
@@ -123,17 +159,24 @@ class Source:
             hop.url, headers, cookies=self.cookies, buffer=buffer, ahead=self.ahead()
         )
         now, status, reason = self.clock.now(), response.status, response.reason
-        self.answered(LastResponse(now, response.url, status, reason, response.headers))
+        url = self._told(response)
+        self.answered(LastResponse(now, url, status, reason, response.headers))
         return response
+
+    def _told(self, response: Response) -> str:
+        """Return what may be told and kept of where an answer came from."""
+        return response.url if self.refresh is None else self.url
 
     def _judge(
         self, request: RangeRequest, response: Response, known: Resource | None
     ) -> Judgement | AskAgain:
+        if error := changed_since_listed(self.listed, response.status, response.headers):
+            return Reject(error=error)
         return judge(
             request,
             response.status,
             response.headers,
-            url=response.url,
+            url=self._told(response),
             now=self.clock.now().timestamp(),
             known=known,
             login=response.login,
@@ -164,8 +207,18 @@ class Sources:
         ahead: Callable[[], int | None],
     ) -> Sources:
         """Return the addresses that a download asks for; `ahead` as for a `Source`."""
-        request = download.request
+        request, registry = download.request, context.sources
         asked = Hop(request.url, request.headers)
+        origin = request.origin or Origin()
+
+        def refresh_of(url: str) -> Callable[[], Awaitable[Address]] | None:
+            if not registry.resolves(url):
+                return None
+            version = origin.version if url == request.url else None
+            return partial(
+                registry.refresh, Entry(url=url, version=version, options=origin.options)
+            )
+
         sources = [
             Source(
                 url,
@@ -176,6 +229,9 @@ class Sources:
                 cookies=request.cookies,
                 answered=partial(context.last_responses.put, download.id),
                 ahead=ahead,
+                refresh=refresh_of(url),
+                # Mirrors have validators of their own.
+                listed=origin.version if url == request.url else None,
             )
             for url in (request.url, *request.mirrors)
         ]

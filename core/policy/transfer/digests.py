@@ -1,7 +1,8 @@
 """Which digest of the whole file an answer announces, so that it is checked without being asked.
 
 Three fields can carry one: Repr-Digest and Content-Digest (RFC 9530), and Digest (RFC 3230), which
-they replace and which many archives still send. Header names are lower case.
+they replace and which many archives still send. Stores that speak like S3 have fields of their own,
+`x-amz-checksum-…`. Header names are lower case.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _MEMBER = re.compile(
 _OLD_MEMBER = re.compile(r"(?:^|,)[ \t]*([A-Za-z0-9-]+)=(:?)([A-Za-z0-9+/]+={0,2})\2[ \t]*(?=,|$)")
 
 
-_FIELDS = frozenset({"repr-digest", "content-digest", "digest"})
+_AMAZON = {"x-amz-checksum-sha512": "sha512", "x-amz-checksum-sha256": "sha256"}
+_FIELDS = frozenset({"repr-digest", "content-digest", "digest", *_AMAZON})
 
 
 def announced(headers: Mapping[str, str], *, whole: bool) -> Checksum | None:
@@ -44,6 +46,7 @@ def announced(headers: Mapping[str, str], *, whole: bool) -> Checksum | None:
     found = list(_structured(headers.get("repr-digest", "")))
     if whole:
         found += _structured(headers.get("content-digest", ""))
+        found += _amazon(headers)
     found += _old(headers.get("digest", ""))
     return strongest(found)
 
@@ -65,6 +68,20 @@ def _old(field: str) -> Iterator[Checksum]:
     for match in _OLD_MEMBER.finditer(field):
         algorithm = _OLD.get(match[1].lower())
         if algorithm is not None and (digest := _decode(algorithm, match[3])) is not None:
+            yield digest
+
+
+def _amazon(headers: Mapping[str, str]) -> Iterator[Checksum]:
+    """Yield the digests of an object that S3 keeps of it as a whole.
+
+    Those of one that was uploaded in parts are mostly made of the digests of its parts: they say
+    so, or end in the number of parts (`…-3`), and are digests of no file. In an answer with a part
+    of the object they may be of that part.
+    """
+    if headers.get("x-amz-checksum-type", "FULL_OBJECT").strip().upper() != "FULL_OBJECT":
+        return
+    for name, algorithm in _AMAZON.items():
+        if (digest := _decode(algorithm, headers.get(name, "").strip())) is not None:
             yield digest
 
 

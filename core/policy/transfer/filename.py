@@ -9,6 +9,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from core.domain.bounds import MAX_URL
 from core.domain.names import EXTENSION, FALLBACK, safe_name
+from core.domain.stores import is_store, split_store
 from core.domain.text import valid
 
 _ENDINGS = {
@@ -79,6 +80,8 @@ def alternatives(name: str) -> Iterator[str]:
 
 
 def _path(url: str) -> str:
+    if is_store(url):
+        return split_store(url).key
     return valid(unquote(urlsplit(url).path, errors="surrogateescape"))
 
 

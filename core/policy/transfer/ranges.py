@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from core.domain.bounds import MAX_DIGITS, MAX_URL, number
 from core.domain.errors import FileChangedError, ProtocolError, TransferError
-from core.domain.models import Checksum, Resource, Validator
+from core.domain.models import Checksum, Resource, SourceVersion, Validator
 from core.domain.text import from_octets
 from core.domain.value import Value, replace
 from core.policy.transfer.challenges import SentLogin
@@ -270,6 +270,24 @@ def coding_error(known: Resource, answer: Resource) -> TransferError | None:
     return FileChangedError(
         f"the server sends the file coded as {now} now, and it was {before} before",
         hint="try again later, or remove it and begin anew",
+    )
+
+
+def changed_since_listed(
+    listed: SourceVersion | None, status: int, headers: Mapping[str, str]
+) -> FileChangedError | None:
+    """Return the error for an answer with another version than its source has listed.
+
+    ETags are compared weakly (RFC 9110 section 8.8.3.2); who does not tell contradicts nothing.
+    """
+    etag = headers.get("etag")
+    if listed is None or listed.etag is None or etag is None or status not in (200, 206):
+        return None
+    if listed.etag.removeprefix("W/").strip('"') == etag.removeprefix("W/").strip('"'):
+        return None
+    return FileChangedError(
+        "the file changed on the server since it was listed",
+        hint="`winch sync` of its collection takes in what is there now",
     )
 
 

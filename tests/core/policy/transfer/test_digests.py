@@ -72,3 +72,13 @@ def test_the_digest_of_a_message_is_that_of_the_file_only_where_it_holds_all_of_
 )
 def test_what_is_no_digest_proves_nothing(field: str) -> None:
     assert announced({"repr-digest": field}, whole=True) is None
+
+
+def test_what_a_store_keeps_of_a_whole_object_is_a_digest_and_of_its_parts_is_none() -> None:
+    name, value, expected = "x-amz-checksum-sha256", SHA256, digest("sha256")
+    assert announced({name: value}, whole=True) == expected
+    assert announced({name: value, "x-amz-checksum-type": "FULL_OBJECT"}, whole=True) == expected
+    assert announced({name: value}, whole=False) is None
+    assert announced({name: f"{value}-3"}, whole=True) is None
+    assert announced({name: value, "x-amz-checksum-type": "COMPOSITE"}, whole=True) is None
+    assert announced({"x-amz-checksum-crc32": "AAAAAA=="}, whole=True) is None
