@@ -16,9 +16,22 @@ from urllib.parse import urldefrag
 
 import msgspec
 
-from core.domain.checks import check_group, check_header, check_name, check_path
+from core.domain.checks import (
+    check_group,
+    check_header,
+    check_name,
+    check_path,
+    check_store_options,
+)
 from core.domain.errors import UsageError
-from core.domain.models import Checksum, Conflict, DownloadRequest, DownloadView, Status
+from core.domain.models import (
+    Checksum,
+    Conflict,
+    DownloadRequest,
+    DownloadView,
+    Origin,
+    Status,
+)
 from core.domain.redact import redact_url
 from core.domain.settings import check_limit
 from tui.input.arguments import check_url
@@ -45,7 +58,8 @@ class Entry(
 ):
     """One download; what is as usual is left out. `name` is there only if a person gave it.
 
-    The last three fields are for the reader and are not taken in.
+    `store` are the options of what is in an object store, such as its profile; no secrets. The last
+    three fields are for the reader and are not taken in.
     """
 
     url: str
@@ -64,6 +78,7 @@ class Entry(
     mirrors: tuple[str, ...] = ()
     headers: Mapping[str, str] = {}
     cookies: str | None = None
+    store: Mapping[str, str] = {}
     total_bytes: _Amount | None = None
     bytes_downloaded: _Amount = 0
     created_at: datetime | None = None
@@ -125,6 +140,7 @@ def entry(view: DownloadView) -> Entry:
         mirrors=request.mirrors,
         headers=request.headers,
         cookies=request.cookies,
+        store={} if request.origin is None else request.origin.options,
         total_bytes=download.total_bytes,
         bytes_downloaded=view.progress.bytes_downloaded,
         created_at=download.created_at,
@@ -249,6 +265,9 @@ def _request(item: Entry, directory: str | None) -> DownloadRequest:
     if item.cookies is not None:
         with _field("cookies"):
             check_path(item.cookies, "the path")
+    if item.store:
+        with _field("store"):
+            check_store_options(item.store)
     return DownloadRequest(
         url=url,
         directory=directory or item.directory,
@@ -265,6 +284,7 @@ def _request(item: Entry, directory: str | None) -> DownloadRequest:
         mirrors=mirrors,
         headers=item.headers,
         cookies=item.cookies,
+        origin=Origin(options=item.store) if item.store else None,
         paused=item.status in _STOPPED,
     )
 

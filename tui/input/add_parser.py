@@ -16,6 +16,7 @@ from core.domain.checks import check_url, in_full
 from core.domain.errors import UsageError
 from core.domain.models import Download, Status
 from core.domain.redact import redact_url
+from core.domain.stores import is_store
 from tui.input.curl import Curl, is_curl, parse_curl
 from tui.text.fmt import counted, sentence
 from tui.text.vocabulary import COMMAND_STATES, STATES
@@ -28,7 +29,7 @@ STEP = 250
 _LIST = re.compile(r"@\s*(?P<named>.+)|(?P<path>(?:~|\.{1,2})?/.*|~[^/\s]*/.*)")
 _Rank = tuple[bool, bool]
 """Whether it is the same target, and whether it is unfinished."""
-_URL = re.compile(r"https?://[^\s<>\"'`\ufffd]+", re.IGNORECASE)
+_URL = re.compile(r"(?:https?|s3|gs|az)://[^\s<>\"'`\ufffd]+", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
 
 
@@ -161,7 +162,8 @@ class AddParser:
             if "\N{REPLACEMENT CHARACTER}" in url:
                 raise UsageError("this holds a character that cannot stand in a URL")
             # What is no address may be anything, a secret too: it is not repeated.
-            if not _SCHEME.fullmatch(url) and not url.lower().startswith("magnet:"):
+            is_address = _SCHEME.fullmatch(url) or url.lower().startswith("magnet:")
+            if not (is_address or is_store(url)):
                 hint = "one URL on a line" if "://" in url else in_full(url)
                 raise UsageError("this is not a URL", hint=hint)
             check_url(url)

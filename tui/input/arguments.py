@@ -24,6 +24,7 @@ from core.domain.settings import check_limit
 from core.domain.units import parse_duration, parse_rate
 from core.domain.value import replace
 from tui.input.caller import CALLER
+from tui.input.store_options import in_store, store_origin
 from tui.text.fmt import clean
 
 
@@ -37,7 +38,9 @@ def download_requests(args: argparse.Namespace, directory: str) -> list[Download
 
 def named_requests(args: argparse.Namespace, shared: DownloadRequest) -> list[DownloadRequest]:
     """Return a request for each URL of the command line, each once; raises UsageError."""
-    return [replace(shared, url=url) for url in dict.fromkeys(map(check_url, args.urls))]
+    requests = [replace(shared, url=url) for url in dict.fromkeys(map(check_url, args.urls))]
+    # Only what is in a store is asked for with its options.
+    return [r if r.origin is None or in_store(r) else replace(r, origin=None) for r in requests]
 
 
 def shared_request(args: argparse.Namespace, directory: str) -> DownloadRequest:
@@ -81,6 +84,7 @@ def shared_request(args: argparse.Namespace, directory: str) -> DownloadRequest:
         paused=getattr(args, "paused", False),
         restart=not args.no_restart,
         wait_for_host=args.wait_for_host,
+        origin=store_origin(args),
     )
 
 

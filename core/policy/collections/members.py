@@ -45,7 +45,7 @@ def member_request(collection: Collection, entry: Entry) -> DownloadRequest:
             size=entry.size,
             version=entry.version,
             pieces=entry.pieces,
-            options=entry.options,
+            options=entry.options or (shared.origin.options if shared.origin else {}),
         ),
     )
     check_request(request)

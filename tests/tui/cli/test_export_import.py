@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import UsageError
-from core.domain.models import Checksum, Conflict, Download, DownloadRequest, Progress, Status
+from core.domain.models import (
+    Checksum,
+    Conflict,
+    Download,
+    DownloadRequest,
+    Origin,
+    Progress,
+    Status,
+)
 from core.domain.names import safe_name
 from core.domain.value import replace
 from tests.tui.cli.conftest import Winch
@@ -23,7 +31,7 @@ from tui.cli.export_format import Export, from_bytes, to_requests, to_text
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 _words = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
-_urls = st.builds(
+_urls = st.just("s3://bucket/a b%41") | st.builds(
     lambda login, path, query: f"https://{login}example.org/{path}{query}",
     st.sampled_from(["", "me:pw@"]),
     st.text("abcxyz%20", max_size=9),
@@ -45,6 +53,7 @@ _requests = st.builds(
     priority=st.integers(-(10**6), 10**6),
     group=st.none() | _words,
     restart=st.booleans(),
+    origin=st.none() | st.just(Origin(options={"profile": "lab", "region": "eu-west-1"})),
 )
 _downloads = st.builds(
     lambda request, status, total: download(request=request, status=status, total_bytes=total),
@@ -139,6 +148,7 @@ def raw(*entries: object, **fields: object) -> bytes:
         (raw(ENTRY | {"name": ".."}), "q, download 1, name: "),
         (raw(ENTRY | {"name": "CON"}), "q, download 1, name: 'CON' is no safe file name"),
         (raw(ENTRY | {"cookies": "jar"}), "q, download 1, cookies: "),
+        (raw(ENTRY | {"store": {"region": "a/b"}}), "q, download 1, store: "),
         (raw(ENTRY | {"checksum": "md5:12"}), "q, download 1, checksum: "),
         (raw(ENTRY | {"headers": {"a b": "c"}}), "q, download 1, headers: "),
         (raw(ENTRY | {"headers": {"a": "s3cret\r\nX: y"}}), "q, download 1, headers: the value of"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import UsageError
-from core.domain.models import Checksum, Conflict, DownloadRequest
+from core.domain.models import Checksum, Conflict, DownloadRequest, Origin
 from tui.cli.parser import parse
 from tui.input.arguments import download_requests, requests_for_urls
 
@@ -151,3 +151,43 @@ def test_a_refusal_repeats_no_secret() -> None:
         requests("http://a/x", "--bearer", "hunter2\n")
     for caught in (url, header, login):
         assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_the_options_of_a_store_go_with_what_is_in_one() -> None:
+    words = ["--profile", "lab", "--endpoint-url", "http://127.0.0.1:9000", "--region", "eu-west-1"]
+    asked = requests("s3://bucket/a b", "http://a/x", *words)
+    assert [request.origin for request in asked] == [
+        Origin(
+            options={
+                "profile": "lab",
+                "endpoint_url": "http://127.0.0.1:9000",
+                "region": "eu-west-1",
+            }
+        ),
+        None,
+    ]
+    (public,) = requests("s3://bucket/a", "--anonymous")
+    assert public.origin == Origin(options={"anonymous": "true"})
+    (usual,) = requests("s3://bucket/a")
+    assert usual.origin is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--profile", "lab", "--anonymous"],
+        ["--endpoint-url", "nowhere"],
+        ["--endpoint-url", "http://user:secret@host"],
+        ["--region", "x/y"],
+    ],
+)
+def test_options_of_a_store_that_cannot_be_meant_are_refused(words: list[str]) -> None:
+    with pytest.raises(UsageError) as raised:
+        requests("s3://bucket/a", *words)
+    assert "secret" not in raised.value.message
+
+
+def test_a_prefix_is_no_single_download() -> None:
+    with pytest.raises(UsageError) as raised:
+        requests("s3://bucket/set/")
+    assert "--collection" in raised.value.hint
