@@ -220,10 +220,11 @@ class Collector:
                 if count > MOST_ENTRIES:
                     raise UsageError(f"the source names more than {MOST_ENTRIES:,} files")
             await self._downloads.flush()
-        except WinchError as error:
+        except Exception as error:
+            failure = _failure(name, error)
             if name in self._downloads.collections:
-                self._failed(name, error)
-            return error
+                self._failed(name, failure)
+            return failure
         self._read_to_the_end(name)
         return None
 
@@ -261,6 +262,14 @@ class Collector:
                 hint="give the same list again: what is there already stays",
             )
             self._failed(name, error)
+
+
+def _failure(name: str, error: Exception) -> WinchError:
+    """Return why a reading came to no end: nobody waits for its task, so that it is told at all."""
+    if isinstance(error, WinchError):
+        return error
+    log.error("reading the source of %s failed", name, exc_info=error)
+    return WinchError(f"an unexpected error: {type(error).__name__}")
 
 
 def _refused(where: str, error: WinchError) -> Refused:
