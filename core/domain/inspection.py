@@ -69,7 +69,8 @@ class HostLimit(Value, frozen=True, kw_only=True):
 class DownloadLimits(Value, frozen=True, kw_only=True):
     """The limits that hold for one download.
 
-    `own` is its rate and `total` that of all together, None for none; `connections` is what its
+    `own` is its rate, `collection` that of its collection, whose members share it, and `total` that
+    of all together, None for none; `connections` is what its
     request or the settings allow, whatever the hosts do.
     """
 
@@ -77,6 +78,7 @@ class DownloadLimits(Value, frozen=True, kw_only=True):
     total: int | None
     connections: int
     hosts: tuple[HostLimit, ...] = ()
+    collection: int | None = None
 
 
 class Cause(StrEnum):
@@ -85,6 +87,7 @@ class Cause(StrEnum):
     SERVER = "server"
     """What the server gives: to each connection, or in all."""
     OWN_LIMIT = "own_limit"
+    COLLECTION_LIMIT = "collection_limit"
     TOTAL_LIMIT = "total_limit"
     HOST_BUDGET = "host_budget"
     NETWORK = "network"

@@ -391,12 +391,14 @@ class DownloadRecord(Download, frozen=True, kw_only=True, gc=False):
 
     Its events do without: whoever follows a long list would hold little but the past. `digest` is
     what the whole file was computed to have, `validator` what its server said of the version; both
-    are kept of members of collections, which are compared with their source again.
+    are kept of members of collections, which are compared with their source again. `paused_with` is
+    the collection that it was paused with, and is resumed with; None where a person paused it.
     """
 
     timeline: tuple[TimelineEntry, ...] = ()
     digest: Checksum | None = None
     validator: Validator | None = None
+    paused_with: str | None = None
 
 
 class DownloadView(Value, frozen=True, kw_only=True, gc=False):

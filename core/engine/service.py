@@ -132,6 +132,7 @@ class Engine:
         self._inspector = Inspector(runner, context)
         self._reverifier = Reverifier(downloads, clock, self._tell_work_change)
         self._limits = LimitKeeper(settings.limits, downloads, context, runner.reassign)
+        downloads.on_collection = self._collection_changed
         self._settings = SettingsKeeper(settings, downloads, self._limits, self._obey)
         self._maintenance = Maintenance(state, downloads, clock)
         self._forgetting = Forgetting(
@@ -210,6 +211,9 @@ class Engine:
         self._forgetting.look()
         self._runner.queue.configure(settings)
         self._limits.obey(settings.limits)
+
+    def _collection_changed(self, name: str, collection: CollectionRecord | None) -> None:
+        self._limits.obey_group(name, None if collection is None else collection.limit)
 
     def _clock_jumped(self, slept: float) -> None:
         self._runner.queue.clock_jumped(slept)

@@ -26,32 +26,41 @@ class CollectionChanger:
         self._remover = remover
 
     async def change(self, name: str, changes: CollectionChanges) -> CollectionRecord:
-        collection = self._downloads.collection(name)
+        self._downloads.collection(name)
         if changes.limit is not None and changes.limit < 0:
             raise UsageError("a limit is 1 byte/s or more", hint="0 takes it away")
-        changed = collection
+        # First, so that what joins meanwhile joins as it is to be, and between two portions of it.
+        async with self._collector.between_portions:
+            collection = self._downloads.collection(name)
+            self._downloads.put_collection(_changed(collection, changes))
         if changes.priority is not None:
-            changed = replace(changed, priority=changes.priority)
-        if changes.limit is not None:
-            changed = replace(changed, limit=changes.limit or None)
-        if changes.paused is not None:
-            changed = replace(changed, paused=changes.paused)
-        members = self._downloads.members(name)
-        if changes.priority is not None:
+            members = self._downloads.members(name)
             await self._changer.set(members, Changes(priority=changes.priority))
-        # First, so that what joins meanwhile joins as it is to be.
-        self._downloads.put_collection(changed)
         if changes.paused is not None:
-            action = Action.PAUSE if changes.paused else Action.RESUME
-            meant = [
-                download.id
-                for download in self._downloads.members(name)
-                if action in allowed_actions(download.status)
-                and (changes.paused or download.status is Status.PAUSED)
-            ]
-            await self._changer.take(action, meant)
+            await (self._pause(name) if changes.paused else self._resume(collection))
         await self._downloads.flush()
         return self._downloads.collection(name)
+
+    async def _pause(self, name: str) -> None:
+        moving = [
+            download.id
+            for download in self._downloads.members(name)
+            if Action.PAUSE in allowed_actions(download.status)
+        ]
+        await self._changer.take(Action.PAUSE, moving, paused_with=name)
+
+    async def _resume(self, collection: CollectionRecord) -> None:
+        """Resume what was paused with a collection; all that rest where it was not paused itself.
+
+        That one is asked to go on because of something else, such as an interruption.
+        """
+        paused = [
+            download.id
+            for download in self._downloads.members(collection.name)
+            if download.status is Status.PAUSED
+            and (download.paused_with == collection.name or not collection.paused)
+        ]
+        await self._changer.take(Action.RESUME, paused)
 
     async def remove(self, name: str, *, files: bool, dry_run: bool) -> Removal:
         self._downloads.collection(name)
@@ -63,3 +72,14 @@ class CollectionChanger:
             self._downloads.discard_collection(name)
         await self._downloads.flush()
         return removal
+
+
+def _changed(collection: CollectionRecord, changes: CollectionChanges) -> CollectionRecord:
+    wanted: dict[str, object] = {}
+    if changes.priority is not None:
+        wanted["priority"] = changes.priority
+    if changes.limit is not None:
+        wanted["limit"] = changes.limit or None
+    if changes.paused is not None:
+        wanted["paused"] = changes.paused
+    return replace(collection, **wanted)

@@ -59,6 +59,8 @@ class Collector:
         self._changed = changed
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._abandoned: dict[str, asyncio.TimerHandle] = {}
+        self.between_portions = asyncio.Lock()
+        """Held while a portion is taken in: all of it joins with what the collection was then."""
 
     @property
     def is_busy(self) -> bool:
@@ -146,6 +148,12 @@ class Collector:
         self, name: str, entries: Sequence[Entry], refused: Sequence[Refused], *, more: bool
     ) -> AddedPortion:
         """Make members of entries, and refused ones of those that cannot be fetched."""
+        async with self.between_portions:
+            return await self._take_in(name, entries, refused, more=more)
+
+    async def _take_in(
+        self, name: str, entries: Sequence[Entry], refused: Sequence[Refused], *, more: bool
+    ) -> AddedPortion:
         collection = self._downloads.collection(name)
         requests: list[DownloadRequest] = []
         places: list[str] = []

@@ -55,7 +55,7 @@ _VIEWS_AT_ONCE = 2000
 _PLACE_IN_LIFE = ("status", "phase", "wait_reason")
 """What makes a change of a download a transition."""
 _LEFT_BEHIND: dict[str, object] = dict.fromkeys(
-    ("phase", "wait_reason", "retry_at", "error", "interrupted")
+    ("phase", "wait_reason", "retry_at", "error", "interrupted", "paused_with")
 )
 
 
@@ -84,6 +84,8 @@ class DownloadList(DownloadIndex):
         self.limits = LimitChanges()
         self.limit: int | None = None
         self.collections: dict[str, CollectionRecord] = {}
+        self.on_collection: Callable[[str, CollectionRecord | None], None] = lambda *_: None
+        """Hears of every collection that was loaded, changed or (None) taken off."""
         catalog.document.now = clock.now
         catalog.document.on_error = self._saving_failed
         catalog.document.on_recovered = self._saving_works_again
@@ -117,6 +119,8 @@ class DownloadList(DownloadIndex):
         self.limits = loaded.limits
         self.paused = loaded.paused
         self.collections = dict(loaded.collections)
+        for name, collection in self.collections.items():
+            self.on_collection(name, collection)
         for download in loaded.downloads:
             self._take_up(download)
             self.sums.count(download, 0, 1)
@@ -318,6 +322,7 @@ class DownloadList(DownloadIndex):
         if self.collections.get(collection.name) != collection:
             self.collections[collection.name] = collection
             self._catalog.put_collection(collection)
+            self.on_collection(collection.name, collection)
             told = (collection.summary,)
             self._publish(lambda revision: CollectionsChanged(revision=revision, collections=told))
         return collection
@@ -326,6 +331,7 @@ class DownloadList(DownloadIndex):
         """Take a collection off the list; its members stay what they are."""
         del self.collections[name]
         self._catalog.discard_collection(name)
+        self.on_collection(name, None)
         self._publish(lambda revision: CollectionsChanged(revision=revision, removed=(name,)))
 
     # -- all together -----------------------------------------------------------------------------

@@ -227,6 +227,7 @@ class Adder:
             status=status,
             wait_reason=None if request.paused else self._queue.turn_of(id_),
             timeline=begun.paused if request.paused else begun.pending,
+            paused_with=request.group if request.paused and request.origin is not None else None,
         )
         self._downloads.enter(download)
         return download

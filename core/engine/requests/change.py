@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from core.adapters.state.resume_data import ResumeStore
@@ -52,14 +52,19 @@ class Changer:
         await self._downloads.flush()
 
     async def take(
-        self, action: Action, ids: Sequence[str] | None, meant: Status | None = None
+        self,
+        action: Action,
+        ids: Sequence[str] | None,
+        meant: Status | None = None,
+        **fields: object,
     ) -> Outcome:
         """Take a step of those that are named, or of all that admit it and are in the state meant.
 
-        Raises UnknownIdError, AmbiguousIdError; those that do not admit it are in the outcome.
+        `fields` change with it. Raises UnknownIdError, AmbiguousIdError; those that do not admit it
+        are in the outcome.
         """
         if ids is not None:
-            return await self._take_each(action, self._downloads.resolve(ids))
+            return await self._take_each(action, self._downloads.resolve(ids), **fields)
         return await self._take_each(
             action,
             [
@@ -67,9 +72,12 @@ class Changer:
                 for download in self._downloads.ordered()
                 if action in allowed_actions(download.status) and meant in (None, download.status)
             ],
+            **fields,
         )
 
-    async def _take_each(self, action: Action, chosen: Sequence[DownloadRecord]) -> Outcome:
+    async def _take_each(
+        self, action: Action, chosen: Sequence[DownloadRecord], **fields: object
+    ) -> Outcome:
         anew = {d.id for d in chosen if self._runner.begins_anew(d.id)}
         refusals: dict[str, Refusal] = {}
         changed: set[str] = set()
@@ -81,7 +89,7 @@ class Changer:
                         await asyncio.sleep(0)
                     for download in self._downloads.current(ids[start : start + _PORTION]):
                         try:
-                            self._take(action, download, loses=download.id in anew)
+                            self._take(action, download, fields, loses=download.id in anew)
                             changed.add(download.id)
                         except NotAllowedError as error:
                             refusals[download.id] = Refusal(id=download.id, error=error.info())
@@ -140,8 +148,15 @@ class Changer:
         return await self._changed(chosen)
 
     async def set(self, chosen: Sequence[DownloadRecord], changes: Changes) -> Outcome:
-        for download, request in [(d, apply_changes(d.request, changes)) for d in chosen]:
-            self._runner.adjust(self._downloads.update(download, request=request))
+        for dry_run in (True, False):  # what cannot be meant changes nothing
+            for start in range(0, len(chosen), _PORTION):
+                if start:
+                    await asyncio.sleep(0)
+                ids = [download.id for download in chosen[start : start + _PORTION]]
+                for download in self._downloads.current(ids):
+                    request = apply_changes(download.request, changes)
+                    if not dry_run:
+                        self._runner.adjust(self._downloads.update(download, request=request))
         return await self._changed(chosen)
 
     async def replace_url(self, found: DownloadRecord, url: str) -> Outcome:
@@ -149,7 +164,14 @@ class Changer:
         change = partial(self._replace_url, url=url)
         return await self._change_halted([found.id], change, "its URL was not replaced")
 
-    def _take(self, action: Action, download: DownloadRecord, *, loses: bool) -> None:
+    def _take(
+        self,
+        action: Action,
+        download: DownloadRecord,
+        fields: Mapping[str, object],
+        *,
+        loses: bool,
+    ) -> None:
         """Take a step that a person asked for; raises NotAllowedError."""
         if action is Action.RETRY and is_mendable(download):
             reason = self._queue.turn_of(download.id)
@@ -157,13 +179,16 @@ class Changer:
             self._queue.enqueue(mended, insist=True)
             return
         if is_already(download.status, action):
+            if action is Action.PAUSE and not fields:
+                # A person's word of its own: what it was paused with resumes it no more.
+                self._downloads.update(download, paused_with=None)
             if action is Action.RESUME and download.wait_reason is WaitReason.RETRY:
                 # The person's word goes before the server's.
                 self._queue.enqueue(download, insist=True)
             return
         text = f"{_DONE[action]}; {ANEW}" if loses else _DONE[action]
         stepped = self._downloads.step(
-            download, action, text, **self._queue.clean(download, action)
+            download, action, text, **self._queue.clean(download, action), **fields
         )
         if download.status is not Status.PAUSED:  # that one waits for nothing
             self._queue.forget([download.id])

@@ -100,8 +100,11 @@ class Inspector:
         now = self._context.clock.monotonic()
         hosts = dict.fromkeys(map(site_of, (request.url, *request.mirrors)))
         total = context.rate_limit.rate
+        shared = context.group_limits.get(request.group or "")
+        of_group = None if shared is None else shared.rate
         return DownloadLimits(
             own=request.limit,
+            collection=None if of_group is None else int(of_group),
             total=None if total is None else int(total),
             connections=request.connections or self._context.limits.connections,
             hosts=tuple(
@@ -137,6 +140,8 @@ class Inspector:
                 phase=download.phase,
                 host=site_of(download.request.url),
                 own_limit=limits.own,
+                collection=download.request.group or "",
+                collection_limit=limits.collection,
                 total_limit=limits.total,
                 bringing=sum(1 for w in pool.connections if w.meter.rate(now)) if pool else None,
                 wanted=limits.connections,

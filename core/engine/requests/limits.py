@@ -58,6 +58,11 @@ class LimitKeeper:
         if settings.schedule:
             self._following = asyncio.create_task(self._follow(), name="timetable")
 
+    def obey_group(self, name: str, rate: int | None) -> None:
+        """Let the downloads of a group have no more than this rate together (None: any)."""
+        if rate is not None or name in self._context.group_limits:
+            self._context.limit_of_group(name).set_rate(rate, self._clock.monotonic())
+
     def close(self) -> None:
         if self._following is not None:
             self._following.cancel()

@@ -64,6 +64,9 @@ class TrickleWatch(Background):
         limits = [] if limit is None else [limit / len(self._transfers)]
         if download.request.limit:
             limits.append(download.request.limit)
+        shared = self._context.group_limits.get(download.request.group or "")
+        if shared is not None and shared.rate is not None:
+            limits.append(shared.rate / len(self._transfers))
         return trickle.observe(
             now,
             received=transfer.received,

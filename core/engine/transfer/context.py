@@ -29,7 +29,8 @@ from core.sources.registry import SourceRegistry
 class TransferContext:
     """Handed to every transfer; `limits` and `downloads` are replaced when others are in force.
 
-    `rate_limit` is the one of all downloads together, `total_rate` follows their bytes,
+    `rate_limit` is the one of all downloads together, `group_limits` are those of the downloads
+    that have a group in common, by its name, `total_rate` follows their bytes,
     `best_total_rate` is the best of that lately, `host_memory` is what served best from each host,
     `open_connections` counts those of all downloads, `sources` tells where to ask for
     what has no http address.
@@ -51,6 +52,19 @@ class TransferContext:
     buffers: BufferPool = dataclasses.field(default_factory=BufferPool)
     open_connections: int = 0
     sources: SourceRegistry = dataclasses.field(default_factory=SourceRegistry)
+    group_limits: dict[str, TokenBucket] = dataclasses.field(default_factory=dict)
+
+    def limit_of_group(self, group: str) -> TokenBucket:
+        """Return what the downloads of a group share, also where they are not limited yet."""
+        if (limit := self.group_limits.get(group)) is None:
+            limit = self.group_limits[group] = TokenBucket(None, self.clock.monotonic())
+        return limit
+
+    def limits_beside(self, group: str | None) -> tuple[TokenBucket, ...]:
+        """Return what a download of a group has to keep to beside a limit of its own."""
+        if group is None:
+            return (self.rate_limit,)
+        return self.limit_of_group(group), self.rate_limit
 
 
 class Whole(Value, frozen=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from core.adapters.net.response import Response
@@ -55,9 +55,10 @@ PARTIAL_CONTENT = 206
 class ConnectionPool:
     """Fetches what is missing of a file over as many connections as help.
 
-    `setup` is how many seconds the first answer took. `most` returns how many connections the
-    request or the settings allow, `written` hears of every block that is on disk, `note` gets
-    sentences for the timeline, `known` is what served best the last time.
+    `limits` are all that the download has to keep to, `setup` is how many seconds the first answer
+    took. `most` returns how many connections the request or the settings allow, `written` hears of
+    every block that is on disk, `note` gets sentences for the timeline, `known` is what served best
+    the last time.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class ConnectionPool:
         sources: Sources,
         context: TransferContext,
         *,
-        limit: TokenBucket,
+        limits: Sequence[TokenBucket],
         most: Callable[[], int],
         setup: float,
         written: Callable[[int], None],
@@ -77,7 +78,7 @@ class ConnectionPool:
         self._sources = sources
         self._context = context
         self._clock = clock = context.clock
-        self._limits = (limit, context.rate_limit)
+        self._limits = limits
         self._most = most
         self._min_split = context.limits.min_split_bytes
         self._written = written

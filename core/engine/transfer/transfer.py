@@ -57,7 +57,7 @@ class Transfer:
         self._began = now
         self._moved_at: datetime | None = None
         self._limit = TokenBucket(request.limit, now)
-        self._limits = (self._limit, context.rate_limit)
+        self._limits = (self._limit, *context.limits_beside(request.group))
         ahead = partial(read_ahead, self._limits)
         self._sources = Sources.of(download.get(), context, download.note, ahead=ahead)
         self._most = request.connections
@@ -316,7 +316,7 @@ class Transfer:
             file,
             self._sources,
             self._context,
-            limit=self._limit,
+            limits=self._limits,
             most=self._most_connections,
             setup=opened.setup_seconds,
             written=self._written,

@@ -50,7 +50,8 @@ class BestRate:
 class Situation(Value, frozen=True, kw_only=True):
     """What is known of a download that runs.
 
-    `own_limit` and `total_limit` are bytes/s, `bringing` is how many of its connections bring bytes
+    `own_limit` and `total_limit` are bytes/s, as is `collection_limit`, which the members of its
+    `collection` share, `bringing` is how many of its connections bring bytes
     (None: all), `wanted` how many it may have as far as its request and the settings go, `share` as
     far as the hosts' budgets go. `refused` tells that a host wants no more, `single` that the file
     comes over one connection only, `mixed` in what answers contradicted each other, `enough` how
@@ -62,6 +63,8 @@ class Situation(Value, frozen=True, kw_only=True):
     phase: Phase | None
     host: str
     own_limit: float | None = None
+    collection: str = ""
+    collection_limit: float | None = None
     total_limit: float | None = None
     bringing: int | None = None
     wanted: int = 1
@@ -134,9 +137,14 @@ def _by_limit(situation: Situation) -> tuple[Cause, str] | None:
     figures = situation.figures
     own, limit = situation.own_limit, situation.total_limit
     waits = (figures.limited or 0.0) >= MOST and (figures.receiving or 0.0) < SPARE
+    shared = situation.collection_limit
     is_full = _is_at(figures.total, limit)
     if own is not None and (_is_at(figures.rate, own) or (waits and not is_full)):
         return Cause.OWN_LIMIT, f"its own limit of {_rate(own)} holds it up"
+    if shared is not None and (_is_at(figures.rate, shared) or (waits and not is_full)):
+        return Cause.COLLECTION_LIMIT, (
+            f"the limit of its collection '{situation.collection}' is {_rate(shared)}"
+        )
     # What others use up holds up only those that wait for it: a slow server does not care.
     if limit is not None and (waits or (is_full and not figures.others)):
         others = f", which {_others(figures.others)}" if figures.others else ""
