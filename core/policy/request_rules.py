@@ -5,6 +5,8 @@ For the engine, which says what is wrong before anything is queued.
 
 from __future__ import annotations
 
+import re
+
 from core.domain.bounds import overlong
 from core.domain.checks import (
     check_component,
@@ -17,12 +19,14 @@ from core.domain.checks import (
 )
 from core.domain.errors import DestinationError, UsageError
 from core.domain.history import HistoryQuery
-from core.domain.models import Checksum, DownloadRequest
+from core.domain.models import Checksum, DownloadRequest, PieceHashes
 from core.domain.redact import redact_url
 from core.domain.service import Changes
 from core.domain.settings import check_limit
 from core.domain.value import replace
 from core.policy.transfer.redirects import Hop, headers_for, is_same_origin
+
+_NOT_HEX = re.compile(r"[^0-9a-f]")
 
 
 def check_request(request: DownloadRequest) -> None:
@@ -40,6 +44,8 @@ def check_request(request: DownloadRequest) -> None:
     if request.retries is not None and request.retries < 0:
         raise UsageError("the number of retries is 0 or more")
     _check_checksum(request.checksum)
+    if request.origin is not None and request.origin.pieces is not None:
+        _check_pieces(request.origin.pieces)
     # A limit of 0 lifts the one that a download in the list may have.
     _check_wishes(connections=request.connections, limit=request.limit or None, group=request.group)
     for mirror in request.mirrors:
@@ -64,6 +70,18 @@ def check_query(query: HistoryQuery) -> None:
 def _check_checksum(checksum: Checksum | None) -> None:
     if checksum is not None and Checksum.parse(str(checksum)) != checksum:
         raise UsageError("a checksum's algorithm and digits are written in small letters")
+
+
+def _check_pieces(pieces: PieceHashes) -> None:
+    """Raise UsageError for digests of pieces that no file can have."""
+    if pieces.length < 1 or not pieces.hexdigests:
+        raise UsageError("the pieces of a file have a length, and there is one at least")
+    first = Checksum.parse(f"{pieces.algorithm}:{pieces.hexdigests[0]}")
+    digits = len(first.hexdigest)
+    together = "".join(pieces.hexdigests)
+    all_alike = all(len(hexdigest) == digits for hexdigest in pieces.hexdigests)
+    if first.algorithm != pieces.algorithm or not all_alike or _NOT_HEX.search(together):
+        raise UsageError("the digests of a file's pieces are of one known algorithm")
 
 
 def apply_changes(request: DownloadRequest, changes: Changes) -> DownloadRequest:

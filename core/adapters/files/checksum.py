@@ -14,13 +14,13 @@ _BLOCK = 256 * 1024
 
 
 class RunningDigest:
-    """Several digests of one file in a single pass. `position` is the next byte to hash.
+    """Several digests of one file, from `start` on, in a single pass. `position` is the next byte.
 
     One thread at a time may advance it; where it stands can be read from any.
     """
 
-    def __init__(self, algorithms: Iterable[str]) -> None:
-        self.position = 0
+    def __init__(self, algorithms: Iterable[str], *, start: int = 0) -> None:
+        self.position = start
         self._hashes = {
             name: hashlib.new(name, usedforsecurity=False) for name in sorted(set(algorithms))
         }

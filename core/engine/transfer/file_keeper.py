@@ -12,7 +12,8 @@ from functools import cached_property
 
 from core.adapters.files.threads import past_recall
 from core.domain.errors import ChecksumError
-from core.domain.models import Conflict, ResumeRecord
+from core.domain.models import Conflict, DownloadRequest, ResumeRecord
+from core.domain.value import replace as struct_replace
 from core.engine.transfer.already_there import check_already_there
 from core.engine.transfer.checkpoint import Checkpointer
 from core.engine.transfer.context import DownloadHandle, TransferContext
@@ -24,11 +25,12 @@ from core.engine.transfer.naming import (
     set_aside,
 )
 from core.engine.transfer.resume import UnfinishedFile, no_restart_error, recover
-from core.engine.transfer.verify import DigestResult
 from core.policy.transfer.http_dates import modified_at
 from core.policy.transfer.ranges import Accept, coding_error
 from core.policy.transfer.segments import Claim, SegmentMap
 
+_MOST_PIECES = 1000
+"""Pieces whose digests each record repeats; those of more go with the list alone."""
 TIMELINE_TAIL = 5
 """Entries of the timeline that a resume record keeps, for a list that has to be rebuilt."""
 
@@ -140,17 +142,15 @@ class FileKeeper:
         """
         self._checkpoint.note(0)
 
-    async def set_aside(self, file: UnfinishedFile, wrong: DigestResult) -> ChecksumError:
-        """Set a file aside that has another digest, and return the error that says so."""
+    async def set_aside(self, file: UnfinishedFile, wrong: str) -> ChecksumError:
+        """Set a file aside that is another one, and return the error: the sentence, and where."""
         await self._checkpoint.flush()
         aside = await set_aside(file.part)
         await file.part.close()
         self.file = None
         await self._context.resume_data.delete(self._download.get().id)
-        expected = wrong.expected
         return ChecksumError(
-            f"{expected.algorithm} is {wrong.found}, not {expected.hexdigest} as"
-            f" {wrong.authority}; the file was set aside as {aside}",
+            f"{wrong}; the file was set aside as {aside}",
             hint="check the checksum and the address; `winch retry` fetches the file again",
         )
 
@@ -198,9 +198,22 @@ class FileKeeper:
             part=file.part.identity,
             done=done,
             attempt=self._download.figures(),
-            request=download.request,
+            request=_as_recorded(download.request),
             timeline=download.timeline[-TIMELINE_TAIL:],
             created_at=download.created_at,
             saved_at=self._context.clock.now(),
         )
         await self._context.resume_data.save(record)
+
+
+def _as_recorded(request: DownloadRequest) -> DownloadRequest:
+    """Return a request as it is written with each record, for a list that has to be rebuilt.
+
+    Where the whole file has a digest, those of very many pieces are not worth a megabyte of it.
+    """
+    origin = request.origin
+    if request.checksum is None or origin is None or origin.pieces is None:
+        return request
+    if len(origin.pieces.hexdigests) <= _MOST_PIECES:
+        return request
+    return struct_replace(request, origin=struct_replace(origin, pieces=None))

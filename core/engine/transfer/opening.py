@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 from core.adapters.net.response import Response
 from core.adapters.system.clock import Clock
-from core.domain.models import Validator
+from core.domain.models import Resource, Validator
 from core.domain.value import Value, replace
 from core.engine.transfer.body import Body
 from core.engine.transfer.resume import UnfinishedFile
@@ -77,7 +77,8 @@ async def open_connection(
     """
     request, known = range_request(first=0), None
     if file is not None and claim is not None:
-        request, known = _continuation(file, claim), file.resource
+        known = source.known(file.resource)
+        request = _continuation(file, claim, known)
     asked_at = clock.monotonic()
     async with source.ask(request, known=known) as (response, judgement):
         setup = clock.monotonic() - asked_at
@@ -102,8 +103,10 @@ async def open_connection(
                     yield Contradicted("the bytes on the server are other ones", bytes_differ=True)
 
 
-def _continuation(file: UnfinishedFile, claim: Claim) -> RangeRequest:
+def _continuation(file: UnfinishedFile, claim: Claim, known: Resource) -> RangeRequest:
     """Ask for a claim, what can be compared before it, and the overlap with its neighbour."""
+    if not file.segments.compares:
+        return range_request(first=claim.position, end=claim.end, known=known)
     overlap = min(OVERLAP_BEFORE, file.segments.done_before(claim.position))
     end = claim.end
     if end is not None:
@@ -111,7 +114,7 @@ def _continuation(file: UnfinishedFile, claim: Claim) -> RangeRequest:
     return range_request(
         first=claim.position - overlap,
         end=end,
-        known=file.resource,
+        known=known,
         overlap=overlap,
     )
 

@@ -57,8 +57,8 @@ class ConnectionPool:
 
     `limits` are all that the download has to keep to, `setup` is how many seconds the first answer
     took. `most` returns how many connections the request or the settings allow, `written` hears of
-    every block that is on disk, `note` gets sentences for the timeline, `known` is what served best
-    the last time.
+    every block that is on disk and `came` of where it is and who sent it, `note` gets sentences for
+    the timeline, `known` is what served best the last time.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class ConnectionPool:
         most: Callable[[], int],
         setup: float,
         written: Callable[[int], None],
+        came: Callable[[int, int, Source], None] | None,
         note: Callable[[str], None],
         known: ServedBest | None = None,
     ) -> None:
@@ -82,6 +83,7 @@ class ConnectionPool:
         self._most = most
         self._min_split = context.limits.min_split_bytes
         self._written = written
+        self._came = came
         self._note = note
         self._connections: set[PoolConnection] = set()
         self._size = PoolSize(
@@ -207,7 +209,8 @@ class ConnectionPool:
             self._start(source, claim, None)
         latest_first = sorted(self._connections, key=lambda c: -c.asked_at)
         excess = latest_first[: max(0, len(self._connections) - self._size.target)]
-        for connection in [*excess, *(c for c in self._connections if c.claim.taken_over)]:
+        useless = [c for c in self._connections if c.claim.taken_over or c.source.lies]
+        for connection in [*excess, *useless]:
             connection.abandon()
         if now - self._reviewed >= REVIEW:
             self._reviewed = now
@@ -311,7 +314,7 @@ class ConnectionPool:
                 self._file,
                 self._clock,
                 received=partial(self._count, connection),
-                written=self._written,
+                written=self._written if self._came is None else partial(self._wrote, connection),
             )
             self._size.answer_ended(connection, self._clock.monotonic())
             if claim.end is None:
@@ -333,7 +336,7 @@ class ConnectionPool:
             )
             if claim.position == claim.end and not segments.extend(claim):
                 break
-        if claim.end < (segments.total or 0) and body.goes_on:
+        if segments.compares and claim.end < (segments.total or 0) and body.goes_on:
             self._overlaps.expect(claim.end, await body.take(OVERLAP_BEHIND))
         return NothingLeft()
 
@@ -341,6 +344,15 @@ class ConnectionPool:
         """Return how many connections take one download's turn at a limit, beside other ones."""
         own = len(self._connections)
         return own if self._context.open_connections > own else 1
+
+    def _wrote(self, connection: PoolConnection, count: int) -> None:
+        """Take in that a block is on disk, up to where its claim is now."""
+        if self._came is not None and count:
+            at = connection.claim.position
+            self._came(at - count, at, connection.source)
+            if connection.source.lies:
+                connection.abandon()
+        self._written(count)
 
     def _count(self, connection: PoolConnection, count: int) -> None:
         self._size.took(connection, count, self._clock.monotonic())

@@ -104,8 +104,10 @@ def as_published(
 
 
 def nothing_to_verify(download: Download, record: ResumeRecord) -> bool:
-    """Tell whether no digest is known that the whole file has to have."""
-    return download.request.checksum is None and record.resource.digest is None
+    """Tell whether no digest is known that the file has to have, as a whole or piece by piece."""
+    request = download.request
+    has_pieces = request.origin is not None and request.origin.pieces is not None
+    return request.checksum is None and record.resource.digest is None and not has_pieces
 
 
 def as_file_on_disk(found: os.stat_result | None) -> FileOnDisk | None:

@@ -19,6 +19,7 @@ from core.engine.transfer.committer import Committer
 from core.engine.transfer.context import Whole
 from core.engine.transfer.member import kept_of
 from core.engine.transfer.naming import coding_note
+from core.engine.transfer.pieces import are_right
 from core.engine.transfer.verify import DigestResult, expected_digests, right_verdict
 from core.policy.transfer.http_dates import modified_at
 from core.policy.transfer.ranges import Accept
@@ -66,7 +67,11 @@ async def receive(
         DigestResult(checksum, authority, digest_of(checksum.algorithm, pieces))
         for checksum, authority in expected_digests(accepted.resource, download.request.checksum)
     ]
-    if not all(result.holds for result in results):
+    origin = download.request.origin
+    holds = all(result.holds for result in results)
+    if origin is not None and origin.pieces is not None:
+        holds = holds and are_right(origin.pieces, pieces)
+    if not holds:
         body.push_back(b"".join(pieces))
         return None
     return SmallFile(accepted, wanted, pieces, results)

@@ -15,15 +15,24 @@ from core.adapters.system.clock import Clock
 from core.domain.entries import Entry
 from core.domain.errors import HttpStatusError, WinchError
 from core.domain.hosts import site_of
-from core.domain.models import Download, Origin, Resource, SourceVersion
+from core.domain.models import (
+    Download,
+    DownloadRequest,
+    Origin,
+    Resource,
+    SourceVersion,
+    Validator,
+)
 from core.domain.redact import redact_url
 from core.domain.stores import is_store
 from core.domain.value import replace
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.last_responses import LastResponse
 from core.policy.transfer.buffers import BufferPool
+from core.policy.transfer.digests import STRONG
 from core.policy.transfer.host_budget import HostBudget
 from core.policy.transfer.ranges import (
+    Accept,
     AskAgain,
     Judgement,
     RangeRequest,
@@ -46,7 +55,8 @@ class Source:
     `answered` hears of the head of every answer; `ahead` returns how many bytes of a new one may
     lie unread (None: as many as memory allows). `not_before` is monotonic seconds. `refresh` says
     where to ask for a URL that nobody can be asked for as it stands; what it says is never told.
-    `listed` is the version that is meant.
+    `listed` is the version that is meant; `proves` tells whether a digest proves the file in the
+    end, whoever its bytes came from.
     """
 
     url: str
@@ -59,11 +69,14 @@ class Source:
     ahead: Callable[[], int | None] = lambda: None
     refresh: Callable[[], Awaitable[Address]] | None = None
     listed: SourceVersion | None = None
+    proves: Callable[[Resource], bool] = lambda _: False
     dropped: str | None = None
     failures: int = 0
     not_before: float = 0.0
     connections: int = 0
     best_rate: float | None = None
+    lies: bool = False
+    """Whether it was dropped because of what it sent: its connections are given up at once."""
 
     def __post_init__(self) -> None:
         self.host = site_of(self.url)
@@ -72,6 +85,21 @@ class Source:
         self._good_until: float | None = None
         self._renewal = asyncio.Lock()
         self._knows_no_if_range = False
+        self._validator: Validator | None = None
+
+    def known(self, resource: Resource) -> Resource:
+        """Return what is known of the file, in the words of this server.
+
+        Mirrors call one version by other names than each other. What it is called elsewhere is no
+        reason to refuse bytes that a digest proves in the end; without one, it is.
+        """
+        if not self.proves(resource):
+            return resource
+        if self._validator is not None:
+            return replace(resource, validator=self._validator)
+        if site_of(self.url) == site_of(resource.url):
+            return resource
+        return replace(resource, validator=Validator())
 
     def note_rate(self, rate: float) -> None:
         """Take in the bytes/s that one of its connections brings."""
@@ -109,6 +137,8 @@ class Source:
         while True:
             response = await self._answer(request, buffer)
             judgement = self._judge(request, response, known)
+            if isinstance(judgement, Accept) and (known is None or self._validator is None):
+                self._validator = judgement.resource.validator
             if not isinstance(judgement, AskAgain):
                 return response, judgement
             response.release()
@@ -232,6 +262,7 @@ class Sources:
                 refresh=refresh_of(url),
                 # Mirrors have validators of their own.
                 listed=origin.version if url == request.url else None,
+                proves=partial(_is_proved_in_the_end, request),
             )
             for url in (request.url, *request.mirrors)
         ]
@@ -296,9 +327,21 @@ class Sources:
         """Tell whether a host gets fewer connections at present than it may have."""
         return any(self._budget.more_in(host, now) is not None for host in self.hosts)
 
+    def distrust(self, source: Source, reason: str) -> None:
+        """Ask a source no more, and use nothing more of what it sends; unless it is the last."""
+        source.lies = self.drop(source, reason)
+
     def drop(self, source: Source, reason: str) -> bool:
         """Ask a source no more; False where it is the last one."""
         if source.dropped is None and len(self.usable) > 1:
             source.dropped = reason
             self._note(f"{redact_url(source.url)} is not used any more: {reason}")
         return source.dropped is not None
+
+
+def _is_proved_in_the_end(request: DownloadRequest, resource: Resource) -> bool:
+    """Tell whether a digest says of the file as a whole, or of each piece, what it must be."""
+    announced, origin = resource.digest, request.origin
+    is_strong = announced is not None and announced.algorithm in STRONG
+    has_pieces = origin is not None and origin.pieces is not None
+    return request.checksum is not None or has_pieces or is_strong

@@ -26,6 +26,7 @@ from core.engine.transfer.opening import (
     continue_longer_file,
     open_connection,
 )
+from core.engine.transfer.pieces import PieceCheck
 from core.engine.transfer.pool import ConnectionPool
 from core.engine.transfer.resume import AlreadyPublishedError, UnfinishedFile
 from core.engine.transfer.small import SmallFile, is_small
@@ -62,6 +63,16 @@ class Transfer:
         self._sources = Sources.of(download.get(), context, download.note, ahead=ahead)
         self._most = request.connections
         self._verifier = Verifier()
+        self._pieces: PieceCheck | None = None
+        if request.origin is not None and (pieces := request.origin.pieces) is not None:
+            self._pieces = PieceCheck(
+                pieces,
+                self._sources,
+                context.clock,
+                limits=self._limits,
+                note=download.note,
+                written=self._written,
+            )
         self._trusts_ranges = True
         self._has_grown = False
         self._contradictions = 0
@@ -179,6 +190,8 @@ class Transfer:
             return Whole(existing.name, fields | existing.fields, (existing.verdict,))
         finally:
             await self._verifier.stop()
+            if self._pieces is not None:
+                await self._pieces.stop()
             await self._keeper.close()
 
     async def _commit(self, small: SmallFile) -> Whole | None:
@@ -232,6 +245,8 @@ class Transfer:
         continues = file is not None and not self._keeper.is_empty and not self._has_grown
         claim = file.segments.claim() if file is not None and continues else None
         source = self._sources.usable[0]
+        if file is not None:
+            file.segments.compares = self._pieces is None
         try:
             async with open_connection(
                 source, file, claim, clock=self._context.clock, limits=self._limits
@@ -312,6 +327,10 @@ class Transfer:
         self._download.report(phase=Phase.DOWNLOADING)
         if claim.end == claim.position:
             return None
+        came = None
+        if self._pieces is not None:
+            file.segments.compares = False
+            came = partial(self._pieces.came, file)
         self._pool = ConnectionPool(
             file,
             self._sources,
@@ -320,6 +339,7 @@ class Transfer:
             most=self._most_connections,
             setup=opened.setup_seconds,
             written=self._written,
+            came=came,
             note=self._download.note,
             known=self._context.host_memory.get(source.host, self._context.clock.now()),
         )
@@ -368,13 +388,26 @@ class Transfer:
         """
         asked = self._download.get().request.checksum
         check_size(self._download.get(), file.resource)
-        if asked is None and file.resource.digest is None:
+        if asked is None and file.resource.digest is None and self._pieces is None:
             return []
         self._download.report(phase=Phase.VERIFYING)
+        if self._pieces is not None:
+            await self._prove_pieces(file, self._pieces)
         results = await self._verifier.results(file, asked)
         for result in results:
             if not result.holds:
-                raise await self._keeper.set_aside(file, result)
+                raise await self._keeper.set_aside(file, result.mismatch)
             self._download.note(str(result))
-        self._download.report(resume_verdict=right_verdict(results))
+        if results:
+            self._download.report(resume_verdict=right_verdict(results))
         return results
+
+    async def _prove_pieces(self, file: UnfinishedFile, pieces: PieceCheck) -> None:
+        """Check each piece of a file, and fetch again what came wrong; raises as `_verify` does."""
+        wrong = await pieces.prove(file)
+        if wrong is not None:
+            raise await self._keeper.set_aside(file, wrong)
+        if pieces.mended:
+            self._verifier.forget()
+        self._download.note(f"all {pieces.count:,} pieces are right")
+        self._download.report(resume_verdict=f"verified: all {pieces.count:,} pieces are right")

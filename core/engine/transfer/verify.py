@@ -37,6 +37,12 @@ class DigestResult(Value, frozen=True):
     def holds(self) -> bool:
         return self.found == self.expected.hexdigest
 
+    @property
+    def mismatch(self) -> str:
+        """The sentence on a file that has another one."""
+        expected = self.expected
+        return f"{expected.algorithm} is {self.found}, not {expected.hexdigest} as {self.authority}"
+
     def __str__(self) -> str:
         return f"{self.expected.algorithm} is right ({self.authority})"
 
@@ -88,6 +94,10 @@ class Verifier:
             DigestResult(checksum, authority, self._running.hexdigest(checksum.algorithm))
             for checksum, authority in expected
         ]
+
+    def forget(self) -> None:
+        """Begin at the first byte again: some of what was hashed was written over since."""
+        self._segments = None
 
     async def stop(self) -> None:
         """Follow no longer, and return once nothing runs."""

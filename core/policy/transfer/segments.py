@@ -56,6 +56,9 @@ class SegmentMap:
         self._claims: list[Claim] = []
         self._doubts: set[int] = set()
         self._reopened: set[int] = set()
+        self.compares = True
+        """Whether answers have to be compared where they meet. They need not be where each piece
+        of the file has a digest of its own: that tells which of the two is wrong as well."""
 
     @classmethod
     def plan(cls, total: int | None, done: Iterable[Segment] = ()) -> SegmentMap:
@@ -100,7 +103,7 @@ class SegmentMap:
         An answer that begins behind a gap has nothing to compare: the one that closes the gap must
         be seen to fit, or both may be of different files.
         """
-        return frozenset(self._doubts)
+        return frozenset(self._doubts) if self.compares else frozenset()
 
     @property
     def proved(self) -> tuple[Segment, ...]:
@@ -109,7 +112,7 @@ class SegmentMap:
         Whoever goes on with it has to close the gap, and so to compare both sides.
         """
         proved = []
-        doubts = sorted(self._doubts)
+        doubts = sorted(self.doubts)
         for start, end in self._done:
             at = start
             for doubt in doubts:
@@ -191,12 +194,30 @@ class SegmentMap:
 
         Each of them once: False where there is none, or the answers leave no way to compare.
         """
-        gaps = self._doubts - self._reopened
+        gaps = self.doubts - self._reopened
         for offset in gaps:
-            self._unmark_done(offset - 1)
+            self._unmark_done(offset - 1, offset)
             self._give_back(offset - 1, offset)
         self._reopened |= gaps
         return bool(gaps)
+
+    def take_back(self, start: int, end: int) -> Claim:
+        """Take a claim on bytes that are there, and wrong: they have to be fetched again.
+
+        Raises ValueError where not all of them are there, or there are none.
+        """
+        if start >= end or self.done_after(start) < end - start:
+            raise ValueError(f"not all bytes from {start} to {end} are there")
+        self._unmark_done(start, end)
+        self._doubts = {d for d in self._doubts if not start < d < end}
+        if self.done_after(end):
+            self._doubts.add(end)
+        for other in self._claims:
+            if other.position == end:
+                other.begins = end
+        claim = Claim(start, end)
+        self._claims.append(claim)
+        return claim
 
     def absorb(self, claim: Claim, other: Claim) -> bool:
         """Let a claim run on through the one behind it, whose owner has nothing of it yet.
@@ -297,13 +318,11 @@ class SegmentMap:
             start = self._done.pop(index)[0]
         self._done.insert(index, (start, end))
 
-    def _unmark_done(self, offset: int) -> None:
-        index = bisect_right(self._done, (offset, float("inf"))) - 1
+    def _unmark_done(self, first: int, last: int) -> None:
+        index = bisect_right(self._done, (first, float("inf"))) - 1
         start, end = self._done[index]
-        self._done[index : index + 1] = [
-            (a, b) for a, b in ((start, offset), (offset + 1, end)) if a < b
-        ]
-        self.bytes_done -= 1
+        self._done[index : index + 1] = [(a, b) for a, b in ((start, first), (last, end)) if a < b]
+        self.bytes_done -= last - first
 
     def _give_back(self, start: int, end: int | None) -> None:
         index = bisect_right(self._free, (start,), key=lambda gap: (gap[0],))

@@ -5,12 +5,29 @@ from __future__ import annotations
 import pytest
 
 from core.domain.errors import DestinationError, UsageError, WinchError
-from core.domain.models import Checksum, DownloadRequest
+from core.domain.models import Checksum, DownloadRequest, Origin, PieceHashes
 from core.domain.service import Changes
 from core.domain.value import replace
 from core.policy.request_rules import apply_changes, check_request
 
 GOOD = DownloadRequest(url="https://host/file", directory="/tmp")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        PieceHashes(algorithm="md5", length=0, hexdigests=("0" * 32,)),
+        PieceHashes(algorithm="md5", length=4, hexdigests=()),
+        PieceHashes(algorithm="crc32", length=4, hexdigests=("0" * 8,)),
+        PieceHashes(algorithm="MD5", length=4, hexdigests=("0" * 32,)),
+        PieceHashes(algorithm="md5", length=4, hexdigests=("0" * 32, "0" * 31)),
+        PieceHashes(algorithm="md5", length=4, hexdigests=("0" * 32, "0" * 31 + "x")),
+    ],
+)
+def test_pieces_that_no_file_can_have_are_refused(pieces: PieceHashes) -> None:
+    asked = DownloadRequest(url="https://h/a", directory="/d", origin=Origin(pieces=pieces))
+    with pytest.raises(UsageError):
+        check_request(asked)
 
 
 def test_a_plain_request_passes() -> None:

@@ -133,6 +133,18 @@ class SegmentMapMachine(RuleBasedStateMachine):
             del self.author[offset - 1]
             self.compared -= {offset - 1, offset}
 
+    @precondition(lambda self: self.map.done)
+    @rule(data=st.data())
+    def take_back(self, data: st.DataObject) -> None:
+        segment = data.draw(st.sampled_from(self.map.done))
+        start = data.draw(st.integers(segment.start, (segment.end or 0) - 1))
+        end = data.draw(st.integers(start + 1, segment.end or 0))
+        claim = self.map.take_back(start, end)
+        assert (claim.position, claim.end) == (start, end)
+        for at in range(start, end):
+            del self.author[at]
+        self.compared -= set(range(start, end + 1))
+
     @precondition(lambda self: self.map.total is None)
     @rule(extra=st.integers(0, 50))
     def end(self, extra: int) -> None:
@@ -198,6 +210,22 @@ def test_a_record_whose_stretches_overlap_is_refused() -> None:
 def test_a_record_longer_than_the_file_is_refused() -> None:
     with pytest.raises(ValueError, match="behind the end"):
         SegmentMap.plan(100, [Segment(0, 101)])
+
+
+def test_only_what_is_there_can_be_taken_back() -> None:
+    segments = SegmentMap.plan(100, [Segment(10, 20)])
+    for start, end in ((5, 15), (15, 25), (30, 40), (12, 12)):
+        with pytest.raises(ValueError, match="not all bytes"):
+            segments.take_back(start, end)
+
+
+def test_where_pieces_have_digests_of_their_own_answers_need_not_be_compared() -> None:
+    segments = SegmentMap.plan(100, [Segment(0, 10), Segment(50, 60)])
+    assert segments.doubts
+    segments.compares = False
+    assert not segments.doubts
+    assert segments.proved == segments.done
+    assert not segments.reopen()
 
 
 def test_bytes_that_were_not_reserved_do_not_count() -> None:
