@@ -178,8 +178,11 @@ async def test_several_connections_and_mirrors_that_lie_here_and_there(
 ) -> None:
     """Answers that do not fit together are no reason to begin anew, nor to blame the wrong one."""
     engine = await workspace.engine(MANY)
+    throughout = bytearray(DATA)
+    for at in range(500_000, 1_300_000, 5_000):
+        throughout[at] ^= 0xFF
     urls = [
-        fault_server.file("a", spoiled(1, 11), rate=2_000_000),
+        fault_server.file("a", bytes(throughout), rate=2_000_000),
         mirror.file("a", spoiled(2, 18), rate=2_000_000, etag='"m"'),
         mirror.file("b", DATA, rate=2_000_000, etag='"n"'),
     ]
