@@ -25,6 +25,7 @@ class HelpGroup(StrEnum):
     MARKS = "Marks"
     MOVE = "Move around"
     SCREEN = "Screen"
+    COLLECTION = "Collection"
     STATISTICS = "Statistics"
     HISTORY = "History"
     LOG = "Log"
@@ -43,6 +44,7 @@ class KeyTarget(StrEnum):
     DOWNLOADS = "downloads"
     VIEW = "view"
     TABLE = "table"
+    COLLECTION = "collection"
     STATISTICS = "statistics"
     HISTORY = "history"
     LOG = "log"
@@ -86,6 +88,7 @@ _view = partial(_action, target=KeyTarget.VIEW, group=HelpGroup.VIEW)
 _table = partial(_action, target=KeyTarget.TABLE, group=HelpGroup.MOVE)
 _search = partial(_table, group=HelpGroup.VIEW)
 _marks = partial(_table, group=HelpGroup.MARKS)
+_collection = _of(KeyTarget.COLLECTION)
 _statistics, _history = _of(KeyTarget.STATISTICS), _of(KeyTarget.HISTORY)
 _log, _settings = _of(KeyTarget.LOG), _of(KeyTarget.SETTINGS)
 
@@ -116,8 +119,13 @@ KEY_ACTIONS: tuple[KeyAction, ...] = (
     _downloads("remove", "x", "Remove", "Take what is chosen off the list; files stay", hint=True),
     _view("filter", "slash", "Filter", "Show only what matches, as you type", hint=True),
     _screen(
-        "toggle_details", "enter l", "Details", "Show or hide the details; fold a group", hint=True
+        "toggle_details",
+        "enter",
+        "Details",
+        "Show or hide the details; open a collection, fold a group",
+        hint=True,
     ),
+    _screen("unfold", "l", "Unfold", "Unfold a collection or a group, or fold it; else details"),
     _marks(
         "mark", "space", "Mark", "Mark and go on; keys are then for all that is marked", hint=True
     ),
@@ -220,6 +228,25 @@ KEY_ACTIONS: tuple[KeyAction, ...] = (
     ),
     _screen("help", "question_mark", "Help", "Show this list of keys", hint=True),
     _screen("detach", "q", "Detach", "Leave the screen; downloads go on", hint=True),
+    _collection("collection_files", "enter", "See", "Show the files of this cause in the list"),
+    _collection("collection_retry", "r", "Retry", "Try again what failed for this cause"),
+    _collection("collection_retry_all", "R", "Retry all", "Try again all that is bad or missing"),
+    _collection("collection_pause", "p", "Pause", "Pause all of it, or let it go on"),
+    _collection(
+        "collection_sync", "s", "Sync", "Read its source again, after a look at what that would do"
+    ),
+    _collection("collection_verify", "V", "Verify", "Read its finished files again and compare"),
+    _collection("collection_remove", "x", "Remove", "Take all of it off the list; files stay"),
+    _collection("collection_delete", "X", "Delete", "Remove all of it and delete its files"),
+    _collection("collection_limit", "t", "Limit", "Set the rate limit of all of it together"),
+    _collection(
+        "collection_raise", "plus", "Priority", "Raise the priority of all of it", hint=False
+    ),
+    _collection(
+        "collection_lower", "minus", "Priority", "Lower the priority of all of it", hint=False
+    ),
+    _collection("collection_help", "question_mark", "Help", "Show these keys"),
+    _collection("collection_back", "escape q", "Back", "Back to the downloads"),
     _statistics("shorter", "left_square_bracket left", "Shorter", "Shorter period"),
     _statistics("longer", "right_square_bracket right", "Longer", "Longer period"),
     _statistics("refresh", "R", "Reload", "Read the figures again now"),

@@ -6,9 +6,14 @@ Nothing here changes the screen: what is shown changes when the service says tha
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from typing import Protocol
 
+from core.domain.collections import (
+    Collection,
+    CollectionChanges,
+    CollectionState,
+)
 from core.domain.errors import UnknownIdError
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import Download, DownloadRequest, Status
@@ -20,15 +25,12 @@ from core.domain.service import (
     MoveTo,
     Outcome,
 )
+from tui.control.taking_back import take_back
 from tui.model.ordering import Order
 from tui.model.rows import DownloadRow, GroupRow
 from tui.model.selection import Selection
 from tui.model.store import DownloadStore
 from tui.model.undo import (
-    Prioritize,
-    PutBack,
-    Restore,
-    Step,
     Undo,
     Undos,
     of_move,
@@ -37,12 +39,19 @@ from tui.model.undo import (
 )
 from tui.model.view import View
 from tui.text import fmt
-from tui.text.removal import kept_lines
+from tui.text.removal import kept_lines, merged
 from tui.text.verify_results import summary
 
 ServiceCall = Callable[[DownloadService], Awaitable[object]]
 AddCall = Callable[[Sequence[DownloadRequest]], Awaitable[None]]
 """Queues downloads; raises WinchError when the service refuses."""
+
+
+_ALWAYS = frozenset({"hold", "limit_all"})
+_FOR_COLLECTIONS = frozenset(
+    {"remove", "remove_files", "limit", "raise_priority", "lower_priority"}
+)
+"""What applies to a collection as a whole, also where that has no members."""
 
 
 class Tell(Protocol):
@@ -77,6 +86,12 @@ class QueueRequests:
         """What is chosen, and so what an action is for, in the order of the queue."""
         return [self._store.download(id_) for id_ in self._selection.chosen_ids]
 
+    def parted(self, downloads: Sequence[Download]) -> tuple[list[Collection], list[Download]]:
+        """Return the collections that are chosen as a whole, and what is chosen beside them."""
+        whole = self._selection.chosen_collections
+        names = {each.name for each in whole}
+        return whole, [d for d in downloads if d.request.group not in names]
+
     @property
     def queue(self) -> list[Download]:
         """Every download, in the order of the queue."""
@@ -84,13 +99,15 @@ class QueueRequests:
 
     def can(self, action: str) -> bool:
         """Tell whether an action applies to anything of what is chosen."""
+        if action in _ALWAYS or (action in _FOR_COLLECTIONS and self._selection.chosen_collections):
+            return True
         match action:
             case "undo":
                 return bool(self._undos)
             case "retry_all":
                 return bool(self._store.sums.counts.get(Status.FAILED))
             case "toggle_pause":
-                return self._any(_may(Action.PAUSE, Action.RESUME))
+                return self._pauses() or self._resumes()
             case "retry":
                 return self._any(_may(Action.RETRY))
             case "start_now":
@@ -98,32 +115,50 @@ class QueueRequests:
             case "verify":
                 return self._any(lambda status: status is Status.COMPLETED)
             case "replace_url":
-                is_one = len(self._selection.chosen_set) == 1
+                is_one = self._selection.chosen_count == 1
                 return is_one and self._any(lambda status: status is not Status.COMPLETED)
             case "move_up" | "move_down":
                 return self._any(lambda _: True) and self._view.order == Order()
-            case "hold" | "limit_all":
-                return True
             case _:
                 return self._any(lambda _: True)
 
     def label(self, action: str) -> str | None:
         """Return what an action is called where it would do something else than usual."""
-        if action == "toggle_details" and isinstance(self._selection.row, GroupRow):
-            return "Fold"
-        if action != "toggle_pause" or self._any(_may(Action.PAUSE)):
+        row = self._selection.row
+        if action == "toggle_details" and isinstance(row, GroupRow):
+            return "Open" if row.name in self._store.collections else "Fold"
+        if action != "toggle_pause" or self._pauses():
             return None
-        return "Resume" if self._any(_may(Action.RESUME)) else None
+        return "Resume" if self._resumes() else None
 
     # What runs and what waits.
 
     def toggle_pause(self) -> None:
         """Pause what goes on by itself; where nothing does, let what is paused go on."""
-        if pausable := self._ids(_may(Action.PAUSE)):
-            self._ask(lambda service: service.pause(pausable))
-        else:
-            resumable = self._ids(_may(Action.RESUME))
-            self._ask(lambda service: service.resume(resumable))
+        pauses = self._pauses()
+        test = self.is_pausable if pauses else self.is_resumable
+        whole = [each.name for each in self._selection.chosen_collections if test(each)]
+        ids = self._ids(_may(Action.PAUSE if pauses else Action.RESUME), besides=whole)
+
+        async def change(service: DownloadService) -> Outcome:
+            for name in whole:
+                await service.change_collection(name, CollectionChanges(paused=pauses))
+            if not ids:
+                return Outcome()
+            return await (service.pause(ids) if pauses else service.resume(ids))
+
+        self._ask(change)
+
+    def is_pausable(self, collection: Collection) -> bool:
+        """Tell whether anything of a collection goes on by itself."""
+        counts = self._store.members(collection.name).counts
+        goes_on = counts[Status.PENDING] or counts[Status.ACTIVE]
+        is_read = collection.state is CollectionState.READING and not collection.paused
+        return bool(goes_on) or is_read
+
+    def is_resumable(self, collection: Collection) -> bool:
+        """Tell whether a collection is paused, or any of its members."""
+        return collection.paused or self._store.members(collection.name).counts[Status.PAUSED] > 0
 
     def hold(self) -> None:
         """Hold the whole queue, or let it go on."""
@@ -142,10 +177,17 @@ class QueueRequests:
         ids = self._ids(_can_start)
         self._ask(lambda service: service.start_now(ids))
 
-    def set_limit(self, ids: Sequence[str], rate: int | None) -> None:
-        """Give downloads a limit in bytes/s, or none."""
+    def set_limit(
+        self, ids: Sequence[str], rate: int | None, collections: Sequence[str] = ()
+    ) -> None:
+        """Give downloads, and collections as a whole, a limit in bytes/s, or none."""
 
         async def limit(service: DownloadService) -> Outcome:
+            for name in collections:
+                await service.change_collection(name, CollectionChanges(limit=rate or 0))
+                self._tell(f"limit {_limit(rate)} for all of {name}")
+            if not ids:
+                return Outcome()
             outcome = await service.set(ids, Changes(limit=rate or 0))
             self._tell(f"limit {_limit(rate)}{_of(outcome.changed)}")
             return outcome
@@ -183,21 +225,28 @@ class QueueRequests:
 
     # What can be taken back.
 
-    def remove(self, ids: Sequence[str], *, files: bool = False) -> None:
-        """Take downloads off the list; with their files that is for good."""
+    def remove(
+        self, ids: Sequence[str], *, files: bool = False, collections: Sequence[str] = ()
+    ) -> None:
+        """Take downloads off the list, and collections with theirs; with files that is for good."""
         present = [id_ for id_ in ids if id_ in self._store]
+        known = self._store.collections
+        whole = [known[name] for name in collections if name in known]
 
         async def remove(service: DownloadService) -> None:
-            removal = await service.remove(present, files=files)
+            removals = [await service.remove_collection(each.name, files=files) for each in whole]
+            if present:
+                removals.append(await service.remove(present, files=files))
+            removal = merged(removals)
             gone = [download.id for download in removal.removed]
             if removal.kept:
                 self._tell(kept_lines(removal), wrong=True)
             if files:
                 self._undos.forget(set(gone))
-            elif gone:
-                self._undos.remember(of_removal(gone))
+            elif gone or whole:
+                self._undos.remember(of_removal(gone, whole))
 
-        if present:
+        if present or whole:
             self._ask(remove)
 
     def move_past(self, step: int) -> None:
@@ -212,8 +261,10 @@ class QueueRequests:
         """Take the last change back that can be, and say which it was."""
         undo = self._undos.take()
 
-        async def take_back(service: DownloadService) -> Outcome:
-            outcomes = [await _do(step, service) for step in undo.steps_for(self._store.by_id)]
+        async def undo_all(service: DownloadService) -> Outcome:
+            outcomes = [
+                await take_back(step, service) for step in undo.steps_for(self._store.by_id)
+            ]
             refused = [refusal for outcome in outcomes for refusal in outcome.refused]
             others = [r for r in refused if r.error.code != UnknownIdError.code]
             if lost := undo.lost + len(refused) - len(others):
@@ -223,7 +274,7 @@ class QueueRequests:
                 self._tell(f"Undone: {undo.what}.")
             return Outcome(refused=tuple(others))
 
-        self._ask(take_back)
+        self._ask(undo_all)
 
     def move(self, to: MoveTo | int) -> None:
         """Move what is chosen to a place in the queue, counted from 1."""
@@ -258,33 +309,52 @@ class QueueRequests:
 
     def raise_priority(self, step: int) -> None:
         """Raise the priority of what is chosen; by less than 0, lower it."""
-        downloads = self.chosen
-        undo = of_priority(downloads)
+        self.raise_priority_of(self.chosen, self._selection.chosen_collections, step)
+
+    def raise_priority_of(
+        self, downloads: Sequence[Download], collections: Sequence[Collection], step: int
+    ) -> None:
+        """Raise a priority; the members of a collection follow it, whatever they had."""
+        undo = of_priority(downloads, collections)
+        names = {each.name for each in collections}
         by_priority: dict[int, list[str]] = defaultdict(list)
         for download in downloads:
-            by_priority[download.request.priority + step].append(download.id)
+            if download.request.group not in names:
+                by_priority[download.request.priority + step].append(download.id)
 
         async def prioritize(service: DownloadService) -> None:
+            for each in collections:
+                now = each.priority + step
+                await service.change_collection(each.name, CollectionChanges(priority=now))
+                self._tell(f"priority {now} for all of {each.name}")
             changed: list[Download] = []
             for priority, ids in by_priority.items():
                 changed += (await service.set(ids, Changes(priority=priority))).changed
             self._undos.remember(undo)
             if changed:
-                now = [download.request.priority for download in changed]
-                to = f" to {max(now)}" if max(now) > min(now) else ""
-                self._tell(f"priority {min(now)}{to}{_of(changed)}")
+                now_have = [download.request.priority for download in changed]
+                to = f" to {max(now_have)}" if max(now_have) > min(now_have) else ""
+                self._tell(f"priority {min(now_have)}{to}{_of(changed)}")
 
         self._ask(prioritize)
 
-    def _any(self, test: Callable[[Status], bool]) -> bool:
-        # The states first: they are few, however many are chosen.
-        held = self._store.by_id
-        return any(
-            map(test, {held[id_].status for id_ in self._selection.chosen_set if id_ in held})
-        )
+    def _pauses(self) -> bool:
+        """Tell whether anything of what is chosen goes on by itself."""
+        is_any = self._any(_may(Action.PAUSE))
+        return is_any or any(map(self.is_pausable, self._selection.chosen_collections))
 
-    def _ids(self, test: Callable[[Status], bool]) -> list[str]:
-        return [download.id for download in self.chosen if test(download.status)]
+    def _resumes(self) -> bool:
+        is_any = self._any(_may(Action.RESUME))
+        return is_any or any(map(self.is_resumable, self._selection.chosen_collections))
+
+    def _any(self, test: Callable[[Status], bool]) -> bool:
+        return any(map(test, self._selection.chosen_statuses))
+
+    def _ids(
+        self, test: Callable[[Status], bool], *, besides: Container[str | None] = ()
+    ) -> list[str]:
+        """Return what is chosen in some states, but for the members of collections."""
+        return [d.id for d in self.chosen if test(d.status) and d.request.group not in besides]
 
 
 def _may(*actions: Action) -> Callable[[Status], bool]:
@@ -302,13 +372,3 @@ def _of(downloads: Sequence[Download]) -> str:
 
 def _can_start(status: Status) -> bool:
     return status not in (Status.ACTIVE, Status.COMPLETED)
-
-
-async def _do(step: Step, service: DownloadService) -> Outcome:
-    match step:
-        case Restore(ids):
-            return await service.restore(ids)
-        case PutBack(ids, to):
-            return await service.move(ids, to)
-        case Prioritize(ids, priority):
-            return await service.set(ids, Changes(priority=priority))

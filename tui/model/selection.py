@@ -7,8 +7,11 @@ on all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections import Counter
+from collections.abc import Iterable, Sequence, Set
 
+from core.domain.collections import Collection
+from core.domain.models import Status
 from tui.model.ordering import Order
 from tui.model.rows import DownloadRow, GroupRow, Row, Spot
 from tui.model.store import DownloadStore
@@ -84,10 +87,49 @@ class Selection:
             return [id_ for id_ in wanted if id_ in self._store]
         return [id_ for id_ in self._store.ids if id_ in wanted]
 
+    @property
+    def chosen_count(self) -> int:
+        """How many downloads are chosen, without a look at each."""
+        return len(self._marks) or len(self._under(self.row))
+
+    @property
+    def chosen_statuses(self) -> Set[Status]:
+        """The states of what is chosen; of a row over many, without a look at each."""
+        if not self._marks and isinstance(self.row, GroupRow):
+            return self._view.sums(self.row.name).counts.keys()
+        held = self._store.by_id
+        return {held[id_].status for id_ in self.chosen_set if id_ in held}
+
+    @property
+    def chosen_collections(self) -> list[Collection]:
+        """The collections that are chosen as a whole: no member is left out.
+
+        One without members is, under the cursor.
+        """
+        known, store = self._store.collections, self._store
+        if not known:
+            return []
+        if self._marks:
+            held = store.by_id
+            groups = Counter(held[id_].request.group for id_ in self._marks if id_ in held)
+        elif isinstance(self.row, GroupRow):
+            groups = Counter({self.row.name: len(self._under(self.row))})
+        else:
+            return []
+        return [
+            collection
+            for name, count in groups.items()
+            if name is not None
+            and (collection := known.get(name)) is not None
+            and count == store.members(name).members
+        ]
+
     def is_marked(self, row: Row) -> bool:
         """Tell whether a download is marked, or all of a group that is shown."""
         if isinstance(row, DownloadRow):
             return row.id in self._marks
+        if not self._marks:
+            return False
         under = self._under(row)
         return bool(under) and self._marks.issuperset(under)
 
@@ -154,10 +196,10 @@ class Selection:
         self._marks.clear()
         self._anchor = None
 
-    def _under(self, row: Row | None) -> list[str]:
+    def _under(self, row: Row | None) -> Sequence[str]:
         match row:
             case DownloadRow(id=id_):
-                return [id_]
+                return (id_,)
             case GroupRow(name=name):
                 return self._view.members(name)
-        return []
+        return ()

@@ -1,5 +1,7 @@
 """How to take back what was done to the queue: a removal, a move, a change of priority.
 
+Of a collection that is taken back too, beside what becomes of its members.
+
 Pure: made from the queue as it was before, in requests that a service understands.
 """
 
@@ -9,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
+from core.domain.collections import Collection, CollectionChanges
 from core.domain.models import Download
 from core.domain.service import MOST_REMOVED, MoveTo
 from tui.text.fmt import counted
@@ -40,7 +43,22 @@ class Prioritize:
     priority: int
 
 
-Step = Restore | PutBack | Prioritize
+@dataclass(frozen=True, slots=True)
+class Restate:
+    """Let a collection be as it was, but for its members."""
+
+    name: str
+    changes: CollectionChanges
+
+
+@dataclass(frozen=True, slots=True)
+class Recollect:
+    """Make a removed collection again, but for its members."""
+
+    collection: Collection
+
+
+Step = Restore | PutBack | Prioritize | Restate | Recollect
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +99,26 @@ class Undos:
 
 def _only(steps: Iterable[Step], test: Callable[[str, Step], bool]) -> list[Step]:
     """Return steps for those downloads alone that pass, and no step for none."""
-    left = [replace(s, ids=tuple(id_ for id_ in s.ids if test(id_, s))) for s in steps]
-    return [step for step in left if step.ids]
+    left: list[Step] = []
+    for step in steps:
+        if isinstance(step, Restate | Recollect):
+            left.append(step)
+        elif ids := tuple(id_ for id_ in step.ids if test(id_, step)):
+            left.append(replace(step, ids=ids))
+    return left
 
 
-def of_removal(ids: Sequence[str]) -> Undo:
-    """Return what brings removed downloads back, the latest of them where they are too many."""
+def of_removal(ids: Sequence[str], collections: Sequence[Collection] = ()) -> Undo:
+    """Return what brings removed downloads back, the latest of them where they are too many.
+
+    `collections` were removed with them.
+    """
     kept = tuple(ids[-MOST_REMOVED:])
-    return Undo(f"the removal of {counted(len(ids))}", (Restore(kept),), lost=len(ids) - len(kept))
+    steps: list[Step] = [Recollect(collection) for collection in collections]
+    if kept:
+        steps.append(Restore(kept))
+    what = f"the removal of {_called(collections, len(ids))}"
+    return Undo(what, tuple(steps), lost=len(ids) - len(kept))
 
 
 def of_move(queue: Iterable[Download], moved: Set[str]) -> Undo:
@@ -116,13 +146,20 @@ def of_move(queue: Iterable[Download], moved: Set[str]) -> Undo:
     return Undo(f"the move of {counted(len(ids))}", tuple(steps))
 
 
-def of_priority(downloads: Iterable[Download]) -> Undo:
-    """Return what gives downloads the priority back that they have."""
+def of_priority(downloads: Iterable[Download], collections: Sequence[Collection] = ()) -> Undo:
+    """Return what gives downloads and collections the priority back that they have."""
     by_priority: dict[int, list[str]] = defaultdict(list)
     for download in downloads:
         by_priority[download.request.priority].append(download.id)
     ids = [id_ for group in by_priority.values() for id_ in group]
-    return Undo(
-        f"the priority of {counted(len(ids))}",
-        tuple(Prioritize(tuple(group), priority) for priority, group in by_priority.items()),
-    )
+    steps: list[Step] = [
+        Restate(each.name, CollectionChanges(priority=each.priority)) for each in collections
+    ]
+    # After the collections, whose members follow them.
+    steps += [Prioritize(tuple(group), priority) for priority, group in by_priority.items()]
+    return Undo(f"the priority of {_called(collections, len(ids))}", tuple(steps))
+
+
+def _called(collections: Sequence[Collection], count: int) -> str:
+    """Return how what was changed is called: a collection by its name, others by their number."""
+    return collections[0].name if len(collections) == 1 else counted(count)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -216,9 +216,12 @@ class View:
         """Tell whether only the row of a group is shown."""
         return self._rows.is_folded(group)
 
-    def members(self, group: str) -> list[str]:
-        """Return the downloads of a group that are shown, in their order."""
-        return list(self._rows.members(group))
+    def members(self, group: str) -> Sequence[str]:
+        """Return the downloads of a group that are shown, in their order.
+
+        Only to be read, and only until the next update.
+        """
+        return self._rows.members(group)
 
     @property
     def ids(self) -> list[str]:

@@ -13,20 +13,17 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from core.domain.checks import check_url
-from core.domain.errors import UsageError
 from core.domain.models import Download
 from core.domain.redact import redact_url
 from core.domain.service import MoveTo
-from core.domain.units import parse_rate, rate_text
 from tui.input.curl import curl_command
 from tui.screens.confirm_dialog import ConfirmDialog
 from tui.screens.main_parts import MainParts
+from tui.screens.rate_question import rate_question
 from tui.text.fmt import clean, cut_middle
-from tui.text.removal import deleted_note, kept_note
+from tui.text.removal import deleted_note, kept_note, merged
 from tui.widgets.letter_bar import Letter
 from tui.widgets.prompt import Question
-
-_RATES = "bytes per second: 500k, 2.5M, 1G, or off"
 
 
 class DownloadActions(MainParts):
@@ -81,10 +78,17 @@ class DownloadActions(MainParts):
     async def action_remove_files(self) -> None:
         """Take downloads off the list and delete their files, once that is confirmed."""
         downloads = self.queue_requests.chosen
+        whole, others = self.queue_requests.parted(downloads)
 
         async def look() -> str:
-            ids = [download.id for download in downloads if download.id in self.store]
-            return deleted_note(await self.service.remove(ids, files=True, dry_run=True))
+            plans = [
+                await self.service.remove_collection(each.name, files=True, dry_run=True)
+                for each in whole
+                if each.name in self.store.collections
+            ]
+            if ids := [download.id for download in others if download.id in self.store]:
+                plans.append(await self.service.remove(ids, files=True, dry_run=True))
+            return deleted_note(merged(plans))
 
         await self._confirm_removal("Delete", downloads, "and delete the files", look=look)
 
@@ -101,40 +105,35 @@ class DownloadActions(MainParts):
         if hidden := self.selection.hidden:
             are = "1 of them is" if hidden == 1 else f"{hidden:,} of them are"
             note = f"{are} marked and not shown now.\n{note}"
-        ids = [download.id for download in downloads]
+        whole, others = self.queue_requests.parted(downloads)
+        names = [each.name for each in whole]
+        ids = [download.id for download in others]
 
         def act(confirmed: bool | None) -> None:
             if confirmed:
-                self.queue_requests.remove(ids, files=files)
+                self.queue_requests.remove(ids, files=files, collections=names)
 
-        question = f"Remove {_called(downloads)} {how}?"
+        question = f"Remove {_called(downloads, collections=names)} {how}?"
         dialog = ConfirmDialog(verb, question, note=note, careful=files, look=look)
         await self.app.push_screen(dialog, act)
 
     def action_limit(self) -> None:
         downloads = self.queue_requests.chosen
-        ids = [download.id for download in downloads]
-        limits = {download.request.limit for download in downloads}
-        self._ask_rate(
-            f"Limit of {_called(downloads, 24)}",
-            limits.pop() if len(limits) == 1 else None,
-            lambda rate: self.queue_requests.set_limit(ids, rate),
+        whole, others = self.queue_requests.parted(downloads)
+        names = [each.name for each in whole]
+        ids = [download.id for download in others]
+        limits = {each.limit for each in whole} | {each.request.limit for each in others}
+        self.prompt.ask(
+            rate_question(
+                f"Limit of {_called(downloads, 24, collections=names)}",
+                limits.pop() if len(limits) == 1 else None,
+                lambda rate: self.queue_requests.set_limit(ids, rate, names),
+            )
         )
 
     def action_limit_all(self) -> None:
-        self._ask_rate("Limit of all", self.store.limit, self.queue_requests.set_total_limit)
-
-    def _ask_rate(self, label: str, now: int | None, use: Callable[[int | None], None]) -> None:
-        self.prompt.ask(
-            Question(
-                label=label,
-                value="" if now is None else rate_text(now),
-                note=_RATES,
-                replaces=True,
-                typed=lambda text: parse_rate(text) if text.strip() else None,
-                accept=lambda text: use(_rate_of(text)),
-            )
-        )
+        use = self.queue_requests.set_total_limit
+        self.prompt.ask(rate_question("Limit of all", self.store.limit, use))
 
     def action_replace_url(self) -> None:
         (download,) = self.queue_requests.chosen
@@ -200,13 +199,15 @@ def _opener() -> str | None:
     return shutil.which("xdg-open") if has_display else None
 
 
-def _rate_of(text: str) -> int | None:
-    if not text.strip():
-        raise UsageError("nothing is said", hint=f"write {_RATES}")
-    return parse_rate(text)
-
-
-def _called(downloads: Sequence[Download], width: int = 200) -> str:
+def _called(
+    downloads: Sequence[Download], width: int = 200, *, collections: Sequence[str] = ()
+) -> str:
+    """Return how what is chosen is called; `collections` are chosen as a whole."""
+    count = f"{len(downloads):,} downloads"
+    if len(collections) == 1:
+        return f"the collection {cut_middle(clean(collections[0]), width)} of {count}"
+    if collections:
+        return f"{len(collections):,} collections and all that is chosen, {count}"
     if len(downloads) == 1:
         return cut_middle(clean(downloads[0].name), width)
-    return f"{len(downloads):,} downloads"
+    return count

@@ -16,7 +16,7 @@ from textual.binding import BindingType
 from tui.control.bindings import bindings, keymap_of
 from tui.control.feed import ConnectionLost, Reconnected, StoreChanged
 from tui.control.key_actions import MAIN, KeyTarget, by_target
-from tui.model.rows import DownloadRow
+from tui.model.rows import DownloadRow, GroupRow
 from tui.screens.download_actions import DownloadActions
 from tui.screens.recovery_dialog import Decision, RecoveryDialog
 from tui.screens.verb_actions import VerbActions
@@ -197,12 +197,25 @@ class MainScreen(VerbActions, DownloadActions):
     @on(DownloadTable.Opened)
     def _open_details(self) -> None:
         if not self.details.has_class("-shown"):
-            self.action_toggle_details()
+            self._toggle_details()
 
-    def action_toggle_details(self) -> None:
-        """Show the details, or hide them; of a group, show its members or hide them."""
-        if self.table.has_focus and self.table.toggle_fold():
+    async def action_toggle_details(self) -> None:
+        """Show the details, or hide them; open a collection, and fold or unfold a group."""
+        row = self.selection.row
+        if self.table.has_focus and isinstance(row, GroupRow):
+            if row.name in self.store.collections:
+                await self.app.push_screen(self.collection_screen(row.name))
+                return
+            self.table.toggle_fold()
             return
+        self._toggle_details()
+
+    def action_unfold(self) -> None:
+        """Show the members of a group or a collection, or hide them; of a download, the details."""
+        if not (self.table.has_focus and self.table.toggle_fold()):
+            self._toggle_details()
+
+    def _toggle_details(self) -> None:
         self.details.toggle_class("-shown")
         if self.details.has_class("-shown"):
             self.call_after_refresh(self.show_details)
@@ -213,5 +226,5 @@ class MainScreen(VerbActions, DownloadActions):
     def action_switch_pane(self) -> None:
         """Go to the details and back; show them where they are hidden."""
         if not self.details.has_class("-shown"):
-            self.action_toggle_details()
+            self._toggle_details()
         self.set_focus(self.details if self.table.has_focus else self.table)

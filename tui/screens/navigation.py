@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from textual.screen import Screen
@@ -9,9 +10,15 @@ from textual.screen import Screen
 from core.domain.history import HistoryQuery
 from core.domain.settings import Settings
 from tui.control.bindings import keymap_of
+from tui.control.collection_requests import CollectionRequests
 from tui.control.feed import repaint_interval
 from tui.control.key_actions import MAIN, KeyAction, KeyTarget, by_target
+from tui.model import filters
+from tui.model.collection_sums import CauseKey
+from tui.model.failing import failing_filter
+from tui.model.view import Tab
 from tui.screens.add_actions import AddActions
+from tui.screens.collection_screen import CollectionScreen
 from tui.screens.dialog import NoticesDialog
 from tui.screens.help_dialog import HelpDialog
 from tui.screens.history_screen import HistoryScreen
@@ -80,6 +87,17 @@ class Navigation(AddActions, ListControls):
         """Return the figures of the last days: of the shortest period that has so many."""
         period = next((period for period in PERIODS if period >= days), PERIODS[-1])
         return StatisticsScreen(lambda: self.service, now=self.now, days=period)
+
+    def collection_screen(self, name: str) -> CollectionScreen:
+        """Return the page of a collection that there is."""
+        requests = CollectionRequests(name, self.store, self.queue_requests, self.ask, self.say)
+        see = partial(self._see_files, name)
+        return CollectionScreen(requests, self.store, lambda: self.service, see, now=self.moment)
+
+    def _see_files(self, collection: str, cause: CauseKey) -> None:
+        """Show the files of a collection that are bad or missing for one cause, all of them."""
+        self.view.fold(collection, folded=False)
+        self.show_list(tab=Tab.ALL, wanted=filters.parse(failing_filter(collection, cause)))
 
     def history_screen(self, query: HistoryQuery) -> HistoryScreen:
         """Return what was tried, as far as it is asked for."""

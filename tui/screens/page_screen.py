@@ -41,18 +41,23 @@ class PageScreen(Screen[None]):
         self._title = Static(f" {self.NAME}", id="title", markup=False)
         self._page = Page(self.lines)
         self._prompt = Prompt()
+        self._key_bar = KeyBar(self.TARGET, label=self.label)
 
     def compose(self) -> ComposeResult:
         yield self._title
         yield from self.body()
         yield self._prompt
-        yield KeyBar(self.TARGET)
+        yield self._key_bar
 
     def body(self) -> Iterable[Widget]:
         return [self._page]
 
     def lines(self, width: int) -> Lines:
         raise NotImplementedError
+
+    def label(self, action: str) -> str | None:
+        """Return what an action is called now, None for what the table of keys calls it."""
+        return None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave the keys to the line that is typed in."""

@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.domain.collections import Collection, CollectionState, Verdict
+from core.domain.entries import SourceSpec
+from core.domain.errors import ErrorCode
 from core.domain.models import Status
+from core.domain.redact import redact_url
+from tui.text import fmt
 from tui.text.cells import Role
 from tui.text.vocabulary import COLLECTION_STATES, STATES, UNREADABLE, VERDICTS
 
@@ -49,6 +53,23 @@ def state_role(collection: Collection, verdicts: Mapping[Verdict, int], *, is_mo
     if is_moving or collection.state in (CollectionState.READING, CollectionState.PUBLISHING):
         return Role.ACTIVE
     return Role.MUTED if verdicts.get(Verdict.PENDING, 0) else Role.DONE
+
+
+def source_words(source: SourceSpec | None) -> str:
+    """Return where its files are named, cleaned and without secrets: `manifest https://…`."""
+    if source is None:
+        return "files that were named one by one"
+    address = source.address
+    if address == "-":
+        return f"{fmt.clean(source.kind)} that was typed or piped in"
+    return fmt.clean(f"{source.kind} {redact_url(address) if '://' in address else address}")
+
+
+def cause_words(code: str, status: int | None = None) -> str:
+    """Return a cause in a few words: `not found`, `http 503`."""
+    if code == ErrorCode.HTTP_STATUS and status is not None:
+        return f"http {status}"
+    return fmt.clean(code.replace("_", " "))
 
 
 def _whole(collection: Collection, verdicts: Mapping[Verdict, int]) -> str:

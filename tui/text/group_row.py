@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from core.domain.models import Status
 from tui.text import charts, fmt
 from tui.text.cells import Cell, Role
@@ -26,6 +28,8 @@ _GRAVEST_FIRST = (
 
 _LEAST = 4
 """Cells of a name, below that nothing is said beside it."""
+_LEGIBLE = 12
+"""Cells in which most of a long name can be told from others."""
 _ROOMY = 12
 """Cells in which it can be said how many failed."""
 
@@ -103,13 +107,16 @@ def summed_row(
 
 
 def _name(name: str, told: Told, urgent: Sequence[str], width: int, *, ascii_only: bool) -> str:
-    count = f"{told.count:,}{'+' if told.is_open else ''}"
-    # As much of what is urgent as leaves the name some room.
-    for end in range(len(urgent), -1, -1):
-        said = f" ({', '.join((count, *urgent[:end]))})"
-        if (room := width - len(said)) >= _LEAST:
-            return fmt.cut_middle(fmt.clean(name), room, ascii_only=ascii_only) + said
-    return fmt.cut_middle(fmt.clean(name), width, ascii_only=ascii_only)
+    """Return the name with as much beside it as leaves it whole, or else legible."""
+    name, count = fmt.clean(name), f"{told.count:,}{'+' if told.is_open else ''}"
+    most = [list(urgent[:end]) for end in range(len(urgent), 0, -1)]
+    beside = [words for each in most for words in ([count, *each], each)]
+    said = [f" ({', '.join(words)})" for words in (*beside, [count])]
+    for least in (cell_len(name), _LEGIBLE, _LEAST):
+        for text in said:
+            if (room := width - len(text)) >= least:
+                return fmt.cut_middle(name, room, ascii_only=ascii_only) + text
+    return fmt.cut_middle(name, width, ascii_only=ascii_only)
 
 
 def _as_many_as_fit(words: Sequence[str], width: int) -> str:

@@ -23,8 +23,23 @@ def file_of(download: Download) -> str | None:
     return download.part_path if download.part is not None else None
 
 
+def merged(removals: Sequence[Removal]) -> Removal:
+    """Return several removals as one."""
+    if len(removals) == 1:
+        return removals[0]
+    return Removal(
+        removed=tuple(each for removal in removals for each in removal.removed),
+        deleted_files=tuple(path for removal in removals for path in removal.deleted_files),
+        deleted_bytes=sum(removal.deleted_bytes for removal in removals),
+        kept_files=tuple(path for removal in removals for path in removal.kept_files),
+        kept=tuple(each for removal in removals for each in removal.kept),
+    )
+
+
 def kept_note(downloads: Sequence[Download]) -> str:
     """Return what to say of downloads that leave the list alone."""
+    if not downloads:
+        return "There is no file of it."
     if len(downloads) > 1:
         return f"Their files stay on disk.{_limit(len(downloads))}\n\n{_names(downloads)}"
     (download,) = downloads

@@ -14,6 +14,7 @@ from core.domain.value import replace
 from tests.fakes import FakeService
 from tests.tui.samples import HOSTILE, app_for, assert_harmless, queue, until, until_gone
 from tui.control.key_actions import KEY_ACTIONS, MAIN, KeyTarget, by_target
+from tui.screens.collection_screen import CollectionScreen
 from tui.screens.history_screen import HistoryScreen
 from tui.screens.log_screen import LogScreen
 from tui.screens.main_screen import MainScreen
@@ -38,6 +39,7 @@ async def calls(pilot: Pilot[int], service: FakeService, count: int) -> list[tup
 OWNERS = {
     **dict.fromkeys(MAIN, MainScreen),
     KeyTarget.TABLE: DownloadTable,
+    KeyTarget.COLLECTION: CollectionScreen,
     KeyTarget.STATISTICS: StatisticsScreen,
     KeyTarget.HISTORY: HistoryScreen,
     KeyTarget.LOG: LogScreen,
