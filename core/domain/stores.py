@@ -12,6 +12,12 @@ from core.domain.value import Value
 
 SCHEMES = ("s3", "gs", "az")
 
+LOGIN_HINT = (
+    "--profile NAME, or --anonymous for what is public; of the environment counts that in which"
+    " winch's daemon was started"
+)
+"""What may help where a store lets nobody in."""
+
 _STARTS = tuple(f"{scheme}://" for scheme in SCHEMES)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 # What signed addresses of the three have in their queries, which is no part of a key.

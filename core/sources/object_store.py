@@ -19,9 +19,9 @@ from core.domain.entries import Entry, Refused, SourceSpec
 from core.domain.errors import ErrorCode, HttpStatusError, NotFoundError, UsageError, WinchError
 from core.domain.models import SourceVersion
 from core.domain.redact import redact_text
-from core.domain.stores import StoreAddress, split_store
+from core.domain.stores import LOGIN_HINT, StoreAddress, split_store
 from core.sources.base import Address, Fetcher
-from core.sources.obstore_bucket import NO_LOGIN, ObstoreBucket
+from core.sources.obstore_bucket import ObstoreBucket
 from core.sources.s3 import S3Bucket, region_of
 from core.sources.s3_credentials import find
 from core.sources.s3_listing import Listed
@@ -71,9 +71,14 @@ class ObjectStoreSource:
                         yield one
                     return
                 prefix += "/"
+            above = _KeysAbove()
             async for page in bucket.pages(prefix, fetcher):
                 for listed in page:
-                    if (named := _named(listed, address, prefix, spec)) is not None:
+                    named = _named(listed, address, prefix, spec)
+                    if isinstance(named, Entry) and (file := above.file_of(listed.key)) is not None:
+                        reason = f"the key {cut(file, _SHOWN)} is a file, and no directory for it"
+                        named = Refused(where=named.where, reason=reason)
+                    if named is not None:
                         is_empty = False
                         yield named
         except WinchError as error:
@@ -144,6 +149,25 @@ class ObjectStoreSource:
         return self._regions.get(bucket)
 
 
+class _KeysAbove:
+    """Knows which keys of a sorted listing are files where others have a directory.
+
+    All keys that begin alike follow each other, so that few have to be remembered.
+    """
+
+    def __init__(self) -> None:
+        self._begun: list[str] = []
+
+    def file_of(self, key: str) -> str | None:
+        """Return the key whose path is a directory of this one's, None where there is none."""
+        while self._begun and not key.startswith(self._begun[-1]):
+            self._begun.pop()
+        found = next((file for file in self._begun if key.startswith(f"{file}/")), None)
+        if found is None:
+            self._begun.append(key)
+        return found
+
+
 def _sound(url: str) -> StoreAddress:
     """Take an address apart; raises UsageError where no bucket can be called so."""
     try:
@@ -199,6 +223,6 @@ def _told(error: WinchError, address: str) -> WinchError:
     if isinstance(error, NotFoundError):
         error.message, error.hint = f"there is nothing at {shown} (404)", "check its bucket"
     elif isinstance(error, HttpStatusError) and error.status in (400, 401, 403):
-        error.message, error.hint = f"{shown} cannot be listed ({error.status})", NO_LOGIN
+        error.message, error.hint = f"{shown} cannot be listed ({error.status})", LOGIN_HINT
     error.message, error.hint = redact_text(error.message), redact_text(error.hint)
     return error

@@ -25,6 +25,7 @@ from core.domain.errors import (
     UsageError,
 )
 from core.domain.redact import redact_text
+from core.domain.stores import LOGIN_HINT
 from core.policy.transfer.sigv4 import quote_key
 from core.sources.base import Address, Fetcher
 from core.sources.s3_listing import MOST_KEYS, Listed
@@ -142,19 +143,13 @@ class ObstoreBucket:
             ) from None
         if isinstance(error, errors.PermissionDeniedError):
             raise HttpStatusError(
-                f"{self._address} is closed to this login (403)", status=403, hint=NO_LOGIN
+                f"{self._address} is closed to this login (403)", status=403, hint=LOGIN_HINT
             ) from None
         if signs or isinstance(error, errors.UnauthenticatedError) or "169.254." in reason:
             raise AuthRequiredError(
-                f"nothing says who asks for {self._address}", status=401, hint=NO_LOGIN
+                f"nothing says who asks for {self._address}", status=401, hint=LOGIN_HINT
             ) from None
         raise NetworkError(f"{self._address} does not answer: {reason}") from None
-
-
-NO_LOGIN = (
-    "--profile NAME, or --anonymous for what is public; of the environment counts that in which"
-    " winch's daemon was started"
-)
 
 
 def _listed(meta: Mapping[str, Any]) -> Listed:

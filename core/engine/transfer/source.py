@@ -24,7 +24,7 @@ from core.domain.models import (
     Validator,
 )
 from core.domain.redact import redact_url
-from core.domain.stores import is_store
+from core.domain.stores import LOGIN_HINT, is_store
 from core.domain.value import replace
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.last_responses import LastResponse
@@ -202,7 +202,7 @@ class Source:
     ) -> Judgement | AskAgain:
         if error := changed_since_listed(self.listed, response.status, response.headers):
             return Reject(error=error)
-        return judge(
+        judgement = judge(
             request,
             response.status,
             response.headers,
@@ -211,6 +211,9 @@ class Source:
             known=known,
             login=response.login,
         )
+        if self._is_store and isinstance(judgement, Reject) and response.status in _CLOSED:
+            judgement.error.hint = LOGIN_HINT
+        return judgement
 
 
 class Sources:

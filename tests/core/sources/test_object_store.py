@@ -57,8 +57,10 @@ async def test_a_whole_bucket_a_prefix_without_its_slash_and_one_object(
     server.bucket("ways")
     for key in ("set/a", "set/b", "set", "set-2", "one/two.txt", "one/two.txt.bak", "dir/x"):
         server.put("ways", key, b"x")
-    assert len((await expanded(fetcher, "s3://ways"))[0]) == 7
-    assert len((await expanded(fetcher, "s3://ways/"))[0]) == 7
+    for address in ("s3://ways", "s3://ways/"):
+        entries, refused = await expanded(fetcher, address)
+        assert set(entries) == {"set", "set-2", "one/two.txt", "one/two.txt.bak", "dir/x"}
+        assert len(refused) == 2
     assert set((await expanded(fetcher, "s3://ways/dir"))[0]) == {"x"}
     assert set((await expanded(fetcher, "s3://ways/set"))[0]) == {"set"}
     assert set((await expanded(fetcher, "s3://ways/one/two.txt"))[0]) == {"two.txt"}
@@ -101,13 +103,14 @@ async def test_each_hostile_key_is_refused_by_name_and_the_listing_goes_on(
 async def test_keys_that_libraries_refuse_come_out_as_they_are(
     store_door: Door, fetcher: SourceFetcher
 ) -> None:
-    keys = ("set/a//b", "set/../x", "set/both", "set/both/below", "set/" + "n" * 900)
+    keys = ("set/a//b", "set/../x", "set/both", "set/both.", "set/both0", "set/" + "n" * 900)
     store_door.server.bucket("odd")
-    for key in keys:
+    for key in (*keys, "set/both/below"):
         store_door.server.put("odd", key, b"x")
     entries, refused = await expanded(fetcher, "s3://odd/set/")
     assert {f"set/{path}" for path in entries} == set(keys)
-    assert not refused
+    # What is a file already is no directory.
+    assert [item.where for item in refused] == ["key set/both/below"]
 
 
 @pytest.mark.parametrize(

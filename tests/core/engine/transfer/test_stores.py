@@ -263,6 +263,7 @@ async def test_what_cannot_be_had_is_asked_for_once(
     failed = await fetch(engine, replace(workspace.request(f"s3://denied/{key}"), origin=origin))
     assert failed.error is not None
     assert failed.error.code is code
+    assert ("--anonymous" in failed.error.hint) == (failed.error.status == 403)
     assert len(store_door.gets) == (0 if code is ErrorCode.CONFIG else 1)
 
 
