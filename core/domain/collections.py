@@ -21,6 +21,8 @@ MOST_REFUSED = 1000
 """Refused entries of a source that are remembered, the first ones; the others are counted."""
 MOST_VANISHED = 1000
 """Members that vanished from the source, the first ones by name; the others are counted."""
+MOST_PLANNED = 1000
+"""Paths in each list of what a sync found, the first ones; the others are counted."""
 
 
 class Verdict(StrEnum):
@@ -95,7 +97,10 @@ class Collection(Value, frozen=True, kw_only=True, gc=False):
 
     def path_of(self, member: Download) -> str:
         """Return where a member lies below the destination, or will once it is published."""
-        path = member.path
+        return self.path_below(member.path)
+
+    def path_below(self, path: str) -> str:
+        """Return a path as it is below the destination, wherever members gather by now."""
         for root in (self.staging, self.directory):
             if root is not None and path.startswith(root.rstrip("/") + "/"):
                 return path[len(root.rstrip("/")) + 1 :]
@@ -234,11 +239,16 @@ class SyncOptions(Value, frozen=True, kw_only=True):
 
 
 class SyncPlan(Value, frozen=True, kw_only=True):
-    """What reading a source again came to; each list has the first paths, each count all of them.
+    """What reading a source again came to; each list has the first paths, `counts` tells of all.
 
     `changed` are other files by now by what the source says, `damaged` differ on disk from what
     winch left there, `vanished` are named no longer, and of those `deleted` are deleted, or would
-    be with a dry run. `requests` is how many were sent to servers to find this out.
+    be with a dry run. `refused` are entries that cannot be fetched, files of which nobody could say
+    whether they changed, and those that could not be replaced or deleted. `unchanged` are also
+    those that failed before and are named as before; `counts` has a number for each list by its
+    name, and of the unchanged those that are not whole as `failed`. `withheld` says why nothing
+    was deleted although something vanished. `requests` is how many were sent to servers to find
+    all this out.
     """
 
     new: tuple[str, ...] = ()
@@ -250,3 +260,4 @@ class SyncPlan(Value, frozen=True, kw_only=True):
     counts: Mapping[str, int] = field(default_factory=dict)
     unchanged: int = 0
     requests: int = 0
+    withheld: str = ""

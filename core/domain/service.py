@@ -374,8 +374,10 @@ class DownloadService(Protocol):
     async def sync(self, name: str, options: SyncOptions) -> SyncPlan:
         """Read the source of a collection again and queue what is new, changed or damaged.
 
-        Raises UnknownIdError, NotAllowedError for one whose source cannot be read again, and what
-        the reading of the source raises; then nothing has changed.
+        It goes on though whoever asked leaves, but for a dry run. Raises UnknownIdError,
+        NotAllowedError for one whose source cannot be read again or is being read,
+        DestinationError where its directory is not there, StoppedError, and what the reading of
+        the source raises: what was found before that is queued, and nothing is deleted.
         """
         ...
 

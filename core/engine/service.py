@@ -53,8 +53,10 @@ from core.domain.version import VERSION
 from core.engine.collections.change import CollectionChanger
 from core.engine.collections.collector import Collector
 from core.engine.collections.reading import SourceReader
+from core.engine.collections.refetch import Refetcher
 from core.engine.collections.report import Reporter
 from core.engine.collections.sync import Syncer
+from core.engine.collections.sync_run import SyncHands
 from core.engine.collections.view import view_of
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
@@ -125,7 +127,19 @@ class Engine:
         reader = SourceReader(context, lambda: self.settings)
         self._collector = Collector(downloads, self._adder, clock, reader)
         self._reporter = Reporter(downloads)
-        self._syncer = Syncer(downloads, self._collector, reader)
+        self._syncer = Syncer(
+            SyncHands(
+                downloads=downloads,
+                collector=self._collector,
+                refetcher=Refetcher(downloads, runner, context),
+                remover=self._remover,
+                clock=clock,
+            ),
+            reader,
+            context,
+            lambda: self.settings,
+            self._tell_work_change,
+        )
         self._collections = CollectionChanger(
             downloads, self._collector, self._changer, self._remover
         )
@@ -170,6 +184,7 @@ class Engine:
         self._closing = True
         await self._wall_clock.close()
         await self._collector.close()
+        await self._syncer.close()
         await self._maintenance.close()
         await self._forgetting.close()
         self._limits.close()
@@ -197,7 +212,13 @@ class Engine:
     @property
     def has_work(self) -> bool:
         """Whether anything runs, waits for its turn or waits to be tried again."""
-        return self._runner.has_work or self._reverifier.is_busy or self._collector.is_busy
+        return self._runner.has_work or self._is_busy_beside
+
+    @property
+    def _is_busy_beside(self) -> bool:
+        """Whether anything goes on that is no download."""
+        beside = (self._reverifier, self._collector, self._syncer)
+        return any(each.is_busy for each in beside)
 
     def on_work_change(self, callback: Callable[[], None]) -> None:
         """Have `callback` called whenever `has_work` may have changed."""

@@ -62,13 +62,7 @@ class SourceFetcher:
         self._http = http
         self._clock = clock
         self._patience = network.read_timeout
-        retry = retry or RetrySettings()
-        self._retry = replace(
-            retry,
-            attempts=min(_ATTEMPTS, retry.attempts),
-            cap=min(_LONGEST_PAUSE, retry.cap),
-            retry_after_cap=min(_LONGEST_ASKED, retry.retry_after_cap),
-        )
+        self._retry = brief(retry or RetrySettings())
         self._own = Hop(origin, headers or {})
         self._cookies = cookies
         self.at_once = max(1, min(AT_ONCE, at_once))
@@ -92,7 +86,7 @@ class SourceFetcher:
         check_url(url)
         if not url.lower().startswith(("http://", "https://")):
             raise UsageError("a text is read from http and https addresses, and from files")
-        trials = _Trials(self._retry, self._clock)
+        trials = Trials(self._retry, self._clock)
         response = await self._answer(url, known, trials)
         try:
             if response is None or _is_known(response, known):
@@ -116,16 +110,16 @@ class SourceFetcher:
             if response is not None:
                 response.release()
 
-    async def _again(self, url: str, error: WinchError, trials: _Trials) -> Response:
+    async def _again(self, url: str, error: WinchError, trials: Trials) -> Response:
         """Ask for a document once more after its body broke off; raises the error at the end."""
         await trials.pause(error)
         response = await self._answer(url, None, trials)
         assert response is not None, "only a known version is answered by nothing"
         return response
 
-    async def _answer(self, url: str, known: Validator | None, trials: _Trials) -> Response | None:
+    async def _answer(self, url: str, known: Validator | None, trials: Trials) -> Response | None:
         """Return the answer that brings a document, None where it is the version that is known."""
-        headers = {**headers_for(url, self._own), **_conditions(known)}
+        headers = {**headers_for(url, self._own), **conditions(known)}
         while True:
             self.requests += 1
             try:
@@ -154,8 +148,18 @@ class SourceFetcher:
         return response
 
 
-class _Trials:
-    """The failures of one document, and the pauses after them."""
+def brief(retry: RetrySettings) -> RetrySettings:
+    """Return how to try again where somebody waits for the answer."""
+    return replace(
+        retry,
+        attempts=min(_ATTEMPTS, retry.attempts),
+        cap=min(_LONGEST_PAUSE, retry.cap),
+        retry_after_cap=min(_LONGEST_ASKED, retry.retry_after_cap),
+    )
+
+
+class Trials:
+    """The failures of one request, and the pauses after them; `settings` are to be `brief`."""
 
     def __init__(self, settings: RetrySettings, clock: Clock) -> None:
         self._settings = settings
@@ -179,7 +183,7 @@ class _Trials:
         await self._clock.sleep(decision.seconds)
 
 
-def _conditions(known: Validator | None) -> dict[str, str]:
+def conditions(known: Validator | None) -> dict[str, str]:
     """Return the fields that ask for a document unless it is a known version (RFC 9110, 13.1)."""
     fields: dict[str, str] = {}
     if known is None:

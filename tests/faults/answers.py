@@ -62,6 +62,8 @@ def _content(request: Request, file: File) -> Answer:
         fields["Last-Modified"] = file.last_modified
     if file.disposition is not None:
         fields["Content-Disposition"] = file.disposition
+    if _is_known(request, etag, file.last_modified):
+        return Answer(status=304, headers=_with(fields, file.headers))
     fields["Accept-Ranges"] = "bytes" if file.ranges else "none"
 
     status, start, end = 200, 0, len(body)
@@ -75,15 +77,24 @@ def _content(request: Request, file: File) -> Answer:
         if asked is not None:
             status, (start, end) = 206, asked
             fields["Content-Range"] = f"bytes {start}-{end - 1}/{len(body)}"
-    if file.chunked:
-        fields["Transfer-Encoding"] = "chunked"
-    elif file.until_close:
-        fields["Connection"] = "close"
-    else:
-        fields["Content-Length"] = str(end - start)
+    fields |= _framing(file, end - start)
     return Answer(
         status=status, headers=_with(fields, file.headers), content=body, start=start, end=end
     )
+
+
+def _framing(file: File, size: int) -> dict[str, str]:
+    if file.chunked:
+        return {"Transfer-Encoding": "chunked"}
+    return {"Connection": "close"} if file.until_close else {"Content-Length": str(size)}
+
+
+def _is_known(request: Request, etag: str | None, last_modified: str | None) -> bool:
+    """Tell whether the client has this very version (RFC 9110 section 13.2.2)."""
+    if (known := request.headers.get("if-none-match")) is not None:
+        return etag is not None and etag in [each.strip() for each in known.split(",")]
+    since = request.headers.get("if-modified-since")
+    return since is not None and since == last_modified
 
 
 def _with(fields: dict[str, str], changes: Headers) -> dict[str, str]:

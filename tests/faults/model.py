@@ -53,8 +53,9 @@ class Request:
 class File:
     """A resource and everything that goes wrong with it; without options, a correct answer.
 
-    `etag` and `last_modified` are sent and obeyed in If-Range. `ranges=False` answers every Range
-    with 200. `chunked` and `until_close` say how the body is framed, else by Content-Length.
+    `etag` and `last_modified` are sent and obeyed in If-Range, If-None-Match, If-Modified-Since.
+    `ranges=False` answers every Range with 200. `chunked` and `until_close` say how the body is
+    framed, else by Content-Length.
     `gzip` compresses for clients that accept it; ranges then count compressed bytes.
 
     `fail_after` cuts the connection after that many bytes of a body that has more, the first

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from core.adapters.files.destination import disk_error
@@ -31,6 +32,29 @@ async def make_below(root: str, directories: Iterable[str]) -> dict[str, WinchEr
     outside names must not be written to where somebody else points.
     """
     return await run_to_end(_make_below, Path(root), list(directories))
+
+
+async def remove_empty(root: str, directories: Iterable[str]) -> None:
+    """Remove directories below `root` that are empty, and those above them that are so then.
+
+    What is not empty, cannot be removed or is reached through a link stays, and so does `root`.
+    """
+    await run_to_end(_remove_empty, root.rstrip("/"), list(directories))
+
+
+def _remove_empty(root: str, directories: Iterable[str]) -> None:
+    real = os.path.realpath(root)
+    emptied: set[str] = set()
+    for directory in directories:
+        path = directory.rstrip("/")
+        while path.startswith(root + "/") and path not in emptied:
+            emptied.add(path)
+            path = path.rpartition("/")[0]
+    # Those below come first, so that what they leave empty can go too.
+    for path in sorted(emptied, key=len, reverse=True):
+        with suppress(OSError):
+            if os.path.realpath(path) == real + path[len(root) :]:
+                os.rmdir(path)  # noqa: PTH106 - of very many
 
 
 def _make_below(root: Path, directories: Iterable[str]) -> dict[str, WinchError]:

@@ -95,7 +95,7 @@ async def take_back(directory: str, name: str) -> None:
 
 
 async def set_damaged_aside(directory: str, name: str) -> str | None:
-    """Rename a file that is not what it should be, and return how; None where there is none.
+    """Rename a file or link that is not what it should be, and return how; None for nothing.
 
     Raises DiskError and its kin.
     """
@@ -103,7 +103,8 @@ async def set_damaged_aside(directory: str, name: str) -> str | None:
     def rename() -> str | None:
         path = Path(directory, name)
         with suppress(FileNotFoundError, NotADirectoryError):
-            if not stat.S_ISREG(path.lstat().st_mode):
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
                 return None
             for candidate in alternatives(name + MISMATCH):
                 # Linked, so that what was set aside before is not replaced.

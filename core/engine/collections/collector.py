@@ -24,7 +24,7 @@ from core.domain.entries import Entry, Refused
 from core.domain.errors import NotAllowedError, StoppedError, UsageError, WinchError
 from core.domain.models import DownloadRequest
 from core.domain.service import AddedPortion
-from core.domain.value import replace
+from core.domain.value import Value, replace
 from core.engine.collections.reading import SourceReader
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.add import Adder
@@ -39,6 +39,13 @@ FED_PAUSE = 60.0
 """Seconds after which a front end that names no more entries is taken to be gone."""
 _PAUSES = (5.0, 30.0, 120.0, 600.0)
 """Seconds between attempts to read a source that may be read later."""
+
+
+class TakenIn(Value, frozen=True):
+    """What became of entries: members, new ones among them, and those that cannot be fetched."""
+
+    added: AddedPortion
+    refused: tuple[Refused, ...]
 
 
 class Collector:
@@ -134,7 +141,7 @@ class Collector:
     ) -> AddedPortion:
         """Do as `DownloadService` says."""
         self._downloads.collection(name)
-        added = await self.take_in(name, entries, refused, more=more)
+        taken = await self.take_in(name, entries, refused, more=more)
         if more:
             self._expect_more(name)
         else:
@@ -142,18 +149,18 @@ class Collector:
                 timer.cancel()
             self._read_to_the_end(name)
             await self._downloads.flush()
-        return added
+        return taken.added
 
     async def take_in(
         self, name: str, entries: Sequence[Entry], refused: Sequence[Refused], *, more: bool
-    ) -> AddedPortion:
+    ) -> TakenIn:
         """Make members of entries, and refused ones of those that cannot be fetched."""
         async with self.between_portions:
             return await self._take_in(name, entries, refused, more=more)
 
     async def _take_in(
         self, name: str, entries: Sequence[Entry], refused: Sequence[Refused], *, more: bool
-    ) -> AddedPortion:
+    ) -> TakenIn:
         collection = self._downloads.collection(name)
         requests: list[DownloadRequest] = []
         places: list[str] = []
@@ -161,15 +168,15 @@ class Collector:
         for entry in entries:
             try:
                 requests.append(member_request(collection, entry))
-                places.append(entry.where or entry.path or entry.url)
+                places.append(place_of(entry))
             except WinchError as error:
-                refused.append(_refused(entry.where or entry.path or entry.url, error))
+                refused.append(refused_as(place_of(entry), error))
         root = root_of(collection)
         wrong = await make_below(root, {r.directory for r in requests if r.directory != root})
         good = []
         for request, where in zip(requests, places, strict=True):
             if (trouble := wrong.get(request.directory)) is not None:
-                refused.append(_refused(where, trouble))
+                refused.append(refused_as(where, trouble))
             else:
                 good.append(request)
         added = await self._adder.add_members(good, more=more)
@@ -183,7 +190,11 @@ class Collector:
                 refused_count=collection.refused_count + len(refused),
             )
         )
-        return added
+        return TakenIn(added, tuple(refused))
+
+    def tell_read(self, name: str) -> None:
+        """Have whoever follows collections hear that the source of one was read to its end."""
+        self._changed(name)
 
     # ---------------------------------------------------------------------------------------------
 
@@ -280,5 +291,11 @@ def _failure(name: str, error: Exception) -> WinchError:
     return WinchError(f"an unexpected error: {type(error).__name__}")
 
 
-def _refused(where: str, error: WinchError) -> Refused:
+def place_of(entry: Entry) -> str:
+    """Return how a person finds an entry in its source."""
+    return entry.where or entry.path or entry.url
+
+
+def refused_as(where: str, error: WinchError) -> Refused:
+    """Return what is said of an entry that cannot be fetched."""
     return Refused(where=where, reason=error.message, code=error.code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from core.domain.collections import Collection
 from core.domain.entries import Entry, Refused
@@ -59,14 +59,14 @@ class Reading:
         """How many requests were sent to servers by now."""
         return self._fetcher.requests
 
-    def portions(self) -> AsyncIterator[tuple[list[Entry], list[Refused]]]:
+    def portions(self) -> AsyncGenerator[tuple[list[Entry], list[Refused]], None]:
         """Yield entries and refused ones by portions; raises what the source raises."""
         return _portions(self._found)
 
 
 async def _portions(
     found: AsyncIterator[Entry | Refused],
-) -> AsyncIterator[tuple[list[Entry], list[Refused]]]:
+) -> AsyncGenerator[tuple[list[Entry], list[Refused]], None]:
     entries: list[Entry] = []
     refused: list[Refused] = []
     waiting = asyncio.ensure_future(anext(found, None))

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from core.domain.errors import WinchError
 from core.domain.lifecycle import Action
-from core.domain.models import Fetched
+from core.domain.models import Fetched, Status
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
@@ -101,5 +101,12 @@ class Completion:
                 await self._downloads.flush()
                 await self._recorder.flush()
                 records = self._context.resume_data
+                # What is fetched again meanwhile has a record and a commit of its own.
+                ids = [id_ for id_ in ids if not self._is_fetched_again(id_)]
                 await records.delete(*filter(records.may_have, ids))
                 self._context.committer.forget(ids)
+
+    def _is_fetched_again(self, download_id: str) -> bool:
+        if download_id not in self._downloads:
+            return False
+        return self._downloads[download_id].status is not Status.COMPLETED

@@ -1,0 +1,70 @@
+"""Members beside what their source asks for now: looked at on disk, hashed and asked after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from core.domain.errors import DiskError, WinchError
+from core.domain.models import DownloadRecord, DownloadRequest, Status
+from core.domain.value import Value, replace
+from core.engine.collections.disk import digest_of, look_at
+from core.engine.collections.versions import VersionCheck
+from core.policy.collections.sync_plan import FileState, Finding, Need, algorithm_for, judge
+
+
+class Pair(Value, frozen=True):
+    """What an entry asks for now, and the member that it became when it was read before."""
+
+    wanted: DownloadRequest
+    member: DownloadRecord
+
+
+class Compared(Value, frozen=True):
+    """What a member was found to be, or why nobody can say, and what lies under its name."""
+
+    pair: Pair
+    finding: Finding | WinchError
+    file: FileState | None
+
+
+class Comparison:
+    """Compares members by portions; files are hashed one after the other, as disks like it."""
+
+    def __init__(self, versions: VersionCheck) -> None:
+        self._versions = versions
+        self._hashing = asyncio.Lock()
+
+    async def compare(self, pairs: Sequence[Pair]) -> list[Compared]:
+        """Return what has become of each member; most take no more than one look at the disk."""
+        whole = [pair.member for pair in pairs if pair.member.status is Status.COMPLETED]
+        files = await look_at(whole)
+        return await asyncio.gather(*(self._compare(pair, files) for pair in pairs))
+
+    async def _compare(self, pair: Pair, files: dict[str, FileState | None]) -> Compared:
+        member = pair.member
+        if member.status is Status.COMPLETED and member.id not in files:
+            error = DiskError(f"{member.path} cannot be looked at", hint="check the disk")
+            return Compared(pair, error, None)
+        file = files.get(member.id)
+        try:
+            return Compared(pair, await self._finding(pair, file), file)
+        except WinchError as error:
+            return Compared(pair, error, file)
+
+    async def _finding(self, pair: Pair, file: FileState | None) -> Finding:
+        """Look as far as it takes; raises what keeps anybody from saying anything."""
+        wanted, member = pair.wanted, pair.member
+        digest = answer = None
+        while True:
+            found = judge(wanted, member, file, digest=digest, answer=answer)
+            if isinstance(found, Finding):
+                return found
+            if found is Need.ANSWER:
+                name = wanted.name or member.name
+                answer = await self._versions.ask(wanted, name, member.validator)
+                continue
+            async with self._hashing:
+                digest = await digest_of(member.path, algorithm_for(wanted, member))
+            if digest is None and file is not None:
+                file = replace(file, size=None)

@@ -1,0 +1,166 @@
+"""Members that are fetched again under their ids, because their source has other files by now.
+
+What lies under a member's name stays until the new file is proved, as long as it is as winch left
+it. What somebody made of it is theirs: it is set aside as `NAME.mismatch`, and the name is free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+
+from core.adapters.files.below import make_below
+from core.adapters.files.destination import set_damaged_aside
+from core.domain.errors import WinchError
+from core.domain.lifecycle import Action
+from core.domain.models import Conflict, DownloadRecord, DownloadRequest, Status
+from core.domain.value import Value, replace
+from core.engine.downloads.list import DownloadList
+from core.engine.running.runner import Runner
+from core.engine.transfer.context import TransferContext
+from core.engine.transfer.resume import forget
+
+
+class Refetch(Value, frozen=True, kw_only=True):
+    """A member that is to be fetched again for what its source asks for now, and why.
+
+    `is_own` tells that what lies under its name may be replaced once the new file is proved.
+    """
+
+    id: str
+    status: Status
+    request: DownloadRequest
+    reason: str
+    is_own: bool
+
+
+class Refetcher:
+    """Has members fetched again; the runner follows."""
+
+    def __init__(self, downloads: DownloadList, runner: Runner, context: TransferContext) -> None:
+        self._downloads = downloads
+        self._runner = runner
+        self._queue = runner.queue
+        self._clock = context.clock
+        self._resume_data = context.resume_data
+        self._committer = context.committer
+
+    async def refetch(self, root: str, wanted: Sequence[Refetch]) -> dict[str, WinchError]:
+        """Let members wait to be fetched again, and return why which of them stay as they are.
+
+        `root` is the directory that they lie below. Who has come into another state since it was
+        looked at is left alone: the next look sees what it is then.
+        """
+        hindered = await self._make_directories(root, wanted)
+        running = [w.id for w in wanted if w.status is not Status.COMPLETED]
+        # None of them may start, nor save what it knows, while it changes.
+        self._queue.forget(running)
+        await self._runner.halt(running)
+        for each in wanted:
+            if each.id in hindered:
+                self._go_on(each)
+                continue
+            try:
+                await self._refetch(each)
+            except WinchError as error:
+                hindered[each.id] = error
+                self._go_on(each)
+            await asyncio.sleep(0)
+        return hindered
+
+    async def _make_directories(
+        self, root: str, wanted: Sequence[Refetch]
+    ) -> dict[str, WinchError]:
+        ids: defaultdict[str, list[str]] = defaultdict(list)
+        for each in wanted:
+            ids[each.request.directory].append(each.id)
+        wrong = await make_below(root, ids.keys() - {root})
+        return {id_: error for directory, error in wrong.items() for id_ in ids[directory]}
+
+    async def _refetch(self, wanted: Refetch) -> None:
+        if (download := self._current(wanted)) is None:
+            return
+        if download.status is not Status.COMPLETED:
+            # What is here of it is of the other file.
+            await forget(download, self._resume_data)
+            if (download := self._current(wanted)) is not None:
+                self._begin_anew(download, wanted)
+            return
+        if self._resume_data.may_have(download.id):
+            await self._resume_data.delete(download.id)
+        aside = None
+        if not wanted.is_own:
+            aside = await set_damaged_aside(download.request.directory, download.name)
+        if (download := self._current(wanted)) is None:
+            return
+        if aside is not None:
+            self._downloads.note(download.id, f"what was there was set aside as {aside}")
+            download = self._downloads[download.id]
+        # At once with the step: at a start it would take the old file for the new one.
+        self._committer.forget([download.id])
+        stepped = self._downloads.step(
+            download,
+            Action.MEND,
+            f"fetched again: {wanted.reason}",
+            **self._anew(download, wanted),
+            part=None,
+            left=None,
+            name_settled=False,
+            wait_reason=self._queue.turn_of(download.id),
+        )
+        if wanted.request.paused:
+            self._downloads.step(stepped, Action.PAUSE, "paused, as its collection is")
+        else:
+            self._queue.enqueue(stepped)
+
+    def _begin_anew(self, download: DownloadRecord, wanted: Refetch) -> None:
+        """Have a halted member that is not whole begin anew, or rest where it rests."""
+        self._downloads.settle(download.id, 0)
+        text, fields = f"its source has changed: {wanted.reason}", self._anew(download, wanted)
+        if download.status is Status.PAUSED:
+            self._downloads.note(download.id, text)
+            self._downloads.update(self._downloads[download.id], **fields)
+        else:
+            self._queue.go_on(download.id, text, **fields)
+
+    def _anew(self, download: DownloadRecord, wanted: Refetch) -> dict[str, object]:
+        """Return what becomes of the fields that speak of the file that is no longer wanted."""
+        name, request = wanted.request.name or download.name, wanted.request
+        if download.status is Status.COMPLETED and wanted.is_own:
+            request = replace(request, conflict=Conflict.OVERWRITE)
+        before = download.request
+        request = replace(
+            request,
+            name=name if download.name_settled else request.name,
+            # A person's own word, since it was added.
+            priority=before.priority,
+            limit=before.limit,
+            connections=before.connections,
+        )
+        return {
+            "request": request,
+            "name": name,
+            "asked_at": self._clock.now(),
+            "total_bytes": None,
+            "completed_at": None,
+            "fetched": None,
+            "resume_verdict": None,
+            "retry_count": 0,
+            "digest": None,
+            "validator": None,
+        }
+
+    def _current(self, wanted: Refetch) -> DownloadRecord | None:
+        """Return a member as it is by now, None where it is not what it was any more."""
+        for download in self._downloads.current([wanted.id]):
+            # What ran waits by now, or the other way round: that is no other state here.
+            was_whole = wanted.status is Status.COMPLETED
+            if was_whole is (download.status is Status.COMPLETED):
+                return download
+        return None
+
+    def _go_on(self, wanted: Refetch) -> None:
+        """Let a member that was halted go on as it was."""
+        if (download := self._current(wanted)) is not None and not download.status.is_settled:
+            self._queue.go_on(download.id, "goes on as it was")

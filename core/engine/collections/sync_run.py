@@ -1,0 +1,323 @@
+"""A source read again: what is new joins, what changed or was damaged is fetched again.
+
+What a person may rely on:
+- What is found is acted on as it is found, portion by portion: a kill in between leaves a list that
+  the next sync completes. Only what vanished waits for the end, because only that tells.
+- The old file stays until the new one is proved. One that somebody changed here is no longer
+  winch's to replace: it is set aside as `NAME.mismatch`, and its name is free for the right one.
+- A member that failed is tried again only where its source names another file or address for it;
+  `retry` tries the others. One that was given up or paused stays so.
+- Nothing is deleted unless that was asked for, and then only what is as winch left it, after a
+  reading that came to its end, named something, and refused nothing that it had not refused
+  before: that may be what seems to have vanished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from core.adapters.files.below import remove_empty
+from core.adapters.files.destination import check_directory
+from core.adapters.system.clock import Clock
+from core.domain.collections import (
+    MOST_PLANNED,
+    MOST_REFUSED,
+    MOST_VANISHED,
+    CollectionRecord,
+    SyncOptions,
+    SyncPlan,
+)
+from core.domain.entries import Entry, Refused
+from core.domain.errors import UsageError, WinchError
+from core.domain.models import DownloadRequest, Status
+from core.domain.redact import redact_url
+from core.domain.value import replace
+from core.engine.collections.collector import MOST_ENTRIES, Collector, place_of, refused_as
+from core.engine.collections.comparison import Compared, Comparison, Pair
+from core.engine.collections.reading import Reading
+from core.engine.collections.refetch import Refetch, Refetcher
+from core.engine.collections.versions import VersionCheck
+from core.engine.downloads.list import DownloadList
+from core.engine.requests.remove import Remover
+from core.policy.collections.members import member_request, root_of
+from core.policy.collections.sync_plan import Found, brought_up_to_date
+
+_DELETED_AT_ONCE = 500
+T = TypeVar("T")
+
+
+class _Some(Generic[T]):
+    """The first of very many, and how many there are."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.count = 0
+        self.first: list[T] = []
+
+    def add(self, item: T) -> None:
+        self.count += 1
+        if len(self.first) < self._most:
+            self.first.append(item)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncHands:
+    """Those who do what a comparison comes to."""
+
+    downloads: DownloadList
+    collector: Collector
+    refetcher: Refetcher
+    remover: Remover
+    clock: Clock
+
+
+class SyncRun:
+    """One comparison of one collection, from its first portion to what vanished."""
+
+    def __init__(
+        self,
+        hands: SyncHands,
+        name: str,
+        options: SyncOptions,
+        reading: Reading,
+        versions: VersionCheck,
+    ) -> None:
+        self._hands = hands
+        self._downloads = hands.downloads
+        self._reading = reading
+        self._versions = versions
+        self._comparison = Comparison(versions)
+        self._name = name
+        self._options = options
+        self._known: dict[str, str] = {}
+        """The ids of members by where they are to lie."""
+        self._members: set[str] = set()
+        self._unseen: dict[str, None] = {}
+        self._new_places: set[str] = set()
+        self._entries = 0
+        self._refused = _Some[Refused](MOST_REFUSED)
+        """What the source names and nobody can fetch."""
+        self._hindered = _Some[Refused](MOST_REFUSED)
+        """What of its members could not be compared, replaced or deleted."""
+        self._doubtful = 0
+        self._paths = {found: _Some[str](MOST_PLANNED) for found in Found}
+        self._new = _Some[str](MOST_PLANNED)
+        self._deleted = _Some[str](MOST_PLANNED)
+        self._failed = 0
+        self._has_deleted = False
+
+    async def run(self) -> SyncPlan:
+        """Compare; raises what the reading of the source raises, and UnknownIdError."""
+        collection = self._downloads.collection(self._name)
+        # A disk that is not mounted has lost nothing.
+        await check_directory(root_of(collection))
+        for download in self._downloads.members(self._name):
+            self._members.add(download.id)
+            self._unseen[download.id] = None
+            if download.request.name is not None:
+                self._known[_place(collection, download.request)] = download.id
+        before = {(refused.where, refused.reason) for refused in collection.refused}
+        async with aclosing(self._reading.portions()) as portions:
+            async for entries, refused in portions:
+                for each in refused:
+                    self._refuse(each, before)
+                await self._take(entries)
+                if self._entries + self._refused.count > MOST_ENTRIES:
+                    raise UsageError(f"the source names more than {MOST_ENTRIES:,} files")
+        return await self._end(list(self._unseen))
+
+    # -- what is named ----------------------------------------------------------------------------
+
+    def _refuse(self, refused: Refused, before: set[tuple[str, str]]) -> None:
+        """Take in that the source names what nobody can fetch: it may be a member of long ago."""
+        self._refused.add(refused)
+        if (id_ := self._known.get(refused.where)) is not None:
+            self._unseen.pop(id_, None)
+        elif (refused.where, refused.reason) not in before:
+            self._doubtful += 1
+
+    async def _take(self, entries: Sequence[Entry]) -> None:
+        collection = self._downloads.collection(self._name)
+        new: list[tuple[str, Entry]] = []
+        pairs: list[Pair] = []
+        for entry in entries:
+            try:
+                wanted = member_request(collection, entry)
+            except WinchError as error:
+                self._refused.add(refused_as(place_of(entry), error))
+                self._unseen.pop(self._known.get(entry.path or "", ""), None)
+                continue
+            place = _place(collection, wanted)
+            if (id_ := self._member(place, wanted)) is None:
+                if place not in self._new_places:
+                    self._new_places.add(place)
+                    new.append((place, entry))
+            elif id_ in self._unseen:
+                del self._unseen[id_]
+                pairs += [Pair(wanted, member) for member in self._downloads.current([id_])]
+        self._entries += len(new) + len(pairs)
+        await self._join(new)
+        await self._act(collection, await self._comparison.compare(pairs))
+
+    def _member(self, place: str, wanted: DownloadRequest) -> str | None:
+        """Return the member that an entry became; one that names no path is known by its address.
+
+        A member that is whole has that without its secrets.
+        """
+        if wanted.name is not None:
+            return self._known.get(place)
+        urls = (wanted.url, redact_url(wanted.url))
+        found = (self._downloads.same(url=u, directory=wanted.directory, name=None) for u in urls)
+        return next((d.id for same in found for d in same if d.id in self._members), None)
+
+    async def _join(self, new: Sequence[tuple[str, Entry]]) -> None:
+        refused: Sequence[Refused] = ()
+        if new and not self._options.dry_run:
+            entries = [entry for _, entry in new]
+            taken = await self._hands.collector.take_in(self._name, entries, (), more=True)
+            refused = taken.refused
+        wrong = {each.where for each in refused}
+        for each in refused:
+            self._refused.add(each)
+        self._entries -= len(refused)
+        for place, entry in new:
+            if place_of(entry) not in wrong:
+                self._new.add(place)
+
+    async def _act(self, collection: CollectionRecord, compared: Sequence[Compared]) -> None:
+        again: list[Refetch] = []
+        for each in compared:
+            member, finding = each.pair.member, each.finding
+            path = collection.path_of(member)
+            if isinstance(finding, WinchError):
+                self._hinder(path, finding)
+                continue
+            self._paths[finding.found].add(path)
+            if finding.found is not Found.UNCHANGED:
+                again.append(
+                    Refetch(
+                        id=member.id,
+                        status=member.status,
+                        request=each.pair.wanted,
+                        reason=finding.reason,
+                        is_own=finding.is_own,
+                    )
+                )
+                continue
+            self._failed += member.status in (Status.FAILED, Status.CANCELLED)
+            if not self._options.dry_run:
+                self._keep(each)
+        if again and not self._options.dry_run:
+            hindered = await self._hands.refetcher.refetch(root_of(collection), again)
+            for download in self._downloads.current(hindered):
+                self._hinder(collection.path_of(download), hindered[download.id])
+
+    def _keep(self, compared: Compared) -> None:
+        """Remember of an unchanged member what its source says now, and what was proved of it."""
+        finding, file, before = compared.finding, compared.file, compared.pair.member
+        for member in self._downloads.current([before.id]):
+            if member.status is not before.status or isinstance(finding, WinchError):
+                return
+            fields: dict[str, object] = {}
+            if (request := brought_up_to_date(compared.pair.wanted, member)) != member.request:
+                fields["request"] = request
+            if member.status is Status.COMPLETED and member.error is not None:
+                fields["error"] = None
+            if finding.proved is not None and file is not None and not file.is_link:
+                fields |= {"left": file.stamp, "total_bytes": file.size, "digest": finding.proved}
+            if fields:
+                self._downloads.update(member, **fields)
+
+    def _hinder(self, path: str, error: WinchError) -> None:
+        self._hindered.add(Refused(where=path, reason=error.message, code=error.code))
+
+    # -- what is named no longer ------------------------------------------------------------------
+
+    async def _end(self, vanished: list[str]) -> SyncPlan:
+        collection = self._downloads.collection(self._name)
+        paths = sorted(collection.path_of(d) for d in self._downloads.current(vanished))
+        withheld = ""
+        if self._options.delete_extra and paths:
+            withheld = self._why_not()
+            if not withheld:
+                await self._delete(collection, vanished)
+                self._has_deleted = True
+        if not self._options.dry_run:
+            await self._write_down(paths)
+        found = self._paths
+        refused = [*self._hindered.first, *self._refused.first][:MOST_REFUSED]
+        return SyncPlan(
+            new=tuple(self._new.first),
+            changed=tuple(found[Found.CHANGED].first),
+            damaged=tuple(found[Found.DAMAGED].first),
+            vanished=tuple(paths[:MOST_PLANNED]),
+            deleted=tuple(self._deleted.first),
+            refused=tuple(refused),
+            counts={
+                "new": self._new.count,
+                "changed": found[Found.CHANGED].count,
+                "damaged": found[Found.DAMAGED].count,
+                "vanished": len(paths),
+                "deleted": self._deleted.count,
+                "refused": self._hindered.count + self._refused.count,
+                "failed": self._failed,
+            },
+            unchanged=found[Found.UNCHANGED].count,
+            requests=self._reading.requests + self._versions.requests,
+            withheld=withheld,
+        )
+
+    def _why_not(self) -> str:
+        """Return why nothing is deleted that seems to have vanished, "" where it may be."""
+        if not self._entries:
+            return "its source names not one file, which is hardly meant"
+        if self._doubtful:
+            what = "1 entry" if self._doubtful == 1 else f"{self._doubtful:,} entries"
+            return f"{what} of its source cannot be read, and may be what seems to have vanished"
+        return ""
+
+    async def _delete(self, collection: CollectionRecord, vanished: list[str]) -> None:
+        directories: set[str] = set()
+        for start in range(0, len(vanished), _DELETED_AT_ONCE):
+            chosen = self._downloads.current(vanished[start : start + _DELETED_AT_ONCE])
+            directories |= {download.request.directory for download in chosen}
+            if self._options.dry_run:
+                removal = await self._hands.remover.would_remove(chosen, files=True)
+            else:
+                removal = await self._hands.remover.remove(chosen, files=True)
+            for path in removal.deleted_files:
+                self._deleted.add(collection.path_below(path))
+            for kept in removal.kept:
+                path = collection.path_below(kept.path)
+                self._hindered.add(Refused(where=path, reason=kept.reason, code="not_allowed"))
+        if not self._options.dry_run:
+            await remove_empty(root_of(collection), directories)
+
+    async def _write_down(self, paths: list[str]) -> None:
+        """Store how the reading ended; what was deleted is no member any more."""
+        collection = self._downloads.collection(self._name)
+        left = [] if self._has_deleted else paths
+        self._downloads.put_collection(
+            replace(
+                collection,
+                entries=self._entries,
+                refused=tuple(self._refused.first),
+                refused_count=self._refused.count,
+                vanished=tuple(left[:MOST_VANISHED]),
+                vanished_count=len(left),
+                read_at=self._hands.clock.now(),
+                read_error=None,
+            )
+        )
+        await self._downloads.flush()
+        self._hands.collector.tell_read(self._name)
+
+
+def _place(collection: CollectionRecord, request: DownloadRequest) -> str:
+    """Return where a member is to lie, or its address where its server decides that."""
+    if request.name is None:
+        return redact_url(request.url)
+    return collection.path_below(f"{request.directory.rstrip('/')}/{request.name}")
