@@ -41,8 +41,17 @@ _STORE_WORDS = {
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 
 
+NOT_FETCHED = frozenset(
+    {"about", "blob", "data", "file", "ftp", "ftps", "javascript", "magnet", "mailto", "urn", "ws"}
+)
+"""Schemes that nothing of winch fetches; of all others but its own a package may."""
+
+
 def check_url(url: str) -> None:
-    """Raise UsageError unless this is an address that winch can fetch."""
+    """Raise UsageError unless this is an address that winch can fetch, or a package beside it.
+
+    Which packages there are, who runs downloads knows.
+    """
     if len(url) > MAX_URL:
         raise UsageError(
             f"a URL of {len(url):,} characters is too long", hint=f"{MAX_URL:,} are allowed"
@@ -66,15 +75,20 @@ def check_url(url: str) -> None:
         raise UsageError(f"'{_shown(url)}' is not a URL", hint="check its host and port") from None
     if not parts.scheme or ("://" not in url and parts.scheme != "magnet"):
         raise UsageError(f"'{_shown(url)}' is not a URL", hint=in_full(url))
-    if parts.scheme not in ("http", "https"):
-        raise UsageError(
-            f"winch does not fetch {cut(parts.scheme, 40)}: addresses",
-            hint="give an http or https address, or one of a store: s3://bucket/key",
-        )
+    if parts.scheme in NOT_FETCHED:
+        raise not_fetched(parts.scheme)
     if not host:
         raise UsageError(
             f"'{_shown(url)}' names no host", hint="write it in full: https://host/path"
         )
+
+
+def not_fetched(scheme: str) -> UsageError:
+    """Return the error for an address whose scheme nobody here knows."""
+    return UsageError(
+        f"winch does not fetch {cut(scheme, 40)}: addresses",
+        hint="give an http or https address, or one of a store: s3://bucket/key",
+    )
 
 
 def _check_store(url: str) -> None:

@@ -121,7 +121,14 @@ class Engine:
         )
         self._recorder = recorder = AttemptRecorder(state.history, clock, context.host_memory)
         self._runner = runner = Runner(settings, downloads, context, recorder, embedded=embedded)
-        self._adder = Adder(downloads, runner, clock, state.directory, self._refuse_if_closing)
+        self._adder = Adder(
+            downloads,
+            runner,
+            clock,
+            state.directory,
+            self._refuse_if_closing,
+            sources=context.sources,
+        )
         self._changer = Changer(downloads, runner, state.resume_data)
         self._remover = Remover(downloads, runner, state, clock)
         reader = SourceReader(context, lambda: self.settings)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.adapters.files.threads import run_to_end
 from core.domain.bounds import cut, overlong
-from core.domain.checks import check_header, check_url
+from core.domain.checks import NOT_FETCHED, check_header, check_url, not_fetched
 from core.domain.entries import Entry, Refused, SourceSpec
 from core.domain.errors import ConfigError, UsageError, WinchError
 from core.domain.redact import redact_text
@@ -35,7 +35,7 @@ _OWN: Final = {
     "index": ("core.sources.index_pages", "IndexSource"),
 }
 _WEB: Final = frozenset({"http", "https"})
-_TAKEN: Final = frozenset({*_OWN, *_WEB, *STORE_SCHEMES, "file", "magnet"})
+_TAKEN: Final = frozenset({*_OWN, *_WEB, *STORE_SCHEMES, *NOT_FETCHED})
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,39}):")
 
 
@@ -61,10 +61,10 @@ class SourceRegistry:
 
     def check_url(self, url: str) -> None:
         """Raise UsageError unless winch, or a package beside it, can fetch this address."""
-        scheme = _scheme_of(url)
-        if scheme in STORE_SCHEMES or (scheme not in _TAKEN and self._package(scheme) is not None):
-            return
         check_url(url)
+        scheme = _scheme_of(url)
+        if scheme not in _WEB and scheme not in STORE_SCHEMES and self._package(scheme) is None:
+            raise not_fetched(scheme)
 
     async def expand(self, spec: SourceSpec, fetcher: Fetcher) -> AsyncIterator[Entry | Refused]:
         """Yield what a source names and its spec wants; raises WinchError as `Source.expand` does.

@@ -23,6 +23,7 @@ from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner
 from core.policy.request_rules import check_request
 from core.policy.transfer.filename import suggest
+from core.sources.registry import SourceRegistry
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ class Adder:
         clock: Clock,
         state_directory: Path,
         refuse_if_closing: Callable[[], None],
+        *,
+        sources: SourceRegistry,
     ) -> None:
         self._refuse_if_closing = refuse_if_closing
         self._downloads = downloads
@@ -54,6 +57,7 @@ class Adder:
         self._runner = runner
         self._queue = runner.queue
         self._clock = clock
+        self._sources = sources
         self._ids = _ids()
 
     async def add(
@@ -151,6 +155,9 @@ class Adder:
     async def _check(self, requests: Sequence[DownloadRequest]) -> None:
         for request in requests:
             check_request(request)
+            for url in (request.url, *request.mirrors):
+                if self._sources.resolves(url):
+                    self._sources.check_url(url)
         await self.check_directories(request.directory for request in requests)
 
     async def check_directories(self, directories: Iterable[str]) -> None:

@@ -162,8 +162,9 @@ async def test_a_package_takes_nothing_that_is_winchs_own(registry: SourceRegist
 async def test_a_scheme_that_nobody_knows_is_refused(
     registry: SourceRegistry, fetcher: SourceFetcher
 ) -> None:
-    with pytest.raises(UsageError, match="winch does not fetch ftp: addresses"):
-        registry.check_url("ftp://x/y")
+    for scheme in ("ftp", "nobodys"):
+        with pytest.raises(UsageError, match=f"winch does not fetch {scheme}: addresses"):
+            registry.check_url(f"{scheme}://x/y")
     with pytest.raises(UsageError, match="winch does not fetch ftp: addresses"):
         await registry.refresh(Entry(url="ftp://x/y"))
     with pytest.raises(UsageError, match="winch knows no source of the kind 'ftp'"):

@@ -5,7 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
+from core.domain.errors import UsageError
 from core.domain.models import DownloadRequest, WaitReason
+from core.domain.value import replace
 from tests.core.adapters.records import generation, ids, reload
 from tests.core.engine.conftest import Workspace
 
@@ -63,3 +67,16 @@ async def test_what_is_added_is_stored_as_it_waits_in_one_save(workspace: Worksp
     assert {download.wait_reason for download in added} == {WaitReason.QUEUED}
     stored = (await reload(workspace.state)).downloads
     assert stored == added
+
+
+async def test_a_scheme_that_no_package_knows_is_refused_before_anything_is_queued(
+    workspace: Workspace,
+) -> None:
+    engine = await workspace.engine()
+    for request in (
+        workspace.request("lake://set/a"),
+        replace(workspace.request("http://host/a"), mirrors=("lake://set/a",)),
+    ):
+        with pytest.raises(UsageError, match="winch does not fetch lake: addresses"):
+            await engine.add([workspace.request("http://host/b"), request])
+    assert await engine.downloads() == []
