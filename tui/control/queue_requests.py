@@ -28,7 +28,7 @@ from core.domain.service import (
 from tui.control.taking_back import take_back
 from tui.model.ordering import Order
 from tui.model.rows import DownloadRow, GroupRow
-from tui.model.selection import Selection
+from tui.model.selection import Selection, is_unsound
 from tui.model.store import DownloadStore
 from tui.model.undo import (
     Undo,
@@ -109,7 +109,7 @@ class QueueRequests:
             case "toggle_pause":
                 return self._pauses() or self._resumes()
             case "retry":
-                return self._any(_may(Action.RETRY))
+                return self._any(_may(Action.RETRY)) or self._selection.has_unsound
             case "start_now":
                 return self._any(_can_start)
             case "verify":
@@ -166,7 +166,8 @@ class QueueRequests:
         self._ask(lambda service: service.hold(not is_held))
 
     def retry(self) -> None:
-        ids = self._ids(_may(Action.RETRY))
+        may = _may(Action.RETRY)
+        ids = [d.id for d in self.chosen if may(d.status) or is_unsound(d)]
         self._ask(lambda service: service.retry(ids))
 
     def retry_all(self) -> None:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 
 from core.domain.collections import Collection
-from core.domain.models import Status
+from core.domain.models import Download, Status
 from tui.model.ordering import Order
 from tui.model.rows import DownloadRow, GroupRow, Row, Spot
 from tui.model.store import DownloadStore
@@ -99,6 +99,18 @@ class Selection:
             return self._view.sums(self.row.name).counts.keys()
         held = self._store.by_id
         return {held[id_].status for id_ in self.chosen_set if id_ in held}
+
+    @property
+    def has_unsound(self) -> bool:
+        """Whether a finished file is chosen that a verification found damaged or gone.
+
+        Of a group that is no collection nobody looks at each member to know.
+        """
+        if not self._marks and isinstance(self.row, GroupRow):
+            known = self.row.name in self._store.collections
+            return known and bool(self._store.members(self.row.name).lacking)
+        held = self._store.by_id
+        return any(is_unsound(held[id_]) for id_ in self.chosen_set if id_ in held)
 
     @property
     def chosen_collections(self) -> list[Collection]:
@@ -203,3 +215,8 @@ class Selection:
             case GroupRow(name=name):
                 return self._view.members(name)
         return ()
+
+
+def is_unsound(download: Download) -> bool:
+    """Tell whether a finished file is not what it was when it was finished."""
+    return download.status is Status.COMPLETED and download.error is not None

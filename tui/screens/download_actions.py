@@ -20,7 +20,7 @@ from tui.input.curl import curl_command
 from tui.screens.confirm_dialog import ConfirmDialog
 from tui.screens.main_parts import MainParts
 from tui.screens.rate_question import rate_question
-from tui.text.fmt import clean, cut_middle
+from tui.text.fmt import clean, counted, cut_middle
 from tui.text.removal import deleted_note, kept_note, merged
 from tui.widgets.letter_bar import Letter
 from tui.widgets.prompt import Question
@@ -203,11 +203,12 @@ def _called(
     downloads: Sequence[Download], width: int = 200, *, collections: Sequence[str] = ()
 ) -> str:
     """Return how what is chosen is called; `collections` are chosen as a whole."""
-    count = f"{len(downloads):,} downloads"
+    count = counted(len(downloads))
     if len(collections) == 1:
-        return f"the collection {cut_middle(clean(collections[0]), width)} of {count}"
+        name = cut_middle(clean(collections[0]), min(width, 40))
+        return f"{name} with {count}" if downloads else name
     if collections:
-        return f"{len(collections):,} collections and all that is chosen, {count}"
+        return f"{len(collections):,} collections, {count} in all"
     if len(downloads) == 1:
         return cut_middle(clean(downloads[0].name), width)
     return count

@@ -36,11 +36,12 @@ def lacks(collection: Collection, verdicts: Mapping[Verdict, int]) -> list[str]:
 def state_words(collection: Collection, verdicts: Mapping[Verdict, int]) -> list[str]:
     """Return what it lacks, does and waits for, the gravest first; never nothing."""
     words = lacks(collection, verdicts)
-    if collection.state in (CollectionState.READING, CollectionState.PUBLISHING):
-        words.append(COLLECTION_STATES[collection.state])
     pending = verdicts.get(Verdict.PENDING, 0)
-    if collection.paused and (pending or words):
+    is_busy = collection.state in (CollectionState.READING, CollectionState.PUBLISHING)
+    if collection.paused and (pending or is_busy):
         words.append(STATES[Status.PAUSED])
+    if is_busy:
+        words.append(COLLECTION_STATES[collection.state])
     if pending:
         words.append(f"{pending:,} {VERDICTS[Verdict.PENDING]}")
     return words or [_whole(collection, verdicts)]

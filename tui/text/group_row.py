@@ -108,10 +108,11 @@ def summed_row(
 
 def _name(name: str, told: Told, urgent: Sequence[str], width: int, *, ascii_only: bool) -> str:
     """Return the name with as much beside it as leaves it whole, or else legible."""
-    name, count = fmt.clean(name), f"{told.count:,}{'+' if told.is_open else ''}"
+    name = fmt.clean(name)
+    count = [f"{told.count:,}{'+' if told.is_open else ''}"] if told.count else []
     most = [list(urgent[:end]) for end in range(len(urgent), 0, -1)]
-    beside = [words for each in most for words in ([count, *each], each)]
-    said = [f" ({', '.join(words)})" for words in (*beside, [count])]
+    beside = [words for each in most for words in ([*count, *each], each)]
+    said = [f" ({', '.join(words)})" for words in (*beside, count) if words]
     for least in (cell_len(name), _LEGIBLE, _LEAST):
         for text in said:
             if (room := width - len(text)) >= least:
