@@ -78,11 +78,15 @@ class PowerCuts:
             event: {one["id"] for one in said if one["event"] == event}
             for event in ("added", "removing", "removed")
         }
+        names = {
+            event: {one["name"] for one in said if one["event"] == event}
+            for event in ("collected", "fed")
+        }
         owed = ids["added"] - ids["removing"]
         with scratch() as root:
             self._materialise(replay, root)
             stage = Stage(root, self._recording.server)
-            notices = await stage.live_on(owed=owed, gone=ids["removed"])
+            notices = await stage.live_on(owed=owed, gone=ids["removed"], **names)
         self._figures.cuts += 1
         self._figures.owed += len(owed)
         self._figures.notices.update(notices)

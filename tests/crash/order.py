@@ -21,7 +21,8 @@ _NAMES = ("rename", "renameat", "renameat2", "link", "linkat")
 
 @dataclass(frozen=True, slots=True)
 class OrderFigures:
-    """What was looked at: records with a claim, bytes claimed, final names, answers to `add`."""
+    """What was looked at: records with a claim, bytes claimed, final names, answers to `add` and
+    `collect`."""
 
     records: int
     claimed: int
@@ -97,23 +98,24 @@ class OrderProof:
                 ), f"{name.name} was called whole before its name was on the medium"
 
     def _check_answers(self) -> int:
-        """Check that what `add` has answered was in a list that survives, and count that."""
+        """Check that what was answered for was in a list that survives, and count that."""
         answers = 0
         for call in self._calls:
             if call.name != "write" or call.descriptors[:1] != [1]:
                 continue
             said = json.loads(call.data)
-            if said["event"] != "added":
+            if said["event"] not in ("added", "collected"):
                 continue
             answers += 1
-            id_ = said["id"].encode()
-            assert self._is_in_a_generation(id_, call) or self._is_in_a_journal(id_, call), (
-                f"{said['id']} was acknowledged before it was on the medium"
+            key = said["id" if said["event"] == "added" else "name"]
+            sign = key.encode()
+            assert self._is_in_a_generation(sign, call) or self._is_in_a_journal(sign, call), (
+                f"{key} was acknowledged before it was on the medium"
             )
         return answers
 
-    def _is_in_a_generation(self, id_: bytes, before: Call) -> bool:
-        """Tell whether a list that names a download had got its name for good."""
+    def _is_in_a_generation(self, key: bytes, before: Call) -> bool:
+        """Tell whether a list that names a download or a collection had got its name for good."""
         for rename in self._calls:
             if rename.name not in _NAMES or rename.paths[-1] != self._state / "downloads.json":
                 continue
@@ -121,19 +123,20 @@ class OrderProof:
                 continue
             content = self._content(rename)
             self._assert_synced(content, rename)
-            if id_ in b"".join(call.data for call in content):
+            if key in b"".join(call.data for call in content):
                 return self._synced(rename, self._state, before)
         return False
 
-    def _is_in_a_journal(self, id_: bytes, before: Call) -> bool:
-        """Tell whether an append that names a download was synced, and the name of its file."""
+    def _is_in_a_journal(self, key: bytes, before: Call) -> bool:
+        """Tell whether an append that names a download or a collection was synced, and the name of
+        its file."""
         made: dict[Path, Call] = {}
         for call in self._calls:
             if call.name == "openat" and "O_CREAT" in call.arguments and call.worked:
                 made.setdefault(call.paths[0], call)
             if call.name != "write" or not call.path.name.startswith("downloads.journal"):
                 continue
-            if id_ in call.data:
+            if key in call.data:
                 is_named = self._synced(made[call.path], self._state, before)
                 return is_named and self._synced(call, call.path, before)
         return False

@@ -164,7 +164,12 @@ async def _try(point: Point, figures: PointFigures) -> bool:
                 figures.told.update(text.replace(str(root), "") for text in outcome.messages)
             gone = outcome.ids("removed")
             owed = outcome.ids("added") - outcome.ids("removing")
-            notices = await stage.live_on(owed=owed, gone=gone)
+            notices = await stage.live_on(
+                owed=owed,
+                gone=gone,
+                collected=outcome.names("collected"),
+                fed=outcome.names("fed"),
+            )
             assert notices == (), notices
     return was_reached
 

@@ -1,8 +1,9 @@
 """A life of winch in half a second, in a process of its own: everything that changes files happens.
 
 One download arrives over several connections, is paused, goes on and becomes whole; another one is
-removed with its files; small ones come meanwhile, together. What was acknowledged goes to stdout, a
-JSON object a line. The process waits for a line on stdin, so that a tracer can come to it first.
+removed with its files; small ones come meanwhile, together, and some more as a collection. What was
+acknowledged goes to stdout, a JSON object a line. The process waits for a line on stdin, so that a
+tracer can come to it first.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import TypeVar
 from core import daemon
 from core.adapters.state import document
 from core.adapters.system.paths import Paths
+from core.domain.collections import CollectionRequest
+from core.domain.entries import Entry
 from core.domain.errors import WinchError
 from core.domain.models import Download, DownloadRequest, DownloadView, Status, WaitReason
 from core.domain.settings import (
@@ -42,6 +45,9 @@ SETTINGS = Settings(
 )
 IDS = tuple(f"{number:08x}" * 2 for number in range(1, 17))
 """The ids that its downloads get: whoever picks calls by their files has to know them."""
+COLLECTION = "a-collection-of-its-own"
+MEMBERS = 2
+"""How many of the files are members of it, the last ones."""
 
 
 _PR_SET_PTRACER = 0x59616D61
@@ -64,7 +70,8 @@ async def main(threads: int, directory: str, urls: Sequence[str]) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads))
     async with daemon.running(Paths.discover(os.environ), SETTINGS, embedded=False) as parts:
         engine = parts.engine
-        first, second, *small = urls
+        first, second, *others = urls
+        small, members = others[:-MEMBERS], others[-MEMBERS:]
         (whole,) = await _twice(partial(_add, engine, [first], directory))
         (other,) = await _twice(partial(_add, engine, [second], directory))
         await _until(engine, whole, lambda view: view.progress.bytes_downloaded > 0)
@@ -73,6 +80,10 @@ async def main(threads: int, directory: str, urls: Sequence[str]) -> None:
         for download in await _twice(partial(_add, engine, small, directory)):
             await _until(engine, download, lambda view: view.download.status is Status.COMPLETED)
             say("completed", id=download.id)
+        for id_ in await _collect(engine, members, directory):
+            member = (await engine.find(id_)).download
+            await _until(engine, member, lambda view: view.download.status is Status.COMPLETED)
+            say("completed", id=id_)
         await _twice(lambda: engine.resume([whole.id]))
         say("resumed", id=whole.id)
         await _until(engine, other, lambda view: view.progress.bytes_downloaded > 0)
@@ -89,6 +100,19 @@ async def _add(engine: Engine, urls: Sequence[str], directory: str) -> Sequence[
     for download in added:
         say("added", id=download.id, url=download.request.url)
     return added
+
+
+async def _collect(engine: Engine, urls: Sequence[str], directory: str) -> Sequence[str]:
+    request = DownloadRequest(url="", directory=directory)
+    wanted = CollectionRequest(name=COLLECTION, request=request)
+    await _twice(lambda: engine.collect(wanted, fed=True))
+    say("collected", name=COLLECTION)
+    entries = [Entry(url=url, path=url.rpartition("/")[2]) for url in urls]
+    added = await _twice(lambda: engine.add_entries(COLLECTION, entries))
+    for id_, url in zip(added.ids, urls, strict=True):
+        say("added", id=id_, url=url)
+    say("fed", name=COLLECTION)
+    return added.ids
 
 
 async def _twice(ask: Callable[[], Awaitable[T]]) -> T:

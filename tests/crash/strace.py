@@ -55,6 +55,10 @@ class Outcome:
         """Return the downloads of which it said this."""
         return {said["id"] for said in self.said if said["event"] == event}
 
+    def names(self, event: str) -> set[str]:
+        """Return the collections of which it said this."""
+        return {said["name"] for said in self.said if said["event"] == event}
+
     @property
     def messages(self) -> list[str]:
         """What it told a person about what failed."""
