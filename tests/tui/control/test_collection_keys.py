@@ -153,7 +153,12 @@ async def test_deleted_with_its_files_it_is_gone_for_good() -> None:
     async with app_for(service).run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, "set")
         await pilot.press("X")
-        await until(pilot, "Remove set with 2 downloads and delete the files?", "Deleted for good:", "m0.bin")
+        await until(
+            pilot,
+            "Remove set with 2 downloads and delete the files?",
+            "Deleted for good:",
+            "m0.bin",
+        )
         await pilot.press("y")
         await until(pilot, "1 All 1", gone="set (2")
         await pilot.press("z")
