@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from core.adapters.files.atomic_file import sync_directory
 from core.adapters.files.destination import disk_error
 from core.adapters.files.threads import run_to_end
 from core.domain.errors import DestinationError, WinchError
@@ -29,9 +32,10 @@ async def make_below(root: str, directories: Iterable[str]) -> dict[str, WinchEr
     """Make directories below `root`, which is there; return what is wrong with which.
 
     A part of a path that is a symbolic link is not followed, wherever it leads: what a list from
-    outside names must not be written to where somebody else points.
+    outside names must not be written to where somebody else points. What was made survives a power
+    cut: a file does that only where the directories above it do.
     """
-    return await run_to_end(_make_below, Path(root), list(directories))
+    return await run_to_end(_make_below, root.rstrip("/"), list(directories))
 
 
 async def remove_empty(root: str, directories: Iterable[str]) -> None:
@@ -57,36 +61,77 @@ def _remove_empty(root: str, directories: Iterable[str]) -> None:
                 os.rmdir(path)  # noqa: PTH106 - of very many
 
 
-def _make_below(root: Path, directories: Iterable[str]) -> dict[str, WinchError]:
-    made: set[str] = set()
+async def folds_case(directory: str) -> bool:
+    """Tell whether names that differ in their case are one name in a directory.
+
+    Where nothing can be made to see, the system's usual answer is given.
+    """
+
+    def probe() -> bool:
+        name = f".winch-case-{secrets.token_hex(8)}"
+        path, other = Path(directory, name), Path(directory, name.upper())
+        try:
+            path.touch(mode=0o600, exist_ok=False)
+            try:
+                return other.exists()
+            finally:
+                path.unlink()
+        except OSError:
+            return sys.platform == "darwin"
+
+    return await run_to_end(probe)
+
+
+def _make_below(root: str, directories: Iterable[str]) -> dict[str, WinchError]:
+    there: set[str] = {root}
+    changed: set[str] = set()
     refused: dict[str, WinchError] = {}
     for directory in directories:
-        path = root
+        missing = []
+        path = directory.rstrip("/")
+        while path not in there:
+            if not path.startswith(root + "/"):
+                raise ValueError(f"{directory} is not below {root}")
+            missing.append(path)
+            path = path.rpartition("/")[0]
         try:
-            for part in Path(directory).relative_to(root).parts:
-                path = path / part
-                if str(path) not in made:
-                    _make_one(path)
-                    made.add(str(path))
+            for path in reversed(missing):
+                if _make_one(path):
+                    changed.add(path.rpartition("/")[0] or "/")
+                there.add(path)
         except WinchError as error:
             refused[directory] = error
+    for path in changed:
+        try:
+            sync_directory(Path(path))
+        except OSError as error:
+            failure = disk_error(error, path)
+            refused |= dict.fromkeys((d for d in directories if d.startswith(path + "/")), failure)
     return refused
 
 
-def _make_one(path: Path) -> None:
+def _make_one(path: str) -> bool:
+    """Make a directory; False where it is there. Raises DestinationError, DiskError."""
     try:
         os.mkdir(path)  # noqa: PTH102 - a path of very many, each made once
     except FileExistsError:
-        mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode):
-            raise DestinationError(
-                f"{path} is a symbolic link, which may lead out of the destination",
-                hint="make it a directory, or choose another destination with -d",
-            ) from None
-        if not stat.S_ISDIR(mode):
-            raise DestinationError(
-                f"{path} is a file, where a directory is to be",
-                hint="move it, or choose another destination with -d",
-            ) from None
+        check_own_directory(path)
+        return False
     except OSError as error:
-        raise disk_error(error, str(path.parent)) from error
+        raise disk_error(error, path.rpartition("/")[0]) from error
+    return True
+
+
+def check_own_directory(path: str) -> None:
+    """Raise DestinationError unless a path is a directory itself, and no link to one."""
+    mode = os.lstat(path).st_mode
+    if stat.S_ISLNK(mode):
+        raise DestinationError(
+            f"{path} is a symbolic link, which may lead out of the destination",
+            hint="make it a directory, or choose another destination with -d",
+        )
+    if not stat.S_ISDIR(mode):
+        raise DestinationError(
+            f"{path} is a file, where a directory is to be",
+            hint="move it, or choose another destination with -d",
+        )

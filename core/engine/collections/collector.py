@@ -11,24 +11,22 @@ import itertools
 import logging
 from collections.abc import Callable, Sequence
 
-from core.adapters.files.below import make_below, make_root
+from core.adapters.files.below import make_root
 from core.adapters.system.clock import Clock
 from core.domain.checks import check_collection_name
 from core.domain.collections import (
-    MOST_REFUSED,
     CollectionRecord,
     CollectionRequest,
     CollectionState,
 )
 from core.domain.entries import Entry, Refused
 from core.domain.errors import NotAllowedError, StoppedError, UsageError, WinchError
-from core.domain.models import DownloadRequest
 from core.domain.service import AddedPortion
-from core.domain.value import Value, replace
+from core.domain.value import replace
+from core.engine.collections.members import MemberMaker, TakenIn
 from core.engine.collections.reading import SourceReader
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.add import Adder
-from core.policy.collections.members import member_request, root_of
 from core.policy.request_rules import check_request
 
 log = logging.getLogger(__name__)
@@ -39,13 +37,6 @@ FED_PAUSE = 60.0
 """Seconds after which a front end that names no more entries is taken to be gone."""
 _PAUSES = (5.0, 30.0, 120.0, 600.0)
 """Seconds between attempts to read a source that may be read later."""
-
-
-class TakenIn(Value, frozen=True):
-    """What became of entries: members, new ones among them, and those that cannot be fetched."""
-
-    added: AddedPortion
-    refused: tuple[Refused, ...]
 
 
 class Collector:
@@ -64,6 +55,7 @@ class Collector:
         self._clock = clock
         self._reader = reader
         self._changed = changed
+        self._members = MemberMaker(downloads, adder)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._abandoned: dict[str, asyncio.TimerHandle] = {}
         self.between_portions = asyncio.Lock()
@@ -95,6 +87,7 @@ class Collector:
 
     async def stop(self, name: str) -> None:
         """Read the source of one collection no further."""
+        self._members.forget(name)
         if (timer := self._abandoned.pop(name, None)) is not None:
             timer.cancel()
         if (task := self._tasks.pop(name, None)) is not None:
@@ -156,44 +149,11 @@ class Collector:
     ) -> TakenIn:
         """Make members of entries, and refused ones of those that cannot be fetched."""
         async with self.between_portions:
-            return await self._take_in(name, entries, refused, more=more)
-
-    async def _take_in(
-        self, name: str, entries: Sequence[Entry], refused: Sequence[Refused], *, more: bool
-    ) -> TakenIn:
-        collection = self._downloads.collection(name)
-        requests: list[DownloadRequest] = []
-        places: list[str] = []
-        refused = list(refused)
-        for entry in entries:
-            try:
-                requests.append(member_request(collection, entry))
-                places.append(place_of(entry))
-            except WinchError as error:
-                refused.append(refused_as(place_of(entry), error))
-        root = root_of(collection)
-        wrong = await make_below(root, {r.directory for r in requests if r.directory != root})
-        good = []
-        for request, where in zip(requests, places, strict=True):
-            if (trouble := wrong.get(request.directory)) is not None:
-                refused.append(refused_as(where, trouble))
-            else:
-                good.append(request)
-        added = await self._adder.add_members(good, more=more)
-        # It may have gone meanwhile, or been changed.
-        collection = self._downloads.collection(name)
-        self._downloads.put_collection(
-            replace(
-                collection,
-                entries=collection.entries + len(good),
-                refused=(*collection.refused, *refused)[:MOST_REFUSED],
-                refused_count=collection.refused_count + len(refused),
-            )
-        )
-        return TakenIn(added, tuple(refused))
+            return await self._members.take_in(name, entries, refused, more=more)
 
     def tell_read(self, name: str) -> None:
         """Have whoever follows collections hear that the source of one was read to its end."""
+        self._members.forget(name)
         self._changed(name)
 
     # ---------------------------------------------------------------------------------------------
@@ -249,12 +209,14 @@ class Collector:
 
     def _failed(self, name: str, error: WinchError) -> None:
         log.warning("the source of %s could not be read: %s", name, error.message)
+        self._members.forget(name)
         state = CollectionState.READING if error.retryable else CollectionState.READY
         collection = self._downloads.collection(name)
         self._downloads.put_collection(replace(collection, state=state, read_error=error.info()))
         self._changed(name)
 
     def _read_to_the_end(self, name: str) -> None:
+        self._members.forget(name)
         collection = self._downloads.collection(name)
         self._downloads.put_collection(
             replace(
@@ -289,13 +251,3 @@ def _failure(name: str, error: Exception) -> WinchError:
         return error
     log.error("reading the source of %s failed", name, exc_info=error)
     return WinchError(f"an unexpected error: {type(error).__name__}")
-
-
-def place_of(entry: Entry) -> str:
-    """Return how a person finds an entry in its source."""
-    return entry.where or entry.path or entry.url
-
-
-def refused_as(where: str, error: WinchError) -> Refused:
-    """Return what is said of an entry that cannot be fetched."""
-    return Refused(where=where, reason=error.message, code=error.code)

@@ -35,8 +35,9 @@ from core.domain.errors import UsageError, WinchError
 from core.domain.models import DownloadRequest, Status
 from core.domain.redact import redact_url
 from core.domain.value import replace
-from core.engine.collections.collector import MOST_ENTRIES, Collector, place_of, refused_as
+from core.engine.collections.collector import MOST_ENTRIES, Collector
 from core.engine.collections.comparison import Compared, Comparison, Pair
+from core.engine.collections.members import place_of, refused_as
 from core.engine.collections.reading import Reading
 from core.engine.collections.refetch import Refetch, Refetcher
 from core.engine.collections.versions import VersionCheck

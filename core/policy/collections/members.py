@@ -18,8 +18,8 @@ def root_of(collection: Collection) -> str:
 def member_request(collection: Collection, entry: Entry) -> DownloadRequest:
     """Return what is asked for to have an entry; raises UsageError, DestinationError.
 
-    What a file has under a given path is not renamed: others refer to it. Unless somebody said what
-    to do where one exists, that fails, and nobody's file is lost.
+    What a file has under a given path is not renamed: others refer to it. Where one exists, that
+    fails unless somebody said to overwrite or skip it, and nobody's file is lost.
     """
     shared = collection.request
     directory, name = root_of(collection), None
@@ -27,7 +27,7 @@ def member_request(collection: Collection, entry: Entry) -> DownloadRequest:
         above, _, name = relative_path(entry.path).rpartition("/")
         directory = f"{directory.rstrip('/')}/{above}" if above else directory
     conflict = shared.conflict
-    if conflict is None and name is not None:
+    if conflict in (None, Conflict.RENAME) and name is not None:
         conflict = Conflict.FAIL
     request = replace(
         shared,

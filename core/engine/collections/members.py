@@ -1,0 +1,253 @@
+"""Entries become members: each has a place of its own, and what is a member already stays it.
+
+What a reading has to remember of what it has seen is kept only as long as it lasts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from core.adapters.files.below import folds_case, make_below
+from core.domain.bounds import cut
+from core.domain.collections import MOST_REFUSED, Collection, CollectionRecord
+from core.domain.entries import Entry, Refused
+from core.domain.errors import UsageError, WinchError
+from core.domain.models import DownloadRecord, DownloadRequest, Status
+from core.domain.redact import redact_url
+from core.domain.service import AddedPortion
+from core.domain.value import Value, replace
+from core.engine.downloads.list import DownloadList
+from core.engine.requests.add import Adder
+from core.policy.collections.members import member_request, root_of
+from core.policy.collections.places import Places
+
+_AT_ONCE = 2000
+"""Members that are looked at in one turn of the loop."""
+_NEW = "\0"
+"""Begins the mark of what a portion is about to add: no id does."""
+
+
+class TakenIn(Value, frozen=True):
+    """What became of entries: members, new ones among them, and those that cannot be fetched."""
+
+    added: AddedPortion
+    refused: tuple[Refused, ...]
+
+
+class _Reading:
+    """What one reading has to remember: the places that are taken, and the directories made."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.made: set[str] = set()
+
+
+class MemberMaker:
+    """Makes members of the entries of collections."""
+
+    def __init__(self, downloads: DownloadList, adder: Adder) -> None:
+        self._downloads = downloads
+        self._adder = adder
+        self._readings: dict[str, _Reading] = {}
+
+    def forget(self, name: str) -> None:
+        """End a reading: what was remembered for it goes."""
+        self._readings.pop(name, None)
+
+    async def take_in(
+        self, name: str, entries: Sequence[Entry], refused: Sequence[Refused], *, more: bool
+    ) -> TakenIn:
+        """Make members of a portion, and refused ones of those that cannot be fetched."""
+        collection = self._downloads.collection(name)
+        if (reading := self._readings.get(name)) is None:
+            reading = self._readings[name] = await self._begin(collection)
+        portion = _Portion(self._downloads, collection, reading, refused)
+        for entry in entries:
+            portion.take(entry)
+        root = root_of(collection)
+        missing = portion.directories - reading.made - {root}
+        wrong = await make_below(root, missing)
+        reading.made |= missing - wrong.keys()
+        portion.refuse_below(wrong)
+        try:
+            added = await self._adder.add_members([r for r, _ in portion.requests], more=more)
+        except WinchError:
+            self.forget(name)  # it takes for known what did not come to be
+            raise
+        portion.settle(added.ids)
+        # It may have gone meanwhile, or been changed.
+        collection = self._downloads.collection(name)
+        self._downloads.put_collection(
+            replace(
+                collection,
+                entries=collection.entries + len(portion.known) + len(added.ids),
+                refused=(*collection.refused, *portion.refused)[:MOST_REFUSED],
+                refused_count=collection.refused_count + len(portion.refused),
+            )
+        )
+        taken = AddedPortion(ids=(*portion.known, *added.ids), new=added.new)
+        return TakenIn(taken, tuple(portion.refused))
+
+    async def _begin(self, collection: Collection) -> _Reading:
+        """Begin a reading with the places that members have already, also those of neighbours."""
+        places = Places(folds=await folds_case(root_of(collection)))
+        count = 0
+        for other in list(self._downloads.collections.values()):
+            if not _overlap(other.directory, collection.directory):
+                continue
+            for download in self._downloads.members(other.name):
+                if download.request.name is None:
+                    continue
+                try:
+                    places.claim(_final(other, download.request), download.name, download.id)
+                except UsageError:
+                    continue  # it is in the list, whatever is to be said of its place
+                count += 1
+                if count % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        return _Reading(places)
+
+
+class _Portion:
+    """Entries that are taken in at once: `requests` of new ones, with where these stand."""
+
+    def __init__(
+        self,
+        downloads: DownloadList,
+        collection: CollectionRecord,
+        reading: _Reading,
+        refused: Sequence[Refused],
+    ) -> None:
+        self._downloads = downloads
+        self._collection = collection
+        self._reading = reading
+        self.requests: list[tuple[DownloadRequest, str]] = []
+        self.known: list[str] = []
+        self.refused = list(refused)
+
+    @property
+    def directories(self) -> set[str]:
+        return {request.directory for request, _ in self.requests}
+
+    def take(self, entry: Entry) -> None:
+        """Make a request of an entry, or find the member that it is."""
+        where = place_of(entry)
+        try:
+            request = member_request(self._collection, entry)
+            if request.name is None or not self._is_known(request):
+                self.requests.append((request, where))
+        except WinchError as error:
+            self.refused.append(refused_as(where, error))
+
+    def refuse_below(self, wrong: dict[str, WinchError]) -> None:
+        """Refuse what is to lie in a directory that could not be made."""
+        if not wrong:
+            return
+        good = []
+        for request, where in self.requests:
+            if (error := wrong.get(request.directory)) is None:
+                good.append((request, where))
+                continue
+            self.refused.append(refused_as(where, error))
+            if request.name is not None:
+                self._reading.places.release(_final(self._collection, request), request.name)
+        self.requests = good
+
+    def settle(self, ids: Sequence[str]) -> None:
+        """Take in which downloads the requests have become."""
+        for (request, where), id_ in zip(self.requests, ids, strict=True):
+            if request.name is not None:
+                self._reading.places.claim(_final(self._collection, request), request.name, id_)
+            found = self._downloads.current([id_])
+            if found and found[0].request.group != self._collection.name:
+                self.refused.append(refused_as(where, _another(found[0])))
+
+    def _is_known(self, request: DownloadRequest) -> bool:
+        """Tell whether a request is that of a member; raises UsageError where it cannot be one.
+
+        What is new gets its place.
+        """
+        places, final = self._reading.places, _final(self._collection, request)
+        assert request.name is not None
+        owner = places.owner(final, request.name)
+        if owner is not None and owner.startswith(_NEW):
+            first = self.requests[int(owner[1:])][0]
+            _check_same(self._collection, first, request)
+            return True
+        found = self._downloads.current([owner]) if owner is not None else []
+        if not found:
+            places.claim(final, request.name, f"{_NEW}{len(self.requests)}")
+            return False
+        (member,) = found
+        if member.request.group != self._collection.name:
+            raise _another(member)
+        _check_same(self._collection, member.request, request)
+        self._refresh(member, request)
+        self.known.append(member.id)
+        return True
+
+    def _refresh(self, member: DownloadRecord, request: DownloadRequest) -> None:
+        """Take over what the source says by now of a member that is not whole: how to fetch it."""
+        if member.status is Status.COMPLETED and member.error is None:
+            return
+        now = replace(
+            member.request,
+            url=request.url,
+            headers=request.headers,
+            mirrors=request.mirrors,
+            checksum=request.checksum or member.request.checksum,
+            conflict=request.conflict,
+            origin=request.origin,
+        )
+        if now != member.request:
+            self._downloads.update(member, request=now)
+
+
+def place_of(entry: Entry) -> str:
+    """Return how a person finds an entry in its source."""
+    return entry.where or entry.path or entry.url
+
+
+def refused_as(where: str, error: WinchError) -> Refused:
+    """Return what is said of an entry that cannot be fetched."""
+    return Refused(where=where, reason=error.message, code=error.code)
+
+
+def _check_same(collection: Collection, before: DownloadRequest, request: DownloadRequest) -> None:
+    """Raise UsageError where a path that is known comes in another spelling or with another URL."""
+    root = collection.directory.rstrip("/") + "/"
+    one, other = (
+        f"{_final(collection, each)}/{each.name}".removeprefix(root) for each in (before, request)
+    )
+    if one != other:
+        raise UsageError(
+            f"'{cut(other, 120)}' and '{cut(one, 120)}' are one name where they are to be stored",
+            hint="that file system does not tell them apart: choose another with -d",
+        )
+    if request.url != before.url and redact_url(request.url) != redact_url(before.url):
+        raise UsageError(
+            f"'{request.name}' is named already, with another address",
+            hint="`winch sync` takes over what a source says anew; a list names a path once",
+        )
+
+
+def _another(member: DownloadRecord) -> UsageError:
+    group = member.request.group
+    return UsageError(
+        f"'{member.name}' belongs to '{group}' already, which has the same directory",
+        hint="choose another directory with -d",
+    )
+
+
+def _final(collection: Collection, request: DownloadRequest) -> str:
+    """Return the directory in which a member has its final name."""
+    staging, directory = collection.staging, request.directory
+    if staging is not None and (directory == staging or directory.startswith(staging + "/")):
+        return collection.directory + directory[len(staging) :]
+    return directory
+
+
+def _overlap(one: str, other: str) -> bool:
+    a, b = one.rstrip("/") + "/", other.rstrip("/") + "/"
+    return a.startswith(b) or b.startswith(a)
