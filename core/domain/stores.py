@@ -7,6 +7,7 @@ The key stands in them as it is, as every other tool writes it: nothing is perce
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from core.domain.value import Value
 
@@ -18,6 +19,11 @@ LOGIN_HINT = (
 )
 """What may help where a store lets nobody in."""
 
+_USUAL = {
+    "s3": "https://s3.amazonaws.com",
+    "gs": "https://storage.googleapis.com",
+    "az": "https://blob.core.windows.net",
+}
 _STARTS = tuple(f"{scheme}://" for scheme in SCHEMES)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 # What signed addresses of the three have in their queries, which is no part of a key.
@@ -56,6 +62,15 @@ def split_store(url: str) -> StoreAddress:
         raise ValueError("no address in an object store")
     bucket, _, key = rest.partition("/")
     return StoreAddress(scheme, bucket, key)
+
+
+def endpoint_of(url: str, options: Mapping[str, str], environment: Mapping[str, str]) -> str:
+    """Return the http address of the store itself, as far as it can be told without asking."""
+    scheme = split_store(url).scheme
+    said = [options.get("endpoint_url")]
+    if scheme == "s3":
+        said += [environment.get("AWS_ENDPOINT_URL_S3"), environment.get("AWS_ENDPOINT_URL")]
+    return next(filter(None, said), _USUAL[scheme])
 
 
 def redact_store(url: str) -> str:

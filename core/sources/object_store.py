@@ -34,6 +34,8 @@ _FRESH = 30.0
 """Seconds that what is known of a bucket and of who asks for it holds."""
 _KNOWN = 64
 """Buckets of which that is kept."""
+_PORTION = 100
+"""Keys between which others have their turn: some milliseconds."""
 _GOOGLE = "https://storage.googleapis.com"
 _SHOWN = 200
 
@@ -60,27 +62,12 @@ class ObjectStoreSource:
 
         Raises WinchError where there is nothing, and where the listing does not come to its end.
         """
-        address = _sound(spec.address)
+        address, is_empty = _sound(spec.address), True
         bucket = await self._bucket(address, spec.options)
-        prefix, is_empty = address.key, True
         try:
-            if not address.names_many:
-                if (listed := await bucket.find(address.key, fetcher)) is not None:
-                    directory, slash, _ = address.key.rpartition("/")
-                    if (one := _named(listed, address, directory + slash, spec)) is not None:
-                        yield one
-                    return
-                prefix += "/"
-            above = _KeysAbove()
-            async for page in bucket.pages(prefix, fetcher):
-                for listed in page:
-                    named = _named(listed, address, prefix, spec)
-                    if isinstance(named, Entry) and (file := above.file_of(listed.key)) is not None:
-                        reason = f"the key {cut(file, _SHOWN)} is a file, and no directory for it"
-                        named = Refused(where=named.where, reason=reason)
-                    if named is not None:
-                        is_empty = False
-                        yield named
+            async for named in _below(bucket, address, spec, fetcher):
+                is_empty = False
+                yield named
         except WinchError as error:
             raise _told(error, spec.address) from None
         if is_empty:
@@ -147,6 +134,31 @@ class ObjectStoreSource:
                 self._regions.clear()
             self._regions[bucket] = region
         return self._regions.get(bucket)
+
+
+async def _below(
+    bucket: Bucket, address: StoreAddress, spec: SourceSpec, fetcher: Fetcher
+) -> AsyncIterator[Entry | Refused]:
+    """Yield what an address names: one object, or all below it."""
+    prefix = address.key
+    if not address.names_many:
+        if (listed := await bucket.find(address.key, fetcher)) is not None:
+            directory, slash, _ = address.key.rpartition("/")
+            if (one := _named(listed, address, directory + slash, spec)) is not None:
+                yield one
+            return
+        prefix += "/"
+    above = _KeysAbove()
+    async for page in bucket.pages(prefix, fetcher):
+        for number, listed in enumerate(page):
+            if number % _PORTION == 0:
+                await asyncio.sleep(0)
+            named = _named(listed, address, prefix, spec)
+            if isinstance(named, Entry) and (file := above.file_of(listed.key)) is not None:
+                reason = f"the key {cut(file, _SHOWN)} is a file, and no directory for it"
+                named = Refused(where=named.where, reason=reason)
+            if named is not None:
+                yield named
 
 
 class _KeysAbove:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from core.adapters.net.proxies import connected_host
 from core.domain.errors import DiskError, DiskFullError, NetworkError, WinchError
 from core.domain.models import Download, Phase, Status, WaitReason
 from core.domain.settings import DiskSettings
+from core.domain.stores import endpoint_of, is_store
 from core.domain.units import rough_size
 from core.domain.value import Value
 from core.engine.downloads.list import DownloadList
@@ -222,7 +224,8 @@ class Guards:
 
     def _hosts_of(self, download: Download) -> frozenset[str]:
         request = download.request
-        return frozenset(connected_host(url) for url in (request.url, *request.mirrors))
+        options = request.origin.options if request.origin is not None else {}
+        return frozenset(_host_of(url, options) for url in (request.url, *request.mirrors))
 
     async def _reaches_any(self, hosts: Iterable[str]) -> bool:
         for host in hosts:
@@ -303,6 +306,16 @@ def _lost(directories: set[str]) -> DiskError:
         f"{', '.join(sorted(directories))} is no longer on the file system where this began",
         hint="mount it again, then `winch resume`; after a move on purpose that begins anew there",
     )
+
+
+def _host_of(url: str, options: Mapping[str, str]) -> str:
+    """Return the host that is connected to for an address."""
+    if url.lower().startswith(("http://", "https://")):
+        return connected_host(url)
+    if is_store(url):
+        return connected_host(endpoint_of(url, options, os.environ))
+    # Where a package leads, only its source knows: a failure is not put down to the network.
+    return "localhost"
 
 
 def _no_network(hosts: frozenset[str]) -> NetworkError:

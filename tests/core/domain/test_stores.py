@@ -10,7 +10,7 @@ from core.domain.checks import check_store_options, check_url
 from core.domain.errors import UsageError
 from core.domain.hosts import host_of, site_of
 from core.domain.redact import redact_text, redact_url
-from core.domain.stores import is_store, split_store
+from core.domain.stores import endpoint_of, is_store, split_store
 from core.policy.transfer.filename import suggest
 
 KEYS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=60)
@@ -66,6 +66,15 @@ def test_what_is_shown_holds_no_login_and_no_signature() -> None:
 def test_the_bucket_counts_as_its_host() -> None:
     assert site_of("s3://openneuro.org/ds1/a") == host_of("s3://openneuro.org/ds1/a")
     assert site_of("gs://bucket/a@b:80/c") == "bucket"
+
+
+def test_where_a_store_is_can_be_told_without_asking() -> None:
+    environment = {"AWS_ENDPOINT_URL": "http://lab:9000"}
+    given = {"endpoint_url": "http://here:1"}
+    assert endpoint_of("s3://bucket/a", given, environment) == "http://here:1"
+    assert endpoint_of("s3://bucket/a", {}, environment) == "http://lab:9000"
+    assert endpoint_of("s3://bucket/a", {}, {}) == "https://s3.amazonaws.com"
+    assert endpoint_of("gs://bucket/a", {}, environment) == "https://storage.googleapis.com"
 
 
 def test_the_name_is_the_last_part_of_the_key() -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +18,7 @@ from core.domain.models import SourceVersion
 from core.sources.fetcher import SourceFetcher
 from core.sources.object_store import ObjectStoreSource
 from core.sources.registry import SourceRegistry
+from core.sources.s3 import region_of
 from tests.store_server import KEYS, Door, Moto
 
 
@@ -207,6 +212,24 @@ async def test_a_public_bucket_is_asked_without_a_signature(
         assert (await ObjectStoreSource().refresh(entry)).url == expected
 
 
+@pytest.mark.parametrize(
+    ("status", "region", "found"),
+    [(301, "eu-west-1", "eu-west-1"), (403, "us-east-2", "us-east-2"), (200, None, None)],
+)
+async def test_amazon_is_asked_where_a_bucket_is(
+    status: int, region: str | None, found: str | None
+) -> None:
+    with directory(status, region) as base:
+        assert await region_of("bucket", directory=base) == found
+    assert await region_of("bucket", directory=base) is None, "nobody is there any more"
+
+
+async def test_amazon_says_that_there_is_no_such_bucket() -> None:
+    with directory(404, None) as base, pytest.raises(WinchError) as raised:
+        await region_of("bucket", directory=base)
+    assert raised.value.code is ErrorCode.NOT_FOUND
+
+
 async def test_a_profile_of_the_files_signs_and_names_its_endpoint(
     store_door: Door, fetcher: SourceFetcher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -327,3 +350,28 @@ def listing(contents: str, *, more: str = "") -> bytes:
         f"<EncodingType>url</EncodingType><IsTruncated>{truncated}</IsTruncated>{token}{contents}"
         "</ListBucketResult>"
     ).encode()
+
+
+@contextmanager
+def directory(status: int, region: str | None) -> Iterator[str]:
+    """Answer as Amazon does who is asked where a bucket is: with a redirect to nowhere, mostly."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response_only(status)
+            if region is not None:
+                self.send_header("x-amz-bucket-region", region)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -11,10 +11,18 @@ from pathlib import Path
 import pytest
 
 from core.adapters.net.http import HttpClient
+from core.adapters.net.network import Network
 from core.adapters.system.clock import Clock
 from core.domain.entries import Entry
 from core.domain.errors import ErrorCode
-from core.domain.models import DownloadRequest, DownloadView, Origin, SourceVersion, Status
+from core.domain.models import (
+    DownloadRequest,
+    DownloadView,
+    Origin,
+    SourceVersion,
+    Status,
+    WaitReason,
+)
 from core.domain.settings import NetworkSettings, RetrySettings
 from core.domain.value import replace
 from core.engine.service import Engine
@@ -291,6 +299,24 @@ async def test_another_url_is_not_held_to_the_listed_version(
     await engine.replace_url(download.id, "s3://moved/there")
     done = (await until(engine, download, _is_done)).download
     assert done.name in workspace.names()
+
+
+async def test_the_network_is_asked_for_the_store_and_not_for_a_host_of_the_buckets_name(
+    workspace: Workspace, store_door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Nowhere(Network):
+        async def reaches(self, host: str) -> bool:
+            asked.append(host)
+            return False
+
+    engine = await workspace.engine(network=Nowhere())
+    origin = Origin(options={"endpoint_url": "http://127.0.0.1:1"})
+    request = replace(workspace.request("s3://bucket/key"), origin=origin)
+    (download,) = await engine.add([request])
+    await until(engine, download, lambda v: v.download.wait_reason is WaitReason.NO_NETWORK)
+    assert set(asked) == {"127.0.0.1"}
 
 
 def _is_done(view: DownloadView) -> bool:
