@@ -5,7 +5,7 @@ Nothing here changes the screen: what is shown changes when the service says tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from core.domain.collections import (
     Collection,
@@ -47,6 +47,11 @@ class CollectionRequests:
     def collection(self) -> Collection | None:
         """The collection as it stands; None once it is gone."""
         return self._store.collections.get(self.name)
+
+    @property
+    def known(self) -> Mapping[str, Collection]:
+        """All collections by their names."""
+        return self._store.collections
 
     @property
     def pauses(self) -> bool:

@@ -94,6 +94,7 @@ _log, _settings = _of(KeyTarget.LOG), _of(KeyTarget.SETTINGS)
 
 _UNSORTED = "Moves are made in the order of the queue; \\ takes the sort away."
 
+_NO_CAUSE = "This is for files that failed: put the cursor on a cause."
 _ADD_PAUSED = f"Add {STATES[Status.PAUSED]}"
 _TABS = {status: word.capitalize() for status, word in STATES.items()}
 
@@ -228,12 +229,30 @@ KEY_ACTIONS: tuple[KeyAction, ...] = (
     ),
     _screen("help", "question_mark", "Help", "Show this list of keys", hint=True),
     _screen("detach", "q", "Detach", "Leave the screen; downloads go on", hint=True),
-    _collection("collection_files", "enter", "See", "Show the files of this cause in the list"),
-    _collection("collection_retry", "r", "Retry", "Try again what failed for this cause"),
-    _collection("collection_retry_all", "R", "Retry all", "Try again all that is bad or missing"),
-    _collection("collection_pause", "p", "Pause", "Pause all of it, or let it go on"),
     _collection(
-        "collection_sync", "s", "Sync", "Read its source again, after a look at what that would do"
+        "collection_files",
+        "enter",
+        "See",
+        "Show the files of this cause in the list",
+        refusal=_NO_CAUSE,
+    ),
+    _collection(
+        "collection_retry", "r", "Retry", "Try again what failed for this cause", refusal=_NO_CAUSE
+    ),
+    _collection("collection_retry_all", "R", "Retry all", "Try again all that is bad or missing"),
+    _collection(
+        "collection_pause",
+        "p",
+        "Pause",
+        "Pause all of it, or let it go on",
+        refusal="Nothing of it goes on or is paused.",
+    ),
+    _collection(
+        "collection_sync",
+        "s",
+        "Sync",
+        "Read its source again, after a look at what that would do",
+        refusal="Its files were named one by one: there is no source to read.",
     ),
     _collection("collection_verify", "V", "Verify", "Read its finished files again and compare"),
     _collection("collection_remove", "x", "Remove", "Take all of it off the list; files stay"),

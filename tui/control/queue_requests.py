@@ -235,6 +235,7 @@ class QueueRequests:
         whole = [known[name] for name in collections if name in known]
 
         async def remove(service: DownloadService) -> None:
+            records = [(await service.collection(each.name)).collection for each in whole]
             removals = [await service.remove_collection(each.name, files=files) for each in whole]
             if present:
                 removals.append(await service.remove(present, files=files))
@@ -245,7 +246,7 @@ class QueueRequests:
             if files:
                 self._undos.forget(set(gone))
             elif gone or whole:
-                self._undos.remember(of_removal(gone, whole))
+                self._undos.remember(of_removal(gone, records))
 
         if present or whole:
             self._ask(remove)

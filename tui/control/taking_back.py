@@ -22,8 +22,8 @@ async def take_back(step: Step, service: DownloadService) -> Outcome:
             return Outcome()
         case Recollect(collection):
             await service.collect(_asked_again(collection), fed=True)
-            # Its members are restored: nobody has to name them.
-            await service.add_entries(collection.name, ())
+            # Its members are restored: nobody has to name them, but what was none of them.
+            await service.add_entries(collection.name, (), collection.refused)
             return Outcome()
 
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
-from core.domain.collections import Collection, CollectionChanges
+from core.domain.collections import Collection, CollectionChanges, CollectionRecord
 from core.domain.models import Download
 from core.domain.service import MOST_REMOVED, MoveTo
 from tui.text.fmt import counted
@@ -55,7 +55,7 @@ class Restate:
 class Recollect:
     """Make a removed collection again, but for its members."""
 
-    collection: Collection
+    collection: CollectionRecord
 
 
 Step = Restore | PutBack | Prioritize | Restate | Recollect
@@ -108,7 +108,7 @@ def _only(steps: Iterable[Step], test: Callable[[str, Step], bool]) -> list[Step
     return left
 
 
-def of_removal(ids: Sequence[str], collections: Sequence[Collection] = ()) -> Undo:
+def of_removal(ids: Sequence[str], collections: Sequence[CollectionRecord] = ()) -> Undo:
     """Return what brings removed downloads back, the latest of them where they are too many.
 
     `collections` were removed with them.

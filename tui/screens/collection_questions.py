@@ -66,7 +66,7 @@ async def ask_about_removal(
 
     async def look() -> str:
         plan = await requests.would_remove(service(), files=files)
-        return deleted_note(plan) if files else kept_note(plan.removed)
+        return deleted_note(plan) if files else kept_note(plan.removed, requests.known)
 
     def act(answer: bool | None) -> None:
         if answer:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.binding import BindingType
 from textual.widget import Widget
 
 from core.domain.collections import CollectionRecord
 from core.domain.errors import WinchError
 from core.domain.service import DownloadService
-from tui.control.bindings import bindings
+from tui.control.bindings import bindings, keymap_of
 from tui.control.collection_requests import CollectionRequests
 from tui.control.feed import StoreChanged
 from tui.control.key_actions import KeyTarget
@@ -137,6 +137,12 @@ class CollectionScreen(ListScreen):
             case "collection_sync":
                 return self._requests.can_sync or None
         return True
+
+    def on_key(self, event: events.Key) -> None:
+        """Say why a key does nothing."""
+        action = keymap_of(self).action_of(event.key, [self.TARGET])
+        if action is not None and self.check_action(action.id, ()) is None:
+            self.notify(action.refusal, severity="warning", markup=False)
 
     def label(self, action: str) -> str | None:
         """Return what an action is called where it would do something else than usual."""

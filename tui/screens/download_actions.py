@@ -71,9 +71,8 @@ class DownloadActions(MainParts):
     async def action_remove(self) -> None:
         """Take downloads off the list, once that is confirmed."""
         downloads = self.queue_requests.chosen
-        await self._confirm_removal(
-            "Remove", downloads, "from the list", note=kept_note(downloads), files=False
-        )
+        note = kept_note(downloads, self.store.collections)
+        await self._confirm_removal("Remove", downloads, "from the list", note=note, files=False)
 
     async def action_remove_files(self) -> None:
         """Take downloads off the list and delete their files, once that is confirmed."""

@@ -166,7 +166,7 @@ def row(item: Item, *, ascii_only: bool) -> Sequence[Content]:
             return (
                 ("", Role.PLAIN),
                 ("refused", Role.FAILED),
-                path(item.where),
+                (fmt.clean(f"{item.where}: {item.reason}"), Role.PLAIN),
                 (fmt.clean(item.reason), Role.MUTED),
             )
         case Vanished():

@@ -5,8 +5,10 @@ Pure: what would be deleted the service tells, whose disk may be another machine
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+from core.domain.collections import Collection
 from core.domain.models import Download, Status
 from core.domain.service import MOST_REMOVED, Removal
 from tui.text.fmt import clean, cut_middle
@@ -14,6 +16,7 @@ from tui.text.fmt import clean, cut_middle
 MOST_NAMES = 300
 """How many downloads are named."""
 _WIDTH = 56
+_NONE: Mapping[str, Collection] = MappingProxyType({})
 
 
 def file_of(download: Download) -> str | None:
@@ -36,12 +39,17 @@ def merged(removals: Sequence[Removal]) -> Removal:
     )
 
 
-def kept_note(downloads: Sequence[Download]) -> str:
-    """Return what to say of downloads that leave the list alone."""
+def kept_note(downloads: Sequence[Download], collections: Mapping[str, Collection] = _NONE) -> str:
+    """Return what to say of downloads that leave the list alone.
+
+    Members of collections are named by their paths below the destination.
+    """
     if not downloads:
         return "There is no file of it."
     if len(downloads) > 1:
-        return f"Their files stay on disk.{_limit(len(downloads))}\n\n{_names(downloads)}"
+        return (
+            f"Their files stay on disk.{_limit(len(downloads))}\n\n{_names(downloads, collections)}"
+        )
     (download,) = downloads
     if (file := file_of(download)) is None:
         return "There is nothing of it on disk."
@@ -70,9 +78,13 @@ def kept_lines(removal: Removal) -> str:
     return "\n".join(lines) + _more(len(removal.kept))
 
 
-def _names(downloads: Sequence[Download]) -> str:
-    shown = downloads[:MOST_NAMES]
-    return "\n".join(cut_middle(clean(d.name), _WIDTH) for d in shown) + _more(len(downloads))
+def _names(downloads: Sequence[Download], collections: Mapping[str, Collection]) -> str:
+    lines = []
+    for download in downloads[:MOST_NAMES]:
+        collection = collections.get(download.request.group or "")
+        name = download.name if collection is None else collection.path_of(download)
+        lines.append(cut_middle(clean(name), _WIDTH))
+    return "\n".join(lines) + _more(len(downloads))
 
 
 def _more(count: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from core.domain.collections import CollectionChanges, CollectionRequest
-from core.domain.entries import Entry
+from core.domain.entries import Entry, Refused
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import DownloadRequest, Status
 from core.domain.value import replace
@@ -131,18 +131,19 @@ async def test_its_priority_is_that_of_all_members_and_an_undo_gives_each_its_ow
     assert (await service.collection("set")).collection.priority == 0
 
 
-async def test_removed_it_can_be_brought_back_with_its_members() -> None:
+async def test_removed_it_can_be_brought_back_with_its_members_and_what_it_lacks() -> None:
     service, _, _ = await collected(2, others=1)
+    await service.add_entries("set", (), [Refused(where="line 3", reason="no")])
     async with app_for(service).run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, "set")
         await pilot.press("x")
         await until(pilot, "Remove set with 2 downloads from the list?", "m1.bin")
         await pilot.press("y")
-        await until(pilot, "1 All 1", gone="set (2")
+        await until(pilot, "1 All 1", gone="set (3")
         assert not await service.collections()
         await pilot.press("z")
         await until(pilot, "Undone: the removal of set.", "1 All 3")
-        await until(pilot, "2 pending")
+        await until(pilot, "1 missing, 2 pending")
     (view,) = await service.collections()
     assert (view.collection.name, view.verdicts["pending"]) == ("set", 2)
 

@@ -288,12 +288,17 @@ async def test_files_that_were_named_one_by_one_have_no_source_to_sync_with() ->
     service = Service()
     request = DownloadRequest(url="", directory="/data/loose")
     await service.collect(CollectionRequest(name="loose", request=request), fed=True)
-    async with app_for(service).run_test(size=(80, 24)) as pilot:
+    async with app_for(service).run_test(size=(120, 24), notifications=True) as pilot:
         await until(pilot, "loose", "reading its source")
         await pilot.press("enter")
         await until(pilot, "named one by one", "reading its source")
-        await pilot.press("s", "r", "R", "enter")
-        await until(pilot, "Collection loose")
+        for key, why in (
+            ("s", "named one by one: there is no source"),
+            ("r", "put the cursor on a cause"),
+            ("R", "Nothing is bad or missing."),
+        ):
+            await pilot.press(key)
+            await until(pilot, "Collection loose", why)
     assert not service.syncs
 
 
