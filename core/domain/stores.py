@@ -13,12 +13,11 @@ from core.domain.value import Value
 
 SCHEMES = ("s3", "gs", "az")
 
-LOGIN_HINT = (
-    "--profile NAME, or --anonymous for what is public; of the environment counts that in which"
-    " winch's daemon was started"
-)
-"""What may help where a store lets nobody in."""
-
+_LOGINS = {
+    "s3": "--profile NAME, or --anonymous for what is public; of AWS_… in the environment counts",
+    "gs": "--anonymous for what is public; of GOOGLE_APPLICATION_CREDENTIALS counts",
+    "az": "--anonymous for what is public; of AZURE_STORAGE_… in the environment counts",
+}
 _USUAL = {
     "s3": "https://s3.amazonaws.com",
     "gs": "https://storage.googleapis.com",
@@ -71,6 +70,11 @@ def endpoint_of(url: str, options: Mapping[str, str], environment: Mapping[str, 
     if scheme == "s3":
         said += [environment.get("AWS_ENDPOINT_URL_S3"), environment.get("AWS_ENDPOINT_URL")]
     return next(filter(None, said), _USUAL[scheme])
+
+
+def login_hint(scheme: str) -> str:
+    """Return what may help where a store lets nobody in."""
+    return f"{_LOGINS[scheme]} what winch's daemon was started with"
 
 
 def redact_store(url: str) -> str:

@@ -19,7 +19,7 @@ from core.domain.entries import Entry, Refused, SourceSpec
 from core.domain.errors import ErrorCode, HttpStatusError, NotFoundError, UsageError, WinchError
 from core.domain.models import SourceVersion
 from core.domain.redact import redact_text
-from core.domain.stores import LOGIN_HINT, StoreAddress, split_store
+from core.domain.stores import StoreAddress, login_hint, split_store
 from core.sources.base import Address, Fetcher
 from core.sources.obstore_bucket import ObstoreBucket
 from core.sources.s3 import S3Bucket, region_of
@@ -30,7 +30,7 @@ LIFETIME = 3600.0
 """Seconds that a signed address is good for."""
 _LEFT = 0.1
 """What part of that is left when it is signed anew: clocks differ, and requests take time."""
-_FRESH = 30.0
+_FRESH = 60.0
 """Seconds that what is known of a bucket and of who asks for it holds."""
 _KNOWN = 64
 """Buckets of which that is kept."""
@@ -93,9 +93,9 @@ class ObjectStoreSource:
         # One looks for all: files are read for it, and machines may be asked.
         async with self._looking:
             known = self._buckets.get(key)
-            # What obstore has found it keeps fresh by itself.
+            # Credentials of the other stores are obstore's, which keeps them fresh by itself.
             if known is not None and (
-                isinstance(known[0], ObstoreBucket) or time.monotonic() - known[1] < _FRESH
+                address.scheme != "s3" or time.monotonic() - known[1] < _FRESH
             ):
                 return known[0]
             bucket = await self._look(address, options)
@@ -235,6 +235,9 @@ def _told(error: WinchError, address: str) -> WinchError:
     if isinstance(error, NotFoundError):
         error.message, error.hint = f"there is nothing at {shown} (404)", "check its bucket"
     elif isinstance(error, HttpStatusError) and error.status in (400, 401, 403):
-        error.message, error.hint = f"{shown} cannot be listed ({error.status})", LOGIN_HINT
+        error.message, error.hint = (
+            f"{shown} cannot be listed ({error.status})",
+            login_hint(split_store(address).scheme),
+        )
     error.message, error.hint = redact_text(error.message), redact_text(error.hint)
     return error

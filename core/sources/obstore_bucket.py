@@ -25,7 +25,7 @@ from core.domain.errors import (
     UsageError,
 )
 from core.domain.redact import redact_text
-from core.domain.stores import LOGIN_HINT
+from core.domain.stores import login_hint
 from core.policy.transfer.sigv4 import quote_key
 from core.sources.base import Address, Fetcher
 from core.sources.s3_listing import MOST_KEYS, Listed
@@ -51,9 +51,14 @@ class ObstoreBucket:
             stores: Any = import_module("obstore.store")
             self._errors: Any = import_module("obstore.exceptions")
         except ImportError:
-            raise ConfigError(
-                f"{scheme}:// addresses take the package obstore, which is not there", hint=INSTALL
-            ) from None
+            lacks = f"{scheme}:// addresses take the package obstore, which is not there"
+            if scheme == "s3":
+                lacks = (
+                    f"nothing in the environment or in a profile says who asks for s3://{name}, and"
+                    " to know an instance takes the package obstore, which is not there"
+                )
+            raise ConfigError(lacks, hint=INSTALL) from None
+        self._scheme = scheme
         self._address = f"{scheme}://{name}"
         self._is_anonymous = options.get("anonymous") == "true"
         config: dict[str, Any] = {"skip_signature": True} if self._is_anonymous else {}
@@ -143,11 +148,15 @@ class ObstoreBucket:
             ) from None
         if isinstance(error, errors.PermissionDeniedError):
             raise HttpStatusError(
-                f"{self._address} is closed to this login (403)", status=403, hint=LOGIN_HINT
+                f"{self._address} is closed to this login (403)",
+                status=403,
+                hint=login_hint(self._scheme),
             ) from None
         if signs or isinstance(error, errors.UnauthenticatedError) or "169.254." in reason:
             raise AuthRequiredError(
-                f"nothing says who asks for {self._address}", status=401, hint=LOGIN_HINT
+                f"nothing says who asks for {self._address}",
+                status=401,
+                hint=login_hint(self._scheme),
             ) from None
         raise NetworkError(f"{self._address} does not answer: {reason}") from None
 

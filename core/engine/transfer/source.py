@@ -24,7 +24,7 @@ from core.domain.models import (
     Validator,
 )
 from core.domain.redact import redact_url
-from core.domain.stores import LOGIN_HINT, is_store
+from core.domain.stores import is_store, login_hint, split_store
 from core.domain.value import replace
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.last_responses import LastResponse
@@ -212,7 +212,7 @@ class Source:
             login=response.login,
         )
         if self._is_store and isinstance(judgement, Reject) and response.status in _CLOSED:
-            judgement.error.hint = LOGIN_HINT
+            judgement.error.hint = login_hint(split_store(self.url).scheme)
         return judgement
 
 
