@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.domain.errors import UsageError
 from core.domain.models import Checksum, DownloadRequest, Status
 from tests.tui.samples import HOSTILE, sample
-from tui.input.add_parser import MOST, list_names
+from tui.input.add_parser import MOST, list_names, pasted_urls
 from tui.input.add_validation import (
     AddForm,
     AddValidation,
@@ -39,6 +39,16 @@ def test_lines_are_read_as_a_list_is() -> None:
     assert [item.url for item in result.wanted] == ["https://h/1", "https://h/2"]
     assert result.is_right
     assert result.outlook == "Adds 2 downloads."
+
+
+def test_an_object_is_named_by_its_key_as_it_is() -> None:
+    result = examine("s3://bucket/a b%41.txt\ngs://bucket/c\ns3://bucket/prefix/")
+    assert [item.url for item in result.wanted] == ["s3://bucket/a b%41.txt", "gs://bucket/c"]
+    assert said(result)[0].startswith("line 3: 's3://bucket/prefix/' is no single file")
+    assert pasted_urls("see s3://bucket/key, and https://h/1.") == [
+        "s3://bucket/key",
+        "https://h/1",
+    ]
 
 
 @pytest.mark.parametrize(
