@@ -38,7 +38,7 @@ class Fetcher(Protocol):
     def open(
         self, address: str, *, most: int, known: Validator | None = None
     ) -> AbstractAsyncContextManager[Document | None]:
-        """Open an http(s) address, or the file of an absolute path, of at most `most` bytes.
+        """Open an address, or the file of an absolute path, of at most `most` bytes.
 
         None where it is the version that is `known`. Raises WinchError, by cause.
         """

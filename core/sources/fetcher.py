@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
@@ -26,7 +26,7 @@ from core.policy.transfer.filename import coding_of
 from core.policy.transfer.http_dates import http_date
 from core.policy.transfer.redirects import Hop, headers_for
 from core.policy.transfer.status_errors import status_error
-from core.sources.base import Document
+from core.sources.base import Address, Document
 from core.sources.file_document import opened_file
 from core.sources.web_document import WebDocument, too_large
 
@@ -44,7 +44,8 @@ class SourceFetcher:
     """Opens what a source reads; `requests` counts those that were sent to servers.
 
     `headers` go to the origin of the URL `origin` only, `cookies` is the path of a cookies.txt.
-    `at_once` is how many documents of one host may be open at a time.
+    `at_once` is how many documents of one host may be open at a time. `resolve` says where to ask
+    for an address that is none of the web, such as one in an object store.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class SourceFetcher:
         headers: Mapping[str, str] | None = None,
         cookies: str | None = None,
         at_once: int = AT_ONCE,
+        resolve: Callable[[str], Awaitable[Address]] | None = None,
     ) -> None:
         self._http = http
         self._clock = clock
@@ -65,13 +67,14 @@ class SourceFetcher:
         self._retry = brief(retry or RetrySettings())
         self._own = Hop(origin, headers or {})
         self._cookies = cookies
+        self._resolve = resolve
         self.at_once = max(1, min(AT_ONCE, at_once))
         self.requests = 0
 
     def open(
         self, address: str, *, most: int, known: Validator | None = None
     ) -> AbstractAsyncContextManager[Document | None]:
-        """Open an http(s) address, or the file of an absolute path, of at most `most` bytes.
+        """Open an address, or the file of an absolute path, of at most `most` bytes.
 
         None where it is the version that is `known`. Raises WinchError, by cause.
         """
@@ -84,8 +87,6 @@ class SourceFetcher:
         self, url: str, most: int, known: Validator | None
     ) -> AsyncIterator[Document | None]:
         check_url(url)
-        if not url.lower().startswith(("http://", "https://")):
-            raise UsageError("a text is read from http and https addresses, and from files")
         trials = Trials(self._retry, self._clock)
         response = await self._answer(url, known, trials)
         try:
@@ -101,6 +102,8 @@ class SourceFetcher:
                 patience=self._patience,
                 clock=self._clock,
                 again=lambda error: self._again(url, error, trials),
+                # Where that led is signed, and to be told to nobody.
+                url=response.url if _is_web(url) else url,
             )
             try:
                 yield document
@@ -119,11 +122,14 @@ class SourceFetcher:
 
     async def _answer(self, url: str, known: Validator | None, trials: Trials) -> Response | None:
         """Return the answer that brings a document, None where it is the version that is known."""
-        headers = {**headers_for(url, self._own), **conditions(known)}
         while True:
+            address = await self._address(url)
+            headers = {**address.headers, **conditions(known)}
             self.requests += 1
             try:
-                response = await self._http.get(url, headers, cookies=self._cookies, buffer=_BUFFER)
+                response = await self._http.get(
+                    address.url, headers, cookies=self._cookies, buffer=_BUFFER
+                )
                 try:
                     return self._judged(response, is_known=known is not None)
                 except BaseException:
@@ -131,6 +137,14 @@ class SourceFetcher:
                     raise
             except WinchError as error:
                 await trials.pause(error)
+
+    async def _address(self, url: str) -> Address:
+        """Return where to ask for an address; raises UsageError, and what `resolve` raises."""
+        if _is_web(url):
+            return Address(url, headers_for(url, self._own))
+        if self._resolve is None:
+            raise UsageError("a text is read from http and https addresses, and from files")
+        return await self._resolve(url)
 
     def _judged(self, response: Response, *, is_known: bool) -> Response | None:
         """Return an answer that brings a document; raises the error that any other stands for."""
@@ -194,6 +208,10 @@ def conditions(known: Validator | None) -> dict[str, str]:
     if modified is not None and http_date(modified) is not None and not _CONTROLS.search(modified):
         fields["If-Modified-Since"] = modified
     return fields
+
+
+def _is_web(url: str) -> bool:
+    return url.lower().startswith(("http://", "https://"))
 
 
 def _is_known(response: Response, known: Validator | None) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from urllib.parse import quote_from_bytes
 
 from core.domain.entries import SourceSpec
+from core.domain.stores import is_store
 
 _SCHEME = "://"
 
@@ -19,6 +20,9 @@ def base_of(spec: SourceSpec, document_url: str) -> str | None:
     That is the base that was given, which is a directory however it is written, or the one that
     the document itself was fetched from. A file of this machine tells of no server.
     """
+    if is_store(spec.base or document_url):
+        address = spec.base or document_url
+        return f"{address.rstrip('/')}/" if spec.base else address[: address.rindex("/") + 1]
     if spec.base is not None:
         path, query = _split(spec.base)
         return (path if path.endswith("/") else f"{path}/") + query
@@ -32,8 +36,11 @@ def base_of(spec: SourceSpec, document_url: str) -> str | None:
 def address_of(base: str, name: str) -> str:
     """Return the address of a file by its name below a base, whose query it keeps.
 
-    Each byte of the name stands for itself, those that are not UTF-8 too (PEP 383).
+    Each byte of the name stands for itself, those that are not UTF-8 too (PEP 383). In an object
+    store the name stands there as it is.
     """
+    if is_store(base):
+        return base + name
     path, query = _split(base)
     return path + quote_from_bytes(name.encode("utf-8", "surrogateescape"), safe="/") + query
 

@@ -21,6 +21,8 @@ _MOST_EMPTY = 100
 """Pages without a key in a row, of which a store may send some."""
 _CHECKSUM_MODE = {"x-amz-checksum-mode": "ENABLED"}
 """Has an answer tell the digest that the store keeps of an object, where it keeps one."""
+_PAGE_SECONDS = 900.0
+"""Seconds that the address of a page is good for: it may be asked for again some times."""
 _HOME = "us-east-1"
 _DIRECTORY = f"https://s3.{_HOME}.amazonaws.com"
 """Knows where every bucket of Amazon's is."""
@@ -64,7 +66,7 @@ class S3Bucket(Value, frozen=True, kw_only=True):
         url: str,
         query: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
-        seconds: float = 60.0,
+        seconds: float = _PAGE_SECONDS,
     ) -> str:
         """Return an address with a query, signed if there is anything to sign it with."""
         if self.credentials is None:

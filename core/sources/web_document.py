@@ -43,6 +43,7 @@ def too_large(address: str, most: int) -> UsageError:
 class WebDocument:
     """A `Document` that a server sends. `again` asks for it once more, or raises what it is given.
 
+    `url` is the address that it is told to have.
     `patience` is the read timeout in seconds; only the time in which something is awaited counts.
     """
 
@@ -54,9 +55,10 @@ class WebDocument:
         patience: float,
         clock: Clock,
         again: Callable[[WinchError], Awaitable[Response]],
+        url: str,
     ) -> None:
         self.response = response
-        self.url = response.url
+        self.url = url
         self.headers = response.headers
         media_type, _, _ = response.headers.get("content-type", "").partition(";")
         self.media_type = media_type.strip().lower()

@@ -33,7 +33,7 @@ class SourceReader:
                 f"the files of '{collection.name}' were named one by one: there is nothing to read",
                 hint=f"give the list again: winch add --collection {collection.name} -i FILE",
             )
-        settings = self._settings()
+        settings, sources, options = self._settings(), self._context.sources, source.options
         fetcher = SourceFetcher(
             self._context.http,
             self._context.clock,
@@ -43,8 +43,9 @@ class SourceReader:
             headers=request.headers,
             cookies=request.cookies,
             at_once=settings.limits.connections_per_host,
+            resolve=lambda url: sources.refresh(Entry(url=url, options=options)),
         )
-        return Reading(fetcher, self._context.sources.expand(source, fetcher))
+        return Reading(fetcher, sources.expand(source, fetcher))
 
 
 class Reading:

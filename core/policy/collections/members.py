@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from core.domain.collections import Collection
 from core.domain.entries import Entry
 from core.domain.models import Conflict, Download, DownloadRequest, Origin
+from core.domain.stores import is_store
 from core.domain.value import replace
 from core.policy.collections.paths import relative_path
 from core.policy.request_rules import check_request
@@ -45,11 +48,20 @@ def member_request(collection: Collection, entry: Entry) -> DownloadRequest:
             size=entry.size,
             version=entry.version,
             pieces=entry.pieces,
-            options=entry.options or (shared.origin.options if shared.origin else {}),
+            options=_options(collection, entry),
         ),
     )
     check_request(request)
     return request
+
+
+def _options(collection: Collection, entry: Entry) -> Mapping[str, str]:
+    """Return how to ask for an entry: as its source says, or else as that itself is asked for."""
+    if entry.options or not any(map(is_store, (entry.url, *entry.mirrors))):
+        return entry.options
+    if (origin := collection.request.origin) is not None:
+        return origin.options
+    return {} if collection.source is None else collection.source.options
 
 
 def path_of(collection: Collection, download: Download) -> str:

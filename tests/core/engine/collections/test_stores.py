@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
+import pytest
+
 from core.domain.collections import CollectionRequest, CollectionState, CollectionView, Verdict
 from core.domain.entries import SourceSpec
 from core.engine.service import Engine
@@ -54,3 +58,34 @@ async def test_a_prefix_is_fetched_and_hostile_keys_are_refused_by_name(
     assert not (workspace.files.parent / "evil").exists()
     # One page of the listing, and each object once.
     assert len(store_door.requests) == 23
+
+
+async def test_a_manifest_in_a_bucket_names_what_is_beside_it(
+    workspace: Workspace, store_door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
+    server = store_door.server
+    server.bucket("summed")
+    lines = []
+    for name in ("a b.bin", "sub/50%.bin"):
+        server.put("summed", f"set/{name}", name.encode())
+        lines.append(f"{sha256(name.encode()).hexdigest()}  {name}\n")
+    server.put("summed", "set/SHA256SUMS", "".join(lines).encode())
+    engine = await workspace.engine()
+    request = CollectionRequest(
+        name="set",
+        request=workspace.request(""),
+        source=SourceSpec(
+            kind="manifest",
+            address="s3://summed/set/SHA256SUMS",
+            options={"endpoint_url": store_door.endpoint, "region": "us-east-1"},
+        ),
+    )
+    await engine.collect(request)
+    view = await read(engine, "set")
+    assert view.is_whole, view
+    assert (workspace.files / "sub" / "50%.bin").read_bytes() == b"sub/50%.bin"
+    assert {d.download.request.url for d in await engine.downloads()} == {
+        "s3://summed/set/a b.bin",
+        "s3://summed/set/sub/50%.bin",
+    }
