@@ -377,6 +377,13 @@ class Download(Value, frozen=True, kw_only=True, gc=False):
         return f"{self.path}.part"
 
     @property
+    def expected_bytes(self) -> int | None:
+        """How long it is, or what its source says as long as no server was asked."""
+        if self.total_bytes is None and (origin := self.request.origin) is not None:
+            return origin.size
+        return self.total_bytes
+
+    @property
     def sort_key(self) -> tuple[int, float]:
         """Higher priority first, then the queue's order."""
         return (-self.request.priority, self.order)

@@ -1,7 +1,8 @@
 """How far several downloads are together, by one set of rules for the engine and the screen.
 
 The engine keeps the sums of its whole list, the screen those of what it shows and of each group.
-Bytes count of what has a known length, and only while it is wanted: not of what was cancelled.
+Bytes count of what has a length that is known, be it by its source alone, and only while it is
+wanted: not of what was cancelled.
 """
 
 from __future__ import annotations
@@ -43,17 +44,16 @@ class DownloadSums:
         self.counts[download.status] += sign
         if download.status is Status.CANCELLED:
             return
-        if download.total_bytes is None:
+        if (total := download.expected_bytes) is None:
             self.unsized += sign
             return
         self.bytes_done += sign * counted_bytes(download, done)
-        self.bytes_total += sign * download.total_bytes
+        self.bytes_total += sign * total
 
 
 def counted_bytes(download: Download, done: int) -> int:
     """Return how many bytes count: no more than the file has, all of them once it is whole."""
-    if download.status is Status.CANCELLED or download.total_bytes is None:
+    total = download.expected_bytes
+    if download.status is Status.CANCELLED or total is None:
         return 0
-    if download.status is Status.COMPLETED:
-        return download.total_bytes
-    return min(done, download.total_bytes)
+    return total if download.status is Status.COMPLETED else min(done, total)

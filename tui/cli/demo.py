@@ -1,5 +1,7 @@
 """`winch demo`: the real daemon and the real screen on a bundled server, apart from all else.
 
+On the screen there is a collection too, of which a file is bad and one is missing.
+
 It has a queue, settings and a directory of its own, all temporary: nothing of the person is read
 or written, and nothing is left. Whether the files are whole is checked here once more, against
 digests that the server's files define.
@@ -13,9 +15,12 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from core import launcher
+from core.domain.collections import CollectionRequest
+from core.domain.entries import Entry
 from core.domain.errors import ExitCode, WinchError
 from core.domain.models import Checksum, DownloadRequest
 from tui.cli.following import Following
@@ -25,27 +30,31 @@ from tui.cli.service_access import connected, follow
 from tui.cli.signals import Signals
 from tui.cli.terminal import has_screen, out, say
 from tui.control.configuration import load_settings
-from tui.demo.files import DEMO_FILES, DemoFile
+from tui.demo.files import DEMO_FILES, DEMO_SET, DemoFile, DemoSet
 from tui.demo.server import DemoServer
 from tui.text import fmt
 
 
 def run(_: argparse.Namespace) -> int:
     """Show winch at work and return 0 when every file of the demo is whole."""
-    return demonstrate(DEMO_FILES)
+    return demonstrate(DEMO_FILES, DEMO_SET)
 
 
-def demonstrate(files: Sequence[DemoFile]) -> int:
+def demonstrate(files: Sequence[DemoFile], together: DemoSet | None = None) -> int:
     """Serve files, download them with a daemon of their own, and tell which are whole.
 
-    On a terminal that takes as long as the person looks at the screen.
+    On a terminal that takes as long as the person looks at the screen, where `together` is fetched
+    as well.
     """
-    with own_home() as directory, DemoServer(files) as server, own_daemon():
+    served = (*files, *together.served) if together is not None else files
+    with own_home() as directory, DemoServer(served) as server, own_daemon():
         requests = [request_for(server, file, directory) for file in files]
         say(f"{len(files)} files from a server on this machine, in a temporary directory")
         follows = not has_screen()
         status = Signals().run(_download(requests, follows=follows))
         if status == ExitCode.OK and not follows:
+            if together is not None:
+                Signals().run(_collect(server, together, directory))
             status = open_screen(load_settings(), str(directory), farewell=False)
         whole = [_tell(file, directory) for file in files]
         return status or (ExitCode.OK if all(whole) else ExitCode.UNFINISHED)
@@ -98,6 +107,27 @@ async def _download(requests: list[DownloadRequest], *, follows: bool) -> int:
             await follow(service, following, Reports(say))
             return following.exit_code
     return ExitCode.OK
+
+
+async def _collect(server: DemoServer, together: DemoSet, directory: Path) -> int:
+    request = DownloadRequest(url="", directory=str(directory / together.name))
+    entries = [entry_for(server, file, together) for file in together.files]
+    async with connected() as service:
+        await service.collect(CollectionRequest(name=together.name, request=request), fed=True)
+        await service.add_entries(together.name, entries)
+    return ExitCode.OK
+
+
+def entry_for(server: DemoServer, file: DemoFile, together: DemoSet) -> Entry:
+    """Name a file of the demo's collection, with the checksum that it should have."""
+    should_be = replace(file, name=f"{file.name}, another edition")
+    digest = (should_be if file is together.damaged else file).sha256
+    return Entry(
+        url=server.url(file),
+        path=file.name,
+        size=file.size,
+        checksum=Checksum("sha256", digest),
+    )
 
 
 def _tell(file: DemoFile, directory: Path) -> bool:

@@ -74,3 +74,30 @@ DEMO_FILES = (
     DemoFile("drops-in-the-middle.bin", 32 * MIB, rate=6 * MIB, drop_after=14 * MIB),
 )
 """Together about fifteen seconds with four at once."""
+
+
+@dataclass(frozen=True)
+class DemoSet:
+    """Files that are one thing, below a directory of their own.
+
+    The server has another file than it should in the place of `damaged`, and has lost `missing`.
+    """
+
+    name: str
+    files: tuple[DemoFile, ...]
+    damaged: DemoFile
+    missing: DemoFile
+
+    @property
+    def served(self) -> tuple[DemoFile, ...]:
+        """What the server has."""
+        return tuple(file for file in self.files if file is not self.missing)
+
+
+_CHARTS = tuple(
+    DemoFile(f"{sea}/chart-{number:02}.tif", 2 * MIB, rate=MIB)
+    for sea in ("baltic", "north-sea", "skagerrak")
+    for number in range(1, 5)
+)
+DEMO_SET = DemoSet("sea-charts", _CHARTS, damaged=_CHARTS[2], missing=_CHARTS[5])
+"""What winch shows as a collection, of which not all can be fetched."""

@@ -185,24 +185,24 @@ def _figure(column: Column, download: Download, progress: Progress) -> str:
     done = bytes_done(download, progress)
     match column:
         case Column.PERCENT:
-            return fmt.percent(done, download.total_bytes)
+            return fmt.percent(done, download.expected_bytes)
         case Column.RATE:
             return fmt.rate(progress.rate)
         case Column.ETA:
             return fmt.duration(progress.eta)
         case _:
             so_far = f"{fmt.size(done)}+" if done else "-"
-            return so_far if download.total_bytes is None else fmt.size(download.total_bytes)
+            return so_far if download.expected_bytes is None else fmt.size(download.expected_bytes)
 
 
 def _bar(
     download: Download, progress: Progress, width: int, *, ascii_only: bool
 ) -> tuple[str, Role]:
     done = bytes_done(download, progress)
-    if download.total_bytes is None or (not done and download.status is not Status.ACTIVE):
+    if download.expected_bytes is None or (not done and download.status is not Status.ACTIVE):
         # No track either: a column of empty bars would be the loudest thing on a long queue.
         return "", Role.PLAIN
     role = Role.BAR if download.status is Status.ACTIVE else Role.BAR_IDLE
     if download.status is Status.COMPLETED:
         role = Role.BAR_DONE
-    return charts.progress_bar(done, download.total_bytes, width, ascii_only=ascii_only), role
+    return charts.progress_bar(done, download.expected_bytes, width, ascii_only=ascii_only), role

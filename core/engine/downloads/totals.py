@@ -31,7 +31,8 @@ class InProgress(Value, frozen=True):
     def as_running(self, typical: float | None) -> RunningDownload:
         """Return what the policy looks at; of unknown length it is as long as is `typical`."""
         download, progress = self.download, self.progress
-        total = typical if download.total_bytes is None else download.total_bytes
+        expected = download.expected_bytes
+        total = typical if expected is None else expected
         left = None if total is None else max(0, round(total) - progress.bytes_downloaded)
         return RunningDownload(site_of(download.request.url), left, progress.eta, progress.rate)
 
@@ -65,7 +66,7 @@ class ListTotals(DownloadSums):
     def count(self, download: Download, done: int, sign: int) -> None:
         """Put a download that has `done` bytes in (1) or take it out (-1)."""
         super().count(download, done, sign)
-        status, total = download.status, download.total_bytes
+        status, total = download.status, download.expected_bytes
         if status is Status.PENDING and download.wait_reason is not WaitReason.NOT_ADMITTED:
             left = None if total is None else total - counted_bytes(download, done)
             self._waiting.count(left, sign)
@@ -76,9 +77,9 @@ class ListTotals(DownloadSums):
 
     def move(self, before: Download, after: Download, done: int) -> None:
         """Take over a change of a download that has `done` bytes; most change nothing here."""
-        if (before.status, before.total_bytes, before.wait_reason) != (
+        if (before.status, before.expected_bytes, before.wait_reason) != (
             after.status,
-            after.total_bytes,
+            after.expected_bytes,
             after.wait_reason,
         ):
             self.count(before, done, -1)

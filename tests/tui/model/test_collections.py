@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.domain.collections import Collection, CollectionState, Verdict
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.events import Added, CollectionsChanged, Removed, Snapshot
-from core.domain.models import DownloadRequest, Progress, Status
+from core.domain.models import DownloadRequest, Origin, Progress, Status
 from core.domain.value import replace
 from tests.tui.model.listed import Table, moving, one
 from tests.tui.samples import NOW, sample
@@ -148,3 +148,17 @@ def test_a_snapshot_leaves_nothing_of_what_was() -> None:
     assert table.names == "[d]"
     assert list(table.store.collections) == ["d"]
     assert table.store.members("d").bytes_done == 3
+
+
+def test_the_sizes_that_its_source_tells_count_before_any_server_is_asked() -> None:
+    table = Table()
+    table.apply(told(collection()))
+    sized = [one(number, str(number), "g") for number in (1, 2)]
+    sized = [d.replace(request=replace(d.request, origin=Origin(size=100))) for d in sized]
+    table.apply(Added(revision=2, downloads=tuple(sized)))
+    sums = table.store.members("g").now(table.store.progress)
+    assert (sums.bytes_done, sums.bytes_total, sums.known) == (0, 200, True)
+    # What a server says then counts instead.
+    table.change(sized[0], status=Status.COMPLETED, total_bytes=70)
+    sums = table.store.members("g").now(table.store.progress)
+    assert (sums.bytes_done, sums.bytes_total, sums.known) == (70, 170, True)
