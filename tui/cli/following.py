@@ -95,6 +95,19 @@ class Following:
     def __len__(self) -> int:
         return len(self._downloads)
 
+    def knows(self, download_id: str) -> bool:
+        """Tell whether a download is among them."""
+        return download_id in self._downloads
+
+    def join(self, download: Download) -> None:
+        """Take one more in, behind the others."""
+        self._downloads[download.id] = download
+        self._order[download.id] = len(self._order)
+        self._note_change(download.id)
+        self._others.pop(download.id, None)
+        if not download.status.is_settled:
+            self._unfinished.add(download.id)
+
     def progress(self, download_id: str) -> Progress:
         """Return how far a download is."""
         return self._progress.get(download_id, _NONE_YET)

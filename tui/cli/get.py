@@ -27,7 +27,7 @@ from core.domain.models import Download, DownloadRequest, WaitReason
 from core.domain.service import DownloadService
 from tui.cli.following import Following
 from tui.cli.progress_display import Display, display
-from tui.cli.service_access import connected, follow, follow_on, impatience, named_ids
+from tui.cli.service_access import connected, follow, follow_on, impatience, named
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.control.configuration import load_settings
@@ -201,19 +201,32 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, int]) -> int:
 
 async def wait(args: argparse.Namespace) -> int:
     """Wait until downloads have ended and return the exit status of the first that failed."""
+    collections: tuple[str, ...] = ()
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(connected())
         if args.ids and not args.all:
-            ids = await named_ids(service, args, "wait") or ()
-            listed = {view.download.id: view for view in await service.downloads()}
+            found = await named(service, args, "wait")
+            ids, collections = found.ids or (), found.collections
+            listed = {view.download.id: view for view in await service.downloads()} if ids else {}
             views = [listed[id_] if id_ in listed else await service.find(id_) for id_ in ids]
         else:
             every = await service.downloads()
             views = [view for view in every if not view.download.status.is_settled]
         following = Following(view.download for view in views)
-        if not following.unfinished:
+        if not following.unfinished and not collections:
             say("nothing is unfinished" if not args.ids else "nothing is left to wait for")
         elif (await service.status()).paused:
             say(HELD)
         await follow_on(stack, following, lambda: display(quiet=True))
+        if collections and not following.exit_code:
+            return await _wait_for_collections(stack, collections)
         return following.exit_code
+
+
+async def _wait_for_collections(stack: AsyncExitStack, names: Sequence[str]) -> int:
+    # Few need it.
+    from tui.cli.collection_following import CollectionFollowing, exit_code  # noqa: PLC0415
+
+    following = CollectionFollowing(names)
+    await follow_on(stack, following, lambda: display(quiet=True))
+    return await exit_code(await stack.enter_async_context(connected()), names)

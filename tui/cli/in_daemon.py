@@ -19,7 +19,7 @@ from core.domain.service import DownloadService
 from core.domain.version import VERSION
 from core.launcher import CommandCall, Write
 from core.short_call import surroundings
-from tui.cli import daemon, listing, queue, settings
+from tui.cli import collections, daemon, listing, queue, settings
 from tui.cli.dispatch import told, unforeseen
 from tui.cli.main import SHORT
 from tui.cli.parser import parse
@@ -27,7 +27,13 @@ from tui.input.caller import CALLER, Caller
 from tui.input.commands import Command
 
 # Loaded with this, in a thread: the first command must not hold up the daemon either.
-_MODULES = {"daemon": daemon, "listing": listing, "queue": queue, "settings": settings}
+_MODULES = {
+    "collections": collections,
+    "daemon": daemon,
+    "listing": listing,
+    "queue": queue,
+    "settings": settings,
+}
 _OWN = "WINCH_"
 _MOST_COLUMNS = 10_000
 _MOST_OF_OPTIONS = 2048
@@ -95,9 +101,12 @@ def _is_plain(args: argparse.Namespace) -> bool:
             return bool(args.action == "status")
         case "add":
             # A path may lead through what only the caller has open, a login may be asked for.
-            names_files = args.input is not None or args.cookies is not None
+            files = (args.input, args.cookies, args.manifest)
+            names_files = any(file is not None and "://" not in file for file in files)
             return not names_files and (args.user is None or ":" in args.user)
         case "rm":
             return bool(args.yes or args.dry_run or not args.files)
+        case "sync":
+            return bool(args.yes or args.dry_run or not args.delete_extra)
         case _:
             return True

@@ -13,8 +13,9 @@ from rich.cells import cell_len
 from core.domain.errors import UsageError
 from core.domain.history import HistoryQuery
 from core.domain.models import DownloadView
+from tui.cli.collections import show_collection
 from tui.cli.portions import portions, sorted_in_portions
-from tui.cli.service_access import connected, the_one
+from tui.cli.service_access import connected, named, the_one
 from tui.cli.terminal import columns, out, say, say_as_it_is
 from tui.model.filters import Filter, FilterError, parse
 from tui.model.ordering import Order, SortKey, SortPlace
@@ -64,9 +65,13 @@ async def ls(args: argparse.Namespace) -> int:
 
 
 async def show(args: argparse.Namespace) -> int:
-    """Show one download in full."""
+    """Show one download in full, or a collection."""
     async with connected() as service:
-        view = await service.find(await the_one(service, args.id))
+        word = argparse.Namespace(ids=[args.id], all=False)
+        found = await named(service, word, "show")
+        if found.collections:
+            return await show_collection(service, found.collections[0], as_json=args.json)
+        view = await service.find(the_one(found, args.id))
         past = HistoryQuery(
             limit=ATTEMPTS, download=view.download.id, since=view.download.created_at
         )

@@ -9,7 +9,7 @@ import os
 import sys
 
 SHORT = frozenset(
-    "add cancel daemon limit ls move pause resume retry rm set show".split()  # noqa: SIM905
+    "add cancel collections daemon limit ls move pause report resume retry rm set show sync".split()  # noqa: SIM905
 )
 """What the daemon is asked to do. A word from the table of commands would load the table."""
 _NEVER = frozenset(("-h", "--help", "--debug", "run", "start", "stop"))

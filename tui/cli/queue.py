@@ -8,26 +8,32 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Coroutine, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from core.domain.errors import ExitCode, UsageError
 from core.domain.models import Download, Status
-from core.domain.service import DownloadService, Removal
+from core.domain.service import DownloadService, Outcome, Removal
 from tui.cli.adding import add_all, tell_added
 from tui.cli.portions import portions
-from tui.cli.service_access import connected, named_ids
+from tui.cli.service_access import Named, connected, named
 from tui.cli.terminal import check_somebody_there, confirm, say
-from tui.control.changing import change_of
+from tui.control.changing import change_of, collection_change_of
 from tui.control.choosing import check_named
 from tui.control.configuration import load_settings
 from tui.input.arguments import named_requests, shared_request
+from tui.input.source_options import is_collection
 from tui.text.fmt import counted, sentence, short_id, size
-from tui.text.verify_results import results
+from tui.text.verify_results import results, summary
 from tui.text.wording import HELD
 
 
 def add(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
-    """Queue downloads and print an id for each once it is on disk."""
+    """Queue downloads and print an id for each once it is on disk, or a collection and its name."""
+    if is_collection(args):
+        from tui.cli.collecting import add_collection  # noqa: PLC0415
+
+        return add_collection(args)
     shared = shared_request(args, load_settings().downloads.directory)
     requests = named_requests(args, shared)
     if args.input is not None:
@@ -49,14 +55,24 @@ async def change(args: argparse.Namespace) -> int:
     if getattr(args, "queue", False):
         return await _hold(args, paused=args.command == "pause")
     participle, ask_for = change_of(args)
+    change_collection = collection_change_of(args)
+    outcome, changed = Outcome(), 0
     async with connected() as service:
-        outcome = await ask_for(service, await named_ids(service, args, args.command))
+        found = await named(service, args, args.command)
+        ids = found.all_ids
+        for name in found.collections:
+            if change_collection is not None and await change_collection(service, name):
+                # Its members went along.
+                ids, changed = found.ids, changed + 1
+                say(f"{participle} the collection {name}")
+        if ids or not changed:
+            outcome = await ask_for(service, ids)
         await _tell_if_held(service, outcome.changed)
     async for part in portions(outcome.refused):
         for refusal in part:
             say(f"{short_id(refusal.id)}: {sentence(refusal.error, brackets=False)}")
     await _say_all("", outcome.notes)
-    if outcome.changed or not outcome.refused:
+    if outcome.changed or not (outcome.refused or changed):
         say(f"{participle} {counted(len(outcome.changed))}")
     return ExitCode.OTHER if outcome.refused else ExitCode.OK
 
@@ -68,13 +84,14 @@ async def rm(args: argparse.Namespace) -> int:
         check_somebody_there(yes=args.yes, what="deletes what `--dry-run` names")
     async with connected() as service:
         # Fixed before the question is asked: what is added meanwhile was not meant.
-        ids = await named_ids(service, args, "remove")
+        found = await named(service, args, "remove")
         plan = Removal()
         if args.files or args.dry_run:
-            plan = await service.remove(ids, files=args.files, dry_run=True)
-            ids = [download.id for download in plan.removed]
+            plan = await _remove(service, found, files=args.files, dry_run=True)
+            if not found.collections:
+                found = Named([download.id for download in plan.removed])
             await _name(plan)
-        if ids == []:
+        if found.ids == [] and not found.collections:
             if args.all:
                 say("there is nothing to remove")
             return ExitCode.OK
@@ -84,20 +101,43 @@ async def rm(args: argparse.Namespace) -> int:
         if plan.deleted_files and not args.yes:
             question = f"delete {counted(len(plan.deleted_files), 'file')}?"
             confirm(question, refused="nothing was removed")
-        removal = await service.remove(ids, files=args.files)
+        removal = await _remove(service, found, files=args.files, dry_run=False)
+        # Of all that there was, nothing else is left.
+        for view in await service.collections() if args.all else ():
+            await service.remove_collection(view.collection.name, files=args.files)
     await _tell_what_differs(plan, removal)
     await _say_all("kept ", removal.kept_files)
+    await _say_all("removed the collection ", found.collections)
     _tell_removed("removed", removal)
     return ExitCode.OTHER if removal.kept else ExitCode.OK
+
+
+async def _remove(service: DownloadService, found: Named, *, files: bool, dry_run: bool) -> Removal:
+    """Remove what is named, collections as a whole, and return what that came to together."""
+    removals = [
+        await service.remove_collection(name, files=files, dry_run=dry_run)
+        for name in found.collections
+    ]
+    if found.ids or not found.collections:
+        removals.append(await service.remove(found.ids, files=files, dry_run=dry_run))
+    return Removal(
+        removed=tuple(chain.from_iterable(each.removed for each in removals)),
+        deleted_files=tuple(chain.from_iterable(each.deleted_files for each in removals)),
+        deleted_bytes=sum(each.deleted_bytes for each in removals),
+        kept_files=tuple(chain.from_iterable(each.kept_files for each in removals)),
+        kept=tuple(chain.from_iterable(each.kept for each in removals)),
+    )
 
 
 async def verify(args: argparse.Namespace) -> int:
     """Have finished files read and compared, and say of each how it is."""
     check_named(args)
     async with connected() as service:
-        outcome = await service.verify(await named_ids(service, args, "verify") or ())
+        found = await named(service, args, "verify")
+        outcome = await service.verify(found.all_ids or ())
         names = {view.download.id: view.download.name for view in await service.downloads()}
-    for result in results(outcome, names):
+    # Of a collection, each that is as it should be goes without saying: `report` has all.
+    for result in summary(outcome, names) if found.collections else results(outcome, names):
         say(result.text)
     codes = [refusal.error.code.exit_status for refusal in outcome.refused]
     if ExitCode.CHECKSUM in codes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -32,6 +33,8 @@ from tui.text.fmt import sentence
 OnEnd = Callable[[DownloadService, Download], Awaitable[None]]
 _DAEMONS = 5
 """How many are followed, one after the other, where each is killed."""
+_MOST_ASKED = 20
+"""Words that are looked up one by one; of more, all collections are asked for at once."""
 _SILENCE = 0.9
 """Seconds in which nothing need be said."""
 
@@ -70,22 +73,41 @@ def tell_broken_settings() -> None:
         say_once(sentence(error, brackets=False))
 
 
-async def named_ids(
-    service: DownloadService, args: argparse.Namespace, verb: str
-) -> list[str] | None:
-    """Return the ids of what the arguments of a command name, None for `--all`.
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a command is for: ids, None for `--all`, and collections as a whole.
+
+    `members` are the ids of these collections' members that the command is for.
+    """
+
+    ids: list[str] | None
+    collections: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+
+    @property
+    def all_ids(self) -> list[str] | None:
+        """All downloads that are named, one by one or with their collection."""
+        return None if self.ids is None else list(dict.fromkeys((*self.ids, *self.members)))
+
+
+async def named(service: DownloadService, args: argparse.Namespace, verb: str) -> Named:
+    """Return what the arguments of a command name.
 
     Says so where a filter matches nothing. Raises UsageError, UnknownIdError, AmbiguousIdError.
     """
     if args.all:
-        return None
+        return Named(None)
     # Neither `get` nor the screen has ids to choose by.
     from tui.control.choosing import choose  # noqa: PLC0415
 
+    known = await _collections_among(service, args.ids)
     choice = choose(args.ids)
-    if choice.is_plain:
-        return list(choice.ids)
+    if choice.is_plain and not known:
+        return Named(list(choice.ids))
     views = await service.downloads()
+    downloads = [view.download for view in views]
+    if known:
+        choice = choose(args.ids, known, downloads)
     now = datetime.now(UTC)
     matched = [
         view.download.id
@@ -93,18 +115,33 @@ async def named_ids(
         for view in part
         if choice.filter is not None and choice.filter.matches(view.download, view.progress, now)
     ]
-    ids = choice.ids_among([view.download for view in views], lambda _: matched, verb)
+    ids = choice.ids_among(downloads, lambda _: matched, verb)
     if not ids and choice.filter is not None:
         say(f"nothing to {verb} matches {choice.filter.text}")
-    return ids
+    return Named(ids, choice.collections, tuple(choice.members(downloads, verb)))
 
 
-async def the_one(service: DownloadService, word: str) -> str:
+async def _collections_among(service: DownloadService, words: Sequence[str]) -> frozenset[str]:
+    """Return which words are names of collections."""
+    from tui.control.choosing import may_be_collection  # noqa: PLC0415
+
+    asked = [word for word in dict.fromkeys(words) if may_be_collection(word)]
+    if len(asked) > _MOST_ASKED:
+        names = {view.collection.name for view in await service.collections()}
+        return frozenset(names.intersection(asked))
+    found = []
+    for word in asked:
+        with suppress(UnknownIdError):
+            found.append((await service.collection(word)).collection.name)
+    return frozenset(found)
+
+
+def the_one(found: Named, word: str) -> str:
     """Return the id of the one download that a word names.
 
-    Raises UsageError, UnknownIdError, AmbiguousIdError.
+    Raises UnknownIdError, AmbiguousIdError.
     """
-    ids = await named_ids(service, argparse.Namespace(ids=[word], all=False), "show") or []
+    ids = found.all_ids or []
     if not ids:
         raise UnknownIdError("no download is named", hint="see `winch ls`")
     if len(ids) > 1:

@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
+from core.domain.collections import CollectionChanges, CollectionRequest
 from core.domain.errors import UsageError
 from core.domain.history import HistoryQuery
 from core.domain.models import Download, DownloadView, Status
@@ -26,6 +27,7 @@ _ATTEMPTS = 200
 """How many of the last attempts tell how fast it went before."""
 _NAMED = 10
 
+CollectionChange = Callable[[DownloadService, str], Awaitable[bool]]
 Change = Callable[[DownloadService, list[str] | None], Awaitable[Outcome]]
 """Asked with the ids of what is meant; None is every download."""
 
@@ -100,6 +102,52 @@ CHANGES: dict[str, Callable[[argparse.Namespace], tuple[str, Change]]] = {
     "move": _move,
     "set": _set,
 }
+
+
+def collection_change_of(args: argparse.Namespace) -> CollectionChange | None:
+    """Return what a command changes of a collection as a whole, None where of its members alone.
+
+    The change tells whether its members went along. Raises UsageError.
+    """
+    match args.command:
+        case "pause":
+            return _changing(CollectionChanges(paused=True))
+        case "resume" if not args.fresh:
+            return _changing(CollectionChanges(paused=False))
+        case "retry":
+            return _read_again
+        case "set" if args.priority is not None or args.limit is not None:
+            if args.connections is not None or args.group is not None or args.url or args.now:
+                return _refuse
+            limit = None if args.limit is None else parse_rate(args.limit) or 0
+            return _changing(CollectionChanges(priority=args.priority, limit=limit))
+    return None
+
+
+def _changing(changes: CollectionChanges) -> CollectionChange:
+    async def change(service: DownloadService, name: str) -> bool:
+        await service.change_collection(name, changes)
+        return True
+
+    return change
+
+
+async def _read_again(service: DownloadService, name: str) -> bool:
+    """Read the source of a collection once more where that failed; its members are retried."""
+    collection = (await service.collection(name)).collection
+    source = collection.source
+    if collection.read_error is not None and source is not None and source.kind != "list":
+        await service.collect(
+            CollectionRequest(name=name, request=collection.request, source=source)
+        )
+    return False
+
+
+async def _refuse(_: DownloadService, name: str) -> bool:
+    raise UsageError(
+        f"--priority and --limit are of '{name}' as a whole, the others of each of its files",
+        hint="give them in a command of their own",
+    )
 
 
 def standing(

@@ -1,4 +1,4 @@
-"""Which downloads a command is for: named by ids, by their exact names, or by a filter.
+"""Which downloads a command is for: named by ids, by exact names, by a collection, or by a filter.
 
 A word that is no id and no filter has to be the whole name of one download: it is never looked for
 in names, because what follows may be deleted. For the same reason each term of a filter has its
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 
+from core.domain.collections import Verdict, verdict_of
 from core.domain.errors import AmbiguousIdError, UnknownIdError, UsageError
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import Download, Status
@@ -32,17 +33,28 @@ _USUAL = {"resume": Status.PAUSED, "retry": Status.FAILED, "verify": Status.COMP
 class NamedDownloads:
     """What was named: ids or how they begin, exact names, and a filter, None for none.
 
-    What a filter admits comes on top of the others.
+    What a filter admits comes on top of the others. `collections` are names of collections that
+    nothing else was found to have.
     """
 
     ids: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     filter: Filter | None = None
+    collections: tuple[str, ...] = ()
 
     @property
     def is_plain(self) -> bool:
         """Whether there are but ids, which the service knows without a look at the list."""
-        return not self.names and self.filter is None
+        return not self.names and self.filter is None and not self.collections
+
+    def members(self, downloads: Iterable[Download], verb: str) -> list[str]:
+        """Return the ids of the members of the named collections that admit the verb."""
+        named = frozenset(self.collections)
+        return [
+            download.id
+            for download in downloads
+            if download.request.group in named and _suits(verb, download)
+        ]
 
     def ids_among(
         self, downloads: Sequence[Download], matching: Callable[[Filter], Iterable[str]], verb: str
@@ -63,11 +75,22 @@ class NamedDownloads:
         return list(dict.fromkeys(ids))
 
 
-def choose(words: Sequence[str]) -> NamedDownloads:
-    """Return what the words of a command name; raises UsageError where that cannot be meant."""
-    ids, names, terms = [], [], []
+def choose(
+    words: Sequence[str],
+    collections: Container[str] = (),
+    downloads: Iterable[Download] = (),
+) -> NamedDownloads:
+    """Return what the words of a command name; raises UsageError where that cannot be meant.
+
+    `collections` are the names of those that there are. Where a word is one of these, `downloads`
+    are looked through: an id that begins so goes before it, and where a download has the same name
+    AmbiguousIdError is raised.
+    """
+    ids, names, terms, named = [], [], [], []
     for word in words:
-        if _ID.fullmatch(word):
+        if word in collections and _is_free(word, downloads):
+            named.append(word)
+        elif _ID.fullmatch(word):
             ids.append(word)
         elif ":" in word or word.startswith("!"):
             terms.append(_term(word))
@@ -75,7 +98,13 @@ def choose(words: Sequence[str]) -> NamedDownloads:
             names.append(word)
         else:
             raise UsageError("an empty word names no download", hint="`--all` names every one")
-    return NamedDownloads(tuple(ids), tuple(names), _keyed(" ".join(terms)) if terms else None)
+    wanted = _keyed(" ".join(terms)) if terms else None
+    return NamedDownloads(tuple(ids), tuple(names), wanted, tuple(dict.fromkeys(named)))
+
+
+def may_be_collection(word: str) -> bool:
+    """Tell whether a word of a command can be the name of a collection: it is no filter."""
+    return bool(word.strip()) and ":" not in word and not word.startswith("!")
 
 
 def check_named(args: argparse.Namespace) -> None:
@@ -129,6 +158,27 @@ def _the_one(name: str, ids: Sequence[str]) -> str:
             hint=f"name their ids, or all of them by name:{quote(name)}",
         )
     return ids[0]
+
+
+def _is_free(name: str, downloads: Iterable[Download]) -> bool:
+    """Tell whether the name of a collection is no id; raises AmbiguousIdError for a file's."""
+    may_be_id = _ID.fullmatch(name) is not None
+    for download in downloads:
+        if may_be_id and download.id.startswith(name):
+            return False
+        if download.name == name:
+            raise AmbiguousIdError(
+                f"both a collection and a download have the name '{name}'",
+                hint=f"write collection:{quote(name)} or name:{quote(name)}",
+            )
+    return True
+
+
+def _suits(verb: str, download: Download) -> bool:
+    """Tell whether a verb that is for a whole collection is for one of its members."""
+    if verb == "retry":
+        return verdict_of(download) in (Verdict.BAD, Verdict.MISSING)
+    return _admits(verb, download.status, names_a_state=False)
 
 
 def _admits(verb: str, status: Status, names_a_state: bool) -> bool:

@@ -21,6 +21,9 @@ from tui.text import fmt
 _SHELL = {
     "get": "downloads in the foreground of a shell; here `add` queues",
     "wait": "is for a shell: here the list shows when all is done",
+    "collections": "is for a shell; here each is a row of the list",
+    "report": "is for a shell: `winch report NAME`",
+    "sync": "is for a shell: `winch sync NAME`",
     "export": "is for a shell: `winch export FILE`",
     "import": "is for a shell: `winch import FILE`",
     "doctor": "is for a shell: `winch doctor`",

@@ -49,10 +49,11 @@ def shared_request(args: argparse.Namespace, directory: str) -> DownloadRequest:
     Raises UsageError, also where there is no URL, or more than an option fits.
     """
     count = len(set(args.urls))
-    if not count and args.input is None:
+    sources = (args.input, getattr(args, "manifest", None), getattr(args, "recursive", None))
+    if not count and sources == (None, None, None):
         raise UsageError("there is no URL to download", hint="name one, or -i FILE")
-    if args.format is not None and args.input is None:
-        raise UsageError("--format tells how the list of -i is written, and there is none")
+    if args.format is not None and sources[:2] == (None, None):
+        raise UsageError("--format tells how a list is written, and there is none")
     only_one = (("-o", args.output), ("--checksum", args.checksum), ("--mirror", args.mirror))
     for option, value in only_one:
         if value in (None, []):

@@ -6,7 +6,12 @@ stand in the overview in the order in which they enter.
 
 from __future__ import annotations
 
-from tui.input import download_commands, upkeep_commands  # noqa: F401 - they enter
+# isort: off
+from tui.input import download_commands  # noqa: F401 - they enter, in this order
+from tui.input import collection_commands  # noqa: F401
+from tui.input import upkeep_commands  # noqa: F401
+
+# isort: on
 from tui.input.command_table import COMMANDS, Command
 
 __all__ = ["COMMANDS", "Command"]

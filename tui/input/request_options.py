@@ -7,8 +7,7 @@ import argparse
 from core.domain.models import Conflict
 from tui.input.command_table import as_json, count, positive
 
-FORMATS = ("plain", "aria2", "csv", "tsv", "jsonl")
-"""The forms of lists; otherwise their content tells."""
+_FORMATS = ("plain", "aria2", "csv", "tsv", "jsonl", "sums", "bagit", "metalink")
 
 
 def request(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +29,13 @@ def request(parser: argparse.ArgumentParser) -> None:
         " checksum, priority, mirrors), JSON Lines; - is stdin. What is wrong with a line is said,"
         " and stops no other",
     )
-    add("--format", metavar="F", choices=FORMATS, help=f"how it is written: {', '.join(FORMATS)}")
+    add(
+        "--format",
+        metavar="F",
+        choices=_FORMATS,
+        help="how it is written, where its content leaves that open: plain, aria2, csv, tsv or"
+        " jsonl; a manifest sums, bagit or metalink",
+    )
     add("--base", metavar="URL", help="where relative addresses in a list or a manifest begin")
     add("--checksum", metavar="ALG:HEX", help="what the whole file must have; with one URL only")
     add(

@@ -19,6 +19,7 @@ from core.domain.errors import UsageError
 from core.domain.models import DownloadRequest, Origin
 from core.domain.value import replace
 from core.sources.lists import MOST_BYTES, ListReader
+from tui.input.store_options import in_store
 
 _REMEMBERED = 500_000
 """Addresses after which those before the last so many are forgotten."""
@@ -68,8 +69,7 @@ def entry_request(shared: DownloadRequest, entry: Entry) -> DownloadRequest:
     if entry.path is not None:
         above, _, name = entry.path.rpartition("/")
         directory = f"{directory.rstrip('/')}/{above}" if above else directory
-    is_plain = entry.path is None and entry.size is None
-    return replace(
+    request = replace(
         shared,
         url=entry.url,
         directory=directory,
@@ -78,12 +78,11 @@ def entry_request(shared: DownloadRequest, entry: Entry) -> DownloadRequest:
         mirrors=entry.mirrors or shared.mirrors,
         headers={**shared.headers, **entry.headers} if entry.headers else shared.headers,
         priority=shared.priority if entry.priority is None else entry.priority,
-        origin=shared.origin if is_plain else _origin(shared.origin, entry),
     )
-
-
-def _origin(shared: Origin | None, entry: Entry) -> Origin:
-    return replace(shared or Origin(), size=entry.size)
+    options = shared.origin.options if shared.origin is not None and in_store(request) else {}
+    if entry.path is None and entry.size is None and not options:
+        return request if request.origin is None else replace(request, origin=None)
+    return replace(request, origin=Origin(size=entry.size, options=options))
 
 
 def _chunks(source: str) -> Iterable[bytes]:

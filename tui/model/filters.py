@@ -320,6 +320,7 @@ _TEXTS: dict[str, Callable[[_Word], _Test]] = {
     "name": _name_test,
     "host": _host_test,
     "group": _group_test,
+    "collection": _group_test,
     "error": _error_test,
 }
 _EXAMPLES = {
@@ -327,6 +328,7 @@ _EXAMPLES = {
     "name": "such as name:*.iso, or a part of it",
     "host": "such as host:example.org, or host:127.0.0.1:8080; a part of it is enough",
     "group": "such as group:photos",
+    "collection": "such as collection:birds, which is the group of that name",
     "error": "such as error:404",
     "size": "such as size:>1G",
     "rate": "such as rate:<100k",

@@ -123,7 +123,7 @@ def test_very_many_lines_that_are_wrong_are_counted(winch: Winch) -> None:
     result = winch("add", "-i", "-", stdin="nonsense\n" * 1200)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1000 + 2
-    assert "stdin: 200 more lines are wrong" in result.stderr
+    assert "stdin, and 200 more are refused" in result.stderr
 
 
 def test_what_comes_through_a_pipe_is_queued_before_it_ends_and_ctrl_c_ends_the_wait(

@@ -1,0 +1,95 @@
+"""`add --collection`, for the shell and the `:` line: a collection is made, and fed where it is so.
+
+What a list or the words of the command name goes to the service in portions; a manifest, a store or
+an index is read by the service itself, which goes on once this is over.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+
+from core.domain.collections import MOST_REFUSED, CollectionRequest, CollectionView
+from core.domain.entries import Entry, Refused
+from core.domain.errors import UsageError
+from core.domain.redact import redact_url
+from core.domain.service import DownloadService
+from core.domain.stores import is_store
+from core.domain.value import replace
+from tui.control.list_reading import portions_ahead
+from tui.input.store_options import store_options
+from tui.input.url_lists import ListPortion
+
+_AT_ONCE = 1000
+"""Entries that are handed over at once: in between, the service has time for others."""
+
+Refuse = Callable[[Sequence[Refused]], None]
+Connect = Callable[[], AbstractAsyncContextManager[DownloadService]]
+
+
+async def collect(
+    connect: Connect,
+    args: argparse.Namespace,
+    request: CollectionRequest,
+    urls: Sequence[str],
+    refuse: Refuse,
+) -> CollectionView:
+    """Make a collection and return it once it is on disk, with all that is named here.
+
+    `refuse` hears of what cannot be fetched. Raises UsageError, also where a list names nothing,
+    before a service is asked, and what `DownloadService.collect` raises.
+    """
+    async with AsyncExitStack() as stack:
+        if request.source is not None and request.source.kind != "list":
+            service = await stack.enter_async_context(connect())
+            return await service.collect(request)
+        return await _feed(stack, connect, request, _named(args, urls), refuse)
+
+
+async def _named(args: argparse.Namespace, urls: Sequence[str]) -> AsyncIterator[ListPortion]:
+    options = store_options(args)
+    if urls:
+        yield ListPortion([_signed(Entry(url=url, where=redact_url(url)), options) for url in urls])
+    if args.input is not None:
+        async for portion in portions_ahead(args):
+            yield ListPortion([_signed(e, options) for e in portion.entries], portion.refused)
+
+
+def _signed(entry: Entry, options: Mapping[str, str]) -> Entry:
+    """Return an entry with what signing its address takes."""
+    return replace(entry, options=options) if options and is_store(entry.url) else entry
+
+
+async def _feed(
+    stack: AsyncExitStack,
+    connect: Connect,
+    request: CollectionRequest,
+    portions: AsyncIterator[ListPortion],
+    refuse: Refuse,
+) -> CollectionView:
+    service: DownloadService | None = None
+    told: set[str] = set()
+    waiting: list[Refused] = []
+    async for portion in portions:
+        refuse(portion.refused)
+        told.update(each.where for each in portion.refused[: max(MOST_REFUSED - len(told), 0)])
+        waiting += portion.refused
+        if service is None:
+            if not portion.entries:
+                continue
+            service = await stack.enter_async_context(connect())
+            await service.collect(request, fed=True)
+        for start in range(0, max(len(portion.entries), len(waiting)), _AT_ONCE):
+            stretch = slice(start, start + _AT_ONCE)
+            await service.add_entries(
+                request.name, portion.entries[stretch], waiting[stretch], more=True
+            )
+        waiting = []
+    if service is None:
+        raise UsageError("there is no URL to download", hint="see -i FILE")
+    await service.add_entries(request.name, ())
+    view = await service.collection(request.name)
+    # What only the service can know: that a path is taken, or leads through a link.
+    refuse([each for each in view.collection.refused if each.where not in told])
+    return view
