@@ -68,26 +68,51 @@ class Reading:
 async def _portions(
     found: AsyncIterator[Entry | Refused],
 ) -> AsyncGenerator[tuple[list[Entry], list[Refused]], None]:
-    entries: list[Entry] = []
-    refused: list[Refused] = []
-    waiting = asyncio.ensure_future(anext(found, None))
+    gathering = _Gathering(found)
+    work = asyncio.create_task(gathering.run())
     try:
-        while True:
-            done, _ = await asyncio.wait(
-                [waiting], timeout=PATIENCE if entries or refused else None
-            )
-            item = None
-            if done and (item := waiting.result()) is not None:
-                entries.append(item) if isinstance(item, Entry) else refused.append(item)
-                waiting = asyncio.ensure_future(anext(found, None))
-            if not done or item is None or len(entries) + len(refused) >= PORTION:
-                if entries or refused:
-                    yield entries, refused
-                    entries, refused = [], []
-                if done and item is None:
-                    return
+        while not work.done():
+            ends = [work, gathering.full]
+            await asyncio.wait(ends, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            if (portion := gathering.take()) is not None:
+                yield portion
+        if (portion := gathering.take()) is not None:
+            yield portion
+        await work
     finally:
-        waiting.cancel()
-        await asyncio.wait([waiting])
+        work.cancel()
+        await asyncio.wait([work])
         if (close := getattr(found, "aclose", None)) is not None:
             await close()
+
+
+class _Gathering:
+    """Takes what a source yields as fast as it comes, and no more of it than one portion ahead."""
+
+    def __init__(self, found: AsyncIterator[Entry | Refused]) -> None:
+        self._found = found
+        self._entries: list[Entry] = []
+        self._refused: list[Refused] = []
+        self._taken = asyncio.Event()
+        self.full = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        async for item in self._found:
+            if isinstance(item, Entry):
+                self._entries.append(item)
+            else:
+                self._refused.append(item)
+            if len(self._entries) + len(self._refused) >= PORTION:
+                self._taken.clear()
+                if not self.full.done():
+                    self.full.set_result(None)
+                await self._taken.wait()
+
+    def take(self) -> tuple[list[Entry], list[Refused]] | None:
+        """Return what is there, None where nothing is."""
+        portion = self._entries, self._refused
+        self._entries, self._refused = [], []
+        if self.full.done():
+            self.full = asyncio.get_running_loop().create_future()
+        self._taken.set()
+        return portion if any(portion) else None
