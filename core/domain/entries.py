@@ -56,8 +56,11 @@ class Refused(Value, frozen=True, kw_only=True, gc=False):
     """What a source names and winch does not fetch: where it stands, and why in a sentence.
 
     `code` is one of `ErrorCode`. Text from the source is cut, not cleaned: who shows it does that.
+    `doubtful` tells that it may be a file which is a member: when it was refused for the first time
+    there were members that nothing named.
     """
 
     where: str
     reason: str
     code: str = "usage"
+    doubtful: bool = False

@@ -148,7 +148,7 @@ class Engine:
             self._tell_work_change,
         )
         self._collections = CollectionChanger(
-            downloads, self._collector, self._changer, self._remover
+            downloads, self._collector, self._syncer, self._changer, self._remover
         )
         self._inspector = Inspector(runner, context)
         self._reverifier = Reverifier(downloads, clock, self._tell_work_change)

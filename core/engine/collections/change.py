@@ -9,6 +9,7 @@ from core.domain.models import Status
 from core.domain.service import Changes, Removal
 from core.domain.value import replace
 from core.engine.collections.collector import Collector
+from core.engine.collections.sync import Syncer
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.change import Changer
 from core.engine.requests.remove import Remover
@@ -18,10 +19,16 @@ class CollectionChanger:
     """Changes and removes collections, as `DownloadService` says."""
 
     def __init__(
-        self, downloads: DownloadList, collector: Collector, changer: Changer, remover: Remover
+        self,
+        downloads: DownloadList,
+        collector: Collector,
+        syncer: Syncer,
+        changer: Changer,
+        remover: Remover,
     ) -> None:
         self._downloads = downloads
         self._collector = collector
+        self._syncer = syncer
         self._changer = changer
         self._remover = remover
 
@@ -67,6 +74,7 @@ class CollectionChanger:
         if dry_run:
             return await self._remover.would_remove(self._downloads.members(name), files=files)
         await self._collector.stop(name)
+        await self._syncer.stop(name)
         removal = await self._remover.remove(self._downloads.members(name), files=files)
         if name in self._downloads.collections:
             self._downloads.discard_collection(name)

@@ -148,11 +148,18 @@ class Collector:
         self, name: str, entries: Sequence[Entry], refused: Sequence[Refused], *, more: bool
     ) -> TakenIn:
         """Make members of entries, and refused ones of those that cannot be fetched."""
+        if refused and self._downloads.collection(name).read_at is not None:
+            # It was read before: what is refused now may be what was a file then.
+            refused = [replace(each, doubtful=True) for each in refused]
         async with self.between_portions:
             return await self._members.take_in(name, entries, refused, more=more)
 
+    def begin_again(self, name: str) -> None:
+        """Remember nothing of what was read of a source before."""
+        self._members.forget(name)
+
     def tell_read(self, name: str) -> None:
-        """Have whoever follows collections hear that the source of one was read to its end."""
+        """Take in that somebody else has read a source to its end."""
         self._members.forget(name)
         self._changed(name)
 

@@ -110,7 +110,10 @@ class Refetcher:
             wait_reason=self._queue.turn_of(download.id),
         )
         if wanted.request.paused:
-            self._downloads.step(stepped, Action.PAUSE, "paused, as its collection is")
+            group = wanted.request.group
+            self._downloads.step(
+                stepped, Action.PAUSE, "paused, as its collection is", paused_with=group
+            )
         else:
             self._queue.enqueue(stepped)
 

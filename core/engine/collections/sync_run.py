@@ -120,25 +120,29 @@ class SyncRun:
             self._unseen[download.id] = None
             if download.request.name is not None:
                 self._known[_place(collection, download.request)] = download.id
-        before = {(refused.where, refused.reason) for refused in collection.refused}
-        async with aclosing(self._reading.portions()) as portions:
-            async for entries, refused in portions:
-                for each in refused:
-                    self._refuse(each, before)
-                await self._take(entries)
-                if self._entries + self._refused.count > MOST_ENTRIES:
-                    raise UsageError(f"the source names more than {MOST_ENTRIES:,} files")
+        before = {(each.where, each.reason) for each in collection.refused if not each.doubtful}
+        self._hands.collector.begin_again(self._name)
+        try:
+            async with aclosing(self._reading.portions()) as portions:
+                async for entries, refused in portions:
+                    for each in refused:
+                        self._refuse(each, before)
+                    await self._take(entries)
+                    if self._entries + self._refused.count > MOST_ENTRIES:
+                        raise UsageError(f"the source names more than {MOST_ENTRIES:,} files")
+        finally:
+            self._hands.collector.begin_again(self._name)
         return await self._end(list(self._unseen))
 
     # -- what is named ----------------------------------------------------------------------------
 
     def _refuse(self, refused: Refused, before: set[tuple[str, str]]) -> None:
         """Take in that the source names what nobody can fetch: it may be a member of long ago."""
-        self._refused.add(refused)
-        if (id_ := self._known.get(refused.where)) is not None:
-            self._unseen.pop(id_, None)
-        elif (refused.where, refused.reason) not in before:
-            self._doubtful += 1
+        id_ = self._known.get(refused.where)
+        is_doubtful = id_ is None and (refused.where, refused.reason) not in before
+        self._unseen.pop(id_ or "", None)
+        self._doubtful += is_doubtful
+        self._refused.add(replace(refused, doubtful=is_doubtful))
 
     async def _take(self, entries: Sequence[Entry]) -> None:
         collection = self._downloads.collection(self._name)
@@ -301,11 +305,15 @@ class SyncRun:
         """Store how the reading ended; what was deleted is no member any more."""
         collection = self._downloads.collection(self._name)
         left = [] if self._has_deleted else paths
+        # Where all members were named, what is refused is none of them.
+        refused = [
+            replace(each, doubtful=each.doubtful and bool(left)) for each in self._refused.first
+        ]
         self._downloads.put_collection(
             replace(
                 collection,
                 entries=self._entries,
-                refused=tuple(self._refused.first),
+                refused=tuple(refused),
                 refused_count=self._refused.count,
                 vanished=tuple(left[:MOST_VANISHED]),
                 vanished_count=len(left),

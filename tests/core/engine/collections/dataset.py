@@ -51,20 +51,35 @@ class Dataset:
         """Write the list anew, with these lines at its end."""
         self.list.write_text("\n".join([self.columns, *self.rows.values(), *more]) + "\n")
 
-    async def collect(self) -> CollectionView:
-        """Make the collection and return it once nothing more happens to any of its files."""
+    async def collect(self, *, wait: bool = True) -> CollectionView:
+        """Make the collection and return it, with `wait` once nothing happens in it any more."""
         source = SourceSpec(kind="list", address=str(self.list))
-        await self.engine.collect(a_set(self.workspace, source=source))
-        return await self.settled()
+        view = await self.engine.collect(a_set(self.workspace, source=source))
+        return await self.settled() if wait else view
+
+    async def read(self) -> CollectionView:
+        """Return the collection once its source was read."""
+        return await until(
+            self.engine, lambda view: view.collection.state is not CollectionState.READING
+        )
+
+    async def until_content(self, path: str, content: bytes) -> None:
+        """Return once a file has this content."""
+        await until(self.engine, lambda _: self.files().get(path) == content)
 
     async def settled(self) -> CollectionView:
         """Return the collection once nothing more happens to any of its files."""
 
-        def is_at_rest(view: CollectionView) -> bool:
-            is_read = view.collection.state is not CollectionState.READING
-            return is_read and not view.verdicts["pending"]
-
-        return await until(self.engine, is_at_rest)
+        async with self.engine.subscribe() as events:
+            async for _ in events:
+                # Before the members are counted, of which there may be very many.
+                counts = (await self.engine.status()).counts
+                if counts["pending"] or counts["active"]:
+                    continue
+                view = await self.engine.collection(NAME)
+                if view.collection.state is not CollectionState.READING:
+                    return view
+        raise AssertionError("the engine ended")
 
     async def sync(self, *, delete_extra: bool = False, dry_run: bool = False) -> SyncPlan:
         return await self.engine.sync(NAME, SyncOptions(delete_extra=delete_extra, dry_run=dry_run))

@@ -317,7 +317,8 @@ def test_it_comes_to_an_end_and_never_calls_right_what_is_not(
             known = (member.request.checksum, member.digest, finding.proved)
             assert wanted.checksum in known
     if file not in (None, AS_LEFT) and finding.found is not Found.UNCHANGED:
-        assert not finding.is_own, "what somebody made is never overwritten"
+        # By its digest it may be what winch left there, though its time is another one.
+        assert not finding.is_own or finding.proved, "what somebody made is never overwritten"
     if wanted.checksum is not None:
         assert Need.ANSWER not in needs, "a digest of the source takes no request"
     is_proved = wanted.checksum in (member.request.checksum, member.digest)
