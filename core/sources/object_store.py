@@ -148,36 +148,12 @@ async def _below(
                 yield one
             return
         prefix += "/"
-    above = _KeysAbove()
     async for page in bucket.pages(prefix, fetcher):
         for number, listed in enumerate(page):
             if number % _PORTION == 0:
                 await asyncio.sleep(0)
-            named = _named(listed, address, prefix, spec)
-            if isinstance(named, Entry) and (file := above.file_of(listed.key)) is not None:
-                reason = f"the key {cut(file, _SHOWN)} is a file, and no directory for it"
-                named = Refused(where=named.where, reason=reason)
-            if named is not None:
+            if (named := _named(listed, address, prefix, spec)) is not None:
                 yield named
-
-
-class _KeysAbove:
-    """Knows which keys of a sorted listing are files where others have a directory.
-
-    All keys that begin alike follow each other, so that few have to be remembered.
-    """
-
-    def __init__(self) -> None:
-        self._begun: list[str] = []
-
-    def file_of(self, key: str) -> str | None:
-        """Return the key whose path is a directory of this one's, None where there is none."""
-        while self._begun and not key.startswith(self._begun[-1]):
-            self._begun.pop()
-        found = next((file for file in self._begun if key.startswith(f"{file}/")), None)
-        if found is None:
-            self._begun.append(key)
-        return found
 
 
 def _sound(url: str) -> StoreAddress:
