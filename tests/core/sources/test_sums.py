@@ -117,6 +117,12 @@ async def test_the_names_are_below_the_manifest_or_the_base() -> None:
     assert first.path == "d/a b#?%+.txt"
 
 
+async def test_the_keys_of_a_store_are_written_as_they_are() -> None:
+    text = f"{SUM}  d/a b#?%+.txt\n".encode()
+    (entry,) = entries(await read(text, base="s3://bucket/set"))
+    assert entry.url == "s3://bucket/set/d/a b#?%+.txt"
+
+
 async def test_a_local_manifest_without_a_base_says_what_to_do() -> None:
     (said,) = refused(await read(f"{SUM}  a\n".encode(), address="/home/x/SUMS"))
     assert "--base" in said.reason
