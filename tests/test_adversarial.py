@@ -18,9 +18,19 @@ from core.domain.errors import ErrorCode, ErrorInfo, UsageError, WinchError
 from core.domain.inspection import DownloadLimits, Inspection, ResponseHead
 from core.domain.models import Checksum, DownloadRequest, Progress, Status, TimelineEntry
 from core.domain.names import safe_name
-from core.policy.transfer import challenges, digests, filename, http_dates, ranges, redirects
+from core.policy.transfer import (
+    challenges,
+    digests,
+    filename,
+    http_dates,
+    links,
+    ranges,
+    redirects,
+)
 from core.rpc import codec
+from core.sources import bagit, sums
 from core.sources.lists import ListReader
+from core.sources.manifests import recognised
 from tests.tui.samples import NOW, sample
 from tui.cli import export_format
 from tui.control import choosing, key_actions, verb_parser
@@ -79,6 +89,9 @@ PIECES = (
     "!",
     "curl ",
     "-H 'a:",
+    "<",
+    "<>,",
+    '<>;a="\\',
     "\\\n",
     "\U0001f468\u200d",
 )
@@ -153,6 +166,12 @@ def read_list(data: bytes) -> None:
     list(reader.end())
 
 
+def read_sum(value: str) -> None:
+    for line in (value, f"\\{'0' * 64}  {value}", f"SHA256 ({value}", f"{'0' * 64} {value}"):
+        with suppress(ValueError):
+            sums.parse_line(line)
+
+
 FUNCTIONS: dict[str, Callable[[str], object]] = {
     "redact_url": redact.redact_url,
     "redact_text": redact.redact_text,
@@ -194,6 +213,13 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "judge length": judge(200, "content-length"),
     "judge type": judge(206, "content-type"),
     "judge etag": judge(200, "etag"),
+    "links": lambda value: (
+        links.duplicates(f"<https://m/a>; rel=duplicate; a={value}", "http://h/a"),
+        links.description(value, "http://h/a"),
+    ),
+    "sums": read_sum,
+    "a bag": lambda value: [read_sum(value), bagit.FETCH_LINE.fullmatch(value)],
+    "a manifest": lambda value: recognised(value.encode("utf-8", "replace")),
     "challenges": lambda value: challenges.read_offer([value]),
     "refusal": lambda value: challenges.refusal(value, challenges.SentLogin.PASSWORD),
     "next_nonce": challenges.next_nonce,

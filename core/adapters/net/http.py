@@ -12,6 +12,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
+from core.adapters.net import fields
 from core.adapters.net.blocks import BlockPool
 from core.adapters.net.credentials import Credentials, without_userinfo
 from core.adapters.net.logins import Exchange, WantedLogins, is_closed_door
@@ -19,7 +20,7 @@ from core.adapters.net.proxies import proxy_for
 from core.adapters.net.reach import Route
 from core.adapters.net.remembered import Remembered, origin_of
 from core.adapters.net.request import Address, Answer, Connections, address_of
-from core.adapters.net.response import Response
+from core.adapters.net.response import Passed, Response
 from core.adapters.net.tls import Trust
 from core.adapters.net.translation import translated
 from core.domain.errors import RedirectError, UsageError
@@ -48,6 +49,7 @@ class HttpClient:
         cookies: str | None = None,
         buffer: int,
         ahead: int | None = None,
+        public: bool = False,
     ) -> Response:
         """Send a GET, follow redirects and return the answer, whatever its status.
 
@@ -56,28 +58,51 @@ class HttpClient:
         server as it asks for them, by Digest or Basic. `cookies` is the path of a cookies.txt; its
         cookies and the logins of netrc go to the hosts that they are for, on every hop. Once
         twice `buffer` bytes wait to be read, the server is slowed; at first, once there are `ahead`
-        (None: the same). Whoever asks releases the answer. Raises NetworkError and its kin,
+        (None: the same). With `public` it goes to no private network, for an address that a public
+        server named. Whoever asks releases the answer. Raises NetworkError and its kin,
         TlsError, ProtocolError, RedirectError, AuthRequiredError (a proxy's), ConfigError (netrc,
         cookies, proxy) and UsageError.
         """
         start = without_userinfo(url, headers)
         first = min(buffer, (ahead or 2 * buffer) // 2)
-        response, hop, login, withheld = await self._follow(start, cookies, first)
+        passed: list[Passed] = []
+        response, hop, login, withheld = await self._follow(
+            start, cookies, first, passed, public=public
+        )
         media_type = response.headers.get("Content-Type", "")
         if withheld and is_closed_door(response.status, media_type):
             response.release()
-            response, hop, login, _ = await self._follow(start, cookies, first, unasked=True)
+            passed.clear()
+            response, hop, login, _ = await self._follow(
+                start, cookies, first, passed, public=public, unasked=True
+            )
         patience, blocks = self._settings.read_timeout, self._blocks
-        return Response(response, hop, login=login, patience=patience, buffer=buffer, blocks=blocks)
+        return Response(
+            response,
+            hop,
+            login=login,
+            patience=patience,
+            buffer=buffer,
+            blocks=blocks,
+            passed=passed,
+        )
 
     async def _follow(
-        self, hop: Hop, cookies: str | None, buffer: int, *, unasked: bool = False
+        self,
+        hop: Hop,
+        cookies: str | None,
+        buffer: int,
+        passed: list[Passed],
+        *,
+        public: bool,
+        unasked: bool = False,
     ) -> tuple[Answer, Hop, SentLogin, bool]:
         """Send a request and those that redirects ask for; return the answer and what it answers.
 
         The last two tell what it was shown of a login, and whether one was withheld on the way.
+        Redirects that say more than where to go are put into `passed`.
         """
-        route, before, withheld = Route(), SentLogin.NONE, False
+        route, before, withheld = Route(must_be_public=public), SentLogin.NONE, False
         for count in itertools.count():
             try:
                 response, asking = await self._ask(
@@ -94,6 +119,8 @@ class HttpClient:
             if response.status not in STATUSES:
                 return response, hop, login, withheld
             before = login if login is SentLogin.NONE else SentLogin.ELSEWHERE
+            if "Link" in response.headers:
+                passed.append((hop.url, fields.received(response.headers)))
             response.release()
             following = follow(hop, response.headers.get("Location"), count=count)
             with translated(following.url, late="has a name that takes too long to look up"):

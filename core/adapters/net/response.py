@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Final, Self
 
 from core.adapters.net import fields
@@ -21,6 +22,8 @@ TAKEN_OVER: Final = 128 * 1024
 """Bytes that must be left of a body of known length to be read past the library."""
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 
+Passed = tuple[str, Mapping[str, str]]
+"""A redirect: the URL that answered with it, and the head of that answer."""
 Piece = bytes | memoryview
 """Some of a body."""
 
@@ -31,7 +34,8 @@ class Response:
     All text is valid Unicode; of validators each character is a byte (see `core.domain.text`).
     `hop` is the request that it answers, after all redirects, and `login` what of one that was
     shown. `buffer` is the size in bytes of its buffer, which is full at twice that; a read waits
-    `patience` seconds at the most. `blocks` is the memory for a body that is taken over.
+    `patience` seconds at the most. `blocks` is the memory for a body that is taken over. `passed`
+    are the redirects on the way that said more than where to go.
     """
 
     def __init__(
@@ -43,8 +47,10 @@ class Response:
         patience: float,
         buffer: int,
         blocks: BlockPool,
+        passed: Sequence[Passed] = (),
     ) -> None:
         self._answer = answer
+        self.passed = passed
         self._patience = patience
         self._blocks = blocks
         self._reader: BlockReader | None = None

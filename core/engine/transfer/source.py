@@ -75,6 +75,10 @@ class Source:
     not_before: float = 0.0
     connections: int = 0
     best_rate: float | None = None
+    public: bool = False
+    """Whether a public server named it, so that it leads into no private network."""
+    joined: bool = False
+    """Whether a server named it, and nobody asked for it."""
     lies: bool = False
     """Whether it was dropped because of what it sent: its connections are given up at once."""
 
@@ -186,7 +190,12 @@ class Source:
         """Send a request and have others hear of its answer."""
         headers = {**hop.headers, **request.headers()}
         response = await self.http.get(
-            hop.url, headers, cookies=self.cookies, buffer=buffer, ahead=self.ahead()
+            hop.url,
+            headers,
+            cookies=self.cookies,
+            buffer=buffer,
+            ahead=self.ahead(),
+            public=self.public,
         )
         now, status, reason = self.clock.now(), response.status, response.reason
         url = self._told(response)
@@ -223,10 +232,16 @@ class Sources:
     """
 
     def __init__(
-        self, owner: str, sources: Sequence[Source], hosts: HostBudget, note: Callable[[str], None]
+        self,
+        owner: str,
+        urls: Sequence[str],
+        make: Callable[[str], Source],
+        hosts: HostBudget,
+        note: Callable[[str], None],
     ) -> None:
         self._owner = owner
-        self._sources = sources
+        self._make = make
+        self._sources = [make(url) for url in urls]
         self._budget = hosts
         self._note = note
 
@@ -252,8 +267,8 @@ class Sources:
                 registry.refresh, Entry(url=url, version=version, options=origin.options)
             )
 
-        sources = [
-            Source(
+        def make(url: str) -> Source:
+            return Source(
                 url,
                 headers_for(url, asked),
                 context.http,
@@ -267,9 +282,9 @@ class Sources:
                 listed=origin.version if url == request.url else None,
                 proves=partial(_is_proved_in_the_end, request),
             )
-            for url in (request.url, *request.mirrors)
-        ]
-        return cls(download.id, sources, context.host_budget, note)
+
+        urls = (request.url, *request.mirrors)
+        return cls(download.id, urls, make, context.host_budget, note)
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -280,6 +295,25 @@ class Sources:
     def usable(self) -> list[Source]:
         """Those that were not dropped, in the order given; never none."""
         return [source for source in self._sources if source.dropped is None]
+
+    def join(self, urls: Sequence[str], *, public: bool) -> int:
+        """Ask these as well from now on, and return how many are new.
+
+        With `public`, what they lead to has to be open to all the world.
+        """
+        known = {source.url for source in self._sources}
+        new = [self._make(url) for url in urls if url not in known]
+        for source in new:
+            source.joined, source.public = True, public
+        self._sources += new
+        return len(new)
+
+    def part_with_joined(self, reason: str) -> bool:
+        """Ask no more those that nobody asked for; False where there is none of them."""
+        joined = [source for source in self.usable if source.joined]
+        for source in joined:
+            self.drop(source, reason)
+        return bool(joined)
 
     def share(self, now: float) -> int:
         """Return how many connections the hosts' budgets allow altogether."""

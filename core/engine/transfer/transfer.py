@@ -26,14 +26,13 @@ from core.engine.transfer.opening import (
     continue_longer_file,
     open_connection,
 )
-from core.engine.transfer.pieces import PieceCheck
 from core.engine.transfer.pool import ConnectionPool
+from core.engine.transfer.proof import Proof
 from core.engine.transfer.resume import AlreadyPublishedError, UnfinishedFile
 from core.engine.transfer.small import SmallFile, is_small
 from core.engine.transfer.small import commit as commit_small
 from core.engine.transfer.small import receive as receive_small
 from core.engine.transfer.source import Source, Sources
-from core.engine.transfer.verify import DigestResult, Verifier, right_verdict
 from core.policy.transfer.eta import EtaEstimator
 from core.policy.transfer.segments import Claim, SegmentMap
 from core.policy.transfer.throttle import TokenBucket, read_ahead
@@ -62,17 +61,14 @@ class Transfer:
         ahead = partial(read_ahead, self._limits)
         self._sources = Sources.of(download.get(), context, download.note, ahead=ahead)
         self._most = request.connections
-        self._verifier = Verifier()
-        self._pieces: PieceCheck | None = None
-        if request.origin is not None and (pieces := request.origin.pieces) is not None:
-            self._pieces = PieceCheck(
-                pieces,
-                self._sources,
-                context.clock,
-                limits=self._limits,
-                note=download.note,
-                written=self._written,
-            )
+        self._proof = Proof(
+            download,
+            context,
+            self._sources,
+            self._keeper,
+            limits=self._limits,
+            written=self._written,
+        )
         self._trusts_ranges = True
         self._has_grown = False
         self._contradictions = 0
@@ -142,7 +138,7 @@ class Transfer:
             rate=self._estimator.rate(now),
             eta=self._estimator.estimate(now, left),
             connections=self.connections,
-            verified=self._verifier.verified,
+            verified=self._proof.verified,
             updated_at=self._moved_at,
         )
 
@@ -167,32 +163,36 @@ class Transfer:
         """
         try:
             await self._keeper.recover()
-            while not self._has_arrived:
-                gained = self.gained
-                try:
-                    contradiction = await self._fetch()
-                except TransferError as error:
-                    first = self._sources.usable[0]
-                    if self.gained > gained or not self._sources.drop(first, error.message):
-                        raise
-                    continue
-                if contradiction is not None:
-                    await self._resolve(contradiction, gained=self.gained > gained)
-                elif self.gained == gained and not self._has_arrived:
-                    raise IncompleteBodyError("the server sent nothing new")
-            if self._small is not None and (whole := await self._commit(self._small)) is not None:
-                return whole
-            return await self._publish()
+            while True:
+                await self._fetch_all()
+                if self._small is not None and (whole := await self._commit(self._small)):
+                    return whole
+                if (whole := await self._publish()) is not None:
+                    return whole
         except AlreadyPublishedError as whole:
             return Whole(whole.name, whole.fields)
         except Skipped as existing:
             fields = {"resume_verdict": existing.verdict, "total_bytes": existing.size}
             return Whole(existing.name, fields | existing.fields, (existing.verdict,))
         finally:
-            await self._verifier.stop()
-            if self._pieces is not None:
-                await self._pieces.stop()
+            await self._proof.stop()
             await self._keeper.close()
+
+    async def _fetch_all(self) -> None:
+        """Fetch until every byte is here; raises what `run` does."""
+        while not self._has_arrived:
+            gained = self.gained
+            try:
+                contradiction = await self._fetch()
+            except TransferError as error:
+                first = self._sources.usable[0]
+                if self.gained > gained or not self._sources.drop(first, error.message):
+                    raise
+                continue
+            if contradiction is not None:
+                await self._resolve(contradiction, gained=self.gained > gained)
+            elif self.gained == gained and not self._has_arrived:
+                raise IncompleteBodyError("the server sent nothing new")
 
     async def _commit(self, small: SmallFile) -> Whole | None:
         """Give a small file its name together with others; None where that takes a part file."""
@@ -213,11 +213,12 @@ class Transfer:
         context.total_rate.add(context.clock.monotonic(), count)
         return whole
 
-    async def _publish(self) -> Whole:
-        """Give a file its name that is whole in its part file."""
+    async def _publish(self) -> Whole | None:
+        """Give a file its name that is whole in its part file; None where it has to begin anew."""
         file = self._keeper.file
         assert file is not None
-        results = await self._verify(file)
+        if (results := await self._proof.results(file)) is None:
+            return None
         self._download.report(phase=Phase.FINALIZING)
         digest = results[0].expected if results else None
         kept = kept_of(self._download.get(), file.resource, digest)
@@ -246,7 +247,7 @@ class Transfer:
         claim = file.segments.claim() if file is not None and continues else None
         source = self._sources.usable[0]
         if file is not None:
-            file.segments.compares = self._pieces is None
+            self._proof.begin(file)
         try:
             async with open_connection(
                 source, file, claim, clock=self._context.clock, limits=self._limits
@@ -327,10 +328,7 @@ class Transfer:
         self._download.report(phase=Phase.DOWNLOADING)
         if claim.end == claim.position:
             return None
-        came = None
-        if self._pieces is not None:
-            file.segments.compares = False
-            came = partial(self._pieces.came, file)
+        self._proof.begin(file, opened.response)
         self._pool = ConnectionPool(
             file,
             self._sources,
@@ -339,7 +337,7 @@ class Transfer:
             most=self._most_connections,
             setup=opened.setup_seconds,
             written=self._written,
-            came=came,
+            came=partial(self._proof.came, file),
             note=self._download.note,
             known=self._context.host_memory.get(source.host, self._context.clock.now()),
         )
@@ -378,36 +376,4 @@ class Transfer:
         self._context.total_rate.add(now, count)
         self._keeper.note_written(count)
         if self._keeper.file is not None:
-            self._verifier.follow(self._keeper.file, self._download.get().request.checksum)
-
-    async def _verify(self, file: UnfinishedFile) -> list[DigestResult]:
-        """Check every digest that is known; raises ChecksumError for a file that has another one.
-
-        That file is set aside. Raises FileChangedError for one that is not as long as its source
-        says.
-        """
-        asked = self._download.get().request.checksum
-        check_size(self._download.get(), file.resource)
-        if asked is None and file.resource.digest is None and self._pieces is None:
-            return []
-        self._download.report(phase=Phase.VERIFYING)
-        if self._pieces is not None:
-            await self._prove_pieces(file, self._pieces)
-        results = await self._verifier.results(file, asked)
-        for result in results:
-            if not result.holds:
-                raise await self._keeper.set_aside(file, result.mismatch)
-            self._download.note(str(result))
-        if results:
-            self._download.report(resume_verdict=right_verdict(results))
-        return results
-
-    async def _prove_pieces(self, file: UnfinishedFile, pieces: PieceCheck) -> None:
-        """Check each piece of a file, and fetch again what came wrong; raises as `_verify` does."""
-        wrong = await pieces.prove(file)
-        if wrong is not None:
-            raise await self._keeper.set_aside(file, wrong)
-        if pieces.mended:
-            self._verifier.forget()
-        self._download.note(f"all {pieces.count:,} pieces are right")
-        self._download.report(resume_verdict=f"verified: all {pieces.count:,} pieces are right")
+            self._proof.follow(self._keeper.file)

@@ -8,7 +8,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.adapters.net.http import HttpClient
-from core.domain.errors import IncompleteBodyError, TransferTimeoutError, UsageError
+from core.domain.errors import (
+    IncompleteBodyError,
+    RedirectError,
+    TransferTimeoutError,
+    UsageError,
+)
 from core.domain.settings import NetworkSettings
 from core.domain.version import VERSION
 from tests.core.adapters.net.conftest import fetch
@@ -53,6 +58,27 @@ async def test_who_takes_a_connection_and_says_nothing_is_given_up(
     finally:
         over.set()
         server.close()
+
+
+async def test_an_address_that_the_world_named_leads_into_no_private_network(
+    client: HttpClient,
+) -> None:
+    async with FaultServer() as server:
+        url = server.file("f", b"content")
+        with pytest.raises(RedirectError, match="private network"):
+            await client.get(url, {}, buffer=1024, public=True)
+        assert server.requests == []
+
+
+async def test_a_redirect_that_names_mirrors_is_told(client: HttpClient) -> None:
+    async with FaultServer() as server:
+        url = server.file("f", b"content")
+        link = {"Link": "<https://m/f>; rel=duplicate"}
+        there = server.file("there", redirect_to=url, headers=link)
+        first = server.file("first", redirect_to=there)
+        async with await client.get(first, {}, buffer=1024) as response:
+            ((passed, headers),) = response.passed
+    assert (passed, headers["link"]) == (there, link["Link"])
 
 
 async def test_a_connection_outlasts_the_patience_for_a_head(
