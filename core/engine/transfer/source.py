@@ -228,20 +228,21 @@ class Source:
 class Sources:
     """All addresses of one download: which to ask next, and which not any more.
 
-    `note` gets a sentence for the timeline.
+    `note` gets a sentence for the timeline; `make` returns the source of an address that joins.
     """
 
     def __init__(
         self,
         owner: str,
-        urls: Sequence[str],
-        make: Callable[[str], Source],
+        sources: Sequence[Source],
         hosts: HostBudget,
         note: Callable[[str], None],
+        *,
+        make: Callable[[str], Source],
     ) -> None:
         self._owner = owner
+        self._sources = list(sources)
         self._make = make
-        self._sources = [make(url) for url in urls]
         self._budget = hosts
         self._note = note
 
@@ -283,8 +284,8 @@ class Sources:
                 proves=partial(_is_proved_in_the_end, request),
             )
 
-        urls = (request.url, *request.mirrors)
-        return cls(download.id, urls, make, context.host_budget, note)
+        sources = [make(url) for url in (request.url, *request.mirrors)]
+        return cls(download.id, sources, context.host_budget, note, make=make)
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -61,14 +61,6 @@ class Transfer:
         ahead = partial(read_ahead, self._limits)
         self._sources = Sources.of(download.get(), context, download.note, ahead=ahead)
         self._most = request.connections
-        self._proof = Proof(
-            download,
-            context,
-            self._sources,
-            self._keeper,
-            limits=self._limits,
-            written=self._written,
-        )
         self._trusts_ranges = True
         self._has_grown = False
         self._contradictions = 0
@@ -84,6 +76,18 @@ class Transfer:
     @cached_property
     def _estimator(self) -> EtaEstimator:
         return EtaEstimator(self._began)
+
+    @cached_property
+    def _proof(self) -> Proof:
+        """Made where there is a part file: it holds this one, in a circle."""
+        return Proof(
+            self._download,
+            self._context,
+            self._sources,
+            self._keeper,
+            limits=self._limits,
+            written=self._written,
+        )
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -175,7 +179,8 @@ class Transfer:
             fields = {"resume_verdict": existing.verdict, "total_bytes": existing.size}
             return Whole(existing.name, fields | existing.fields, (existing.verdict,))
         finally:
-            await self._proof.stop()
+            if "_proof" in vars(self):
+                await self._proof.stop()
             await self._keeper.close()
 
     async def _fetch_all(self) -> None:

@@ -13,7 +13,7 @@ from core.domain.models import Checksum, DownloadRecord, Status
 from core.domain.settings import LimitSettings
 from core.domain.value import replace
 from tests.core.engine.conftest import SETTINGS, Workspace, fetch
-from tests.faults.model import Request, content
+from tests.faults.model import File, Request, content
 from tests.faults.server import FaultServer
 
 SIZE = 4_000_000
@@ -111,10 +111,15 @@ async def test_mirrors_get_no_secret(
 async def test_a_mirror_that_lies_costs_time_and_not_the_file(
     workspace: Workspace, fault_server: FaultServer, mirror: FaultServer
 ) -> None:
-    """Wrong bytes behind the places where answers meet are seen by the digest alone."""
-    wrong = bytearray(DATA)
-    wrong[SIZE - 1_000 :] = bytes(1_000)
-    link = f"<{mirror.file('b', bytes(wrong), rate=3 * RATE)}>; rel=duplicate"
+    """Wrong bytes far from the places where answers meet are seen by the digest alone."""
+
+    async def lie(request: Request, writer: asyncio.StreamWriter) -> bool:
+        start = int((request.range or "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        wrong = bytearray(DATA)
+        wrong[min(start + 100_000, SIZE - 1)] ^= 0xFF
+        return await mirror.answer(request, writer, File(content=bytes(wrong), rate=RATE))
+
+    link = f"<{mirror.script('b', lie)}>; rel=duplicate"
     url = fault_server.file("a", DATA, rate=RATE, headers=proved(link))
     engine = await workspace.engine(MANY)
     done = await fetch(engine, workspace.request(url))

@@ -22,10 +22,13 @@ class Addresses(Sources):
         self.notes: list[str] = []
         http = HttpClient(NetworkSettings())
         urls = ("http://one/a", "http://two/b", "http://two/c")
-        self.one, self.two, self.three = [
-            Source(url, {}, http, Clock(), BufferPool()) for url in urls
-        ]
-        super().__init__("me", [self.one, self.two, self.three], budget, self.notes.append)
+
+        def make(url: str) -> Source:
+            return Source(url, {}, http, Clock(), BufferPool())
+
+        self.one, self.two, self.three = map(make, urls)
+        sources = [self.one, self.two, self.three]
+        super().__init__("me", sources, budget, self.notes.append, make=make)
 
 
 def test_mirrors_on_one_host_share_its_connections() -> None:
@@ -64,6 +67,20 @@ def test_the_last_source_is_never_given_up() -> None:
     for source in (sources.one, sources.two, sources.three):
         sources.failed(source, gone, 0.0, others=0)
     assert sources.usable == [sources.three]
+
+
+def test_mirrors_that_join_are_asked_too_and_go_together() -> None:
+    sources = Addresses(HostBudget(8))
+    assert sources.join(["http://two/b", "http://new/d", "http://new/e"], public=True) == 2
+    joined = [source for source in sources.usable if source.joined]
+    assert [source.url for source in joined] == ["http://new/d", "http://new/e"]
+    assert all(source.public for source in joined)
+    assert not sources.one.public
+    assert sources.share(0.0) == 24
+    assert sources.part_with_joined("wrong")
+    assert sources.usable == [sources.one, sources.two, sources.three]
+    assert sources.join(["http://new/d"], public=True) == 0
+    assert not sources.part_with_joined("wrong")
 
 
 def test_a_host_that_has_enough_gets_fewer() -> None:
