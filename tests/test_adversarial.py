@@ -18,6 +18,8 @@ from core.domain.errors import ErrorCode, ErrorInfo, UsageError, WinchError
 from core.domain.inspection import DownloadLimits, Inspection, ResponseHead
 from core.domain.models import Checksum, DownloadRequest, Progress, Status, TimelineEntry
 from core.domain.names import safe_name
+from core.policy.collections import page_links
+from core.policy.collections.globs import Globs
 from core.policy.transfer import (
     challenges,
     digests,
@@ -29,6 +31,8 @@ from core.policy.transfer import (
 )
 from core.rpc import codec
 from core.sources import bagit, sums
+from core.sources.index_html import HtmlListing
+from core.sources.index_values import PIECE
 from core.sources.lists import ListReader
 from core.sources.manifests import recognised
 from tests.tui.samples import NOW, sample
@@ -172,6 +176,27 @@ def read_sum(value: str) -> None:
             sums.parse_line(line)
 
 
+def read_page(value: str) -> None:
+    listing = HtmlListing()
+    for start in range(0, len(value), PIECE):
+        listing.take(value[start : start + PIECE])
+
+
+def read_pages(value: str) -> None:
+    """Read a page in which a text stands, with tags of it, in tags of it, and for tags."""
+    value, piece = value[: LENGTH // 3], value[:12]
+    for markup in ("<a href='", "<a ", "</", "<!--", "<script>"):
+        with suppress(WinchError):
+            read_page(markup + value)
+        with suppress(WinchError):
+            read_page((markup + piece) * (len(value) // len(markup + piece)))
+
+
+def follow_link(value: str) -> object:
+    url = page_links.resolved(value, "http://h/a/")
+    return url and page_links.link_to(url, "http://h/a/")
+
+
 FUNCTIONS: dict[str, Callable[[str], object]] = {
     "redact_url": redact.redact_url,
     "redact_text": redact.redact_text,
@@ -204,6 +229,10 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "a table": lambda value: read_list(
         f"url,path\n{value}\n".encode(errors="replace").replace(b" ", b"\n")
     ),
+    "an index page": read_pages,
+    "a link": follow_link,
+    "a glob": lambda value: Globs([value[:4096]]).allow(value[::-1]),
+    "a path": lambda value: Globs(["*a*a*b", "**/a/**/*.*/x*"]).allow(value),
     "suggest": lambda value: filename.suggest(disposition=value, url="http://h/a"),
     "suggest url": lambda value: filename.suggest(disposition=None, url="http://h/" + value),
     "alternatives": lambda value: list(islice(filename.alternatives(value), 2)),

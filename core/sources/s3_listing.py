@@ -1,4 +1,4 @@
-"""A page of a listing by S3 (ListObjectsV2), read as the hostile text that it is.
+"""A page of a listing by S3 (ListObjectsV2, or V1), read as the hostile text that it is.
 
 The libraries for stores refuse a whole listing for one key with an empty segment, `.` or `..`; here
 every key comes out as it is, and whoever makes a path of it judges that one.
@@ -22,7 +22,7 @@ _DEPTH = 8
 _TEXT = 4096 * 3
 _ROOT = "ListBucketResult"
 _OF_OBJECTS = frozenset({"Key", "Size", "ETag", "LastModified"})
-_OF_PAGES = frozenset({"NextContinuationToken", "IsTruncated", "EncodingType"})
+_OF_PAGES = frozenset({"NextContinuationToken", "NextMarker", "IsTruncated", "EncodingType"})
 
 
 class Listed(Value, frozen=True):
@@ -36,14 +36,23 @@ class Listed(Value, frozen=True):
 
 
 class ListedPage(Value, frozen=True):
-    """Some objects, and the token with which the following ones are asked for; None at the end."""
+    """Some objects, and the token with which the following ones are asked for; None at the end.
+
+    `prefixes` stand for all that is below them, where that was asked for. A store of the first
+    version has a `marker` in place of a token.
+    """
 
     objects: tuple[Listed, ...]
     token: str | None
+    prefixes: tuple[str, ...] = ()
+    marker: str | None = None
 
 
-async def read_page(chunks: AsyncIterable[bytes]) -> ListedPage:
-    """Read a page as it comes; raises ProtocolError for what is none."""
+async def read_page(chunks: AsyncIterable[bytes], *, by_marker: bool = False) -> ListedPage:
+    """Read a page as it comes; raises ProtocolError for what is none.
+
+    Without a token it has to be the last one, unless the following may be asked for `by_marker`.
+    """
     # Here, as all of this is loaded for few.
     from defusedxml.common import DefusedXmlException  # noqa: PLC0415
     from defusedxml.ElementTree import DefusedXMLParser  # noqa: PLC0415
@@ -58,7 +67,7 @@ async def read_page(chunks: AsyncIterable[bytes]) -> ListedPage:
         # What the parser says quotes nothing of the text.
         reason = str(error).partition("\n")[0][:200]
         raise ProtocolError(f"the store's listing cannot be read: {reason}") from None
-    return builder.page()
+    return builder.page(by_marker=by_marker)
 
 
 class _PageBuilder:
@@ -71,6 +80,7 @@ class _PageBuilder:
         self._fields: dict[str, str] = {}
         self._of_page: dict[str, str] = {}
         self._objects: list[dict[str, str]] = []
+        self._prefixes: list[str] = []
         self._is_listing = False
 
     def start(self, tag: str, _attributes: object) -> None:
@@ -98,15 +108,17 @@ class _PageBuilder:
         elif name == "Contents" and len(self._path) == 1:
             self._objects.append(self._fields)
             self._fields = {}
-            if len(self._objects) > MOST_KEYS:
-                raise ValueError(f"it has more than {MOST_KEYS:,} keys a page")
+        elif name == "Prefix" and above == "CommonPrefixes" and len(self._path) == 2:
+            self._prefixes.append(self._taken())
+        if len(self._objects) + len(self._prefixes) > MOST_KEYS:
+            raise ValueError(f"it has more than {MOST_KEYS:,} keys a page")
         self._text.clear()
         self._length = 0
 
     def close(self) -> None:
         pass
 
-    def page(self) -> ListedPage:
+    def page(self, *, by_marker: bool) -> ListedPage:
         """Return what was read; raises ProtocolError where that is no listing."""
         if not self._is_listing:
             raise ProtocolError(
@@ -114,11 +126,17 @@ class _PageBuilder:
             )
         is_encoded = self._of_page.get("EncodingType", "") == "url"
         objects = tuple(_listed(fields, is_encoded) for fields in self._objects if "Key" in fields)
-        more = self._of_page.get("IsTruncated", "").strip() == "true"
-        token = self._of_page.get("NextContinuationToken") if more else None
-        if more and not token:
+        prefixes = tuple(_decoded(prefix, is_encoded) for prefix in self._prefixes)
+        if self._of_page.get("IsTruncated", "").strip() != "true":
+            return ListedPage(objects, None, prefixes)
+        token, marker = self._of_page.get("NextContinuationToken"), None
+        if not token and by_marker:
+            # Only with a delimiter it says so; without, the last key is the place.
+            marker = _decoded(self._of_page.get("NextMarker", ""), is_encoded)
+            marker = marker or (objects[-1].key if objects else None)
+        if not (token or marker):
             raise ProtocolError("the store's listing goes on, and does not say how")
-        return ListedPage(objects, token)
+        return ListedPage(objects, token or None, prefixes, marker)
 
     def _taken(self) -> str:
         if self._length > _TEXT:
@@ -127,11 +145,14 @@ class _PageBuilder:
 
 
 def _listed(fields: dict[str, str], is_encoded: bool) -> Listed:
-    key = fields["Key"]
     return Listed(
-        # What is no UTF-8 is told by its replacement characters, and by that it is not found.
-        unquote_plus(key) if is_encoded else key,
+        _decoded(fields["Key"], is_encoded),
         number(fields.get("Size", "").strip()),
         fields.get("ETag", "").strip() or None,
         fields.get("LastModified", "").strip() or None,
     )
+
+
+def _decoded(key: str, is_encoded: bool) -> str:
+    # What is no UTF-8 is told by its replacement characters, and by that it is not found.
+    return unquote_plus(key) if is_encoded else key

@@ -49,6 +49,16 @@ class Globs:
             return False
         return not any(glob.matches(parts) for glob in self._exclude)
 
+    def excludes_all_below(self, directory: str) -> bool:
+        """Tell whether nothing below a directory is wanted, so that nobody need look there."""
+        parts = directory.split("/")
+        below = [[*parts, _NOBODY], [*parts, _NOBODY, _NOBODY]]
+        return any(all(map(glob.matches, below)) for glob in self._exclude)
+
+
+_NOBODY = "\0" * 100
+"""A name that no glob means, unless it means every name."""
+
 
 def path_or_name(entry: Entry) -> str:
     """Return what globs speak of: the path of an entry, or the last part of its address."""

@@ -47,7 +47,7 @@ def follow(hop: Hop, location: str | None, *, count: int) -> Hop:
     if len(location) > MAX_URL:
         raise RedirectError(f"the server redirected to an address of {len(location)} characters")
     try:
-        url = urljoin(hop.url, _escaped(location.strip()))
+        url = urljoin(hop.url, escaped(location.strip()))
         target = urlsplit(url)
         _ = target.port
     except ValueError:
@@ -63,7 +63,7 @@ def follow(hop: Hop, location: str | None, *, count: int) -> Hop:
     return Hop(url, headers_for(url, hop))
 
 
-def _escaped(location: str) -> str:
+def escaped(location: str) -> str:
     """Return an address in ASCII: each other byte percent-encoded as it came, as browsers do it.
 
     Only the host is text, and becomes what DNS knows it by; raises UnicodeError where it cannot.

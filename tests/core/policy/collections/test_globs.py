@@ -67,6 +67,25 @@ def test_without_globs_all_is_wanted() -> None:
     assert Globs().allow("whatever\n\x00there/is")
 
 
+@pytest.mark.parametrize(
+    ("glob", "excludes_all"),
+    [
+        ("a/b/", True),
+        ("b/", True),
+        ("a/**", True),
+        ("*", True),
+        ("a/b/*", False),
+        ("*.*", False),
+        ("a/**/x", False),
+        ("a/**/?", False),
+        ("/b/", False),
+    ],
+)
+def test_whether_anything_below_a_directory_is_wanted(glob: str, excludes_all: bool) -> None:
+    assert Globs(exclude=[glob]).excludes_all_below("a/b") is excludes_all
+    assert not Globs(include=[glob]).excludes_all_below("a/b")
+
+
 @pytest.mark.parametrize("glob", ["", "x" * (LONGEST_GLOB + 1)])
 def test_what_is_no_glob(glob: str) -> None:
     with pytest.raises(UsageError, match="is no glob"):

@@ -1,0 +1,187 @@
+"""Open index pages: what a web server shows of a directory, and what lies below it.
+
+A directory index, a plain page with links, or the XML that an object store answers with. Only what
+lies below the start, on the same origin, is of it. Everything is counted: pages, links, depth and
+bytes; what goes beyond is refused by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any, Final
+
+from core.domain.checks import check_url
+from core.domain.entries import Entry, Refused, SourceSpec
+from core.domain.errors import RedirectError, WinchError
+from core.domain.value import Value, replace
+from core.policy.collections.globs import Globs
+from core.policy.collections.page_links import link_to
+from core.sources.base import Address, Document, Fetcher
+from core.sources.index_values import Begun, Found, Page, Start, in_portions, no_page, refusal
+
+AT_ONCE: Final = 4
+"""Pages that are fetched at a time, where the fetcher does not say."""
+
+_HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
+_XML: Final = frozenset({"application/xml", "text/xml"})
+
+
+class Bounds(Value, frozen=True, kw_only=True):
+    """How much is read of one source; what is beyond is refused by name.
+
+    `bytes` is those of one page, `depth` how many pages lead to one: a calendar links to the next
+    month for ever.
+    """
+
+    pages: int = 20_000
+    files: int = 1_000_000
+    bytes: int = 32 * 1024 * 1024
+    depth: int = 64
+
+
+class IndexSource:
+    """Follows the links of index pages; see `Source`."""
+
+    def __init__(self, bounds: Bounds | None = None) -> None:
+        self._bounds = bounds or Bounds()
+
+    def expand(self, spec: SourceSpec, fetcher: Fetcher) -> AsyncIterator[Entry | Refused]:
+        """Yield the files that pages name, in the order of the pages.
+
+        A page that cannot be read is refused by its address, and the others go on. Raises
+        WinchError where the first one cannot be read, or is no page.
+        """
+        return _Crawl(spec, fetcher, self._bounds).items()
+
+    async def refresh(self, entry: Entry) -> Address:
+        """Return the address of a file: it is asked for as it is."""
+        return Address(entry.url, entry.headers)
+
+
+class _Crawl:
+    """One reading: what is still to be read, and what was seen."""
+
+    def __init__(self, spec: SourceSpec, fetcher: Fetcher, bounds: Bounds) -> None:
+        self._start = spec.address
+        self._fetcher = fetcher
+        self._bounds = bounds
+        self._asked_depth = bounds.depth if spec.depth is None else max(1, spec.depth)
+        self._globs = Globs(spec.include, spec.exclude)
+        self._source: Start | None = None
+        self._waiting: deque[Page] = deque()
+        self._pages: set[bytes] = set()
+        self._files: set[int] = set()
+        self._unread = 0
+        self._is_full = False
+
+    async def items(self) -> AsyncGenerator[Entry | Refused]:
+        """Yield what the pages name."""
+        check_url(self._start)
+        at_once: int = getattr(self._fetcher, "at_once", AT_ONCE)
+        running: deque[tuple[Page, asyncio.Task[Found]]] = deque()
+        found = await self._read(Page(self._start, b""))
+        try:
+            while True:
+                async for item in in_portions(self._new(found)):
+                    yield item
+                if self._is_full:
+                    yield refusal(self._start, f"it names more than {self._bounds.files:,} files")
+                    return
+                while self._waiting and len(running) < at_once:
+                    page = self._waiting.popleft()
+                    running.append((page, asyncio.create_task(self._read(page))))
+                if not running:
+                    break
+                page, task = running.popleft()
+                try:
+                    found = await task
+                except WinchError as error:
+                    refused = refusal(page.url, error.message, error.code)
+                    found = Found(refused=[refused])
+                finally:
+                    task.cancel()
+        finally:
+            for _, task in running:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in running), return_exceptions=True)
+        if self._unread:
+            reason = (
+                f"it has more than {self._bounds.pages:,} pages, {self._unread:,} were not read"
+            )
+            yield refusal(self._start, reason)
+
+    def _new(self, found: Found) -> Iterator[Entry | Refused]:
+        """Give what no page before named, and have its pages read."""
+        yield from found.refused
+        for page in found.pages:
+            if page.key in self._pages or page.url == self._start:
+                if page.continues:
+                    yield refusal(page.url, "it leads back to where it was: what follows is lost")
+                continue
+            if page.depth > self._bounds.depth:
+                yield refusal(page.url, f"it is more than {self._bounds.depth} pages away")
+            elif page.depth > self._asked_depth:
+                continue
+            elif len(self._pages) >= self._bounds.pages:
+                self._unread += 1
+            else:
+                self._pages.add(page.key)
+                self._waiting.append(page)
+        for key, entry in found.files:
+            # A million paths would take more than what is made of them.
+            mark = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest())
+            if mark in self._files:
+                continue
+            if len(self._files) >= self._bounds.files:
+                self._is_full = True
+                return
+            self._files.add(mark)
+            yield entry
+
+    # -- reading one page -------------------------------------------------------------------------
+
+    async def _read(self, page: Page) -> Found:
+        """Read a page; raises WinchError."""
+        async with self._fetcher.open(page.url, most=self._bounds.bytes) as document:
+            assert document is not None, "no version is known"
+            if self._source is not None and document.url != page.url:
+                if (arrived := self._arrived(page, document.url, self._source)) is None:
+                    return Found()
+                page = arrived
+            begun = Begun(document)
+            if (read := _reader(document, await begun.peek())) is None:
+                raise no_page(document)
+            self._source, found = await read(page, begun, self._source, self._globs)
+            return found
+
+    def _arrived(self, page: Page, url: str, start: Start) -> Page | None:
+        """Return the page that a redirect led to, None where it was read; raises RedirectError."""
+        if url.partition("?")[0] == start.scope:
+            return page if start.prefix is not None else None
+        link = link_to(url, start.scope)
+        if link is None:
+            raise RedirectError("the server redirected to a page that is not below the start")
+        key = link.key if link.is_directory else link.key + b"/"
+        if key != page.key:
+            if key in self._pages:
+                return None
+            self._pages.add(key)
+        return replace(page, url=link.url, key=key)
+
+
+def _reader(
+    document: Document, first: bytes
+) -> Callable[..., Coroutine[Any, Any, tuple[Start, Found]]] | None:
+    """Return what reads such a page, by its type and its first bytes; None where it is none."""
+    if document.media_type in _XML or first.lstrip().startswith((b"<?xml", b"<ListBucket")):
+        from core.sources.index_xml import read_xml  # noqa: PLC0415 (seldom needed)
+
+        return read_xml
+    if document.media_type in _HTML or (not document.media_type and b"<" in first):
+        from core.sources.index_html import read_html  # noqa: PLC0415 (as above)
+
+        return read_html
+    return None
