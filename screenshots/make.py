@@ -18,12 +18,14 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from core import launcher
+from core.domain.collections import CollectionRequest, Verdict
+from core.domain.entries import SourceSpec
 from core.domain.models import Checksum, DownloadRecord, DownloadRequest, Status
 from core.domain.value import replace
 from tui.app import WinchApp
-from tui.cli.demo import own_daemon, own_home
+from tui.cli.demo import entry_for, own_daemon, own_home
 from tui.control.configuration import load_settings
-from tui.demo.files import KIB, MIB, DemoFile
+from tui.demo.files import KIB, MIB, DemoFile, DemoSet
 from tui.demo.server import DemoServer
 
 HERE = Path(__file__).parent
@@ -53,6 +55,17 @@ WAITING = (
     DemoFile("radio-play-part-2.opus", 36 * MIB),
 )
 MISSING = DemoFile("handbook-3rd-edition.epub", 9 * MIB)  # not served
+# What is one thing, with a file that is bad and one that is missing; the last of it take long.
+_SLOW = 3
+_CHARTS = tuple(
+    DemoFile(f"{sea}/chart-{number:02}.tif", size, rate=rate)
+    for sea in ("baltic", "north-sea", "skagerrak")
+    for number, size, rate in (
+        *((number, 2 * MIB, None) for number in range(1, 8)),
+        (8, 36 * MIB, 64 * KIB),
+    )
+)
+CHARTS = DemoSet("sea-charts", _CHARTS, damaged=_CHARTS[2], missing=_CHARTS[11])
 PASTED = """\
 https://example.org/pub/city-model-2025.tar.zst
 https://example.org/pub/city-model-2025.tar.zst.sha256
@@ -79,7 +92,7 @@ async def pictures(server: DemoServer) -> None:
         while not len(app.main.store):
             await pilot.pause(0.1)
         # From the beginning on the first that moves: the graph grows while the details are shown.
-        await pilot.press(*"j" * (len(DONE) + 2), "enter")
+        await pilot.press(*"j" * (len(DONE) + 3), "enter")
         while not await under_way():
             await pilot.pause(0.5)
         await queue([request(server, file) for file in WAITING])
@@ -87,6 +100,10 @@ async def pictures(server: DemoServer) -> None:
         await pilot.press("enter", "g")
         await picture(pilot, "main", 120, 30)
         await picture(pilot, "narrow", 80, 24)
+        await pilot.press(*"j" * (len(DONE) + 2), "enter")
+        await picture(pilot, "collection", 120, 30)
+        await picture(pilot, "collection-narrow", 80, 24)
+        await pilot.press("escape", "g")
         app.theme = "winch-light"
         await picture(pilot, "light", 120, 30)
         app.theme = settings.screen.theme
@@ -141,8 +158,23 @@ async def make(server: DemoServer) -> None:
         await service.pause([paused.id])
     while set(await progress()) & {file.name for file in DONE}:  # noqa: ASYNC110
         await asyncio.sleep(0.1)
+    await collect(server)
     await queue([request(server, file) for file in (*MOVING, BUSY)])
     await pictures(server)
+
+
+async def collect(server: DemoServer) -> None:
+    """Fetch a collection but for the last files of it, which take long."""
+    asked = DownloadRequest(url="", directory=str(DIRECTORY / CHARTS.name))
+    source = SourceSpec(kind="manifest", address="https://example.org/charts/SHA256SUMS")
+    async with await launcher.connect() as service:
+        await service.collect(
+            CollectionRequest(name=CHARTS.name, request=asked, source=source), fed=True
+        )
+        entries = [entry_for(server, file, CHARTS) for file in CHARTS.files]
+        await service.add_entries(CHARTS.name, entries)
+        while (await service.collection(CHARTS.name)).verdicts[Verdict.PENDING] > _SLOW:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
 
 
 @contextmanager
@@ -157,9 +189,9 @@ def own_directory() -> Iterator[None]:
 
 def main() -> None:
     """Make every picture."""
-    files = (*DONE, *MOVING, BUSY, PAUSED, *WAITING)
+    files = (*DONE, *MOVING, BUSY, PAUSED, *WAITING, *CHARTS.served)
     with own_home(), own_directory(), DemoServer(files) as server:
-        os.environ |= {"WINCH_LIMITS_ACTIVE": "6", "WINCH_LIMITS_CONNECTIONS_PER_HOST": "24"}
+        os.environ |= {"WINCH_LIMITS_ACTIVE": "9", "WINCH_LIMITS_CONNECTIONS_PER_HOST": "24"}
         with own_daemon():
             asyncio.run(make(server))
 

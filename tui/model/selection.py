@@ -96,6 +96,9 @@ class Selection:
     def chosen_statuses(self) -> Set[Status]:
         """The states of what is chosen; of a row over many, without a look at each."""
         if not self._marks and isinstance(self.row, GroupRow):
+            if whole := self.chosen_collections:
+                counts = self._store.members(whole[0].name).counts
+                return {status for status, count in counts.items() if count}
             return self._view.sums(self.row.name).counts.keys()
         held = self._store.by_id
         return {held[id_].status for id_ in self.chosen_set if id_ in held}

@@ -65,6 +65,9 @@ class CollectionScreen(ListScreen):
     DEFAULT_CSS = """
     CollectionScreen {
         & > #summary { height: auto; }
+        & > #summary > .page--bar, & > #summary > .page--bar-idle, & > #summary > .page--bar-done {
+            background: $foreground 12%;
+        }
         & > #heading { background: $surface; }
         & > #details { height: 5; display: none; &.-shown { display: block; } }
     }
