@@ -14,9 +14,9 @@ from core.domain.value import Value
 SCHEMES = ("s3", "gs", "az")
 
 _LOGINS = {
-    "s3": "--profile NAME, or --anonymous for what is public; of AWS_… in the environment counts",
-    "gs": "--anonymous for what is public; of GOOGLE_APPLICATION_CREDENTIALS counts",
-    "az": "--anonymous for what is public; of AZURE_STORAGE_… in the environment counts",
+    "s3": "give --profile NAME, or --anonymous for what is public; AWS_… variables count",
+    "gs": "give --anonymous for what is public; GOOGLE_… variables count",
+    "az": "give --anonymous for what is public; AZURE_STORAGE_… variables count",
 }
 _USUAL = {
     "s3": "https://s3.amazonaws.com",
@@ -74,7 +74,7 @@ def endpoint_of(url: str, options: Mapping[str, str], environment: Mapping[str, 
 
 def login_hint(scheme: str) -> str:
     """Return what may help where a store lets nobody in."""
-    return f"{_LOGINS[scheme]} what winch's daemon was started with"
+    return f"{_LOGINS[scheme]} as they were when winch's daemon started"
 
 
 def redact_store(url: str) -> str:

@@ -76,7 +76,7 @@ class ObstoreBucket:
         except (self._errors.BaseError, ValueError) as error:
             raise ConfigError(
                 f"{self._address} cannot be asked for: {_sentence(error)}",
-                hint="what it lacks goes into the environment of winch's daemon",
+                hint=login_hint(scheme),
             ) from None
         self._public = f"{endpoint.rstrip('/')}/{name}" if endpoint else self._usual(scheme, name)
 
