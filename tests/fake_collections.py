@@ -44,6 +44,7 @@ class FakeCollections:
         _progress: dict[str, Progress]
         _note: Callable[[str, Sequence[str] | None], None]
         _publish: Callable[[Callable[[int], Event]], None]
+        _check_scheme: Callable[[DownloadRequest], None]
         add_many: Callable[..., Awaitable[AddedPortion]]
         pause: Callable[[Sequence[str] | None], Awaitable[Outcome]]
         resume: Callable[[Sequence[str] | None], Awaitable[Outcome]]
@@ -94,7 +95,9 @@ class FakeCollections:
         refused = list(refused)
         for entry in entries:
             try:
-                requests.append(member_request(collection, entry))
+                request = member_request(collection, entry)
+                self._check_scheme(request)
+                requests.append(request)
             except WinchError as error:
                 where = entry.where or entry.path or entry.url
                 refused.append(Refused(where=where, reason=error.message, code=error.code))

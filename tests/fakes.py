@@ -173,11 +173,14 @@ class FakeService(FakeCollections):
         fresh = [r for r in requests if not any(self._is_same(d, r) for d in listed)]
         return list(dict.fromkeys(download.id for download in await self.add(fresh)))
 
+    def _check_scheme(self, request: DownloadRequest) -> None:
+        if urlsplit(request.url).scheme not in ("http", "https"):
+            raise UsageError(f"'{request.url}' is no http or https URL")
+
     async def add(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
         self.calls.append(("add", None))
         for request in requests:
-            if urlsplit(request.url).scheme not in ("http", "https"):
-                raise UsageError(f"'{request.url}' is no http or https URL")
+            self._check_scheme(request)
             if not request.directory.startswith("/"):
                 raise DestinationError(f"'{request.directory}' is not an absolute path")
         answer, added, changed = [], [], []

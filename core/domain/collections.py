@@ -71,7 +71,8 @@ class Collection(Value, frozen=True, kw_only=True, gc=False):
     all members together; while `paused`, members that join are paused too. `entries` are those
     that the source named at the last reading, `refused_count` those of them that cannot be fetched
     and `vanished_count` the members that it named no longer. `read_at` is the end of the last
-    reading that came to one, `read_error` why the last one did not.
+    reading that came to one, `read_error` why the last one did not. `publish_error` is why what is
+    whole could not get its final names.
     """
 
     name: str
@@ -89,11 +90,17 @@ class Collection(Value, frozen=True, kw_only=True, gc=False):
     vanished_count: int = 0
     read_at: datetime | None = None
     read_error: ErrorInfo | None = None
+    publish_error: ErrorInfo | None = None
 
     @property
     def directory(self) -> str:
         """Where its files are, or will be once it is published."""
         return self.request.directory
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether files of it gather out of sight, until all of them are proved."""
+        return self.staging is not None
 
     def path_of(self, member: Download) -> str:
         """Return where a member lies below the destination, or will once it is published."""
@@ -155,16 +162,18 @@ class CollectionView(Value, frozen=True, kw_only=True):
             lacks.append("its source could not be read")
         elif self.collection.state is CollectionState.READING:
             lacks.append("its source is being read")
+        elif self.collection.publish_error is not None:
+            lacks.append("its files could not get their names")
         elif self.collection.state is CollectionState.PUBLISHING:
             lacks.append("about to get its name")
+        elif not lacks and self.collection.is_hidden:
+            lacks.append("not under its name yet")
         return ", ".join(lacks) or Verdict.WHOLE
 
     @property
     def is_whole(self) -> bool:
         """Whether every file that the source named is there and proved, under its final name."""
-        return self.verdict == Verdict.WHOLE and (
-            not self.collection.together or self.collection.state is CollectionState.PUBLISHED
-        )
+        return self.verdict == Verdict.WHOLE
 
     def lacking(self, verdict: Verdict) -> int:
         """Return how many files have a verdict, with refused entries among the missing."""

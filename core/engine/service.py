@@ -57,6 +57,7 @@ from core.engine.collections.refetch import Refetcher
 from core.engine.collections.report import Reporter
 from core.engine.collections.sync import Syncer
 from core.engine.collections.sync_run import SyncHands
+from core.engine.collections.together import Publisher
 from core.engine.collections.view import view_of
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
@@ -132,7 +133,10 @@ class Engine:
         self._changer = Changer(downloads, runner, state.resume_data)
         self._remover = Remover(downloads, runner, state, clock)
         reader = SourceReader(context, lambda: self.settings)
-        self._collector = Collector(downloads, self._adder, clock, reader)
+        self._publisher = Publisher(downloads, self._tell_work_change, is_read=self._is_compared)
+        self._collector = Collector(
+            downloads, self._adder, clock, reader, changed=self._publisher.look
+        )
         self._reporter = Reporter(downloads)
         self._syncer = Syncer(
             SyncHands(
@@ -145,15 +149,21 @@ class Engine:
             reader,
             context,
             lambda: self.settings,
-            self._tell_work_change,
+            self._sync_changed,
         )
         self._collections = CollectionChanger(
-            downloads, self._collector, self._syncer, self._changer, self._remover
+            downloads,
+            self._collector,
+            self._syncer,
+            self._publisher,
+            changer=self._changer,
+            remover=self._remover,
         )
         self._inspector = Inspector(runner, context)
         self._reverifier = Reverifier(downloads, clock, self._tell_work_change)
         self._limits = LimitKeeper(settings.limits, downloads, context, runner.reassign)
         downloads.on_collection = self._collection_changed
+        downloads.on_member = self._publisher.member_changed
         self._settings = SettingsKeeper(settings, downloads, self._limits, self._obey)
         self._maintenance = Maintenance(state, downloads, clock)
         self._forgetting = Forgetting(
@@ -174,6 +184,7 @@ class Engine:
         """Load what was there before and begin to work it off; raises StateError."""
         self._downloads.notices.extend(await self._recorder.start())
         await self._startup.run()
+        await self._publisher.start()
         self._limits.obey(self.settings.limits)
         for download in self._downloads.ordered():
             self._runner.queue.take_up(download)
@@ -192,6 +203,7 @@ class Engine:
         await self._wall_clock.close()
         await self._collector.close()
         await self._syncer.close()
+        await self._publisher.close()
         await self._maintenance.close()
         await self._forgetting.close()
         self._limits.close()
@@ -224,12 +236,19 @@ class Engine:
     @property
     def _is_busy_beside(self) -> bool:
         """Whether anything goes on that is no download."""
-        beside = (self._reverifier, self._collector, self._syncer)
+        beside = (self._reverifier, self._collector, self._syncer, self._publisher)
         return any(each.is_busy for each in beside)
 
     def on_work_change(self, callback: Callable[[], None]) -> None:
         """Have `callback` called whenever `has_work` may have changed."""
         self._runner.on_work_change = callback
+
+    def _is_compared(self, name: str) -> bool:
+        return self._syncer.is_running(name)
+
+    def _sync_changed(self) -> None:
+        self._publisher.look_at_all()
+        self._tell_work_change()
 
     def _tell_work_change(self) -> None:
         self._runner.on_work_change()
@@ -373,7 +392,10 @@ class Engine:
         chosen = self._chosen(ids)
         if dry_run:
             return await self._remover.would_remove(chosen, files=files)
-        return await self._remover.remove(chosen, files=files)
+        removal = await self._remover.remove(chosen, files=files)
+        # What it lacked may be gone.
+        self._publisher.look_at_all()
+        return removal
 
     async def restore(self, ids: Sequence[str]) -> Outcome:
         self._refuse_if_closing()

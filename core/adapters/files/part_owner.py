@@ -45,6 +45,11 @@ def final_mode() -> int:
     return 0o666 & ~_UMASK
 
 
+def directory_mode() -> int:
+    """Return the mode that directories have where nobody says otherwise: the umask's."""
+    return 0o777 & ~_UMASK
+
+
 def _is_imposed(directory_fd: int, found: os.stat_result) -> bool:
     """Tell whether a new file of ours would look the same, so that owner and mode say nothing.
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from core.adapters.files.below import remove_empty
+from core.adapters.files.publishing import remove_staging
+from core.adapters.files.threads import run_to_end
 from core.domain.collections import CollectionChanges, CollectionRecord
 from core.domain.errors import UsageError
 from core.domain.lifecycle import Action, allowed_actions
-from core.domain.models import Status
-from core.domain.service import Changes, Removal
+from core.domain.models import DownloadRecord, Status
+from core.domain.service import Changes, KeptFile, Removal
 from core.domain.value import replace
 from core.engine.collections.collector import Collector
 from core.engine.collections.sync import Syncer
+from core.engine.collections.together import Publisher
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.change import Changer
 from core.engine.requests.remove import Remover
@@ -23,12 +29,15 @@ class CollectionChanger:
         downloads: DownloadList,
         collector: Collector,
         syncer: Syncer,
+        publisher: Publisher,
+        *,
         changer: Changer,
         remover: Remover,
     ) -> None:
         self._downloads = downloads
         self._collector = collector
         self._syncer = syncer
+        self._publisher = publisher
         self._changer = changer
         self._remover = remover
 
@@ -46,6 +55,8 @@ class CollectionChanger:
         if changes.paused is not None:
             await (self._pause(name) if changes.paused else self._resume(collection))
         await self._downloads.flush()
+        # Whoever asks for anything of it has what could not get its name tried again.
+        self._publisher.look(name)
         return self._downloads.collection(name)
 
     async def _pause(self, name: str) -> None:
@@ -75,11 +86,26 @@ class CollectionChanger:
             return await self._remover.would_remove(self._downloads.members(name), files=files)
         await self._collector.stop(name)
         await self._syncer.stop(name)
-        removal = await self._remover.remove(self._downloads.members(name), files=files)
+        await self._publisher.settled(name)
+        collection, members = self._downloads.collection(name), self._downloads.members(name)
+        removal = await self._remover.remove(members, files=files)
         if name in self._downloads.collections:
             self._downloads.discard_collection(name)
         await self._downloads.flush()
+        if files:
+            removal = await self._remove_directories(collection, members, removal)
         return removal
+
+    async def _remove_directories(
+        self, collection: CollectionRecord, members: Sequence[DownloadRecord], removal: Removal
+    ) -> Removal:
+        """Remove directories that are empty by now, and the one in which members gathered."""
+        directories = {download.request.directory for download in members}
+        await remove_empty(collection.directory, directories)
+        staging = collection.staging
+        if staging is None or (why := await run_to_end(remove_staging, staging)) is None:
+            return removal
+        return replace(removal, kept=(*removal.kept, KeptFile(path=staging, reason=why)))
 
 
 def _changed(collection: CollectionRecord, changes: CollectionChanges) -> CollectionRecord:

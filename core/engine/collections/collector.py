@@ -12,9 +12,12 @@ import logging
 from collections.abc import Callable, Sequence
 
 from core.adapters.files.below import make_root
+from core.adapters.files.publishing import remove_staging
+from core.adapters.files.threads import run_to_end
 from core.adapters.system.clock import Clock
 from core.domain.checks import check_collection_name
 from core.domain.collections import (
+    Collection,
     CollectionRecord,
     CollectionRequest,
     CollectionState,
@@ -25,8 +28,10 @@ from core.domain.service import AddedPortion
 from core.domain.value import replace
 from core.engine.collections.members import MemberMaker, TakenIn
 from core.engine.collections.reading import SourceReader
+from core.engine.collections.together import gathers_in
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.add import Adder
+from core.policy.collections.members import root_of
 from core.policy.request_rules import check_request
 
 log = logging.getLogger(__name__)
@@ -103,10 +108,14 @@ class Collector:
                     f"there is a collection '{request.name}' of another source or directory",
                     hint=f"choose another name, or `winch rm {request.name}` first",
                 )
-            collection = replace(before, state=collection.state)
-        await make_root(collection.directory)
-        await self._adder.check_directories([collection.directory])
+            collection = self._asked_again(before, collection)
         await self.stop(request.name)
+        if collection.together and before is None:
+            # Made before it is known, so that what is known is there.
+            collection = await gathers_in(collection)
+        root = root_of(collection)
+        await make_root(root)
+        await self._adder.check_directories([root])
         if fed or collection.source is not None:
             collection = replace(
                 collection,
@@ -122,6 +131,8 @@ class Collector:
         except WinchError:
             if before is None:
                 self._downloads.discard_collection(request.name)
+                if collection.staging is not None:
+                    await run_to_end(remove_staging, collection.staging)
             raise
         if fed:
             self._expect_more(request.name)
@@ -183,6 +194,23 @@ class Collector:
             limit=request.limit,
         )
 
+    def _asked_again(self, before: CollectionRecord, now: CollectionRecord) -> CollectionRecord:
+        """Return a collection that is asked for again; raises NotAllowedError where it cannot be.
+
+        What is said by now of how to fetch counts; its priority, limit and pause are its own.
+        """
+        if before.state is CollectionState.PUBLISHING:
+            raise NotAllowedError(
+                f"'{before.name}' is about to get its name", hint="try again in a moment"
+            )
+        if now.together and not before.together:
+            raise NotAllowedError(
+                f"the files of '{before.name}' have their names already, one by one",
+                hint="choose another name for one that is whole or not there",
+            )
+        headers = now.request.headers or before.request.headers
+        return replace(before, request=replace(now.request, headers=headers))
+
     def _begin(self, name: str) -> None:
         self._tasks[name] = asyncio.create_task(self._read(name), name=f"reading {name}")
 
@@ -217,8 +245,8 @@ class Collector:
     def _failed(self, name: str, error: WinchError) -> None:
         log.warning("the source of %s could not be read: %s", name, error.message)
         self._members.forget(name)
-        state = CollectionState.READING if error.retryable else CollectionState.READY
         collection = self._downloads.collection(name)
+        state = CollectionState.READING if error.retryable else _at_rest(collection)
         self._downloads.put_collection(replace(collection, state=state, read_error=error.info()))
         self._changed(name)
 
@@ -228,7 +256,7 @@ class Collector:
         self._downloads.put_collection(
             replace(
                 collection,
-                state=CollectionState.READY,
+                state=_at_rest(collection),
                 read_at=self._clock.now(),
                 read_error=None,
             )
@@ -250,6 +278,12 @@ class Collector:
                 hint="give the same list again: what is there already stays",
             )
             self._failed(name, error)
+
+
+def _at_rest(collection: Collection) -> CollectionState:
+    """Return the state of a collection whose source is not being read."""
+    is_published = collection.together and collection.staging is None
+    return CollectionState.PUBLISHED if is_published else CollectionState.READY
 
 
 def _failure(name: str, error: Exception) -> WinchError:

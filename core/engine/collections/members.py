@@ -6,7 +6,7 @@ What a reading has to remember of what it has seen is kept only as long as it la
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from core.adapters.files.below import folds_case, make_below
 from core.domain.bounds import cut
@@ -17,6 +17,7 @@ from core.domain.models import DownloadRecord, DownloadRequest, Status
 from core.domain.redact import redact_url
 from core.domain.service import AddedPortion
 from core.domain.value import Value, replace
+from core.engine.collections.together import gathers_in
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.add import Adder
 from core.policy.collections.members import member_request, root_of
@@ -62,9 +63,13 @@ class MemberMaker:
         collection = self._downloads.collection(name)
         if (reading := self._readings.get(name)) is None:
             reading = self._readings[name] = await self._begin(collection)
-        portion = _Portion(self._downloads, collection, reading, refused)
+        check = self._adder.check_schemes
+        portion = _Portion(self._downloads, collection, reading, refused, check)
         for entry in entries:
             portion.take(entry)
+        if collection.together and not collection.is_hidden and portion.requests:
+            collection = self._downloads.put_collection(await gathers_in(collection))
+            portion.gather(collection)
         root = root_of(collection)
         missing = portion.directories - reading.made - {root}
         wrong = await make_below(root, missing)
@@ -118,10 +123,12 @@ class _Portion:
         collection: CollectionRecord,
         reading: _Reading,
         refused: Sequence[Refused],
+        check: Callable[[DownloadRequest], None],
     ) -> None:
         self._downloads = downloads
         self._collection = collection
         self._reading = reading
+        self._check = check
         self.requests: list[tuple[DownloadRequest, str]] = []
         self.known: list[str] = []
         self.refused = list(refused)
@@ -135,10 +142,21 @@ class _Portion:
         where = place_of(entry)
         try:
             request = member_request(self._collection, entry)
+            self._check(request)
             if request.name is None or not self._is_known(request):
                 self.requests.append((request, where))
         except WinchError as error:
             self.refused.append(refused_as(where, error))
+
+    def gather(self, collection: CollectionRecord) -> None:
+        """Let what is new gather out of sight first: the others have their names already."""
+        self._collection = collection
+        assert collection.staging is not None
+        before = len(collection.directory.rstrip("/"))
+        self.requests = [
+            (replace(r, directory=collection.staging + r.directory[before:].rstrip("/")), where)
+            for r, where in self.requests
+        ]
 
     def refuse_below(self, wrong: dict[str, WinchError]) -> None:
         """Refuse what is to lie in a directory that could not be made."""

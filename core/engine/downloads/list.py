@@ -86,6 +86,8 @@ class DownloadList(DownloadIndex):
         self.collections: dict[str, CollectionRecord] = {}
         self.on_collection: Callable[[str, CollectionRecord | None], None] = lambda *_: None
         """Hears of every collection that was loaded, changed or (None) taken off."""
+        self.on_member: Callable[[DownloadRecord], None] = lambda _: None
+        """Hears of every download of a group that has changed."""
         catalog.document.now = clock.now
         catalog.document.on_error = self._saving_failed
         catalog.document.on_recovered = self._saving_works_again
@@ -190,6 +192,8 @@ class DownloadList(DownloadIndex):
             self.notices.answered(changed.id)
         if changed.status is Status.COMPLETED:
             self._settled.pop(changed.id, None)  # the record says how far it is
+        if changed.request.group is not None:
+            self.on_member(changed)
         if self.bus.has_subscribers:
             self._changes.add(changed)
         return changed

@@ -155,10 +155,14 @@ class Adder:
     async def _check(self, requests: Sequence[DownloadRequest]) -> None:
         for request in requests:
             check_request(request)
-            for url in (request.url, *request.mirrors):
-                if self._sources.resolves(url):
-                    self._sources.check_url(url)
+            self.check_schemes(request)
         await self.check_directories(request.directory for request in requests)
+
+    def check_schemes(self, request: DownloadRequest) -> None:
+        """Raise UsageError where nobody here knows how to fetch one of these addresses."""
+        for url in (request.url, *request.mirrors):
+            if self._sources.resolves(url):
+                self._sources.check_url(url)
 
     async def check_directories(self, directories: Iterable[str]) -> None:
         """Raise DestinationError unless files may be made in all of these."""
