@@ -199,6 +199,7 @@ def follow_link(value: str) -> object:
 
 FUNCTIONS: dict[str, Callable[[str], object]] = {
     "redact_url": redact.redact_url,
+    "redact_url of a key": lambda value: redact.redact_url(f"s3://bucket/{value}"),
     "redact_text": redact.redact_text,
     "redact_header": lambda value: redact.redact_header("x-any", value),
     "redact_header location": lambda value: redact.redact_header("location", value),
