@@ -126,7 +126,7 @@ async def sync(args: argparse.Namespace) -> int:
         out(dump(sync_record(plan)))
     else:
         await _tell_plan(plan, is_dry=args.dry_run)
-    return ExitCode.OK
+    return ExitCode.OTHER if plan.withheld else ExitCode.OK
 
 
 async def _tell_plan(plan: SyncPlan, *, is_dry: bool) -> None:
@@ -137,6 +137,8 @@ async def _tell_plan(plan: SyncPlan, *, is_dry: bool) -> None:
         async for part in portions(paths):
             out(*(f"{what:<9}{fmt.clean(path)}" for path in part))
     await _say_all("refused ", [f"{each.where}: {each.reason}" for each in plan.refused])
+    if plan.withheld:
+        say(f"nothing is deleted: {plan.withheld}")
     say(f"{'would be: ' if is_dry else ''}{plan_sentence(plan)}")
 
 

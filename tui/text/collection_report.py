@@ -81,9 +81,11 @@ def sync_record(plan: SyncPlan) -> dict[str, object]:
             {"where": each.where, "code": each.code, "message": each.reason}
             for each in plan.refused
         ],
-        "counts": {kind: plan_count(plan, kind) for kind in (*kinds, "refused")},
+        "counts": {kind: plan_count(plan, kind) for kind in (*kinds, "refused")}
+        | {"failed": plan.counts.get("failed", 0)},
         "unchanged": plan.unchanged,
         "requests": plan.requests,
+        "withheld": plan.withheld or None,
     }
 
 
@@ -96,7 +98,9 @@ def plan_sentence(plan: SyncPlan) -> str:
     """Return how many there are of each kind."""
     kinds = ("new", "changed", "damaged", "vanished", "deleted", "refused")
     parts = [f"{plan_count(plan, kind):,} {kind}" for kind in kinds if plan_count(plan, kind)]
-    return ", ".join([*parts, f"{plan.unchanged:,} unchanged"])
+    failed = plan.counts.get("failed", 0)
+    hint = f" ({failed:,} of these failed before: `winch retry` tries them)" if failed else ""
+    return ", ".join([*parts, f"{plan.unchanged:,} unchanged{hint}"])
 
 
 def table(views: Sequence[CollectionView], width: int | None) -> list[str]:

@@ -38,6 +38,8 @@ def sync_lines(plan: SyncPlan, *, most: int, is_planned: bool) -> list[str]:
     if plan.refused:
         lines.append(f"{len(plan.refused):,} refused:")
         lines += _first([f"{r.where}: {r.reason}" for r in plan.refused], len(plan.refused), most)
+    if plan.withheld:
+        lines.append(f"Nothing is deleted: {plan.withheld}")
     if not lines:
         return [f"Nothing to do: {plan.unchanged:,} files are as their source says."]
     return [*lines, f"{plan.unchanged:,} as they are"]

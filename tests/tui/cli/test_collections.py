@@ -218,6 +218,17 @@ def test_no_at_the_question_deletes_nothing(winch: Winch, server: DemoServer) ->
     assert not there.exists()
 
 
+def test_a_source_that_names_nothing_deletes_nothing(winch: Winch, server: DemoServer) -> None:
+    path = listed(winch, "l", server.url(FILE))
+    winch("add", "--collection", "set", "-i", path, "-d", str(winch.directory))
+    assert winch("wait", "set").returncode == 0
+    Path(path).write_text("")
+    result = winch("sync", "set", "--delete-extra", "-y")
+    assert result.returncode == 1
+    assert "nothing is deleted: its source names not one file" in result.stderr
+    assert (winch.directory / name_of(server, FILE)).exists()
+
+
 def test_what_cannot_be_read_is_told_by_those_who_wait(winch: Winch, server: DemoServer) -> None:
     missing = f"{server.url(FILE)}-is/not/SHA256SUMS"
     assert winch("add", "--collection", "set", "--manifest", missing).stdout == "set\n"
