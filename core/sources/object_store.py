@@ -36,7 +36,6 @@ _KNOWN = 64
 """Buckets of which that is kept."""
 _PORTION = 100
 """Keys between which others have their turn: some milliseconds."""
-_GOOGLE = "https://storage.googleapis.com"
 _SHOWN = 200
 
 
@@ -108,9 +107,6 @@ class ObjectStoreSource:
     async def _look(self, address: StoreAddress, options: Mapping[str, str]) -> Bucket:
         check_store_options(options)
         is_anonymous = options.get("anonymous") == "true"
-        if address.scheme == "gs" and is_anonymous:
-            # Google's stores answer those who ask without a login in the language of S3.
-            return S3Bucket(name=address.bucket, endpoint=options.get("endpoint_url", _GOOGLE))
         if address.scheme != "s3":
             return ObstoreBucket(address.scheme, address.bucket, options)
         found = await run_to_end(find, options.get("profile"), anonymous=is_anonymous)

@@ -1,4 +1,8 @@
-"""A bucket of S3, or of a store that speaks like it: its addresses, signed or not, its listing."""
+"""A bucket of S3, or of a store that speaks like it: its addresses, signed or not, its listing.
+
+By ourselves and not by obstore, which refuses a whole listing for one key with an empty segment or
+`..`, and signs neither a version nor the header that has the store tell a digest.
+"""
 
 from __future__ import annotations
 

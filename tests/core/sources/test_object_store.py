@@ -291,7 +291,7 @@ async def test_an_azure_address_is_signed_by_obstore(monkeypatch: pytest.MonkeyP
         await source.refresh(Entry(url="az://container/a//b"))
 
 
-async def test_a_public_google_bucket_is_listed_in_the_language_of_s3(
+async def test_a_public_google_bucket_is_asked_without_a_login(
     store_door: Door, fetcher: SourceFetcher
 ) -> None:
     store_door.server.bucket("google")
