@@ -7,16 +7,21 @@ the answers.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
+from core.domain.entries import Refused
 from core.domain.errors import DaemonError, UsageError
+from core.domain.service import DownloadService
 from core.domain.upkeep import Leftover
 from tui.control.changing import change_of
 from tui.control.choosing import choose
+from tui.control.collecting import collect
 from tui.control.list_reading import in_place, portions_ahead
 from tui.control.verb_context import VerbContext
 from tui.control.verb_parser import ParsedLine
 from tui.input.arguments import history_query, limit_changes, named_requests, shared_request
+from tui.input.source_options import collection_request, is_collection, named_files
 from tui.model.undo import Undo, of_move, of_priority
 from tui.text import fmt
 from tui.text.fmt import counted
@@ -87,19 +92,39 @@ async def _add(args: argparse.Namespace, context: VerbContext) -> None:
         raise UsageError("there is no stdin here", hint="name a file")
     if args.user is not None and ":" not in args.user:
         raise UsageError("the password is missing", hint="write --user NAME:PASSWORD")
+    if is_collection(args):
+        await _collect(args, context)
+        return
     shared = shared_request(args, context.directory)
     requests = named_requests(args, shared)
     if args.input is not None:
-        refused = []
+        refused: list[Refused] = []
         async for portion in portions_ahead(args):
             placed, wrong = await in_place(shared, portion.entries)
             requests += placed
-            refused += [f"{each.where}: {each.reason}" for each in (*portion.refused, *wrong)]
-        if refused:
-            more = [f"and {len(refused) - _TOLD:,} more lines"] if len(refused) > _TOLD else []
-            context.tell("\n".join(refused[:_TOLD] + more), wrong=True)
+            refused += (*portion.refused, *wrong)
+        _tell_refused(refused, context)
     added = await context.service.add(requests)
     context.tell(f"queued {counted(len(added))}")
+
+
+async def _collect(args: argparse.Namespace, context: VerbContext) -> None:
+    request = collection_request(args, context.directory)
+    urls, refused = named_files(args), list[Refused]()
+
+    def connect() -> AbstractAsyncContextManager[DownloadService]:
+        return nullcontext(context.service)
+
+    await collect(connect, args, request, urls, refused.extend)
+    _tell_refused(refused, context)
+    context.tell(f"the collection {request.name} is in the list")
+
+
+def _tell_refused(refused: Sequence[Refused], context: VerbContext) -> None:
+    if refused:
+        lines = [f"{each.where}: {each.reason}" for each in refused[:_TOLD]]
+        more = [f"and {len(refused) - _TOLD:,} more"] if len(refused) > _TOLD else []
+        context.tell("\n".join(lines + more), wrong=True)
 
 
 async def _ls(args: argparse.Namespace, context: VerbContext) -> None:

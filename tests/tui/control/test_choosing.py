@@ -10,10 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.errors import AmbiguousIdError, UnknownIdError, UsageError
+from core.domain.errors import (
+    AmbiguousIdError,
+    ErrorCode,
+    ErrorInfo,
+    UnknownIdError,
+    UsageError,
+)
 from core.domain.models import Download, Progress, Status
+from core.domain.value import replace
 from tests.tui.cli.samples import START, completed, download
-from tui.control.choosing import choose
+from tui.control.choosing import choose, may_be_collection
 from tui.model.filters import Filter
 
 LIST = [
@@ -124,3 +131,47 @@ def test_many_names_are_looked_for_in_one_go() -> None:
     ids = choice.ids_among(Counted(every), lambda _: pytest.fail("it became a filter"), "rm")
     assert ids == [f"{n:016x}" for n in reversed(range(3000))]
     assert seen == 3000
+
+
+def member(download_id: str, name: str, group: str, status: Status, **changes: object) -> Download:
+    request = replace(download().request, group=group)
+    return download(download_id, name, status=status, request=request, **changes)
+
+
+DAMAGED = ErrorInfo(code=ErrorCode.CHECKSUM, message="other bytes")
+BIRDS = [
+    member("1" * 16, "x", "birds", Status.COMPLETED),
+    member("2" * 16, "y", "birds", Status.COMPLETED, error=DAMAGED),
+    member("3" * 16, "z", "birds", Status.FAILED, error=DAMAGED),
+    member("4" * 16, "w", "birds", Status.PENDING),
+    member("5" * 16, "v", "fish", Status.FAILED, error=DAMAGED),
+]
+
+
+@pytest.mark.parametrize(
+    ("verb", "ids"),
+    [("retry", "23"), ("verify", "12"), ("cancel", "34"), ("pause", "4"), ("move", "1234")],
+)
+def test_the_name_of_a_collection_names_the_members_that_the_verb_is_for(
+    verb: str, ids: str
+) -> None:
+    choice = choose(["birds"], {"birds", "fish"}, BIRDS)
+    assert (choice.collections, choice.is_plain) == (("birds",), False)
+    assert "".join(id_[0] for id_ in choice.members(BIRDS, verb)) == ids
+    assert choice.ids_among(BIRDS, lambda _: (), verb) == []
+
+
+def test_an_id_goes_before_a_collection_and_a_file_of_the_name_is_told_apart() -> None:
+    assert choose(["222"], {"222"}, BIRDS).ids == ("222",)
+    assert choose(["777"], {"777"}, BIRDS).collections == ("777",)
+    assert choose(["birds", "222", "birds"], {"birds"}, BIRDS).collections == ("birds",)
+    with pytest.raises(AmbiguousIdError, match="both a collection and a download"):
+        choose(["x"], {"x"}, BIRDS)
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("birds", True), ("my birds", True), ("22", True), ("group:birds", False), ("!x", False)],
+)
+def test_filters_are_no_names_of_collections(word: str, expected: bool) -> None:
+    assert may_be_collection(word) is expected

@@ -419,3 +419,31 @@ async def test_what_is_typed_ahead_of_tab_and_of_up_is_before_them() -> None:
             app.post_message(events.Key(key, key if len(key) == 1 else None))
         await until(pilot, ":limit of!")
         assert line.value == "limit of!"
+
+
+async def test_what_makes_a_collection_in_a_shell_makes_one_here(tmp_path: Path) -> None:
+    service = FakeService()
+    listed = tmp_path / "list.csv"
+    listed.write_text("url,path\nhttp://x.test/1,a/1.bin\nnonsense,b\nhttp://x.test/2,../c\n")
+    async with app_for(service).run_test(notifications=True, size=(120, 24)) as pilot:
+        await until(pilot, "Nothing to haul yet.")
+        await say(pilot, f"add --collection birds -i {listed} -d {tmp_path}")
+        await until(pilot, "the collection birds is in the list")
+        await until(pilot, "line 3: 'nonsense' is not a URL")
+        await until(pilot, "line 4: the path '../c' leads out")
+    view = await service.collection("birds")
+    assert (sum(view.verdicts.values()), view.collection.refused_count) == (1, 2)
+
+
+async def test_a_list_is_added_without_its_wrong_lines(tmp_path: Path) -> None:
+    service = FakeService()
+    listed = tmp_path / "list"
+    listed.write_text("http://x.test/1\nnonsense\nhttp://x.test/2\n  out=sub/two.bin\n")
+    async with app_for(service).run_test(notifications=True, size=(120, 24)) as pilot:
+        await until(pilot, "Nothing to haul yet.")
+        await say(pilot, f"add -i {listed} -d {tmp_path}")
+        await until(pilot, "queued 2 downloads")
+        await until(pilot, "line 2: 'nonsense' is not a URL")
+    paths = [view.download.path for view in await service.downloads()]
+    assert paths[1] == str(tmp_path / "sub/two.bin")
+    assert (tmp_path / "sub").is_dir()
