@@ -108,7 +108,7 @@ class ObjectStoreSource:
         check_store_options(options)
         is_anonymous = options.get("anonymous") == "true"
         if address.scheme != "s3":
-            return ObstoreBucket(address.scheme, address.bucket, options)
+            return await run_to_end(ObstoreBucket, address.scheme, address.bucket, options)
         found = await run_to_end(find, options.get("profile"), anonymous=is_anonymous)
         endpoint = options.get("endpoint_url") or found.endpoint
         region = options.get("region")
@@ -118,7 +118,8 @@ class ObjectStoreSource:
         if found.credentials is None and not is_anonymous:
             known = {"endpoint_url": endpoint, "region": region}
             told = {name: text for name, text in known.items() if text is not None}
-            return ObstoreBucket(address.scheme, address.bucket, {**options, **told})
+            options = {**options, **told}
+            return await run_to_end(ObstoreBucket, address.scheme, address.bucket, options)
         return S3Bucket(
             name=address.bucket, region=region, endpoint=endpoint, credentials=found.credentials
         )

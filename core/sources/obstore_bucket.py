@@ -162,11 +162,14 @@ class ObstoreBucket:
 
 
 def _listed(meta: Mapping[str, Any]) -> Listed:
-    modified = meta.get("last_modified")
+    modified, etag = meta.get("last_modified"), meta.get("e_tag") or None
+    if etag is not None and not etag.endswith('"'):
+        # Azure's listings leave out the quotes that its answers have.
+        etag = f'"{etag}"'
     return Listed(
         meta["path"],
         meta.get("size"),
-        meta.get("e_tag") or None,
+        etag,
         None if modified is None else modified.isoformat(),
         meta.get("version") or None,
     )

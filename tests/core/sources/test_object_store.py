@@ -326,6 +326,27 @@ async def test_obstore_lists_what_nothing_else_here_can_sign_for(
     assert "set/x//y" in error.message
 
 
+async def test_an_azure_container_is_listed_with_the_validators_that_answers_have(
+    store_door: Door, fetcher: SourceFetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    store_door.public.add("container")
+    store_door.answer = lambda _: (
+        b"<?xml version='1.0'?><EnumerationResults><Blobs><Blob><Name>set/a b.txt</Name>"
+        b"<Properties><Last-Modified>Sun, 22 Nov 2026 01:00:00 GMT</Last-Modified>"
+        b"<Etag>0x8D1</Etag><Content-Length>7</Content-Length>"
+        b"<Content-Type>text/plain</Content-Type></Properties></Blob></Blobs><NextMarker/>"
+        b"</EnumerationResults>"
+    )
+    options = {"anonymous": "true", "endpoint_url": store_door.endpoint}
+    entries, _ = await expanded(fetcher, "az://container/set/", **options)
+    assert entries["a b.txt"].size == 7
+    assert entries["a b.txt"].version is not None
+    assert entries["a b.txt"].version.etag == '"0x8D1"'
+    address = await ObjectStoreSource().refresh(entries["a b.txt"])
+    assert address.url == f"{store_door.endpoint}/container/set/a%20b.txt"
+
+
 @pytest.mark.parametrize(
     "address", ["s3://", "s3:///key", "s3://a/b", "s3://user:word@bucket/", "s3://../x/", "s4://b/"]
 )
