@@ -29,7 +29,7 @@ MOST_MIRRORS = 64
 """Addresses of one file that are kept, the best ones."""
 MOST_PIECES = 20_000
 """Pieces of one file whose digests are kept: those of more would take more than the list does."""
-MOST_PIECES_TOGETHER = 500_000
+MOST_PIECES_TOGETHER = 100_000
 """Pieces of all files of a document; of those beyond, the digests of the whole files count."""
 
 _LAST = 1_000_000

@@ -199,6 +199,18 @@ async def test_a_document_that_is_of_no_use_changes_nothing(
     assert done.resume_verdict == "verified: sha256 is right"
 
 
+async def test_a_document_about_a_file_of_another_length_is_not_believed(
+    workspace: Workspace, fault_server: FaultServer, mirror: FaultServer
+) -> None:
+    fault_server.file("a.meta4", document(mirror.file("b", DATA[1:]), data=DATA[1:]))
+    url = fault_server.file("a", DATA, rate=RATE, headers={"Link": described(fault_server)})
+    engine = await workspace.engine(MANY)
+    done = await fetch(engine, workspace.request(url))
+    assert done.status is Status.COMPLETED
+    assert workspace.content("a") == DATA
+    assert mirror.requests == []
+
+
 @pytest.mark.parametrize("status", [404, 500, 302])
 async def test_a_document_that_is_not_there_changes_nothing(
     workspace: Workspace, fault_server: FaultServer, status: int
