@@ -17,7 +17,7 @@ from core.domain.lifecycle import Action
 from core.domain.models import DownloadRecord, DownloadRequest, Status
 from core.domain.value import replace
 from core.engine.downloads.list import DownloadList
-from core.policy.collections.members import root_of
+from core.policy.collections.members import headers_of, root_of
 
 _HIDDEN = "…"
 
@@ -76,7 +76,7 @@ class Mender:
         collection = self._downloads.collections.get(request.group or "")
         if collection is None or request.headers or not collection.request.headers:
             return request
-        return replace(request, headers=collection.request.headers)
+        return replace(request, headers=headers_of(collection, request.url))
 
     async def _make_directories(self, chosen: Sequence[DownloadRecord]) -> dict[str, WinchError]:
         wanted: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(

@@ -11,6 +11,7 @@ from core.domain.stores import is_store
 from core.domain.value import replace
 from core.policy.collections.paths import relative_path
 from core.policy.request_rules import check_request
+from core.policy.transfer.redirects import Hop, headers_for, is_same_origin
 
 
 def root_of(collection: Collection) -> str:
@@ -40,7 +41,7 @@ def member_request(collection: Collection, entry: Entry) -> DownloadRequest:
         conflict=conflict,
         checksum=entry.checksum,
         mirrors=entry.mirrors,
-        headers={**shared.headers, **entry.headers},
+        headers={**headers_of(collection, entry.url), **entry.headers},
         priority=collection.priority if entry.priority is None else entry.priority,
         group=collection.name,
         paused=collection.paused,
@@ -53,6 +54,25 @@ def member_request(collection: Collection, entry: Entry) -> DownloadRequest:
     )
     check_request(request)
     return request
+
+
+def headers_of(collection: Collection, url: str) -> Mapping[str, str]:
+    """Return those of the collection's headers that may go to the server of one of its members.
+
+    They may be secrets, and whoever wrote the source says which servers are asked: they go to where
+    the person said that the source is, or its files are. A list of addresses the person hands over.
+    """
+    shared, source = collection.request.headers, collection.source
+    if not shared or source is None or source.kind == "list":
+        return shared
+    asked = Hop(url, shared)
+    for told in filter(None, (source.base, source.address)):
+        try:
+            if is_same_origin(url, told):
+                return shared
+        except ValueError:
+            continue
+    return headers_for("", asked)
 
 
 def _options(collection: Collection, entry: Entry) -> Mapping[str, str]:
