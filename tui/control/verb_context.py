@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
+from core.domain.collections import Collection
 from core.domain.history import HistoryQuery
 from core.domain.models import Download
 from core.domain.service import DownloadService
@@ -27,6 +28,14 @@ class VerbContext(Protocol):
         """The downloads that are chosen, in the order of the queue."""
 
     @property
+    def chosen_collections(self) -> Sequence[str]:
+        """The names of the collections that are chosen as a whole."""
+
+    @property
+    def collections(self) -> Mapping[str, Collection]:
+        """Every collection, by its name."""
+
+    @property
     def queue(self) -> Sequence[Download]:
         """Every download, in the order of the queue."""
 
@@ -42,8 +51,14 @@ class VerbContext(Protocol):
     def open_statistics(self, days: int) -> None:
         """Show the figures of some days."""
 
-    def remove(self, ids: Sequence[str], *, files: bool) -> None:
-        """Take downloads off the list; without their files that can be undone."""
+    def open_collection(self, name: str) -> None:
+        """Show the page of a collection."""
+
+    def remove(self, ids: Sequence[str], *, files: bool, collections: Sequence[str] = ()) -> None:
+        """Take downloads, and collections as a whole, off the list.
+
+        Without their files that can be undone.
+        """
 
     def remember(self, undo: Undo) -> None:
         """Let a change that was made be taken back."""

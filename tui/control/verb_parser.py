@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -22,8 +22,7 @@ _SHELL = {
     "get": "downloads in the foreground of a shell; here `add` queues",
     "wait": "is for a shell: here the list shows when all is done",
     "collections": "is for a shell; here each is a row of the list",
-    "report": "is for a shell: `winch report NAME`",
-    "sync": "is for a shell: `winch sync NAME`",
+    "report": "is for a shell: `winch report NAME`; here `show NAME` opens its page",
     "export": "is for a shell: `winch export FILE`",
     "import": "is for a shell: `winch import FILE`",
     "doctor": "is for a shell: `winch doctor`",
@@ -59,6 +58,8 @@ class _Parser(argparse.ArgumentParser):
     def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
         if names[0] in ("ids", "id"):
             options["nargs"] = "*"
+        elif names[0] == "name":
+            options["nargs"] = "?"
         self.options += [name for name in names if name.startswith("--")]
         return super().add_argument(*names, **options)
 
@@ -86,7 +87,9 @@ def parse(line: str) -> ParsedLine | None:
     return ParsedLine(parser.parse_intermixed_args(words[1:]))
 
 
-def completions(line: str, names: Mapping[str, str]) -> list[tuple[str, str]]:
+def completions(
+    line: str, names: Mapping[str, str], collections: Iterable[str] = ()
+) -> list[tuple[str, str]]:
     """Return the words that may stand where the last one of a line is begun, with what they mean.
 
     `names` are those of the downloads by id.
@@ -101,8 +104,13 @@ def completions(line: str, names: Mapping[str, str]) -> list[tuple[str, str]]:
     if begun.startswith("-"):
         options = _parser(words[0]).options
         return [(option, "") for option in options if option.startswith(begun)]
+    whole = [
+        (shlex.quote(name), "collection")
+        for name in collections
+        if begun and name.startswith(begun) and fmt.clean(name) == name and name not in words
+    ]
     ids = ((fmt.short_id(id_), name) for id_, name in names.items() if id_.startswith(begun))
-    return [(id_, fmt.clean(name)) for id_, name in ids if id_ not in words]
+    return whole + [(id_, fmt.clean(name)) for id_, name in ids if id_ not in words]
 
 
 def _verb(word: str) -> str:

@@ -12,21 +12,22 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 from core.domain.entries import Refused
 from core.domain.errors import DaemonError, UsageError
-from core.domain.service import DownloadService
+from core.domain.service import DownloadService, Outcome
 from core.domain.upkeep import Leftover
-from tui.control.changing import change_of
-from tui.control.choosing import choose
+from tui.control.changing import change_of, collection_change_of
 from tui.control.collecting import collect
+from tui.control.collection_verbs import sync
 from tui.control.list_reading import in_place, portions_ahead
 from tui.control.verb_context import VerbContext
 from tui.control.verb_parser import ParsedLine
+from tui.control.verb_targets import Targets, targets
 from tui.input.arguments import history_query, limit_changes, named_requests, shared_request
 from tui.input.source_options import collection_request, is_collection, named_files
 from tui.model.undo import Undo, of_move, of_priority
 from tui.text import fmt
 from tui.text.fmt import counted
 from tui.text.in_force import limit_lines
-from tui.text.removal import MOST_NAMES, deleted_note, kept_note
+from tui.text.removal import MOST_NAMES, deleted_note, kept_note, merged
 from tui.text.verify_results import summary
 from tui.text.wording import in_full
 
@@ -39,31 +40,23 @@ async def carry_out(line: ParsedLine, context: VerbContext) -> str:
     return line.help or await HANDLERS[line.args.command](line.args, context) or ""
 
 
-def _choose(args: argparse.Namespace, context: VerbContext) -> None:
-    """Let what is chosen on the screen stand for what was not named; raises UsageError."""
-    choice = choose(args.ids)
-    if not choice.is_plain:
-        args.ids = choice.ids_among(
-            context.queue, lambda wanted: context.matching(wanted.text), args.command
-        )
-        if not args.ids and choice.filter is not None:
-            raise UsageError(f"nothing matches {choice.filter.text}")
-    if not args.ids and not args.all:
-        args.ids = list(context.chosen_ids)
-        if not args.ids:
-            raise UsageError("no download is chosen", hint="name ids, or mark some")
-
-
 async def _change(args: argparse.Namespace, context: VerbContext) -> None:
     if getattr(args, "queue", False):
         if args.ids or args.all:
             raise UsageError("--queue is for the queue as a whole", hint="it stands alone")
         await context.service.hold(args.command == "pause")
         return
-    _choose(args, context)
-    participle, ask = change_of(args)
-    undo = _undo_of(args, context)
-    outcome = await ask(context.service, None if args.all else args.ids)
+    found = targets(args, context)
+    participle, ask = change_of(argparse.Namespace(**{**vars(args), "ids": found.all_ids}))
+    change_collection, service = collection_change_of(args), context.service
+    undo, changed = _undo_of(args, found, context), 0
+    for name in found.collections:
+        changed += change_collection is not None and await change_collection(service, name)
+    # Where a collection was changed its members went along.
+    ids = list(found.ids) if changed else found.all_ids
+    outcome = Outcome()
+    if ids or args.all or not changed:
+        outcome = await ask(service, None if args.all else ids)
     if undo is not None:
         context.remember(undo)
     for refusal in outcome.refused:
@@ -72,19 +65,23 @@ async def _change(args: argparse.Namespace, context: VerbContext) -> None:
         context.tell(f"{fmt.short_id(refusal.id)}: {error.message}{hint}", wrong=True)
     for note in outcome.notes:
         context.tell(note)
-    if outcome.changed or not outcome.refused:
+    if changed:
+        context.tell(f"{participle} {', '.join(found.collections)}")
+    if outcome.changed or not (outcome.refused or changed):
         context.tell(f"{participle} {counted(len(outcome.changed))}")
 
 
-def _undo_of(args: argparse.Namespace, context: VerbContext) -> Undo | None:
+def _undo_of(args: argparse.Namespace, found: Targets, context: VerbContext) -> Undo | None:
     """Return what takes a change back that is about to be made, None where nothing does."""
     is_move = args.command == "move"
     if not is_move and (args.command != "set" or args.priority is None):
         return None
-    downloads, named = context.queue, set(args.ids)
+    downloads, named = context.queue, set(found.all_ids)
     begun = tuple(named.difference(download.id for download in downloads))
     chosen = [d for d in downloads if d.id in named or d.id.startswith(begun)]
-    return of_move(downloads, {d.id for d in chosen}) if is_move else of_priority(chosen)
+    if is_move:
+        return of_move(downloads, {d.id for d in chosen})
+    return of_priority(chosen, [context.collections[name] for name in found.collections])
 
 
 async def _add(args: argparse.Namespace, context: VerbContext) -> None:
@@ -134,32 +131,46 @@ async def _ls(args: argparse.Namespace, context: VerbContext) -> None:
     context.show_list(words, args.sort, is_reversed=args.reverse)
 
 
-async def _show(args: argparse.Namespace, context: VerbContext) -> str:
+async def _show(args: argparse.Namespace, context: VerbContext) -> str | None:
     args.ids = args.id
-    _choose(args, context)
-    views = [await context.service.find(id_) for id_ in args.ids]
+    found = targets(args, context)
+    if found.collections and not found.ids:
+        context.open_collection(found.collections[0])
+        return None
+    views = [await context.service.find(id_) for id_ in found.ids]
     return "\n\n".join("\n".join(in_full(view)) for view in views)
 
 
 async def _rm(args: argparse.Namespace, context: VerbContext) -> str | None:
-    _choose(args, context)
+    found = targets(args, context)
     service = context.service
-    plan = await service.remove(None if args.all else args.ids, files=args.files, dry_run=True)
-    if not (chosen := plan.removed):
+    plans = [
+        await service.remove_collection(name, files=args.files, dry_run=True)
+        for name in found.collections
+    ]
+    if found.ids or args.all:
+        ids = None if args.all else found.ids
+        plans.append(await service.remove(ids, files=args.files, dry_run=True))
+    plan = merged(plans)
+    if not (plan.removed or found.collections):
         raise UsageError("there is nothing to remove")
+    what = counted(len(plan.removed))
+    if found.collections:
+        what = f"{', '.join(found.collections)} with {what}"
     if args.dry_run:
-        note = deleted_note(plan) if args.files else kept_note(chosen)
-        return f"This would remove {counted(len(chosen))}. {note}"
-    question = f"Remove {counted(len(chosen))} and delete the data?"
+        note = deleted_note(plan) if args.files else kept_note(plan.removed, context.collections)
+        return f"This would remove {what}. {note}"
+    question = f"Remove {what} and delete the data?"
     if not args.files or args.yes or await context.confirm("Delete", question, deleted_note(plan)):
-        context.remove([download.id for download in chosen], files=args.files)
+        whole = frozenset(found.collections)
+        beside = [each.id for each in plan.removed if each.request.group not in whole]
+        context.remove(beside, files=args.files, collections=found.collections)
     return None
 
 
 async def _verify(args: argparse.Namespace, context: VerbContext) -> None:
-    _choose(args, context)
+    ids = targets(args, context).all_ids
     service = context.service
-    ids = args.ids
     names = {download.id: download.name for download in context.queue}
 
     async def verify() -> None:
@@ -246,6 +257,7 @@ HANDLERS: dict[str, Callable[[argparse.Namespace, VerbContext], Awaitable[str | 
     "move": _change,
     "set": _change,
     "verify": _verify,
+    "sync": sync,
     "limit": _limit,
     "history": _history,
     "stats": _stats,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from textual.screen import Screen
 
+from core.domain.collections import Collection
 from core.domain.errors import UsageError, WinchError
 from core.domain.history import HistoryQuery
 from core.domain.models import Download
@@ -36,11 +37,20 @@ class VerbActions(Navigation):
                 await self.app.push_screen(AnswerDialog(answer))
 
         await self.app.push_screen(
-            VerbLine(lambda line: carry_out(line, context), self._names, self.typed_lines), show
+            VerbLine(
+                lambda line: carry_out(line, context),
+                self._names,
+                self._collections,
+                self.typed_lines,
+            ),
+            show,
         )
 
     def _names(self) -> Mapping[str, str]:
         return {id_: download.name for id_, download in self.store.by_id.items()}
+
+    def _collections(self) -> Iterable[str]:
+        return self.store.collections
 
 
 class ScreenContext:
@@ -69,6 +79,14 @@ class ScreenContext:
         return self._screen.selection.chosen_ids
 
     @property
+    def chosen_collections(self) -> Sequence[str]:
+        return [each.name for each in self._screen.selection.chosen_collections]
+
+    @property
+    def collections(self) -> Mapping[str, Collection]:
+        return self._screen.store.collections
+
+    @property
     def queue(self) -> Sequence[Download]:
         return self._screen.queue_requests.queue
 
@@ -83,6 +101,9 @@ class ScreenContext:
         order = Order.natural(SortKey(sort))
         order = order.reversed if is_reversed else order
         self._screen.show_list(tab=Tab.ALL, wanted=filters.parse(text), order=order)
+
+    def open_collection(self, name: str) -> None:
+        self.opens = self._screen.collection_screen(name)
 
     def open_history(self, query: HistoryQuery) -> None:
         self.opens = self._screen.history_screen(query)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import ClassVar
 
 from textual import on
@@ -56,11 +56,13 @@ class VerbLine(ModalScreen[str]):
         self,
         carry_out: Callable[[ParsedLine], Awaitable[str]],
         names: Callable[[], Mapping[str, str]],
+        collections: Callable[[], Iterable[str]],
         past: list[str],
     ) -> None:
         super().__init__()
         self._carry_out = carry_out
         self._names = names
+        self._collections = collections
         self._past = past
         self._at = len(past)
         self._typed = ""
@@ -93,7 +95,7 @@ class VerbLine(ModalScreen[str]):
         await settled(self._input, self)
         if self._cycle is None:
             line = self._input.value[: self._input.cursor_position]
-            found = completions(line, self._names())
+            found = completions(line, self._names(), self._collections())
             if not found:
                 self._note.say("nothing fits here")
                 return
