@@ -33,6 +33,27 @@ def check_request(request: DownloadRequest) -> None:
     """Raise UsageError or DestinationError for a request that cannot be worked off."""
     if (trouble := overlong(request)) is not None:
         raise UsageError(trouble)
+    _check_own(request)
+    if request.retries is not None and request.retries < 0:
+        raise UsageError("the number of retries is 0 or more")
+    # A limit of 0 lifts the one that a download in the list may have.
+    _check_wishes(connections=request.connections, limit=request.limit or None, group=request.group)
+    if request.cookies is not None:
+        check_path(request.cookies, "the cookies' path")
+
+
+def check_member(request: DownloadRequest) -> None:
+    """Raise as `check_request` does, of a request that shares with others what was checked of them.
+
+    There may be very many: only what its entry says is looked at, and where it leads.
+    """
+    own = request.url, request.directory, request.name, request.checksum, request.priority
+    if (trouble := overlong((*own, request.mirrors, request.headers, request.origin))) is not None:
+        raise UsageError(trouble)
+    _check_own(request)
+
+
+def _check_own(request: DownloadRequest) -> None:
     check_url(request.url)
     try:
         check_path(request.directory, "the directory")
@@ -41,21 +62,15 @@ def check_request(request: DownloadRequest) -> None:
     if request.name is not None:
         # What a source names is called by others of the set: its name is its own to choose.
         (check_name if request.origin is None else check_component)(request.name)
-    if request.retries is not None and request.retries < 0:
-        raise UsageError("the number of retries is 0 or more")
     _check_checksum(request.checksum)
     if request.origin is not None and request.origin.pieces is not None:
         _check_pieces(request.origin.pieces)
-    # A limit of 0 lifts the one that a download in the list may have.
-    _check_wishes(connections=request.connections, limit=request.limit or None, group=request.group)
     for mirror in request.mirrors:
         check_url(mirror)
     for name, value in request.headers.items():
         check_header(name, value)
     if request.origin is not None:
         check_store_options(request.origin.options)
-    if request.cookies is not None:
-        check_path(request.cookies, "the cookies' path")
 
 
 def check_query(query: HistoryQuery) -> None:

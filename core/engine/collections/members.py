@@ -176,7 +176,7 @@ class _Portion:
         """Take in which downloads the requests have become."""
         for (request, where), id_ in zip(self.requests, ids, strict=True):
             if request.name is not None:
-                self._reading.places.claim(_final(self._collection, request), request.name, id_)
+                self._reading.places.settle(_final(self._collection, request), request.name, id_)
             found = self._downloads.current([id_])
             if found and found[0].request.group != self._collection.name:
                 self.refused.append(refused_as(where, _another(found[0])))

@@ -43,6 +43,9 @@ async def view_of(
     for refused in collection.refused:
         causes[refused.code] += 1
         sentences.setdefault(refused.code, f"{refused.where}: {refused.reason}")
+    if more := collection.refused_count - len(collection.refused):
+        # Of very many only the first are remembered: the others are taken for the like.
+        causes[Counter(refused.code for refused in collection.refused).most_common(1)[0][0]] += more
     left = sums.bytes_total - sums.bytes_done
     totals = Totals(
         files=sums.counts.total() - sums.counts[Status.CANCELLED],

@@ -10,7 +10,7 @@ from core.domain.models import Conflict, Download, DownloadRequest, Origin
 from core.domain.stores import is_store
 from core.domain.value import replace
 from core.policy.collections.paths import relative_path
-from core.policy.request_rules import check_request
+from core.policy.request_rules import check_member
 from core.policy.transfer.redirects import Hop, headers_for, is_same_origin
 
 
@@ -52,7 +52,7 @@ def member_request(collection: Collection, entry: Entry) -> DownloadRequest:
             options=_options(collection, entry),
         ),
     )
-    check_request(request)
+    check_member(request)
     return request
 
 

@@ -29,7 +29,8 @@ class Places:
 
     def owner(self, directory: str, name: str) -> str | None:
         """Return whose a place is, None where it is nobody's."""
-        return self._files.get(self._key(directory), {}).get(self._key(name))
+        names = self._files.get(self._key(directory.rstrip("/")))
+        return None if names is None else names.get(self._key(name))
 
     def claim(self, directory: str, name: str, owner: str) -> None:
         """Give a place to somebody, whoever had it; raises UsageError where it cannot be a file."""
@@ -40,16 +41,21 @@ class Places:
                 f"'{_cut(name)}' is a file, and the directory of other files",
                 hint="the source names both: only what it named first can be had",
             )
-        names = self._files.setdefault(above, {})
+        if (names := self._files.get(above)) is None:
+            names = self._files[above] = {}
         if key.endswith(_SUFFIX) and key.removesuffix(_SUFFIX) in names:
             raise _part_error(name.removesuffix(name[-len(_SUFFIX) :]), name)
         if key + _SUFFIX in names:
             raise _part_error(name, name + _SUFFIX)
         names[key] = owner
 
+    def settle(self, directory: str, name: str, owner: str) -> None:
+        """Say whose a place is that was claimed before: what was a mark until then is known now."""
+        self._files[self._key(directory.rstrip("/"))][self._key(name)] = owner
+
     def release(self, directory: str, name: str) -> None:
         """Let a place be nobody's."""
-        self._files.get(self._key(directory), {}).pop(self._key(name), None)
+        self._files.get(self._key(directory.rstrip("/")), {}).pop(self._key(name), None)
 
     def _enter(self, directory: str) -> None:
         """Take a directory and all above it for such; raises UsageError where one is a file."""
