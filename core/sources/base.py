@@ -18,8 +18,9 @@ from core.domain.value import Value, field
 class Document(Protocol):
     """A text that a source reads: a file, or the answer of a server.
 
-    `url` is its address after redirects, or its path; `headers` and `media_type` are what a server
-    said of it, in lower case; `validator` tells its version.
+    `url` is its address after redirects, with the login that was given for it, or its path;
+    `headers` and `media_type` are what a server said of it, in lower case; `validator` tells its
+    version.
     """
 
     url: str

@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
+from urllib.parse import urlsplit
 
 from core.adapters.net.http import HttpClient
 from core.adapters.net.response import Response
@@ -24,7 +25,7 @@ from core.domain.value import replace
 from core.policy.queue.retry import GiveUp, decide_retry
 from core.policy.transfer.filename import coding_of
 from core.policy.transfer.http_dates import http_date
-from core.policy.transfer.redirects import Hop, headers_for
+from core.policy.transfer.redirects import Hop, headers_for, is_same_origin
 from core.policy.transfer.status_errors import status_error
 from core.sources.base import Address, Document
 from core.sources.file_document import opened_file
@@ -103,7 +104,7 @@ class SourceFetcher:
                 clock=self._clock,
                 again=lambda error: self._again(url, error, trials),
                 # Where that led is signed, and to be told to nobody.
-                url=response.url if _is_web(url) else url,
+                url=_with_login(response.url, url) if _is_web(url) else url,
             )
             try:
                 yield document
@@ -208,6 +209,18 @@ def conditions(known: Validator | None) -> dict[str, str]:
     if modified is not None and http_date(modified) is not None and not _CONTROLS.search(modified):
         fields["If-Modified-Since"] = modified
     return fields
+
+
+def _with_login(url: str, asked: str) -> str:
+    """Return where an answer came from, with the login of the address that was asked for.
+
+    What the document names relative to itself is behind the same door, if that is of one origin.
+    """
+    login, at, _ = urlsplit(asked).netloc.rpartition("@")
+    if not at or not is_same_origin(url, asked):
+        return url
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{login}@{rest}"
 
 
 def _is_web(url: str) -> bool:

@@ -43,8 +43,8 @@ def too_large(address: str, most: int) -> UsageError:
 class WebDocument:
     """A `Document` that a server sends. `again` asks for it once more, or raises what it is given.
 
-    `url` is the address that it is told to have.
-    `patience` is the read timeout in seconds; only the time in which something is awaited counts.
+    `url` is the address that it is told to have. `patience` is the read timeout in seconds; only
+    the time in which something is awaited counts.
     """
 
     def __init__(

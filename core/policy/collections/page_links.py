@@ -61,19 +61,22 @@ def resolved(href: str, base: str) -> str | None:
 def link_to(url: str, scope: str) -> Link | None:
     """Return the place of an address below `scope`; None where it is not below it.
 
-    A directory with a query is itself in another order. Raises UsageError where its name holds what
-    no name can, or where it is too long.
+    The login in `scope` is that of all below. A directory with a query is itself in another order.
+    Raises UsageError where a name holds what no name can, or where the address is too long.
     """
     if not url.startswith(("http://", "https://")):
         return None
     try:
-        parts = urlsplit(url)
-        if "@" in parts.netloc or not is_same_origin(url, scope):
+        parts, start = urlsplit(url), urlsplit(scope)
+        # A login is the start's own, or somebody else's.
+        if "@" in parts.netloc and parts.netloc != start.netloc:
+            return None
+        if not is_same_origin(url, scope):
             return None
     except ValueError:
         return None
     segments, is_directory = _segments(parts.path)
-    above, _ = _segments(urlsplit(scope).path)
+    above, _ = _segments(start.path)
     decoded = [unquote_to_bytes(segment) for segment in segments]
     below = len(above)
     if len(segments) <= below or decoded[:below] != [unquote_to_bytes(name) for name in above]:
@@ -84,7 +87,7 @@ def link_to(url: str, scope: str) -> Link | None:
         raise UsageError(f"a name in '{cut(parts.path, 200)}' holds a slash or NUL")
     query = f"?{parts.query}" if parts.query else ""
     end = "/" if is_directory else ""
-    place = f"{parts.scheme}://{parts.netloc}/{'/'.join(segments)}{end}{query}"
+    place = f"{start.scheme}://{start.netloc}/{'/'.join(segments)}{end}{query}"
     if len(place) > MAX_URL:
         raise UsageError(f"an address of {len(place):,} characters is too long")
     return Link(

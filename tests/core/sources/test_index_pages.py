@@ -14,6 +14,7 @@ from core.domain.errors import NotFoundError, UsageError
 from core.sources.fetcher import SourceFetcher
 from core.sources.index_pages import Bounds, IndexSource
 from tests.core.sources.web_servers import SERVERS, Serve
+from tests.faults.model import Request, Status
 from tests.faults.server import FaultServer
 
 NAMES = [
@@ -317,6 +318,27 @@ async def test_a_redirect_of_a_page_stays_below_the_start(
         (f"{url}up/", "redirect"),
         (f"{url}away/", "network"),
     ]
+
+
+async def test_the_login_of_the_start_is_that_of_all_below_it(
+    fetcher: SourceFetcher, pages: Pages
+) -> None:
+    site = f"127.0.0.1:{pages.server.port}"
+
+    def door(request: Request) -> Status:
+        who = {"WWW-Authenticate": 'Basic realm="x"'}
+        return 200 if "authorization" in request.headers else (401, who)
+
+    text = f'<a href="sub/"><a href="http://{site}/data/x"><a href="http://eve@{site}/data/y">'
+    pages.raw("data/", text, statuses=door)
+    pages.raw("data/sub/", '<a href="z">', statuses=door)
+    start = f"http://me:s3cret@{site}/data/"
+    files, refused = await read(fetcher, start)
+    assert {path: entry.url for path, entry in files.items()} == {
+        "x": f"{start}x",
+        "sub/z": f"{start}sub/z",
+    }
+    assert not refused
 
 
 async def test_the_start_may_lead_elsewhere(fetcher: SourceFetcher, pages: Pages) -> None:
