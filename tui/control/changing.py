@@ -115,7 +115,7 @@ def collection_change_of(args: argparse.Namespace) -> CollectionChange | None:
         case "resume" if not args.fresh:
             return _changing(CollectionChanges(paused=False))
         case "retry":
-            return _read_again
+            return read_again
         case "set" if args.priority is not None or args.limit is not None:
             if args.connections is not None or args.group is not None or args.url or args.now:
                 return _refuse
@@ -132,7 +132,7 @@ def _changing(changes: CollectionChanges) -> CollectionChange:
     return change
 
 
-async def _read_again(service: DownloadService, name: str) -> bool:
+async def read_again(service: DownloadService, name: str) -> bool:
     """Read the source of a collection once more where that failed; its members are retried."""
     collection = (await service.collection(name)).collection
     source = collection.source

@@ -15,7 +15,7 @@ from core.domain.collections import (
 )
 from core.domain.models import Status
 from core.domain.service import DownloadService, Outcome, Removal
-from tui.control.queue_requests import QueueRequests, ServiceCall, Tell
+from tui.control.queue_requests import QueueRequests, ServiceCall, Tell, is_unread
 from tui.model.collection_sums import CauseKey
 from tui.model.store import DownloadStore
 from tui.text.fmt import counted
@@ -82,11 +82,14 @@ class CollectionRequests:
             lambda service: service.change_collection(self.name, CollectionChanges(paused=pauses))
         )
 
-    def retry(self, cause: CauseKey | None = None) -> None:
-        """Try again what is bad or missing, for one cause or for all."""
-        ids = self.lacking
-        if cause is not None:
-            ids = list(self._store.members(self.name).lacking.get(cause, ()))
+    @property
+    def is_unread(self) -> bool:
+        """Whether its source could not be read and may be read again."""
+        return self.collection is not None and is_unread(self.collection)
+
+    def retry(self, cause: CauseKey) -> None:
+        """Try again what is bad or missing for one cause."""
+        ids = list(self._store.members(self.name).lacking.get(cause, ()))
 
         async def retry(service: DownloadService) -> Outcome:
             outcome = await service.retry(ids)
@@ -94,8 +97,12 @@ class CollectionRequests:
                 self._tell(f"{counted(len(outcome.changed), 'file')} tried again")
             return outcome
 
-        if ids:
-            self._ask(retry)
+        self._ask(retry)
+
+    def retry_all(self) -> None:
+        """Try again all that is bad or missing, and read its source again if that failed."""
+        unread = [self.collection] if self.collection is not None and self.is_unread else []
+        self._requests.retry_these(self.lacking, unread)
 
     def verify(self) -> None:
         """Have its finished files read again and compared, and say how they are."""

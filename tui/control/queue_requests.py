@@ -6,7 +6,7 @@ Nothing here changes the screen: what is shown changes when the service says tha
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from typing import Protocol
 
 from core.domain.collections import (
@@ -25,6 +25,7 @@ from core.domain.service import (
     MoveTo,
     Outcome,
 )
+from tui.control.changing import read_again
 from tui.control.taking_back import take_back
 from tui.model.ordering import Order
 from tui.model.rows import DownloadRow, GroupRow
@@ -109,7 +110,8 @@ class QueueRequests:
             case "toggle_pause":
                 return self._pauses() or self._resumes()
             case "retry":
-                return self._any(_may(Action.RETRY)) or self._selection.has_unsound
+                is_any = self._any(_may(Action.RETRY)) or self._selection.has_unsound
+                return is_any or any(map(is_unread, self._selection.chosen_collections))
             case "start_now":
                 return self._any(_can_start)
             case "verify":
@@ -166,9 +168,21 @@ class QueueRequests:
         self._ask(lambda service: service.hold(not is_held))
 
     def retry(self) -> None:
+        """Try again what failed, and read again the sources that could not be read."""
         may = _may(Action.RETRY)
         ids = [d.id for d in self.chosen if may(d.status) or is_unsound(d)]
-        self._ask(lambda service: service.retry(ids))
+        self.retry_these(ids, filter(is_unread, self._selection.chosen_collections))
+
+    def retry_these(self, ids: Sequence[str], unread: Iterable[Collection]) -> None:
+        """Try downloads again, and read again the sources of collections."""
+        names = [each.name for each in unread]
+
+        async def retry(service: DownloadService) -> Outcome:
+            for name in names:
+                await read_again(service, name)
+            return await service.retry(ids) if ids else Outcome()
+
+        self._ask(retry)
 
     def retry_all(self) -> None:
         self._ask(lambda service: service.retry(None))
@@ -245,8 +259,13 @@ class QueueRequests:
                 self._tell(kept_lines(removal), wrong=True)
             if files:
                 self._undos.forget(set(gone))
-            elif gone or whole:
-                self._undos.remember(of_removal(gone, records))
+                return
+            # What gathers out of sight has no place to come back to.
+            hidden = {each.name for each in records if each.is_hidden}
+            gone = [each.id for each in removal.removed if each.request.group not in hidden]
+            shown = [each for each in records if not each.is_hidden]
+            if gone or shown:
+                self._undos.remember(of_removal(gone, shown))
 
         if present or whole:
             self._ask(remove)
@@ -361,6 +380,12 @@ class QueueRequests:
 
 def _may(*actions: Action) -> Callable[[Status], bool]:
     return lambda status: not allowed_actions(status).isdisjoint(actions)
+
+
+def is_unread(collection: Collection) -> bool:
+    """Tell whether the source of a collection could not be read and may be read again."""
+    source = collection.source
+    return collection.read_error is not None and source is not None and source.kind != "list"
 
 
 def _limit(rate: int | None) -> str:

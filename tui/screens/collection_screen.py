@@ -134,7 +134,8 @@ class CollectionScreen(ListScreen):
             case "collection_files" | "collection_retry":
                 return self._cause is not None or None
             case "collection_retry_all":
-                return any(isinstance(item, Failing) for item in self._items) or None
+                is_any = any(isinstance(item, Failing) for item in self._items)
+                return is_any or self._requests.is_unread or None
             case "collection_pause":
                 return self._requests.pauses or self._requests.resumes or None
             case "collection_sync":
@@ -165,7 +166,7 @@ class CollectionScreen(ListScreen):
             self._requests.retry(cause)
 
     def action_collection_retry_all(self) -> None:
-        self._requests.retry()
+        self._requests.retry_all()
 
     def action_collection_pause(self) -> None:
         self._requests.toggle_pause()

@@ -14,7 +14,7 @@ from core.domain.models import Status
 from core.domain.redact import redact_url
 from tui.text import fmt
 from tui.text.cells import Role
-from tui.text.vocabulary import COLLECTION_STATES, STATES, UNREADABLE, VERDICTS
+from tui.text.vocabulary import COLLECTION_STATES, HIDDEN, STATES, UNREADABLE, VERDICTS
 
 _LACKING = (Verdict.BAD, Verdict.MISSING)
 
@@ -44,7 +44,7 @@ def state_words(collection: Collection, verdicts: Mapping[Verdict, int]) -> list
         words.append(COLLECTION_STATES[collection.state])
     if pending:
         words.append(f"{pending:,} {VERDICTS[Verdict.PENDING]}")
-    return words or [_whole(collection, verdicts)]
+    return words or [HIDDEN if collection.is_hidden else _whole(collection, verdicts)]
 
 
 def state_role(collection: Collection, verdicts: Mapping[Verdict, int], *, is_moving: bool) -> Role:
@@ -53,7 +53,9 @@ def state_role(collection: Collection, verdicts: Mapping[Verdict, int], *, is_mo
         return Role.FAILED
     if is_moving or collection.state in (CollectionState.READING, CollectionState.PUBLISHING):
         return Role.ACTIVE
-    return Role.MUTED if verdicts.get(Verdict.PENDING, 0) else Role.DONE
+    if verdicts.get(Verdict.PENDING, 0):
+        return Role.MUTED
+    return Role.WAITING if collection.is_hidden else Role.DONE
 
 
 def source_words(source: SourceSpec | None) -> str:

@@ -70,6 +70,9 @@ COLLECTION_STATES = {
 UNREADABLE = "source not readable"
 """Of a collection whose last reading came to no end."""
 
+HIDDEN = "no final name yet"
+"""Of a collection that is whole and still out of sight."""
+
 ENDS = {
     AttemptEnd.COMPLETED: "completed",
     AttemptEnd.FAILED: "failed",

@@ -8,7 +8,13 @@ from collections.abc import Sequence
 import pytest
 from textual.pilot import Pilot
 
-from core.domain.collections import CollectionChanges, CollectionRequest, SyncOptions, SyncPlan
+from core.domain.collections import (
+    CollectionChanges,
+    CollectionRequest,
+    CollectionState,
+    SyncOptions,
+    SyncPlan,
+)
 from core.domain.entries import Entry, Refused, SourceSpec
 from core.domain.errors import ErrorCode, ErrorInfo, NetworkError
 from core.domain.models import DownloadRequest, Phase, Progress, Status
@@ -60,6 +66,7 @@ async def corpus(
 
 async def asked(pilot: Pilot[int], service: FakeService, method: str) -> list[tuple[str, ...]]:
     """Wait until a method was asked for, and return for which ids."""
+    await pilot.pause()
     async with asyncio.timeout(20):
         while not (found := [ids for name, ids in service.calls if name == method]):
             await pilot.pause()
@@ -132,6 +139,22 @@ async def test_only_what_failed_for_one_cause_is_tried_again() -> None:
         await pilot.press("R")
         await until(pilot, "Nothing is bad or missing.")
         assert await asked(pilot, service, "retry") == [(ids[2], ids[3]), (ids[1],)]
+
+
+async def test_a_source_that_could_not_be_read_is_read_again() -> None:
+    service, _ = await corpus()
+    service.change_record("corpus", read_error=BUSY, state=CollectionState.READY)
+    async with app_for(service).run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, "corpus", "source not readable")
+        await pilot.press("r")
+        assert await asked(pilot, service, "collect") == [("corpus",), ("corpus",)]
+        service.change_record("corpus", read_error=BUSY, state=CollectionState.READY)
+        await pilot.press("enter")
+        await until(pilot, "source not readable: the server answered 503")
+        await pilot.press("R")
+        async with asyncio.timeout(20):
+            while len(await asked(pilot, service, "collect")) < 3:
+                await pilot.pause()
 
 
 async def test_the_files_of_a_cause_are_shown_in_the_list() -> None:

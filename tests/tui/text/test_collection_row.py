@@ -61,6 +61,7 @@ def cells(width: int, *, of: Sums | None = None, ascii_only: bool = False, **wha
         ({"whole": 9, "state": CollectionState.PUBLISHING}, "publishing", Role.ACTIVE),
         ({"read_error": UNREAD}, "source not readable", Role.FAILED),
         ({"bad": 1, "state": CollectionState.PUBLISHED, "whole": 2}, "1 bad", Role.FAILED),
+        ({"whole": 2, "together": True, "staging": "/d"}, "no final name yet", Role.WAITING),
         ({}, "empty", Role.DONE),
     ],
 )
