@@ -30,6 +30,8 @@ MOST_LINKS: Final = 200_000
 _LONGEST_TAG: Final = 64 * 1024
 _LONGEST_SCRIPT: Final = 4 * 1024 * 1024
 _LONGEST_NOTE: Final = 200
+_FEW: Final = 2
+_DIGIT = re.compile(r"[0-9]")
 # nginx: the one index whose sizes are exact, where they have no unit (ngx_http_autoindex_module).
 _NGINX = re.compile(r"\s*\d{2}-[A-Z][a-z]{2}-\d{4} \d{2}:\d{2}\s+(\d{1,18})\s*")
 
@@ -64,8 +66,8 @@ async def read_html(
             continue
         if place is not None and _plain(url) != itself:
             places.append((place, link))
-    if (marks := _marks(page, places)) is not None:
-        _sort(found, page, places, marks, globs)
+    if (marks := await _marks(page, places)) is not None:
+        await _sort(found, page, places, marks, globs)
     return start, found
 
 
@@ -79,7 +81,7 @@ async def _parsed(document: Document) -> HtmlListing:
     return listing
 
 
-def _sort(
+async def _sort(
     found: Found,
     page: Page,
     places: Iterable[tuple[Link, HtmlLink]],
@@ -87,7 +89,7 @@ def _sort(
     globs: Globs,
 ) -> None:
     """Take in which of the places are files, and which are pages to read."""
-    for place, link in places:
+    async for place, link in in_portions(places):
         if not (place.is_directory or (link.is_directory and "?" not in place.url)):
             entry = Entry(url=place.url, path=place.path, size=link.size)
             found.files.append((place.key, entry))
@@ -111,25 +113,27 @@ def _scope(url: str, addresses: Iterable[str]) -> str:
     return scope_of(url)
 
 
-def _marks(page: Page, places: list[tuple[Link, HtmlLink]]) -> tuple[bytes, ...] | None:
+async def _marks(page: Page, places: list[tuple[Link, HtmlLink]]) -> tuple[bytes, ...] | None:
     """Return the marks of what pages list down to this one; None where that contains itself.
 
-    That is a link to a directory above: it lists the same names with the same sizes and dates.
-    Without dates they may be others of the same names, and nobody may be told that all were found:
-    raises UsageError.
+    That is a link to a directory above: it lists the same names with the same sizes and dates, in
+    whatever order. Without dates they may be others of the same names, and nobody may be told that
+    all were found: raises UsageError.
     """
-    below = {
-        (place.key.removeprefix(page.key), " ".join(link.note.split()))
-        for place, link in places
-        if place.key.startswith(page.key)
-    }
-    mark = hashlib.blake2b(digest_size=12)
-    for name, note in sorted(below):
-        mark.update(b"%b\0%b\0" % (name, note.encode("utf-8", "surrogateescape")))
-    digest, count = mark.digest(), len(below)
-    is_dated = all(any(map(str.isdigit, note)) for _, note in below)
+    names: set[bytes] = set()
+    total, is_dated = 0, True
+    async for place, link in in_portions(places):
+        if not place.key.startswith(page.key):
+            continue
+        name, note = place.key.removeprefix(page.key), " ".join(link.note.split())
+        told = b"%b\0%b" % (name, note.encode("utf-8", "surrogateescape"))
+        total += int.from_bytes(hashlib.blake2b(told, digest_size=12).digest())
+        is_dated = is_dated and _DIGIT.search(note) is not None
+        if len(names) < _FEW:
+            names.add(name)
+    digest = (total % 2**96).to_bytes(12)
     # A directory that holds nothing but one of the same name is nothing strange.
-    if count and page.marks.count(digest) >= (1 if count > 1 else 3):
+    if names and page.marks.count(digest) >= (1 if len(names) >= _FEW else 3):
         if is_dated:
             return None
         raise UsageError("it lists the same as a directory above it: it seems to contain itself")
