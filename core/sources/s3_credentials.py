@@ -96,9 +96,12 @@ def _through_boto3(profile: str | None, found: Found) -> Found:
         session = boto3.Session(profile_name=profile)
         credentials = session.get_credentials()
         frozen = None if credentials is None else credentials.get_frozen_credentials()
-    except (errors.BotoCoreError, OSError) as error:
+    except Exception as error:
+        # It runs programs and reads files of many kinds: what it quotes of them may be a secret.
+        is_told = isinstance(error, errors.BotoCoreError)
+        reason = str(error).partition("\n")[0][:200] if is_told else type(error).__name__
         raise ConfigError(
-            f"boto3 finds no credentials: {str(error).partition(chr(10))[0][:200]}",
+            f"boto3 finds no credentials: {reason}",
             hint="check the profile, or log in again with the tool that made it",
         ) from None
     if frozen is None or not (frozen.access_key and frozen.secret_key):

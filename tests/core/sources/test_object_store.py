@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Iterator
@@ -252,6 +253,29 @@ async def test_a_profile_of_the_files_signs_and_names_its_endpoint(
     error = await failure(fetcher, "s3://profiled/set/", profile="lab")
     assert error.code is ErrorCode.CONFIG
     assert "secret" not in error.message
+
+
+async def test_a_profile_that_has_a_program_asked_is_read_by_boto3(
+    store_door: Door, fetcher: SourceFetcher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store_door.server.bucket("program")
+    store_door.server.put("program", "set/a", b"x")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    answer, config = tmp_path / "answer", tmp_path / "config"
+    keys = {"AccessKeyId": KEYS.access_key, "SecretAccessKey": KEYS.secret_key}
+    answer.write_text(json.dumps({"Version": 1, **keys}))
+    config.write_text(f"[profile lab]\ncredential_process = cat {answer}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    entries, _ = await expanded(fetcher, "s3://program/set/", profile="lab")
+    assert set(entries) == {"a"}
+    answer.write_text("no answer, but a secret")
+    error = await failure(fetcher, "s3://program/set/", profile="lab")
+    assert error.code is ErrorCode.CONFIG
+    assert "a secret" not in error.message
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    error = await failure(fetcher, "s3://program/set/", profile="lab")
+    assert "pip install boto3" in error.hint
 
 
 async def test_an_address_is_good_for_a_while_and_names_the_version(store_door: Door) -> None:
