@@ -60,6 +60,8 @@ class PieceCheck:
         self._bad_of = Counter[Source]()
         self._hashing: int | None = None
         self._following: asyncio.Task[None] | None = None
+        self.verified: int | None = None
+        """How many bytes are judged, None before the whole file is there to be judged."""
         self.mended = 0
         """How many pieces were fetched again."""
 
@@ -99,10 +101,12 @@ class PieceCheck:
         if (reason := mismatch(self._pieces, file.segments.bytes_done)) is not None:
             return reason
         for index in range(self.count):
+            self.verified = index * self._pieces.length
             if index not in self._good and not await self._is_right(file, index):
                 if (reason := await self._mend(file, index)) is not None:
                     return reason
                 self.mended += 1
+        self.verified = None
         if self.mended > _MOST_NOTES:
             self._note(f"{self.mended:,} pieces came wrong and were fetched again")
         return None

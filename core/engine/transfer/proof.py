@@ -54,7 +54,8 @@ class Proof:
     @property
     def verified(self) -> int | None:
         """How many bytes are hashed, None before the whole file is there to be judged."""
-        return self._verifier.verified
+        in_pieces = None if self._pieces is None else self._pieces.verified
+        return self._verifier.verified if in_pieces is None else in_pieces
 
     def begin(self, file: UnfinishedFile, response: Response | None = None) -> None:
         """Begin with a file that is laid out, and with what the first answer announces."""

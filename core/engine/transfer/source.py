@@ -75,6 +75,9 @@ class Source:
     not_before: float = 0.0
     connections: int = 0
     best_rate: float | None = None
+    is_mirror: bool = False
+    others: frozenset[str] = frozenset()
+    """The hosts of the other addresses that somebody gave, where it is none of these itself."""
     public: bool = False
     """Whether a public server named it, so that it leads into no private network."""
     joined: bool = False
@@ -97,13 +100,11 @@ class Source:
         Mirrors call one version by other names than each other. What it is called elsewhere is no
         reason to refuse bytes that a digest proves in the end; without one, it is.
         """
-        if not self.proves(resource):
+        site = site_of(resource.url)
+        is_own = site == self.host if self.is_mirror else site not in self.others
+        if is_own or not self.proves(resource):
             return resource
-        if self._validator is not None:
-            return replace(resource, validator=self._validator)
-        if site_of(self.url) == site_of(resource.url):
-            return resource
-        return replace(resource, validator=Validator())
+        return replace(resource, validator=self._validator or Validator())
 
     def note_rate(self, rate: float) -> None:
         """Take in the bytes/s that one of its connections brings."""
@@ -268,6 +269,8 @@ class Sources:
                 registry.refresh, Entry(url=url, version=version, options=origin.options)
             )
 
+        others = frozenset(map(site_of, request.mirrors)) - {site_of(request.url)}
+
         def make(url: str) -> Source:
             return Source(
                 url,
@@ -282,6 +285,8 @@ class Sources:
                 # Mirrors have validators of their own.
                 listed=origin.version if url == request.url else None,
                 proves=partial(_is_proved_in_the_end, request),
+                is_mirror=url != request.url,
+                others=others,
             )
 
         sources = [make(url) for url in (request.url, *request.mirrors)]

@@ -13,7 +13,7 @@ from core.domain.models import Checksum, Download, DownloadRequest, Origin, Piec
 from core.domain.settings import LimitSettings
 from core.domain.value import replace
 from core.engine.transfer.pieces import MOST_BAD
-from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled
+from tests.core.engine.conftest import SETTINGS, Workspace, fetch, settled, until
 from tests.faults.model import File, Request, content
 from tests.faults.server import FaultServer
 
@@ -199,7 +199,7 @@ async def test_what_an_earlier_run_left_is_checked_too(
     lying = fault_server.file("a", spoiled(0, 12), hold_after=1_000_000)
     right = mirror.file("a", DATA)
     (download,) = await engine.add([asked(workspace, lying, right)])
-    await fault_server.held("a")
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > 500_000)
     await engine.pause([download.id])
     await engine.close()
     fault_server.release("a")
@@ -261,6 +261,25 @@ async def test_small_files_have_pieces_too(
     )
     assert done.status is Status.COMPLETED
     assert "pieces" not in (done.resume_verdict or "")
+
+
+async def test_a_file_that_changed_behind_a_redirect_begins_anew_though_a_digest_would_tell(
+    workspace: Workspace, fault_server: FaultServer, mirror: FaultServer
+) -> None:
+    """Another host answers than is asked, and it is no mirror for that."""
+    there = fault_server.file("a", spoiled(0), hold_after=1_000_000, etag='"old"')
+    url = mirror.file("a", redirect_to=there)
+    engine = await workspace.engine(MANY)
+    checksum = Checksum("sha256", hashlib.sha256(DATA).hexdigest())
+    (download,) = await engine.add([workspace.request(url, checksum=checksum)])
+    await until(engine, download, lambda view: view.progress.bytes_downloaded > 500_000)
+    await engine.pause([download.id])
+    fault_server.release("a")
+    fault_server.replace("a", DATA, etag='"new"', hold_after=None)
+    await engine.resume([download.id])
+    done = await settled(engine, download)
+    assert done.status is Status.COMPLETED
+    assert workspace.content("a") == DATA
 
 
 async def test_an_address_with_another_length_is_passed_over(
