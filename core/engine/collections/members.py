@@ -20,7 +20,7 @@ from core.domain.value import Value, replace
 from core.engine.collections.together import gathers_in
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.add import Adder
-from core.policy.collections.members import member_request, root_of
+from core.policy.collections.members import gathered, member_request, root_of
 from core.policy.collections.places import Places
 
 _AT_ONCE = 2000
@@ -151,12 +151,7 @@ class _Portion:
     def gather(self, collection: CollectionRecord) -> None:
         """Let what is new gather out of sight first: the others have their names already."""
         self._collection = collection
-        assert collection.staging is not None
-        before = len(collection.directory.rstrip("/"))
-        self.requests = [
-            (replace(r, directory=collection.staging + r.directory[before:].rstrip("/")), where)
-            for r, where in self.requests
-        ]
+        self.requests = [(gathered(collection, r), where) for r, where in self.requests]
 
     def refuse_below(self, wrong: dict[str, WinchError]) -> None:
         """Refuse what is to lie in a directory that could not be made."""

@@ -40,10 +40,11 @@ from core.engine.collections.comparison import Compared, Comparison, Pair
 from core.engine.collections.members import place_of, refused_as
 from core.engine.collections.reading import Reading
 from core.engine.collections.refetch import Refetch, Refetcher
+from core.engine.collections.together import gathers_in
 from core.engine.collections.versions import VersionCheck
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.remove import Remover
-from core.policy.collections.members import member_request, root_of
+from core.policy.collections.members import gathered, member_request, root_of
 from core.policy.collections.sync_plan import Found, brought_up_to_date
 
 _DELETED_AT_ONCE = 500
@@ -216,6 +217,11 @@ class SyncRun:
             if not self._options.dry_run:
                 self._keep(each)
         if again and not self._options.dry_run:
+            collection = self._downloads.collection(self._name)
+            if collection.together and not collection.is_hidden:
+                # The others have their names: what takes the place of some gathers until it is all.
+                collection = self._downloads.put_collection(await gathers_in(collection))
+            again = [_placed(collection, each) for each in again]
             hindered = await self._hands.refetcher.refetch(root_of(collection), again)
             for download in self._downloads.current(hindered):
                 self._hinder(collection.path_of(download), hindered[download.id])
@@ -330,3 +336,10 @@ def _place(collection: CollectionRecord, request: DownloadRequest) -> str:
     if request.name is None:
         return redact_url(request.url)
     return collection.path_below(f"{request.directory.rstrip('/')}/{request.name}")
+
+
+def _placed(collection: CollectionRecord, wanted: Refetch) -> Refetch:
+    """Return what is wanted in the place where members gather by now."""
+    if f"{wanted.request.directory}/".startswith(root_of(collection).rstrip("/") + "/"):
+        return wanted
+    return replace(wanted, request=gathered(collection, wanted.request))

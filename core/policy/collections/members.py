@@ -19,6 +19,13 @@ def root_of(collection: Collection) -> str:
     return collection.staging or collection.directory
 
 
+def gathered(collection: Collection, request: DownloadRequest) -> DownloadRequest:
+    """Return a request for a place below the destination as one for where members gather now."""
+    before = len(collection.directory.rstrip("/"))
+    directory = root_of(collection) + request.directory[before:].rstrip("/")
+    return replace(request, directory=directory)
+
+
 def member_request(collection: Collection, entry: Entry) -> DownloadRequest:
     """Return what is asked for to have an entry; raises UsageError, DestinationError.
 

@@ -51,16 +51,22 @@ class Dataset:
         """Write the list anew, with these lines at its end."""
         self.list.write_text("\n".join([self.columns, *self.rows.values(), *more]) + "\n")
 
-    async def collect(self, *, wait: bool = True) -> CollectionView:
+    async def collect(self, *, wait: bool = True, **fields: object) -> CollectionView:
         """Make the collection and return it, with `wait` once nothing happens in it any more."""
-        source = SourceSpec(kind="list", address=str(self.list))
-        view = await self.engine.collect(a_set(self.workspace, source=source))
+        fields.setdefault("source", SourceSpec(kind="list", address=str(self.list)))
+        view = await self.engine.collect(a_set(self.workspace, **fields))
         return await self.settled() if wait else view
 
     async def read(self) -> CollectionView:
         """Return the collection once its source was read."""
         return await until(
             self.engine, lambda view: view.collection.state is not CollectionState.READING
+        )
+
+    async def published(self) -> CollectionView:
+        """Return the collection once all of it has its name."""
+        return await until(
+            self.engine, lambda view: view.collection.state is CollectionState.PUBLISHED
         )
 
     async def until_content(self, path: str, content: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -11,12 +12,28 @@ from pathlib import Path
 import pytest
 
 from core.domain.collections import CollectionChanges, CollectionState
+from core.domain.entries import SourceSpec
 from core.domain.errors import DestinationError, ErrorCode, NotAllowedError, WinchError
 from core.domain.models import Status
 from tests.core.engine.collections.conftest import NAME
 from tests.core.engine.collections.dataset import Dataset
 from tests.core.engine.conftest import Workspace
+from tests.core.sources.packages import install
 from tests.faults.server import FaultServer
+
+TOLD = """
+import json
+from pathlib import Path
+from core.domain.entries import Entry, Refused
+
+class Told:
+    async def expand(self, spec, fetcher):
+        for item in json.loads(Path(spec.address).read_text()):
+            yield Refused(**item) if "reason" in item else Entry(**item)
+
+    async def refresh(self, entry):
+        raise NotImplementedError
+"""
 
 
 @pytest.fixture
@@ -406,17 +423,32 @@ class TestVanished:
         dataset.drop("b")
         assert (await dataset.sync(delete_extra=True)).deleted == ("b",)
 
+    @pytest.mark.parametrize(
+        "now",
+        [
+            {"where": "b", "reason": "it cannot be fetched"},
+            {"path": "b", "url": "http://127.0.0.1/" + "x" * 9000},
+        ],
+    )
     async def test_one_whose_entry_is_refused_now_has_not_vanished(
-        self, dataset: Dataset, tmp_path: Path
+        self,
+        dataset: Dataset,
+        now: dict[str, str],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        for path in ("a", "deep/b"):
-            dataset.serve(path, b"1")
-        await dataset.collect()
-        (dataset.directory / "deep").rename(tmp_path / "deep")
-        (dataset.directory / "deep").symlink_to(tmp_path / "deep")
+        install(
+            tmp_path / "site", name="told", module="told", code=TOLD, sources={"told": "told:Told"}
+        )
+        monkeypatch.syspath_prepend(tmp_path / "site")
+        items = [{"path": path, "url": dataset.server.file(path, b"1")} for path in ("a", "b")]
+        dataset.list.write_text(json.dumps(items))
+        await dataset.collect(source=SourceSpec(kind="told", address=str(dataset.list)))
+        dataset.list.write_text(json.dumps([items[0], now]))
         plan = await dataset.sync(delete_extra=True)
-        assert (plan.vanished, plan.deleted) == ((), ())
-        assert (tmp_path / "deep/b").read_bytes() == b"1"
+        assert (plan.vanished, plan.deleted, plan.counts["refused"]) == ((), (), 1)
+        assert plan.withheld == ""
+        assert dataset.files() == {"a": b"1", "b": b"1"}
 
 
 class TestDryRun:
@@ -452,6 +484,45 @@ class TestDryRun:
             "mine.mismatch": b"mine",
             "new": b"3",
         }
+
+
+class TestTogether:
+    @pytest.mark.parametrize("with_new", [True, False])
+    async def test_what_changed_takes_its_place_when_all_of_it_is_proved(
+        self, dataset: Dataset, *, with_new: bool
+    ) -> None:
+        before = {"a": b"1", "deep/b": b"2", "same": b"3"}
+        for path, content in before.items():
+            dataset.serve_with_digest(path, content)
+        await dataset.collect(together=True)
+        await dataset.published()
+        assert dataset.files() == before
+        dataset.serve_with_digest("a", b"11")
+        dataset.serve_with_digest("deep/b", b"22", statuses=[404])
+        if with_new:
+            dataset.serve_with_digest("new", b"4")
+        plan = await dataset.sync()
+        assert (plan.changed, plan.unchanged) == (("a", "deep/b"), 1)
+        view = await dataset.settled()
+        assert view.verdicts["missing"] == 1
+        assert dataset.files() == before
+        await dataset.engine.retry(None)
+        await dataset.published()
+        new = {"new": b"4"} if with_new else {}
+        assert dataset.files() == {"a": b"11", "deep/b": b"22", "same": b"3"} | new
+        plan = await dataset.sync()
+        assert (plan.unchanged, plan.requests) == (3 + with_new, 0)
+        assert (await dataset.engine.collection(NAME)).is_whole
+
+    async def test_one_that_is_gone_comes_back(self, dataset: Dataset) -> None:
+        for path in ("a", "deep/b"):
+            dataset.serve_with_digest(path, b"1")
+        await dataset.collect(together=True)
+        await dataset.published()
+        shutil.rmtree(dataset.directory / "deep")
+        assert (await dataset.sync()).damaged == ("deep/b",)
+        await dataset.published()
+        assert dataset.files() == {"a": b"1", "deep/b": b"1"}
 
 
 class TestServers:
