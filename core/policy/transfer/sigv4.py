@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from core.domain.value import Value
 
+_PORTS = {"http": ":80", "https": ":443"}
 LONGEST = 7 * 24 * 3600
 """Seconds that an address can be good for."""
 
@@ -49,7 +50,9 @@ def presign(
     parts = urlsplit(url)
     stamp = at.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{stamp[:8]}/{region}/s3/aws4_request"
-    signed = {"host": parts.netloc} | {
+    # As it is sent: without the port that the scheme has anyway.
+    host = parts.netloc.lower().removesuffix(_PORTS.get(parts.scheme, ""))
+    signed = {"host": host} | {
         name.lower(): value.strip() for name, value in (headers or {}).items()
     }
     names = ";".join(sorted(signed))

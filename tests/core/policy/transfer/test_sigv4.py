@@ -34,11 +34,12 @@ def test_the_example_of_the_specification() -> None:
     key=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40),
     token=st.none() | st.text("abc/+=", min_size=1),
     version=st.none() | st.text("abc/+=&?", min_size=1),
+    host=st.sampled_from(["bucket.s3.eu-west-1.amazonaws.com", "lab:9000", "lab:443", "lab:80"]),
 )
 def test_it_signs_as_amazons_own_library_does(
-    key: str, token: str | None, version: str | None
+    key: str, token: str | None, version: str | None, host: str
 ) -> None:
-    url = f"https://bucket.s3.eu-west-1.amazonaws.com/{quote_key(key)}"
+    url = f"https://{host}/{quote_key(key)}"
     query = {} if version is None else {"versionId": version}
     ours = presign(
         url,
