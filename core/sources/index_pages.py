@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Final
 
+from core.domain.bounds import cut
 from core.domain.checks import check_url
 from core.domain.entries import Entry, Refused, SourceSpec
 from core.domain.errors import RedirectError, WinchError
@@ -74,6 +75,7 @@ class _Crawl:
         self._waiting: deque[Page] = deque()
         self._pages: set[bytes] = set()
         self._files: set[int] = set()
+        self._queried: set[int] = set()
         self._unread = 0
         self._is_full = False
 
@@ -116,6 +118,10 @@ class _Crawl:
     def _new(self, found: Found) -> Iterator[Entry | Refused]:
         """Give what no page before named, and have its pages read."""
         yield from found.refused
+        yield from self._new_pages(found)
+        yield from self._new_files(found)
+
+    def _new_pages(self, found: Found) -> Iterator[Refused]:
         for page in found.pages:
             if page.key in self._pages or page.url == self._start:
                 if page.continues:
@@ -130,16 +136,23 @@ class _Crawl:
             else:
                 self._pages.add(page.key)
                 self._waiting.append(page)
+
+    def _new_files(self, found: Found) -> Iterator[Entry | Refused]:
         for key, entry in found.files:
             # A million paths would take more than what is made of them.
-            mark = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest())
-            if mark in self._files:
-                continue
-            if len(self._files) >= self._bounds.files:
-                self._is_full = True
-                return
-            self._files.add(mark)
-            yield entry
+            mark, own = _mark(key), _mark(entry.url.encode())
+            if mark not in self._files:
+                if len(self._files) >= self._bounds.files:
+                    self._is_full = True
+                    return
+                self._files.add(mark)
+                if "?" in entry.url:
+                    self._queried.update((mark, own))
+                yield entry
+            elif mark in self._queried and "?" in entry.url and own not in self._queried:
+                # Of a page that makes files of what is asked: another one, under the same name.
+                self._queried.add(own)
+                yield refusal(entry.url, f"another link has its name '{cut(entry.path or '', 80)}'")
 
     # -- reading one page -------------------------------------------------------------------------
 
@@ -170,6 +183,10 @@ class _Crawl:
                 return None
             self._pages.add(key)
         return replace(page, url=link.url, key=key)
+
+
+def _mark(key: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest())
 
 
 def _reader(

@@ -31,6 +31,7 @@ from core.engine.collections.reading import SourceReader
 from core.engine.collections.together import gathers_in
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.add import Adder
+from core.policy.collections.globs import Globs
 from core.policy.collections.members import root_of
 from core.policy.request_rules import check_request
 
@@ -181,6 +182,8 @@ class Collector:
         check_collection_name(request.name)
         if request.limit is not None and request.limit < 1:
             raise UsageError("a limit is 1 byte/s or more", hint="leave it out for no limit")
+        if (source := request.source) is not None:
+            Globs(source.include, source.exclude)
         shared = replace(request.request, url="", name=None, group=request.name, paused=False)
         check_request(replace(shared, url="http://host/"))
         return CollectionRecord(

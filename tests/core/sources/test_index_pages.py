@@ -293,6 +293,18 @@ async def test_a_plain_page_is_a_list_of_what_it_links_below_itself(
     assert files["get"].url.endswith("/set/get?id=3")
 
 
+async def test_files_that_differ_in_their_query_alone_are_not_lost_in_silence(
+    fetcher: SourceFetcher, pages: Pages
+) -> None:
+    url = pages.show("set/", "get?id=1", "get?id=2", "get?id=1", "plain", "plain?view=1")
+    files, (refused,) = await read(fetcher, url)
+    assert {path: entry.url for path, entry in files.items()} == {
+        "get": f"{url}get?id=1",
+        "plain": f"{url}plain",
+    }
+    assert refused == Refused(where=f"{url}get?id=2", reason="another link has its name 'get'")
+
+
 async def test_what_a_directory_is_called_tells_that_it_is_one(
     fetcher: SourceFetcher, pages: Pages
 ) -> None:

@@ -36,6 +36,14 @@ async def test_a_reading_that_falls_over_is_told_as_one_that_failed(
     assert (await engine.collection(NAME)).verdict == "its source could not be read"
 
 
+async def test_a_glob_that_is_none_is_told_before_anything_is_read(workspace: Workspace) -> None:
+    engine = await workspace.engine()
+    source = SourceSpec(kind="index", address="http://127.0.0.1:1/", include=("",))
+    with pytest.raises(UsageError, match="'' is no glob"):
+        await engine.collect(a_set(workspace, source=source))
+    assert not await engine.collections()
+
+
 def reading(found: AsyncIterator[Entry | Refused]) -> Reading:
     return Reading(cast("SourceFetcher", None), found)
 
