@@ -51,7 +51,7 @@ def presign(
     stamp = at.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{stamp[:8]}/{region}/s3/aws4_request"
     # As it is sent: without the port that the scheme has anyway.
-    host = parts.netloc.lower().removesuffix(_PORTS.get(parts.scheme, ""))
+    host = parts.netloc.removesuffix(_PORTS.get(parts.scheme, ""))
     signed = {"host": host} | {
         name.lower(): value.strip() for name, value in (headers or {}).items()
     }
