@@ -18,7 +18,15 @@ from core.adapters.state.resume_data import ResumeStore
 from core.adapters.system.clock import Clock
 from core.domain.errors import ErrorCode
 from core.domain.history import AttemptEnd, HistoryQuery
-from core.domain.models import Checksum, Download, Phase, Status, WaitReason
+from core.domain.models import (
+    Checksum,
+    Download,
+    Origin,
+    Phase,
+    PieceHashes,
+    Status,
+    WaitReason,
+)
 from core.domain.settings import DownloadSettings, RecoveryMode, Settings
 from core.domain.value import replace
 from core.engine.running import startup
@@ -504,6 +512,24 @@ async def test_a_file_with_its_final_name_is_verified_where_a_digest_is_known(
 ) -> None:
     hexdigest = hashlib.sha256(DATA).hexdigest() if right else "0" * 64
     left = await published(workspace, fault_server, checksum=Checksum("sha256", hexdigest))
+    engine = await workspace.engine()
+    ended = await settled(engine, left)
+    if right:
+        assert ended.status is Status.COMPLETED
+        assert workspace.names() == ["a"]
+    else:
+        assert ended.error is not None
+        assert ended.error.code is ErrorCode.CHECKSUM
+        assert workspace.names() == ["a.mismatch"]
+
+
+@pytest.mark.parametrize("right", [True, False])
+async def test_a_file_with_its_final_name_is_verified_where_its_pieces_have_digests(
+    workspace: Workspace, fault_server: FaultServer, right: bool
+) -> None:
+    hexdigest = hashlib.sha256(DATA).hexdigest() if right else "0" * 64
+    pieces = PieceHashes(algorithm="sha256", length=SIZE, hexdigests=(hexdigest,))
+    left = await published(workspace, fault_server, origin=Origin(pieces=pieces))
     engine = await workspace.engine()
     ended = await settled(engine, left)
     if right:
