@@ -98,6 +98,11 @@ class Collection(Value, frozen=True, kw_only=True, gc=False):
         return self.request.directory
 
     @property
+    def trouble(self) -> ErrorInfo | None:
+        """What is wrong with it as a whole: its source, or its names."""
+        return self.read_error or self.publish_error
+
+    @property
     def is_hidden(self) -> bool:
         """Whether files of it gather out of sight, until all of them are proved."""
         return self.staging is not None

@@ -51,11 +51,11 @@ class CollectionFollowing(Following):
     def _goes_on(self, collection: Collection) -> bool:
         if collection.state in _GOING_ON:
             # Where its source could not be read, that is tried again some time.
-            return collection.read_error is None
+            return collection.trouble is None
         if not collection.together or collection.state is CollectionState.PUBLISHED:
             return False
         # Proved by now, and about to get its name.
-        lacks = collection.refused_count or collection.read_error is not None
+        lacks = collection.refused_count or collection.trouble is not None
         members = [d for d in self if d.request.group == collection.name]
         return not lacks and all(d.status is Status.COMPLETED and d.error is None for d in members)
 
@@ -78,7 +78,7 @@ async def exit_code(service: DownloadService, names: Sequence[str]) -> int:
             codes.append(ExitCode.UNFINISHED)
             continue
         if not view.is_whole:
-            error = view.collection.read_error
+            error = view.collection.trouble
             why = "" if error is None else f": {sentence(error, brackets=False)}"
             say(f"{name}: {view.verdict}{why}")
         codes.append(_code(view))
@@ -88,8 +88,8 @@ async def exit_code(service: DownloadService, names: Sequence[str]) -> int:
 def _code(view: CollectionView) -> int:
     if view.is_whole:
         return ExitCode.OK
-    if view.collection.read_error is not None:
-        return view.collection.read_error.code.exit_status
+    if view.collection.trouble is not None:
+        return view.collection.trouble.code.exit_status
     codes = set(ErrorCode)
     for cause in view.causes:
         if cause.code in codes:

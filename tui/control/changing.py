@@ -133,13 +133,19 @@ def _changing(changes: CollectionChanges) -> CollectionChange:
 
 
 async def read_again(service: DownloadService, name: str) -> bool:
-    """Read the source of a collection once more where that failed; its members are retried."""
+    """Read the source of a collection once more where that failed, or publish it.
+
+    Its members are retried.
+    """
     collection = (await service.collection(name)).collection
     source = collection.source
     if collection.read_error is not None and source is not None and source.kind != "list":
         await service.collect(
             CollectionRequest(name=name, request=collection.request, source=source)
         )
+    if collection.publish_error is not None:
+        # Whatever is asked of it has its files get their names, if they can by now.
+        await service.change_collection(name, CollectionChanges())
     return False
 
 

@@ -83,8 +83,8 @@ def summary(
     total = sum(counts.values())
     role = state_role(collection, verdicts, is_moving=bool(sums.rate))
     words = ", ".join(state_words(collection, verdicts))
-    if collection.read_error is not None:
-        words = f"{words}: {fmt.sentence(collection.read_error)}"
+    if collection.trouble is not None:
+        words = f"{words}: {fmt.sentence(collection.trouble)}"
     whole = counts[Verdict.WHOLE]
     files = f"{whole:,} of {total:,} {VERDICTS[Verdict.WHOLE]}" if total else ""
     facts: list[Fact] = [

@@ -25,7 +25,7 @@ _MOST_REFUSED = 20
 def collection_record(view: CollectionView, *, with_lists: bool = False) -> dict[str, object]:
     """Return a collection as an object; with its lists, what is refused and vanished is named."""
     collection, totals = view.collection, view.totals
-    source, error = collection.source, collection.read_error
+    source, error = collection.source, collection.trouble
     record: dict[str, object] = {
         "name": collection.name,
         "verdict": view.verdict,
@@ -121,7 +121,7 @@ def table(views: Sequence[CollectionView], width: int | None) -> list[str]:
 def in_full(view: CollectionView) -> list[str]:
     """Return everything about a collection as labelled lines, below it what is wrong and why."""
     collection, totals = view.collection, view.totals
-    source, error = collection.source, collection.read_error
+    source, error = collection.source, collection.trouble
     fields = [
         ("collection", collection.name),
         ("verdict", view.verdict),

@@ -14,7 +14,7 @@ from core.domain.models import Status
 from core.domain.redact import redact_url
 from tui.text import fmt
 from tui.text.cells import Role
-from tui.text.vocabulary import COLLECTION_STATES, HIDDEN, STATES, UNREADABLE, VERDICTS
+from tui.text.vocabulary import COLLECTION_STATES, HIDDEN, STATES, UNNAMED, UNREADABLE, VERDICTS
 
 _LACKING = (Verdict.BAD, Verdict.MISSING)
 
@@ -30,7 +30,9 @@ def lacks(collection: Collection, verdicts: Mapping[Verdict, int]) -> list[str]:
     """Return what somebody has to do something about, the gravest first."""
     counts = files_of(collection, verdicts)
     words = [f"{counts[v]:,} {VERDICTS[v]}" for v in _LACKING if counts[v]]
-    return [UNREADABLE, *words] if collection.read_error is not None else words
+    if collection.trouble is None:
+        return words
+    return [UNREADABLE if collection.read_error is not None else UNNAMED, *words]
 
 
 def state_words(collection: Collection, verdicts: Mapping[Verdict, int]) -> list[str]:

@@ -73,6 +73,9 @@ UNREADABLE = "source not readable"
 HIDDEN = "no final name yet"
 """Of a collection that is whole and still out of sight."""
 
+UNNAMED = "not under its name"
+"""Of a collection whose files are whole and could not get their names."""
+
 ENDS = {
     AttemptEnd.COMPLETED: "completed",
     AttemptEnd.FAILED: "failed",
