@@ -32,6 +32,7 @@ from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.control.configuration import load_settings
 from tui.input.arguments import named_requests, shared_request
+from tui.input.source_options import is_collection
 from tui.text.fmt import sentence, short_id
 from tui.text.json_records import dump, record
 from tui.text.wording import HELD
@@ -41,6 +42,11 @@ _MOST_IDS = 4
 
 def run(args: argparse.Namespace) -> int:
     """Download and return the exit status of the first that failed."""
+    if is_collection(args):
+        # Few are one.
+        from tui.cli import collection_getting  # noqa: PLC0415
+
+        return collection_getting.run(args)
     shared = shared_request(args, load_settings().downloads.directory)
     requests = named_requests(args, shared)
     signals = Signals()

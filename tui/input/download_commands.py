@@ -30,9 +30,11 @@ def _ids(parser: argparse.ArgumentParser) -> None:
     "get:run",
     "winch get https://example.org/disk.iso -d ~/images",
     "winch get -i urls.txt --retries 20",
+    "winch get --manifest https://example.org/birds/SHA256SUMS --together",
 )
 def get(parser: argparse.ArgumentParser) -> None:
     request(parser)
+    collection(parser)
     parser.add_argument("--embedded", action="store_true", help="do it in this process, no daemon")
     parser.add_argument(
         "--queued",

@@ -1,4 +1,4 @@
-"""From the options of `add` to a collection: its name, and the source that names its files.
+"""From the options of `add` or `get` to a collection: its name, and the source of its files.
 
 Everything that can be known to be wrong without reading the source is said here.
 """
@@ -87,7 +87,7 @@ def name_for(address: str) -> str:
 
 
 def _check_alone(args: argparse.Namespace) -> None:
-    if args.group is not None:
+    if getattr(args, "group", None) is not None:
         raise UsageError("a collection is a group by itself", hint="leave out --group")
     for option, value in (("-o", args.output), ("--checksum", args.checksum)):
         if value is not None:

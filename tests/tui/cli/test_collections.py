@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -251,3 +252,33 @@ def test_foreign_names_reach_no_terminal(winch: Winch) -> None:
         result = winch(*words)
         said = (result.stdout + result.stderr + made.stderr).splitlines()
         assert all(line.isprintable() for line in said)
+
+
+def test_get_stays_until_all_is_whole(winch: Winch, server: DemoServer, sums: list[str]) -> None:
+    result = winch("get", *sums, "--include", "*.bin", "--together", "--json")
+    assert result.returncode == 0
+    assert [json.loads(line)["status"] for line in result.stdout.splitlines()] == ["completed"]
+    assert is_whole(winch.directory / "set" / name_of(server, FILE), FILE)
+    assert winch.json("show", "set")["state"] == "published"
+    lacking = winch("get", "--collection", "c", "-q", server.url(FILE), server.url(OTHER) + "-gone")
+    assert lacking.returncode == 3
+    assert "c: 1 missing" in lacking.stderr
+    assert winch("get", *sums, "--embedded").returncode == 2
+
+
+def test_ctrl_c_pauses_it_as_a_whole_and_the_same_command_goes_on(
+    winch: Winch, server: DemoServer
+) -> None:
+    words = ["get", "--collection", "c", server.url(FILE), server.url(OTHER)]
+    winch("pause", "--queue")
+    process = winch.start(*words)
+    while not winch.json("ls"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "paused c; to continue, run the same command again" in said
+    assert winch.json("show", "c")["paused"] is True
+    winch("resume", "--queue")
+    assert winch(*words).returncode == 0
+    assert winch.json("show", "c")["is_whole"] is True
