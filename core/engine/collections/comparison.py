@@ -39,14 +39,20 @@ class Comparison:
         """Return what has become of each member; most take no more than one look at the disk."""
         whole = [pair.member for pair in pairs if pair.member.status is Status.COMPLETED]
         files = await look_at(whole)
-        return await asyncio.gather(*(self._compare(pair, files) for pair in pairs))
+        compared: list[Compared] = []
+        open_: list[tuple[Pair, FileState | None]] = []
+        for pair in pairs:
+            member, file = pair.member, files.get(pair.member.id)
+            if member.status is Status.COMPLETED and member.id not in files:
+                error = DiskError(f"{member.path} cannot be looked at", hint="check the disk")
+                compared.append(Compared(pair, error, None))
+            elif isinstance(found := judge(pair.wanted, member, file), Finding):
+                compared.append(Compared(pair, found, file))
+            else:
+                open_.append((pair, file))
+        return compared + await asyncio.gather(*(self._compare(*each) for each in open_))
 
-    async def _compare(self, pair: Pair, files: dict[str, FileState | None]) -> Compared:
-        member = pair.member
-        if member.status is Status.COMPLETED and member.id not in files:
-            error = DiskError(f"{member.path} cannot be looked at", hint="check the disk")
-            return Compared(pair, error, None)
-        file = files.get(member.id)
+    async def _compare(self, pair: Pair, file: FileState | None) -> Compared:
         try:
             return Compared(pair, await self._finding(pair, file), file)
         except WinchError as error:

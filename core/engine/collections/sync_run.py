@@ -14,6 +14,7 @@ What a person may rely on:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -48,6 +49,10 @@ from core.policy.collections.members import gathered, member_request, root_of
 from core.policy.collections.sync_plan import Found, brought_up_to_date
 
 _DELETED_AT_ONCE = 500
+_AT_ONCE = 2000
+"""Members that are looked at in one turn of the loop."""
+_ENTRIES_AT_ONCE = 100
+"""Entries, each of which takes longer."""
 T = TypeVar("T")
 
 
@@ -116,7 +121,9 @@ class SyncRun:
         collection = self._downloads.collection(self._name)
         # A disk that is not mounted has lost nothing.
         await check_directory(root_of(collection))
-        for download in self._downloads.members(self._name):
+        for number, download in enumerate(self._downloads.members(self._name), start=1):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
             self._members.add(download.id)
             self._unseen[download.id] = None
             if download.request.name is not None:
@@ -149,7 +156,9 @@ class SyncRun:
         collection = self._downloads.collection(self._name)
         new: list[tuple[str, Entry]] = []
         pairs: list[Pair] = []
-        for entry in entries:
+        for number, entry in enumerate(entries, start=1):
+            if number % _ENTRIES_AT_ONCE == 0:
+                await asyncio.sleep(0)
             try:
                 wanted = member_request(collection, entry)
             except WinchError as error:
@@ -249,7 +258,12 @@ class SyncRun:
 
     async def _end(self, vanished: list[str]) -> SyncPlan:
         collection = self._downloads.collection(self._name)
-        paths = sorted(collection.path_of(d) for d in self._downloads.current(vanished))
+        paths: list[str] = []
+        for start in range(0, len(vanished), _AT_ONCE):
+            chosen = self._downloads.current(vanished[start : start + _AT_ONCE])
+            paths += map(collection.path_of, chosen)
+            await asyncio.sleep(0)
+        paths.sort()
         withheld = ""
         if self._options.delete_extra and paths:
             withheld = self._why_not()
