@@ -21,8 +21,17 @@ from tests.crash.order import OrderProof
 from tests.crash.points import find_points, sample, try_all
 from tests.crash.recording import recorded
 from tests.crash.server import CountingServer
-from tests.crash.sizes import CUTS, KILLS, LONG_CUTS, LONG_KILLS, POINTS, SEED
+from tests.crash.sizes import (
+    CUTS,
+    KILLS,
+    LONG_CUTS,
+    LONG_KILLS,
+    POINTS,
+    SEED,
+    TOGETHER_POINTS,
+)
 from tests.crash.strace import MISSING
+from tests.crash.together import Together, TogetherIntoOthers
 from tests.crash.world import scratch
 
 
@@ -69,6 +78,14 @@ async def _points(_: int, is_long: bool) -> object:
     return await try_all(points if is_long else sample(points, POINTS))
 
 
+async def _together(_: int, is_long: bool) -> object:
+    figures = []
+    for make in (Together, TogetherIntoOthers):
+        points = await find_points(make)
+        figures.append(await try_all(points if is_long else sample(points, TOGETHER_POINTS), make))
+    return "whole or not there: by one rename, {}; file by file, {}".format(*figures)
+
+
 async def _order(_: int, is_long: bool) -> object:
     del is_long
     async with recorded() as recording:
@@ -97,6 +114,7 @@ RUNS = ("12 runs of 20 steps", "200 runs of 40 steps")
 PARTS: dict[str, Callable[[int, bool], Awaitable[object]]] = {
     "kill": _kill,
     "points": _points,
+    "together": _together,
     "order": _order,
     "cut": _cut,
     "machine": _machine,

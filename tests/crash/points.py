@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from tests.crash.server import CountingServer
 from tests.crash.stage import Stage
-from tests.crash.strace import CHANGING, Outcome, inject, watch
+from tests.crash.strace import CHANGING, Life, Outcome, inject, watch
 from tests.crash.trace import Call
 from tests.crash.world import scratch
 
@@ -61,12 +62,22 @@ class PointFigures:
         )
 
 
-async def find_points() -> list[Point]:
-    """Run the scenario once without a fault and return all of its points."""
+class Staged(Life, Protocol):
+    """A life, and another one on what a fault in it has left."""
+
+    async def live_on_after(self, outcome: Outcome) -> tuple[str, ...]:
+        """Fail if anything is lost; returns what winch has to say about the state it found."""
+        ...
+
+
+MakeStage = Callable[[Path, CountingServer], Staged]
+
+
+async def find_points(make: MakeStage = Stage) -> list[Point]:
+    """Let one live without a fault and return all of its points."""
     with scratch() as root:
         async with CountingServer() as server:
-            stage = Stage(root, server)
-            _, calls = await watch(stage.world, stage.urls, threads=1)
+            _, calls = await watch(make(root, server), threads=1)
     counts: dict[tuple[int, str], list[Path]] = {}
     for call in calls:
         if call.name in CHANGING and (path := _path_below(root, call)) is not None:
@@ -103,7 +114,7 @@ def _halves(turn: int) -> float:
     return fraction
 
 
-async def try_all(points: Iterable[Point]) -> PointFigures:
+async def try_all(points: Iterable[Point], make: MakeStage = Stage) -> PointFigures:
     """Try points, two at a time; raises an ExceptionGroup of all that did not end well.
 
     How many writes a file takes depends on how its bytes arrive, so that the last calls of a kind
@@ -117,7 +128,7 @@ async def try_all(points: Iterable[Point]) -> PointFigures:
         for point in left:
             try:
                 async with asyncio.timeout(_LIMIT):
-                    reached = await _try_often(point, figures)
+                    reached = await _try_often(point, figures, make)
             except Exception as error:
                 error.add_note(str(point))
                 failures.append(error)
@@ -135,21 +146,20 @@ async def try_all(points: Iterable[Point]) -> PointFigures:
     return figures
 
 
-async def _try_often(point: Point, figures: PointFigures) -> bool:
+async def _try_often(point: Point, figures: PointFigures, make: MakeStage) -> bool:
     for _ in range(_ATTEMPTS):
-        if await _try(point, figures):
+        if await _try(point, figures, make):
             return True
     return False
 
 
-async def _try(point: Point, figures: PointFigures) -> bool:
+async def _try(point: Point, figures: PointFigures, make: MakeStage) -> bool:
     """Try a point and tell whether it came up."""
     with scratch() as root:
         async with CountingServer() as server:
-            stage = Stage(root, server)
+            stage = make(root, server)
             outcome = await inject(
-                stage.world,
-                stage.urls,
+                stage,
                 call=point.name,
                 paths=[root / path for path in point.paths],
                 fault=point.fault,
@@ -162,14 +172,7 @@ async def _try(point: Point, figures: PointFigures) -> bool:
                 _check_words(outcome)
                 was_reached = outcome.injected
                 figures.told.update(text.replace(str(root), "") for text in outcome.messages)
-            gone = outcome.ids("removed")
-            owed = outcome.ids("added") - outcome.ids("removing")
-            notices = await stage.live_on(
-                owed=owed,
-                gone=gone,
-                collected=outcome.names("collected"),
-                fed=outcome.names("fed"),
-            )
+            notices = await stage.live_on_after(outcome)
             assert notices == (), notices
     return was_reached
 

@@ -37,6 +37,6 @@ async def recorded() -> AsyncIterator[Recording]:
         async with CountingServer() as server:
             stage = Stage(root, server)
             delay = ["-e", f"inject=fsync,fdatasync:delay_exit={_SYNC_TAKES}"]
-            _, calls = await watch(stage.world, stage.urls, threads=_THREADS, options=delay)
+            _, calls = await watch(stage, threads=_THREADS, options=delay)
             assert server.most_of_one > 1, "the file came over one connection only"
             yield Recording(root, calls, server)

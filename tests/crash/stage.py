@@ -17,6 +17,7 @@ from core.domain.models import Status
 from core.domain.settings import DaemonSettings, RetrySettings, Settings
 from core.engine.service import Engine
 from tests.crash.server import CountingServer
+from tests.crash.strace import Outcome
 from tests.crash.world import World
 from tui.demo.files import KIB, MIB, DemoFile
 
@@ -35,12 +36,23 @@ _SETTINGS = Settings(
 class Stage:
     """A world and its server; `urls` are those of the scenario's downloads."""
 
+    module = "tests.crash.scenario"
+
     def __init__(self, root: Path, server: CountingServer) -> None:
         self.world = World(root)
         self._server = server
         self.urls = [server.serve(file) for file in FILES]
         for file in FILES:
             self.world.known[file.name] = file
+
+    async def live_on_after(self, outcome: Outcome) -> tuple[str, ...]:
+        """Do as `live_on`, with what the life that came before has said."""
+        return await self.live_on(
+            owed=outcome.ids("added") - outcome.ids("removing"),
+            gone=outcome.ids("removed"),
+            collected=outcome.names("collected"),
+            fed=outcome.names("fed"),
+        )
 
     async def live_on(
         self,

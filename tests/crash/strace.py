@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.crash.trace import Call, parse
 from tests.crash.world import World
@@ -65,15 +65,23 @@ class Outcome:
         return [said["message"] for said in self.said if "message" in said]
 
 
-async def run(world: World, urls: Sequence[str], tracing: Sequence[str], threads: int) -> Outcome:
-    """Run the scenario under strace with these options."""
+class Life(Protocol):
+    """What is traced: a module that lives in a world, with these URLs."""
+
+    world: World
+    urls: Sequence[str]
+    module: str
+
+
+async def run(life: Life, tracing: Sequence[str], threads: int) -> Outcome:
+    """Let it live under strace with these options."""
     process = await asyncio.create_subprocess_exec(
         warm_python(),
-        *("-P", "-m", "tests.crash.scenario", str(threads), str(world.files), *urls),
+        *("-P", "-m", life.module, str(threads), str(life.world.files), *life.urls),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=world.environment({}),
+        env=life.world.environment({}),
     )
     try:
         return await _follow(process, tracing)
@@ -117,24 +125,24 @@ async def _follow(process: asyncio.subprocess.Process, tracing: Sequence[str]) -
 
 
 async def watch(
-    world: World, urls: Sequence[str], *, threads: int, options: Sequence[str] = ()
+    life: Life, *, threads: int, options: Sequence[str] = ()
 ) -> tuple[Outcome, list[Call]]:
-    """Run the scenario to its end and return every call that touched a file, with its bytes."""
-    file = world.root / "trace"
+    """Let it live to its end and return every call that touched a file, with its bytes."""
+    file = life.world.root / "trace"
     tracing = ["-y", "-xx", "-v", "-s", str(_LONGEST), "-o", str(file), *options]
-    outcome = await run(world, urls, [*tracing, "-e", f"trace={','.join(_FOLLOWED)}"], threads)
+    outcome = await run(life, [*tracing, "-e", f"trace={','.join(_FOLLOWED)}"], threads)
     assert outcome.status == 0, (outcome.said, outcome.stderr)
     return outcome, parse(file)
 
 
 async def inject(
-    world: World, urls: Sequence[str], *, call: str, paths: Sequence[Path], fault: str, number: int
+    life: Life, *, call: str, paths: Sequence[Path], fault: str, number: int
 ) -> Outcome:
-    """Run the scenario with a fault at the call of this number on these paths."""
+    """Let it live with a fault at the call of this number on these paths."""
     # What is called relative to an opened directory has only its name.
     chosen = [option for path in paths for option in ("-P", str(path), "-P", path.name)]
-    file = world.root / "trace"
+    file = life.world.root / "trace"
     tracing = [*chosen, "-o", str(file), "-e", f"trace={call}"]
     tracing += ["-e", f"inject={call}:{fault}:when={number}"]
-    outcome = await run(world, urls, tracing, 1)
+    outcome = await run(life, tracing, 1)
     return dataclasses.replace(outcome, injected="(INJECTED)" in file.read_text())

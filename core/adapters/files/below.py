@@ -15,6 +15,9 @@ from core.adapters.files.destination import disk_error
 from core.adapters.files.threads import run_to_end
 from core.domain.errors import DestinationError, WinchError
 
+PROBE = ".winch-case-"
+"""How the name of a file begins that only a kill leaves: it told whether case matters."""
+
 
 async def make_root(directory: str) -> None:
     """Make a destination and what is above it; raises DestinationError, DiskError."""
@@ -68,7 +71,7 @@ async def folds_case(directory: str) -> bool:
     """
 
     def probe() -> bool:
-        name = f".winch-case-{secrets.token_hex(8)}"
+        name = f"{PROBE}{secrets.token_hex(8)}"
         path, other = Path(directory, name), Path(directory, name.upper())
         try:
             path.touch(mode=0o600, exist_ok=False)
