@@ -41,6 +41,32 @@ async def make_below(root: str, directories: Iterable[str]) -> dict[str, WinchEr
     return await run_to_end(_make_below, root.rstrip("/"), list(directories))
 
 
+async def check_below(root: str, directories: Iterable[str]) -> dict[str, WinchError]:
+    """Return what `make_below` would find wrong with which directory, and make none of them."""
+
+    def check() -> dict[str, WinchError]:
+        refused: dict[str, WinchError] = {}
+        there: set[str] = {root.rstrip("/")}
+        for directory in directories:
+            parts = directory.rstrip("/")[len(root.rstrip("/")) + 1 :].split("/")
+            path = root.rstrip("/")
+            try:
+                for part in parts:
+                    path = f"{path}/{part}"
+                    if path not in there:
+                        check_own_directory(path)
+                        there.add(path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                refused[directory] = disk_error(error, path)
+            except WinchError as error:
+                refused[directory] = error
+        return refused
+
+    return await run_to_end(check)
+
+
 async def remove_empty(root: str, directories: Iterable[str]) -> None:
     """Remove directories below `root` that are empty, and those above them that are so then.
 

@@ -166,6 +166,11 @@ class Collector:
         async with self.between_portions:
             return await self._members.take_in(name, entries, refused, more=more)
 
+    async def would_refuse(self, name: str, entries: Sequence[Entry]) -> tuple[Refused, ...]:
+        """Return what `take_in` would refuse of new entries."""
+        async with self.between_portions:
+            return await self._members.would_refuse(name, entries)
+
     def begin_again(self, name: str) -> None:
         """Remember nothing of what was read of a source before."""
         self._members.forget(name)

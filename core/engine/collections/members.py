@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from core.adapters.files.below import folds_case, make_below
+from core.adapters.files.below import check_below, folds_case, make_below
 from core.domain.bounds import cut
 from core.domain.collections import MOST_REFUSED, Collection, CollectionRecord
 from core.domain.entries import Entry, Refused
@@ -94,9 +94,30 @@ class MemberMaker:
         taken = AddedPortion(ids=(*portion.known, *added.ids), new=added.new)
         return TakenIn(taken, tuple(portion.refused))
 
-    async def _begin(self, collection: Collection) -> _Reading:
-        """Begin a reading with the places that members have already, also those of neighbours."""
-        places = Places(folds=await folds_case(root_of(collection)))
+    async def would_refuse(self, name: str, entries: Sequence[Entry]) -> tuple[Refused, ...]:
+        """Return what `take_in` would refuse of new entries; nothing is made or changed.
+
+        Whether the file system folds case nobody tries then, and each is taken for one that does
+        not.
+        """
+        collection = self._downloads.collection(name)
+        if (reading := self._readings.get(name)) is None:
+            reading = self._readings[name] = await self._begin(collection, folds=False)
+        portion = _Portion(self._downloads, collection, reading, (), self._adder.check_schemes)
+        for entry in entries:
+            portion.take(entry)
+        root = root_of(collection)
+        portion.refuse_below(await check_below(root, portion.directories - {root}))
+        return tuple(portion.refused)
+
+    async def _begin(self, collection: Collection, *, folds: bool | None = None) -> _Reading:
+        """Begin a reading with the places that members have already, also those of neighbours.
+
+        `folds` None has the file system say whether it folds case.
+        """
+        if folds is None:
+            folds = await folds_case(root_of(collection))
+        places = Places(folds=folds)
         count = 0
         for other in list(self._downloads.collections.values()):
             if not _overlap(other.directory, collection.directory):

@@ -7,10 +7,9 @@ it. What somebody made of it is theirs: it is set aside as `NAME.mismatch`, and 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from core.adapters.files.below import make_below
+from core.adapters.files.below import check_below, make_below
 from core.adapters.files.destination import set_damaged_aside
 from core.domain.errors import WinchError
 from core.domain.lifecycle import Action
@@ -52,7 +51,8 @@ class Refetcher:
         `root` is the directory that they lie below. Who has come into another state since it was
         looked at is left alone: the next look sees what it is then.
         """
-        hindered = await self._make_directories(root, wanted)
+        directories = {each.request.directory for each in wanted} - {root}
+        hindered = _by_member(wanted, await make_below(root, directories))
         running = [w.id for w in wanted if w.status is not Status.COMPLETED]
         # None of them may start, nor save what it knows, while it changes.
         self._queue.forget(running)
@@ -69,14 +69,10 @@ class Refetcher:
             await asyncio.sleep(0)
         return hindered
 
-    async def _make_directories(
-        self, root: str, wanted: Sequence[Refetch]
-    ) -> dict[str, WinchError]:
-        ids: defaultdict[str, list[str]] = defaultdict(list)
-        for each in wanted:
-            ids[each.request.directory].append(each.id)
-        wrong = await make_below(root, ids.keys() - {root})
-        return {id_: error for directory, error in wrong.items() for id_ in ids[directory]}
+    async def would_hinder(self, root: str, wanted: Sequence[Refetch]) -> dict[str, WinchError]:
+        """Return which members would stay as they are by what is known before, and why."""
+        directories = {each.request.directory for each in wanted} - {root}
+        return _by_member(wanted, await check_below(root, directories))
 
     async def _refetch(self, wanted: Refetch) -> None:
         if (download := self._current(wanted)) is None:
@@ -167,3 +163,9 @@ class Refetcher:
         """Let a member that was halted go on as it was."""
         if (download := self._current(wanted)) is not None and not download.status.is_settled:
             self._queue.go_on(download.id, "goes on as it was")
+
+
+def _by_member(wanted: Sequence[Refetch], wrong: Mapping[str, WinchError]) -> dict[str, WinchError]:
+    """Return what is wrong with the directories of members by their ids."""
+    directories = {each.id: each.request.directory for each in wanted}
+    return {id_: wrong[directory] for id_, directory in directories.items() if directory in wrong}

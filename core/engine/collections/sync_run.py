@@ -189,11 +189,13 @@ class SyncRun:
         return next((d.id for same in found for d in same if d.id in self._members), None)
 
     async def _join(self, new: Sequence[tuple[str, Entry]]) -> None:
-        refused: Sequence[Refused] = ()
-        if new and not self._options.dry_run:
-            entries = [entry for _, entry in new]
-            taken = await self._hands.collector.take_in(self._name, entries, (), more=True)
-            refused = taken.refused
+        if not new:
+            return
+        collector, entries = self._hands.collector, [entry for _, entry in new]
+        if self._options.dry_run:
+            refused = await collector.would_refuse(self._name, entries)
+        else:
+            refused = (await collector.take_in(self._name, entries, (), more=True)).refused
         wrong = {each.where for each in refused}
         for each in refused:
             self._refused.add(each)
@@ -225,15 +227,21 @@ class SyncRun:
             self._failed += member.status in (Status.FAILED, Status.CANCELLED)
             if not self._options.dry_run:
                 self._keep(each)
-        if again and not self._options.dry_run:
-            collection = self._downloads.collection(self._name)
+        if again:
+            await self._fetch(again)
+
+    async def _fetch(self, again: Sequence[Refetch]) -> None:
+        collection, refetcher = self._downloads.collection(self._name), self._hands.refetcher
+        if self._options.dry_run:
+            hindered = await refetcher.would_hinder(root_of(collection), again)
+        else:
             if collection.together and not collection.is_hidden:
                 # The others have their names: what takes the place of some gathers until it is all.
                 collection = self._downloads.put_collection(await gathers_in(collection))
-            again = [_placed(collection, each) for each in again]
-            hindered = await self._hands.refetcher.refetch(root_of(collection), again)
-            for download in self._downloads.current(hindered):
-                self._hinder(collection.path_of(download), hindered[download.id])
+            placed = [_placed(collection, each) for each in again]
+            hindered = await refetcher.refetch(root_of(collection), placed)
+        for download in self._downloads.current(hindered):
+            self._hinder(collection.path_of(download), hindered[download.id])
 
     def _keep(self, compared: Compared) -> None:
         """Remember of an unchanged member what its source says now, and what was proved of it."""
@@ -319,7 +327,8 @@ class SyncRun:
                 path = collection.path_below(kept.path)
                 self._hindered.add(Refused(where=path, reason=kept.reason, code="not_allowed"))
         if not self._options.dry_run:
-            await remove_empty(root_of(collection), directories)
+            for root in {collection.directory, root_of(collection)}:
+                await remove_empty(root, directories)
 
     async def _write_down(self, paths: list[str]) -> None:
         """Store how the reading ended; what was deleted is no member any more."""

@@ -485,6 +485,24 @@ class TestDryRun:
             "new": b"3",
         }
 
+    async def test_it_tells_what_could_not_be_fetched(
+        self, dataset: Dataset, tmp_path: Path
+    ) -> None:
+        for path in ("file", "linked/b"):
+            dataset.serve_with_digest(path, b"1")
+        await dataset.collect()
+        (dataset.directory / "linked").rename(tmp_path / "linked")
+        (dataset.directory / "linked").symlink_to(tmp_path / "linked")
+        for path in ("file/below", "linked/new", "linked/b", "good"):
+            dataset.serve_with_digest(path, b"2")
+        would = await dataset.sync(dry_run=True)
+        assert (would.new, would.changed, would.counts["refused"]) == (("good",), ("linked/b",), 3)
+        assert await dataset.sync() == would
+        await dataset.settled()
+        assert dataset.files()["good"] == b"2"
+        assert [path.name for path in (tmp_path / "linked").iterdir()] == ["b"]
+        assert (tmp_path / "linked/b").read_bytes() == b"1"
+
 
 class TestTogether:
     @pytest.mark.parametrize("with_new", [True, False])
