@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from core.domain.collections import CollectionRequest, SyncPlan
+from core.domain.entries import Entry, Refused, SourceSpec
 from core.domain.errors import DaemonError, ErrorCode, ErrorInfo
 from core.domain.inspection import Inspection
 from core.domain.models import (
@@ -90,6 +92,28 @@ class Hostile(FakeService):
             Leftover(kind=LeftoverKind.PART_FILE, path=evil("/Qleft"), size=1, reason=evil("Qold")),
         )
         self.notice(evil("Qnotice"))
+        await self._collect(error)
+
+    async def _collect(self, error: ErrorInfo) -> None:
+        """Put in a collection whose source said the worst, with a file that failed."""
+        source = SourceSpec(kind=evil("Qkind"), address=evil("/Qlist"))
+        request = DownloadRequest(url="", directory="/set")
+        name = "Qzoo"
+        await self.collect(CollectionRequest(name=name, request=request, source=source))
+        refused = [Refused(where=evil("Qplace"), reason=evil("Qbad"))]
+        # No name of a file comes this far as it is; whatever a service says is cleaned even so.
+        added = await self.add_entries(name, [Entry(url="https://h/member", path="m")], refused)
+        self.change(added.ids[0], name=evil("Qmember"), status=Status.FAILED, error=error)
+        self.change_record(
+            name,
+            vanished=(evil("Qvanished"),),
+            vanished_count=1,
+            read_error=error,
+            request=replace(request, directory=evil("/Qset")),
+        )
+        self.plans[name] = SyncPlan(
+            new=(evil("Qnew"),), vanished=(evil("Qless"),), deleted=(evil("Qless"),)
+        )
 
     async def retry(self, ids: object) -> Outcome:
         raise DaemonError(evil("Qrefused"), hint=evil("Qadvice"))

@@ -12,6 +12,9 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
+from core.domain.collections import CollectionRequest
+from core.domain.entries import Entry, Refused, SourceSpec
+from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import Download, DownloadRequest, Status
 from core.domain.service import DownloadService
 from core.domain.settings import ScreenSettings, Settings
@@ -77,6 +80,26 @@ async def queue(service: FakeService, *names: str, status: Status = Status.PENDI
         for download in added:
             service.change(download.id, status=status, wait_reason=None)
     return [download.id for download in added]
+
+
+async def collect_corpus(service: FakeService) -> list[str]:
+    """Put a collection into a service that has a file of each kind, and return their ids."""
+    request = DownloadRequest(url="", directory="/data/corpus")
+    source = SourceSpec(kind="manifest", address="https://example.org/corpus/SHA256SUMS")
+    await service.collect(CollectionRequest(name="corpus", request=request, source=source))
+    paths = [f"sub-{number:02}/scan.nii.gz" for number in range(1, 7)]
+    entries = [Entry(url=f"https://example.org/corpus/{path}", path=path) for path in paths]
+    outside = Refused(where="line 7", reason="the path '../../x' leads out of the destination")
+    added = await service.add_entries("corpus", entries, [outside])
+    damaged = ErrorInfo(code=ErrorCode.CHECKSUM, message="its sha256 is another than given")
+    gone = ErrorInfo(code=ErrorCode.NOT_FOUND, message="the server answered 404", status=404)
+    for id_, error in zip(added.ids, (None, None, damaged, gone, gone), strict=False):
+        status = Status.COMPLETED if error is None else Status.FAILED
+        service.change(id_, status=status, error=error, total_bytes=5_000_000)
+    service.change_record(
+        "corpus", vanished=("sub-99/scan.nii.gz",), vanished_count=1, created_at=NOW
+    )
+    return list(added.ids)
 
 
 def assert_harmless(*shown: str) -> None:

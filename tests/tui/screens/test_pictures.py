@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from core.domain.collections import SyncPlan
 from core.domain.models import PartIdentity, TimelineEntry
 from tests.fakes import FakeService
-from tests.tui.samples import NOW, app_for, screen_text
+from tests.tui.samples import NOW, app_for, collect_corpus, screen_text
 from tests.tui.terminal.test_theme import motley
 from tui.app import WinchApp
 
@@ -74,7 +75,35 @@ async def picture(pilot: Pilot[int], shows: str) -> str:
 async def test_it_looks_as_it_did(
     size: tuple[int, int], name: str, keys: tuple[str, ...], shows: str
 ) -> None:
-    async with app_for(await still()).run_test(size=size) as pilot:
+    await compare(await still(), name, size, keys, shows)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    ("name", "keys", "shows"),
+    [
+        ("collection-row", ("G",), "corpus"),
+        ("collection-unfolded", ("G", "l"), "sub-06"),
+        ("collection", ("G", "enter"), "vanished"),
+        ("collection-sync", ("G", "enter", "s"), "as they are"),
+    ],
+)
+async def test_a_collection_looks_as_it_did(
+    size: tuple[int, int], name: str, keys: tuple[str, ...], shows: str
+) -> None:
+    service = await still()
+    await collect_corpus(service)
+    gone = ("sub-99/scan.nii.gz",)
+    service.plans["corpus"] = SyncPlan(
+        new=("sub-07/scan.nii.gz",), vanished=gone, deleted=gone, unchanged=6
+    )
+    await compare(service, name, size, keys, shows)
+
+
+async def compare(
+    service: FakeService, name: str, size: tuple[int, int], keys: tuple[str, ...], shows: str
+) -> None:
+    async with app_for(service).run_test(size=size) as pilot:
         await picture(pilot, "file-6.iso")
         await pilot.press(*keys)
         now = await picture(pilot, shows)

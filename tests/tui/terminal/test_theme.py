@@ -14,7 +14,7 @@ from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.models import Interruption, Phase, Progress, Status, WaitReason
 from tests.attempts import a_failure, an_attempt
 from tests.fakes import FakeService
-from tests.tui.samples import NOW, app_for, queue
+from tests.tui.samples import NOW, app_for, collect_corpus, queue
 from tui.app import WinchApp
 from tui.screens.recovery_dialog import RecoveryDialog
 from tui.terminal.features import Terminal
@@ -37,6 +37,10 @@ SCREENS = {
     "palette": ("ctrl+p",),
     "verb line": ("colon", "tab"),
     "notices": ("exclamation_mark",),
+    "collection, its row": ("G",),
+    "collection": ("G", "enter"),
+    "collection, what was refused": ("G", "enter", "j", "j"),
+    "collection, sync": ("G", "enter", "s"),
 }
 # What asks by itself when the screen opens, and the ways on from there.
 RECOVERY = {
@@ -72,9 +76,13 @@ async def motley() -> FakeService:
 
 
 async def interrupted() -> FakeService:
-    """Return such a service that was interrupted days ago, where a retry is still to come."""
+    """Return such a service that was interrupted days ago, where a retry is still to come.
+
+    It has a collection too.
+    """
     service = await motley()
     retrying, paused = [view.download.id for view in await service.downloads()][3:5]
+    await collect_corpus(service)
     service.change(retrying, retry_at=NOW + timedelta(minutes=1))
     interruption = Interruption(at=NOW - timedelta(days=3), phase=Phase.DOWNLOADING)
     service.change(paused, interrupted=interruption)
