@@ -11,13 +11,15 @@ class Debts:
     """The downloads that were acknowledged, and what was acknowledged about them.
 
     `owed` are in the list until somebody asks to remove them; `paused` were paused, `top` was
-    moved to the top (None while that is not certain).
+    moved to the top (None while that is not certain). `collections` are the names of those that
+    there have to be.
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._in_doubt: set[str] = set()
         self._gone: set[str] = set()
+        self.collections: set[str] = set()
         self.owed: dict[str, DemoFile] = {}
         self.paused: set[str] = set()
         self.top: str | None = None
@@ -38,7 +40,11 @@ class Debts:
 
     async def check(self) -> None:
         """Compare the list and the files on disk with what is owed."""
-        found = await self._world.readable()
+        found, collections = await self._world.readable()
+        lost = self.collections - collections
+        assert not lost, f"{lost} were acknowledged and are lost"
+        groups = {download.request.group for download in found.values()} - {None}
+        assert groups <= collections, f"members of no collection: {groups - collections}"
         back = self._gone & found.keys()
         assert not back, f"{back} were removed and are back"
         for id_ in [id_ for id_ in self.owed if id_ not in found]:

@@ -14,8 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from core.domain.collections import CollectionRequest
+from core.domain.entries import Entry
 from core.domain.errors import DaemonError
-from core.domain.models import Download, Status
+from core.domain.models import Download, DownloadRequest, Status
 from core.domain.service import DownloadService, MoveTo
 from core.rpc.client import RemoteService
 from tests.crash.debts import Debts
@@ -39,7 +41,7 @@ SETTINGS = {
 }
 MOMENTS = (
     *("start", "any", "any", "any", "add", "asked", "asked", "asked", "end", "long"),
-    *("batch", "batch", "batch"),
+    *("batch", "batch", "batch", "collection", "collection"),
 )
 BATCH = 24
 # Long enough that a life without a single checkpoint would cost more than a kill may.
@@ -113,6 +115,10 @@ class Killer:
                 # From the first body to the last name of them.
                 await self._server.until_sent(self._chance.choice(files).name)
                 await asyncio.sleep(self._chance.uniform(0.0, 0.05))
+            case "collection":
+                doing = asyncio.create_task(self._collect(service))
+                await asyncio.sleep(self._chance.uniform(0.0, 0.15))
+                return doing
             case "long":
                 await asyncio.sleep(_LONG)
             case _:
@@ -148,16 +154,36 @@ class Killer:
 
     async def _add_batch(self, service: DownloadService) -> list[DemoFile]:
         """Have small files fetched at once, beside what runs."""
-        files = []
-        for _ in range(BATCH):
-            self._number += 1
-            size = self._chance.choice((1, self._chance.randrange(SMALL), SMALL))
-            files.append(DemoFile(f"f{self._number:05}.bin", size))
+        files = self._small_files()
         requests = [self._world.request(self._server.serve(file), file) for file in files]
         added = await service.add(requests)
         for download, file in zip(added, files, strict=True):
             self._debts.added(download.id, file)
         await service.start_now([download.id for download in added])
+        return files
+
+    async def _collect(self, service: DownloadService) -> None:
+        """Have small files fetched as a collection."""
+        files = self._small_files()
+        name = f"of-{files[0].name}"
+        entries = [
+            Entry(url=self._world.request(self._server.serve(file), file).url, path=file.name)
+            for file in files
+        ]
+        request = DownloadRequest(url="", directory=str(self._world.files))
+        await service.collect(CollectionRequest(name=name, request=request), fed=True)
+        self._debts.collections.add(name)
+        added = await service.add_entries(name, entries)
+        for id_, file in zip(added.ids, files, strict=True):
+            self._debts.added(id_, file)
+        await service.start_now(added.ids)
+
+    def _small_files(self) -> list[DemoFile]:
+        files = []
+        for _ in range(BATCH):
+            self._number += 1
+            size = self._chance.choice((1, self._chance.randrange(SMALL), SMALL))
+            files.append(DemoFile(f"f{self._number:05}.bin", size))
         return files
 
     async def _remove(

@@ -54,12 +54,14 @@ class World:
         clean = {name: value for name, value in os.environ.items() if "WINCH" not in name}
         return {**clean, **settings, "WINCH_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
 
-    async def readable(self) -> dict[str, Download]:
-        """Return the list as it is on disk; anything that had to be repaired is a failure."""
+    async def readable(self) -> tuple[dict[str, Download], set[str]]:
+        """Return the list as it is on disk, and which collections it has; anything that had to be
+        repaired is a failure.
+        """
         found = await Catalog(self.paths.state_dir).load()
         assert found.is_whole, found.notices
         assert found.notices == ()
-        return {download.id: download for download in found.downloads}
+        return {download.id: download for download in found.downloads}, set(found.collections)
 
     def check_files(self) -> None:
         """Fail if anything in the destination that has a final name is not that file, whole."""

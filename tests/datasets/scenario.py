@@ -79,12 +79,11 @@ class Scenario:
             self._retry_in_vain(site, home)
             self._mend(site, home)
             syncs = self._sync_unchanged(site, home)
-            requests = site.server.requests()
         return Figures(
             source=case.name,
             files=len(self._expected),
             bytes=data.size,
-            requests=len(requests),
+            requests=len(fetched),
             failed=sum(not request.is_served for request in fetched),
             bad=len(self._bad),
             twice=twice,
