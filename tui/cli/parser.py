@@ -32,10 +32,11 @@ def _screen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", action="version", version=version, help=text)
 
 
+_WIDEST = max(map(len, COMMANDS))
 _OVERVIEW = "\n".join(
     [
         "commands (each has its own --help):",
-        *(f"  {name:<8} {command.summary}" for name, command in COMMANDS.items()),
+        *(f"  {name:<{_WIDEST}} {command.summary}" for name, command in COMMANDS.items()),
         "",
         "examples:",
         "  winch https://example.org/disk.iso      open the screen with this download",

@@ -10,8 +10,8 @@ from tui.input.request_options import collection, request
 from tui.text.vocabulary import COMMAND_STATES
 
 _WHICH = (
-    "ids or how they begin, whole names, or a filter such as 'status:done age:>30d': that of `ls`,"
-    " but each of its words needs a key"
+    "ids or how they begin, whole names, names of collections, or a filter such as"
+    " 'status:done age:>30d': that of `ls`, but each of its words needs a key"
 )
 
 
@@ -45,7 +45,7 @@ def get(parser: argparse.ArgumentParser) -> None:
 
 
 @command(
-    "queue downloads and print their ids",
+    "queue downloads and print their ids, or a collection and print its name",
     "queue:add",
     "winch add https://example.org/a.zip https://example.org/b.zip --priority 5",
     "winch add -i urls.csv -d /data",
@@ -76,8 +76,9 @@ def ls(parser: argparse.ArgumentParser) -> None:
         "filter",
         nargs="*",
         metavar="FILTER",
-        help="words in name, host or group, and status: size: rate: eta: done: host: group: name:"
-        " age: error: priority: with a value; ! before any of them negates. Quote it for the shell",
+        help="words in name, host or group, and status: size: rate: eta: done: host: group:"
+        " collection: name: age: error: priority: with a value; ! before any of them negates."
+        " Quote it for the shell",
     )
     add("--status", choices=[s.value for s in Status], help="only these")
     add(
@@ -91,10 +92,12 @@ def ls(parser: argparse.ArgumentParser) -> None:
     as_json(parser)
 
 
-@command("show one download in full", "listing:show", "winch show 3f")
+@command("show one download or collection in full", "listing:show", "winch show 3f")
 def show(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(all=False)
-    parser.add_argument("id", metavar="ID", help="an id or how it begins, a whole name or a filter")
+    parser.add_argument(
+        "id", metavar="ID", help="an id or how it begins, a whole name, a collection or a filter"
+    )
     as_json(parser)
 
 

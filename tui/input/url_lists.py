@@ -1,7 +1,7 @@
 """A list that `-i` names, read as it comes: what it asks for, and which of its lines are wrong.
 
-Each line may say its own path below the destination. What is read twice within a million lines is
-asked for once.
+Each line may say its own path below the destination. What is read twice within 200,000
+lines is asked for once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from core.domain.value import replace
 from core.sources.lists import MOST_BYTES, ListReader
 from tui.input.store_options import in_store
 
-_REMEMBERED = 500_000
+_REMEMBERED = 200_000
 """Addresses after which those before the last so many are forgotten."""
 
 
@@ -49,7 +49,7 @@ def list_portions(args: argparse.Namespace) -> Iterator[ListPortion]:
             for item in items:
                 if isinstance(item, Refused):
                     portion.refused.append(item)
-                elif seen.is_new((item.url, item.path)):
+                elif seen.is_new(item.url if item.path is None else (item.url, item.path)):
                     portion.entries.append(item)
             yield portion
     except UsageError as error:
