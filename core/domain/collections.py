@@ -107,6 +107,13 @@ class Collection(Value, frozen=True, kw_only=True, gc=False):
         """Whether files of it gather out of sight, until all of them are proved."""
         return self.staging is not None
 
+    def final(self, directory: str) -> str:
+        """Return where what lies in a directory of it has its final name, or will have it."""
+        root = f"{self.staging}/"
+        if self.staging is None or not f"{directory}/".startswith(root):
+            return directory
+        return f"{self.directory.rstrip('/')}{directory[len(root) - 1 :]}" or "/"
+
     def path_of(self, member: Download) -> str:
         """Return where a member lies below the destination, or will once it is published."""
         return self.path_below(member.path)

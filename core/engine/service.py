@@ -392,6 +392,7 @@ class Engine:
         chosen = self._chosen(ids)
         if dry_run:
             return await self._remover.would_remove(chosen, files=files)
+        await self._publisher.settled(*{d.request.group for d in chosen})
         removal = await self._remover.remove(chosen, files=files)
         # What it lacked may be gone.
         self._publisher.look_at_all()
@@ -402,7 +403,10 @@ class Engine:
         return await self._remover.restore(ids)
 
     async def verify(self, ids: Sequence[str]) -> Outcome:
-        return await self._reverifier.verify(self._chosen(ids))
+        chosen = self._chosen(ids)
+        # What is about to get its name is looked at where it is then.
+        await self._publisher.settled(*{d.request.group for d in chosen})
+        return await self._reverifier.verify(chosen)
 
     async def collect(self, request: CollectionRequest, *, fed: bool = False) -> CollectionView:
         self._refuse_if_closing()

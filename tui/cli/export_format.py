@@ -23,6 +23,7 @@ from core.domain.checks import (
     check_path,
     check_store_options,
 )
+from core.domain.collections import Collection
 from core.domain.errors import UsageError
 from core.domain.models import (
     Checksum,
@@ -120,12 +121,17 @@ class _Header(msgspec.Struct):
     winch_export: int
 
 
-def entry(view: DownloadView) -> Entry:
-    """Return a download as it stands in a document."""
+def entry(view: DownloadView, collection: Collection | None = None) -> Entry:
+    """Return a download as it stands in a document.
+
+    Of a member of a `collection` the directory is where it is to be, also while it gathers
+    elsewhere; the collection itself is left to whoever adds its source again.
+    """
     download, request = view.download, view.download.request
+    directory = request.directory if collection is None else collection.final(request.directory)
     return Entry(
         url=request.url,
-        directory=request.directory,
+        directory=directory,
         status=download.status,
         name=request.name,
         checksum=str(request.checksum) if request.checksum is not None else None,

@@ -43,8 +43,10 @@ async def export(args: argparse.Namespace) -> int:
     async with connected() as service:
         views = await service.downloads()
         paused = (await service.status()).paused
+        found = [view.collection for view in await service.collections()]
+    collections = {collection.name: collection for collection in found}
     entries = [
-        export_format.entry(view)
+        export_format.entry(view, collections.get(view.download.request.group or ""))
         for view in views
         if args.all or view.download.status not in export_format.ENDED
     ]

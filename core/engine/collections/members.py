@@ -123,10 +123,10 @@ class MemberMaker:
             if not _overlap(other.directory, collection.directory):
                 continue
             for download in self._downloads.members(other.name):
-                if download.request.name is None:
+                if (path := _path(other, download.request)) is None:
                     continue
                 try:
-                    places.claim(_final(other, download.request), download.name, download.id)
+                    places.claim(*path, download.id)
                 except UsageError:
                     continue  # it is in the list, whatever is to be said of its place
                 count += 1
@@ -184,15 +184,15 @@ class _Portion:
                 good.append((request, where))
                 continue
             self.refused.append(refused_as(where, error))
-            if request.name is not None:
-                self._reading.places.release(_final(self._collection, request), request.name)
+            if (path := _path(self._collection, request)) is not None:
+                self._reading.places.release(*path)
         self.requests = good
 
     def settle(self, ids: Sequence[str]) -> None:
         """Take in which downloads the requests have become."""
         for (request, where), id_ in zip(self.requests, ids, strict=True):
-            if request.name is not None:
-                self._reading.places.settle(_final(self._collection, request), request.name, id_)
+            if (path := _path(self._collection, request)) is not None:
+                self._reading.places.settle(*path, id_)
             found = self._downloads.current([id_])
             if found and found[0].request.group != self._collection.name:
                 self.refused.append(refused_as(where, _another(found[0])))
@@ -202,7 +202,7 @@ class _Portion:
 
         What is new gets its place.
         """
-        places, final = self._reading.places, _final(self._collection, request)
+        places, final = self._reading.places, self._collection.final(request.directory)
         assert request.name is not None
         owner = places.owner(final, request.name)
         if owner is not None and owner.startswith(_NEW):
@@ -252,7 +252,8 @@ def _check_same(collection: Collection, before: DownloadRequest, request: Downlo
     """Raise UsageError where a path that is known comes in another spelling or with another URL."""
     root = collection.directory.rstrip("/") + "/"
     one, other = (
-        f"{_final(collection, each)}/{each.name}".removeprefix(root) for each in (before, request)
+        f"{collection.final(each.directory)}/{each.name}".removeprefix(root)
+        for each in (before, request)
     )
     if one != other:
         raise UsageError(
@@ -274,12 +275,9 @@ def _another(member: DownloadRecord) -> UsageError:
     )
 
 
-def _final(collection: Collection, request: DownloadRequest) -> str:
-    """Return the directory in which a member has its final name."""
-    staging, directory = collection.staging, request.directory
-    if staging is not None and (directory == staging or directory.startswith(staging + "/")):
-        return collection.directory + directory[len(staging) :]
-    return directory
+def _path(collection: Collection, request: DownloadRequest) -> tuple[str, str] | None:
+    """Return the directory and name that a member is to have, None where a server decides that."""
+    return None if request.name is None else (collection.final(request.directory), request.name)
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -79,10 +79,11 @@ class Publisher:
         if self._tasks:
             await asyncio.wait(self._tasks.values())
 
-    async def settled(self, name: str) -> None:
-        """Return once nothing is under way for a collection."""
-        if (task := self._tasks.get(name)) is not None:
-            await asyncio.wait([task])
+    async def settled(self, *names: str | None) -> None:
+        """Return once nothing is under way for these collections."""
+        for name in names:
+            if (task := self._tasks.get(name or "")) is not None:
+                await asyncio.wait([task])
 
     def look(self, name: str) -> None:
         """Look soon at whether all of a collection is there: something changed about it."""
@@ -196,10 +197,8 @@ class Publisher:
     async def _settle_members(self, name: str) -> None:
         """Let members lie where they are by now."""
         collection = self._downloads.collection(name)
-        staging = collection.staging or ""
         for number, download in enumerate(self._gathered(collection), start=1):
-            below = download.request.directory[len(staging) :]
-            final = f"{collection.directory.rstrip('/')}{below}" or "/"
+            final = collection.final(download.request.directory)
             request = replace(download.request, directory=final)
             self._downloads.update(self._downloads[download.id], request=request)
             if number % _AT_ONCE == 0:

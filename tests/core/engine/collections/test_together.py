@@ -360,3 +360,39 @@ async def test_a_crash_before_the_list_knows_ends_whole(
     assert (await published(again)).is_whole
     assert tree(workspace.files / "set") == FILES
     assert (await again.verify([d.id for d in (await members(again)).values()])).refused == ()
+
+
+async def test_an_upkeep_takes_nothing_of_what_gathers(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    named = entries(fault_server, FILES)
+    fault_server.change("deep_b", hold_after=280_000)
+    await engine.collect(a_set(workspace, together=True), fed=True)
+    await engine.add_entries(NAME, named)
+    await fault_server.held("deep_b")
+    await until(engine, lambda view: view.verdicts["whole"] == 2)
+    await engine.close()
+    again = await workspace.engine()
+    assert (await again.clean(dry_run=False)).removed == ()
+    fault_server.release("deep_b")
+    assert (await published(again)).is_whole
+    assert tree(workspace.files / "set") == FILES
+
+
+async def test_an_embedded_engine_leaves_collections_to_the_next_daemon(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    await engine.hold(True)
+    await engine.collect(a_set(workspace, together=True), fed=True)
+    await engine.add_entries(NAME, entries(fault_server, FILES))
+    await engine.close()
+    embedded = await workspace.engine(embedded=True)
+    view = await embedded.collection(NAME)
+    assert view.verdicts["pending"] == 3
+    assert view.collection.is_hidden
+    await embedded.close()
+    again = await workspace.engine()
+    await again.hold(False)
+    assert (await published(again)).is_whole
