@@ -223,14 +223,14 @@ class TestChanged:
         await dataset.settled()
         assert dataset.files() == {"a": b"2"}
 
+    @pytest.mark.parametrize("size", [3, 300_000])
     async def test_a_kill_right_after_it_takes_the_old_file_for_no_new_one(
-        self, dataset: Dataset, tmp_path: Path
+        self, dataset: Dataset, size: int, tmp_path: Path
     ) -> None:
-        dataset.serve("a", b"old", etag='"1"')
+        dataset.serve("a", b"o" * size, etag='"1"')
         await dataset.collect()
-        dataset.server.replace("a", b"new", etag='"2"', statuses=lambda _: 503)
+        dataset.server.replace("a", b"n" * size, etag='"2"')
         await dataset.engine.hold(paused=True)
-        dataset.server.change("a", statuses=())
         assert (await dataset.sync()).changed == ("a",)
         killed = tmp_path / "killed"
         shutil.copytree(dataset.workspace.state, killed, ignore=shutil.ignore_patterns("*.sock"))
@@ -241,7 +241,7 @@ class TestChanged:
         assert (await dataset.member("a")).status is Status.PENDING
         await dataset.engine.hold(paused=False)
         await dataset.settled()
-        assert dataset.files() == {"a": b"new"}
+        assert dataset.files() == {"a": b"n" * size}
 
 
 class TestDamaged:
