@@ -17,7 +17,7 @@ from core.domain.errors import DestinationError, ErrorCode, NotAllowedError, Win
 from core.domain.models import Status
 from tests.core.engine.collections.conftest import NAME
 from tests.core.engine.collections.dataset import Dataset
-from tests.core.engine.conftest import Workspace
+from tests.core.engine.conftest import Workspace, until
 from tests.core.sources.packages import install
 from tests.faults.server import FaultServer
 
@@ -222,6 +222,21 @@ class TestChanged:
         await dataset.engine.change_collection(NAME, CollectionChanges(paused=False))
         await dataset.settled()
         assert dataset.files() == {"a": b"2"}
+
+    async def test_what_is_here_of_the_new_file_survives_an_end(self, dataset: Dataset) -> None:
+        dataset.serve_with_digest("a", b"o" * 300_000)
+        await dataset.collect()
+        dataset.serve_with_digest("a", b"n" * 4_000_000, hold_after=2_000_000)
+        await dataset.sync()
+        member = await dataset.member("a")
+        await until(dataset.engine, member, lambda view: view.progress.bytes_downloaded > 1_000_000)
+        await dataset.engine.close()
+        dataset.server.release("a")
+        dataset.asked()
+        await dataset.start()
+        await dataset.settled()
+        assert dataset.files() == {"a": b"n" * 4_000_000}
+        assert dataset.server.requests[0].range != "bytes=0-", "it goes on where it was"
 
     @pytest.mark.parametrize("size", [3, 300_000])
     async def test_a_kill_right_after_it_takes_the_old_file_for_no_new_one(
