@@ -10,7 +10,14 @@ from core.domain.models import DownloadRecord, DownloadRequest, Status
 from core.domain.value import Value, replace
 from core.engine.collections.disk import digest_of, look_at
 from core.engine.collections.versions import VersionCheck
-from core.policy.collections.sync_plan import FileState, Finding, Need, algorithm_for, judge
+from core.policy.collections.sync_plan import (
+    Answer,
+    FileState,
+    Finding,
+    Need,
+    algorithm_for,
+    judge,
+)
 
 
 class Pair(Value, frozen=True):
@@ -21,11 +28,15 @@ class Pair(Value, frozen=True):
 
 
 class Compared(Value, frozen=True):
-    """What a member was found to be, or why nobody can say, and what lies under its name."""
+    """What a member was found to be, or why nobody can say, and what lies under its name.
+
+    `answer` is what its server said of it, where that was asked.
+    """
 
     pair: Pair
     finding: Finding | WinchError
     file: FileState | None
+    answer: Answer | None = None
 
 
 class Comparison:
@@ -54,18 +65,18 @@ class Comparison:
 
     async def _compare(self, pair: Pair, file: FileState | None) -> Compared:
         try:
-            return Compared(pair, await self._finding(pair, file), file)
+            return await self._found(pair, file)
         except WinchError as error:
             return Compared(pair, error, file)
 
-    async def _finding(self, pair: Pair, file: FileState | None) -> Finding:
+    async def _found(self, pair: Pair, file: FileState | None) -> Compared:
         """Look as far as it takes; raises what keeps anybody from saying anything."""
         wanted, member = pair.wanted, pair.member
         digest = answer = None
         while True:
             found = judge(wanted, member, file, digest=digest, answer=answer)
             if isinstance(found, Finding):
-                return found
+                return Compared(pair, found, file, answer)
             if found is Need.ANSWER:
                 name = wanted.name or member.name
                 answer = await self._versions.ask(wanted, name, member.validator)

@@ -33,7 +33,7 @@ from core.domain.collections import (
 )
 from core.domain.entries import Entry, Refused
 from core.domain.errors import UsageError, WinchError
-from core.domain.models import DownloadRequest, Status
+from core.domain.models import DownloadRequest, Status, Validator
 from core.domain.redact import redact_url
 from core.domain.value import replace
 from core.engine.collections.collector import MOST_ENTRIES, Collector
@@ -256,6 +256,10 @@ class SyncRun:
                 fields["error"] = None
             if finding.proved is not None and file is not None and not file.is_link:
                 fields |= {"left": file.stamp, "total_bytes": file.size, "digest": finding.proved}
+            known = member.validator or Validator()
+            if compared.answer is not None and known.etag is known.last_modified is None:
+                # Nobody knew which version it is, as where a kill came in between: this one.
+                fields["validator"] = compared.answer.validator
             if fields:
                 self._downloads.update(member, **fields)
 

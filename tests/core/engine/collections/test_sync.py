@@ -165,6 +165,18 @@ class TestChanged:
         await dataset.settled()
         assert dataset.files() == {"a": content}
 
+    async def test_which_version_it_is_becomes_known_where_nobody_wrote_it_down(
+        self, dataset: Dataset
+    ) -> None:
+        dataset.serve("a", b"1", etag=None)
+        await dataset.collect()
+        dataset.server.change("a", etag='"1"')
+        assert (await dataset.sync()).unchanged == 1
+        dataset.server.replace("a", b"2", etag='"2"')
+        assert (await dataset.sync()).changed == ("a",)
+        await dataset.settled()
+        assert dataset.files() == {"a": b"2"}
+
     async def test_another_size_in_the_list_takes_no_request(self, dataset: Dataset) -> None:
         dataset.columns = "url,path,size"
         dataset.serve("a", b"1", "1")
