@@ -97,7 +97,14 @@ def _csv(records: Sequence[dict[str, object]], *, with_header: bool) -> str:
     writer = csv.DictWriter(text, ROW_FIELDS, lineterminator="\n")
     if with_header:
         writer.writeheader()
-    writer.writerows(records)
+    for record in records:
+        # A path has no control characters, but what is refused and a server's words may.
+        writer.writerow(
+            {
+                name: fmt.clean(cell) if isinstance(cell, str) else cell
+                for name, cell in record.items()
+            }
+        )
     return text.getvalue()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from core.domain.collections import CollectionView, ReportRow, SyncPlan, Verdict
+from core.domain.entries import SourceSpec
 from core.domain.redact import redact_url
 from tui.text import fmt
 from tui.text.json_records import timestamp
@@ -32,7 +33,7 @@ def collection_record(view: CollectionView, *, with_lists: bool = False) -> dict
         "is_whole": view.is_whole,
         "state": collection.state.value,
         "directory": collection.directory,
-        "source": None if source is None else redact_url(source.address),
+        "source": None if source is None else _address(source),
         "source_kind": source and source.kind,
         "together": collection.together,
         "paused": collection.paused,
@@ -126,7 +127,7 @@ def in_full(view: CollectionView) -> list[str]:
         ("collection", collection.name),
         ("verdict", view.verdict),
         ("path", collection.directory),
-        ("source", None if source is None else f"{source.kind} {redact_url(source.address)}"),
+        ("source", None if source is None else f"{source.kind} {_address(source)}"),
         ("read", timestamp(collection.read_at)),
         ("error", error and error.message),
         ("hint", error and error.hint),
@@ -143,7 +144,7 @@ def in_full(view: CollectionView) -> list[str]:
     lines = [f"{label:<12}{fmt.clean(value)}" for label, value in fields if value]
     if view.causes:
         lines.append("what is wrong")
-        lines += [f"  {c.count:>7,}  {c.code}: {fmt.clean(c.message)}" for c in view.causes]
+        lines += [f"  {c.count:>7,}  {fmt.clean(f'{c.code}: {c.message}')}" for c in view.causes]
     lines += _listed(
         "refused",
         (f"{each.where}: {each.reason}" for each in collection.refused[:_MOST_REFUSED]),
@@ -153,6 +154,11 @@ def in_full(view: CollectionView) -> list[str]:
         "vanished from the source", collection.vanished[:_MOST_REFUSED], collection.vanished_count
     )
     return lines
+
+
+def _address(source: SourceSpec) -> str:
+    """Return where a source is; a path has no secrets."""
+    return redact_url(source.address) if "://" in source.address else source.address
 
 
 def _listed(title: str, texts: Iterable[str], count: int) -> list[str]:
