@@ -100,13 +100,15 @@ class PieceCheck:
             await asyncio.wait([self._following])
         if (reason := mismatch(self._pieces, file.segments.bytes_done)) is not None:
             return reason
-        for index in range(self.count):
-            self.verified = index * self._pieces.length
-            if index not in self._good and not await self._is_right(file, index):
-                if (reason := await self._mend(file, index)) is not None:
-                    return reason
-                self.mended += 1
-        self.verified = None
+        try:
+            for index in range(self.count):
+                self.verified = index * self._pieces.length
+                if index not in self._good and not await self._is_right(file, index):
+                    if (reason := await self._mend(file, index)) is not None:
+                        return reason
+                    self.mended += 1
+        finally:
+            self.verified = None
         if self.mended > _MOST_NOTES:
             self._note(f"{self.mended:,} pieces came wrong and were fetched again")
         return None
@@ -118,6 +120,7 @@ class PieceCheck:
         if segments is not self._segments:
             self._segments, self._hashing = segments, None
             self._good, self._arriving, self._origins = set(), {}, Origins()
+            self._bad_of.clear()
 
     def _stretch(self, index: int, file: UnfinishedFile) -> tuple[int, int]:
         total = file.segments.total
@@ -138,15 +141,13 @@ class PieceCheck:
             while (index := self._next_arrived(file)) is not None:
                 del self._arriving[index]
                 if not await self._is_right(file, index):
-                    if self._segments is not file.segments:
-                        return
                     self._blame(index, file)
         except WinchError:
             # The proof at the end reads there again, and then it is the download that fails.
             return
 
     async def _is_right(self, file: UnfinishedFile, index: int) -> bool:
-        """Hash a piece as it is on disk."""
+        """Hash a piece as it is on disk; one that is not all there any more is wrong."""
         algorithm = self._pieces.algorithm
         start, end = self._stretch(index, file)
         running = RunningDigest([algorithm], start=start)
@@ -162,12 +163,11 @@ class PieceCheck:
         self._hashing = None
         return is_right
 
-    def _blame(self, index: int, file: UnfinishedFile) -> Source | None:
-        """Take in that a piece is wrong; returns who sent it, where that is one address alone."""
+    def _blame(self, index: int, file: UnfinishedFile) -> None:
+        """Take in that a piece is wrong, where it is all from one address."""
         culprit = self._origins.sole(*self._stretch(index, file))
-        if culprit is not None:
+        if culprit is not None and self._segments is file.segments:
             self._distrust(culprit)
-        return culprit
 
     def _distrust(self, source: Source) -> None:
         self._bad_of[source] += 1
