@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
+from urllib.parse import unquote, urlsplit
 
 from core.adapters.net.response import Response
 from core.domain.bounds import cut
@@ -119,8 +120,9 @@ class AnnouncedByServer:
         if entry is None or entry.size not in (None, file.resource.total):
             return
         known, found = file.resource.digest, entry.checksum
-        if known and found and known.algorithm == found.algorithm and known != found:
-            return  # it is about another version of the file
+        for digest in (known, self._request.checksum):
+            if digest and found and digest.algorithm == found.algorithm and digest != found:
+                return  # it is about another version of the file
         if entry.pieces is not None and mismatch(entry.pieces, file.resource.total or 0):
             entry = replace(entry, pieces=None)
         if found is not None and _is_strong(found) and not _is_strong(known):
@@ -153,7 +155,7 @@ class AnnouncedByServer:
             async for item in read_metalink(chunks, None, response.url, location=None):
                 if isinstance(item, Entry) and len(entries) < _MOST_ENTRIES:
                     entries.append(item)
-        name = url.partition("?")[0].rpartition("/")[2]
+        name = unquote(urlsplit(url).path.rpartition("/")[2])
         fitting = [entry for entry in entries if (entry.path or "").rpartition("/")[2] == name]
         return fitting[0] if len(fitting) == 1 else entries[0] if len(entries) == 1 else None
 

@@ -47,6 +47,9 @@ class Proof:
         )
         self._uses_joined = False
         """Whether mirrors that nobody asked for had a part in the file."""
+        self._only_mends = False
+        """Whether the pieces are a document's that nobody asked for: it may mend a file whose
+        digest is wrong, and may not condemn one whose digest is right."""
         self._pieces: PieceCheck | None = None
         if request.origin is not None and request.origin.pieces is not None:
             self._pieces = self._check_of(request.origin.pieces)
@@ -87,9 +90,13 @@ class Proof:
         if asked is None and file.resource.digest is None and self._pieces is None:
             return []
         self._download.report(phase=Phase.VERIFYING)
-        if self._pieces is not None:
+        if self._pieces is not None and not self._only_mends:
             await self._prove_pieces(file, self._pieces)
         results = await self._verifier.results(file, asked)
+        if self._pieces is not None and self._only_mends and not all(r.holds for r in results):
+            await self._pieces.prove(file)
+            self._verifier.forget()
+            results = await self._verifier.results(file, asked)
         for result in results:
             if not result.holds:
                 if await self._gives_up_joined(f"the {result.expected.algorithm} is wrong"):
@@ -133,7 +140,7 @@ class Proof:
     def _adopt_pieces(self, entry: Entry) -> None:
         """Take in what a document says of the pieces, where nobody has said that before."""
         if self._pieces is None and entry.pieces is not None and self._keeper.file is not None:
-            self._pieces = self._check_of(entry.pieces)
+            self._pieces, self._only_mends = self._check_of(entry.pieces), True
             self._keeper.file.segments.compares = False
 
     def _check_of(self, pieces: PieceHashes) -> PieceCheck:

@@ -183,6 +183,7 @@ async def test_the_document_about_a_file_has_the_pieces_that_mend_it(
         b"<metalink>" + b"<!-- -->" * 700_000,
         document("https://far/x", size=5),
         document("https://far/x", data=OTHER),
+        document("https://far/x", data=OTHER).replace(b'hash type="sha-256"', b'hash type="x"'),
         document("https://far/x", name="b").replace(b"</metalink>", b'<file name="c"/></metalink>'),
     ],
 )
