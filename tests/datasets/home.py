@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,17 @@ class Home(Winch):
         found = {row["path"]: row for row in rows}
         assert len(found) == len(rows), "a path is there twice"
         return found, result.returncode
+
+    def parts(self) -> set[str]:
+        """Return the paths of the part files that have something in them, out of sight or not."""
+        found = set()
+        for place in [self.files, *self.files.parent.glob(".*.winch")]:
+            for path in place.rglob("*.part"):
+                # It may get its name in between.
+                with suppress(FileNotFoundError):
+                    if path.stat().st_blocks:
+                        found.add(str(path.relative_to(place)))
+        return found
 
     def whole_files(self) -> dict[str, bytes]:
         """Return what lies below the destination under final names."""

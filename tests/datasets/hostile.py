@@ -8,12 +8,16 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from core.domain.collections import MOST_REFUSED
+from tests.datasets.home import Home
 
 NAME = "trap"
 ROOM = 48 * 1024
@@ -150,3 +154,32 @@ def peak(pid: int) -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1])
     raise AssertionError("the kernel does not tell")
+
+
+def peak_of_an_idle_daemon(home: Home) -> int:
+    """Return what a daemon takes that has done nothing, in KiB; it runs from now on."""
+    assert home.run("daemon", "start").returncode == 0
+    return peak(home.pid)
+
+
+def live_with_lines(root: Path, count: int) -> str:
+    """Have a list of so many lines read of which none can be meant; returns what that took."""
+    home = Home(root)
+    file = root / "cwd" / "SHA256SUMS"
+    write_lines(file, count)
+    idle = peak_of_an_idle_daemon(home)
+    try:
+        began = time.monotonic()
+        words = ("--collection", NAME, "-d", str(home.files), "--manifest", str(file))
+        assert home.run("add", *words).returncode == 0
+        assert home.run("wait", NAME, patience=1200).returncode != 0
+        seconds = time.monotonic() - began
+        assert home.collection(NAME)["refused_count"] == count
+        rows, status = home.report(NAME)
+        assert len(rows) == MOST_REFUSED
+        assert status != 0
+        more = peak(home.pid) - idle
+        assert more < ROOM
+    finally:
+        home.run("daemon", "stop")
+    return f"{count:,} lines refused in {seconds:.0f} s, with {more / 1024:.0f} MiB more memory"

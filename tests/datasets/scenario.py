@@ -8,7 +8,6 @@ the server. What had been answered and had no name yet when the daemon was kille
 from __future__ import annotations
 
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,11 +44,13 @@ class Figures:
     bound: int
     """Bytes that may."""
     sync_requests: int
-    seconds: float
 
 
 class Scenario:
     """One source, from `winch add` to a second sync of what is whole."""
+
+    options: tuple[str, ...] = ()
+    """What `winch add` is told besides."""
 
     def __init__(self, case: Case, root: Path, *, files: int, faults: Faults) -> None:
         self._case = case
@@ -65,7 +66,6 @@ class Scenario:
 
     def run(self) -> Figures:
         """Live through all of it; raises AssertionError at what is not as it has to be."""
-        began = time.monotonic()
         case, data = self._case, self._data
         told = "" if case.tells_digests else data.sha256("empty.txt")
         with case.serve(self._root, self._faults, told) as site, self._home() as home:
@@ -90,7 +90,6 @@ class Scenario:
             again=again,
             bound=self._bound,
             sync_requests=syncs,
-            seconds=time.monotonic() - began,
         )
 
     # What happens ---------------------------------------------------------------------------------
@@ -108,24 +107,27 @@ class Scenario:
     def _fetch(self, site: Site, home: Home) -> None:
         """Ask for all of it, change a file in the middle of its way, and kill the daemon."""
         site.server.slow_down(True)
-        added = home.run("add", "--collection", NAME, "-d", str(home.files), *self._words)
+        words = ("--collection", NAME, "-d", str(home.files), *self.options, *self._words)
+        added = home.run("add", *words)
         assert added.returncode == 0, added.stderr
         pid = home.pid
-        parts = [home.files / f"{self._case.path(path)}.part" for path in (CHANGED, LONG)]
+        wanted = {f"{self._case.path(path)}.part" for path in (CHANGED, LONG)}
         half = len(self._expected) // 2
         site.server.until(
             lambda requests: (
-                len({r.path for r in requests if r.is_served}) >= half
-                and all(part.exists() and part.stat().st_blocks for part in parts)
+                len({r.path for r in requests if r.is_served}) >= half and wanted <= home.parts()
             )
         )
-        site.put(self._case.path(CHANGED), other(self._data.files[CHANGED]))
+        self._change(site)
         home.kill(pid)
         site.server.slow_down(False)
         self._named = home.whole_files().keys()
         assert len(self._named) < len(self._expected), "the kill came too late"
         status = home.run("wait", NAME, patience=600).returncode
         assert status != 0, "not all is whole, and the exit code says that it is"
+
+    def _change(self, site: Site) -> None:
+        site.put(self._case.path(CHANGED), other(self._data.files[CHANGED]))
 
     def _retry_in_vain(self, site: Site, home: Home) -> None:
         """Try the bad ones again while nothing has been mended: they stay bad, and nothing else
