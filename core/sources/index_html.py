@@ -21,7 +21,7 @@ from core.domain.errors import ProtocolError, UsageError
 from core.policy.collections.globs import Globs
 from core.policy.collections.page_links import Link, link_to, resolved, scope_of
 from core.sources.base import Document
-from core.sources.index_values import PIECE, Found, Page, Start, in_portions, refusal
+from core.sources.index_values import PIECE, Found, Mark, Page, Start, in_portions, refusal
 from core.sources.texts import utf8
 
 MOST_LINKS: Final = 200_000
@@ -30,7 +30,6 @@ MOST_LINKS: Final = 200_000
 _LONGEST_TAG: Final = 64 * 1024
 _LONGEST_SCRIPT: Final = 4 * 1024 * 1024
 _LONGEST_NOTE: Final = 200
-_FEW: Final = 2
 _DIGIT = re.compile(r"[0-9]")
 # nginx: the one index whose sizes are exact, where they have no unit (ngx_http_autoindex_module).
 _NGINX = re.compile(r"\s*\d{2}-[A-Z][a-z]{2}-\d{4} \d{2}:\d{2}\s+(\d{1,18})\s*")
@@ -66,8 +65,8 @@ async def read_html(
             continue
         if place is not None and _plain(url) != itself:
             places.append((place, link))
-    if (marks := await _marks(page, places)) is not None:
-        await _sort(found, page, places, marks, globs)
+    found.mark = await _mark(page, places)
+    await _sort(found, page, places, globs)
     return start, found
 
 
@@ -85,10 +84,10 @@ async def _sort(
     found: Found,
     page: Page,
     places: Iterable[tuple[Link, HtmlLink]],
-    marks: tuple[bytes, ...],
     globs: Globs,
 ) -> None:
     """Take in which of the places are files, and which are pages to read."""
+    marks = page.marks if found.mark is None else (*page.marks, (page.key, found.mark))
     async for place, link in in_portions(places):
         if not (place.is_directory or (link.is_directory and "?" not in place.url)):
             entry = Entry(url=place.url, path=place.path, size=link.size)
@@ -113,31 +112,27 @@ def _scope(url: str, addresses: Iterable[str]) -> str:
     return scope_of(url)
 
 
-async def _marks(page: Page, places: list[tuple[Link, HtmlLink]]) -> tuple[bytes, ...] | None:
-    """Return the marks of what pages list down to this one; None where that contains itself.
-
-    That is a link to a directory above: it lists the same names with the same sizes and dates, in
-    whatever order. Without dates they may be others of the same names, and nobody may be told that
-    all were found: raises UsageError.
-    """
-    names: set[bytes] = set()
-    total, is_dated = 0, True
+async def _mark(page: Page, places: Iterable[tuple[Link, HtmlLink]]) -> Mark | None:
+    """Return the mark of what a page lists below itself, None where that is nothing."""
+    names = noted = count = 0
+    is_noted = True
     async for place, link in in_portions(places):
         if not place.key.startswith(page.key):
             continue
         name, note = place.key.removeprefix(page.key), " ".join(link.note.split())
-        told = b"%b\0%b" % (name, note.encode("utf-8", "surrogateescape"))
-        total += int.from_bytes(hashlib.blake2b(told, digest_size=12).digest())
-        is_dated = is_dated and _DIGIT.search(note) is not None
-        if len(names) < _FEW:
-            names.add(name)
-    digest = (total % 2**96).to_bytes(12)
-    # A directory that holds nothing but one of the same name is nothing strange.
-    if names and page.marks.count(digest) >= (1 if len(names) >= _FEW else 3):
-        if is_dated:
-            return None
-        raise UsageError("it lists the same as a directory above it: it seems to contain itself")
-    return (*page.marks, digest)
+        names += _number(name)
+        noted += _number(name + b"\0" + note.encode("utf-8", "surrogateescape"))
+        is_noted = is_noted and _DIGIT.search(note) is not None
+        count += 1
+    return Mark(_bytes(names), _bytes(noted) if is_noted else None) if count else None
+
+
+def _number(text: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(text, digest_size=12).digest())
+
+
+def _bytes(total: int) -> bytes:
+    return (total % 2**96).to_bytes(12)
 
 
 def _plain(url: str) -> str:

@@ -12,19 +12,23 @@ import hashlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Final
+from urllib.parse import quote_from_bytes
 
-from core.domain.bounds import cut
+from core.domain.bounds import MAX_URL, cut
 from core.domain.checks import check_url
 from core.domain.entries import Entry, Refused, SourceSpec
-from core.domain.errors import RedirectError, WinchError
+from core.domain.errors import RedirectError, UsageError, WinchError
 from core.domain.value import Value, replace
 from core.policy.collections.globs import Globs
 from core.policy.collections.page_links import link_to
 from core.sources.base import Address, Document, Fetcher
-from core.sources.index_values import Begun, Found, Page, Start, in_portions, no_page, refusal
+from core.sources.index_values import Begun, Found, Mark, Page, Start, in_portions, no_page, refusal
 
 AT_ONCE: Final = 4
 """Pages that are fetched at a time, where the fetcher does not say."""
+
+_TIMES: Final = 3
+_ANY: Final = 10**18
 
 _HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
 _XML: Final = frozenset({"application/xml", "text/xml"})
@@ -157,11 +161,67 @@ class _Crawl:
     # -- reading one page -------------------------------------------------------------------------
 
     async def _read(self, page: Page) -> Found:
-        """Read a page; raises WinchError."""
+        """Read a page; raises WinchError, also where it seems to contain itself without end."""
+        found = await self._named_by(page)
+        if (mark := found.mark) is None:
+            return found
+        above = [(key, other) for key, other in page.marks if other.names == mark.names]
+        if not above or not await self._goes_on(page, mark, above[-1][0]):
+            return found
+        is_noted = mark.noted is not None and mark.noted == above[-1][1].noted
+        if not (is_noted or await self._is_same(page, found, above[-1][0])):
+            raise UsageError("it lists the same as a directory above it, and that without end")
+        return Found()
+
+    async def _goes_on(self, page: Page, mark: Mark, above: bytes) -> bool:
+        """Tell whether a page that lists the names of one above is there again further down.
+
+        Where the way from there to here is gone a few times more, directories that just have the
+        same names come to an end.
+        """
+        deep = page.key + page.key.removeprefix(above) * _TIMES
+        url = self._url_of(deep)
+        if len(url) > MAX_URL:
+            return False
+        try:
+            deeper = (await self._named_by(Page(url, deep), stays=True)).mark
+        except WinchError:
+            return False
+        return deeper is not None and deeper.names == mark.names
+
+    async def _is_same(self, page: Page, found: Found, above: bytes) -> bool:
+        """Tell whether a page shows the very directory above: a file in both is one by its version.
+
+        So it is behind a link that leads up. A server that makes up directories has none to tell,
+        as it has neither sizes nor dates to list.
+        """
+        here = next((key for key, _ in found.files if key.startswith(page.key)), None)
+        if here is None:
+            return False
+        versions = []
+        try:
+            for key in (here, above + here.removeprefix(page.key)):
+                async with self._fetcher.open(self._url_of(key), most=_ANY) as document:
+                    assert document is not None, "no version is known"
+                    told = document.validator
+                    length = document.headers.get("content-length")
+                    versions.append((told.etag, told.last_modified, length))
+        except WinchError:
+            return False
+        one, other = versions
+        return one == other and any(one[:2])
+
+    def _url_of(self, key: bytes) -> str:
+        assert self._source is not None
+        return self._source.scope + quote_from_bytes(key)
+
+    async def _named_by(self, page: Page, *, stays: bool = False) -> Found:
+        """Return what a page names; with `stays` nothing where it leads to another one."""
         async with self._fetcher.open(page.url, most=self._bounds.bytes) as document:
             assert document is not None, "no version is known"
             if self._source is not None and document.url != page.url:
-                if (arrived := self._arrived(page, document.url, self._source)) is None:
+                arrived = None if stays else self._arrived(page, document.url, self._source)
+                if arrived is None:
                     return Found()
                 page = arrived
             begun = Begun(document)

@@ -31,26 +31,41 @@ class Start(Value, frozen=True):
     prefix: str | None = None
 
 
+class Mark(Value, frozen=True, gc=False):
+    """What tells the names that a directory lists from others, whatever their order.
+
+    `noted` holds their sizes and dates as well, None where one of them has neither.
+    """
+
+    names: bytes
+    noted: bytes | None
+
+
 class Page(Value, frozen=True, gc=False):
     """A page to read: `depth` counts those that lead to it, with itself; `key` is its place.
 
-    `marks` tell what the pages above it list. One that `continues` another lists more of the same.
+    `marks` tell what the directories above it list, by their places. One that `continues` another
+    lists more of the same.
     """
 
     url: str
     key: bytes
     depth: int = 1
-    marks: tuple[bytes, ...] = ()
+    marks: tuple[tuple[bytes, Mark], ...] = ()
     continues: bool = False
 
 
 @dataclass(slots=True)
 class Found:
-    """What one page names, before anybody looks at what others named: files by their places."""
+    """What one page names, before anybody looks at what others named: files by their places.
+
+    `mark` is None of a page that lists nothing below itself.
+    """
 
     files: list[tuple[bytes, Entry]] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    mark: Mark | None = None
 
 
 class Begun:
