@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -126,6 +127,38 @@ async def test_a_mirror_that_lies_costs_time_and_not_the_file(
     assert done.status is Status.COMPLETED
     assert workspace.content("a") == DATA
     assert "with what other mirrors sent" in notes(done)
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"statuses": [404] * 9},
+        {"statuses": [503] * 9},
+        {"content": DATA + b"x"},
+        {"content": DATA[:-1]},
+        {"content": b""},
+        {"ranges": False},
+        {"redirect_to": "file:///etc/passwd"},
+        {"fail_after": 1000},
+        {"headers": {"Content-Range": "bytes 0-9/10"}},
+        {"headers": {"Content-Encoding": "gzip"}},
+    ],
+)
+async def test_mirrors_that_are_of_no_use_do_no_harm(
+    workspace: Workspace,
+    fault_server: FaultServer,
+    mirror: FaultServer,
+    spoiled: dict[str, Any],
+) -> None:
+    dead = "http://127.0.0.1:9/a"
+    other = mirror.file("b", **{"content": DATA, "rate": RATE, **spoiled})
+    headers = proved(f"<{dead}>; rel=duplicate; pri=1, <{other}>; rel=duplicate; pri=2")
+    url = fault_server.file("a", DATA, rate=RATE, headers=headers)
+    engine = await workspace.engine(MANY)
+    done = await fetch(engine, workspace.request(url))
+    assert done.status is Status.COMPLETED
+    assert workspace.content("a") == DATA
+    assert done.resume_verdict == "verified: sha256 is right"
 
 
 async def test_mirrors_may_be_named_by_the_redirect_to_one_of_them(

@@ -213,6 +213,26 @@ async def test_what_an_earlier_run_left_is_checked_too(
     assert "bytes=0-" not in [request.range for request in mirror.requests]
 
 
+async def test_stopped_while_a_piece_comes_again_it_goes_on_with_that_piece(
+    workspace: Workspace, fault_server: FaultServer, mirror: FaultServer
+) -> None:
+    engine = await workspace.engine(MANY)
+    lying = fault_server.file("a", spoiled(5))
+    right = mirror.file("a", DATA, hold_after=1_000)
+    (download,) = await engine.add([asked(workspace, lying, right)])
+    await mirror.held("a")
+    await engine.close()
+    assert workspace.names() == ["a.part"]
+    mirror.release("a")
+    fault_server.change("a", statuses=[404] * 9)
+    again = await workspace.engine(MANY)
+    done = await settled(again, download)
+    assert done.status is Status.COMPLETED
+    assert workspace.content("a") == DATA
+    assert fault_server.bytes_served("a") < SIZE + 100  # and the words of a 404
+    assert mirror.bytes_served("a") <= PIECE + 1_000 + 64 * 1024
+
+
 async def test_a_piece_that_cannot_be_fetched_now_is_fetched_later(
     workspace: Workspace, fault_server: FaultServer
 ) -> None:
