@@ -11,7 +11,7 @@ from core.domain.models import Download, Status
 from core.domain.service import DownloadService
 from tui.cli.following import Following
 from tui.cli.terminal import say
-from tui.text.fmt import sentence
+from tui.text.collection_report import shortcoming
 
 _GOING_ON = frozenset({CollectionState.READING, CollectionState.PUBLISHING})
 
@@ -78,9 +78,7 @@ async def exit_code(service: DownloadService, names: Sequence[str]) -> int:
             codes.append(ExitCode.UNFINISHED)
             continue
         if not view.is_whole:
-            error = view.collection.trouble
-            why = "" if error is None else f": {sentence(error, brackets=False)}"
-            say(f"{name}: {view.verdict}{why}")
+            say(shortcoming(view))
         codes.append(_code(view))
     return next(filter(None, codes), ExitCode.OK)
 

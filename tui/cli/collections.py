@@ -21,6 +21,7 @@ from tui.text.collection_report import (
     plan_count,
     plan_sentence,
     row_record,
+    shortcoming,
     sync_record,
     table,
 )
@@ -54,8 +55,13 @@ async def show_collection(service: DownloadService, name: str, *, as_json: bool)
 async def report(args: argparse.Namespace) -> int:
     """Print a row for each file; the status is 0 only where all of them are whole."""
     async with connected() as service:
-        is_whole = await _print_report(_pages(service, args.name), args)
-    return ExitCode.OK if is_whole else ExitCode.OTHER
+        if await _print_report(_pages(service, args.name), args):
+            return ExitCode.OK
+        view = await service.collection(args.name)
+    say(shortcoming(view))
+    if untold := view.collection.refused_count - len(view.collection.refused):
+        say(f"{untold:,} more that it names were refused and are in no row")
+    return ExitCode.OTHER
 
 
 async def _pages(service: DownloadService, name: str) -> AsyncIterator[ReportPage]:

@@ -65,6 +65,13 @@ def collection_record(view: CollectionView, *, with_lists: bool = False) -> dict
     return record
 
 
+def shortcoming(view: CollectionView) -> str:
+    """Return in a sentence what a collection lacks that is not whole."""
+    error = view.collection.trouble
+    why = "" if error is None else f": {fmt.sentence(error, brackets=False)}"
+    return f"{view.collection.name}: {view.verdict}{why}"
+
+
 def row_record(row: ReportRow) -> dict[str, object]:
     """Return a row of a report as an object."""
     record = {name: getattr(row, name) for name in ROW_FIELDS}

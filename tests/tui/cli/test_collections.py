@@ -236,7 +236,9 @@ def test_what_cannot_be_read_is_told_by_those_who_wait(winch: Winch, server: Dem
     waited = winch("wait", "set")
     assert waited.returncode == 3
     assert waited.stderr.startswith("winch: set: its source could not be read: ")
-    assert winch("report", "set").returncode == 1
+    told = winch("report", "set")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr == waited.stderr
     for verb in ("report", "sync"):
         unknown = winch(verb, "nothing")
         assert unknown.returncode == 2
@@ -260,16 +262,18 @@ def test_get_stays_until_all_is_whole(winch: Winch, server: DemoServer, sums: li
     assert [json.loads(line)["status"] for line in result.stdout.splitlines()] == ["completed"]
     assert is_whole(winch.directory / "set" / name_of(server, FILE), FILE)
     assert winch.json("show", "set")["state"] == "published"
-    lacking = winch("get", "--collection", "c", "-q", server.url(FILE), server.url(OTHER) + "-gone")
+    lacking = winch(
+        "get", "--collection", "birds", "-q", server.url(FILE), server.url(OTHER) + "-gone"
+    )
     assert lacking.returncode == 3
-    assert "c: 1 missing" in lacking.stderr
+    assert "birds: 1 missing" in lacking.stderr
     assert winch("get", *sums, "--embedded").returncode == 2
 
 
 def test_ctrl_c_pauses_it_as_a_whole_and_the_same_command_goes_on(
     winch: Winch, server: DemoServer
 ) -> None:
-    words = ["get", "--collection", "c", server.url(FILE), server.url(OTHER)]
+    words = ["get", "--collection", "birds", server.url(FILE), server.url(OTHER)]
     winch("pause", "--queue")
     process = winch.start(*words)
     while not winch.json("ls"):
@@ -277,8 +281,8 @@ def test_ctrl_c_pauses_it_as_a_whole_and_the_same_command_goes_on(
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "paused c; to continue, run the same command again" in said
-    assert winch.json("show", "c")["paused"] is True
+    assert "paused birds; to continue, run the same command again" in said
+    assert winch.json("show", "birds")["paused"] is True
     winch("resume", "--queue")
     assert winch(*words).returncode == 0
-    assert winch.json("show", "c")["is_whole"] is True
+    assert winch.json("show", "birds")["is_whole"] is True
