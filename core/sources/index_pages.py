@@ -17,7 +17,7 @@ from urllib.parse import quote_from_bytes
 from core.domain.bounds import MAX_URL, cut
 from core.domain.checks import check_url
 from core.domain.entries import Entry, Refused, SourceSpec
-from core.domain.errors import RedirectError, UsageError, WinchError
+from core.domain.errors import NetworkError, RedirectError, UsageError, WinchError
 from core.domain.value import Value, replace
 from core.policy.collections.globs import Globs
 from core.policy.collections.page_links import link_to
@@ -29,6 +29,8 @@ AT_ONCE: Final = 4
 
 _TIMES: Final = 3
 _ANY: Final = 10**18
+_GONE: Final = 10
+"""Pages in a row that no connection brings: it is their server that is gone, or the network."""
 
 _HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
 _XML: Final = frozenset({"application/xml", "text/xml"})
@@ -57,7 +59,8 @@ class IndexSource:
         """Yield the files that pages name, in the order of the pages.
 
         A page that cannot be read is refused by its address, and the others go on. Raises
-        WinchError where the first one cannot be read, or is no page.
+        WinchError where the first one cannot be read, or is no page, and where nothing can be read
+        any more.
         """
         return _Crawl(spec, fetcher, self._bounds).items()
 
@@ -89,6 +92,7 @@ class _Crawl:
         at_once: int = getattr(self._fetcher, "at_once", AT_ONCE)
         running: deque[tuple[Page, asyncio.Task[Found]]] = deque()
         found = await self._read(Page(self._start, b""))
+        lost = 0
         try:
             while True:
                 async for item in in_portions(self._new(found)):
@@ -104,9 +108,12 @@ class _Crawl:
                 page, task = running.popleft()
                 try:
                     found = await task
+                    lost = 0
                 except WinchError as error:
-                    refused = refusal(page.url, error.message, error.code)
-                    found = Found(refused=[refused])
+                    lost = lost + 1 if isinstance(error, NetworkError) else 0
+                    if lost == _GONE:
+                        raise
+                    found = Found(refused=[refusal(page.url, error.message, error.code)])
                 finally:
                     task.cancel()
         finally:

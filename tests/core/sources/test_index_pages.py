@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.entries import Entry, Refused, SourceSpec
-from core.domain.errors import NotFoundError, UsageError
+from core.domain.errors import NetworkError, NotFoundError, UsageError
 from core.sources.fetcher import SourceFetcher
 from core.sources.index_pages import Bounds, IndexSource
 from tests.core.sources.web_servers import SERVERS, Serve
@@ -371,6 +371,21 @@ async def test_a_page_that_fails_is_refused_and_the_others_go_on(
         (f"{url}broken/", "http_status"),
         (f"{url}image/", "usage"),
     ]
+
+
+async def test_a_server_that_goes_away_is_no_thousand_refusals(
+    fetcher: SourceFetcher, pages: Pages
+) -> None:
+    url = pages.show("data/", *(f"{number}/" for number in range(30)))
+    for number in range(30):
+        pages.raw(f"data/{number}/", "<a href=x>", fail_after=0)
+    with pytest.raises(NetworkError):
+        await read(fetcher, url)
+    pages.raw("data/7/", "<a href=x>")
+    pages.raw("data/15/", "<a href=x>")
+    pages.raw("data/22/", "<a href=x>")
+    files, refused = await read(fetcher, url)
+    assert (len(files), len(refused)) == (3, 27)
 
 
 async def test_a_start_that_is_no_page_is_an_error(fetcher: SourceFetcher, pages: Pages) -> None:
