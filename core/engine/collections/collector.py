@@ -166,8 +166,14 @@ class Collector:
         async with self.between_portions:
             return await self._members.take_in(name, entries, refused, more=more)
 
+    async def join(self, name: str, entries: Sequence[Entry]) -> tuple[Refused, ...]:
+        """Make members of new entries for somebody who counts himself; return what is none."""
+        async with self.between_portions:
+            taken = await self._members.take_in(name, entries, (), more=True, counted=False)
+        return taken.refused
+
     async def would_refuse(self, name: str, entries: Sequence[Entry]) -> tuple[Refused, ...]:
-        """Return what `take_in` would refuse of new entries."""
+        """Return what `join` would, and make nothing."""
         async with self.between_portions:
             return await self._members.would_refuse(name, entries)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from core.domain.errors import DiskError, WinchError
+from core.domain.errors import DiskError, FileChangedError, WinchError
 from core.domain.models import DownloadRecord, DownloadRequest, Status
 from core.domain.value import Value, replace
 from core.engine.collections.disk import digest_of, look_at
@@ -14,6 +14,7 @@ from core.policy.collections.sync_plan import (
     Answer,
     FileState,
     Finding,
+    Found,
     Need,
     algorithm_for,
     judge,
@@ -76,6 +77,11 @@ class Comparison:
         while True:
             found = judge(wanted, member, file, digest=digest, answer=answer)
             if isinstance(found, Finding):
+                if found.found is Found.CHANGED and answer is not None and answer.is_page:
+                    raise FileChangedError(
+                        "the server answered with a web page in place of the file",
+                        hint="a login may have expired; open the address in a browser",
+                    )
                 return Compared(pair, found, file, answer)
             if found is Need.ANSWER:
                 name = wanted.name or member.name

@@ -57,9 +57,18 @@ class MemberMaker:
         self._readings.pop(name, None)
 
     async def take_in(
-        self, name: str, entries: Sequence[Entry], refused: Sequence[Refused], *, more: bool
+        self,
+        name: str,
+        entries: Sequence[Entry],
+        refused: Sequence[Refused],
+        *,
+        more: bool,
+        counted: bool = True,
     ) -> TakenIn:
-        """Make members of a portion, and refused ones of those that cannot be fetched."""
+        """Make members of a portion, and refused ones of those that cannot be fetched.
+
+        Unless `counted`, whoever reads writes down himself how many there are, at his end.
+        """
         collection = self._downloads.collection(name)
         if (reading := self._readings.get(name)) is None:
             reading = self._readings[name] = await self._begin(collection)
@@ -81,16 +90,17 @@ class MemberMaker:
             self.forget(name)  # it takes for known what did not come to be
             raise
         portion.settle(added.ids)
-        # It may have gone meanwhile, or been changed.
-        collection = self._downloads.collection(name)
-        self._downloads.put_collection(
-            replace(
-                collection,
-                entries=collection.entries + len(portion.known) + len(added.ids),
-                refused=(*collection.refused, *portion.refused)[:MOST_REFUSED],
-                refused_count=collection.refused_count + len(portion.refused),
+        if counted:
+            # It may have gone meanwhile, or been changed.
+            collection = self._downloads.collection(name)
+            self._downloads.put_collection(
+                replace(
+                    collection,
+                    entries=collection.entries + len(portion.known) + len(added.ids),
+                    refused=(*collection.refused, *portion.refused)[:MOST_REFUSED],
+                    refused_count=collection.refused_count + len(portion.refused),
+                )
             )
-        )
         taken = AddedPortion(ids=(*portion.known, *added.ids), new=added.new)
         return TakenIn(taken, tuple(portion.refused))
 

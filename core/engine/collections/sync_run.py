@@ -178,15 +178,18 @@ class SyncRun:
         await self._act(collection, await self._comparison.compare(pairs))
 
     def _member(self, place: str, wanted: DownloadRequest) -> str | None:
-        """Return the member that an entry became; one that names no path is known by its address.
+        """Return the member that an entry became, None where it is new.
 
-        A member that is whole has that without its secrets.
+        Where one of them names no path it is known by its address, which a member that is whole has
+        without its secrets.
         """
-        if wanted.name is not None:
-            return self._known.get(place)
-        urls = (wanted.url, redact_url(wanted.url))
-        found = (self._downloads.same(url=u, directory=wanted.directory, name=None) for u in urls)
-        return next((d.id for same in found for d in same if d.id in self._members), None)
+        if wanted.name is not None and place in self._known:
+            return self._known[place]
+        for url in (wanted.url, redact_url(wanted.url)):
+            same = self._downloads.same(url=url, directory=wanted.directory, name=wanted.name)
+            if found := [download.id for download in same if download.id in self._members]:
+                return found[0]
+        return None
 
     async def _join(self, new: Sequence[tuple[str, Entry]]) -> None:
         if not new:
@@ -195,7 +198,7 @@ class SyncRun:
         if self._options.dry_run:
             refused = await collector.would_refuse(self._name, entries)
         else:
-            refused = (await collector.take_in(self._name, entries, (), more=True)).refused
+            refused = await collector.join(self._name, entries)
         wrong = {each.where for each in refused}
         for each in refused:
             self._refused.add(each)
@@ -319,7 +322,11 @@ class SyncRun:
     async def _delete(self, collection: CollectionRecord, vanished: list[str]) -> None:
         directories: set[str] = set()
         for start in range(0, len(vanished), _DELETED_AT_ONCE):
-            chosen = self._downloads.current(vanished[start : start + _DELETED_AT_ONCE])
+            chosen = [
+                download
+                for download in self._downloads.current(vanished[start : start + _DELETED_AT_ONCE])
+                if download.request.group == self._name
+            ]
             directories |= {download.request.directory for download in chosen}
             if self._options.dry_run:
                 removal = await self._hands.remover.would_remove(chosen, files=True)

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from core.domain.entries import Entry
-from core.domain.errors import FileChangedError, ProtocolError, WinchError
+from core.domain.errors import ProtocolError, WinchError
 from core.domain.hosts import site_of
 from core.domain.models import DownloadRequest, Origin, Validator
 from core.domain.settings import RetrySettings
 from core.engine.transfer.context import TransferContext
-from core.policy.collections.sync_plan import Answer, answer_of, is_page_in_place_of
+from core.policy.collections.sync_plan import Answer, answer_of
 from core.policy.transfer.redirects import Hop
 from core.policy.transfer.status_errors import status_error
 from core.sources.fetcher import Trials, brief, conditions
@@ -95,12 +95,7 @@ class VersionCheck:
             if response.status == 206:
                 # With its byte read, the connection serves the next one.
                 await response.read()
-            if is_page_in_place_of(name, response.headers):
-                raise FileChangedError(
-                    "the server answered with a web page in place of the file",
-                    hint="a login may have expired; open the address in a browser",
-                )
-            answer = answer_of(response.status, response.headers)
+            answer = answer_of(name, response.status, response.headers)
         if response.status == 416 and answer.total is None:
             raise ProtocolError("the server refuses every range of the file (416)")
         return answer

@@ -73,9 +73,14 @@ class FileState(Value, frozen=True, kw_only=True):
 
 
 class Answer(Value, frozen=True, kw_only=True):
-    """What a server says of a file that was asked for unless it is the version that is known."""
+    """What a server says of a file that was asked for unless it is the version that is known.
+
+    `is_page` tells that it is a web page though the name of the file is that of another thing: a
+    login that has expired answers so, and the page must not take the file's place.
+    """
 
     is_same: bool = False
+    is_page: bool = False
     total: int | None = None
     validator: Validator = Validator()
 
@@ -150,8 +155,10 @@ def brought_up_to_date(wanted: DownloadRequest, member: DownloadRecord) -> Downl
     return without_secrets(request) if member.status is Status.COMPLETED else request
 
 
-def answer_of(status: int, headers: Mapping[str, str]) -> Answer:
-    """Return what a server says in an answer of 200, 206, 304 or 416; header names in lower case.
+def answer_of(name: str, status: int, headers: Mapping[str, str]) -> Answer:
+    """Return what a server says of the file `name` in an answer of 200, 206, 304 or 416.
+
+    Header names are in lower case.
 
     The request was for the first byte, so that nobody sends a file that nobody wants.
     """
@@ -160,19 +167,10 @@ def answer_of(status: int, headers: Mapping[str, str]) -> Answer:
         total = headers.get("content-length", "")
     return Answer(
         is_same=status == 304,
+        is_page=_is_page_in_place_of(name, headers),
         total=number(total.strip()),
         validator=Validator(etag=headers.get("etag"), last_modified=headers.get("last-modified")),
     )
-
-
-def is_page_in_place_of(name: str, headers: Mapping[str, str]) -> bool:
-    """Tell whether an answer is a web page though the name of the file is that of another thing.
-
-    A login that has expired answers so, and the page must not take the file's place.
-    """
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    ending = name.rpartition(".")[2].lower() if "." in name.strip(".") else ""
-    return media_type in _PAGES and bool(ending) and not _OF_PAGES.fullmatch(ending)
 
 
 # -------------------------------------------------------------------------------------------------
@@ -284,3 +282,9 @@ def _difference(member: DownloadRecord, file: FileState) -> str:
     if left is not None and left.modified is not None and left.modified != file.stamp.modified:
         return "it was changed here"
     return ""
+
+
+def _is_page_in_place_of(name: str, headers: Mapping[str, str]) -> bool:
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    ending = name.rpartition(".")[2].lower() if "." in name.strip(".") else ""
+    return media_type in _PAGES and bool(ending) and not _OF_PAGES.fullmatch(ending)

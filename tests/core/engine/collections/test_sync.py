@@ -89,6 +89,17 @@ class TestUnchanged:
         assert dataset.files() == {"one": b"22"}
         assert (await dataset.sync()).unchanged == 1
 
+    async def test_a_list_may_begin_and_cease_to_name_paths(self, dataset: Dataset) -> None:
+        url = dataset.server.file("a", b"1")
+        for rows in (f"url\n{url}\n", f"url,path\n{url},a\n", f"{url}\n"):
+            dataset.list.write_text(rows)
+            if not dataset.directory.exists():
+                await dataset.collect()
+            for dry_run in (True, False):
+                plan = await dataset.sync(delete_extra=True, dry_run=dry_run)
+                assert (plan.unchanged, plan.vanished, plan.new) == (1, (), ())
+        assert dataset.files() == {"a": b"1"}
+
 
 class TestNew:
     async def test_it_joins_and_nothing_else_is_asked_for(self, dataset: Dataset) -> None:
@@ -600,6 +611,8 @@ class TestServers:
         plan = await dataset.sync()
         assert (plan.changed, plan.counts["refused"]) == ((), 1)
         assert dataset.files() == {"a.tar": b"1"}
+        dataset.server.replace("a.tar", b"1", content_type="text/html", etag='W/"v1"')
+        assert (await dataset.sync()).unchanged == 1, "it is only called a page"
 
     async def test_no_more_are_asked_at_once_than_the_host_may_have(self, dataset: Dataset) -> None:
         for number in range(40):

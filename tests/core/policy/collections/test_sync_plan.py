@@ -29,7 +29,6 @@ from core.policy.collections.sync_plan import (
     algorithm_for,
     answer_of,
     brought_up_to_date,
-    is_page_in_place_of,
     judge,
 )
 
@@ -195,21 +194,23 @@ class TestAnswers:
         assert found(finding) is (verdict or Found.UNCHANGED)
 
     def test_heads_are_read(self) -> None:
-        assert answer_of(304, {"etag": '"1"'}).is_same
-        part = answer_of(206, {"content-range": "bytes 0-0/10", "content-length": "1"})
+        assert answer_of("a", 304, {"etag": '"1"'}).is_same
+        part = answer_of("a", 206, {"content-range": "bytes 0-0/10", "content-length": "1"})
         assert part.total == 10
-        assert answer_of(200, {"content-length": "10"}).total == 10
-        assert answer_of(200, {"content-length": "5", "content-encoding": "gzip"}).total is None
-        assert answer_of(416, {"content-range": "bytes */0"}).total == 0
-        assert answer_of(206, {"content-range": "bytes 0-0/*"}).total is None
-        assert answer_of(206, {"content-range": "nonsense"}).total is None
+        assert answer_of("a", 200, {"content-length": "10"}).total == 10
+        assert (
+            answer_of("a", 200, {"content-length": "5", "content-encoding": "gzip"}).total is None
+        )
+        assert answer_of("a", 416, {"content-range": "bytes */0"}).total == 0
+        assert answer_of("a", 206, {"content-range": "bytes 0-0/*"}).total is None
+        assert answer_of("a", 206, {"content-range": "nonsense"}).total is None
 
     def test_a_login_page_is_no_new_file(self) -> None:
         page = {"content-type": "text/html; charset=utf-8"}
-        assert is_page_in_place_of("a.tar.gz", page)
-        assert not is_page_in_place_of("a.html", page)
-        assert not is_page_in_place_of("README", page)
-        assert not is_page_in_place_of("a.tar.gz", {"content-type": "application/gzip"})
+        assert answer_of("a.tar.gz", 200, page).is_page
+        assert not answer_of("a.html", 200, page).is_page
+        assert not answer_of("README", 200, page).is_page
+        assert not answer_of("a.tar.gz", 200, {"content-type": "application/gzip"}).is_page
 
 
 class TestNotWhole:
