@@ -31,7 +31,7 @@ def failing(store: DownloadStore, collection: Collection) -> list[Failing]:
 
 def failing_filter(collection: str, cause: CauseKey) -> str:
     """Return the filter that shows the files of a collection which have a cause."""
-    words = [f"group:{quote(collection)}"]
+    words = [f"collection:{quote(collection)}"]
     if cause.code == Status.CANCELLED:
         return " ".join([*words, f"status:{STATES[Status.CANCELLED]}"])
     words.append(f"status:{STATES[Status.FAILED]},{STATES[Status.COMPLETED]}")

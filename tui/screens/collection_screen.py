@@ -64,7 +64,7 @@ class CollectionScreen(ListScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings(TARGET)
     DEFAULT_CSS = """
     CollectionScreen {
-        & > #summary { height: auto; }
+        & > #summary { height: auto; max-height: 50%; }
         & > #summary > .page--bar, & > #summary > .page--bar-idle, & > #summary > .page--bar-done {
             background: $foreground 12%;
         }

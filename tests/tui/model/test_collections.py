@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from core.domain.collections import Collection, CollectionState, Verdict
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.events import Added, CollectionsChanged, Removed, Snapshot
@@ -9,10 +11,15 @@ from core.domain.models import DownloadRequest, Origin, Progress, Status
 from core.domain.value import replace
 from tests.tui.model.listed import Table, moving, one
 from tests.tui.samples import NOW, sample
+from tui.control.key_actions import KeyTarget, by_target
+from tui.control.queue_requests import QueueRequests
 from tui.model.collection_sums import CauseKey
+from tui.model.failing import failing
 from tui.model.ordering import Order, SortKey
 from tui.model.rows import GroupRow
+from tui.model.table_lines import TableLines
 from tui.model.view import Tab
+from tui.text.columns import layout
 
 DAMAGED = ErrorInfo(code=ErrorCode.CHECKSUM, message="its sha256 is another")
 GONE = ErrorInfo(code=ErrorCode.NOT_FOUND, message="404", status=404)
@@ -135,6 +142,37 @@ def test_what_lacks_follows_each_change() -> None:
     table.apply(Removed(revision=5, ids=(failed.id,)))
     assert not sums.members
     assert table.store.memberless == [collection()]
+
+
+class Untouched(list[str]):
+    """Members that nobody may go through one by one."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("each member was looked at")
+
+
+def test_what_its_row_says_and_which_keys_apply_costs_no_look_at_its_members() -> None:
+    table = Table()
+    table.apply(told(collection()))
+    members = tuple(one(number, str(number), "g") for number in range(1, 50))
+    table.apply(Added(revision=2, downloads=members))
+    rows = table.view._rows
+    rows._groups["g"] = Untouched(rows._groups["g"])
+    lines = TableLines(table.store, table.view, table.selection, now=lambda: NOW)
+    requests = QueueRequests(
+        table.store, table.view, table.selection, lambda _: None, lambda *_, **__: None
+    )
+    for number in range(1, 5):
+        failed = table.store.download(sample(number).id)
+        table.change(failed, status=Status.FAILED, error=GONE)
+        assert "4" in "".join(cell.text for cell in lines.row(0, layout(80), ascii_only=False))
+        actions = [action.id for action in by_target(KeyTarget.DOWNLOADS)]
+        applies = {action for action in actions if requests.can(action)}
+        assert {"toggle_pause", "retry", "remove", "limit", "start_now"} <= applies
+        assert "verify" not in applies
+        assert requests.label("toggle_details") == "Open"
+    assert table.selection.chosen_count == 49
+    assert failing(table.store, collection())[0].count == 4
 
 
 def test_a_snapshot_leaves_nothing_of_what_was() -> None:
