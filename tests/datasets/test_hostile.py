@@ -127,10 +127,9 @@ def test_a_million_lines_that_are_none_are_counted() -> None:
 
 def test_a_manifest_without_an_end_can_be_left(home: Home) -> None:
     idle = peak_of_an_idle_daemon(home)
-    with endless() as (url, broken_off):
-        adding = home.start(
-            "add", "--collection", NAME, "-d", str(home.files), "--manifest", f"{url}/SHA256SUMS"
-        )
+    with endless() as server:
+        words = ("--manifest", f"{server.url}/SHA256SUMS")
+        adding = home.start("add", "--collection", NAME, "-d", str(home.files), *words)
         try:
             while not found(home) or home.collection(NAME)["refused_count"] < 100_000:
                 assert adding.poll() in (None, 0)
@@ -140,15 +139,30 @@ def test_a_manifest_without_an_end_can_be_left(home: Home) -> None:
         assert peak(home.pid) < idle + ROOM
         removed = home.run("rm", "-y", NAME)
         assert removed.returncode == 0, removed.stderr
-        assert broken_off.wait(30), "it is still being read"
+        assert server.broken_off.wait(30), "it is still being read"
         assert not found(home)
+
+
+def test_a_bucket_without_an_end_can_be_left(home: Home) -> None:
+    idle = peak_of_an_idle_daemon(home)
+    with endless() as server:
+        words = ("s3://bucket/set/", "--endpoint-url", server.url)
+        added = home.run("add", "--collection", NAME, "-d", str(home.files), *words)
+        assert added.returncode == 0, added.stderr
+        while home.collection(NAME)["refused_count"] < 20_000:
+            assert home.collection(NAME)["state"] == "reading"
+        assert peak(home.pid) < idle + ROOM
+        assert home.run("rm", "-y", NAME).returncode == 0
+        asked = server.asked
+        assert not found(home)
+        assert server.asked == asked, "it is still being read"
 
 
 def test_an_index_of_directories_without_an_end_comes_to_one(home: Home, root: Path) -> None:
     idle = peak_of_an_idle_daemon(home)
     before = surroundings(root)
-    with endless() as (url, _):
-        assert add(home, "-r", f"{url}/") != 0
+    with endless() as server:
+        assert add(home, "-r", f"{server.url}/") != 0
         rows, status = home.report(NAME)
         assert status != 0
         (row,) = rows.values()
