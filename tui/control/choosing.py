@@ -83,8 +83,8 @@ def choose(
     """Return what the words of a command name; raises UsageError where that cannot be meant.
 
     `collections` are the names of those that there are. Where a word is one of these, `downloads`
-    are looked through: an id that begins so goes before it, and where a download has the same name
-    AmbiguousIdError is raised.
+    are looked through: an id goes before it, and where an id begins so or a download has the same
+    name AmbiguousIdError is raised.
     """
     ids, names, terms, named = [], [], [], []
     for word in words:
@@ -161,16 +161,25 @@ def _the_one(name: str, ids: Sequence[str]) -> str:
 
 
 def _is_free(name: str, downloads: Iterable[Download]) -> bool:
-    """Tell whether the name of a collection is no id; raises AmbiguousIdError for a file's."""
+    """Tell whether the name of a collection is no download's id.
+
+    Raises AmbiguousIdError where it is how an id begins, or the name of a file that is no member:
+    with very many downloads there is an id for every short name, and what follows may be deleted.
+    """
     may_be_id = _ID.fullmatch(name) is not None
+    other = ""
     for download in downloads:
         if may_be_id and download.id.startswith(name):
-            return False
-        if download.name == name:
-            raise AmbiguousIdError(
-                f"both a collection and a download have the name '{name}'",
-                hint=f"write collection:{quote(name)} or name:{quote(name)}",
-            )
+            if download.id == name:
+                return False
+            other = "the id of a download begins so"
+        elif download.name == name and download.request.group != name:
+            other = "a download has the same name"
+    if other:
+        raise AmbiguousIdError(
+            f"there is a collection '{name}', and {other}",
+            hint=f"write collection:{quote(name)}, or the whole id of the download",
+        )
     return True
 
 

@@ -154,16 +154,19 @@ def test_verbs_take_its_name_and_it_keeps_what_they_say(winch: Winch) -> None:
     assert winch.json("ls") == []
 
 
-def test_an_id_goes_before_a_name_and_two_of_a_name_are_told(winch: Winch) -> None:
+def test_two_of_a_name_are_told_apart(winch: Winch) -> None:
     id_ = winch("add", "--paused", f"{NOWHERE}/photos").stdout.strip()
     winch("add", "--paused", "--collection", "photos", f"{NOWHERE}/1")
     winch("add", "--paused", "--collection", id_[:3], f"{NOWHERE}/2")
     winch("add", "--paused", "--collection", "0" * 16, f"{NOWHERE}/3")
-    assert winch.json("show", id_[:3])["name"] == "photos"
+    either = winch("rm", id_[:3])
+    assert either.returncode == 2
+    assert "and the id of a download begins so" in either.stderr
+    assert winch.json("show", id_)["name"] == "photos"
     assert winch.json("show", "0" * 16)["source"] is None
     both = winch("rm", "photos")
     assert both.returncode == 2
-    assert "both a collection and a download have the name 'photos'" in both.stderr
+    assert "there is a collection 'photos', and a download has the same name" in both.stderr
     assert len(winch.json("ls")) == 4
     unknown = winch("pause", "nothing")
     assert unknown.returncode == 2
