@@ -31,6 +31,21 @@ async def make_root(directory: str) -> None:
     await run_to_end(make)
 
 
+async def make_again(directory: str) -> None:
+    """Make a destination that has gone, where what is above it is there.
+
+    Else its disk may not be mounted. Raises DestinationError, DiskError.
+    """
+
+    def make() -> None:
+        try:
+            Path(directory).mkdir(exist_ok=True)
+        except OSError as error:
+            raise disk_error(error, str(Path(directory).parent)) from error
+
+    await run_to_end(make)
+
+
 async def make_below(root: str, directories: Iterable[str]) -> dict[str, WinchError]:
     """Make directories below `root`, which is there; return what is wrong with which.
 

@@ -28,6 +28,7 @@ from core.domain.value import Value
 
 _PRIVATE = 0o700
 _LONGEST = 200
+"""Bytes of a collection's name in that of the directory in which it gathers."""
 _CANDIDATES = 100
 _NAMED = 3
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -53,9 +54,10 @@ def make_staging(directory: str, name: str) -> str:
     """
     try:
         base = _base_of(directory)
+        short = name.encode()[:_LONGEST].decode(errors="ignore")
         for number in range(_CANDIDATES):
             again = f".{number}" if number else ""
-            path = f"{base.rstrip('/')}/.{cut(name, _LONGEST)}{again}.winch"
+            path = f"{base.rstrip('/')}/.{short}{again}.winch"
             if _make_private(path):
                 sync_directory(Path(base))
                 return path
@@ -228,7 +230,7 @@ def _tidy(staging: str, kept: set[str] | None) -> None:
         below = path[len(staging) + 1 :]
         for name in names:
             relative = f"{below}/{name}" if below else name
-            ours = MISMATCH in name or name.endswith(SUFFIX) or name.startswith(PROBE)
+            ours = name.endswith((MISMATCH, SUFFIX)) or name.startswith(PROBE)
             if ours and (kept is None or relative not in kept):
                 unlink(f"{path}/{name}")
         if path != staging:

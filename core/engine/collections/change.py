@@ -46,7 +46,7 @@ class CollectionChanger:
         if changes.limit is not None and changes.limit < 0:
             raise UsageError("a limit is 1 byte/s or more", hint="0 takes it away")
         # First, so that what joins meanwhile joins as it is to be, and between two portions of it.
-        async with self._collector.between_portions:
+        async with self._collector.between_portions(name):
             collection = self._downloads.collection(name)
             self._downloads.put_collection(_changed(collection, changes))
         if changes.priority is not None:

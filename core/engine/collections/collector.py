@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from core.adapters.files.below import make_root
@@ -64,8 +65,7 @@ class Collector:
         self._members = MemberMaker(downloads, adder)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._abandoned: dict[str, asyncio.TimerHandle] = {}
-        self.between_portions = asyncio.Lock()
-        """Held while a portion is taken in: all of it joins with what the collection was then."""
+        self._portions: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
     def is_busy(self) -> bool:
@@ -156,6 +156,10 @@ class Collector:
             await self._downloads.flush()
         return taken.added
 
+    def between_portions(self, name: str) -> asyncio.Lock:
+        """Return what is held while a portion is taken in: all of it joins with what is so then."""
+        return self._portions[name]
+
     async def take_in(
         self, name: str, entries: Sequence[Entry], refused: Sequence[Refused], *, more: bool
     ) -> TakenIn:
@@ -163,18 +167,18 @@ class Collector:
         if refused and self._downloads.collection(name).read_at is not None:
             # It was read before: what is refused now may be what was a file then.
             refused = [replace(each, doubtful=True) for each in refused]
-        async with self.between_portions:
+        async with self.between_portions(name):
             return await self._members.take_in(name, entries, refused, more=more)
 
     async def join(self, name: str, entries: Sequence[Entry]) -> tuple[Refused, ...]:
         """Make members of new entries for somebody who counts himself; return what is none."""
-        async with self.between_portions:
+        async with self.between_portions(name):
             taken = await self._members.take_in(name, entries, (), more=True, counted=False)
         return taken.refused
 
     async def would_refuse(self, name: str, entries: Sequence[Entry]) -> tuple[Refused, ...]:
         """Return what `join` would, and make nothing."""
-        async with self.between_portions:
+        async with self.between_portions(name):
             return await self._members.would_refuse(name, entries)
 
     def begin_again(self, name: str) -> None:

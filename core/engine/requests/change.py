@@ -28,7 +28,7 @@ _DONE = {
     Action.CANCEL: "cancelled",
 }
 _RESTING = (Status.PAUSED, Status.CANCELLED)
-_AGAIN = (Status.PAUSED, Status.FAILED, Status.CANCELLED)
+_AGAIN = (Status.FAILED, Status.CANCELLED)
 
 
 _PORTION = 250

@@ -1,8 +1,8 @@
 """What has to be put in order on disk before a download can be fetched again.
 
 A file that a verification found damaged is set aside, never deleted: whoever changed it may want
-it back. The directory of a member that was removed meanwhile is made anew, and no other: where a
-person named a directory that is not there, the disk may not be mounted.
+it back. The directory of a member that was removed meanwhile is made anew, but nothing above the
+destination: where that is gone as well, the disk may not be mounted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from core.adapters.files.below import make_below, make_root
+from core.adapters.files.below import make_again, make_below
 from core.adapters.files.destination import set_damaged_aside
 from core.domain.errors import NotAllowedError, WinchError
 from core.domain.lifecycle import Action
@@ -94,7 +94,7 @@ class Mender:
         hindered: dict[str, WinchError] = {}
         for root, directories in wanted.items():
             try:
-                await make_root(root)
+                await make_again(root)
                 wrong = await make_below(root, directories.keys() - {root})
             except WinchError as error:
                 wrong = dict.fromkeys(directories, error)

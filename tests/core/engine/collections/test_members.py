@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core.domain.collections import CollectionRequest
 from core.domain.entries import Entry
 from core.domain.models import Conflict, Status
@@ -102,3 +104,20 @@ async def test_a_directory_that_leads_elsewhere_is_refused(workspace: Workspace)
     view = await engine.collection(NAME)
     assert [refused.where for refused in view.collection.refused] == ["line 1", "line 2"]
     assert list(await members(engine)) == ["good/c"]
+
+
+async def test_names_that_the_file_system_does_not_tell_apart_are_named(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def folds(_: str) -> bool:
+        return True
+
+    monkeypatch.setattr("core.engine.collections.members.folds_case", folds)
+    engine = await workspace.engine()
+    await engine.hold(True)
+    await engine.collect(a_set(workspace), fed=True)
+    await engine.add_entries(NAME, named("Data/a", "data/A", "data/b", "DATA"))
+    view = await engine.collection(NAME)
+    assert sorted(await members(engine)) == ["Data/a", "data/b"]
+    assert [refused.where for refused in view.collection.refused] == ["line 2", "line 4"]
+    assert "'data/A' and 'Data/a' are one name" in view.collection.refused[0].reason

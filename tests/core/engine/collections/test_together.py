@@ -396,3 +396,29 @@ async def test_an_embedded_engine_leaves_collections_to_the_next_daemon(
     again = await workspace.engine()
     await again.hold(False)
     assert (await published(again)).is_whole
+
+
+async def test_on_a_file_system_of_its_own_they_gather_in_it_and_go_one_by_one(
+    workspace: Workspace, fault_server: FaultServer, small_disk: Callable[[Path, str], None]
+) -> None:
+    there = workspace.files / "set"
+    there.mkdir()
+    small_disk(there, "900m")
+    engine = await workspace.engine()
+    await collected(engine, workspace, entries(fault_server, FILES), together=True)
+    assert (await published(engine)).is_whole
+    assert tree(there) == FILES
+    assert workspace.names() == ["set"]
+
+
+async def test_through_a_link_to_a_directory_its_files_go_one_by_one(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    (workspace.files / "real").mkdir()
+    (workspace.files / "real/other").write_bytes(b"other")
+    (workspace.files / "set").symlink_to("real")
+    engine = await workspace.engine()
+    await collected(engine, workspace, entries(fault_server, FILES), together=True)
+    assert (await published(engine)).is_whole
+    assert tree(workspace.files / "real") == FILES | {"other": b"other"}
+    assert workspace.names() == ["real", "set"]

@@ -1,0 +1,63 @@
+"""Where a set gathers before it has its name, and when one rename is enough for that."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from core.adapters.files.below import folds_case, make_again
+from core.adapters.files.publishing import is_renamed, make_staging
+from core.domain.errors import WinchError
+
+
+async def test_a_destination_is_made_again_but_nothing_above_it(tmp_path: Path) -> None:
+    await make_again(str(tmp_path / "set"))
+    assert (tmp_path / "set").is_dir()
+    await make_again(str(tmp_path / "set"))
+    with pytest.raises(WinchError, match="does not exist"):
+        await make_again(str(tmp_path / "unmounted/set"))
+    assert not (tmp_path / "unmounted").exists()
+
+
+async def test_a_probe_of_names_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "name").write_bytes(b"")
+    assert await folds_case(str(tmp_path)) is (tmp_path / "NAME").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["name"]
+
+
+def test_a_set_gathers_beside_its_destination_for_its_owner_alone(tmp_path: Path) -> None:
+    staging = Path(make_staging(str(tmp_path / "above/set"), "genomes"))
+    assert staging == tmp_path / "above/.genomes.winch"
+    assert stat.S_IMODE(staging.stat().st_mode) == 0o700
+    # One that a kill left empty is taken, one with something in it is somebody's.
+    assert make_staging(str(tmp_path / "above/set"), "genomes") == str(staging)
+    (staging / "file").write_bytes(b"")
+    other = make_staging(str(tmp_path / "above/set"), "genomes")
+    assert other == str(tmp_path / "above/.genomes.1.winch")
+
+
+def test_a_name_of_any_length_can_gather(tmp_path: Path) -> None:
+    staging = Path(make_staging(str(tmp_path / "set"), "é" * 127))
+    assert staging.is_dir()
+
+
+def test_where_a_destination_leads_is_where_it_gathers(tmp_path: Path) -> None:
+    (tmp_path / "real/set").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real/set")
+    staging = make_staging(str(tmp_path / "link"), "genomes")
+    assert staging == str(tmp_path / "real/.genomes.winch")
+
+
+def test_one_rename_is_for_what_is_empty_or_not_there(tmp_path: Path) -> None:
+    staging, there = tmp_path / "staging", tmp_path / "set"
+    staging.mkdir()
+    assert is_renamed(str(staging), str(there))
+    there.mkdir()
+    assert is_renamed(str(staging), str(there))
+    (there / "file").write_bytes(b"")
+    assert not is_renamed(str(staging), str(there))
+    staging.rmdir()
+    (there / "file").unlink()
+    assert not is_renamed(str(staging), str(there))
