@@ -105,13 +105,7 @@ class Refetcher:
             name_settled=False,
             wait_reason=self._queue.turn_of(download.id),
         )
-        if wanted.request.paused:
-            group = wanted.request.group
-            self._downloads.step(
-                stepped, Action.PAUSE, "paused, as its collection is", paused_with=group
-            )
-        else:
-            self._queue.enqueue(stepped)
+        self._wait(stepped, wanted)
 
     def _begin_anew(self, download: DownloadRecord, wanted: Refetch) -> None:
         """Have a halted member that is not whole begin anew, or rest where it rests."""
@@ -120,8 +114,21 @@ class Refetcher:
         if download.status is Status.PAUSED:
             self._downloads.note(download.id, text)
             self._downloads.update(self._downloads[download.id], **fields)
+        elif download.status is Status.FAILED:
+            fields["wait_reason"] = self._queue.turn_of(download.id)
+            self._wait(self._downloads.step(download, Action.RETRY, text, **fields), wanted)
         else:
             self._queue.go_on(download.id, text, **fields)
+
+    def _wait(self, download: DownloadRecord, wanted: Refetch) -> None:
+        """Let a member wait for its turn, or rest with its collection."""
+        if wanted.request.paused:
+            group = wanted.request.group
+            self._downloads.step(
+                download, Action.PAUSE, "paused, as its collection is", paused_with=group
+            )
+        else:
+            self._queue.enqueue(download)
 
     def _anew(self, download: DownloadRecord, wanted: Refetch) -> dict[str, object]:
         """Return what becomes of the fields that speak of the file that is no longer wanted."""

@@ -236,15 +236,18 @@ class TestChanged:
 
     async def test_in_a_paused_collection_it_waits(self, dataset: Dataset) -> None:
         dataset.serve_with_digest("a", b"1")
+        dataset.serve_with_digest("failed", b"1", statuses=[404])
         await dataset.collect()
         await dataset.engine.change_collection(NAME, CollectionChanges(paused=True))
-        dataset.serve_with_digest("a", b"2")
-        await dataset.sync()
-        assert (await dataset.member("a")).status is Status.PAUSED
+        for path in ("a", "failed"):
+            dataset.serve_with_digest(path, b"2")
+        assert (await dataset.sync()).counts["changed"] == 2
+        for path in ("a", "failed"):
+            assert (await dataset.member(path)).status is Status.PAUSED
         assert dataset.files() == {"a": b"1"}
         await dataset.engine.change_collection(NAME, CollectionChanges(paused=False))
         await dataset.settled()
-        assert dataset.files() == {"a": b"2"}
+        assert dataset.files() == {"a": b"2", "failed": b"2"}
 
     async def test_what_is_here_of_the_new_file_survives_an_end(self, dataset: Dataset) -> None:
         dataset.serve_with_digest("a", b"o" * 300_000)
