@@ -6,6 +6,7 @@ kind or a scheme is none of winch's own.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import re
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from core.adapters.files.threads import run_to_end
 from core.domain.bounds import cut, overlong
 from core.domain.checks import NOT_FETCHED, check_header, check_url, not_fetched
 from core.domain.entries import Entry, Refused, SourceSpec
-from core.domain.errors import ConfigError, UsageError, WinchError
+from core.domain.errors import ConfigError, TransferTimeoutError, UsageError, WinchError
 from core.domain.redact import redact_text
 from core.domain.stores import SCHEMES as STORE_SCHEMES
 from core.domain.text import mended
@@ -36,6 +37,10 @@ _OWN: Final = {
 }
 _WEB: Final = frozenset({"http", "https"})
 _TAKEN: Final = frozenset({*_OWN, *_WEB, *STORE_SCHEMES, *NOT_FETCHED})
+_RAISED: Final = (Exception, SystemExit)
+"""What a package's code may raise that ends its own source, and nothing else."""
+_PATIENCE: Final = 60.0
+"""Seconds in which a package says where to ask for a file."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,39}):")
 
 
@@ -99,8 +104,11 @@ class SourceRegistry:
         self.check_url(entry.url)
         source, name = await self._source(scheme), self._name(scheme)
         try:
-            answer: Any = await source.refresh(entry)
-        except Exception as error:
+            async with asyncio.timeout(_PATIENCE) as deadline:
+                answer: Any = await source.refresh(entry)
+        except _RAISED as error:
+            if deadline.expired():
+                raise TransferTimeoutError(f"{name} does not say where to ask") from None
             raise _failure(name, error) from error
         address: Address = _checked(name, answer, Address)
         if _scheme_of(address.url) not in _WEB:
@@ -130,7 +138,7 @@ class SourceRegistry:
             )
         try:
             made = (await run_to_end(entry_point.load))()
-        except Exception as error:
+        except _RAISED as error:
             raise ConfigError(
                 f"{self._name(kind)} cannot be loaded: {_in_short(error)}",
                 hint="install that package anew, or take it away",
@@ -171,7 +179,7 @@ async def _guarded(
         async for item in found:
             checked: Entry | Refused = _checked(name, item, Entry, Refused)
             yield checked
-    except Exception as error:
+    except _RAISED as error:
         raise _failure(name, error) from error
     finally:
         if (close := getattr(found, "aclose", None)) is not None:
@@ -195,7 +203,7 @@ def _checked(name: str, item: Any, *kinds: type[Any]) -> Any:
     return checked
 
 
-def _failure(name: str, error: Exception) -> WinchError:
+def _failure(name: str, error: BaseException) -> WinchError:
     """Return the error that an exception of a package is: one of winch's as it is."""
     if isinstance(error, WinchError):
         return error

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.domain.entries import Entry, Refused, SourceSpec
-from core.domain.errors import ConfigError, UsageError, WinchError
+from core.domain.errors import ConfigError, TransferTimeoutError, UsageError, WinchError
+from core.sources import registry as registry_module
 from core.sources.fetcher import SourceFetcher
 from core.sources.registry import SourceRegistry
 from tests.core.sources.packages import install
@@ -34,10 +35,15 @@ class Wrong(Shelf):
         yield eval(spec.options["yields"])
 
     async def refresh(self, entry):
+        if entry.path.startswith("await "):
+            await eval(entry.path[6:])
         return eval(entry.path)
 
 class Silent:
     pass
+
+def leaving():
+    raise SystemExit(3)
 
 def broken():
     raise RuntimeError("no disk\\nand more of it")
@@ -59,6 +65,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
             "wrong": f"{module}:Wrong",
             "silent": f"{module}:Silent",
             "broken": f"{module}:broken",
+            "leaving": f"{module}:leaving",
             "gone": "no_such_module:Source",
             "https": f"{module}:Shelf",
             "s3": f"{module}:Shelf",
@@ -112,6 +119,7 @@ async def test_globs_hold_for_the_sources_of_packages(
         ("Entry(url=object())", "what is no Entry or Refused"),
         ("Entry(url='http://' + 'x' * 100_000)", "what nobody can mean: a text of 100,007 char"),
         ("spec.nothing", "failed: AttributeError: 'SourceSpec' object has no attribute 'nothing'"),
+        ("exit('bye')", "failed: SystemExit: bye"),
         ("[][0]", "failed: IndexError: list index out of range"),
     ],
 )
@@ -136,6 +144,7 @@ async def test_an_address_that_cannot_be_asked_names_its_package(
     ("kind", "complaint"),
     [
         ("broken", "the source 'broken' of winch-shelf cannot be loaded: RuntimeError: no disk$"),
+        ("leaving", "the source 'leaving' of winch-shelf cannot be loaded: SystemExit: 3"),
         ("gone", "the source 'gone' of winch-shelf cannot be loaded: ModuleNotFoundError: No mod"),
         ("silent", "the source 'silent' of winch-shelf is no source: it has no expand and refresh"),
     ],
@@ -147,6 +156,15 @@ async def test_a_package_that_cannot_be_loaded_is_one_sentence(
         await expand(registry, fetcher, kind)
     with pytest.raises(ConfigError, match=complaint):
         await registry.refresh(Entry(url=f"{kind}://x"))
+
+
+async def test_a_package_that_says_nothing_is_given_up(
+    registry: SourceRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "_PATIENCE", 0.01)
+    entry = Entry(url="wrong://x", path="await __import__('asyncio').Event().wait()")
+    with pytest.raises(TransferTimeoutError, match="winch-shelf does not say where to ask"):
+        await registry.refresh(entry)
 
 
 async def test_a_package_takes_nothing_that_is_winchs_own(registry: SourceRegistry) -> None:
