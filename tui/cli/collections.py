@@ -105,13 +105,12 @@ def _csv(records: Sequence[dict[str, object]], *, with_header: bool) -> str:
         writer.writeheader()
     for record in records:
         # A path has no control characters, but what is refused and a server's words may.
-        writer.writerow(
-            {
-                name: fmt.clean(cell) if isinstance(cell, str) else cell
-                for name, cell in record.items()
-            }
-        )
+        writer.writerow({name: _harmless(cell) for name, cell in record.items()})
     return text.getvalue()
+
+
+def _harmless(cell: object) -> object:
+    return fmt.clean(cell) if isinstance(cell, str) and not cell.isprintable() else cell
 
 
 def _line(record: dict[str, object]) -> str:
