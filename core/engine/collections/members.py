@@ -241,7 +241,8 @@ class _Portion:
             headers=request.headers,
             mirrors=request.mirrors,
             checksum=request.checksum or member.request.checksum,
-            conflict=request.conflict,
+            # Unless somebody names a rule, one that replaces an older file of its own still does.
+            conflict=self._collection.request.conflict or member.request.conflict,
             origin=request.origin,
         )
         if now != member.request:

@@ -132,12 +132,20 @@ class Refetcher:
 
     def _anew(self, download: DownloadRecord, wanted: Refetch) -> dict[str, object]:
         """Return what becomes of the fields that speak of the file that is no longer wanted."""
-        name, request = wanted.request.name or download.name, wanted.request
-        if download.status is Status.COMPLETED and wanted.is_own:
-            request = replace(request, conflict=Conflict.OVERWRITE)
-        before = download.request
+        name, request, before = (
+            wanted.request.name or download.name,
+            wanted.request,
+            download.request,
+        )
+        asked_at = self._clock.now()
+        if download.status is Status.COMPLETED:
+            replaces = wanted.is_own
+        elif replaces := before.conflict is Conflict.OVERWRITE:
+            # The file of an earlier version is there still; who changed it since wants to keep it.
+            asked_at = download.asked_at or download.created_at
         request = replace(
             request,
+            conflict=Conflict.OVERWRITE if replaces else request.conflict,
             name=name if download.name_settled else request.name,
             # A person's own word, since it was added.
             priority=before.priority,
@@ -147,7 +155,7 @@ class Refetcher:
         return {
             "request": request,
             "name": name,
-            "asked_at": self._clock.now(),
+            "asked_at": asked_at,
             "total_bytes": None,
             "completed_at": None,
             "fetched": None,

@@ -165,6 +165,27 @@ class TestChanged:
         await dataset.settled()
         assert dataset.files()["a"] == b"new"
 
+    async def test_after_one_that_failed_the_next_version_replaces_the_first(
+        self, dataset: Dataset
+    ) -> None:
+        for path in ("a", "mine"):
+            dataset.serve_with_digest(path, b"1")
+        await dataset.collect()
+        for path in ("a", "mine"):
+            dataset.serve_with_digest(path, b"2", statuses=[404])
+        await dataset.sync()
+        assert (await dataset.settled()).verdicts["missing"] == 2
+        (dataset.directory / "mine").write_bytes(b"mine")
+        for path in ("a", "mine"):
+            dataset.serve_with_digest(path, b"3")
+        assert (await dataset.sync()).counts["changed"] == 2
+        await dataset.settled()
+        assert dataset.files()["a"] == b"3"
+        assert dataset.files()["mine"] == b"mine", "nobody's file is overwritten"
+        error = (await dataset.member("mine")).error
+        assert error is not None
+        assert error.code is ErrorCode.EXISTS
+
     @pytest.mark.parametrize(("content", "etag"), [(b"2", '"2"'), (b"22", None)])
     async def test_what_only_the_server_knows_is_found_out(
         self, dataset: Dataset, content: bytes, etag: str | None
