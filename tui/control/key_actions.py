@@ -239,7 +239,13 @@ KEY_ACTIONS: tuple[KeyAction, ...] = (
     _collection(
         "collection_retry", "r", "Retry", "Try again what failed for this cause", refusal=_NO_CAUSE
     ),
-    _collection("collection_retry_all", "R", "Retry all", "Try again all that is bad or missing"),
+    _collection(
+        "collection_retry_all",
+        "R",
+        "Retry all",
+        "Try again all that is bad or missing",
+        refusal="Nothing is bad or missing.",
+    ),
     _collection(
         "collection_pause",
         "p",

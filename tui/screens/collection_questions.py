@@ -11,7 +11,7 @@ from core.domain.service import DownloadService
 from tui.control.collection_requests import CollectionRequests
 from tui.screens.confirm_dialog import ConfirmDialog
 from tui.text.fmt import clean, counted, cut_middle
-from tui.text.removal import deleted_note, kept_note
+from tui.text.removal import deleted_note, hidden_note, kept_note
 from tui.text.sync_words import sync_counts, sync_lines
 
 _MOST = 100
@@ -66,7 +66,10 @@ async def ask_about_removal(
 
     async def look() -> str:
         plan = await requests.would_remove(service(), files=files)
-        return deleted_note(plan) if files else kept_note(plan.removed, requests.known)
+        if files:
+            return deleted_note(plan)
+        hidden = hidden_note([requests.collection] if requests.collection is not None else [])
+        return hidden + kept_note(plan.removed, requests.known)
 
     def act(answer: bool | None) -> None:
         if answer:

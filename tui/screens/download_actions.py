@@ -21,7 +21,7 @@ from tui.screens.confirm_dialog import ConfirmDialog
 from tui.screens.main_parts import MainParts
 from tui.screens.rate_question import rate_question
 from tui.text.fmt import clean, counted, cut_middle
-from tui.text.removal import deleted_note, kept_note, merged
+from tui.text.removal import deleted_note, hidden_note, kept_note, merged
 from tui.widgets.letter_bar import Letter
 from tui.widgets.prompt import Question
 
@@ -71,7 +71,8 @@ class DownloadActions(MainParts):
     async def action_remove(self) -> None:
         """Take downloads off the list, once that is confirmed."""
         downloads = self.queue_requests.chosen
-        note = kept_note(downloads, self.store.collections)
+        whole, _ = self.queue_requests.parted(downloads)
+        note = hidden_note(whole) + kept_note(downloads, self.store.collections)
         await self._confirm_removal("Remove", downloads, "from the list", note=note, files=False)
 
     async def action_remove_files(self) -> None:

@@ -144,7 +144,15 @@ def items_of(
         found.append(Remark(f"and {more:,} more vanished"))
     if found or collection.refused_count or collection.vanished_count:
         return tuple(found)
-    return (Remark("Nothing is bad or missing."),)
+    return (Remark(_nothing(collection)),)
+
+
+def _nothing(collection: Collection) -> str:
+    """Return what to say where there is nothing to show, and no more than is known."""
+    if collection.read_error is not None:
+        return "What else it has nobody knows: its source could not be read."
+    so_far = " so far" if collection.state is CollectionState.READING else ""
+    return f"Nothing is bad or missing{so_far}."
 
 
 def row(item: Item, *, ascii_only: bool) -> Sequence[Content]:

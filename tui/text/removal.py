@@ -5,7 +5,7 @@ Pure: what would be deleted the service tells, whose disk may be another machine
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from core.domain.collections import Collection
@@ -56,6 +56,17 @@ def kept_note(downloads: Sequence[Download], collections: Mapping[str, Collectio
     is_whole = download.status is Status.COMPLETED
     what = "The file stays" if is_whole else "What there is of it stays"
     return f"{what} on disk: {clean(file)}"
+
+
+def hidden_note(collections: Iterable[Collection]) -> str:
+    """Return what to say of collections whose files gather out of sight, "" where none does."""
+    lines = [
+        f"What there is of {clean(each.name)} stays out of sight in {clean(each.staging)};"
+        " no key brings it back."
+        for each in collections
+        if each.staging is not None
+    ]
+    return "\n".join([*lines, ""]) if lines else ""
 
 
 def deleted_note(plan: Removal) -> str:

@@ -148,6 +148,19 @@ async def test_removed_it_can_be_brought_back_with_its_members_and_what_it_lacks
     assert (view.collection.name, view.verdicts["pending"]) == ("set", 2)
 
 
+async def test_what_gathers_out_of_sight_is_not_brought_back_and_that_is_said() -> None:
+    service, _, _ = await collected(2, others=1)
+    service.change_record("set", together=True, staging="/data/.set.gathering")
+    async with app_for(service).run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, "set")
+        await pilot.press("x")
+        await until(pilot, "stays out of sight in", "/data/.set.gathering", "no key")
+        await pilot.press("y")
+        await until(pilot, "1 All 1", gone="set (2")
+        await pilot.press("z")
+        await until(pilot, "There is nothing to undo.")
+
+
 async def test_deleted_with_its_files_it_is_gone_for_good() -> None:
     service, members, _ = await collected(2, others=1)
     service.change(members[0], status=Status.COMPLETED)

@@ -150,7 +150,9 @@ async def test_a_source_that_could_not_be_read_is_read_again() -> None:
         assert await asked(pilot, service, "collect") == [("corpus",), ("corpus",)]
         service.change_record("corpus", read_error=BUSY, state=CollectionState.READY)
         await pilot.press("enter")
-        await until(pilot, "source not readable: the server answered 503")
+        await until(
+            pilot, "source not readable: the server answered 503", "What else it has nobody knows"
+        )
         await pilot.press("R")
         async with asyncio.timeout(20):
             while len(await asked(pilot, service, "collect")) < 3:
@@ -314,7 +316,7 @@ async def test_files_that_were_named_one_by_one_have_no_source_to_sync_with() ->
     async with app_for(service).run_test(size=(120, 24), notifications=True) as pilot:
         await until(pilot, "loose", "reading its source")
         await pilot.press("enter")
-        await until(pilot, "named one by one", "reading its source")
+        await until(pilot, "named one by one", "Nothing is bad or missing so far.")
         for key, why in (
             ("s", "named one by one: there is no source"),
             ("r", "put the cursor on a cause"),
