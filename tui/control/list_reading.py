@@ -14,38 +14,42 @@ from contextlib import suppress
 
 from core import launcher
 from core.domain.entries import Entry, Refused
-from core.domain.errors import UsageError
 from core.domain.models import DownloadRequest
 from tui.input.url_lists import ListPortion, entry_request, list_portions
 
 _AHEAD = 2
 """Portions that are read before the first of them is taken."""
 
-_End = UsageError | None
-
 
 async def portions_ahead(args: argparse.Namespace) -> AsyncIterator[ListPortion]:
     """Yield what the list names, as it comes; raises UsageError."""
     loop = asyncio.get_running_loop()
-    found: asyncio.Queue[ListPortion | _End] = asyncio.Queue()
-    room = threading.Semaphore(_AHEAD)
+    found: asyncio.Queue[ListPortion | Exception | None] = asyncio.Queue()
+    room, is_left = threading.Semaphore(_AHEAD), threading.Event()
 
     def read() -> None:
-        end: _End = None
+        end: Exception | None = None
         # The loop may be gone by the time that a pipe answers.
         with suppress(RuntimeError):
             try:
                 for portion in list_portions(args):
                     room.acquire()
+                    if is_left.is_set():
+                        return
                     loop.call_soon_threadsafe(found.put_nowait, portion)
-            except UsageError as error:
+            except Exception as error:
+                # Whoever waits for the next portion has to hear of it, whatever it is.
                 end = error
             loop.call_soon_threadsafe(found.put_nowait, end)
 
     threading.Thread(target=read, name="list", daemon=True).start()
-    while isinstance(portion := await found.get(), ListPortion):
+    try:
+        while isinstance(portion := await found.get(), ListPortion):
+            room.release()
+            yield portion
+    finally:
+        is_left.set()
         room.release()
-        yield portion
     if portion is not None:
         raise portion
 

@@ -1,8 +1,8 @@
 """From the lines of the dialog to what is to be added, and to remarks about them. Pure.
 
-A line is what `winch add -i` takes: a URL, nothing, or a comment after `#`; beside that a curl
-command or the name of such a list. Everything is done in steps: a paste of 10,000 lines must not
-hold up the screen.
+A line is what a plain list of `winch add -i` has: a URL, nothing, or a comment after `#`; beside
+that a curl command or the name of such a list. Everything is done in steps: a paste of 10,000 lines
+must not hold up the screen.
 """
 
 from __future__ import annotations
