@@ -53,6 +53,8 @@ async def until_published(engine: Engine) -> None:
                 return
             if collection.publish_error is not None:
                 raise FailedError(collection.publish_error.message)
+            if collection.refused:
+                raise FailedError(collection.refused[0].reason)
             for view in await engine.downloads():
                 error, status = view.download.error, view.download.status
                 if error is not None and (status is Status.FAILED or view.download.wait_reason):

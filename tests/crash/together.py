@@ -60,7 +60,7 @@ class Together:
             assert outcome.names("collected") <= names, "an acknowledged collection is lost"
             if outcome.names("fed"):
                 await self._go_on(engine)
-            else:
+            if not outcome.names("fed") or (await engine.collection(NAME)).collection.refused:
                 await feed(engine, str(self.world.files), self.urls, lambda _: None)
             await until_published(engine)
         self._check_end()

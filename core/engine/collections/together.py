@@ -147,7 +147,9 @@ class Publisher:
         except Exception as error:
             failure = error if isinstance(error, WinchError) else _unexpected(name, error)
             log.warning("%s could not get its name: %s", name, failure.message)
-            if name in self._downloads.collections:
+            collection = self._downloads.collections.get(name)
+            # A list that cannot be saved is told elsewhere, and the name is there by then.
+            if collection is not None and collection.is_hidden:
                 self._put(name, publish_error=failure.info())
         finally:
             del self._tasks[name]

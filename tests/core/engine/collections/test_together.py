@@ -16,7 +16,7 @@ import pytest
 from core.adapters.files import publishing
 from core.domain.collections import CollectionChanges, CollectionState, CollectionView
 from core.domain.entries import Refused
-from core.domain.errors import ErrorCode
+from core.domain.errors import DiskFullError, ErrorCode
 from core.domain.models import Conflict, DownloadRecord, DownloadRequest
 from core.domain.value import replace
 from core.engine.downloads.list import DownloadList
@@ -360,6 +360,30 @@ async def test_a_crash_before_the_list_knows_ends_whole(
     assert (await published(again)).is_whole
     assert tree(workspace.files / "set") == FILES
     assert (await again.verify([d.id for d in (await members(again)).values()])).refused == ()
+
+
+async def test_a_list_that_cannot_be_saved_is_no_word_against_a_name_that_is_there(
+    workspace: Workspace, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await workspace.engine()
+    flush = DownloadList.flush
+    failed = asyncio.Event()
+
+    async def fails_once(self: DownloadList) -> None:
+        states = {each.state for each in self.collections.values()}
+        if CollectionState.PUBLISHED in states and not failed.is_set():
+            failed.set()
+            raise DiskFullError("no space left")
+        await flush(self)
+
+    monkeypatch.setattr(DownloadList, "flush", fails_once)
+    await engine.collect(a_set(workspace, together=True), fed=True)
+    await engine.add_entries(NAME, entries(fault_server, FILES))
+    await failed.wait()
+    await engine.close()
+    again = await workspace.engine()
+    assert (await published(again)).is_whole
+    assert tree(workspace.files / "set") == FILES
 
 
 async def test_an_upkeep_takes_nothing_of_what_gathers(
