@@ -42,7 +42,10 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 
 
 NOT_FETCHED = frozenset(
-    {"about", "blob", "data", "file", "ftp", "ftps", "javascript", "magnet", "mailto", "urn", "ws"}
+    {
+        *("about", "blob", "data", "file", "ftp", "ftps", "gopher", "javascript", "magnet"),
+        *("mailto", "urn", "ws"),
+    }
 )
 """Schemes that nothing of winch fetches; of all others but its own a package may."""
 

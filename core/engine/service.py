@@ -384,6 +384,7 @@ class Engine:
 
     async def replace_url(self, download_id: str, url: str) -> Outcome:
         (found,) = self._chosen([download_id])
+        self._context.sources.check_url(url)
         return await self._changer.replace_url(found, url)
 
     async def remove(

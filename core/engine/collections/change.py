@@ -86,12 +86,14 @@ class CollectionChanger:
             return await self._remover.would_remove(self._downloads.members(name), files=files)
         await self._collector.stop(name)
         await self._syncer.stop(name)
-        await self._publisher.settled(name)
-        collection, members = self._downloads.collection(name), self._downloads.members(name)
-        removal = await self._remover.remove(members, files=files)
-        if name in self._downloads.collections:
-            self._downloads.discard_collection(name)
-        await self._downloads.flush()
+        # A portion that somebody hands over meanwhile is all there, or finds no collection.
+        async with self._collector.between_portions(name):
+            await self._publisher.settled(name)
+            collection, members = self._downloads.collection(name), self._downloads.members(name)
+            removal = await self._remover.remove(members, files=files)
+            if name in self._downloads.collections:
+                self._downloads.discard_collection(name)
+            await self._downloads.flush()
         if files:
             removal = await self._remove_directories(collection, members, removal)
         return removal

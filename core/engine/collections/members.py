@@ -74,22 +74,11 @@ class MemberMaker:
             reading = self._readings[name] = await self._begin(collection)
         check = self._adder.check_schemes
         portion = _Portion(self._downloads, collection, reading, refused, check)
-        for entry in entries:
-            portion.take(entry)
-        if collection.together and not collection.is_hidden and portion.requests:
-            collection = self._downloads.put_collection(await gathers_in(collection))
-            portion.gather(collection)
-        root = root_of(collection)
-        missing = portion.directories - reading.made - {root}
-        wrong = await make_below(root, missing)
-        reading.made |= missing - wrong.keys()
-        portion.refuse_below(wrong)
         try:
-            added = await self._adder.add_members([r for r, _ in portion.requests], more=more)
-        except WinchError:
+            added = await self._take_in(collection, portion, reading, entries, more=more)
+        except BaseException:
             self.forget(name)  # it takes for known what did not come to be
             raise
-        portion.settle(added.ids)
         if counted:
             # It may have gone meanwhile, or been changed.
             collection = self._downloads.collection(name)
@@ -103,6 +92,29 @@ class MemberMaker:
             )
         taken = AddedPortion(ids=(*portion.known, *added.ids), new=added.new)
         return TakenIn(taken, tuple(portion.refused))
+
+    async def _take_in(
+        self,
+        collection: CollectionRecord,
+        portion: _Portion,
+        reading: _Reading,
+        entries: Sequence[Entry],
+        *,
+        more: bool,
+    ) -> AddedPortion:
+        for entry in entries:
+            portion.take(entry)
+        if collection.together and not collection.is_hidden and portion.requests:
+            collection = self._downloads.put_collection(await gathers_in(collection))
+            portion.gather(collection)
+        root = root_of(collection)
+        missing = portion.directories - reading.made - {root}
+        wrong = await make_below(root, missing)
+        reading.made |= missing - wrong.keys()
+        portion.refuse_below(wrong)
+        added = await self._adder.add_members([r for r, _ in portion.requests], more=more)
+        portion.settle(added.ids)
+        return added
 
     async def would_refuse(self, name: str, entries: Sequence[Entry]) -> tuple[Refused, ...]:
         """Return what `take_in` would refuse of new entries; nothing is made or changed.
