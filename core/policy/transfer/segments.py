@@ -202,13 +202,26 @@ class SegmentMap:
         return bool(gaps)
 
     def take_back(self, start: int, end: int) -> Claim:
-        """Take a claim on bytes that are there, and wrong: they have to be fetched again.
+        """Take a claim on bytes that are wrong: they have to be fetched again.
 
-        Raises ValueError where not all of them are there, or there are none.
+        Some may be missing by now, where somebody was asked for them and failed. Raises ValueError
+        where there are none, and for what another claim has or lies behind the end.
         """
-        if start >= end or self.done_after(start) < end - start:
-            raise ValueError(f"not all bytes from {start} to {end} are there")
-        self._unmark_done(start, end)
+        done = _within(self._done, start, end)
+        free = _within(self._free, start, end)
+        if start >= end or sum(b - a for a, b in (*done, *free)) < end - start:
+            raise ValueError(f"not all bytes from {start} to {end} can be taken back")
+        for a, b in done:
+            self._unmark_done(a, b)
+        self._free = [
+            (a, b)
+            for first, last in self._free
+            for a, b in (
+                (first, start if last is None else min(last, start)),
+                (max(first, end), last),
+            )
+            if b is None or a < b
+        ]
         self._doubts = {d for d in self._doubts if not start < d < end}
         if self.done_after(end):
             self._doubts.add(end)
@@ -332,3 +345,11 @@ class SegmentMap:
             start = self._free.pop(index - 1)[0]
             index -= 1
         self._free.insert(index, (start, end))
+
+
+def _within(
+    stretches: Iterable[tuple[int, int | None]], start: int, end: int
+) -> list[tuple[int, int]]:
+    """Return what of these stretches lies between two offsets."""
+    cut = ((max(a, start), end if b is None else min(b, end)) for a, b in stretches)
+    return [(a, b) for a, b in cut if a < b]

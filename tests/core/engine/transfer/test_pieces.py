@@ -94,6 +94,18 @@ async def test_a_bad_piece_comes_again_alone_from_another_mirror(
     assert done.resume_verdict == "verified: sha256 is right"
 
 
+async def test_a_mirror_that_knows_no_ranges_leaves_the_piece_to_the_next(
+    workspace: Workspace, fault_server: FaultServer, mirror: FaultServer
+) -> None:
+    engine = await workspace.engine(MANY)
+    lying, right = fault_server.file("a", spoiled(7)), mirror.file("a", DATA)
+    whole = mirror.file("whole", DATA, ranges=False)
+    done = await fetch(engine, asked(workspace, lying, whole, right))
+    assert done.status is Status.COMPLETED
+    assert workspace.content("a") == DATA
+    assert mirror.requests[-1].range == piece_range(7)
+
+
 async def test_without_a_digest_of_the_whole_the_pieces_are_the_proof(
     workspace: Workspace, fault_server: FaultServer, mirror: FaultServer
 ) -> None:

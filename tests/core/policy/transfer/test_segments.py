@@ -138,11 +138,14 @@ class SegmentMapMachine(RuleBasedStateMachine):
     def take_back(self, data: st.DataObject) -> None:
         segment = data.draw(st.sampled_from(self.map.done))
         start = data.draw(st.integers(segment.start, (segment.end or 0) - 1))
-        end = data.draw(st.integers(start + 1, segment.end or 0))
+        free = {gap.start: gap.end for gap in self.map.free}
+        behind = free.get(segment.end or 0, segment.end)
+        last = (segment.end or 0) + 20 if behind is None else behind
+        end = data.draw(st.integers(start + 1, last))
         claim = self.map.take_back(start, end)
         assert (claim.position, claim.end) == (start, end)
         for at in range(start, end):
-            del self.author[at]
+            self.author.pop(at, None)
         self.compared -= set(range(start, end + 1))
 
     @precondition(lambda self: self.map.total is None)
@@ -212,11 +215,23 @@ def test_a_record_longer_than_the_file_is_refused() -> None:
         SegmentMap.plan(100, [Segment(0, 101)])
 
 
-def test_only_what_is_there_can_be_taken_back() -> None:
-    segments = SegmentMap.plan(100, [Segment(10, 20)])
-    for start, end in ((5, 15), (15, 25), (30, 40), (12, 12)):
+def test_what_another_fetches_and_what_is_no_part_of_the_file_cannot_be_taken_back() -> None:
+    segments = SegmentMap.plan(100, [Segment(10, 20), Segment(90, 100)])
+    assert claimed(segments).end == 10
+    for start, end in ((5, 15), (9, 20), (95, 101), (12, 12)):
         with pytest.raises(ValueError, match="not all bytes"):
             segments.take_back(start, end)
+
+
+def test_what_was_taken_back_and_came_in_part_can_be_taken_back_again() -> None:
+    segments = SegmentMap.plan(100, [Segment(0, 100)])
+    claim = segments.take_back(20, 60)
+    segments.advance(claim, segments.reserve(claim, 10))
+    segments.release(claim)
+    again = segments.take_back(20, 60)
+    assert (again.position, again.end) == (20, 60)
+    assert segments.done == (Segment(0, 20), Segment(60, 100))
+    assert not segments.free
 
 
 def test_where_pieces_have_digests_of_their_own_answers_need_not_be_compared() -> None:
