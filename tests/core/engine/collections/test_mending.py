@@ -174,3 +174,24 @@ async def test_a_wrong_digest_is_bad(workspace: Workspace, fault_server: FaultSe
     view = await collected(engine, workspace, [wrong])
     assert view.verdict == "1 bad"
     assert view.causes[0].code == ErrorCode.CHECKSUM
+
+
+async def test_what_had_a_secret_in_its_address_is_mended_once_its_list_is_given_again(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    (entry,) = entries(fault_server, {"a": content(1000)})
+    secret = replace(entry, url=f"{entry.url}?token=abc")
+    await collected(engine, workspace, [secret])
+    member = (await members(engine))["a"]
+    assert "abc" not in member.request.url
+    Path(member.path).write_bytes(b"damaged")
+    await engine.verify([member.id])
+    (refusal,) = (await engine.retry([member.id])).refused
+    assert "its address had a secret" in refusal.error.message
+    assert Path(member.path).read_bytes() == b"damaged"
+    await collected(engine, workspace, [secret])
+    await retry(engine)
+    assert (await engine.collection("genomes")).is_whole
+    assert fault_server.requests_to("a")[-1].target.endswith("token=abc")
+    assert "abc" not in (await members(engine))["a"].request.url
