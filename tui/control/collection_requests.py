@@ -5,7 +5,7 @@ Nothing here changes the screen: what is shown changes when the service says tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from core.domain.collections import (
     Collection,
@@ -66,8 +66,12 @@ class CollectionRequests:
     @property
     def lacking(self) -> list[str]:
         """The ids of all that is bad or missing."""
-        causes = self._store.members(self.name).lacking
-        return [id_ for ids in causes.values() for id_ in ids]
+        return [id_ for ids in self._causes.values() for id_ in ids]
+
+    @property
+    def _causes(self) -> Mapping[CauseKey, Iterable[str]]:
+        # A key may come before the page knows that its collection is gone.
+        return self._store.members(self.name).lacking if self.collection is not None else {}
 
     @property
     def can_sync(self) -> bool:
@@ -89,7 +93,7 @@ class CollectionRequests:
 
     def retry(self, cause: CauseKey) -> None:
         """Try again what is bad or missing for one cause."""
-        ids = list(self._store.members(self.name).lacking.get(cause, ()))
+        ids = list(self._causes.get(cause, ()))
 
         async def retry(service: DownloadService) -> Outcome:
             outcome = await service.retry(ids)
@@ -97,7 +101,8 @@ class CollectionRequests:
                 self._tell(f"{counted(len(outcome.changed), 'file')} tried again")
             return outcome
 
-        self._ask(retry)
+        if ids:
+            self._ask(retry)
 
     def retry_all(self) -> None:
         """Try again all that is bad or missing, and read its source again if that failed."""
@@ -106,12 +111,13 @@ class CollectionRequests:
 
     def verify(self) -> None:
         """Have its finished files read again and compared, and say how they are."""
-        finished = [
-            download
+        if (collection := self.collection) is None:
+            return
+        names = {
+            download.id: collection.path_of(download)
             for download in self._store.by_id.values()
             if download.request.group == self.name and download.status is Status.COMPLETED
-        ]
-        names = {download.id: download.name for download in finished}
+        }
 
         async def verify(service: DownloadService) -> None:
             for result in summary(await service.verify(list(names)), names):

@@ -17,6 +17,7 @@ from core.domain.collections import (
 )
 from core.domain.entries import Entry, Refused, SourceSpec
 from core.domain.errors import ErrorCode, ErrorInfo, NetworkError
+from core.domain.events import CollectionsChanged
 from core.domain.models import DownloadRequest, Phase, Progress, Status
 from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, screen_text, until, until_gone
@@ -307,6 +308,21 @@ async def test_it_goes_when_somebody_else_removes_it() -> None:
         await until(pilot, "Show the files of this cause")
         await pilot.press("escape")
         await until(pilot, "Nothing to haul yet.")
+
+
+async def test_keys_that_come_before_the_page_knows_that_it_is_gone_do_nothing() -> None:
+    service, _ = await corpus(*MIXED)
+    app = app_for(service)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, "corpus")
+        await pilot.press("enter")
+        await until(pilot, "not found")
+        app.main.store.apply(CollectionsChanged(revision=1, removed=("corpus",)))
+        await pilot.press(*"rRVpt+-j")
+        await until(pilot, "Collection corpus")
+        await pilot.press("enter")
+        await until(pilot, "corpus", gone="Collection")
+    assert not [name for name, _ in service.calls if name in ("retry", "verify")]
 
 
 async def test_files_that_were_named_one_by_one_have_no_source_to_sync_with() -> None:
