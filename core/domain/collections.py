@@ -143,7 +143,10 @@ class CollectionRecord(Collection, frozen=True, kw_only=True, gc=False):
 
 
 class Cause(Value, frozen=True, kw_only=True):
-    """Why files of a collection are bad or missing: a code, its first sentence, and how many."""
+    """Why files of a collection are bad or missing: a code, its sentence, and how many.
+
+    Where not all of them have the same sentence it is that of the first, as one such.
+    """
 
     code: str
     message: str
@@ -164,7 +167,7 @@ class CollectionView(Value, frozen=True, kw_only=True):
 
     @property
     def verdict(self) -> str:
-        """The verdict on the whole, in words: `whole`, or what it lacks."""
+        """The verdict on the whole, in words: `whole`, what it lacks, or `empty`."""
         lacks = [
             f"{count:,} {verdict}"
             for verdict in (Verdict.BAD, Verdict.MISSING, Verdict.PENDING)
@@ -180,6 +183,8 @@ class CollectionView(Value, frozen=True, kw_only=True):
             lacks.append("about to get its name")
         elif not lacks and self.collection.is_hidden:
             lacks.append("not under its name yet")
+        elif not lacks and not self.verdicts.get(Verdict.WHOLE, 0):
+            lacks.append("empty")
         return ", ".join(lacks) or Verdict.WHOLE
 
     @property

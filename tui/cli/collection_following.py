@@ -92,4 +92,4 @@ def _code(view: CollectionView) -> int:
     for cause in view.causes:
         if cause.code in codes:
             return ErrorCode(cause.code).exit_status
-    return ExitCode.UNFINISHED
+    return ExitCode.UNFINISHED if sum(view.verdicts.values()) else ExitCode.OTHER

@@ -11,6 +11,7 @@ from collections.abc import Coroutine, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
+from core.domain.collections import CollectionState
 from core.domain.errors import ExitCode, UsageError
 from core.domain.models import Download, Status
 from core.domain.service import DownloadService, Outcome, Removal
@@ -68,6 +69,8 @@ async def change(args: argparse.Namespace) -> int:
         if ids or not changed:
             outcome = await ask_for(service, ids)
         await _tell_if_held(service, outcome.changed)
+        if args.command == "retry" and not outcome.changed:
+            await _tell_what_retries_nothing(service, found.collections)
     async for part in portions(outcome.refused):
         for refusal in part:
             say(f"{short_id(refusal.id)}: {sentence(refusal.error, brackets=False)}")
@@ -75,6 +78,17 @@ async def change(args: argparse.Namespace) -> int:
     if outcome.changed or not (outcome.refused or changed):
         say(f"{participle} {counted(len(outcome.changed))}")
     return ExitCode.OTHER if outcome.refused else ExitCode.OK
+
+
+async def _tell_what_retries_nothing(service: DownloadService, names: Iterable[str]) -> None:
+    """Say of collections without a file to retry what goes on instead, or what would help."""
+    for name in names:
+        collection = (await service.collection(name)).collection
+        if collection.state is CollectionState.READING:
+            say(f"{name}: its source is read again")
+        elif count := collection.refused_count:
+            refused = counted(count, "file") + (" was" if count == 1 else " were")
+            say(f"{name}: {refused} refused; `winch sync {name}` reads its source again")
 
 
 async def rm(args: argparse.Namespace) -> int:

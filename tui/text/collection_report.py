@@ -187,13 +187,21 @@ def _size(view: CollectionView) -> str:
     return fmt.size(view.totals.bytes_total) + more
 
 
+def _share(view: CollectionView) -> tuple[int, int | None]:
+    """Return how much of how much is there: in bytes, or in files where a length is not known."""
+    totals, files = view.totals, sum(view.verdicts.values())
+    if totals.unsized or not totals.bytes_total:
+        return view.lacking(Verdict.WHOLE), files or None
+    return totals.bytes_done, totals.bytes_total
+
+
 def _cells(view: CollectionView) -> tuple[str, ...]:
     totals = view.totals
     return (
         fmt.clean(view.collection.name),
         f"{sum(view.verdicts.values()):,}",
-        fmt.percent(totals.bytes_done, None if totals.unsized else totals.bytes_total),
-        fmt.size(None if totals.unsized else totals.bytes_total),
+        fmt.percent(*_share(view)),
+        fmt.size(None if totals.unsized or not any(view.verdicts.values()) else totals.bytes_total),
         fmt.rate(totals.rate) if totals.rate else "-",
         fmt.duration(totals.eta) if totals.eta is not None else "-",
         fmt.clean(view.verdict),

@@ -289,3 +289,19 @@ def test_ctrl_c_pauses_it_as_a_whole_and_the_same_command_goes_on(
     winch("resume", "--queue")
     assert winch(*words).returncode == 0
     assert winch.json("show", "birds")["is_whole"] is True
+
+
+def test_what_names_no_file_is_not_whole_and_a_retry_without_files_says_what_goes_on(
+    winch: Winch, server: DemoServer, sums: list[str]
+) -> None:
+    assert winch("add", "--collection", "none", *sums, "--include", "*.none").returncode == 0
+    waited = winch("wait", "none")
+    assert (waited.returncode, waited.stderr) == (1, "winch: none: empty\n")
+    gone = f"{server.url(FILE)}-gone"
+    assert winch("add", "--collection", "typo", "--manifest", gone).returncode == 0
+    assert winch("wait", "typo").returncode == 3
+    assert "winch: typo: its source is read again" in winch("retry", "typo").stderr
+    path = listed(winch, "bad.csv", "url,path", f"{server.url(OTHER)},../out")
+    assert winch("add", "--collection", "bad", "-i", path).returncode == 2
+    hint = "bad: 1 file was refused; `winch sync bad` reads its source again"
+    assert hint in winch("retry", "bad").stderr

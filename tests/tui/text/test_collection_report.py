@@ -78,6 +78,18 @@ def test_in_full_it_says_what_is_wrong_and_how_much_more() -> None:
     assert lines[-2:] == ["vanished from the source", "  gone"]
 
 
+def test_where_a_length_is_not_known_the_table_tells_the_share_of_the_files() -> None:
+    unsized = replace(VIEW, totals=replace(VIEW.totals, unsized=2))
+    nothing = replace(VIEW, verdicts=dict.fromkeys(VIEW.verdicts, 0), totals=Totals())
+    shown = [line.split()[1:4] for line in table([VIEW, unsized, nothing], None)]
+    assert shown == [
+        ["FILES", "DONE", "SIZE"],
+        ["8", "50%", "1.00"],
+        ["8", "62%", "-"],
+        ["0", "-", "-"],
+    ]
+
+
 @pytest.mark.parametrize("width", [None, 40])
 def test_a_table_has_a_line_for_each_and_is_cut_where_it_has_to_be(width: int | None) -> None:
     other = replace(VIEW, collection=replace(RECORD, name="a much longer name of something"))

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from core.domain.collections import ReportRow, Verdict
+from core.domain.entries import Refused
 from core.domain.errors import ErrorCode
 from core.domain.models import Checksum, Status
 from core.domain.value import replace
@@ -63,6 +64,33 @@ async def test_only_what_failed_is_fetched_again(
     await retry(engine)
     assert (await engine.collection("genomes")).is_whole
     assert [len(fault_server.requests_to(n)) for n in ("a", "deep_b", "deep_er_c")] == [1, 1, 2]
+
+
+async def test_answers_of_another_status_are_another_cause_and_refused_ones_are_told_as_one_such(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    named = entries(fault_server, {name: content(10) for name in "abc"})
+    for name, status in zip("abc", (403, 403, 400), strict=True):
+        fault_server.change(name, statuses=[status])
+    await engine.collect(a_set(workspace), fed=True)
+    refused = [Refused(where=f"line {n}", reason=f"reason {n}") for n in (4, 5)]
+    await engine.add_entries("genomes", named, refused)
+    view = await at_rest(engine)
+    assert sorted((cause.code, cause.count, cause.message) for cause in view.causes) == [
+        ("http_status", 1, "the server answered 400 (bad request)"),
+        ("http_status", 2, "the server answered 403 (forbidden)"),
+        ("usage", 2, "such as line 4: reason 4"),
+    ]
+
+
+async def test_a_collection_of_no_file_is_not_whole(workspace: Workspace) -> None:
+    engine = await workspace.engine()
+    await engine.collect(a_set(workspace), fed=True)
+    await engine.add_entries("genomes", [])
+    view = await engine.collection("genomes")
+    assert (view.verdict, view.is_whole) == ("empty", False)
+    assert not (await engine.report("genomes")).is_whole
 
 
 async def test_a_damaged_file_is_set_aside_and_fetched_anew(
