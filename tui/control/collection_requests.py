@@ -15,7 +15,8 @@ from core.domain.collections import (
 )
 from core.domain.models import Status
 from core.domain.service import DownloadService, Outcome, Removal
-from tui.control.queue_requests import QueueRequests, ServiceCall, Tell, is_unread
+from tui.control.applicable import is_unread
+from tui.control.queue_requests import QueueRequests, ServiceCall, Tell
 from tui.model.collection_sums import CauseKey
 from tui.model.store import DownloadStore
 from tui.text.fmt import counted

@@ -12,10 +12,9 @@ from typing import Protocol
 from core.domain.collections import (
     Collection,
     CollectionChanges,
-    CollectionState,
 )
 from core.domain.errors import UnknownIdError
-from core.domain.lifecycle import Action, allowed_actions
+from core.domain.lifecycle import Action
 from core.domain.models import Download, DownloadRequest, Status
 from core.domain.service import (
     MOST_REMOVED,
@@ -25,15 +24,14 @@ from core.domain.service import (
     MoveTo,
     Outcome,
 )
+from tui.control.applicable import Applicable, can_start, is_unread, may
 from tui.control.changing import read_again
 from tui.control.taking_back import take_back
-from tui.model.ordering import Order
-from tui.model.rows import DownloadRow, GroupRow
+from tui.model.rows import DownloadRow
 from tui.model.selection import Selection, is_unsound
 from tui.model.store import DownloadStore
 from tui.model.undo import (
     Undo,
-    Undos,
     of_move,
     of_priority,
     of_removal,
@@ -48,20 +46,13 @@ AddCall = Callable[[Sequence[DownloadRequest]], Awaitable[None]]
 """Queues downloads; raises WinchError when the service refuses."""
 
 
-_ALWAYS = frozenset({"hold", "limit_all"})
-_FOR_COLLECTIONS = frozenset(
-    {"remove", "remove_files", "limit", "raise_priority", "lower_priority"}
-)
-"""What applies to a collection as a whole, also where that has no members."""
-
-
 class Tell(Protocol):
     """Says something in passing, cleaned; longer where something is `wrong`."""
 
     def __call__(self, text: str, *, wrong: bool = False) -> None: ...
 
 
-class QueueRequests:
+class QueueRequests(Applicable):
     """Turns what is chosen into requests; `ask` sends them and says what was refused.
 
     `tell` says what came of those that show nothing else.
@@ -75,12 +66,9 @@ class QueueRequests:
         ask: Callable[[ServiceCall], None],
         tell: Tell,
     ) -> None:
-        self._store = store
-        self._view = view
-        self._selection = selection
+        super().__init__(store, view, selection)
         self._ask = ask
         self._tell = tell
-        self._undos = Undos()
 
     @property
     def chosen(self) -> list[Download]:
@@ -98,49 +86,14 @@ class QueueRequests:
         """Every download, in the order of the queue."""
         return [self._store.download(id_) for id_ in self._store.ids]
 
-    def can(self, action: str) -> bool:
-        """Tell whether an action applies to anything of what is chosen."""
-        if action in _ALWAYS or (action in _FOR_COLLECTIONS and self._selection.chosen_collections):
-            return True
-        match action:
-            case "undo":
-                return bool(self._undos)
-            case "retry_all":
-                return bool(self._store.sums.counts.get(Status.FAILED))
-            case "toggle_pause":
-                return self._pauses() or self._resumes()
-            case "retry":
-                is_any = self._any(_may(Action.RETRY)) or self._selection.has_unsound
-                return is_any or any(map(is_unread, self._selection.chosen_collections))
-            case "start_now":
-                return self._any(_can_start)
-            case "verify":
-                return self._any(lambda status: status is Status.COMPLETED)
-            case "replace_url":
-                is_one = self._selection.chosen_count == 1
-                return is_one and self._any(lambda status: status is not Status.COMPLETED)
-            case "move_up" | "move_down":
-                return self._any(lambda _: True) and self._view.order == Order()
-            case _:
-                return self._any(lambda _: True)
-
-    def label(self, action: str) -> str | None:
-        """Return what an action is called where it would do something else than usual."""
-        row = self._selection.row
-        if action == "toggle_details" and isinstance(row, GroupRow):
-            return "Open" if row.name in self._store.collections else "Fold"
-        if action != "toggle_pause" or self._pauses():
-            return None
-        return "Resume" if self._resumes() else None
-
     # What runs and what waits.
 
     def toggle_pause(self) -> None:
         """Pause what goes on by itself; where nothing does, let what is paused go on."""
-        pauses = self._pauses()
+        pauses = self.pauses
         test = self.is_pausable if pauses else self.is_resumable
         whole = [each.name for each in self._selection.chosen_collections if test(each)]
-        ids = self._ids(_may(Action.PAUSE if pauses else Action.RESUME), besides=whole)
+        ids = self._ids(may(Action.PAUSE if pauses else Action.RESUME), besides=whole)
 
         async def change(service: DownloadService) -> Outcome:
             for name in whole:
@@ -151,17 +104,6 @@ class QueueRequests:
 
         self._ask(change)
 
-    def is_pausable(self, collection: Collection) -> bool:
-        """Tell whether anything of a collection goes on by itself."""
-        counts = self._store.members(collection.name).counts
-        goes_on = counts[Status.PENDING] or counts[Status.ACTIVE]
-        is_read = collection.state is CollectionState.READING and not collection.paused
-        return bool(goes_on) or is_read
-
-    def is_resumable(self, collection: Collection) -> bool:
-        """Tell whether a collection is paused, or any of its members."""
-        return collection.paused or self._store.members(collection.name).counts[Status.PAUSED] > 0
-
     def hold(self) -> None:
         """Hold the whole queue, or let it go on."""
         is_held = self._store.paused
@@ -169,8 +111,8 @@ class QueueRequests:
 
     def retry(self) -> None:
         """Try again what failed, and read again the sources that could not be read."""
-        may = _may(Action.RETRY)
-        ids = [d.id for d in self.chosen if may(d.status) or is_unsound(d)]
+        may_retry = may(Action.RETRY)
+        ids = [d.id for d in self.chosen if may_retry(d.status) or is_unsound(d)]
         self.retry_these(ids, filter(is_unread, self._selection.chosen_collections))
 
     def retry_these(self, ids: Sequence[str], unread: Iterable[Collection]) -> None:
@@ -189,7 +131,7 @@ class QueueRequests:
 
     def start_now(self) -> None:
         """Start what waits, before all others."""
-        ids = self._ids(_can_start)
+        ids = self._ids(can_start)
         self._ask(lambda service: service.start_now(ids))
 
     def set_limit(
@@ -359,33 +301,11 @@ class QueueRequests:
 
         self._ask(prioritize)
 
-    def _pauses(self) -> bool:
-        """Tell whether anything of what is chosen goes on by itself."""
-        is_any = self._any(_may(Action.PAUSE))
-        return is_any or any(map(self.is_pausable, self._selection.chosen_collections))
-
-    def _resumes(self) -> bool:
-        is_any = self._any(_may(Action.RESUME))
-        return is_any or any(map(self.is_resumable, self._selection.chosen_collections))
-
-    def _any(self, test: Callable[[Status], bool]) -> bool:
-        return any(map(test, self._selection.chosen_statuses))
-
     def _ids(
         self, test: Callable[[Status], bool], *, besides: Container[str | None] = ()
     ) -> list[str]:
         """Return what is chosen in some states, but for the members of collections."""
         return [d.id for d in self.chosen if test(d.status) and d.request.group not in besides]
-
-
-def _may(*actions: Action) -> Callable[[Status], bool]:
-    return lambda status: not allowed_actions(status).isdisjoint(actions)
-
-
-def is_unread(collection: Collection) -> bool:
-    """Tell whether the source of a collection could not be read and may be read again."""
-    source = collection.source
-    return collection.read_error is not None and source is not None and source.kind != "list"
 
 
 def _limit(rate: int | None) -> str:
@@ -395,7 +315,3 @@ def _limit(rate: int | None) -> str:
 def _of(downloads: Sequence[Download]) -> str:
     """Return how many downloads were changed, where that was not one."""
     return "" if len(downloads) == 1 else f" for {len(downloads):,} downloads"
-
-
-def _can_start(status: Status) -> bool:
-    return status not in (Status.ACTIVE, Status.COMPLETED)
