@@ -269,12 +269,12 @@ class SyncPlan(Value, frozen=True, kw_only=True):
 
     `changed` are other files by now by what the source says, `damaged` differ on disk from what
     winch left there, `vanished` are named no longer, and of those `deleted` are deleted, or would
-    be with a dry run. `refused` are entries that cannot be fetched, files of which nobody could say
-    whether they changed, and those that could not be replaced or deleted. `unchanged` are also
-    those that failed before and are named as before; `counts` has a number for each list by its
-    name, and of the unchanged those that are not whole as `failed`. `withheld` says why nothing
-    was deleted although something vanished. `requests` is how many were sent to servers to find
-    all this out.
+    be with a dry run; those that failed and have no file leave the collection. `refused` are
+    entries that cannot be fetched, files of which nobody could say whether they changed, and those
+    that could not be replaced or deleted. `unchanged` are also those that failed before and are
+    named as before; `counts` has a number for each list by its name, and of the unchanged those
+    that are not whole as `failed`. `withheld` says why nothing was deleted although something
+    vanished. `requests` is how many were sent to servers to find all this out.
     """
 
     new: tuple[str, ...] = ()

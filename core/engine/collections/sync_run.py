@@ -7,6 +7,7 @@ What a person may rely on:
   winch's to replace: it is set aside as `NAME.mismatch`, and its name is free for the right one.
 - A member that failed is tried again only where its source names another file or address for it;
   `retry` tries the others. One that was given up or paused stays so.
+- A member that failed, has no file and is named no longer leaves; the others stay and are told.
 - Nothing is deleted unless that was asked for, and then only what is as winch left it, after a
   reading that came to its end, named something, and refused nothing that it had not refused
   before: that may be what seems to have vanished.
@@ -38,6 +39,7 @@ from core.domain.redact import redact_url
 from core.domain.value import replace
 from core.engine.collections.collector import MOST_ENTRIES, Collector
 from core.engine.collections.comparison import Compared, Comparison, Pair
+from core.engine.collections.disk import look_at
 from core.engine.collections.members import place_of, refused_as
 from core.engine.collections.reading import Reading
 from core.engine.collections.refetch import Refetch, Refetcher
@@ -114,7 +116,6 @@ class SyncRun:
         self._new = _Some[str](MOST_PLANNED)
         self._deleted = _Some[str](MOST_PLANNED)
         self._failed = 0
-        self._has_deleted = False
 
     async def run(self) -> SyncPlan:
         """Compare; raises what the reading of the source raises, and UnknownIdError."""
@@ -279,14 +280,16 @@ class SyncRun:
             paths += map(collection.path_of, chosen)
             await asyncio.sleep(0)
         paths.sort()
-        withheld = ""
-        if self._options.delete_extra and paths:
-            withheld = self._why_not()
-            if not withheld:
-                await self._delete(collection, vanished)
-                self._has_deleted = True
+        doubt, left = self._why_not(), paths
+        withheld = doubt if self._options.delete_extra and paths else ""
+        if not doubt and self._options.delete_extra:
+            await self._delete(collection, vanished)
+            left = []
+        elif not doubt:
+            gone = await self._let_go(collection, vanished)
+            left = [path for path in paths if path not in gone]
         if not self._options.dry_run:
-            await self._write_down(paths)
+            await self._write_down(left)
         found = self._paths
         refused = [*self._hindered.first, *self._refused.first][:MOST_REFUSED]
         return SyncPlan(
@@ -341,10 +344,33 @@ class SyncRun:
             for root in {collection.directory, root_of(collection)}:
                 await remove_empty(root, directories)
 
-    async def _write_down(self, paths: list[str]) -> None:
-        """Store how the reading ended; what was deleted is no member any more."""
+    async def _let_go(self, collection: CollectionRecord, vanished: list[str]) -> set[str]:
+        """Let members leave that failed and have no file; return the paths of these.
+
+        Nothing of them is there to be kept, and nobody can mend what nothing names: they would keep
+        the others from being whole.
+        """
+        paths: set[str] = set()
+        for start in range(0, len(vanished), _DELETED_AT_ONCE):
+            empty = [
+                download
+                for download in self._downloads.current(vanished[start : start + _DELETED_AT_ONCE])
+                if download.request.group == self._name
+                and download.status in (Status.FAILED, Status.CANCELLED)
+                and download.part is None
+            ]
+            if not empty:
+                continue
+            files = await look_at(empty)
+            gone = [d for d in empty if d.id in files and files[d.id] is None]
+            paths |= {collection.path_of(download) for download in gone}
+            if gone and not self._options.dry_run:
+                await self._hands.remover.remove(gone, files=False)
+        return paths
+
+    async def _write_down(self, left: list[str]) -> None:
+        """Store how the reading ended, with the paths of members that it named no longer."""
         collection = self._downloads.collection(self._name)
-        left = [] if self._has_deleted else paths
         # Where all members were named, what is refused is none of them.
         refused = [
             replace(each, doubtful=each.doubtful and bool(left)) for each in self._refused.first

@@ -413,6 +413,23 @@ class TestVanished:
         await dataset.sync()
         assert (await dataset.engine.collection(NAME)).collection.vanished_count == 0
 
+    async def test_what_failed_and_has_no_file_leaves(self, dataset: Dataset) -> None:
+        for path in ("a", "old"):
+            dataset.serve_with_digest(path, b"1")
+        dataset.serve_with_digest("gone", b"1", statuses=[404])
+        await dataset.collect()
+        dataset.serve_with_digest("old", b"2", statuses=[404])
+        await dataset.sync()
+        assert (await dataset.settled()).verdicts["missing"] == 2
+        dataset.drop("gone", "old")
+        would = await dataset.sync(dry_run=True)
+        assert would.vanished == ("gone", "old")
+        assert await dataset.sync() == would
+        view = await dataset.engine.collection(NAME)
+        assert view.collection.vanished == ("old",), "its file is there, of an older version"
+        assert view.totals.files == 2
+        assert dataset.files() == {"a": b"1", "old": b"1"}
+
     async def test_asked_for_it_is_deleted_with_what_is_empty_then(self, dataset: Dataset) -> None:
         for path in ("a", "deep/er/b", "deep/er/c", "other/d"):
             dataset.serve_with_digest(path, b"1")
@@ -593,6 +610,16 @@ class TestTogether:
         plan = await dataset.sync()
         assert (plan.unchanged, plan.requests) == (3 + with_new, 0)
         assert (await dataset.engine.collection(NAME)).is_whole
+
+    async def test_an_entry_that_was_mended_lets_it_be_whole(self, dataset: Dataset) -> None:
+        dataset.serve_with_digest("a", b"1")
+        dataset.serve_with_digest("tpyo", b"1", statuses=[404])
+        await dataset.collect(together=True)
+        dataset.drop("tpyo")
+        dataset.serve_with_digest("typo", b"1")
+        await dataset.sync()
+        assert (await dataset.published()).is_whole
+        assert dataset.files() == {"a": b"1", "typo": b"1"}
 
     async def test_one_that_is_gone_comes_back(self, dataset: Dataset) -> None:
         for path in ("a", "deep/b"):
