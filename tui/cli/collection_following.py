@@ -9,6 +9,7 @@ from core.domain.errors import ErrorCode, ExitCode, UnknownIdError
 from core.domain.events import CollectionsChanged, Event, Snapshot
 from core.domain.models import Download, Status
 from core.domain.service import DownloadService
+from core.domain.value import replace
 from tui.cli.following import Following
 from tui.cli.terminal import say
 from tui.text.collection_report import shortcoming
@@ -42,6 +43,19 @@ class CollectionFollowing(Following):
             return False
         return not any(map(self._goes_on, self._collections.values()))
 
+    def _as_told(self, download: Download) -> Download:
+        """Return a download that gathers out of sight with its path within the whole.
+
+        It is not under its final name yet, and where it is now nobody will find it.
+        """
+        collection = (self._collections or {}).get(download.request.group or "")
+        if collection is None or not collection.is_hidden:
+            return download
+        above, _, _ = collection.path_of(download).rpartition("/")
+        return download.replace(
+            request=replace(download.request, directory=f"./{above}".rstrip("/"))
+        )
+
     def _take(self, collections: Iterable[Collection]) -> None:
         if self._collections is not None:
             self._collections |= {
@@ -60,7 +74,7 @@ class CollectionFollowing(Following):
         return not lacks and all(d.status is Status.COMPLETED and d.error is None for d in members)
 
     def _update(self, downloads: Iterable[Download]) -> list[Download]:
-        downloads = list(downloads)
+        downloads = list(map(self._as_told, downloads))
         for download in downloads:
             if download.request.group in self._names and not self.knows(download.id):
                 self.join(download)

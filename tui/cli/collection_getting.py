@@ -42,19 +42,17 @@ async def _get(
     args: argparse.Namespace, signals: Signals, request: CollectionRequest, urls: list[str]
 ) -> int:
     name, refusals = request.name, Refusals(args.input)
-    is_made = False
+    is_made = is_together = False
 
     async def on_end(service: DownloadService, download: Download) -> None:
-        if args.json:
-            try:
-                out(dump(record(await service.find(download.id))))
-            except UnknownIdError:
-                return  # taken off the list meanwhile
+        # Of what gathers out of sight the path is told once it is there to stay.
+        if args.json and not is_together:
+            await _print(service, download)
 
     async with AsyncExitStack() as stack:
         try:
             view = await collect(connected, args, request, urls, refusals.tell)
-            is_made = True
+            is_made, is_together = True, view.collection.together
             service = await stack.enter_async_context(connected())
             if view.collection.paused:
                 # The same command again lets go on what Ctrl-C has paused.
@@ -62,11 +60,24 @@ async def _get(
             following = CollectionFollowing([name])
             await follow_on(stack, following, lambda: display(quiet=args.quiet), on_end)
             service = await stack.enter_async_context(connected())
-            return await exit_code(service, [name]) or refusals.end()
+            for download in following if args.json and is_together else ():
+                await _print(service, download)
+            if status := await exit_code(service, [name]):
+                return status
+            if is_together and not args.quiet:
+                say(f"{name} is whole: {view.collection.directory}")
+            return refusals.end()
         except asyncio.CancelledError:
             if is_made and signals.received != signal.SIGHUP:
                 await _pause(name)
             raise
+
+
+async def _print(service: DownloadService, download: Download) -> None:
+    try:
+        out(dump(record(await service.find(download.id))))
+    except UnknownIdError:
+        return  # taken off the list meanwhile
 
 
 async def _pause(name: str) -> None:

@@ -21,7 +21,7 @@ def check_size(download: Download, resource: Resource) -> None:
     if resource.total != said:
         raise FileChangedError(
             f"the server has {resource.total} bytes, and its source says {said}",
-            hint="it changed since the source was written: read that again with `winch sync`",
+            hint="what lists it is out of date; of a collection `winch sync` reads that again",
         )
 
 

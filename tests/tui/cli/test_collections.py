@@ -262,7 +262,11 @@ def test_foreign_names_reach_no_terminal(winch: Winch) -> None:
 def test_get_stays_until_all_is_whole(winch: Winch, server: DemoServer, sums: list[str]) -> None:
     result = winch("get", *sums, "--include", "*.bin", "--together", "--json")
     assert result.returncode == 0
-    assert [json.loads(line)["status"] for line in result.stdout.splitlines()] == ["completed"]
+    (done,) = map(json.loads, result.stdout.splitlines())
+    there = str(winch.directory / "set" / name_of(server, FILE))
+    assert (done["status"], done["download_path"]) == ("completed", there)
+    assert f"./{name_of(server, FILE)}: " in result.stderr
+    assert f"set is whole: {winch.directory / 'set'}\n" in result.stderr
     assert is_whole(winch.directory / "set" / name_of(server, FILE), FILE)
     assert winch.json("show", "set")["state"] == "published"
     lacking = winch(
@@ -301,7 +305,9 @@ def test_what_names_no_file_is_not_whole_and_a_retry_without_files_says_what_goe
     assert winch("add", "--collection", "typo", "--manifest", gone).returncode == 0
     assert winch("wait", "typo").returncode == 3
     assert "winch: typo: its source is read again" in winch("retry", "typo").stderr
-    path = listed(winch, "bad.csv", "url,path", f"{server.url(OTHER)},../out")
-    assert winch("add", "--collection", "bad", "-i", path).returncode == 2
-    hint = "bad: 1 file was refused; `winch sync bad` reads its source again"
-    assert hint in winch("retry", "bad").stderr
+    rows = ["url,path", f"{server.url(OTHER)},in", f"{server.url(OTHER)},../out"]
+    path = listed(winch, "part.csv", *rows)
+    assert winch("add", "--collection", "part", "-i", path).returncode == 2
+    assert winch("wait", "part").returncode == 2
+    hint = "part: 1 file was refused; `winch sync part` reads its source again"
+    assert hint in winch("retry", "part").stderr
