@@ -37,7 +37,7 @@ _OWN: Final = {
 }
 _WEB: Final = frozenset({"http", "https"})
 _TAKEN: Final = frozenset({*_OWN, *_WEB, *STORE_SCHEMES, *NOT_FETCHED})
-_RAISED: Final = (Exception, SystemExit)
+_RAISED: Final = (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError)
 """What a package's code may raise that ends its own source, and nothing else."""
 _PATIENCE: Final = 60.0
 """Seconds in which a package says where to ask for a file."""
@@ -107,6 +107,7 @@ class SourceRegistry:
             async with asyncio.timeout(_PATIENCE) as deadline:
                 answer: Any = await source.refresh(entry)
         except _RAISED as error:
+            _let_cancel(error)
             if deadline.expired():
                 raise TransferTimeoutError(f"{name} does not say where to ask") from None
             raise _failure(name, error) from error
@@ -139,6 +140,7 @@ class SourceRegistry:
         try:
             made = (await run_to_end(entry_point.load))()
         except _RAISED as error:
+            _let_cancel(error)
             raise ConfigError(
                 f"{self._name(kind)} cannot be loaded: {_in_short(error)}",
                 hint="install that package anew, or take it away",
@@ -180,6 +182,7 @@ async def _guarded(
             checked: Entry | Refused = _checked(name, item, Entry, Refused)
             yield checked
     except _RAISED as error:
+        _let_cancel(error)
         raise _failure(name, error) from error
     finally:
         if (close := getattr(found, "aclose", None)) is not None:
@@ -201,6 +204,13 @@ def _checked(name: str, item: Any, *kinds: type[Any]) -> Any:
     if (what := overlong(checked)) is not None:
         raise WinchError(f"{name} hands over what nobody can mean: {what}")
     return checked
+
+
+def _let_cancel(error: BaseException) -> None:
+    """Raise a cancellation that is meant for whoever runs, and not a package's own."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error
 
 
 def _failure(name: str, error: BaseException) -> WinchError:

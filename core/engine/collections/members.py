@@ -6,7 +6,7 @@ What a reading has to remember of what it has seen is kept only as long as it la
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from core.adapters.files.below import check_below, folds_case, make_below
 from core.domain.bounds import cut
@@ -109,6 +109,9 @@ class MemberMaker:
             portion.gather(collection)
         root = root_of(collection)
         missing = portion.directories - reading.made - {root}
+        owned = await self._own_state(collection, missing)
+        portion.refuse_below(owned)
+        missing -= owned.keys()
         wrong = await make_below(root, missing)
         reading.made |= missing - wrong.keys()
         portion.refuse_below(wrong)
@@ -129,8 +132,17 @@ class MemberMaker:
         for entry in entries:
             portion.take(entry)
         root = root_of(collection)
+        portion.refuse_below(await self._own_state(collection, portion.directories - {root}))
         portion.refuse_below(await check_below(root, portion.directories - {root}))
         return tuple(portion.refused)
+
+    async def _own_state(
+        self, collection: CollectionRecord, directories: Set[str]
+    ) -> dict[str, WinchError]:
+        """Return which directories would get their names within winch's own state."""
+        finals = {directory: collection.final(directory) for directory in directories}
+        wrong = await self._adder.own_state(collection.directory, finals.values())
+        return {d: wrong[final] for d, final in finals.items() if final in wrong}
 
     async def _begin(self, collection: Collection, *, folds: bool | None = None) -> _Reading:
         """Begin a reading with the places that members have already, also those of neighbours.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from core.adapters.files.below import check_below, make_below
 from core.adapters.files.destination import set_damaged_aside
@@ -24,7 +25,8 @@ from core.engine.transfer.resume import forget
 class Refetch(Value, frozen=True, kw_only=True):
     """A member that is to be fetched again for what its source asks for now, and why.
 
-    `is_own` tells that what lies under its name may be replaced once the new file is proved.
+    `is_own` tells that what lies under its name may be replaced once the new file is proved, as
+    long as nothing about it has changed since `looked_at`.
     """
 
     id: str
@@ -32,6 +34,7 @@ class Refetch(Value, frozen=True, kw_only=True):
     request: DownloadRequest
     reason: str
     is_own: bool
+    looked_at: datetime
 
 
 class Refetcher:
@@ -41,7 +44,6 @@ class Refetcher:
         self._downloads = downloads
         self._runner = runner
         self._queue = runner.queue
-        self._clock = context.clock
         self._resume_data = context.resume_data
         self._committer = context.committer
 
@@ -137,7 +139,7 @@ class Refetcher:
             wanted.request,
             download.request,
         )
-        asked_at = self._clock.now()
+        asked_at = wanted.looked_at
         if download.status is Status.COMPLETED:
             replaces = wanted.is_own
         elif replaces := before.conflict is Conflict.OVERWRITE:

@@ -19,6 +19,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from core.adapters.files.below import remove_empty
@@ -176,7 +177,9 @@ class SyncRun:
                 pairs += [Pair(wanted, member) for member in self._downloads.current([id_])]
         self._entries += len(new) + len(pairs)
         await self._join(new)
-        await self._act(collection, await self._comparison.compare(pairs))
+        # Before the looks: what is changed while others are hashed is not as it was looked at.
+        looked_at = self._hands.clock.now()
+        await self._act(collection, await self._comparison.compare(pairs), looked_at)
 
     def _member(self, place: str, wanted: DownloadRequest) -> str | None:
         """Return the member that an entry became, None where it is new.
@@ -208,7 +211,9 @@ class SyncRun:
             if place_of(entry) not in wrong:
                 self._new.add(place)
 
-    async def _act(self, collection: CollectionRecord, compared: Sequence[Compared]) -> None:
+    async def _act(
+        self, collection: CollectionRecord, compared: Sequence[Compared], looked_at: datetime
+    ) -> None:
         again: list[Refetch] = []
         for each in compared:
             member, finding = each.pair.member, each.finding
@@ -225,6 +230,7 @@ class SyncRun:
                         request=each.pair.wanted,
                         reason=finding.reason,
                         is_own=finding.is_own,
+                        looked_at=looked_at,
                     )
                 )
                 continue

@@ -169,10 +169,14 @@ class Adder:
         for directory in dict.fromkeys(directories):
             await check_directory(directory)
             if await is_within(directory, self._state_directory):
-                raise DestinationError(
-                    f"{directory} is where winch keeps its own state",
-                    hint="choose another directory",
-                )
+                raise _own_state_error(directory)
+
+    async def own_state(self, root: str, directories: Iterable[str]) -> dict[str, WinchError]:
+        """Return which directories below `root` are those of winch's own state."""
+        if not await is_within(str(self._state_directory), Path(root)):
+            return {}
+        within = [d for d in directories if await is_within(d, self._state_directory)]
+        return {directory: _own_state_error(directory) for directory in within}
 
     def _start(self, downloads: Iterable[DownloadRecord]) -> None:
         with not_collecting():
@@ -250,6 +254,12 @@ class _Begun:
     def __init__(self, at: datetime) -> None:
         self.pending = (TimelineEntry(at=at, text="added", after=Status.PENDING),)
         self.paused = (TimelineEntry(at=at, text="added", after=Status.PAUSED),)
+
+
+def _own_state_error(directory: str) -> DestinationError:
+    return DestinationError(
+        f"{directory} is where winch keeps its own state", hint="choose another directory"
+    )
 
 
 def _ids() -> Iterator[str]:

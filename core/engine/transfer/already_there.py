@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from core.adapters.files.checksum import RunningDigest
 from core.adapters.files.finished_file import FinishedFile
+from core.domain.errors import ChecksumError
 from core.domain.models import Phase
 from core.engine.transfer.context import DownloadHandle
 from core.engine.transfer.naming import Skipped
@@ -21,11 +22,34 @@ async def check_already_there(handle: DownloadHandle) -> None:
 
     It stays whose it is: `part` is not set, so that no removal takes it for one that winch made.
     """
+    if (name := handle.get().request.name) is not None:
+        await _check(handle, name)
+
+
+async def check_left(handle: DownloadHandle, left: Skipped) -> None:
+    """Look at a file that a member leaves as it is, as a rule for files that exist says.
+
+    Raises Skipped where it is the member's by its digest, ChecksumError where it is another one:
+    then nobody may take it for the file that its source means. DiskError.
+    """
+    request = handle.get().request
+    if request.origin is None:
+        return
+    await _check(handle, left.name)
+    size = request.origin.size
+    if request.checksum is not None or size not in (None, left.size):
+        raise ChecksumError(
+            f"{left.name} is there already, and it is another file than its source names",
+            hint="move it away, then `winch retry` it",
+        )
+
+
+async def _check(handle: DownloadHandle, name: str) -> None:
     request = handle.get().request
     origin, checksum = request.origin, request.checksum
-    if origin is None or checksum is None or request.name is None:
+    if origin is None or checksum is None:
         return
-    file = await FinishedFile.open(f"{request.directory.rstrip('/')}/{request.name}")
+    file = await FinishedFile.open(f"{request.directory.rstrip('/')}/{name}")
     if file is None:
         return
     try:
@@ -41,6 +65,6 @@ async def check_already_there(handle: DownloadHandle) -> None:
         if running.hexdigest(checksum.algorithm) != checksum.hexdigest:
             return
         fields = {"digest": checksum, "left": file.stamp}
-        raise Skipped(request.name, file.size, VERDICT.format(checksum.algorithm), fields)
+        raise Skipped(name, file.size, VERDICT.format(checksum.algorithm), fields)
     finally:
         file.close()

@@ -21,20 +21,22 @@ from core.policy.transfer.filename import alternatives, coded, suggest
 class Skipped(Exception):  # noqa: N818 (a way to end, and no error)
     """The file exists and is to be left as it is. `size` is what it has, in bytes.
 
-    `fields` are what is known of it besides, as `Whole` has them.
+    `fields` are what is known of it besides, as `Whole` has them. Without a `verdict` nobody has
+    looked at what is in it.
     """
 
     def __init__(
         self,
         name: str,
         size: int,
-        verdict: str = "skipped: the file exists",
+        verdict: str | None = None,
         fields: Mapping[str, object] = {},
     ) -> None:
         super().__init__(name)
         self.name = name
         self.size = size
-        self.verdict = verdict
+        self.verdict = verdict or "skipped: the file exists"
+        self.is_proved = verdict is not None
         self.fields = dict(fields)
 
 

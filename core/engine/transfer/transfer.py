@@ -14,6 +14,7 @@ from core.domain.errors import FileChangedError, IncompleteBodyError, TransferEr
 from core.domain.models import Phase, Progress
 from core.domain.value import replace
 from core.engine.transfer.already_fetched import check_already_fetched
+from core.engine.transfer.already_there import check_left
 from core.engine.transfer.connection import PoolStatus
 from core.engine.transfer.context import DownloadHandle, TransferContext, Whole
 from core.engine.transfer.file_keeper import FileKeeper
@@ -176,12 +177,21 @@ class Transfer:
         except AlreadyPublishedError as whole:
             return Whole(whole.name, whole.fields)
         except Skipped as existing:
-            fields = {"resume_verdict": existing.verdict, "total_bytes": existing.size}
-            return Whole(existing.name, fields | existing.fields, (existing.verdict,))
+            return await self._left(existing)
         finally:
             if "_proof" in vars(self):
                 await self._proof.stop()
             await self._keeper.close()
+
+    async def _left(self, existing: Skipped) -> Whole:
+        """Return a file that stays as it is; raises ChecksumError where a source means another."""
+        if not existing.is_proved:
+            try:
+                await check_left(self._download, existing)
+            except Skipped as proved:
+                existing = proved
+        fields = {"resume_verdict": existing.verdict, "total_bytes": existing.size}
+        return Whole(existing.name, fields | existing.fields, (existing.verdict,))
 
     async def _fetch_all(self) -> None:
         """Fetch until every byte is here; raises what `run` does."""

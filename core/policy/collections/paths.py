@@ -9,6 +9,9 @@ from core.domain.errors import UsageError
 MAX_PATH_BYTES = 3000
 """Bytes of a path below the destination: with the destination before it the usual 4,096 hold it."""
 
+GATHERING = ".winch"
+"""How the hidden directory is called behind a dot and the set's name, in which its files gather."""
+
 
 def relative_path(path: str) -> str:
     """Return a path below the destination in one spelling; raises UsageError for any other.
@@ -29,6 +32,11 @@ def relative_path(path: str) -> str:
             raise UsageError(f"the path '{shown}' leads out of the destination")
         if part == "":
             raise UsageError(f"a part of the path '{shown}' is empty")
+        if part.startswith(".") and part.endswith(GATHERING):
+            raise UsageError(
+                f"a part of the path '{shown}' is named like what gathers files of a set",
+                hint="a set that is fetched at the same time may gather there",
+            )
         try:
             check_component(part)
         except UsageError as error:

@@ -17,6 +17,7 @@ from core.sources.registry import SourceRegistry
 from tests.core.sources.packages import install
 
 CODE = """
+import asyncio
 from core.domain.entries import Entry, Refused
 from core.sources.base import Address
 
@@ -41,6 +42,9 @@ class Wrong(Shelf):
 
 class Silent:
     pass
+
+def raising(kind):
+    raise kind
 
 def leaving():
     raise SystemExit(3)
@@ -121,6 +125,8 @@ async def test_globs_hold_for_the_sources_of_packages(
         ("spec.nothing", "failed: AttributeError: 'SourceSpec' object has no attribute 'nothing'"),
         ("exit('bye')", "failed: SystemExit: bye"),
         ("[][0]", "failed: IndexError: list index out of range"),
+        ("raising(KeyboardInterrupt)", "failed: KeyboardInterrupt"),
+        ("raising(asyncio.CancelledError)", "failed: CancelledError"),
     ],
 )
 async def test_what_a_package_does_wrong_names_it(
@@ -131,7 +137,15 @@ async def test_what_a_package_does_wrong_names_it(
 
 
 @pytest.mark.parametrize(
-    "answer", ["None", "Address('ftp://x/y')", "Address('http://x', {1: 2})", "1 / 0", "Address(3)"]
+    "answer",
+    [
+        "None",
+        "Address('ftp://x/y')",
+        "Address('http://x', {1: 2})",
+        "1 / 0",
+        "Address(3)",
+        "raising(asyncio.CancelledError)",
+    ],
 )
 async def test_an_address_that_cannot_be_asked_names_its_package(
     registry: SourceRegistry, answer: str

@@ -121,3 +121,28 @@ async def test_names_that_the_file_system_does_not_tell_apart_are_named(
     assert sorted(await members(engine)) == ["Data/a", "data/b"]
     assert [refused.where for refused in view.collection.refused] == ["line 2", "line 4"]
     assert "'data/A' and 'Data/a' are one name" in view.collection.refused[0].reason
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_nothing_is_put_into_winchs_own_state(workspace: Workspace, together: bool) -> None:
+    engine = await workspace.engine()
+    await engine.hold(True)
+    request = replace(a_set(workspace).request, directory=str(workspace.state.parent))
+    await engine.collect(a_set(workspace, request=request, together=together), fed=True)
+    inside = f"{workspace.state.name}/a", f"{workspace.state.name}/deep/b"
+    await engine.add_entries(NAME, named(*inside, "beside"))
+    view = await engine.collection(NAME)
+    assert sorted(await members(engine)) == ["beside"]
+    assert [refused.where for refused in view.collection.refused] == ["line 1", "line 2"]
+    assert "winch keeps its own state" in view.collection.refused[0].reason
+    assert not (workspace.state / "deep").exists()
+
+
+async def test_nothing_is_put_where_the_files_of_another_set_gather(workspace: Workspace) -> None:
+    engine = await workspace.engine()
+    await engine.hold(True)
+    await engine.collect(a_set(workspace), fed=True)
+    await engine.add_entries(NAME, named(".genomes.winch/a", "b/.other.1.winch", ".c.winch.txt"))
+    view = await engine.collection(NAME)
+    assert sorted(await members(engine)) == [".c.winch.txt"]
+    assert "named like what gathers files" in view.collection.refused[0].reason

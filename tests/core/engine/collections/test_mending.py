@@ -8,7 +8,7 @@ from pathlib import Path
 from core.domain.collections import ReportRow, Verdict
 from core.domain.entries import Refused
 from core.domain.errors import ErrorCode
-from core.domain.models import Checksum, Status
+from core.domain.models import Checksum, Conflict, Status
 from core.domain.value import replace
 from core.engine.service import Engine
 from tests.core.engine.collections.conftest import (
@@ -223,3 +223,27 @@ async def test_what_had_a_secret_in_its_address_is_mended_once_its_list_is_given
     assert (await engine.collection("genomes")).is_whole
     assert fault_server.requests_to("a")[-1].target.endswith("token=abc")
     assert "abc" not in (await members(engine))["a"].request.url
+
+
+async def test_another_file_that_is_to_be_left_is_not_whole(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    there = workspace.files / "set"
+    there.mkdir()
+    files = {"right": b"1", "wrong": b"2", "short": b"333"}
+    for name, data in {"right": b"1", "wrong": b"x", "short": b"3"}.items():
+        (there / name).write_bytes(data)
+    engine = await workspace.engine()
+    shared = replace(a_set(workspace).request, conflict=Conflict.SKIP)
+    named = entries(fault_server, files)
+    named[2] = replace(named[2], checksum=None)
+    await collected(engine, workspace, named, request=shared)
+    report = await rows(engine)
+    assert lacks(report) == {"wrong", "short"}
+    assert {report[name].verdict for name in ("wrong", "short")} == {Verdict.BAD}
+    assert tree(there) == {"right": b"1", "wrong": b"x", "short": b"3"}
+    (there / "wrong").unlink()
+    (there / "short").unlink()
+    await retry(engine)
+    assert (await engine.collection("genomes")).is_whole
+    assert tree(there) == files

@@ -689,6 +689,24 @@ class TestServers:
 
 
 class TestMeanwhile:
+    async def test_what_is_edited_while_others_are_looked_at_is_kept(
+        self, dataset: Dataset
+    ) -> None:
+        dataset.serve_with_digest("a", b"old")
+        dataset.serve("b", b"1", "")
+        await dataset.collect()
+        dataset.serve_with_digest("a", b"new")
+
+        def edit(_: object) -> int:
+            (dataset.directory / "a").write_bytes(b"mine")
+            return 200
+
+        dataset.server.change("b", statuses=edit)
+        assert (await dataset.sync()).changed == ("a",)
+        view = await dataset.settled()
+        assert view.verdicts["missing"] == 1
+        assert dataset.files()["a"] == b"mine"
+
     async def test_what_cannot_be_now_is_refused(self, dataset: Dataset) -> None:
         dataset.serve("a", b"1")
         await dataset.collect()
