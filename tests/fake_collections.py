@@ -135,7 +135,7 @@ class FakeCollections:
             page += [
                 ReportRow(
                     path=refused.where,
-                    url="",
+                    url=None,
                     bytes=None,
                     digest=None,
                     verdict=Verdict.MISSING,

@@ -225,14 +225,14 @@ class CollectionChanges(Value, frozen=True, kw_only=True):
 class ReportRow(Value, frozen=True, kw_only=True):
     """What there is to say of one file of a collection.
 
-    `path` is below the destination. `url` has no secrets. `digest` is what the whole file was
-    computed to have, or else what it must have. `cause` is the code and `message` the sentence of
-    what is wrong. `attempts` is how often its bytes were asked for, `seconds` what the attempt took
-    that made it whole.
+    `path` is below the destination. `url` has no secrets, and is None of an entry that could become
+    no download. `digest` is what the whole file was computed to have, or else what it must have.
+    `cause` is the code and `message` the sentence of what is wrong. `attempts` is how often its
+    bytes were asked for, `seconds` what the attempt took that made it whole.
     """
 
     path: str
-    url: str
+    url: str | None
     bytes: int | None
     digest: str | None
     verdict: Verdict

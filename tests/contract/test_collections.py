@@ -132,6 +132,7 @@ class TestReport:
             ("c", "pending"),
             ("line 9", "missing"),
         ]
+        assert last.rows[-1].url is None
         assert last.next is None
 
 

@@ -76,8 +76,8 @@ def row_record(row: ReportRow) -> dict[str, object]:
     """Return a row of a report as an object."""
     record = {name: getattr(row, name) for name in ROW_FIELDS}
     seconds = None if row.seconds is None else round(row.seconds, 3)
-    verdict, url = row.verdict.value, redact_url(row.url)
-    return record | {"verdict": verdict, "url": url, "seconds": seconds}
+    url = None if row.url is None else redact_url(row.url)
+    return record | {"verdict": row.verdict.value, "url": url, "seconds": seconds}
 
 
 def sync_record(plan: SyncPlan) -> dict[str, object]:

@@ -53,7 +53,7 @@ class Reporter:
             rows += [
                 ReportRow(
                     path=refused.where,
-                    url="",
+                    url=None,
                     bytes=None,
                     digest=None,
                     verdict=Verdict.MISSING,

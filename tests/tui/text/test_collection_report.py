@@ -130,6 +130,7 @@ def test_a_row_has_every_field_in_json_and_what_is_unknown_is_null() -> None:
     assert tuple(record) == ROW_FIELDS
     assert (record["verdict"], record["seconds"], record["bytes"]) == ("missing", 1.235, None)
     assert "secret" not in record["url"]
+    assert row_record(replace(row, url=None))["url"] is None
 
 
 def test_of_a_plan_all_are_counted_and_the_first_are_named() -> None:
