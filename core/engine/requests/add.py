@@ -104,18 +104,26 @@ class Adder:
     async def add_members(self, requests: Sequence[DownloadRequest], *, more: bool) -> AddedPortion:
         """Queue members of a collection, whose requests were checked, unless they are members.
 
-        A download of the list that fetches the same file to the same place becomes a member. Raises
-        StateError and its kin, and nothing of this portion is queued.
+        A download of the list that fetches the same file to the same place becomes a member, unless
+        it may be another one than the source means. Raises StateError and its kin, and nothing of
+        this portion is queued.
         """
         asked: list[str] = []
         new: list[DownloadRecord] = []
 
         def take(request: DownloadRequest, begun: _Begun) -> None:
-            if (found := self._found(request)) is None:
+            there = self._all_found(request)
+            found = next((d for d in there if d.request.group or _is_meant(d, request)), None)
+            if found is None:
                 found = self._create(request, begun)
                 new.append(found)
             elif found.request.group is None:
-                adopted = replace(found.request, group=request.group, origin=request.origin)
+                adopted = replace(
+                    found.request,
+                    group=request.group,
+                    origin=request.origin,
+                    checksum=request.checksum or found.request.checksum,
+                )
                 self._downloads.update(found, request=adopted)
             asked.append(found.id)
 
@@ -188,11 +196,15 @@ class Adder:
         )
 
     def _found(self, request: DownloadRequest) -> DownloadRecord | None:
-        """Return the download that the list has; what is completed is without its secrets."""
+        """Return the download that the list has."""
+        return next(iter(self._all_found(request)), None)
+
+    def _all_found(self, request: DownloadRequest) -> list[DownloadRecord]:
+        """Return the downloads that the list has; what is completed is without its secrets."""
         found = self._same(request)
         if not found and (shown := redact_url(request.url)) != request.url:
             found = self._same(request, shown)
-        return found[0] if found else None
+        return found
 
     def _continue(self, request: DownloadRequest) -> DownloadRecord | None:
         """Return the unfinished download that a request asks for again, going on."""
@@ -254,6 +266,17 @@ class _Begun:
     def __init__(self, at: datetime) -> None:
         self.pending = (TimelineEntry(at=at, text="added", after=Status.PENDING),)
         self.paused = (TimelineEntry(at=at, text="added", after=Status.PAUSED),)
+
+
+def _is_meant(download: DownloadRecord, request: DownloadRequest) -> bool:
+    """Tell whether a download is the file that a source means, or will be proved to be it."""
+    wanted, given = request.checksum, download.request.checksum
+    if download.status is not Status.COMPLETED:
+        return given in (None, wanted)
+    size = None if request.origin is None else request.origin.size
+    if size is not None and size != download.total_bytes:
+        return False
+    return wanted is None or wanted in (given, download.digest)
 
 
 def _own_state_error(directory: str) -> DestinationError:

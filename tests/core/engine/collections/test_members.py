@@ -9,7 +9,7 @@ from core.domain.entries import Entry
 from core.domain.models import Conflict, Status
 from core.domain.value import replace
 from tests.core.engine.collections.conftest import NAME, a_set, at_rest, collected, entries, members
-from tests.core.engine.conftest import Workspace
+from tests.core.engine.conftest import Workspace, settled
 from tests.faults.server import FaultServer
 
 
@@ -146,3 +146,21 @@ async def test_nothing_is_put_where_the_files_of_another_set_gather(workspace: W
     view = await engine.collection(NAME)
     assert sorted(await members(engine)) == [".c.winch.txt"]
     assert "named like what gathers files" in view.collection.refused[0].reason
+
+
+@pytest.mark.parametrize("there", [b"right", b"other", b"other size"])
+async def test_what_was_fetched_before_is_a_member_only_if_it_is_the_file(
+    workspace: Workspace, fault_server: FaultServer, there: bytes
+) -> None:
+    engine = await workspace.engine()
+    (entry,) = entries(fault_server, {"a": b"right"})
+    fault_server.replace("a", there)
+    request = replace(a_set(workspace).request, url=entry.url)
+    (workspace.files / "set").mkdir()
+    (download,) = await engine.add([request])
+    await settled(engine, download)
+    for _ in range(2):
+        view = await collected(engine, workspace, [entry])
+        assert view.is_whole is (there == b"right")
+        assert sum(view.verdicts.values()) == 1
+    assert (workspace.files / "set/a").read_bytes() == there
