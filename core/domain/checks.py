@@ -159,7 +159,9 @@ def check_component(name: str) -> None:
     """
     if name in ("", ".", ".."):
         raise UsageError(f"'{name}' is no name of a file" if name else "a name is empty")
-    if "/" in name or is_unsafe(name):
+    if "/" in name:
+        raise UsageError(f"'{cut(name, 80)}' holds a '/', which no name of a file has")
+    if is_unsafe(name):
         raise UsageError("a name holds a control character or one that cannot be seen")
     if _SURROGATES.search(name):
         raise UsageError("a name is not UTF-8 text")
@@ -177,6 +179,11 @@ def check_collection_name(name: str) -> None:
         raise UsageError(
             f"a collection cannot be called '{cut(name, 80)}'",
             hint="its name begins with a letter, a digit or another plain character",
+        )
+    if ":" in name or name.startswith("!"):
+        raise UsageError(
+            f"a collection cannot be called '{cut(name, 80)}'",
+            hint="where a name may stand, ':' and a leading '!' make a filter",
         )
 
 

@@ -123,9 +123,13 @@ async def named(service: DownloadService, args: argparse.Namespace, verb: str) -
 
 async def _collections_among(service: DownloadService, words: Sequence[str]) -> frozenset[str]:
     """Return which words are names of collections."""
-    from tui.control.choosing import may_be_collection  # noqa: PLC0415
+    from tui.control.choosing import may_be_collection, whole_collection  # noqa: PLC0415
 
-    asked = [word for word in dict.fromkeys(words) if may_be_collection(word)]
+    asked = [
+        name
+        for word in dict.fromkeys(words)
+        if (name := word if may_be_collection(word) else whole_collection(word))
+    ]
     if len(asked) > _MOST_ASKED:
         names = {view.collection.name for view in await service.collections()}
         return frozenset(names.intersection(asked))

@@ -84,9 +84,10 @@ def choose(
 
     `collections` are the names of those that there are. Where a word is one of these, `downloads`
     are looked through: an id goes before it, and where an id begins so or a download has the same
-    name AmbiguousIdError is raised.
+    name AmbiguousIdError is raised. A filter that is `collection:NAME` and no more is for it as a
+    whole, whatever else has that name.
     """
-    ids, names, terms, named = [], [], [], []
+    ids, names, terms, named, filters = [], [], [], [], []
     for word in words:
         if word in collections and _is_free(word, downloads):
             named.append(word)
@@ -94,10 +95,14 @@ def choose(
             ids.append(word)
         elif ":" in word or word.startswith("!"):
             terms.append(_term(word))
+            filters.append(word)
         elif word.strip():
             names.append(word)
         else:
             raise UsageError("an empty word names no download", hint="`--all` names every one")
+    if len(filters) == 1 and (whole := whole_collection(filters[0])) in collections:
+        named.append(whole)
+        terms.clear()
     wanted = _keyed(" ".join(terms)) if terms else None
     return NamedDownloads(tuple(ids), tuple(names), wanted, tuple(dict.fromkeys(named)))
 
@@ -105,6 +110,16 @@ def choose(
 def may_be_collection(word: str) -> bool:
     """Tell whether a word of a command can be the name of a collection: it is no filter."""
     return bool(word.strip()) and ":" not in word and not word.startswith("!")
+
+
+def whole_collection(word: str) -> str:
+    """Return the name in `collection:NAME`, quoted or not; empty for any other word."""
+    key, _, value = word.partition(":")
+    if key.lower() != "collection":
+        return ""
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        return re.sub(r'\\(["\\])', r"\1", value[1:-1])
+    return value
 
 
 def check_named(args: argparse.Namespace) -> None:

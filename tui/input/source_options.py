@@ -80,7 +80,8 @@ def name_for(address: str) -> str:
         path = f"{parts.hostname or ''}/{unquote(parts.path)}"
     for part in reversed(path.split("/")):
         if not _TELLS_NOTHING.fullmatch(part):
-            name = safe_name(_ENDING.sub("", part) or part).strip().lstrip("-~._ ")
+            name = safe_name(_ENDING.sub("", part) or part).replace(":", "-").strip()
+            name = name.lstrip("-~._! ")
             if name:
                 return name
     raise UsageError("its source tells of no name", hint="give one with --collection NAME")

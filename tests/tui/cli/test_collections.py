@@ -311,3 +311,21 @@ def test_what_names_no_file_is_not_whole_and_a_retry_without_files_says_what_goe
     assert winch("wait", "part").returncode == 2
     hint = "part: 1 file was refused; `winch sync part` reads its source again"
     assert hint in winch("retry", "part").stderr
+
+
+def test_a_collection_whose_name_is_no_name_in_a_command_is_refused(
+    winch: Winch, sums: list[str]
+) -> None:
+    for name in ("status:done", "!x", "a/b"):
+        result = winch("add", "--collection", name, *sums)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert f"'{name}'" in result.stderr
+    assert winch.json("collections") == []
+
+
+def test_a_name_that_may_be_an_id_is_reached_by_its_filter(winch: Winch, sums: list[str]) -> None:
+    winch("add", "--collection", "set", *sums)
+    winch("wait", "set")
+    assert "collection  set" in winch("show", "collection:set").stdout
+    assert winch("rm", "collection:set").returncode == 0
+    assert winch.json("collections") == []

@@ -173,6 +173,14 @@ def test_an_id_goes_before_a_collection_and_what_may_be_either_is_told() -> None
         choose(["222"], {"222"}, BIRDS)
 
 
+@pytest.mark.parametrize("word", ["collection:222", 'collection:"222"', "Collection:222"])
+def test_a_filter_that_names_but_a_collection_is_for_it_as_a_whole(word: str) -> None:
+    choice = choose([word], {"222"}, BIRDS)
+    assert (choice.collections, choice.filter) == (("222",), None)
+    assert choose([word, "status:done"], {"222"}, BIRDS).collections == ()
+    assert choose([word], {"birds"}, BIRDS).filter is not None
+
+
 @pytest.mark.parametrize(
     ("word", "expected"),
     [("birds", True), ("my birds", True), ("22", True), ("group:birds", False), ("!x", False)],

@@ -117,7 +117,7 @@ def test_a_name_is_made_of_the_last_part_that_says_anything(address: str, name: 
     ("line", "reason"),
     [
         ("--collection c", "no source of files"),
-        ("--collection a/c http://a/1", "a name holds"),
+        ("--collection a/c http://a/1", "holds a ./."),
         ("--collection .c http://a/1", "cannot be called"),
         ("--collection c http://a/1 -o name", "-o fits one file"),
         ("--collection c http://a/1 --checksum md5:1", "--checksum fits one file"),
