@@ -25,6 +25,8 @@ async def make_root(directory: str) -> None:
     def make() -> None:
         try:
             Path(directory).mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise _not_a_directory(directory) from error
         except OSError as error:
             raise disk_error(error, directory) from error
 
@@ -40,6 +42,8 @@ async def make_again(directory: str) -> None:
     def make() -> None:
         try:
             Path(directory).mkdir(exist_ok=True)
+        except FileExistsError as error:
+            raise _not_a_directory(directory) from error
         except OSError as error:
             raise disk_error(error, str(Path(directory).parent)) from error
 
@@ -175,7 +179,11 @@ def check_own_directory(path: str) -> None:
             hint="make it a directory, or choose another destination with -d",
         )
     if not stat.S_ISDIR(mode):
-        raise DestinationError(
-            f"{path} is a file, where a directory is to be",
-            hint="move it, or choose another destination with -d",
-        )
+        raise _not_a_directory(path)
+
+
+def _not_a_directory(path: str) -> DestinationError:
+    return DestinationError(
+        f"{path} is a file, where a directory is to be",
+        hint="move it, or choose another destination with -d",
+    )

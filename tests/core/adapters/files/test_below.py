@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from core.adapters.files.below import check_below, make_below, remove_empty
+from core.adapters.files.below import (
+    check_below,
+    make_again,
+    make_below,
+    make_root,
+    remove_empty,
+)
 from core.domain.errors import DestinationError
 
 
@@ -52,3 +59,12 @@ async def test_the_destination_and_what_a_link_leads_to_stay(root: Path, tmp_pat
     await remove_empty(str(root), everything)
     assert tree(root) == ["link"]
     assert (tmp_path / "elsewhere/empty").is_dir()
+
+
+@pytest.mark.parametrize("make", [make_root, make_again])
+async def test_a_file_of_the_name_of_a_destination_is_named(
+    root: Path, make: Callable[[str], Awaitable[None]]
+) -> None:
+    with pytest.raises(DestinationError) as caught:
+        await make(f"{root}/file")
+    assert caught.value.message == f"{root}/file is a file, where a directory is to be"
