@@ -16,7 +16,7 @@ from pathlib import Path
 MIB = 1024 * 1024
 NETRC_BYTES = MIB
 COOKIES_BYTES = 4 * MIB
-CHUNK = MIB // 4
+CHUNK = MIB
 """Bytes that are read at once of what may be long."""
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _KINDS = {
