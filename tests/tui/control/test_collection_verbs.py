@@ -63,8 +63,8 @@ async def test_beside_it_others_are_named_as_ever() -> None:
         await until(pilot, "birds", "other.iso")
         await say(pilot, "pause birds other.iso")
         await until(pilot, "paused birds", "paused 1 download", "4 Paused 3")
-        # A filter means the members alone.
-        await say(pilot, "resume collection:birds")
+        # The filter of its group means the members alone.
+        await say(pilot, "resume group:birds")
         await until(pilot, "resumed 2 downloads", "4 Paused 1")
     assert await is_paused(service)
     assert ("resume", tuple(members)) in service.calls
