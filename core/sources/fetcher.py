@@ -44,6 +44,8 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 class SourceFetcher:
     """Opens what a source reads; `requests` counts those that were sent to servers.
 
+    `has_proved_ends` tells whether no text that was read may have been cut unnoticed.
+
     `headers` go to the origin of the URL `origin` only, `cookies` is the path of a cookies.txt.
     `at_once` is how many documents of one host may be open at a time. `resolve` says where to ask
     for an address that is none of the web, such as one in an object store.
@@ -71,6 +73,7 @@ class SourceFetcher:
         self._resolve = resolve
         self.at_once = max(1, min(AT_ONCE, at_once))
         self.requests = 0
+        self.has_proved_ends = True
 
     def open(
         self, address: str, *, most: int, known: Validator | None = None
@@ -109,6 +112,7 @@ class SourceFetcher:
             try:
                 yield document
             finally:
+                self.has_proved_ends &= document.has_proved_end
                 response = document.response
         finally:
             if response is not None:

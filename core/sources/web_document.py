@@ -43,7 +43,8 @@ def too_large(address: str, most: int) -> UsageError:
 class WebDocument:
     """A `Document` that a server sends. `again` asks for it once more, or raises what it is given.
 
-    `url` is the address that it is told to have. `patience` is the read timeout in seconds; only
+    `url` is the address that it is told to have. `has_proved_end` tells, once it was read, whether
+    its end is one that no cut looks like. `patience` is the read timeout in seconds; only
     the time in which something is awaited counts.
     """
 
@@ -67,6 +68,7 @@ class WebDocument:
         self._patience = patience
         self._clock = clock
         self._again = again
+        self.has_proved_end = True
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield its bytes, decoded; raises WinchError where they end early or are too many."""
@@ -82,6 +84,7 @@ class WebDocument:
                     raise too_large(self.url, self._most)
                 yield decoded
         decoder.close()
+        self.has_proved_end = True
 
     async def _coded(self) -> AsyncIterator[bytes]:
         """Yield its bytes as they are sent, from as many answers as that takes."""
@@ -140,6 +143,8 @@ class WebDocument:
             came += len(piece)
             if not piece:
                 if left is None:
+                    # RFC 9112 section 6.3: it ends where the connection does, cut or not.
+                    self.has_proved_end = "transfer-encoding" in response.headers
                     return
                 raise IncompleteBodyError(
                     f"{host_of(response.url)} closed the connection {left:,} bytes too early"

@@ -60,6 +60,11 @@ class Reading:
         """How many requests were sent to servers by now."""
         return self._fetcher.requests
 
+    @property
+    def has_proved_ends(self) -> bool:
+        """Whether nothing that was read by now may have been cut unnoticed."""
+        return self._fetcher.has_proved_ends
+
     def portions(self) -> AsyncGenerator[tuple[list[Entry], list[Refused]], None]:
         """Yield entries and refused ones by portions; raises what the source raises."""
         return _portions(self._found)

@@ -326,6 +326,8 @@ class SyncRun:
         if self._doubtful:
             what = "1 entry" if self._doubtful == 1 else f"{self._doubtful:,} entries"
             return f"{what} of its source cannot be read, and may be what seems to have vanished"
+        if not self._reading.has_proved_ends:
+            return "its server does not say how long its source is, so that may have been cut"
         return ""
 
     async def _delete(self, collection: CollectionRecord, vanished: list[str]) -> None:

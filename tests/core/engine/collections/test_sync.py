@@ -466,6 +466,22 @@ class TestVanished:
         assert "not one file" in plan.withheld
         assert dataset.files() == {"a": b"1"}
 
+    @pytest.mark.parametrize("until_close", [False, True])
+    async def test_nothing_is_deleted_for_a_text_that_may_have_been_cut(
+        self, dataset: Dataset, until_close: bool
+    ) -> None:
+        for path in ("a", "b"):
+            dataset.serve_with_digest(path, path.encode())
+        sums = [f"{hashlib.sha256(p.encode()).hexdigest()}  {p}\n".encode() for p in ("a", "b")]
+        url = dataset.server.file("SUMS", b"".join(sums), until_close=until_close)
+        await dataset.collect(source=SourceSpec(kind="manifest", address=url))
+        dataset.server.replace("SUMS", sums[0])
+        plan = await dataset.sync(delete_extra=True)
+        assert plan.vanished == ("b",)
+        assert plan.deleted == (() if until_close else ("b",))
+        assert ("may have been cut" in plan.withheld) is until_close
+        assert ("b" in dataset.files()) is until_close
+
     async def test_nor_after_a_reading_that_failed(self, dataset: Dataset) -> None:
         dataset.serve_with_digest("a", b"1")
         await dataset.collect()
