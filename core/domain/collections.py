@@ -130,11 +130,12 @@ class CollectionRecord(Collection, frozen=True, kw_only=True, gc=False):
     """A collection with what its source said that came to no member: what is stored.
 
     `refused` are the first entries that cannot be fetched, `vanished` the first paths that the
-    source names no longer.
+    source names no longer. `is_directory_own` tells that its directory was not there before.
     """
 
     refused: tuple[Refused, ...] = ()
     vanished: tuple[str, ...] = ()
+    is_directory_own: bool = False
 
     @property
     def summary(self) -> Collection:

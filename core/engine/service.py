@@ -158,6 +158,7 @@ class Engine:
             self._publisher,
             changer=self._changer,
             remover=self._remover,
+            context=context,
         )
         self._inspector = Inspector(runner, context)
         self._reverifier = Reverifier(downloads, clock, self._tell_work_change)

@@ -19,6 +19,11 @@ PROBE = ".winch-case-"
 """How the name of a file begins that only a kill leaves: it told whether case matters."""
 
 
+async def is_missing(directory: str) -> bool:
+    """Tell whether nothing has the name of a directory."""
+    return not await run_to_end(os.path.lexists, directory)
+
+
 async def make_root(directory: str) -> None:
     """Make a destination and what is above it; raises DestinationError, DiskError."""
 
@@ -92,6 +97,16 @@ async def remove_empty(root: str, directories: Iterable[str]) -> None:
     What is not empty, cannot be removed or is reached through a link stays, and so does `root`.
     """
     await run_to_end(_remove_empty, root.rstrip("/"), list(directories))
+
+
+async def remove_if_empty(directory: str) -> None:
+    """Remove a directory that is empty and no link; what is not, or cannot be removed, stays."""
+
+    def remove() -> None:
+        with suppress(OSError):
+            Path(directory).rmdir()
+
+    await run_to_end(remove)
 
 
 def _remove_empty(root: str, directories: Iterable[str]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from core.adapters.files.below import remove_empty
+from core.adapters.files.below import remove_empty, remove_if_empty
 from core.adapters.files.publishing import remove_staging
 from core.adapters.files.threads import run_to_end
 from core.domain.collections import CollectionChanges, CollectionRecord
@@ -19,6 +20,7 @@ from core.engine.collections.together import Publisher
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.change import Changer
 from core.engine.requests.remove import Remover
+from core.engine.transfer.context import TransferContext
 
 
 class CollectionChanger:
@@ -33,6 +35,7 @@ class CollectionChanger:
         *,
         changer: Changer,
         remover: Remover,
+        context: TransferContext,
     ) -> None:
         self._downloads = downloads
         self._collector = collector
@@ -40,6 +43,7 @@ class CollectionChanger:
         self._publisher = publisher
         self._changer = changer
         self._remover = remover
+        self._context = context
 
     async def change(self, name: str, changes: CollectionChanges) -> CollectionRecord:
         self._downloads.collection(name)
@@ -104,10 +108,22 @@ class CollectionChanger:
         """Remove directories that are empty by now, and the one in which members gathered."""
         directories = {download.request.directory for download in members}
         await remove_empty(collection.directory, directories)
+        if collection.is_directory_own and not self._is_needed(collection.directory):
+            await remove_if_empty(collection.directory)
         staging = collection.staging
         if staging is None or (why := await run_to_end(remove_staging, staging)) is None:
             return removal
         return replace(removal, kept=(*removal.kept, KeptFile(path=staging, reason=why)))
+
+    def _is_needed(self, directory: str) -> bool:
+        """Tell whether an empty directory is one that files go to, or are about to."""
+        usual = Path(self._context.downloads.directory).expanduser()
+        if directory.rstrip("/") == str(usual):
+            return True
+        root = directory.rstrip("/") + "/"
+        if any(f"{c.directory}/".startswith(root) for c in self._downloads.collections.values()):
+            return True
+        return any(f"{d.request.directory}/".startswith(root) for d in self._downloads)
 
 
 def _changed(collection: CollectionRecord, changes: CollectionChanges) -> CollectionRecord:

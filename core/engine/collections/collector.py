@@ -12,7 +12,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from core.adapters.files.below import make_root
+from core.adapters.files.below import is_missing, make_root
 from core.adapters.files.publishing import remove_staging
 from core.adapters.files.threads import run_to_end
 from core.adapters.system.clock import Clock
@@ -111,9 +111,8 @@ class Collector:
                 )
             collection = self._asked_again(before, collection)
         await self.stop(request.name)
-        if collection.together and before is None:
-            # Made before it is known, so that what is known is there.
-            collection = await gathers_in(collection)
+        if before is None:
+            collection = await _placed(collection)
         root = root_of(collection)
         await make_root(root)
         await self._adder.check_directories([root])
@@ -296,6 +295,14 @@ class Collector:
                 hint="give the same list again: what is there already stays",
             )
             self._failed(name, error)
+
+
+async def _placed(collection: CollectionRecord) -> CollectionRecord:
+    """Return a new collection with what is so of its directory; raises as `gathers_in` does."""
+    if await is_missing(collection.directory):
+        collection = replace(collection, is_directory_own=True)
+    # Made before it is known, so that what is known is there.
+    return await gathers_in(collection) if collection.together else collection
 
 
 def _at_rest(collection: Collection) -> CollectionState:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from core.domain.collections import CollectionChanges
+import pytest
+
+from core.domain.collections import CollectionChanges, CollectionRequest
 from core.domain.inspection import Cause
 from core.domain.models import Status
 from core.domain.value import replace
 from core.engine.service import Engine
-from tests.core.engine.collections.conftest import NAME, a_set, at_rest, entries, members, until
+from tests.core.engine.collections.conftest import (
+    NAME,
+    a_set,
+    at_rest,
+    collected,
+    entries,
+    members,
+    until,
+)
 from tests.core.engine.conftest import Workspace
 from tests.faults.model import content
 from tests.faults.server import FaultServer
@@ -117,3 +127,45 @@ async def test_a_priority_holds_for_members_there_and_to_come(
     await engine.change_collection(NAME, CollectionChanges(priority=7))
     await engine.add_entries(NAME, named[1:])
     assert {d.request.priority for d in (await members(engine)).values()} == {7}
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_removal_with_its_files_takes_the_directory_that_was_made_for_it(
+    workspace: Workspace, fault_server: FaultServer, *, together: bool
+) -> None:
+    engine = await workspace.engine()
+    named = entries(fault_server, {"a": b"1", "deep/b": b"2"})
+    await collected(engine, workspace, named, together=together)
+    await until(engine, lambda view: view.is_whole)
+    await engine.remove_collection(NAME, files=True)
+    assert workspace.names() == []
+
+
+@pytest.mark.parametrize("why", ["it was there", "a file of another is in it", "it is the usual"])
+async def test_a_directory_that_is_not_only_its_own_stays(
+    workspace: Workspace, fault_server: FaultServer, why: str
+) -> None:
+    engine = await workspace.engine()
+    directory = workspace.files / "set"
+    if why == "it was there":
+        directory.mkdir()
+    if why == "it is the usual":
+        downloads = replace(engine.settings.downloads, directory=str(directory))
+        engine.read_settings = lambda: replace(engine.settings, downloads=downloads)
+        await engine.reload()
+    await collected(engine, workspace, entries(fault_server, {"a": b"1"}))
+    if why == "a file of another is in it":
+        (directory / "mine").write_bytes(b"mine")
+    await engine.remove_collection(NAME, files=True)
+    assert directory.is_dir()
+    assert not (directory / "a").exists()
+
+
+async def test_a_directory_into_which_another_collection_fetches_stays(
+    workspace: Workspace, fault_server: FaultServer
+) -> None:
+    engine = await workspace.engine()
+    await collected(engine, workspace, entries(fault_server, {"a": b"1"}))
+    await engine.collect(CollectionRequest(name="other", request=a_set(workspace).request))
+    await engine.remove_collection(NAME, files=True)
+    assert (workspace.files / "set").is_dir()
