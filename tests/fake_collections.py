@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.domain.checks import check_collection_name
+from core.domain.collection_service import MOST_REPORT_ROWS
 from core.domain.collections import (
     MOST_REFUSED,
     Cause,
@@ -27,7 +28,8 @@ from core.domain.entries import Entry, Refused
 from core.domain.errors import NotAllowedError, UnknownIdError, UsageError, WinchError
 from core.domain.events import CollectionsChanged, Event
 from core.domain.models import DownloadRecord, DownloadRequest, Progress, Status
-from core.domain.service import MOST_REPORT_ROWS, AddedPortion, Changes, Outcome, Removal
+from core.domain.outcomes import AddedPortion, Outcome, Removal
+from core.domain.service import Changes
 from core.domain.totals import DownloadSums, Totals
 from core.domain.value import replace
 from core.policy.collections.members import member_request, path_of

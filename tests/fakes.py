@@ -41,19 +41,15 @@ from core.domain.models import (
     TimelineEntry,
     WaitReason,
 )
+from core.domain.outcomes import AddedPortion, KeptFile, Outcome, Refusal, Removal
 from core.domain.service import (
     MOST_LOG_LINES,
     MOST_REMOVED,
-    AddedPortion,
     Changes,
-    KeptFile,
     LimitChanges,
     Limits,
     MoveTo,
-    Outcome,
     RateSource,
-    Refusal,
-    Removal,
     ServiceStatus,
     SettingInForce,
 )

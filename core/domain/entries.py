@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.domain.models import Checksum, PieceHashes, SourceVersion
+from core.domain.models import Checksum
+from core.domain.origins import PieceHashes, SourceVersion
 from core.domain.value import Value, field
 
 

@@ -12,28 +12,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from core.domain.collections import (
-    CollectionChanges,
-    CollectionRequest,
-    CollectionView,
-    ReportPage,
-    SyncOptions,
-    SyncPlan,
-)
-from core.domain.entries import Entry, Refused
-from core.domain.errors import ErrorInfo
+from core.domain.collection_service import CollectionService
 from core.domain.events import Event
 from core.domain.history import History, HistoryQuery, Statistics
 from core.domain.inspection import Inspection
 from core.domain.models import DownloadRecord, DownloadRequest, DownloadView
+from core.domain.outcomes import AddedPortion, Outcome, Removal
 from core.domain.totals import Totals
 from core.domain.upkeep import Checkup, Cleanup
 from core.domain.value import Value, field
 
 MOST_REMOVED = 1000
 """Removed downloads that can be brought back, the latest."""
-MOST_REPORT_ROWS = 2000
-"""Rows in a page of a report."""
 MOST_LOG_LINES = 2000
 """Lines of the log that one request can have."""
 
@@ -43,49 +33,6 @@ class MoveTo(StrEnum):
     BOTTOM = "bottom"
     UP = "up"
     DOWN = "down"
-
-
-class Refusal(Value, frozen=True, kw_only=True):
-    id: str
-    error: ErrorInfo
-
-
-class Outcome(Value, frozen=True, kw_only=True):
-    """What an action on several downloads did: those it changed and those that refused.
-
-    `notes` are sentences on what it costs that nobody may have expected.
-    """
-
-    changed: tuple[DownloadRecord, ...] = ()
-    refused: tuple[Refusal, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-class AddedPortion(Value, frozen=True, kw_only=True):
-    """The id for each request of a portion, and which of them were not in the list before."""
-
-    ids: tuple[str, ...] = ()
-    new: tuple[str, ...] = ()
-
-
-class KeptFile(Value, frozen=True, kw_only=True):
-    """A file that is not deleted, and why in a few words."""
-
-    path: str
-    reason: str
-
-
-class Removal(Value, frozen=True, kw_only=True):
-    """What a removal took away, or with a dry run would: records, and files if that was asked for.
-
-    `kept_files` stay because nothing was said of files, `kept` although it was.
-    """
-
-    removed: tuple[DownloadRecord, ...] = ()
-    deleted_files: tuple[str, ...] = ()
-    deleted_bytes: int = 0
-    kept_files: tuple[str, ...] = ()
-    kept: tuple[KeptFile, ...] = ()
 
 
 class ServiceStatus(Value, frozen=True, kw_only=True):
@@ -176,7 +123,7 @@ class SettingInForce(Value, frozen=True, kw_only=True):
     usual_source: SettingSource = SettingSource.SETTINGS
 
 
-class DownloadService(Protocol):
+class DownloadService(CollectionService, Protocol):
     """A queue of downloads that somebody else works off.
 
     Ids may be any unique prefix; `ids=None` means every download that admits the action. Unknown or
@@ -324,77 +271,6 @@ class DownloadService(Protocol):
         SHA-256. The verdict becomes the `resume_verdict`; a file that is damaged or missing is
         among those that refuse, and its download has the error. Meanwhile `Progress.verified`
         tells how far it is.
-        """
-        ...
-
-    async def collect(self, request: CollectionRequest, *, fed: bool = False) -> CollectionView:
-        """Make a collection and return it once that is on disk; its source is read from then on.
-
-        With `fed` its entries come by `add_entries`, and the source is only remembered. Asking for
-        one again that is there, from the same source to the same directory, reads that again and
-        takes in what is new. Raises UsageError, DestinationError, and NotAllowedError where the
-        name is another one's.
-        """
-        ...
-
-    async def add_entries(
-        self,
-        name: str,
-        entries: Sequence[Entry],
-        refused: Sequence[Refused] = (),
-        *,
-        more: bool = False,
-    ) -> AddedPortion:
-        """Take entries into a collection, and say what of its source was none.
-
-        With `more` another portion follows, and only the answer to the last, which may be empty,
-        tells that all of them are on disk. An entry that cannot be fetched, or whose path leads out
-        of the destination, is among the refused ones of the collection and stops no other. Raises
-        UnknownIdError.
-        """
-        ...
-
-    async def collections(self) -> list[CollectionView]:
-        """Return all collections, by name, without their lists of what was refused or vanished."""
-        ...
-
-    async def collection(self, name: str) -> CollectionView:
-        """Return one collection; raises UnknownIdError."""
-        ...
-
-    async def report(
-        self, name: str, *, after: str | None = None, most: int = MOST_REPORT_ROWS
-    ) -> ReportPage:
-        """Return what there is to say of each file of a collection, by pages.
-
-        `after` is the `next` of the page before. Raises UnknownIdError, UsageError.
-        """
-        ...
-
-    async def sync(self, name: str, options: SyncOptions) -> SyncPlan:
-        """Read the source of a collection again and queue what is new, changed or damaged.
-
-        It goes on though whoever asked leaves, but for a dry run. Raises UnknownIdError,
-        NotAllowedError for one whose source cannot be read again or is being read,
-        DestinationError where its directory is not there, StoppedError, and what the reading of
-        the source raises: what was found before that is queued, and nothing is deleted.
-        """
-        ...
-
-    async def change_collection(self, name: str, changes: CollectionChanges) -> CollectionView:
-        """Change a collection and its members; it holds at once, also for those that run.
-
-        Raises UnknownIdError, and UsageError for a value that cannot be meant.
-        """
-        ...
-
-    async def remove_collection(
-        self, name: str, *, files: bool = False, dry_run: bool = False
-    ) -> Removal:
-        """Take a collection off the list with its members, as `remove` does with these.
-
-        With `files`, directories that are empty then go too, but for the destination itself.
-        Raises UnknownIdError.
         """
         ...
 

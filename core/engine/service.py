@@ -19,46 +19,29 @@ from core.adapters.state.stores import State
 from core.adapters.system.clock import Clock
 from core.adapters.system.log_file import LOG_NAME, tail
 from core.domain.collections import (
-    CollectionChanges,
     CollectionRecord,
-    CollectionRequest,
-    CollectionView,
-    ReportPage,
-    SyncOptions,
-    SyncPlan,
 )
-from core.domain.entries import Entry, Refused
 from core.domain.errors import StoppedError, UsageError
 from core.domain.events import Event
 from core.domain.history import History, HistoryQuery, Statistics
 from core.domain.inspection import Inspection
 from core.domain.lifecycle import Action
 from core.domain.models import DownloadRecord, DownloadRequest, DownloadView, Status
+from core.domain.outcomes import AddedPortion, Outcome, Removal
 from core.domain.service import (
     MOST_LOG_LINES,
-    MOST_REPORT_ROWS,
-    AddedPortion,
     Changes,
     LimitChanges,
     Limits,
     MoveTo,
-    Outcome,
-    Removal,
     ServiceStatus,
     SettingInForce,
 )
 from core.domain.settings import Settings
 from core.domain.upkeep import Checkup, Cleanup
 from core.domain.version import VERSION
-from core.engine.collections.change import CollectionChanger
-from core.engine.collections.collector import Collector
-from core.engine.collections.reading import SourceReader
-from core.engine.collections.refetch import Refetcher
-from core.engine.collections.report import Reporter
-from core.engine.collections.sync import Syncer
-from core.engine.collections.sync_run import SyncHands
-from core.engine.collections.together import Publisher
-from core.engine.collections.view import view_of
+from core.engine.collections.handlers import CollectionHandlers
+from core.engine.collections.service import CollectionRequests
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
 from core.engine.requests.add import Adder
@@ -81,7 +64,7 @@ from core.policy.transfer.rate import RateWindow
 from core.policy.transfer.throttle import TokenBucket
 
 
-class Engine:
+class Engine(CollectionRequests):
     """Implements `DownloadService`, which says what each request does and raises.
 
     With `embedded`, only downloads that were admitted run. `read_settings` is called to read the
@@ -132,39 +115,20 @@ class Engine:
         )
         self._changer = Changer(downloads, runner, state.resume_data)
         self._remover = Remover(downloads, runner, state, clock)
-        reader = SourceReader(context, lambda: self.settings)
-        self._publisher = Publisher(downloads, self._tell_work_change, is_read=self._is_compared)
-        self._collector = Collector(
-            downloads, self._adder, clock, reader, changed=self._publisher.look
-        )
-        self._reporter = Reporter(downloads)
-        self._syncer = Syncer(
-            SyncHands(
-                downloads=downloads,
-                collector=self._collector,
-                refetcher=Refetcher(downloads, runner, context),
-                remover=self._remover,
-                clock=clock,
-            ),
-            reader,
+        self._handlers = CollectionHandlers(
             context,
-            lambda: self.settings,
-            self._sync_changed,
-        )
-        self._collections = CollectionChanger(
+            runner,
             downloads,
-            self._collector,
-            self._syncer,
-            self._publisher,
+            adder=self._adder,
             changer=self._changer,
             remover=self._remover,
-            context=context,
+            settings=lambda: self.settings,
+            on_work_change=self._tell_work_change,
         )
         self._inspector = Inspector(runner, context)
         self._reverifier = Reverifier(downloads, clock, self._tell_work_change)
         self._limits = LimitKeeper(settings.limits, downloads, context, runner.reassign)
         downloads.on_collection = self._collection_changed
-        downloads.on_member = self._publisher.member_changed
         self._settings = SettingsKeeper(settings, downloads, self._limits, self._obey)
         self._maintenance = Maintenance(state, downloads, clock)
         self._forgetting = Forgetting(
@@ -185,7 +149,7 @@ class Engine:
         """Load what was there before and begin to work it off; raises StateError."""
         self._downloads.notices.extend(await self._recorder.start())
         await self._startup.run()
-        await self._publisher.start()
+        await self._handlers.start()
         self._limits.obey(self.settings.limits)
         for download in self._downloads.ordered():
             self._runner.queue.take_up(download)
@@ -194,7 +158,7 @@ class Engine:
             self._forgetting.start()
         self._wall_clock.start()
         if not self._embedded:
-            self._collector.start()
+            self._handlers.read_on()
 
     async def close(self) -> None:
         """Stop all transfers, with what they have recorded, and write the state; idempotent."""
@@ -202,9 +166,7 @@ class Engine:
             return
         self._closing = True
         await self._wall_clock.close()
-        await self._collector.close()
-        await self._syncer.close()
-        await self._publisher.close()
+        await self._handlers.close()
         await self._maintenance.close()
         await self._forgetting.close()
         self._limits.close()
@@ -237,19 +199,11 @@ class Engine:
     @property
     def _is_busy_beside(self) -> bool:
         """Whether anything goes on that is no download."""
-        beside = (self._reverifier, self._collector, self._syncer, self._publisher)
-        return any(each.is_busy for each in beside)
+        return self._reverifier.is_busy or self._handlers.is_busy
 
     def on_work_change(self, callback: Callable[[], None]) -> None:
         """Have `callback` called whenever `has_work` may have changed."""
         self._runner.on_work_change = callback
-
-    def _is_compared(self, name: str) -> bool:
-        return self._syncer.is_running(name)
-
-    def _sync_changed(self) -> None:
-        self._publisher.look_at_all()
-        self._tell_work_change()
 
     def _tell_work_change(self) -> None:
         self._runner.on_work_change()
@@ -300,18 +254,6 @@ class Engine:
 
     async def settings_in_force(self) -> list[SettingInForce]:
         return self._settings.in_force(self.environment)
-
-    async def collections(self) -> list[CollectionView]:
-        every = sorted(self._downloads.collections.values(), key=lambda each: each.name)
-        return [await view_of(self._downloads, each, with_lists=False) for each in every]
-
-    async def collection(self, name: str) -> CollectionView:
-        return await self._view(self._downloads.collection(name))
-
-    async def report(
-        self, name: str, *, after: str | None = None, most: int = MOST_REPORT_ROWS
-    ) -> ReportPage:
-        return await self._reporter.page(name, after=after, most=most)
 
     async def history(self, query: HistoryQuery) -> History:
         check_query(query)
@@ -394,10 +336,10 @@ class Engine:
         chosen = self._chosen(ids)
         if dry_run:
             return await self._remover.would_remove(chosen, files=files)
-        await self._publisher.settled(*{d.request.group for d in chosen})
+        await self._handlers.publisher.settled(*{d.request.group for d in chosen})
         removal = await self._remover.remove(chosen, files=files)
         # What it lacked may be gone.
-        self._publisher.look_at_all()
+        self._handlers.publisher.look_at_all()
         return removal
 
     async def restore(self, ids: Sequence[str]) -> Outcome:
@@ -407,37 +349,8 @@ class Engine:
     async def verify(self, ids: Sequence[str]) -> Outcome:
         chosen = self._chosen(ids)
         # What is about to get its name is looked at where it is then.
-        await self._publisher.settled(*{d.request.group for d in chosen})
+        await self._handlers.publisher.settled(*{d.request.group for d in chosen})
         return await self._reverifier.verify(chosen)
-
-    async def collect(self, request: CollectionRequest, *, fed: bool = False) -> CollectionView:
-        self._refuse_if_closing()
-        return await self._view(await self._collector.collect(request, fed=fed))
-
-    async def add_entries(
-        self,
-        name: str,
-        entries: Sequence[Entry],
-        refused: Sequence[Refused] = (),
-        *,
-        more: bool = False,
-    ) -> AddedPortion:
-        self._refuse_if_closing()
-        return await self._collector.add_entries(name, entries, refused, more=more)
-
-    async def sync(self, name: str, options: SyncOptions) -> SyncPlan:
-        self._refuse_if_closing()
-        return await self._syncer.sync(name, options)
-
-    async def change_collection(self, name: str, changes: CollectionChanges) -> CollectionView:
-        self._refuse_if_closing()
-        return await self._view(await self._collections.change(name, changes))
-
-    async def remove_collection(
-        self, name: str, *, files: bool = False, dry_run: bool = False
-    ) -> Removal:
-        self._refuse_if_closing()
-        return await self._collections.remove(name, files=files, dry_run=dry_run)
 
     async def limit(self, changes: LimitChanges) -> Limits:
         if changes != LimitChanges():
@@ -457,9 +370,6 @@ class Engine:
 
     async def shutdown(self) -> None:
         self.stop_requested.set()
-
-    async def _view(self, collection: CollectionRecord) -> CollectionView:
-        return await view_of(self._downloads, collection)
 
     def _chosen(self, ids: Sequence[str] | None) -> list[DownloadRecord]:
         """Return the downloads that are named (None: all), unless the engine is being closed."""

@@ -19,7 +19,8 @@ from core.domain.checks import (
 )
 from core.domain.errors import DestinationError, UsageError
 from core.domain.history import HistoryQuery
-from core.domain.models import Checksum, DownloadRequest, PieceHashes
+from core.domain.models import Checksum, DownloadRequest
+from core.domain.origins import PieceHashes
 from core.domain.redact import redact_url
 from core.domain.service import Changes
 from core.domain.settings import check_limit

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from core.domain.bounds import MAX_URL
 from core.domain.entries import Entry
-from core.domain.models import SourceVersion
+from core.domain.origins import SourceVersion
 from core.policy.collections.globs import Globs
 from core.sources.base import Document
 from core.sources.index_values import Found, Page, Start, no_page, refusal

@@ -15,7 +15,8 @@ from core.domain.bounds import MAX_URL, cut, number
 from core.domain.checks import check_url
 from core.domain.entries import Entry, Refused
 from core.domain.errors import UsageError
-from core.domain.models import Checksum, PieceHashes
+from core.domain.models import Checksum
+from core.domain.origins import PieceHashes
 from core.policy.transfer.digests import strongest
 from core.sources.relative import address_of
 

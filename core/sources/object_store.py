@@ -17,7 +17,7 @@ from core.domain.bounds import cut
 from core.domain.checks import check_store_options, check_url
 from core.domain.entries import Entry, Refused, SourceSpec
 from core.domain.errors import ErrorCode, HttpStatusError, NotFoundError, UsageError, WinchError
-from core.domain.models import SourceVersion
+from core.domain.origins import SourceVersion
 from core.domain.redact import redact_text
 from core.domain.stores import StoreAddress, login_hint, split_store
 from core.sources.base import Address, Fetcher

@@ -15,4 +15,4 @@ def test_every_method_of_the_protocol_is_called() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and ast.unparse(node.value).split(".")[-1] == "service"
     }
-    assert {name for name in vars(DownloadService) if not name.startswith("_")} <= called
+    assert {name for name in dir(DownloadService) if not name.startswith("_")} <= called

@@ -15,7 +15,8 @@ from core.domain.errors import (
 )
 from core.domain.events import Added
 from core.domain.models import Checksum, Status
-from core.domain.service import AddedPortion, MoveTo
+from core.domain.outcomes import AddedPortion
+from core.domain.service import MoveTo
 from core.domain.value import replace
 from tests.contract.asking import RUNS, add, names, raises, statuses
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.adapters.files.destination import MISMATCH, SUFFIX
 from core.domain.models import Download, Status
-from core.domain.service import Removal
+from core.domain.outcomes import Removal
 from tests.crash.machine_disk import Disk
 from tests.crash.machine_server import Web
 

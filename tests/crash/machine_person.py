@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from core.domain.errors import ErrorCode, WinchError
 from core.domain.models import Download, DownloadRequest, Status
-from core.domain.service import Changes, MoveTo, Outcome
+from core.domain.outcomes import Outcome
+from core.domain.service import Changes, MoveTo
 from tests.crash.machine_model import Wish
 from tests.crash.machine_run import Run
 

@@ -17,7 +17,7 @@ from core.domain.models import (
     Status,
     TimelineEntry,
 )
-from core.domain.service import Outcome, Refusal
+from core.domain.outcomes import Outcome, Refusal
 from core.domain.upkeep import Leftover, LeftoverKind
 from core.domain.value import replace
 from tests.attempts import a_failure

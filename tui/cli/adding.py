@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from core.domain.errors import WinchError
 from core.domain.models import DownloadRequest
-from core.domain.service import AddedPortion, DownloadService
+from core.domain.outcomes import AddedPortion
+from core.domain.service import DownloadService
 from tui.cli.export_format import batches
 from tui.cli.portions import portions
 from tui.cli.terminal import out, say

@@ -25,14 +25,8 @@ from core.domain.checks import (
 )
 from core.domain.collections import Collection
 from core.domain.errors import UsageError
-from core.domain.models import (
-    Checksum,
-    Conflict,
-    DownloadRequest,
-    DownloadView,
-    Origin,
-    Status,
-)
+from core.domain.models import Checksum, Conflict, DownloadRequest, DownloadView, Status
+from core.domain.origins import Origin
 from core.domain.redact import redact_url
 from core.domain.settings import check_limit
 from tui.input.arguments import check_url

@@ -14,7 +14,8 @@ from typing import Any
 from core.domain.collections import CollectionState
 from core.domain.errors import ExitCode, UsageError
 from core.domain.models import Download, Status
-from core.domain.service import DownloadService, Outcome, Removal
+from core.domain.outcomes import Outcome, Removal
+from core.domain.service import DownloadService
 from tui.cli.adding import add_all, tell_added
 from tui.cli.portions import portions
 from tui.cli.service_access import Named, connected, named

@@ -14,7 +14,8 @@ from core.domain.collections import CollectionChanges, CollectionRequest
 from core.domain.errors import UsageError
 from core.domain.history import HistoryQuery
 from core.domain.models import Download, DownloadView, Status
-from core.domain.service import Changes, DownloadService, MoveTo, Outcome
+from core.domain.outcomes import Outcome
+from core.domain.service import Changes, DownloadService, MoveTo
 from core.domain.units import parse_duration, parse_rate
 from core.domain.value import replace
 from tui.control.choosing import check_named

@@ -14,7 +14,8 @@ from core.domain.collections import (
     SyncPlan,
 )
 from core.domain.models import Status
-from core.domain.service import DownloadService, Outcome, Removal
+from core.domain.outcomes import Outcome, Removal
+from core.domain.service import DownloadService
 from tui.control.applicable import is_unread
 from tui.control.queue_requests import QueueRequests, ServiceCall, Tell
 from tui.model.collection_sums import CauseKey

@@ -16,14 +16,8 @@ from core.domain.collections import (
 from core.domain.errors import UnknownIdError
 from core.domain.lifecycle import Action
 from core.domain.models import Download, DownloadRequest, Status
-from core.domain.service import (
-    MOST_REMOVED,
-    Changes,
-    DownloadService,
-    LimitChanges,
-    MoveTo,
-    Outcome,
-)
+from core.domain.outcomes import Outcome
+from core.domain.service import MOST_REMOVED, Changes, DownloadService, LimitChanges, MoveTo
 from tui.control.applicable import Applicable, can_start, is_unread, may
 from tui.control.changing import read_again
 from tui.control.taking_back import take_back

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.domain.collections import Collection, CollectionRequest
-from core.domain.service import Changes, DownloadService, Outcome
+from core.domain.outcomes import Outcome
+from core.domain.service import Changes, DownloadService
 from core.domain.value import replace
 from tui.model.undo import Prioritize, PutBack, Recollect, Restate, Restore, Step
 

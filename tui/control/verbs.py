@@ -12,7 +12,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 from core.domain.entries import Refused
 from core.domain.errors import DaemonError, UsageError
-from core.domain.service import DownloadService, Outcome
+from core.domain.outcomes import Outcome
+from core.domain.service import DownloadService
 from core.domain.upkeep import Leftover
 from tui.control.changing import change_of, collection_change_of
 from tui.control.collecting import collect

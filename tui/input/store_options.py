@@ -6,7 +6,8 @@ import argparse
 
 from core.domain.checks import check_store_options
 from core.domain.errors import UsageError
-from core.domain.models import DownloadRequest, Origin
+from core.domain.models import DownloadRequest
+from core.domain.origins import Origin
 from core.domain.stores import is_store
 
 

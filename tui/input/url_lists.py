@@ -16,7 +16,8 @@ from os import read
 from core import launcher
 from core.domain.entries import Entry, Refused
 from core.domain.errors import UsageError
-from core.domain.models import DownloadRequest, Origin
+from core.domain.models import DownloadRequest
+from core.domain.origins import Origin
 from core.domain.value import replace
 from core.sources.lists import MOST_BYTES, ListReader
 from tui.input.store_options import in_store

@@ -14,7 +14,8 @@ from textual.widgets import Static
 
 from core.domain.errors import WinchError
 from core.domain.models import Progress
-from core.domain.service import DownloadService, Outcome, Refusal
+from core.domain.outcomes import Outcome, Refusal
+from core.domain.service import DownloadService
 from core.domain.settings import ScreenSettings
 from tui.control.feed import Connect, Feed, repaint_interval
 from tui.control.key_actions import MAIN, KeyTarget

@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 from core.domain.collections import Collection
 from core.domain.models import Download, Status
-from core.domain.service import MOST_REMOVED, Removal
+from core.domain.outcomes import Removal
+from core.domain.service import MOST_REMOVED
 from tui.text.fmt import clean, cut_middle
 
 MOST_NAMES = 300

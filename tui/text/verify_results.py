@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.domain.errors import ErrorCode, ErrorInfo
-from core.domain.service import Outcome
+from core.domain.outcomes import Outcome
 from tui.text.fmt import counted, sentence, short_id
 
 MOST = 2

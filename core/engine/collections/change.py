@@ -12,7 +12,8 @@ from core.domain.collections import CollectionChanges, CollectionRecord
 from core.domain.errors import UsageError
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import DownloadRecord, Status
-from core.domain.service import Changes, KeptFile, Removal
+from core.domain.outcomes import KeptFile, Removal
+from core.domain.service import Changes
 from core.domain.value import replace
 from core.engine.collections.collector import Collector
 from core.engine.collections.sync import Syncer

@@ -25,7 +25,7 @@ from core.domain.collections import (
 )
 from core.domain.entries import Entry, Refused
 from core.domain.errors import NotAllowedError, StoppedError, UsageError, WinchError
-from core.domain.service import AddedPortion
+from core.domain.outcomes import AddedPortion
 from core.domain.value import replace
 from core.engine.collections.members import MemberMaker, TakenIn
 from core.engine.collections.reading import SourceReader

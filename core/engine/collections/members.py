@@ -14,8 +14,8 @@ from core.domain.collections import MOST_REFUSED, Collection, CollectionRecord
 from core.domain.entries import Entry, Refused
 from core.domain.errors import UsageError, WinchError
 from core.domain.models import DownloadRecord, DownloadRequest, Status
+from core.domain.outcomes import AddedPortion
 from core.domain.redact import redact_url
-from core.domain.service import AddedPortion
 from core.domain.value import Value, replace
 from core.engine.collections.together import gathers_in
 from core.engine.downloads.list import DownloadList

@@ -7,11 +7,11 @@ from bisect import bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from core.domain.collection_service import MOST_REPORT_ROWS
 from core.domain.collections import CollectionRecord, ReportPage, ReportRow, Verdict, verdict_of
 from core.domain.errors import UsageError
 from core.domain.models import DownloadRecord
 from core.domain.redact import redact_url
-from core.domain.service import MOST_REPORT_ROWS
 from core.engine.collections.view import view_of
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import STARTED

@@ -14,7 +14,8 @@ from weakref import WeakValueDictionary
 from core.domain.entries import Entry
 from core.domain.errors import ProtocolError, WinchError
 from core.domain.hosts import site_of
-from core.domain.models import DownloadRequest, Origin, Validator
+from core.domain.models import DownloadRequest, Validator
+from core.domain.origins import Origin
 from core.domain.settings import RetrySettings
 from core.engine.transfer.context import TransferContext
 from core.policy.collections.sync_plan import Answer, answer_of

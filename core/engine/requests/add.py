@@ -15,8 +15,8 @@ from core.domain.errors import DestinationError, WinchError
 from core.domain.garbage import not_collecting
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import DownloadRecord, DownloadRequest, Status, TimelineEntry
+from core.domain.outcomes import AddedPortion
 from core.domain.redact import redact_url
-from core.domain.service import AddedPortion
 from core.domain.value import replace
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList

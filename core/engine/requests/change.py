@@ -10,8 +10,9 @@ from core.adapters.state.resume_data import ResumeStore
 from core.domain.errors import NotAllowedError, WinchError
 from core.domain.lifecycle import Action, allowed_actions, is_already
 from core.domain.models import Download, DownloadRecord, Status, Validator, WaitReason
+from core.domain.outcomes import Outcome, Refusal
 from core.domain.redact import redact_url
-from core.domain.service import Changes, MoveTo, Outcome, Refusal
+from core.domain.service import Changes, MoveTo
 from core.domain.value import replace
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.mend import Mender, is_mendable

@@ -16,7 +16,8 @@ from core.adapters.state.stores import State
 from core.adapters.system.clock import Clock
 from core.domain.errors import AmbiguousIdError, NotAllowedError, UnknownIdError, WinchError
 from core.domain.models import DownloadRecord, PartIdentity, Progress, ResumeRecord, Status
-from core.domain.service import MOST_REMOVED, KeptFile, Outcome, Refusal, Removal
+from core.domain.outcomes import KeptFile, Outcome, Refusal, Removal
+from core.domain.service import MOST_REMOVED
 from core.domain.value import Value, replace
 from core.engine.downloads.list import DownloadList
 from core.engine.running.runner import Runner

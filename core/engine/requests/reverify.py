@@ -21,7 +21,7 @@ from core.domain.errors import (
     WinchError,
 )
 from core.domain.models import Checksum, DownloadRecord, Progress, Status
-from core.domain.service import Outcome, Refusal
+from core.domain.outcomes import Outcome, Refusal
 from core.engine.downloads.index import SHORT
 from core.engine.downloads.list import DownloadList
 from core.engine.running.progress import TICK

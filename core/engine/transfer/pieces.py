@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from core.adapters.files.checksum import RunningDigest, digest_of
 from core.adapters.system.clock import Clock
 from core.domain.errors import FileChangedError, TransferError, WinchError
-from core.domain.models import PieceHashes
+from core.domain.origins import PieceHashes
 from core.domain.redact import redact_url
 from core.engine.transfer.body import Body, receive_body
 from core.engine.transfer.resume import UnfinishedFile

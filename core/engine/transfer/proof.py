@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 from core.adapters.net.response import Response
 from core.domain.entries import Entry
-from core.domain.models import Phase, PieceHashes
+from core.domain.models import Phase
+from core.domain.origins import PieceHashes
 from core.engine.transfer.announced import AnnouncedByServer
 from core.engine.transfer.context import DownloadHandle, TransferContext
 from core.engine.transfer.file_keeper import FileKeeper

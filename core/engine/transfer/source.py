@@ -15,14 +15,8 @@ from core.adapters.system.clock import Clock
 from core.domain.entries import Entry
 from core.domain.errors import HttpStatusError, WinchError
 from core.domain.hosts import site_of
-from core.domain.models import (
-    Download,
-    DownloadRequest,
-    Origin,
-    Resource,
-    SourceVersion,
-    Validator,
-)
+from core.domain.models import Download, DownloadRequest, Resource, Validator
+from core.domain.origins import Origin, SourceVersion
 from core.domain.redact import redact_url
 from core.domain.stores import is_store, login_hint, split_store
 from core.domain.value import replace

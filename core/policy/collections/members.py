@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from core.domain.collections import Collection
 from core.domain.entries import Entry
-from core.domain.models import Conflict, Download, DownloadRequest, Origin
+from core.domain.models import Conflict, Download, DownloadRequest
+from core.domain.origins import Origin
 from core.domain.stores import is_store
 from core.domain.value import replace
 from core.policy.collections.paths import relative_path

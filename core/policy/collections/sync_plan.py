@@ -19,11 +19,10 @@ from core.domain.models import (
     DownloadRecord,
     DownloadRequest,
     FileStamp,
-    Origin,
-    SourceVersion,
     Status,
     Validator,
 )
+from core.domain.origins import Origin, SourceVersion
 from core.domain.redact import redact_url
 from core.domain.value import Value, replace
 from core.policy.request_rules import without_secrets

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import Generic, TypeVar
 
-from core.domain.models import PieceHashes
+from core.domain.origins import PieceHashes
 
 Who = TypeVar("Who")
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from core.domain.bounds import MAX_DIGITS, MAX_URL, number
 from core.domain.errors import FileChangedError, ProtocolError, TransferError
-from core.domain.models import Checksum, Resource, SourceVersion, Validator
+from core.domain.models import Checksum, Resource, Validator
+from core.domain.origins import SourceVersion
 from core.domain.text import from_octets
 from core.domain.value import Value, replace
 from core.policy.transfer.challenges import SentLogin

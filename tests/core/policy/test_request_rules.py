@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core.domain.errors import DestinationError, UsageError, WinchError
-from core.domain.models import Checksum, DownloadRequest, Origin, PieceHashes
+from core.domain.models import Checksum, DownloadRequest
+from core.domain.origins import Origin, PieceHashes
 from core.domain.service import Changes
 from core.domain.value import replace
 from core.policy.request_rules import apply_changes, check_request

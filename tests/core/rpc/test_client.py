@@ -37,7 +37,7 @@ class Stuck(FakeService):
 
 def test_every_request_of_the_protocol_goes_to_the_daemon() -> None:
     # What is not its own would be the protocol's, which has no body and answers None.
-    public = {name for name in vars(DownloadService) if not name.startswith("_")}
+    public = {name for name in dir(DownloadService) if not name.startswith("_")}
     assert public <= set(vars(RemoteService))
 
 

@@ -17,7 +17,7 @@ from core.rpc import codec
 def test_every_request_of_the_protocol_is_a_method() -> None:
     public = {
         name
-        for name, member in vars(DownloadService).items()
+        for name, member in inspect.getmembers(DownloadService)
         if inspect.isfunction(member) and not name.startswith("_")
     }
     assert set(codec.METHODS) | {"subscribe"} == public

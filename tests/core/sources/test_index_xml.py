@@ -8,7 +8,7 @@ import pytest
 
 from core.domain.entries import Entry
 from core.domain.errors import ProtocolError
-from core.domain.models import SourceVersion
+from core.domain.origins import SourceVersion
 from core.sources.fetcher import SourceFetcher
 from core.sources.index_pages import Bounds
 from tests.core.sources.test_index_pages import Pages, read

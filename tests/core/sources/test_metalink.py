@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from core.domain.entries import Entry, Refused
 from core.domain.errors import UsageError
-from core.domain.models import Checksum, PieceHashes
+from core.domain.models import Checksum
+from core.domain.origins import PieceHashes
 from core.sources import metalink
 from core.sources.metalink import read_metalink
 from tests.core.sources.manifest_files import entries, read, refused

@@ -15,7 +15,7 @@ import pytest
 
 from core.domain.entries import Entry, Refused, SourceSpec
 from core.domain.errors import ErrorCode, WinchError
-from core.domain.models import SourceVersion
+from core.domain.origins import SourceVersion
 from core.sources.fetcher import SourceFetcher
 from core.sources.object_store import ObjectStoreSource
 from core.sources.registry import SourceRegistry

@@ -13,16 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import UsageError
-from core.domain.models import (
-    Checksum,
-    Conflict,
-    Download,
-    DownloadRequest,
-    Origin,
-    Progress,
-    Status,
-)
+from core.domain.models import Checksum, Conflict, Download, DownloadRequest, Progress, Status
 from core.domain.names import safe_name
+from core.domain.origins import Origin
 from core.domain.value import replace
 from tests.tui.cli.conftest import Winch
 from tests.tui.cli.samples import download, view

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from core.domain.service import Outcome
+from core.domain.outcomes import Outcome
 from core.domain.value import replace
 from tests.fakes import FakeService
 from tests.tui.control.test_verbs import say

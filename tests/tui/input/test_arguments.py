@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import UsageError
-from core.domain.models import Checksum, Conflict, DownloadRequest, Origin
+from core.domain.models import Checksum, Conflict, DownloadRequest
+from core.domain.origins import Origin
 from tui.cli.parser import parse
 from tui.input.arguments import download_requests, requests_for_urls
 

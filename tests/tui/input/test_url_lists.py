@@ -12,7 +12,8 @@ import pytest
 
 from core.domain.entries import Entry, Refused
 from core.domain.errors import UsageError
-from core.domain.models import Checksum, DownloadRequest, Origin
+from core.domain.models import Checksum, DownloadRequest
+from core.domain.origins import Origin
 from tui.cli.parser import parse
 from tui.input import url_lists
 from tui.input.url_lists import entry_request, list_portions

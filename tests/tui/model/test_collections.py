@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from core.domain.collections import Collection, CollectionState, Verdict
 from core.domain.errors import ErrorCode, ErrorInfo
 from core.domain.events import Added, CollectionsChanged, Removed, Snapshot
-from core.domain.models import DownloadRequest, Origin, Progress, Status
+from core.domain.models import DownloadRequest, Progress, Status
+from core.domain.origins import Origin
 from core.domain.value import replace
 from tests.tui.model.listed import Table, moving, one
 from tests.tui.samples import NOW, sample

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.domain.models import Download, DownloadRecord, PartIdentity, Status
-from core.domain.service import MOST_REMOVED, KeptFile, Removal
+from core.domain.outcomes import KeptFile, Removal
+from core.domain.service import MOST_REMOVED
 from core.domain.value import asdict
 from tests.fakes import FakeService
 from tests.tui.samples import FORBIDDEN, HOSTILE, app_for, queue, sample, until

@@ -15,7 +15,7 @@ import pytest
 from core.adapters.state import left_parts
 from core.adapters.state.left_parts import LeftPart, LeftParts
 from core.domain.models import Download, FileStamp, PartIdentity
-from core.domain.service import Removal
+from core.domain.outcomes import Removal
 from core.domain.upkeep import LeftoverKind
 from core.engine.service import Engine
 from tests.core.engine.conftest import Workspace, fetch, until

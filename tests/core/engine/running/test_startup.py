@@ -18,15 +18,8 @@ from core.adapters.state.resume_data import ResumeStore
 from core.adapters.system.clock import Clock
 from core.domain.errors import ErrorCode
 from core.domain.history import AttemptEnd, HistoryQuery
-from core.domain.models import (
-    Checksum,
-    Download,
-    Origin,
-    Phase,
-    PieceHashes,
-    Status,
-    WaitReason,
-)
+from core.domain.models import Checksum, Download, Phase, Status, WaitReason
+from core.domain.origins import Origin, PieceHashes
 from core.domain.settings import DownloadSettings, RecoveryMode, Settings
 from core.domain.value import replace
 from core.engine.running import startup

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.domain.errors import ErrorCode
-from core.domain.models import Checksum, Download, DownloadRequest, Origin, PieceHashes, Status
+from core.domain.models import Checksum, Download, DownloadRequest, Status
+from core.domain.origins import Origin, PieceHashes
 from core.domain.settings import LimitSettings
 from core.domain.value import replace
 from core.engine.transfer.pieces import MOST_BAD

@@ -15,14 +15,8 @@ from core.adapters.net.network import Network
 from core.adapters.system.clock import Clock
 from core.domain.entries import Entry
 from core.domain.errors import ErrorCode
-from core.domain.models import (
-    DownloadRequest,
-    DownloadView,
-    Origin,
-    SourceVersion,
-    Status,
-    WaitReason,
-)
+from core.domain.models import DownloadRequest, DownloadView, Status, WaitReason
+from core.domain.origins import Origin, SourceVersion
 from core.domain.settings import NetworkSettings, RetrySettings
 from core.domain.value import replace
 from core.engine.service import Engine

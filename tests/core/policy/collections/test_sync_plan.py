@@ -14,11 +14,10 @@ from core.domain.models import (
     DownloadRecord,
     DownloadRequest,
     FileStamp,
-    Origin,
-    SourceVersion,
     Status,
     Validator,
 )
+from core.domain.origins import Origin, SourceVersion
 from core.domain.value import replace
 from core.policy.collections.sync_plan import (
     Answer,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.models import PieceHashes
+from core.domain.origins import PieceHashes
 from core.policy.transfer.pieces import Origins, mismatch, stretch_of, touched
 
 
