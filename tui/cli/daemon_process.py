@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
+from types import ModuleType
 
 from core import launcher
 from core.domain.service import DownloadService
 
 _IN_DAEMON = "tui.cli.in_daemon"
+_whole: set[ModuleType] = set()
 
 
 async def commands(
@@ -23,10 +25,13 @@ async def commands(
 
 
 async def _loaded() -> launcher.Commands:
-    if (known := sys.modules.get(_IN_DAEMON)) is None:
-        # In a thread: it takes longer than anybody's bytes should wait.
-        known = await asyncio.to_thread(importlib.import_module, _IN_DAEMON)
-    loaded: launcher.Commands = known.run
+    module = sys.modules.get(_IN_DAEMON)
+    if module is None or module not in _whole:
+        # In a thread: it takes longer than anybody's bytes should wait. Another one that is at it
+        # has put there what is not whole yet, and is waited for.
+        module = await asyncio.to_thread(importlib.import_module, _IN_DAEMON)
+        _whole.add(module)
+    loaded: launcher.Commands = module.run
     return loaded
 
 
