@@ -94,6 +94,13 @@ class GatheredChanges:
             self._timer.cancel()
             self._tell_gathered()
 
+    def forget(self) -> None:
+        """Tell of nothing that was gathered: who listens from now on has seen what came after."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._gathered = {}
+
     def _tell_gathered(self) -> None:
         self._timer = None
         self._since = asyncio.get_running_loop().time()

@@ -196,6 +196,8 @@ class DownloadList(DownloadIndex):
             self.on_member(changed)
         if self.bus.has_subscribers:
             self._changes.add(changed)
+        else:
+            self._changes.forget()
         return changed
 
     def note(self, download_id: str, text: str) -> None:

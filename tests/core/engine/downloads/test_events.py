@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from core.domain.events import Changed, ProgressBatch, Removed, Snapshot
+from core.domain.events import Changed, Noticed, ProgressBatch, Removed, Snapshot
 from core.domain.models import Download, Progress
+from core.domain.service import Changes
+from core.domain.value import replace
 from core.engine.downloads.events import BACKLOG, FEW, EventBus, GatheredChanges
 from tests.core.adapters.records import a_download
+from tests.core.engine.conftest import Workspace
 
 
 def bus() -> EventBus:
@@ -121,3 +124,29 @@ async def test_what_was_gathered_is_told_before_what_comes_after_it() -> None:
     changes.flush()
     changes.flush()
     assert told == [1] * FEW + [5]
+
+
+async def test_what_was_gathered_can_be_forgotten() -> None:
+    told: list[int] = []
+    changes = GatheredChanges(lambda those: told.append(len(those)))
+    for number in range(FEW + 5):
+        changes.add(changed(number, "a"))
+    changes.forget()
+    changes.flush()
+    assert told == [1] * FEW
+
+
+async def test_nothing_that_is_so_no_more_comes_after_a_snapshot(workspace: Workspace) -> None:
+    engine = await workspace.engine()
+    many = [workspace.request(f"http://127.0.0.1:9/{number}") for number in range(FEW + 5)]
+    ids = [d.id for d in await engine.add([replace(each, paused=True) for each in many])]
+    async with engine.subscribe() as events:
+        await anext(events)
+        await engine.set(ids, Changes(priority=1))
+    await engine.set(ids, Changes(priority=2))
+    async with engine.subscribe() as events:
+        snapshot = await anext(events)
+        assert isinstance(snapshot, Snapshot)
+        assert {download.request.priority for download in snapshot.downloads} == {2}
+        await engine.hold(True)
+        assert isinstance(await anext(events), Noticed)
