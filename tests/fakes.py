@@ -26,7 +26,16 @@ from core.domain.errors import (
     UsageError,
     WinchError,
 )
-from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
+from core.domain.events import (
+    Added,
+    Changed,
+    Event,
+    Noticed,
+    ProgressBatch,
+    Removed,
+    Snapshot,
+    as_told,
+)
 from core.domain.history import History, HistoryEntry, HistoryQuery, Statistics
 from core.domain.hosts import site_of
 from core.domain.inspection import DownloadLimits, HostLimit, Inspection
@@ -127,7 +136,7 @@ class FakeService(FakeCollections):
         if download.status is not Status.ACTIVE and download_id in self._progress:
             done = self._progress[download_id].bytes_downloaded
             self._progress[download_id] = Progress(bytes_downloaded=done)
-        self._publish(lambda revision: Changed(revision=revision, downloads=(download,)))
+        self._publish(lambda revision: Changed(revision=revision, downloads=(as_told(download),)))
         return download
 
     def notice(self, *notices: str) -> None:
@@ -505,7 +514,7 @@ class FakeService(FakeCollections):
     def _snapshot(self) -> Snapshot:
         return Snapshot(
             revision=self._revision,
-            downloads=tuple(self._queue()),
+            downloads=tuple(map(as_told, self._queue())),
             progress=dict(self._progress),
             notices=self.notices,
             paused=self.paused,
@@ -519,7 +528,7 @@ class FakeService(FakeCollections):
 
     def _publish_records(self, kind: type[Added] | type[Changed], ids: Sequence[str]) -> None:
         if ids:
-            records = tuple(self._records[id_] for id_ in dict.fromkeys(ids))
+            records = tuple(as_told(self._records[id_]) for id_ in dict.fromkeys(ids))
             self._publish(lambda revision: kind(revision=revision, downloads=records))
 
     def _resolve(self, ids: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """What a service tells its subscribers.
 
-Downloads come as they stand, without their timelines: those are told by `find` and `inspect`.
+Downloads come as they stand, without their timelines and the digests of their pieces: those are
+told by `find` and `inspect`.
 
 Nothing durable rides on events: one that is missed is made good by the next Snapshot. `revision`
 grows with every event, so that a subscriber can see that it missed none.
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 
 from core.domain.collections import Collection
 from core.domain.models import Download, Progress
-from core.domain.value import Value
+from core.domain.value import Value, replace
 
 
 class Snapshot(Value, frozen=True, kw_only=True):
@@ -87,3 +88,14 @@ class ProgressBatch(Value, frozen=True, kw_only=True):
 
 
 Event = Snapshot | Added | Changed | Removed | Noticed | CollectionsChanged | ProgressBatch
+
+
+def as_told(download: Download) -> Download:
+    """Return a download as events tell it: without a megabyte of digests of its pieces.
+
+    They would come with each of its changes, and whoever watches has no use for them.
+    """
+    request = download.request
+    if (origin := request.origin) is None or origin.pieces is None:
+        return download
+    return download.replace(request=replace(request, origin=replace(origin, pieces=None)))

@@ -11,8 +11,8 @@ from core.domain.errors import UnknownIdError, UsageError
 from core.domain.events import Added, Changed, Event, Removed, Snapshot
 from core.domain.history import AttemptEnd, History, HistoryQuery, Trend
 from core.domain.inspection import Cause
-from core.domain.models import Status
-from core.domain.service import LimitChanges
+from core.domain.models import Origin, PieceHashes, Status
+from core.domain.service import Changes, LimitChanges
 from core.domain.totals import Totals
 from core.domain.upkeep import Cleanup
 from core.domain.value import replace
@@ -201,6 +201,23 @@ class TestEvents:
             removed = await self.follow(events, Removed)
             assert isinstance(removed, Removed)
             assert removed.ids == (download.id,)
+
+    async def test_the_digests_of_pieces_are_told_only_to_who_asks(self, harness: Harness) -> None:
+        pieces = PieceHashes(algorithm="sha256", length=1024, hexdigests=("ab" * 32,) * 3)
+        asked = replace(harness.request("a"), origin=Origin(size=3000, pieces=pieces))
+        async with harness.service.subscribe() as events:
+            await anext(events)
+            (download,) = await harness.service.add([asked])
+            added = await self.follow(events, Added)
+            await harness.service.set([download.id], Changes(priority=3))
+            changed = await self.follow(events, Changed)
+        async with harness.service.subscribe() as events:
+            snapshot = await anext(events)
+        for event in (added, changed, snapshot):
+            assert isinstance(event, Added | Changed | Snapshot)
+            assert [told.request.origin for told in event.downloads] == [Origin(size=3000)]
+        found = (await harness.service.find(download.id)).download
+        assert download.request.origin == found.request.origin == asked.origin
 
     async def test_revisions_only_grow_and_everybody_hears_the_same(self, harness: Harness) -> None:
         async with harness.service.subscribe() as one, harness.service.subscribe() as other:

@@ -25,6 +25,7 @@ from core.domain.events import (
     ProgressBatch,
     Removed,
     Snapshot,
+    as_told,
 )
 from core.domain.lifecycle import Action, next_status
 from core.domain.models import (
@@ -364,13 +365,13 @@ class DownloadList(DownloadIndex):
         entered, self._entered = self._entered, []
         for start in range(0, len(entered), _ADDED_TOGETHER):
             self._revision += 1
-            together = tuple(entered[start : start + _ADDED_TOGETHER])
+            together = tuple(map(as_told, entered[start : start + _ADDED_TOGETHER]))
             self.bus.publish(Added(revision=self._revision, downloads=together))
 
     def _tell_changed(self, changed: tuple[Download, ...]) -> None:
         self._tell_entered()
         self._revision += 1
-        self.bus.publish(Changed(revision=self._revision, downloads=changed))
+        self.bus.publish(Changed(revision=self._revision, downloads=tuple(map(as_told, changed))))
 
     def _publish(self, event: Callable[[int], Event]) -> None:
         self._tell_entered()
@@ -387,7 +388,7 @@ class DownloadList(DownloadIndex):
     def _snapshot(self) -> Snapshot:
         return Snapshot(
             revision=self._revision,
-            downloads=tuple(self.ordered()),
+            downloads=tuple(map(as_told, self.ordered())),
             progress={d.id: self.progress_of(d.id) for d in self},
             notices=tuple(self.notices),
             paused=self.paused,
