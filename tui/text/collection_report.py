@@ -204,5 +204,10 @@ def _cells(view: CollectionView) -> tuple[str, ...]:
         fmt.size(None if totals.unsized or not any(view.verdicts.values()) else totals.bytes_total),
         fmt.rate(totals.rate) if totals.rate else "-",
         fmt.duration(totals.eta) if totals.eta is not None else "-",
-        fmt.clean(view.verdict),
+        fmt.clean(view.verdict) + (", paused" if _rests(view) else ""),
     )
+
+
+def _rests(view: CollectionView) -> bool:
+    """Tell whether something of it waits because it is paused as a whole."""
+    return view.collection.paused and view.lacking(Verdict.PENDING) > 0

@@ -78,6 +78,13 @@ def test_in_full_it_says_what_is_wrong_and_how_much_more() -> None:
     assert lines[-2:] == ["vanished from the source", "  gone"]
 
 
+def test_the_table_says_that_what_is_pending_is_paused() -> None:
+    paused = replace(VIEW, collection=replace(RECORD, paused=True))
+    whole = replace(paused, verdicts=dict(VIEW.verdicts) | {"pending": 0})
+    lines = table([paused, whole], None)
+    assert [line.endswith(", paused") for line in lines[1:]] == [True, False]
+
+
 def test_where_a_length_is_not_known_the_table_tells_the_share_of_the_files() -> None:
     unsized = replace(VIEW, totals=replace(VIEW.totals, unsized=2))
     nothing = replace(VIEW, verdicts=dict.fromkeys(VIEW.verdicts, 0), totals=Totals())
