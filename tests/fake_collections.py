@@ -32,6 +32,7 @@ from core.domain.outcomes import AddedPortion, Outcome, Removal
 from core.domain.service import Changes
 from core.domain.totals import DownloadSums, Totals
 from core.domain.value import replace
+from core.engine.collections.report import row_of_refused
 from core.policy.collections.members import member_request, path_of
 
 if TYPE_CHECKING:
@@ -134,18 +135,7 @@ class FakeCollections:
         is_last = len(rows) <= most
         page = rows[:most]
         if is_last:
-            page += [
-                ReportRow(
-                    path=refused.where,
-                    url=None,
-                    bytes=None,
-                    digest=None,
-                    verdict=Verdict.MISSING,
-                    cause=refused.code,
-                    message=refused.reason,
-                )
-                for refused in collection.refused
-            ]
+            page += map(row_of_refused, collection.refused)
         return ReportPage(
             rows=page,
             next=None if is_last else page[-1].path,

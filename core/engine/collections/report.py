@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from core.domain.collection_service import MOST_REPORT_ROWS
 from core.domain.collections import CollectionRecord, ReportPage, ReportRow, Verdict, verdict_of
+from core.domain.entries import Refused
 from core.domain.errors import UsageError
 from core.domain.models import DownloadRecord
 from core.domain.redact import redact_url
@@ -50,18 +51,7 @@ class Reporter:
         rows = [_row(collection, download) for download in chosen]
         is_last = end >= len(order.places)
         if is_last:
-            rows += [
-                ReportRow(
-                    path=refused.where,
-                    url=None,
-                    bytes=None,
-                    digest=None,
-                    verdict=Verdict.MISSING,
-                    cause=refused.code,
-                    message=refused.reason,
-                )
-                for refused in collection.refused
-            ]
+            rows += map(row_of_refused, collection.refused)
         if is_last or order.is_whole is None:
             # Not for each page: all members are looked at for it.
             order.is_whole = (await view_of(self._downloads, collection)).is_whole
@@ -87,6 +77,19 @@ class Reporter:
 def _after(order: list[tuple[str, str]], place: str) -> int:
     path, _, id_ = place.partition("\0")
     return bisect_right(order, (path, id_))
+
+
+def row_of_refused(refused: Refused) -> ReportRow:
+    """Return what a report says of an entry that came to no member."""
+    return ReportRow(
+        path=refused.where,
+        url=None,
+        bytes=None,
+        digest=None,
+        verdict=Verdict.MISSING,
+        cause=refused.code,
+        message=refused.reason,
+    )
 
 
 def _row(collection: CollectionRecord, download: DownloadRecord) -> ReportRow:
