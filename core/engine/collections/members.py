@@ -229,7 +229,7 @@ class _Portion:
                 self._reading.places.settle(*path, id_)
             found = self._downloads.current([id_])
             if found and found[0].request.group != self._collection.name:
-                self.refused.append(refused_as(where, _another(found[0])))
+                self.refused.append(refused_as(where, self._another(request, found[0])))
 
     def _is_known(self, request: DownloadRequest) -> bool:
         """Tell whether a request is that of a member; raises UsageError where it cannot be one.
@@ -249,11 +249,21 @@ class _Portion:
             return False
         (member,) = found
         if member.request.group != self._collection.name:
-            raise _another(member)
+            raise self._another(request, member)
         _check_same(self._collection, member.request, request)
         self._refresh(member, request)
         self.known.append(member.id)
         return True
+
+    def _another(self, request: DownloadRequest, member: DownloadRecord) -> UsageError:
+        """Say that what a request is for belongs to another collection."""
+        place = _path(self._collection, request)
+        path = member.name if place is None else self._collection.path_below("/".join(place))
+        return UsageError(
+            f"'{cut(path, 120)}' belongs to '{member.request.group}' already, which has the same"
+            " directory",
+            hint="choose another directory with -d",
+        )
 
     def _refresh(self, member: DownloadRecord, request: DownloadRequest) -> None:
         """Take over what the source says by now of a member that is not whole: how to fetch it."""
@@ -300,14 +310,6 @@ def _check_same(collection: Collection, before: DownloadRequest, request: Downlo
             f"'{request.name}' is named already, with another address",
             hint="`winch sync` takes over what a source says anew; a list names a path once",
         )
-
-
-def _another(member: DownloadRecord) -> UsageError:
-    group = member.request.group
-    return UsageError(
-        f"'{member.name}' belongs to '{group}' already, which has the same directory",
-        hint="choose another directory with -d",
-    )
 
 
 def _path(collection: Collection, request: DownloadRequest) -> tuple[str, str] | None:

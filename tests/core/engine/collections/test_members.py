@@ -64,7 +64,7 @@ async def test_two_collections_never_share_a_place(workspace: Workspace) -> None
     assert len(added.new) == 1
     view = await engine.collection("other")
     assert [refused.where for refused in view.collection.refused] == ["line 1", "line 2", "line 4"]
-    assert "belongs to 'genomes' already" in view.collection.refused[0].reason
+    assert "'set/deep/a' belongs to 'genomes' already" in view.collection.refused[0].reason
 
 
 async def test_what_is_not_whole_takes_over_what_the_source_says_by_now(
