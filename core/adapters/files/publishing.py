@@ -32,6 +32,7 @@ _LONGEST = 200
 _CANDIDATES = 100
 _NAMED = 3
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_LEADS_AWAY = "it is a symbolic link by now, and what it leads to is not winch's"
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -86,10 +87,7 @@ def check_gathered(staging: str, directory: str, files: Sequence[Gathered]) -> l
 
     Nothing has changed then. Raises DestinationError too, where a directory cannot be one.
     """
-    if os.path.lexists(directory) and not os.path.isdir(directory):  # noqa: PTH112
-        raise DestinationError(
-            f"{directory} is no directory", hint="move it away, then `winch retry` the set"
-        )
+    _check_both(staging, directory)
     lost: list[str] = []
     conflicts: list[str] = []
     directories: dict[str, bool] = {directory: os.path.isdir(directory)}  # noqa: PTH112
@@ -119,6 +117,18 @@ def check_gathered(staging: str, directory: str, files: Sequence[Gathered]) -> l
             hint="move them away, or add it again with --conflict overwrite; then `winch retry` it",
         )
     return lost
+
+
+def _check_both(staging: str, directory: str) -> None:
+    """Raise DestinationError where one of the two is no directory, or leads elsewhere."""
+    if os.path.lexists(directory) and not os.path.isdir(directory):  # noqa: PTH112
+        raise DestinationError(
+            f"{directory} is no directory", hint="move it away, then `winch retry` the set"
+        )
+    if os.path.islink(staging):  # noqa: PTH114
+        raise DestinationError(
+            f"{staging}: {_LEADS_AWAY}", hint="remove it, then `winch retry` the set"
+        )
 
 
 def rename_whole(staging: str, directory: str, files: Sequence[Gathered]) -> bool:
@@ -176,6 +186,8 @@ def remove_staging(staging: str) -> str | None:
     try:
         if not os.path.lexists(staging):
             return None
+        if os.path.islink(staging):  # noqa: PTH114
+            return _LEADS_AWAY
         _tidy(staging, None)
         os.rmdir(staging)  # noqa: PTH106
         sync_directory(Path(staging).parent)

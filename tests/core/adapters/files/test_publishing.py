@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 
 from core.adapters.files.below import folds_case, make_again
-from core.adapters.files.publishing import is_renamed, make_staging
-from core.domain.errors import WinchError
+from core.adapters.files.publishing import (
+    Gathered,
+    check_gathered,
+    is_renamed,
+    make_staging,
+    remove_staging,
+)
+from core.domain.errors import DestinationError, WinchError
 
 
 async def test_a_destination_is_made_again_but_nothing_above_it(tmp_path: Path) -> None:
@@ -61,3 +67,16 @@ def test_one_rename_is_for_what_is_empty_or_not_there(tmp_path: Path) -> None:
     staging.rmdir()
     (there / "file").unlink()
     assert not is_renamed(str(staging), str(there))
+
+
+def test_what_a_link_in_the_place_of_gathered_files_leads_to_is_let_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.part").touch()
+    staging = tmp_path / ".set.winch"
+    staging.symlink_to(mine)
+    assert "symbolic link" in (remove_staging(str(staging)) or "")
+    with pytest.raises(DestinationError, match="symbolic link"):
+        check_gathered(str(staging), str(tmp_path / "set"), [Gathered("thesis.part", None)])
+    assert (mine / "thesis.part").exists()
+    assert staging.is_symlink()
