@@ -70,8 +70,8 @@ async def change(args: argparse.Namespace) -> int:
         if ids or not changed:
             outcome = await ask_for(service, ids)
         await _tell_if_held(service, outcome.changed)
-        if args.command == "retry" and not outcome.changed:
-            await _tell_what_retries_nothing(service, found.collections)
+        if args.command == "retry":
+            await _tell_what_goes_on(service, found.collections, retried=bool(outcome.changed))
     async for part in portions(outcome.refused):
         for refusal in part:
             say(f"{short_id(refusal.id)}: {sentence(refusal.error, brackets=False)}")
@@ -81,12 +81,15 @@ async def change(args: argparse.Namespace) -> int:
     return ExitCode.OTHER if outcome.refused else ExitCode.OK
 
 
-async def _tell_what_retries_nothing(service: DownloadService, names: Iterable[str]) -> None:
-    """Say of collections without a file to retry what goes on instead, or what would help."""
+async def _tell_what_goes_on(
+    service: DownloadService, names: Iterable[str], *, retried: bool
+) -> None:
+    """Say of collections what goes on where no file is `retried`, and what no retry mends."""
     for name in names:
         collection = (await service.collection(name)).collection
         if collection.state is CollectionState.READING:
-            say(f"{name}: its source is read again")
+            if not retried:
+                say(f"{name}: its source is read again")
         elif count := collection.refused_count:
             refused = counted(count, "file") + (" was" if count == 1 else " were")
             say(f"{name}: {refused} refused; `winch sync {name}` reads its source again")

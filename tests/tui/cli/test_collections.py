@@ -311,6 +311,13 @@ def test_what_names_no_file_is_not_whole_and_a_retry_without_files_says_what_goe
     assert winch("wait", "part").returncode == 2
     hint = "part: 1 file was refused; `winch sync part` reads its source again"
     assert hint in winch("retry", "part").stderr
+    rows[1] = f"{gone},in"
+    path = listed(winch, "some.csv", *rows)
+    assert winch("add", "--collection", "some", "-d", "some", "-i", path).returncode == 2
+    assert winch("wait", "some").returncode != 0
+    retried = winch("retry", "some").stderr
+    assert "winch: retried 1 download" in retried
+    assert hint.replace("part", "some") in retried
 
 
 def test_a_collection_whose_name_is_no_name_in_a_command_is_refused(
