@@ -83,8 +83,8 @@ def choose(
     """Return what the words of a command name; raises UsageError where that cannot be meant.
 
     `collections` are the names of those that there are. Where a word is one of these, `downloads`
-    are looked through: an id goes before it, and where an id begins so or a download has the same
-    name AmbiguousIdError is raised. A filter that is `collection:NAME` and no more is for it as a
+    are looked through: a whole id goes before it, and where a download has the same name
+    AmbiguousIdError is raised. A filter that is `collection:NAME` and no more is for it as a
     whole, whatever else has that name.
     """
     ids, names, terms, named, filters = [], [], [], [], []
@@ -176,24 +176,21 @@ def _the_one(name: str, ids: Sequence[str]) -> str:
 
 
 def _is_free(name: str, downloads: Iterable[Download]) -> bool:
-    """Tell whether the name of a collection is no download's id.
+    """Tell whether the name of a collection is no download's whole id.
 
-    Raises AmbiguousIdError where it is how an id begins, or the name of a file that is no member:
-    with very many downloads there is an id for every short name, and what follows may be deleted.
+    It goes before an id that only begins so: with very many downloads there is one for every short
+    name, and a script must not fail by chance. Raises AmbiguousIdError where it is the name of a
+    file that is no member, too.
     """
-    may_be_id = _ID.fullmatch(name) is not None
-    other = ""
+    is_taken = False
     for download in downloads:
-        if may_be_id and download.id.startswith(name):
-            if download.id == name:
-                return False
-            other = "the id of a download begins so"
-        elif download.name == name and download.request.group != name:
-            other = "a download has the same name"
-    if other:
+        if download.id == name:
+            return False
+        is_taken |= download.name == name and download.request.group != name
+    if is_taken:
         raise AmbiguousIdError(
-            f"there is a collection '{name}', and {other}",
-            hint=f"write collection:{quote(name)}, or the whole id of the download",
+            f"there is a collection '{name}', and a download has the same name",
+            hint=f"write collection:{quote(name)}, or the id of the download",
         )
     return True
 
