@@ -38,10 +38,12 @@ from core.policy.request_rules import check_request
 
 log = logging.getLogger(__name__)
 
-MOST_ENTRIES = 5_000_000
+MOST_ENTRIES = 2_000_000
 """Entries of one source: one that names more does not end."""
 FED_PAUSE = 60.0
 """Seconds after which a front end that names no more entries is taken to be gone."""
+PATIENCE = 5.0
+"""Seconds that a source has to stop in: one of a package may never."""
 _PAUSES = (5.0, 30.0, 120.0, 600.0)
 """Seconds between attempts to read a source that may be read later."""
 
@@ -89,7 +91,7 @@ class Collector:
         for task in self._tasks.values():
             task.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks.values())
+            await asyncio.wait(self._tasks.values(), timeout=PATIENCE)
 
     async def stop(self, name: str) -> None:
         """Read the source of one collection no further."""
@@ -98,7 +100,7 @@ class Collector:
             timer.cancel()
         if (task := self._tasks.pop(name, None)) is not None:
             task.cancel()
-            await asyncio.wait([task])
+            await asyncio.wait([task], timeout=PATIENCE)
 
     async def collect(self, request: CollectionRequest, *, fed: bool) -> CollectionRecord:
         """Do as `DownloadService` says."""
