@@ -11,7 +11,8 @@ from core.domain.errors import UnknownIdError, UsageError
 from core.domain.events import Added, Changed, Event, Removed, Snapshot
 from core.domain.history import AttemptEnd, History, HistoryQuery, Trend
 from core.domain.inspection import Cause
-from core.domain.models import Origin, PieceHashes, Status
+from core.domain.models import Status
+from core.domain.origins import Origin, PieceHashes
 from core.domain.service import Changes, LimitChanges
 from core.domain.totals import Totals
 from core.domain.upkeep import Cleanup

@@ -7,5 +7,5 @@ PERCENT, LONG_PERCENT = 10.0, 5.0
 """Requests that fail, of a hundred: of few, more have to, so that some do."""
 REQUESTS, LONG_REQUESTS = 60, 400
 """Requests that are answered in a second: the kill has to come before the end."""
-LINES, LONG_LINES = 1_000_000, 10_000_000
+LINES, LONG_LINES = 200_000, 10_000_000
 """Lines of a list that is hostile."""

@@ -120,7 +120,7 @@ def test_names_that_meet_lose_nobodys_bytes(home: Home, root: Path, site: Web) -
 
 
 @pytest.mark.timeout(240)
-def test_a_million_lines_that_are_none_are_counted() -> None:
+def test_very_many_lines_that_are_none_are_counted() -> None:
     with short_directory() as root:
         print(live_with_lines(root, LINES))
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from core.adapters.files.atomic_file import sync_directory
@@ -15,8 +15,8 @@ from core.adapters.files.destination import disk_error
 from core.adapters.files.threads import run_to_end
 from core.domain.errors import DestinationError, WinchError
 
-PROBE = ".winch-case-"
-"""How the name of a file begins that only a kill leaves: it told whether case matters."""
+_LOOKED_AT = 100
+"""Names in a directory of which one may have a letter."""
 
 
 async def is_missing(directory: str) -> bool:
@@ -127,22 +127,22 @@ def _remove_empty(root: str, directories: Iterable[str]) -> None:
 async def folds_case(directory: str) -> bool:
     """Tell whether names that differ in their case are one name in a directory.
 
-    Where nothing can be made to see, the system's usual answer is given.
+    By what is there already: nothing is made to see, which a crash would leave. Where nothing has
+    a letter in its name, the system's usual answer is given.
     """
 
-    def probe() -> bool:
-        name = f"{PROBE}{secrets.token_hex(8)}"
-        path, other = Path(directory, name), Path(directory, name.upper())
-        try:
-            path.touch(mode=0o600, exist_ok=False)
-            try:
-                return other.exists()
-            finally:
-                path.unlink()
-        except OSError:
-            return sys.platform == "darwin"
+    def look() -> bool:
+        with suppress(OSError), os.scandir(directory) as entries:
+            there = [Path(entry.path) for entry in islice(entries, _LOOKED_AT)]
+            for path in (*there, Path(directory)):
+                if (swapped := path.name.swapcase()) != path.name:
+                    found = path.lstat()
+                    with suppress(FileNotFoundError):
+                        return os.path.samestat(found, path.with_name(swapped).lstat())
+                    return False
+        return sys.platform == "darwin"
 
-    return await run_to_end(probe)
+    return await run_to_end(look)
 
 
 def _make_below(root: str, directories: Iterable[str]) -> dict[str, WinchError]:

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.adapters.files.atomic_file import sync_directory
-from core.adapters.files.below import PROBE, check_own_directory
+from core.adapters.files.below import check_own_directory
 from core.adapters.files.destination import MISMATCH, SUFFIX, disk_error, unlink
 from core.adapters.files.part_opening import lstat
 from core.adapters.files.part_owner import directory_mode
@@ -242,7 +242,7 @@ def _tidy(staging: str, kept: set[str] | None) -> None:
         below = path[len(staging) + 1 :]
         for name in names:
             relative = f"{below}/{name}" if below else name
-            ours = name.endswith((MISMATCH, SUFFIX)) or name.startswith(PROBE)
+            ours = name.endswith((MISMATCH, SUFFIX))
             if ours and (kept is None or relative not in kept):
                 unlink(f"{path}/{name}")
         if path != staging:

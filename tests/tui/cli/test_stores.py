@@ -60,6 +60,5 @@ def test_what_signs_for_objects_is_told_and_kept_nowhere(
 
 def test_a_prefix_and_options_that_cannot_be_meant_are_said_at_once(winch: Winch) -> None:
     run = Watched(winch)
-    assert "--collection" in run("get", "s3://bucket/set/", status=2)
     assert "no endpoint" in run("get", "s3://bucket/a", "--endpoint-url", "s3://bucket/c", status=2)
     assert "--anonymous" in run("add", "s3://bucket/a", "--anonymous", "--profile", "lab", status=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,27 @@ async def test_a_destination_is_made_again_but_nothing_above_it(tmp_path: Path) 
 
 async def test_a_probe_of_names_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "name").write_bytes(b"")
-    assert await folds_case(str(tmp_path)) is (tmp_path / "NAME").exists()
+    folds = (tmp_path / "NAME").exists()
+    assert await folds_case(str(tmp_path)) is folds
     assert [path.name for path in tmp_path.iterdir()] == ["name"]
+    (empty := tmp_path / "empty").mkdir()
+    assert await folds_case(str(empty)) is folds
+    assert list(empty.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there the two would be one")
+async def test_two_names_that_differ_in_their_case_are_two(tmp_path: Path) -> None:
+    for name in ("name", "NAME"):
+        (tmp_path / name).write_bytes(b"")
+    assert not await folds_case(str(tmp_path))
+
+
+async def test_where_the_swapped_name_is_the_same_file_case_is_folded(tmp_path: Path) -> None:
+    # As a file system that folds case answers: both names lead to one file.
+    (tmp_path / "name").write_bytes(b"")
+    (tmp_path / "NAME").unlink(missing_ok=True)
+    (tmp_path / "NAME").hardlink_to(tmp_path / "name")
+    assert await folds_case(str(tmp_path))
 
 
 def test_a_set_gathers_beside_its_destination_for_its_owner_alone(tmp_path: Path) -> None:
