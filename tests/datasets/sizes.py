@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FILES, LONG_FILES = 80, 2000
+FILES, LONG_FILES = 60, 2000
 PERCENT, LONG_PERCENT = 10.0, 5.0
 """Requests that fail, of a hundred: of few, more have to, so that some do."""
 REQUESTS, LONG_REQUESTS = 60, 400
