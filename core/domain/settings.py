@@ -185,8 +185,22 @@ class DaemonSettings(Value, frozen=True, kw_only=True):
     linger: float = 60.0
 
 
+class HostSettings(Value, frozen=True, kw_only=True):
+    """A machine that `-H` reaches, one `[hosts.NAME]` of config.toml.
+
+    `ssh` is what is run for it, up to and with the destination; without it that is `ssh NAME`.
+    `winch` is the program there, as the shell of that machine reads it.
+    """
+
+    ssh: tuple[str, ...] | None = None
+    winch: str = "winch"
+
+
 class Settings(Value, frozen=True, kw_only=True):
-    """All settings, by section; what they hold is checked when they are made (ConfigError)."""
+    """All settings, by section; what they hold is checked when they are made (ConfigError).
+
+    `hosts` are by their names, and checked where they are read.
+    """
 
     downloads: DownloadSettings = field(default_factory=DownloadSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
@@ -195,6 +209,7 @@ class Settings(Value, frozen=True, kw_only=True):
     disk: DiskSettings = field(default_factory=DiskSettings)
     screen: ScreenSettings = field(default_factory=ScreenSettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
+    hosts: Mapping[str, HostSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, check in _TEXT_CHECKS.items():
@@ -295,5 +310,9 @@ def text_of(value: object) -> str:
 
 @cache
 def sections() -> dict[str, tuple[str, ...]]:
-    """Return the name of every section with the names of its keys."""
-    return {section: field_names(getattr(Settings(), section)) for section in field_names(Settings)}
+    """Return the name of every section with the names of its keys, where these are always alike."""
+    return {
+        section: field_names(value)
+        for section in field_names(Settings)
+        if isinstance(value := getattr(Settings(), section), Value)
+    }

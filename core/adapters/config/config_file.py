@@ -21,7 +21,7 @@ from core.adapters.files.named_file import MIB, read_with_status
 from core.adapters.files.ownership import ROOT, mend, weakness
 from core.domain.errors import ConfigError
 from core.domain.settings import ScheduleEntry, Settings, sections
-from core.domain.value import Value
+from core.domain.value import Value, replace
 
 _PREFIX = "WINCH_"
 _MOST_BYTES = MIB
@@ -43,6 +43,9 @@ _ENTRY_NAMED = re.compile(r"\[\[limits\.schedule\]\] number (\d+): '([^']*)'")
 _KEYS = ("screen", "keys")
 _SCHEDULE = ("limits", "schedule")
 _ENTRY = {"days": "days", "from": "start", "to": "end", "rate": "rate"}
+
+# The section whose keys are a person's own.
+_HOSTS = "hosts"
 
 
 class SettingOrigin(StrEnum):
@@ -86,6 +89,10 @@ class Configuration(Value, frozen=True, kw_only=True):
                 note = (notes or {}).get(item.name)
                 said = f"{item.source}; {note}" if note else item.source.value
                 lines.append(f"{item.key} = {_toml(item.value)}  # {said}")
+        if self.settings.hosts:
+            from core.adapters.config.host_tables import host_lines  # noqa: PLC0415
+
+            lines += host_lines(self.settings.hosts)
         return "\n".join(lines[1:]) + "\n"
 
 
@@ -111,8 +118,11 @@ def parse(
 
     Unless that `is_written`, a value that does not fit is said without its line.
     """
+    document = _document(text, path)
+    hosts = document.pop(_HOSTS, None)
     found: dict[tuple[str, str], tuple[object, SettingOrigin]] = {
-        name: (value, SettingOrigin.FILE) for name, value in _from_text(text, path).items()
+        name: (value, SettingOrigin.FILE)
+        for name, value in _from_document(document, text, path).items()
     }
     found |= {name: (value, SettingOrigin.ENVIRONMENT) for name, value in _from_env(env).items()}
     chosen: dict[str, dict[str, object]] = {section: {} for section in sections()}
@@ -125,6 +135,11 @@ def parse(
             raise
         sources = {name: source for name, (_, source) in found.items()}
         raise _placed(error, sources, text, path) from error
+    if hosts is not None:
+        from core.adapters.config.host_tables import read_hosts  # noqa: PLC0415 - few have any
+
+        named = read_hosts(hosts, functools.partial(place, path, text))
+        settings = replace(settings, hosts=named)
     values = tuple(
         SettingValue(
             section=section,
@@ -168,14 +183,14 @@ def value_of(section: str, key: str, text: str) -> object:
     return _checked(section, key, text, where="this", strict=False)
 
 
-def _from_text(text: str, path: Path) -> dict[tuple[str, str], object]:
+def _document(text: str, path: Path) -> dict[str, object]:
     if not text:
         return {}
     # Few have such a file, and all that read settings would load this.
     import tomllib  # noqa: PLC0415
 
     try:
-        document = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise syntax_error(str(error), path, text) from error
     except RecursionError as error:
@@ -183,6 +198,11 @@ def _from_text(text: str, path: Path) -> dict[tuple[str, str], object]:
     except ValueError as error:
         # Python reads no whole number of more than some thousand digits.
         raise ConfigError(f"{path} has a number that is too long to be read") from error
+
+
+def _from_document(
+    document: Mapping[str, object], text: str, path: Path
+) -> dict[tuple[str, str], object]:
     values: dict[tuple[str, str], object] = {}
     for section, table in document.items():
         if section not in sections() and not isinstance(table, dict | list):
@@ -190,7 +210,7 @@ def _from_text(text: str, path: Path) -> dict[tuple[str, str], object]:
         if section not in sections():
             raise ConfigError(
                 f"{place(path, text, section)}: there is no section [{section}]",
-                hint=_did_you_mean(section, sections()),
+                hint=_did_you_mean(section, (*sections(), _HOSTS)),
             )
         if not isinstance(table, dict):
             where = place(path, text, section)

@@ -43,7 +43,7 @@ def test_every_text_is_checked_but_those_that_may_be_anything() -> None:
 
 def test_every_section_and_key_is_listed() -> None:
     assert "active" in sections()["limits"]
-    assert set(sections()) == set(Settings.__slots__)
+    assert {*sections(), "hosts"} == set(Settings.__slots__)
 
 
 def test_when_to_ask_is_checked_with_the_settings() -> None:
