@@ -16,12 +16,13 @@ from typing import Annotated, Any
 import msgspec
 
 from core.domain.errors import ErrorInfo, RpcError, UsageError
-from core.domain.events import Event, Snapshot
+from core.domain.events import Event, ProgressBatch, Snapshot
 from core.domain.garbage import making_lasting
 from core.domain.service import DownloadService
 from core.domain.text import mended
 from core.domain.value import Value
 from core.domain.version import PROTOCOL as PROTOCOL  # noqa: PLC0414 - a word of it
+from core.rpc.link_progress import MOVED, Moved, batch_of, shortened
 
 MAX_LINE = 64 * 1024 * 1024
 """Bytes that a request may have."""
@@ -185,12 +186,17 @@ def encode_error(request_id: int | str | None, error: ErrorInfo) -> bytes:
     return _encode_valid({"id": request_id, "error": error})
 
 
-def encode_event(event: Event) -> bytes:
+def encode_event(event: Event, *, short: bool = False) -> bytes:
+    """Return the line that tells of an event; `short` is for progress over a link."""
+    if short and isinstance(event, ProgressBatch):
+        return _encode_valid(shortened(event))
     return _encode_valid({"event": _EVENT_NAMES[type(event)], "data": event})
 
 
 def decode_event(reply: Reply) -> Event | None:
     """Return the event of a line; None for a kind that this version does not know."""
+    if reply.event == MOVED:
+        return batch_of(decode(reply.data, Moved))
     kind = _EVENTS.get(reply.event or "")
     if kind is None:
         return None

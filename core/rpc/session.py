@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 
 import msgspec
 
@@ -20,6 +20,7 @@ from core.domain.events import Event
 from core.domain.service import DownloadService
 from core.rpc import codec
 from core.rpc.command import MOST_ASKED, CommandCall, CommandEnd, Commands, LocalService
+from core.rpc.link_progress import SubscribeParams, thinned
 
 _log = logging.getLogger(__name__)
 
@@ -207,20 +208,26 @@ class Session:
         return self._ending or self._reading is None or not self._reading.done()
 
     async def _subscribe(self, request: codec.Request) -> None:
-        codec.decode(request.params, codec.NoParams)
+        asked: SubscribeParams = codec.decode(request.params, SubscribeParams)
         if self._events is not None and not self._events.done():
             raise RpcError("this connection has a subscription already")
         async with AsyncExitStack() as stack:
             events = await stack.enter_async_context(self._service.subscribe())
             await self._answer(request.id, None)
-            self._events = asyncio.create_task(self._pass_on(events, stack.pop_all()))
+            self._events = asyncio.create_task(
+                self._pass_on(events, asked.interval, stack.pop_all())
+            )
 
-    async def _pass_on(self, events: AsyncIterator[Event], stack: AsyncExitStack) -> None:
+    async def _pass_on(
+        self, events: AsyncIterator[Event], interval: float, stack: AsyncExitStack
+    ) -> None:
         try:
             async with stack:
+                if interval:
+                    events = await stack.enter_async_context(aclosing(thinned(events, interval)))
                 # While the client does not read, this does not either: the subscription coalesces.
                 async for event in events:
-                    await self._send(codec.encode_event(event))
+                    await self._send(codec.encode_event(event, short=interval > 0))
             await self._send(codec.encode({"event": codec.END}))
         except Exception:
             # A follower that hears nothing more must notice, so it loses the connection.
