@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from core.domain.collections import CollectionChanges, CollectionRequest
 from core.domain.errors import UnknownIdError, UsageError, WinchError
@@ -21,7 +22,7 @@ from tui.cli.refusals import Refusals
 from tui.cli.service_access import connected, follow_on
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
-from tui.control.collecting import collect
+from tui.control.collecting import answered, collect
 from tui.control.configuration import load_settings
 from tui.input.source_options import collection_request, named_files
 from tui.text.fmt import sentence
@@ -42,7 +43,14 @@ async def _get(
     args: argparse.Namespace, signals: Signals, request: CollectionRequest, urls: list[str]
 ) -> int:
     name, refusals = request.name, Refusals(args.input)
-    is_made = is_together = False
+    is_asked_for = is_together = False
+
+    @asynccontextmanager
+    async def asked() -> AsyncIterator[DownloadService]:
+        nonlocal is_asked_for
+        async with connected() as service:
+            is_asked_for = True
+            yield service
 
     async def on_end(service: DownloadService, download: Download) -> None:
         # Of what gathers out of sight the path is told once it is there to stay.
@@ -51,12 +59,12 @@ async def _get(
 
     async with AsyncExitStack() as stack:
         try:
-            view = await collect(connected, args, request, urls, refusals.tell)
-            is_made, is_together = True, view.collection.together
+            view = await collect(asked, args, request, urls, refusals.tell)
+            is_together = view.collection.together
             service = await stack.enter_async_context(connected())
             if view.collection.paused:
                 # The same command again lets go on what Ctrl-C has paused.
-                await service.change_collection(name, CollectionChanges(paused=False))
+                await answered(service.change_collection(name, CollectionChanges(paused=False)))
             following = CollectionFollowing([name])
             await follow_on(stack, following, lambda: display(quiet=args.quiet), on_end)
             service = await stack.enter_async_context(connected())
@@ -68,7 +76,7 @@ async def _get(
                 say(f"{name} is whole: {view.collection.directory}")
             return refusals.end()
         except asyncio.CancelledError:
-            if is_made and signals.received != signal.SIGHUP:
+            if is_asked_for and signals.received != signal.SIGHUP:
                 await _pause(name)
             raise
 
@@ -84,6 +92,8 @@ async def _pause(name: str) -> None:
     try:
         async with connected() as service:
             await service.change_collection(name, CollectionChanges(paused=True))
+    except UnknownIdError:
+        return  # taken off the list meanwhile
     except WinchError as error:
         say(f"could not pause: {sentence(error, brackets=False)}")
     else:

@@ -104,8 +104,9 @@ class _Get:
                 await follow_on(stack, following, self._display, self._on_end, first=first)
                 return following.exit_code
             except asyncio.CancelledError:
+                added = await adding
                 if self._signals.received != signal.SIGHUP or session:
-                    await self._pause(session, await adding)
+                    await self._pause(session, added)
                 raise
 
     async def _connected(self, stack: AsyncExitStack) -> DownloadService:

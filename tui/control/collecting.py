@@ -7,8 +7,10 @@ an index is read by the service itself, which goes on once this is over.
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import TypeVar
 
 from core.domain.collections import MOST_REFUSED, CollectionRequest, CollectionView
 from core.domain.entries import Entry, Refused
@@ -26,6 +28,7 @@ _AT_ONCE = 1000
 
 Refuse = Callable[[Sequence[Refused]], None]
 Connect = Callable[[], AbstractAsyncContextManager[DownloadService]]
+T = TypeVar("T")
 
 
 async def collect(
@@ -37,14 +40,28 @@ async def collect(
 ) -> CollectionView:
     """Make a collection and return it once it is on disk, with all that is named here.
 
-    `refuse` hears of what cannot be fetched. Raises UsageError, also where a list names nothing,
-    before a service is asked, and what `DownloadService.collect` raises.
+    `connect` is entered right before the service is asked to make it, and where that is cancelled
+    afterwards, it is made. `refuse` hears of what cannot be fetched. Raises UsageError, also where
+    a list names nothing, before a service is asked, and what `DownloadService.collect` raises.
     """
     async with AsyncExitStack() as stack:
         if request.source is not None and request.source.kind != "list":
             service = await stack.enter_async_context(connect())
-            return await service.collect(request)
+            return await answered(service.collect(request))
         return await _feed(stack, connect, request, _named(args, urls), refuse)
+
+
+async def answered(request: Awaitable[T]) -> T:
+    """Return the answer to a request, which is awaited also where this is cancelled meanwhile.
+
+    The service does what it was asked all the same, and whoever takes that back has to come after.
+    """
+    asking = asyncio.ensure_future(request)
+    try:
+        return await asyncio.shield(asking)
+    except asyncio.CancelledError:
+        await asking
+        raise
 
 
 async def _named(args: argparse.Namespace, urls: Sequence[str]) -> AsyncIterator[ListPortion]:
@@ -79,16 +96,15 @@ async def _feed(
             if not portion.entries:
                 continue
             service = await stack.enter_async_context(connect())
-            await service.collect(request, fed=True)
+            await answered(service.collect(request, fed=True))
         for start in range(0, max(len(portion.entries), len(waiting)), _AT_ONCE):
             stretch = slice(start, start + _AT_ONCE)
-            await service.add_entries(
-                request.name, portion.entries[stretch], waiting[stretch], more=True
-            )
+            entries, wrong = portion.entries[stretch], waiting[stretch]
+            await answered(service.add_entries(request.name, entries, wrong, more=True))
         waiting = []
     if service is None:
         raise UsageError("there is no URL to download", hint="see -i FILE")
-    await service.add_entries(request.name, ())
+    await answered(service.add_entries(request.name, ()))
     view = await service.collection(request.name)
     # What only the service can know: that a path is taken, or leads through a link.
     refuse([each for each in view.collection.refused if each.where not in told])
