@@ -34,8 +34,17 @@ from core.adapters.files.named_file import (
 )
 from core.adapters.system.log_file import open_log
 from core.adapters.system.paths import Paths
-from core.domain.errors import DaemonError, ErrorCode, ErrorInfo, RpcError, StateError, WinchError
+from core.domain.errors import (
+    DaemonError,
+    ErrorCode,
+    ErrorInfo,
+    HostError,
+    RpcError,
+    StateError,
+    WinchError,
+)
 from core.domain.garbage import not_collecting
+from core.domain.machines import Host
 from core.domain.models import DownloadRecord, DownloadRequest
 from core.domain.service import DownloadService
 from core.domain.upkeep import Finding
@@ -43,6 +52,7 @@ from core.domain.value import Value
 from core.rpc.client import RemoteService, UnreachableError
 from core.rpc.codec import Readiness, decode
 from core.rpc.command import CommandCall, Commands, Write
+from core.rpc.wire import dial
 
 __all__ = [
     "CHUNK",
@@ -62,6 +72,7 @@ __all__ = [
     "connect",
     "embedded",
     "examine",
+    "join_stdio",
     "make_below",
     "named_chunks",
     "paths",
@@ -79,6 +90,8 @@ T = TypeVar("T")
 _DAEMON = "tui.cli.daemon_process"
 """The module that is the daemon: by name, as it stands above and puts the commands into it."""
 _START_TIMEOUT = 30.0
+_LINK_TIMEOUT = 30.0
+"""Seconds for a login elsewhere that asks nobody, and for a daemon there to start."""
 # While another process holds the lock and does not answer yet: it starts or it ends.
 _POLL = 0.05
 _POLLS_PER_START = 10
@@ -147,12 +160,24 @@ def shortcomings() -> tuple[str, ...]:
     return ()
 
 
-async def connect(*, start: bool = True) -> RemoteService:
+async def connect(
+    *,
+    start: bool = True,
+    host: Host | None = None,
+    patience: float | None = None,
+    interactive: bool = True,
+) -> RemoteService:
     """Return the daemon's service, from a daemon that is started if none runs.
+
+    With a `host` it is the one there, which is started in any case; within `patience` seconds, and
+    unless `interactive` nothing is asked on the terminal. Raises HostError where it cannot be
+    reached.
 
     Raises DaemonError when none runs and `start` is False, when it cannot be started, or when it
     is of another version; raises what keeps it from starting (ConfigError, StateError, …).
     """
+    if host is not None:
+        return await _connect_to(host, patience, interactive=interactive)
     places = paths()
     places.check_places()
     try:
@@ -231,6 +256,41 @@ def be_daemon(commands: Commands) -> int:
         from core import daemon  # noqa: PLC0415
 
     return daemon.main(commands=commands)
+
+
+async def _connect_to(host: Host, patience: float | None, *, interactive: bool) -> RemoteService:
+    from core.adapters.system.remote_shell import RemoteShell  # noqa: PLC0415
+    from core.rpc.link import LinkedService  # noqa: PLC0415
+
+    if patience is None and not interactive:
+        patience = _LINK_TIMEOUT
+    try:
+        # Where a person is asked for a password, they have all the time they need.
+        async with asyncio.timeout(patience):
+            line = await RemoteShell.open(host, interactive=interactive, patience=patience)
+            return await LinkedService.over(line, host.name)
+    except TimeoutError:
+        raise HostError(
+            f"{host.name} has not answered for {patience:g} s",
+            hint="its downloads go on; try again",
+        ) from None
+
+
+async def join_stdio() -> None:
+    """Join stdin and stdout with the daemon, which is started if none runs.
+
+    What keeps it from that is said to the other end; raises UsageError where they are no pipes.
+    """
+    from core import stdio_pipe  # noqa: PLC0415
+
+    try:
+        async with await connect():
+            # A client until another connection is one: the daemon cannot end in between.
+            line = await dial(paths().socket)
+    except WinchError as error:
+        stdio_pipe.refuse(error)
+        raise
+    await stdio_pipe.join(*line)
 
 
 async def _start_and_open(places: Paths) -> RemoteService:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from core.adapters.files.browsing import Surroundings
 from core.domain.errors import (
     AmbiguousIdError,
     DaemonError,
@@ -40,6 +41,7 @@ from core.domain.history import History, HistoryEntry, HistoryQuery, Statistics
 from core.domain.hosts import site_of
 from core.domain.inspection import DownloadLimits, HostLimit, Inspection
 from core.domain.lifecycle import Action, allowed_actions, is_already, next_status
+from core.domain.machines import DirectoryView, Machine
 from core.domain.models import (
     Download,
     DownloadRecord,
@@ -106,6 +108,7 @@ class FakeService(FakeCollections):
         self.changed_files: tuple[KeptFile, ...] = ()
         self.inspections: dict[str, Inspection] = {}
         self.log: list[str] = []
+        self.directory = "."
         self.settings = Settings()
         self.damage: dict[str, WinchError] = {}
         self._trash: dict[str, tuple[DownloadRecord, Progress | None] | None] = {}
@@ -122,6 +125,7 @@ class FakeService(FakeCollections):
         self._subscriptions: set[_Subscription] = set()
         self._bus = EventBus(self._snapshot)
         self._started_at = datetime.now(UTC)
+        self._surroundings = Surroundings()
 
     # What a test makes happen.
 
@@ -477,6 +481,14 @@ class FakeService(FakeCollections):
         if lines < 1:
             raise UsageError("the end of the log has a line at least")
         return self.log[-min(lines, MOST_LOG_LINES) :]
+
+    async def machine(self) -> Machine:
+        self._note("machine", None)
+        return self._surroundings.machine(self.directory)
+
+    async def browse(self, path: str, prefix: str = "") -> DirectoryView:
+        self._note("browse", None)
+        return await self._surroundings.browse(self.directory, path, prefix)
 
     async def shutdown(self) -> None:
         self.calls.append(("shutdown", None))

@@ -13,11 +13,34 @@ from typing import Any
 
 import msgspec
 
+from core.domain.errors import WinchError
 from core.domain.service import DownloadService
 from core.rpc.codec import PROTOCOL
 from core.rpc.server import RpcServer
 
 HELLO = b'{"hello":{"protocol":%d,"client":"test/1"}}' % PROTOCOL
+
+
+class SocketLine:
+    """What leads to a daemon elsewhere (`core.rpc.link.Line`), by a socket and without a program.
+
+    `reason` is why it ended, as ssh would have said.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.reason: WinchError | None = None
+
+    @classmethod
+    async def open(cls, path: Path) -> SocketLine:
+        return cls(*await asyncio.open_unix_connection(path))
+
+    async def why(self) -> WinchError | None:
+        return self.reason
+
+    async def close(self) -> None:
+        self.writer.transport.abort()
 
 
 @contextmanager

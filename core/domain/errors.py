@@ -68,6 +68,7 @@ class ErrorCode(StrEnum):
     STATE = "state"
     STOPPED = "stopped", ExitCode.UNFINISHED
     DAEMON = "daemon"
+    HOST = "host", ExitCode.NETWORK
     RPC = "rpc"
     INTERNAL = "internal"
 
@@ -303,6 +304,12 @@ class DaemonError(WinchError):
     """The daemon cannot be started or reached."""
 
     code = ErrorCode.DAEMON
+
+
+class HostError(WinchError):
+    """Another machine cannot be reached, or there is no winch on it."""
+
+    code = ErrorCode.HOST
 
 
 class RpcError(WinchError):

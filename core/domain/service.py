@@ -16,6 +16,7 @@ from core.domain.collection_service import CollectionService
 from core.domain.events import Event
 from core.domain.history import History, HistoryQuery, Statistics
 from core.domain.inspection import Inspection
+from core.domain.machines import DirectoryView, Machine
 from core.domain.models import DownloadRecord, DownloadRequest, DownloadView
 from core.domain.outcomes import AddedPortion, Outcome, Removal
 from core.domain.totals import Totals
@@ -334,6 +335,19 @@ class DownloadService(CollectionService, Protocol):
         """Return the last lines of the log, without secrets, at most 2,000.
 
         Raises UsageError for less than one, StateError where the log cannot be read.
+        """
+        ...
+
+    async def machine(self) -> Machine:
+        """Return what a front end on another machine has to know of this one."""
+        ...
+
+    async def browse(self, path: str, prefix: str = "") -> DirectoryView:
+        """Look at a directory of the service's machine, for somebody who is about to choose one.
+
+        `path` may begin with `~/`; what is relative begins at `Machine.directory`. Only names that
+        begin with `prefix` are told, hidden ones only if it does with a dot. What is wrong with the
+        directory is part of the answer, also that its disk does not answer.
         """
         ...
 

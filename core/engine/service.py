@@ -12,6 +12,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 
+from core.adapters.files.browsing import Surroundings
 from core.adapters.files.threads import run_to_end
 from core.adapters.net.http import HttpClient
 from core.adapters.net.network import Network
@@ -26,6 +27,7 @@ from core.domain.events import Event
 from core.domain.history import History, HistoryQuery, Statistics
 from core.domain.inspection import Inspection
 from core.domain.lifecycle import Action
+from core.domain.machines import DirectoryView, Machine
 from core.domain.models import DownloadRecord, DownloadRequest, DownloadView, Status
 from core.domain.outcomes import AddedPortion, Outcome, Removal
 from core.domain.service import (
@@ -126,6 +128,7 @@ class Engine(CollectionRequests):
             on_work_change=self._tell_work_change,
         )
         self._inspector = Inspector(runner, context)
+        self._surroundings = Surroundings()
         self._reverifier = Reverifier(downloads, clock, self._tell_work_change)
         self._limits = LimitKeeper(settings.limits, downloads, context, runner.reassign)
         downloads.on_collection = self._collection_changed
@@ -269,6 +272,12 @@ class Engine(CollectionRequests):
         if lines < 1:
             raise UsageError("the end of the log has a line at least")
         return await run_to_end(tail, self._log_file, min(lines, MOST_LOG_LINES))
+
+    async def machine(self) -> Machine:
+        return self._surroundings.machine(self.settings.downloads.directory)
+
+    async def browse(self, path: str, prefix: str = "") -> DirectoryView:
+        return await self._surroundings.browse(self.settings.downloads.directory, path, prefix)
 
     def subscribe(self) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         return self._downloads.bus.subscribe()

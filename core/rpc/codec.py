@@ -60,7 +60,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """A line from the server: the answer to a request, or an event of a subscription."""
+    """A line from the server: the answer to a request, or an event of a subscription.
+
+    An event has the id of the request that began its subscription.
+    """
 
     id: Id | None = None
     result: msgspec.Raw = msgspec.Raw(b"null")
@@ -103,7 +106,13 @@ def _methods() -> dict[str, Method]:
             for p in parameters
         ]
         params = msgspec.defstruct(
-            f"{name}_params", fields, kw_only=True, forbid_unknown_fields=True, rename=_WIRE_NAMES
+            f"{name}_params",
+            fields,
+            kw_only=True,
+            forbid_unknown_fields=True,
+            # An older daemon need not know what is not asked of it.
+            omit_defaults=True,
+            rename=_WIRE_NAMES,
         )
         methods[name] = Method(name, inspect.Signature(parameters), params, hints["return"])
     return methods
@@ -114,12 +123,20 @@ METHODS: dict[str, Method] = _methods()
 SUBSCRIBE = "subscribe"
 COMMAND = "command"
 UNSUBSCRIBE = "unsubscribe"
+PING = "ping"
+"""Asks for a sign of life, where one connection is all there is."""
 END = "end"
 """The event that closes a subscription whose service has ended."""
 
 
 class NoParams(msgspec.Struct, forbid_unknown_fields=True):
     """The parameters of a method that takes none."""
+
+
+class Unsubscribed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which subscription ends, by the id of the request that began it; None: all of them."""
+
+    subscription: Id | None = None
 
 
 _EVENTS: dict[str, type[Any]] = {
@@ -186,11 +203,16 @@ def encode_error(request_id: int | str | None, error: ErrorInfo) -> bytes:
     return _encode_valid({"id": request_id, "error": error})
 
 
-def encode_event(event: Event, *, short: bool = False) -> bytes:
+def encode_event(event: Event, subscription: int | str, *, short: bool = False) -> bytes:
     """Return the line that tells of an event; `short` is for progress over a link."""
     if short and isinstance(event, ProgressBatch):
-        return _encode_valid(shortened(event))
-    return _encode_valid({"event": _EVENT_NAMES[type(event)], "data": event})
+        return _encode_valid({"id": subscription} | shortened(event))
+    return _encode_valid({"id": subscription, "event": _EVENT_NAMES[type(event)], "data": event})
+
+
+def encode_end(subscription: int | str) -> bytes:
+    """Return the line that closes a subscription whose service has ended."""
+    return encode({"id": subscription, "event": END})
 
 
 def decode_event(reply: Reply) -> Event | None:
@@ -209,13 +231,14 @@ class LineReader:
     """Lines from a stream, with a bound on their length and a small buffer below it.
 
     The stream's own buffer stays small, so that a reader who stops reading makes the writer wait,
-    however long a line may be.
+    however long a line may be. `received` counts the bytes that have come.
     """
 
     def __init__(self, stream: asyncio.StreamReader, limit: int) -> None:
         self._stream = stream
         self._limit = limit
         self._buffer = bytearray()
+        self.received = 0
 
     async def line(self) -> bytes | None:
         """Return the next line without its end, or None when there are no more.
@@ -243,6 +266,7 @@ class LineReader:
                 return None
             if not chunk:
                 break
+            self.received += len(chunk)
             self._buffer += chunk
         if self._buffer or overlong:
             self._buffer.clear()

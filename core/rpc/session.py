@@ -25,6 +25,8 @@ from core.rpc.link_progress import SubscribeParams, thinned
 _log = logging.getLogger(__name__)
 
 _IN_FLIGHT = 64
+_MOST_SUBSCRIPTIONS = 8
+"""At once on one connection: whoever has but one connection may follow in several places."""
 _LONG = frozenset({"downloads"})
 """Methods whose result is as long as the list."""
 
@@ -57,7 +59,7 @@ class Session:
         # What holds all of a long list comes one at a time: 64 of those would be a gigabyte.
         self._long = asyncio.Lock()
         self._requests: set[asyncio.Task[None]] = set()
-        self._events: asyncio.Task[None] | None = None
+        self._events: dict[int | str, asyncio.Task[None]] = {}
         self._reading: asyncio.Task[None] | None = None
         self._ending = False
 
@@ -66,11 +68,11 @@ class Session:
         self._reading = asyncio.create_task(self._read())
         try:
             await asyncio.wait([self._reading])
-            followed = self._events is not None and not self._events.done()
+            followed = [id_ for id_, task in self._events.items() if not task.done()]
             await self._stop_events()
-            if followed and self._ending:
+            for id_ in followed if self._ending else ():
                 # A service that ends says so: a client that hears nothing was cut off.
-                await self._send(codec.encode({"event": codec.END}))
+                await self._send(codec.encode_end(id_))
             # The client may have closed its half only, and still wait for its answers.
             if self._requests:
                 await asyncio.wait(self._requests)
@@ -165,9 +167,11 @@ class Session:
             await self._send(codec.encode_error(request_id, _unforeseen()))
 
     async def _call(self, request: codec.Request) -> object:
+        if request.method == codec.PING:
+            return None
         if request.method == codec.UNSUBSCRIBE:
-            codec.decode(request.params, codec.NoParams)
-            await self._stop_events()
+            params = codec.decode(request.params, codec.Unsubscribed)
+            await self._stop_events(params.subscription)
             return None
         method = codec.METHODS.get(request.method)
         if method is None:
@@ -209,17 +213,22 @@ class Session:
 
     async def _subscribe(self, request: codec.Request) -> None:
         asked: SubscribeParams = codec.decode(request.params, SubscribeParams)
-        if self._events is not None and not self._events.done():
+        running = {id_: task for id_, task in self._events.items() if not task.done()}
+        if request.id in running or len(running) >= _MOST_SUBSCRIPTIONS:
             raise RpcError("this connection has a subscription already")
+        self._events = running
         async with AsyncExitStack() as stack:
             events = await stack.enter_async_context(self._service.subscribe())
             await self._answer(request.id, None)
-            self._events = asyncio.create_task(
-                self._pass_on(events, asked.interval, stack.pop_all())
-            )
+            passing_on = self._pass_on(request.id, events, asked.interval, stack.pop_all())
+            self._events[request.id] = asyncio.create_task(passing_on)
 
     async def _pass_on(
-        self, events: AsyncIterator[Event], interval: float, stack: AsyncExitStack
+        self,
+        id_: int | str,
+        events: AsyncIterator[Event],
+        interval: float,
+        stack: AsyncExitStack,
     ) -> None:
         try:
             async with stack:
@@ -227,17 +236,22 @@ class Session:
                     events = await stack.enter_async_context(aclosing(thinned(events, interval)))
                 # While the client does not read, this does not either: the subscription coalesces.
                 async for event in events:
-                    await self._send(codec.encode_event(event, short=interval > 0))
-            await self._send(codec.encode({"event": codec.END}))
+                    await self._send(codec.encode_event(event, id_, short=interval > 0))
+            await self._send(codec.encode_end(id_))
         except Exception:
             # A follower that hears nothing more must notice, so it loses the connection.
             _log.exception("a subscription failed in a way that was not foreseen")
             self._stop_reading()
 
-    async def _stop_events(self) -> None:
-        if self._events is not None:
-            self._events.cancel()
-            await asyncio.gather(self._events, return_exceptions=True)
+    async def _stop_events(self, subscription: int | str | None = None) -> None:
+        tasks = [
+            task
+            for id_, task in self._events.items()
+            if subscription is None or id_ == subscription
+        ]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _answer(self, request_id: int | str, result: object) -> None:
         # Encoded only once it is its turn: many long answers never exist side by side.

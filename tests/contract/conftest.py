@@ -27,9 +27,10 @@ from core.domain.upkeep import Leftover, LeftoverKind
 from core.domain.value import replace
 from core.engine.service import Engine
 from core.rpc.client import RemoteService
+from core.rpc.link import LinkedService
 from tests.core.adapters.records import a_record
 from tests.fakes import FakeService
-from tests.unix import serving, short_directory, silent_server
+from tests.unix import SocketLine, serving, short_directory, silent_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,29 @@ def remote(
     return over_socket
 
 
+def linked(
+    implementation: Callable[[Path], AbstractAsyncContextManager[Implementation]],
+) -> Callable[[Path], AbstractAsyncContextManager[Implementation]]:
+    """Put a single connection in between, as there is to another machine."""
+
+    @asynccontextmanager
+    async def over_line(home: Path) -> AsyncIterator[Implementation]:
+        with short_directory() as directory:
+            path = directory / "s"
+            async with (
+                implementation(home) as local,
+                serving(local.service, path),
+                await LinkedService.over(await SocketLine.open(path), "far") as service,
+            ):
+                yield dataclasses.replace(local, service=service)
+
+    return over_line
+
+
 IMPLEMENTATIONS = {
     "fake": fake,
     "remote-fake": remote(fake),
+    "linked-fake": linked(fake),
     "engine": engine,
     "remote-engine": remote(engine),
 }

@@ -17,6 +17,7 @@ from core.domain.service import Changes, LimitChanges
 from core.domain.totals import Totals
 from core.domain.upkeep import Cleanup
 from core.domain.value import replace
+from core.domain.version import VERSION
 from tests.attempts import NOON, a_failure, an_attempt
 from tests.contract.asking import add, as_it_stands, raises
 
@@ -169,6 +170,22 @@ class TestLog:
         assert await harness.service.tail_log(3) == lines[-3:]
         assert await harness.service.tail_log(1_000_000) == lines[-2000:]
         await raises(UsageError.code, harness.service.tail_log(0))
+
+
+class TestMachine:
+    async def test_it_says_where_files_go_and_what_is_there(self, harness: Harness) -> None:
+        machine = await harness.service.machine()
+        assert machine.version == VERSION
+        assert Path(machine.directory).is_absolute()
+        assert Path(machine.home).is_absolute()
+        below = Path(harness.directory) / "below"
+        below.mkdir(parents=True)
+        view = await harness.service.browse(harness.directory, "be")
+        assert view.path == harness.directory
+        assert view.directories == ("below",)
+        assert view.free is not None
+        gone = await harness.service.browse(f"{below}/gone")
+        assert (gone.trouble, gone.free) == ("does not exist", None)
 
 
 class TestEvents:

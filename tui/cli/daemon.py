@@ -42,6 +42,12 @@ def run(args: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
             return _status(as_json=args.json)
 
 
+async def join(_: argparse.Namespace) -> int:
+    """Join stdin and stdout with the daemon, for a front end on another machine."""
+    await launcher.join_stdio()
+    return ExitCode.OK
+
+
 async def _start() -> int:
     async with connected() as service:
         say(f"the daemon runs, process {(await service.status()).pid}")

@@ -27,6 +27,7 @@ _SHELL = {
     "import": "is for a shell: `winch import FILE`",
     "doctor": "is for a shell: `winch doctor`",
     "demo": "is for a shell: it is a winch of its own",
+    "rpc-stdio": "is for `winch -H HOST`, which runs it on the other machine",
     "config": "is for a shell; here , shows the settings",
 }
 """Why some commands are no verbs."""

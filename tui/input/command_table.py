@@ -29,7 +29,8 @@ def command(summary: str, handler: str, *examples: str) -> Callable[[_Declare], 
     """Enter a command under the name of the function that declares its options."""
 
     def enter(declare: _Declare) -> _Declare:
-        COMMANDS[declare.__name__.rstrip("_")] = Command(summary, handler, declare, examples)
+        name = declare.__name__.rstrip("_").replace("_", "-")
+        COMMANDS[name] = Command(summary, handler, declare, examples)
         return declare
 
     return enter

@@ -272,12 +272,22 @@ class TestSubscription:
                 await service.add(requests(1))
                 await client.status()
 
-    async def test_a_connection_has_one(self, server: RpcServer, socket_path: Path) -> None:
+    async def test_a_connection_has_a_few_told_apart_by_the_ids_of_their_requests(
+        self, server: RpcServer, service: FakeService, socket_path: Path
+    ) -> None:
         async with RawClient.open(socket_path) as client:
-            await client.ask(b'{"id":1,"method":"subscribe"}')
-            await client.receive()
-            answer = await client.ask(b'{"id":2,"method":"subscribe"}')
-            assert "already" in answer["error"]["message"]
+            for number in range(8):
+                await client.ask(b'{"id":%d,"method":"subscribe"}' % number)
+                snapshot = await client.receive()
+                assert (snapshot["id"], snapshot["event"]) == (number, "snapshot")
+            for number in (7, 9):
+                answer = await client.ask(b'{"id":%d,"method":"subscribe"}' % number)
+                assert "already" in answer["error"]["message"]
+            for number in range(7):
+                line = b'{"id":10,"method":"unsubscribe","params":{"subscription":%d}}' % number
+                assert (await client.ask(line))["result"] is None
+            await service.add(requests(1))
+            assert (await client.receive())["id"] == 7
 
     async def test_its_end_is_said(
         self, server: RpcServer, service: FakeService, socket_path: Path
@@ -286,7 +296,7 @@ class TestSubscription:
             await client.ask(b'{"id":1,"method":"subscribe"}')
             await client.receive()
             await service.shutdown()
-            assert (await client.receive()) == {"event": "end"}
+            assert (await client.receive()) == {"id": 1, "event": "end"}
 
 
 class TestClientCount:

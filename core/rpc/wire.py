@@ -1,0 +1,185 @@
+"""One connection to a daemon, from the client's side: greeted, then lines out and replies in.
+
+It leads through the daemon's socket, or through the pipes of a program that stands for one on
+another machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+from pathlib import Path
+
+from core.domain.errors import DaemonError, RpcError
+from core.domain.version import VERSION
+from core.rpc import codec
+
+GREETING_TIMEOUT = 10.0
+"""Seconds that a daemon on this machine has for its greeting."""
+_MOST_BEFORE_GREETING = 256
+"""Lines that a shell may say before winch does: what a person has put into its start files."""
+
+# struct ucred of unix(7): process, user, group.
+_UCRED = struct.Struct("3i")
+
+
+class UnreachableError(DaemonError):
+    """Nobody answers at the socket: no daemon runs, or it is about to end."""
+
+
+class IncompatibleDaemonError(DaemonError):
+    """A daemon answers, but in another version of the protocol."""
+
+
+class UnresponsiveDaemonError(DaemonError):
+    """A daemon holds the socket and does not answer: it hangs, or is far too busy."""
+
+
+class Wire:
+    """A connection that has been greeted; `greeting` is what the server said of itself."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.greeting = codec.Greeting(protocol=codec.PROTOCOL)
+        self._lines = codec.LineReader(reader, codec.MAX_ANSWER)
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, path: Path, session: str) -> Wire:
+        """Connect to a socket of this machine.
+
+        Raises UnreachableError where nobody listens, UnresponsiveDaemonError, and what `greet`
+        raises.
+        """
+        try:
+            async with asyncio.timeout(GREETING_TIMEOUT):
+                wire = cls(*await dial(path))
+                try:
+                    await wire.greet(session)
+                except BaseException:
+                    wire._writer.transport.abort()
+                    raise
+        except TimeoutError as error:
+            raise not_answering() from error
+        return wire
+
+    @property
+    def received(self) -> int:
+        """Bytes that have come so far."""
+        return self._lines.received
+
+    async def send(self, line: bytes) -> None:
+        """Hand over a line; a lost connection shows when the answer is awaited."""
+        with contextlib.suppress(OSError):
+            self._writer.write(line)
+            await self._writer.drain()
+
+    async def receive(self) -> codec.Reply | None:
+        """Return the next reply; None once the connection is lost."""
+        try:
+            line = await self._lines.line()
+            reply: codec.Reply | None = None if line is None else codec.decode(line, codec.Reply)
+        except RpcError:
+            # Half a line, or one that makes no sense: the stream cannot be trusted from here on.
+            return None
+        return reply
+
+    async def close(self) -> None:
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+    async def greet(self, session: str, *, passes_over: bool = False) -> None:
+        """Say hello and hear who answers; with `passes_over` text before the answer is no harm.
+
+        Raises UnreachableError where the connection ends before, IncompatibleDaemonError, and what
+        the server says instead of a greeting.
+        """
+        greeting = codec.Greeting(
+            protocol=codec.PROTOCOL, client=f"winch/{VERSION}", session=session
+        )
+        await self.send(codec.encode(codec.Hello(hello=greeting)))
+        try:
+            hello = await self._hello(_MOST_BEFORE_GREETING if passes_over else 0)
+        except RpcError as error:
+            raise DaemonError(
+                "what listens at the daemon's socket is not winch", hint=error.message
+            ) from error
+        if hello is None:
+            raise no_daemon()
+        if hello.hello.protocol != codec.PROTOCOL:
+            raise IncompatibleDaemonError(
+                f"the running daemon is {hello.hello.server.replace('/', ' ')},"
+                f" this is winch {VERSION}",
+                hint="`winch daemon stop` and try again",
+            )
+        if hello.error is not None:
+            raise hello.error.to_error()
+        self.greeting = hello.hello
+
+    async def _hello(self, passed_over: int) -> codec.Hello | None:
+        while True:
+            try:
+                line = await self._lines.line()
+                return None if line is None else codec.decode(line, codec.Hello)
+            except RpcError:
+                if not passed_over:
+                    raise
+                passed_over -= 1
+
+
+async def dial(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to the daemon's socket.
+
+    Raises UnreachableError where nobody listens, DaemonError where the socket cannot be used.
+    """
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+        _check_peer(path, writer)
+        return reader, writer
+    except (FileNotFoundError, ConnectionError) as error:
+        raise no_daemon() from error
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise DaemonError(
+            f"the daemon's socket {path} cannot be used: {error.strerror or error}"
+        ) from error
+
+
+def _check_peer(path: Path, writer: asyncio.StreamWriter) -> None:
+    """Raise DaemonError where another user listens at the socket; only Linux tells who does."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return
+    credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, option, _UCRED.size)
+    _, user, _ = _UCRED.unpack(credentials)
+    if user != os.geteuid():
+        writer.transport.abort()
+        raise DaemonError(
+            f"another user listens at the daemon's socket {path}",
+            hint="remove it, or set WINCH_HOME to a directory of your own",
+        )
+
+
+def no_daemon() -> UnreachableError:
+    """Return the error for a socket at which nobody listens."""
+    return UnreachableError("no daemon is running", hint="`winch daemon start` starts one")
+
+
+def not_answering() -> UnresponsiveDaemonError:
+    """Return the error for a daemon that holds the socket and says nothing."""
+    return UnresponsiveDaemonError(
+        f"the daemon has not answered for {GREETING_TIMEOUT:.0f} s",
+        hint="if it hangs, `winch daemon stop` ends it; downloads go on at the next start",
+    )
+
+
+def connection_lost() -> DaemonError:
+    """Return the error for a daemon that was gone before it had answered."""
+    return DaemonError(
+        "the connection to the daemon was lost",
+        hint="what it was doing goes on where it stopped; run the command again",
+    )
