@@ -37,6 +37,7 @@ from core.domain.events import (
     Snapshot,
     as_told,
 )
+from core.domain.figures import ChangesSince, Figures, ProcessFigures
 from core.domain.history import History, HistoryEntry, HistoryQuery, Statistics
 from core.domain.hosts import site_of
 from core.domain.inspection import DownloadLimits, HostLimit, Inspection
@@ -109,6 +110,8 @@ class FakeService(FakeCollections):
         self.inspections: dict[str, Inspection] = {}
         self.log: list[str] = []
         self.directory = "."
+        self.measured: dict[str, object] = {}
+        """Figures that are to be others than those of a service that does nothing."""
         self.settings = Settings()
         self.damage: dict[str, WinchError] = {}
         self._trash: dict[str, tuple[DownloadRecord, Progress | None] | None] = {}
@@ -447,6 +450,29 @@ class FakeService(FakeCollections):
             totals=sums.totals(),
             notices=self.notices,
         )
+
+    async def figures(self) -> Figures:
+        counts = (await self.status()).counts
+        process = ProcessFigures(
+            cpu=1.0,
+            loop_cpu=0.5,
+            memory=2**20,
+            peak_memory=2**21,
+            descriptors=10,
+            most_descriptors=1024,
+            threads=2,
+        )
+        measured = Figures(
+            at=datetime.now(UTC),
+            version="fake",
+            started_at=self._started_at,
+            counts=counts,
+            process=process,
+        )
+        return replace(measured, **self.measured)
+
+    async def changes_since(self, life: str, revision: int) -> ChangesSince:
+        return self._bus.change_log.since(life, revision, now=self._revision)
 
     async def history(self, query: HistoryQuery) -> History:
         self._note("history", None)

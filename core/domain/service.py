@@ -14,6 +14,7 @@ from typing import Protocol
 
 from core.domain.collection_service import CollectionService
 from core.domain.events import Event
+from core.domain.figures import ChangesSince, Figures
 from core.domain.history import History, HistoryQuery, Statistics
 from core.domain.inspection import Inspection
 from core.domain.machines import DirectoryView, Machine
@@ -302,6 +303,18 @@ class DownloadService(CollectionService, Protocol):
 
     async def status(self) -> ServiceStatus:
         """Return the state of the service as a whole."""
+        ...
+
+    async def figures(self) -> Figures:
+        """Return what the service measures of itself."""
+        ...
+
+    async def changes_since(self, life: str, revision: int) -> ChangesSince:
+        """Return what has changed since a revision of that life of the service.
+
+        For a follower that comes back: whoever has subscribed before asking misses nothing. What
+        has changed more than once is named once.
+        """
         ...
 
     async def history(self, query: HistoryQuery) -> History:

@@ -24,6 +24,7 @@ from core.domain.collections import (
 )
 from core.domain.errors import StoppedError, UsageError
 from core.domain.events import Event
+from core.domain.figures import ChangesSince, Figures
 from core.domain.history import History, HistoryQuery, Statistics
 from core.domain.inspection import Inspection
 from core.domain.lifecycle import Action
@@ -53,6 +54,7 @@ from core.engine.requests.limits import LimitKeeper
 from core.engine.requests.remove import Remover
 from core.engine.requests.reverify import Reverifier
 from core.engine.requests.settings import SettingsKeeper
+from core.engine.running.figures import FigureKeeper
 from core.engine.running.forgetting import Forgetting
 from core.engine.running.maintenance import Maintenance
 from core.engine.running.runner import Runner
@@ -134,6 +136,7 @@ class Engine(CollectionRequests):
         downloads.on_collection = self._collection_changed
         self._settings = SettingsKeeper(settings, downloads, self._limits, self._obey)
         self._maintenance = Maintenance(state, downloads, clock)
+        self.figure_keeper = FigureKeeper(downloads, runner, context, recorder, state)
         self._forgetting = Forgetting(
             downloads,
             recorder,
@@ -171,6 +174,7 @@ class Engine(CollectionRequests):
         await self._wall_clock.close()
         await self._handlers.close()
         await self._maintenance.close()
+        await self.figure_keeper.close()
         await self._forgetting.close()
         self._limits.close()
         try:
@@ -254,6 +258,12 @@ class Engine(CollectionRequests):
             totals=totals,
             notices=tuple(self._downloads.notices),
         )
+
+    async def figures(self) -> Figures:
+        return await self.figure_keeper.figures()
+
+    async def changes_since(self, life: str, revision: int) -> ChangesSince:
+        return self._downloads.changes_since(life, revision)
 
     async def settings_in_force(self) -> list[SettingInForce]:
         return self._settings.in_force(self.environment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,6 +83,63 @@ class TestStatus:
         await harness.service.cancel([two.id])
         totals = (await harness.service.status()).totals
         assert totals == Totals(files=2, unsized=2)
+
+
+class TestFigures:
+    async def test_they_count_what_there_is_and_what_it_takes(self, harness: Harness) -> None:
+        await add(harness, "a", "b")
+        figures = await harness.service.figures()
+        assert figures.counts == (await harness.service.status()).counts
+        assert (figures.received, figures.connections, figures.costs) == (0, 0, ())
+        assert figures.process.cpu > 0 < figures.process.peak_memory
+        assert figures.at >= figures.started_at
+
+    async def test_counters_only_grow(self, harness: Harness) -> None:
+        before = await harness.service.figures()
+        await add(harness, "a")
+        after = await harness.service.figures()
+        assert after.syncs.count >= before.syncs.count
+        assert all(after.state_writes[kind] >= n for kind, n in before.state_writes.items())
+
+
+class TestChangesSince:
+    async def test_each_that_changed_is_named_once(self, harness: Harness) -> None:
+        one, two, three = await add(harness, "a", "b", "c")
+        begun = await harness.service.changes_since("another life", 0)
+        assert (begun.is_known, begun.changed) == (False, {})
+        await harness.service.cancel([two.id])
+        await harness.service.set([two.id], Changes(priority=2))
+        await harness.service.set([one.id], Changes(priority=1))
+        await harness.service.remove([three.id])
+        found = await harness.service.changes_since(begun.life, begun.revision)
+        assert found.is_known
+        assert (list(found.changed), list(found.removed)) == ([two.id, one.id], [three.id])
+        assert begun.revision < found.changed[two.id] < found.changed[one.id] <= found.revision
+        again = await harness.service.changes_since(found.life, found.changed[two.id])
+        assert list(again.changed) == [one.id]
+        nothing = await harness.service.changes_since(found.life, found.revision)
+        assert (nothing.is_known, nothing.changed, nothing.removed) == (True, {}, {})
+
+    async def test_what_was_told_to_a_watcher_has_the_revision_of_that(
+        self, harness: Harness
+    ) -> None:
+        (one,) = await add(harness, "a")
+        async with harness.service.subscribe() as events:
+            snapshot = await anext(events)
+            await harness.service.cancel([one.id])
+            async with asyncio.timeout(20):
+                changed = await anext(events)
+            life = (await harness.service.changes_since("", 0)).life
+            found = await harness.service.changes_since(life, snapshot.revision)
+            assert found.changed == {one.id: changed.revision}
+            assert not (await harness.service.changes_since(life, changed.revision)).changed
+
+    async def test_a_revision_that_is_still_to_come_is_of_another_life(
+        self, harness: Harness
+    ) -> None:
+        begun = await harness.service.changes_since("", 0)
+        found = await harness.service.changes_since(begun.life, begun.revision + 1)
+        assert not found.is_known
 
 
 class TestHistory:

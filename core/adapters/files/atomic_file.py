@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 
+from core.adapters.files.sync_times import timed_sync
 from core.domain.errors import DiskFullError, StateError, WinchError
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -135,11 +136,12 @@ def sync_file(descriptor: int) -> None:
     macOS leaves them in the drive's cache unless asked with F_FULLFSYNC, which some file systems
     do not know. Raises OSError.
     """
-    if sys.platform == "darwin":
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-            return
-    os.fsync(descriptor)
+    with timed_sync():
+        if sys.platform == "darwin":
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+                return
+        os.fsync(descriptor)
 
 
 def sync_data(descriptor: int) -> None:
@@ -149,7 +151,8 @@ def sync_data(descriptor: int) -> None:
     Raises OSError.
     """
     if hasattr(os, "fdatasync") and sys.platform != "darwin":
-        os.fdatasync(descriptor)
+        with timed_sync():
+            os.fdatasync(descriptor)
     else:
         sync_file(descriptor)
 
@@ -158,7 +161,8 @@ def sync_directory(path: Path) -> None:
     """Return once the names in a directory (created, renamed, removed) are on the medium."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        with timed_sync():
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from core.domain.figures import MOST_DISKS, DiskFigures
 from core.domain.value import Value
 
 _KEEP_SIZE = 1
@@ -38,6 +40,30 @@ def space(directory: str) -> Space | None:
         size=found.f_blocks * found.f_frsize,
         free=found.f_bavail * found.f_frsize,
     )
+
+
+def file_systems(directories: Iterable[str]) -> tuple[DiskFigures, ...]:
+    """Return the file systems of directories, each once, by where it is mounted.
+
+    Those that cannot be asked are left out, and what is more than MOST_DISKS. Blocks as `space`
+    does.
+    """
+    found: dict[int, DiskFigures] = {}
+    for directory in directories:
+        there = space(directory)
+        if there is not None and there.device not in found and len(found) < MOST_DISKS:
+            path = _mount_point(directory, there.device)
+            found[there.device] = DiskFigures(path=path, size=there.size, free=there.free)
+    return tuple(sorted(found.values(), key=lambda disk: disk.path))
+
+
+def _mount_point(directory: str, device: int) -> str:
+    """Return the uppermost directory above this one that is on the same device."""
+    path = Path(directory).absolute()
+    with suppress(OSError):
+        while path != path.parent and path.parent.stat().st_dev == device:
+            path = path.parent
+    return str(path)
 
 
 def device_below(directory: str) -> int | None:

@@ -12,6 +12,7 @@ import asyncio
 import errno
 import os
 import stat
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,7 +25,8 @@ from core.adapters.files.checksum import RunningDigest
 from core.adapters.files.destination import SUFFIX, disk_error, identity_of, stamp_of
 from core.adapters.files.disk import preallocate
 from core.adapters.files.part_opening import OpenedPart, create, lstat, reopen
-from core.adapters.files.threads import UncancellableFuture
+from core.adapters.files.sync_times import timed_sync
+from core.adapters.files.threads import BACKLOG, UncancellableFuture
 from core.adapters.files.writer import Buffers, writer_of
 from core.domain.errors import DiskError
 from core.domain.models import FileStamp, PartIdentity
@@ -54,6 +56,8 @@ class PartFile:
         self.identity = identity_of(found)
         self.size = found.st_size
         self._unsynced = self.size > 0
+        self.cpu_seconds = 0.0
+        """What writing and hashing it has cost, in threads that did nothing else then."""
 
     @classmethod
     async def create(cls, directory: str, name: str, *, replace: bool = False) -> PartFile | None:
@@ -90,8 +94,9 @@ class PartFile:
         """
         done = UncancellableFuture[None](loop=asyncio.get_running_loop())
 
-        def ended(error: OSError | None) -> None:
+        def ended(error: OSError | None, seconds: float) -> None:
             self._unsynced = True
+            self.cpu_seconds += seconds
             if error is None:
                 done.set_result(None)
             else:
@@ -116,7 +121,7 @@ class PartFile:
             return
         self._unsynced = False
         try:
-            await self._run(_DATASYNC, self._fd)
+            await self._run(_sync, self._fd)
         except BaseException:
             self._unsynced = True
             raise
@@ -135,7 +140,13 @@ class PartFile:
 
     async def digest(self, running: RunningDigest, end: int) -> None:
         """Let a digest go on to the byte `end`, or to the end of the file; raises DiskError."""
-        await self._finish(wrap(running.advance)(self._fd, end, executor=_HASHERS))
+
+        def advance() -> float:
+            began = time.thread_time()
+            running.advance(self._fd, end)
+            return time.thread_time() - began
+
+        self.cpu_seconds += await self._finish(wrap(advance)(executor=_HASHERS))
 
     async def publish(
         self, name: str, *, replace: bool = False, modified: float | None = None
@@ -172,6 +183,7 @@ class PartFile:
 
     async def _finish(self, work: Awaitable[T]) -> T:
         task: asyncio.Task[T] = asyncio.ensure_future(work)
+        BACKLOG.begin(task)
         self._watch(task)
         try:
             return await asyncio.shield(task)
@@ -192,7 +204,8 @@ class PartFile:
         if modified is not None:
             os.utime(self._fd, (modified, modified))
         part_owner.set_mode(self._fd, part_owner.final_mode())
-        os.fsync(self._fd)
+        with timed_sync():
+            os.fsync(self._fd)
         published = False
         try:
             published = self._replace(name) if replace else self._rename(name)
@@ -210,7 +223,8 @@ class PartFile:
             return False
         os.rename(part, name, src_dir_fd=fd, dst_dir_fd=fd)
         self._check_own(name)
-        os.fsync(fd)
+        with timed_sync():
+            os.fsync(fd)
         return True
 
     def _rename(self, name: str) -> bool:
@@ -228,13 +242,15 @@ class PartFile:
                 return False
             os.rename(part, name, src_dir_fd=fd, dst_dir_fd=fd)
             self._check_own(name)
-            os.fsync(fd)
+            with timed_sync():
+                os.fsync(fd)
             return True
         if not self._is_own(name):
             os.unlink(name, dir_fd=fd)
             raise self._lost()
         os.unlink(part, dir_fd=fd)
-        os.fsync(fd)
+        with timed_sync():
+            os.fsync(fd)
         return True
 
     def _own_part(self) -> str:
@@ -279,6 +295,11 @@ async def _opened(
         if opening.exception() is None and (part := opening.result()) is not None:
             await part.close()
         raise
+
+
+def _sync(fd: int) -> None:
+    with timed_sync():
+        _DATASYNC(fd)
 
 
 def _read(fd: int, offset: int, size: int) -> bytes:

@@ -7,6 +7,7 @@ the next write to the same file would meet the first one half done.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
@@ -27,6 +28,31 @@ class UncancellableFuture(asyncio.Future[R]):
         return False
 
 
+class Backlog:
+    """How many pieces of blocking work are with the threads of the loop, or wait for one."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+
+    def begin(self, work: asyncio.Future[Any]) -> None:
+        """Count some work, until it is done."""
+        self._under_way += 1
+        work.add_done_callback(self._end)
+
+    def _end(self, _: asyncio.Future[Any]) -> None:
+        self._under_way -= 1
+
+    @property
+    def waiting(self) -> int:
+        """How many wait, as far as all threads are at work that there may be."""
+        return max(0, self._under_way - _THREADS)
+
+
+# As many as concurrent.futures gives a loop that was told nothing else.
+_THREADS = min(32, (os.cpu_count() or 1) + 4)
+BACKLOG = Backlog()
+
+
 async def run_to_end(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Return what `function` returns, called in a thread; a cancellation waits for its end.
 
@@ -35,6 +61,7 @@ async def run_to_end(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     # An executor's future and no task: the end of asyncio.run cancels tasks, and a thread that
     # nobody waits for any more would go on writing.
     work = asyncio.get_running_loop().run_in_executor(None, lambda: function(*args, **kwargs))
+    BACKLOG.begin(work)
     if (cancelled := await ended(work)) is not None:
         work.exception()
         raise cancelled

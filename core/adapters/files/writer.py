@@ -11,14 +11,16 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import NamedTuple
 
 Buffers = Sequence[bytes | memoryview]
-Ended = Callable[[OSError | None], None]
-_Result = tuple[Ended, OSError | None]
+Ended = Callable[[OSError | None, float], None]
+"""Hears what went wrong, and how many seconds of CPU it took."""
+_Result = tuple[Ended, OSError | None, float]
 _MOST_AT_ONCE = 512
 
 
@@ -45,23 +47,31 @@ class Writer:
             self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
             self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """How many writes have not begun."""
+        return self._jobs.qsize()
+
     def _run(self) -> None:
         while True:
             jobs = [self._jobs.get()]
             jobs += [self._jobs.get() for _ in range(self._jobs.qsize())]
             results: dict[asyncio.AbstractEventLoop, list[_Result]] = {}
+            began = time.thread_time()
             for job in jobs:
-                results.setdefault(job.loop, []).append((job.ended, _failure_of(job)))
+                error, now = _failure_of(job), time.thread_time()
+                results.setdefault(job.loop, []).append((job.ended, error, now - began))
+                began = now
             for loop, told in results.items():
                 # A loop that is closed has nobody left who waits.
                 with suppress(RuntimeError):
                     loop.call_soon_threadsafe(_tell, told)
-            del jobs, results, job, told
+            del jobs, results, job, told, error
 
 
 def _tell(results: Sequence[_Result]) -> None:
-    for ended, error in results:
-        ended(error)
+    for ended, error, seconds in results:
+        ended(error, seconds)
 
 
 def _failure_of(job: _Job) -> OSError | None:
@@ -78,6 +88,11 @@ _WRITERS: dict[int, Writer] = {}
 def writer_of(device: int) -> Writer:
     """Return the writer for files of a device."""
     return _WRITERS.setdefault(device, Writer())
+
+
+def writes_waiting() -> int:
+    """Return how many writes have not begun, on all devices."""
+    return sum(writer.waiting for writer in list(_WRITERS.values()))
 
 
 def write_all(fd: int, offset: int, buffers: Buffers) -> None:

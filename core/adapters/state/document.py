@@ -89,6 +89,10 @@ class Document:
         self._saved = 0
         self._saved_at: datetime | None = None
         self._took = 0.0  # seconds for the whole file
+        self.appends = 0
+        """How often changes were appended to the journal, or meant to be."""
+        self.rewrites = 0
+        """Likewise, how often the whole file was written."""
         self._appending = asyncio.Lock()
         self._writing = asyncio.Lock()  # taken within the other one only
         self._due = Deferred(self.flush)
@@ -115,6 +119,11 @@ class Document:
         """Remove a record, if it is there; raises StateError after `close`."""
         self._note(table, record_id, None)
         self.tables[table].pop(record_id, None)
+
+    @property
+    def unsaved(self) -> int:
+        """How many changes are not on disk."""
+        return len(self._unsaved)
 
     async def flush(self) -> None:
         """Return once everything put or discarded before is on disk.
@@ -178,6 +187,7 @@ class Document:
         with self._taken() as changes:
             if not self._storage.is_loaded:
                 await self._load(changes)
+            self.appends += 1
             if not await run_to_end(self._storage.append, changes, self.now()):
                 await self._write_whole()
         if not self._due_whole.is_running:
@@ -245,6 +255,7 @@ class Document:
     ) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
+        self.rewrites += 1
         try:
             await run_to_end(write, tables, saved_at)
         finally:

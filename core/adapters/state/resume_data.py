@@ -89,6 +89,8 @@ class ResumeStore:
         self._retrying: asyncio.Task[None] | None = None
         # Once all were listed: the ids that may have a record. Others need no look at the disk.
         self._known: set[str] | None = None
+        self.saves = 0
+        """How often a record was written, or meant to be."""
 
     async def load(self, download_id: str) -> ResumeRecord | None:
         """Return the record of a download, None if there is none that can be trusted.
@@ -148,6 +150,7 @@ class ResumeStore:
             _Envelope(checksum=_digest(encoded), record=msgspec.Raw(encoded))
         )
         async with self._lock(record.id):
+            self.saves += 1
             try:
                 await run_to_end(write_atomically, path, [content])
             except OSError as error:

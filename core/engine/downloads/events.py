@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
 from core.domain.events import Event, ProgressBatch, Snapshot
 from core.domain.models import Download
 from core.domain.value import replace
+from core.engine.downloads.change_log import ChangeLog
 
 BACKLOG = 1000
 """Events that a subscriber may be behind."""
@@ -26,6 +27,7 @@ class EventBus:
     """Hands every event to every subscriber; `snapshot` makes what a late one starts from."""
 
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        self.change_log = ChangeLog()
         self._snapshot = snapshot
         self._subscriptions: set[_Subscription] = set()
         self._closed = False
@@ -34,8 +36,14 @@ class EventBus:
     def has_subscribers(self) -> bool:
         return bool(self._subscriptions)
 
+    @property
+    def backlog(self) -> int:
+        """How many events the slowest subscriber is behind."""
+        return max((each.backlog for each in self._subscriptions), default=0)
+
     def publish(self, event: Event) -> None:
-        """Queue an event for every subscriber."""
+        """Queue an event for every subscriber, and remember of what it tells."""
+        self.change_log.note(event)
         for subscription in self._subscriptions:
             subscription.push(event)
 
@@ -94,12 +102,16 @@ class GatheredChanges:
             self._timer.cancel()
             self._tell_gathered()
 
-    def forget(self) -> None:
-        """Tell of nothing that was gathered: who listens from now on has seen what came after."""
+    def forget(self) -> Collection[str]:
+        """Tell of nothing that was gathered: who listens from now on has seen what came after.
+
+        Returns whose changes these were.
+        """
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._gathered = {}
+        gathered, self._gathered = self._gathered, {}
+        return gathered.keys()
 
     def _tell_gathered(self) -> None:
         self._timer = None
@@ -116,6 +128,10 @@ class _Subscription(AsyncIterator[Event]):
         self._ended = False
         self._ready = asyncio.Event()
         self._ready.set()
+
+    @property
+    def backlog(self) -> int:
+        return len(self._events)
 
     def push(self, event: Event) -> None:
         if self._behind:

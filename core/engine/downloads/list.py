@@ -27,6 +27,7 @@ from core.domain.events import (
     Snapshot,
     as_told,
 )
+from core.domain.figures import ChangesSince
 from core.domain.lifecycle import Action, next_status
 from core.domain.models import (
     Download,
@@ -174,6 +175,8 @@ class DownloadList(DownloadIndex):
             if not self._entered:
                 asyncio.get_running_loop().call_soon(self._tell_entered)
             self._entered.append(download)
+        else:
+            self._note_unheard(download.id)
 
     def update(self, download: DownloadRecord, **fields: object) -> DownloadRecord:
         """Replace fields of a download; nothing happens where they are so already."""
@@ -198,7 +201,7 @@ class DownloadList(DownloadIndex):
         if self.bus.has_subscribers:
             self._changes.add(changed)
         else:
-            self._changes.forget()
+            self._note_unheard(changed.id, *self._changes.forget())
         return changed
 
     def note(self, download_id: str, text: str) -> None:
@@ -379,11 +382,22 @@ class DownloadList(DownloadIndex):
         self._revision += 1
         self.bus.publish(event(self._revision))
 
+    def _note_unheard(self, *ids: str) -> None:
+        """Remember what changed while nobody watches, for a watcher that comes back."""
+        self._revision += 1
+        self.bus.change_log.note_changed(ids, self._revision)
+
     def _publish_whole(self) -> None:
         notices, paused, limit = tuple(self.notices), self.paused, self.limit
         self._publish(
             lambda revision: Noticed(revision=revision, notices=notices, paused=paused, limit=limit)
         )
+
+    def changes_since(self, life: str, revision: int) -> ChangesSince:
+        """Return which downloads and collections have changed since a revision of a life."""
+        self._tell_entered()
+        self._changes.flush()
+        return self.bus.change_log.since(life, revision, now=self._revision)
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(

@@ -16,7 +16,7 @@ from datetime import datetime
 from core.adapters.files.threads import run_to_end
 from core.adapters.state.history import HistoryStore
 from core.adapters.system.clock import Clock
-from core.domain.errors import WinchError
+from core.domain.errors import ErrorInfo, WinchError
 from core.domain.history import (
     AttemptEnd,
     AttemptFigures,
@@ -60,6 +60,12 @@ class AttemptRecorder:
         self._rounds: asyncio.Task[None] | None = None
         self._brought: Counter[str] = Counter()
         self._completed: set[str] = set()
+        self.ended: Counter[str] = Counter()
+        """Attempts since the start, by how they ended."""
+        self.failures: Counter[str] = Counter()
+        """Those that failed for good, by error code."""
+        self.retries: Counter[str] = Counter()
+        """Those that are tried again, by error code."""
 
     async def start(self) -> tuple[str, ...]:
         """Load what was there before and return sentences for the person."""
@@ -108,6 +114,7 @@ class AttemptRecorder:
     def end(self, download: Download, end: AttemptEnd, error: WinchError | None = None) -> None:
         """Write down an attempt that has ended."""
         info = None if error is None else error.info()
+        self._count(end, info)
         entry = self._attempts.pop(download.id).entry(
             download, end, info, number=self._store.next_number
         )
@@ -170,6 +177,12 @@ class AttemptRecorder:
         entries = await self._store.ended_since(since)
         usage = dict(self._store.usage)
         return await run_to_end(statistics, entries, usage, now=now, days=days)
+
+    def _count(self, end: AttemptEnd, error: ErrorInfo | None) -> None:
+        self.ended[end.value] += 1
+        if error is not None and end in (AttemptEnd.FAILED, AttemptEnd.RETRIED):
+            by_code = self.failures if end is AttemptEnd.FAILED else self.retries
+            by_code[error.code.value] += 1
 
     def _remember(self, entry: HistoryEntry) -> None:
         if entry.served_best is not None:

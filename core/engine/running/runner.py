@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from core.domain.errors import WinchError
@@ -86,6 +86,11 @@ class Runner:
     @property
     def running(self) -> list[Transfer]:
         return list(self._transfers.values())
+
+    @property
+    def transfers(self) -> Mapping[str, Transfer]:
+        """Those that run, by download."""
+        return self._transfers
 
     def transfer(self, download_id: str) -> Transfer | None:
         """Return the transfer of a download, None where it does not run."""

@@ -37,6 +37,11 @@ class Checkpointer:
         self._dirty = False
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether one is on its way beside the transfer."""
+        return self._task is not None and not self._task.done()
+
     def note(self, count: int) -> None:
         """Say that so many bytes were written; starts a checkpoint when one is due.
 

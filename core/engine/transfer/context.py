@@ -15,6 +15,7 @@ from core.domain.models import DownloadRecord, Phase
 from core.domain.settings import DownloadSettings, LimitSettings
 from core.domain.value import Value, field
 from core.engine.transfer.committer import Committer
+from core.engine.transfer.counters import TransferCounters
 from core.engine.transfer.last_responses import LastResponses
 from core.policy.transfer.buffers import BufferPool
 from core.policy.transfer.host_budget import HostBudget
@@ -33,7 +34,7 @@ class TransferContext:
     that have a group in common, by its name, `total_rate` follows their bytes,
     `best_total_rate` is the best of that lately, `host_memory` is what served best from each host,
     `open_connections` counts those of all downloads, `sources` tells where to ask for
-    what has no http address.
+    what has no http address, `counters` say what all did together.
     """
 
     http: HttpClient
@@ -53,6 +54,7 @@ class TransferContext:
     open_connections: int = 0
     sources: SourceRegistry = dataclasses.field(default_factory=SourceRegistry)
     group_limits: dict[str, TokenBucket] = dataclasses.field(default_factory=dict)
+    counters: TransferCounters = dataclasses.field(default_factory=TransferCounters)
 
     def limit_of_group(self, group: str) -> TokenBucket:
         """Return what the downloads of a group share, also where they are not limited yet."""

@@ -64,6 +64,11 @@ class FileKeeper:
         """The rule for a file that exists: the download's own, or that of the settings."""
         return self._download.get().request.conflict or self._context.downloads.conflict
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether a checkpoint is on its way to the disk."""
+        return "_checkpoint" in vars(self) and self._checkpoint.is_running
+
     async def recover(self) -> None:
         """Go on with what an earlier attempt left; raises what `resume.recover` does and Skipped.
 
@@ -123,6 +128,9 @@ class FileKeeper:
             return
         if file.segments.bytes_done and not self._download.get().request.restart:
             raise no_restart_error(reason)
+        counters = self._context.counters
+        counters.restarts += 1
+        counters.fetched_twice["restart"] += file.segments.bytes_done
         self._download.note(f"restarted: {reason}")
         self._download.report(resume_verdict=f"restarted: {reason}")
         file.release_claims()
@@ -144,6 +152,7 @@ class FileKeeper:
 
     async def set_aside(self, file: UnfinishedFile, wrong: str) -> ChecksumError:
         """Set a file aside that is another one, and return the error: the sentence, and where."""
+        self._context.counters.fetched_twice["damaged"] += file.segments.bytes_done
         await self._checkpoint.flush()
         aside = await set_aside(file.part)
         await file.part.close()

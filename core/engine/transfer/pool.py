@@ -294,7 +294,7 @@ class ConnectionPool:
             clock=self._clock,
             limits=self._limits,
             on_accept=partial(self._begin_body, connection),
-            on_bytes=partial(self._count, connection),
+            on_bytes=partial(self._count_proof, connection),
         ) as opened:
             if isinstance(opened, Contradicted):
                 self.grew = self.grew or (opened.grew and is_primary)
@@ -338,7 +338,9 @@ class ConnectionPool:
             if claim.position == claim.end and not segments.extend(claim):
                 break
         if segments.compares and claim.end < (segments.total or 0) and body.goes_on:
-            self._overlaps.expect(claim.end, await body.take(OVERLAP_BEHIND))
+            seen = await body.take(OVERLAP_BEHIND)
+            self._context.counters.came_twice("seam", len(seen))
+            self._overlaps.expect(claim.end, seen)
         return NothingLeft()
 
     def _limit_parts(self) -> int:
@@ -354,6 +356,10 @@ class ConnectionPool:
             if connection.source.lies:
                 connection.abandon()
         self._written(count)
+
+    def _count_proof(self, connection: PoolConnection, count: int) -> None:
+        self._context.counters.came_twice("resume", count)
+        self._count(connection, count)
 
     def _count(self, connection: PoolConnection, count: int) -> None:
         self._size.took(connection, count, self._clock.monotonic())

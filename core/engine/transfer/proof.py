@@ -151,5 +151,10 @@ class Proof:
             self._context.clock,
             limits=self._limits,
             note=self._download.note,
-            written=self._written,
+            written=self._mended,
         )
+
+    def _mended(self, count: int) -> None:
+        """Take in bytes that came again, for a piece that was wrong."""
+        self._context.counters.fetched_twice["damaged"] += count
+        self._written(count)

@@ -148,6 +148,16 @@ class Transfer:
         )
 
     @property
+    def cpu_seconds(self) -> float:
+        """What writing and hashing its part file has cost, in threads of their own."""
+        return 0.0 if self._keeper.file is None else self._keeper.file.part.cpu_seconds
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether a checkpoint is on its way to the disk."""
+        return self._keeper.is_recording
+
+    @property
     def segments(self) -> SegmentMap | None:
         """The file's stretches, None before they are known."""
         return None if self._keeper.file is None else self._keeper.file.segments
@@ -224,8 +234,7 @@ class Transfer:
             return None
         self._landed, self._moved_at = count, context.clock.now()
         self.gained += count
-        self.received += count
-        context.total_rate.add(context.clock.monotonic(), count)
+        self._arrived(count, context.clock.monotonic())
         return whole
 
     async def _publish(self) -> Whole | None:
@@ -265,7 +274,12 @@ class Transfer:
             self._proof.begin(file)
         try:
             async with open_connection(
-                source, file, claim, clock=self._context.clock, limits=self._limits
+                source,
+                file,
+                claim,
+                clock=self._context.clock,
+                limits=self._limits,
+                on_bytes=partial(self._context.counters.came_twice, "resume"),
             ) as answer:
                 if not isinstance(answer, Contradicted):
                     opened = answer
@@ -335,6 +349,7 @@ class Transfer:
 
     def _count_compared(self, count: int) -> None:
         self.received += count
+        self._context.counters.came_twice("compared", count)
 
     async def _receive(
         self, file: UnfinishedFile, claim: Claim, source: Source, opened: Opened
@@ -378,6 +393,12 @@ class Transfer:
             )
         return None
 
+    def _arrived(self, count: int, now: float) -> None:
+        """Count bytes that were fetched for good."""
+        self.received += count
+        self._context.total_rate.add(now, count)
+        self._context.counters.received += count
+
     def _most_connections(self) -> int:
         if not self._trusts_ranges or self._has_grown:
             return 1
@@ -385,10 +406,9 @@ class Transfer:
 
     def _written(self, count: int) -> None:
         self.gained += count
-        self.received += count
         self._moved_at, now = self._context.clock.now(), self._context.clock.monotonic()
         self._estimator.add(now, count)
-        self._context.total_rate.add(now, count)
+        self._arrived(count, now)
         self._keeper.note_written(count)
         if self._keeper.file is not None:
             self._proof.follow(self._keeper.file)

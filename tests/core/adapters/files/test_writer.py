@@ -14,7 +14,7 @@ async def test_each_of_many_writes_hears_how_it_ended_and_later_ones_win(tmp_pat
     writer, told, all_told = Writer(), dict[int, OSError | None](), asyncio.Event()
 
     def write(number: int, descriptor: int, offset: int, data: bytes) -> None:
-        def ended(error: OSError | None) -> None:
+        def ended(error: OSError | None, _: float) -> None:
             told[number] = error
             if len(told) == 5:
                 all_told.set()
@@ -42,7 +42,7 @@ def test_two_loops_share_a_writer_and_each_hears_of_its_own(tmp_path: Path) -> N
 
     async def write(offset: int, data: bytes) -> OSError | None:
         told = asyncio.get_running_loop().create_future()
-        writer.write(fd, offset, [data], told.set_result)
+        writer.write(fd, offset, [data], lambda error, _: told.set_result(error))
         async with asyncio.timeout(20):
             return await told
 
