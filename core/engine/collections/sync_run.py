@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from core.adapters.files.below import remove_empty
 from core.adapters.files.destination import check_directory
 from core.adapters.system.clock import Clock
 from core.domain.collections import (
@@ -40,18 +39,17 @@ from core.domain.redact import redact_url
 from core.domain.value import replace
 from core.engine.collections.collector import MOST_ENTRIES, Collector
 from core.engine.collections.comparison import Compared, Comparison, Pair
-from core.engine.collections.disk import look_at
 from core.engine.collections.members import place_of, refused_as
 from core.engine.collections.reading import Reading
 from core.engine.collections.refetch import Refetch, Refetcher
 from core.engine.collections.together import gathers_in
+from core.engine.collections.vanished import VanishedMembers
 from core.engine.collections.versions import VersionCheck
 from core.engine.downloads.list import DownloadList
 from core.engine.requests.remove import Remover
-from core.policy.collections.members import gathered, member_request, root_of
+from core.policy.collections.members import in_its_place, member_place, member_request, root_of
 from core.policy.collections.sync_plan import Found, brought_up_to_date
 
-_DELETED_AT_ONCE = 500
 _AT_ONCE = 2000
 """Members that are looked at in one turn of the loop."""
 _ENTRIES_AT_ONCE = 100
@@ -129,7 +127,7 @@ class SyncRun:
             self._members.add(download.id)
             self._unseen[download.id] = None
             if download.request.name is not None:
-                self._known[_place(collection, download.request)] = download.id
+                self._known[member_place(collection, download.request)] = download.id
         before = {(each.where, each.reason) for each in collection.refused if not each.doubtful}
         self._hands.collector.begin_again(self._name)
         try:
@@ -167,7 +165,7 @@ class SyncRun:
                 self._refused.add(refused_as(place_of(entry), error))
                 self._unseen.pop(self._known.get(entry.path or "", ""), None)
                 continue
-            place = _place(collection, wanted)
+            place = member_place(collection, wanted)
             if (id_ := self._member(place, wanted)) is None:
                 if place not in self._new_places:
                     self._new_places.add(place)
@@ -248,7 +246,9 @@ class SyncRun:
             if collection.together and not collection.is_hidden:
                 # The others have their names: what takes the place of some gathers until it is all.
                 collection = self._downloads.put_collection(await gathers_in(collection))
-            placed = [_placed(collection, each) for each in again]
+            placed = [
+                replace(each, request=in_its_place(collection, each.request)) for each in again
+            ]
             hindered = await refetcher.refetch(root_of(collection), placed)
         for download in self._downloads.current(hindered):
             self._hinder(collection.path_of(download), hindered[download.id])
@@ -279,20 +279,21 @@ class SyncRun:
     # -- what is named no longer ------------------------------------------------------------------
 
     async def _end(self, vanished: list[str]) -> SyncPlan:
-        collection = self._downloads.collection(self._name)
-        paths: list[str] = []
-        for start in range(0, len(vanished), _AT_ONCE):
-            chosen = self._downloads.current(vanished[start : start + _AT_ONCE])
-            paths += map(collection.path_of, chosen)
-            await asyncio.sleep(0)
-        paths.sort()
+        members = VanishedMembers(
+            self._downloads,
+            self._hands.remover,
+            self._downloads.collection(self._name),
+            vanished,
+            dry_run=self._options.dry_run,
+        )
+        paths = await members.paths()
         doubt, left = self._why_not(), paths
         withheld = doubt if self._options.delete_extra and paths else ""
         if not doubt and self._options.delete_extra:
-            await self._delete(collection, vanished)
+            await members.delete(self._deleted.add, self._hindered.add)
             left = []
         elif not doubt:
-            gone = await self._let_go(collection, vanished)
+            gone = await members.let_go()
             left = [path for path in paths if path not in gone]
         if not self._options.dry_run:
             await self._write_down(left)
@@ -330,52 +331,6 @@ class SyncRun:
             return "its server does not say how long its source is, so that may have been cut"
         return ""
 
-    async def _delete(self, collection: CollectionRecord, vanished: list[str]) -> None:
-        directories: set[str] = set()
-        for start in range(0, len(vanished), _DELETED_AT_ONCE):
-            chosen = [
-                download
-                for download in self._downloads.current(vanished[start : start + _DELETED_AT_ONCE])
-                if download.request.group == self._name
-            ]
-            directories |= {download.request.directory for download in chosen}
-            if self._options.dry_run:
-                removal = await self._hands.remover.would_remove(chosen, files=True)
-            else:
-                removal = await self._hands.remover.remove(chosen, files=True)
-            for path in removal.deleted_files:
-                self._deleted.add(collection.path_below(path))
-            for kept in removal.kept:
-                path = collection.path_below(kept.path)
-                self._hindered.add(Refused(where=path, reason=kept.reason, code="not_allowed"))
-        if not self._options.dry_run:
-            for root in {collection.directory, root_of(collection)}:
-                await remove_empty(root, directories)
-
-    async def _let_go(self, collection: CollectionRecord, vanished: list[str]) -> set[str]:
-        """Let members leave that failed and have no file; return the paths of these.
-
-        Nothing of them is there to be kept, and nobody can mend what nothing names: they would keep
-        the others from being whole.
-        """
-        paths: set[str] = set()
-        for start in range(0, len(vanished), _DELETED_AT_ONCE):
-            empty = [
-                download
-                for download in self._downloads.current(vanished[start : start + _DELETED_AT_ONCE])
-                if download.request.group == self._name
-                and download.status in (Status.FAILED, Status.CANCELLED)
-                and download.part is None
-            ]
-            if not empty:
-                continue
-            files = await look_at(empty)
-            gone = [d for d in empty if d.id in files and files[d.id] is None]
-            paths |= {collection.path_of(download) for download in gone}
-            if gone and not self._options.dry_run:
-                await self._hands.remover.remove(gone, files=False)
-        return paths
-
     async def _write_down(self, left: list[str]) -> None:
         """Store how the reading ended, with the paths of members that it named no longer."""
         collection = self._downloads.collection(self._name)
@@ -397,17 +352,3 @@ class SyncRun:
         )
         await self._downloads.flush()
         self._hands.collector.tell_read(self._name)
-
-
-def _place(collection: CollectionRecord, request: DownloadRequest) -> str:
-    """Return where a member is to lie, or its address where its server decides that."""
-    if request.name is None:
-        return redact_url(request.url)
-    return collection.path_below(f"{request.directory.rstrip('/')}/{request.name}")
-
-
-def _placed(collection: CollectionRecord, wanted: Refetch) -> Refetch:
-    """Return what is wanted in the place where members gather by now."""
-    if f"{wanted.request.directory}/".startswith(root_of(collection).rstrip("/") + "/"):
-        return wanted
-    return replace(wanted, request=gathered(collection, wanted.request))

@@ -8,6 +8,7 @@ from core.domain.collections import Collection
 from core.domain.entries import Entry
 from core.domain.models import Conflict, Download, DownloadRequest
 from core.domain.origins import Origin
+from core.domain.redact import redact_url
 from core.domain.stores import is_store
 from core.domain.value import replace
 from core.policy.collections.paths import relative_path
@@ -25,6 +26,20 @@ def gathered(collection: Collection, request: DownloadRequest) -> DownloadReques
     before = len(collection.directory.rstrip("/"))
     directory = root_of(collection) + request.directory[before:].rstrip("/")
     return replace(request, directory=directory)
+
+
+def in_its_place(collection: Collection, request: DownloadRequest) -> DownloadRequest:
+    """Return a request of a member with the place that members have, or gather in, by now."""
+    if f"{request.directory}/".startswith(root_of(collection).rstrip("/") + "/"):
+        return request
+    return gathered(collection, request)
+
+
+def member_place(collection: Collection, request: DownloadRequest) -> str:
+    """Return where a member is to lie, or its address where its server decides that."""
+    if request.name is None:
+        return redact_url(request.url)
+    return collection.path_below(f"{request.directory.rstrip('/')}/{request.name}")
 
 
 def member_request(collection: Collection, entry: Entry) -> DownloadRequest:
