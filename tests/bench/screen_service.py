@@ -1,7 +1,8 @@
 """A service in memory, in a process of its own, for a screen that is measured.
 
-So processor and memory are the screen's alone. `python -m tests.bench.screen_service MOVING STILL`
-says when it is ready, then when a client came, and ends with its input.
+So processor and memory are the screen's alone. `python -m tests.bench.screen_service MOVING STILL
+[SECONDS]` says when it is ready, then when a client came, and ends with its input; what moves does
+so once in so many seconds.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def _a_download(number: int, status: Status) -> DownloadRecord:
     )
 
 
-async def _serve(moving: int, still: int) -> None:
+async def _serve(moving: int, still: int, seconds: float = 1.0) -> None:
     places = Paths.discover(os.environ)
     places.prepare()
     service = FakeService()
@@ -112,27 +113,33 @@ async def _serve(moving: int, still: int) -> None:
     async with serving(service, places.socket) as server:
         server.on_clients_changed = lambda: print(time.monotonic(), flush=True)
         print("ready", flush=True)
-        change = asyncio.create_task(_change(service, active))
+        change = asyncio.create_task(_change(service, active, seconds))
         await asyncio.to_thread(sys.stdin.read)  # until the other end is closed
         change.cancel()
 
 
-async def _change(service: FakeService, active: list[str]) -> None:
+async def _change(service: FakeService, active: list[str], seconds: float) -> None:
     luck = random.Random(1)
     rates = {id_: luck.uniform(2e5, 9e6) for id_ in active}
     done = {id_: luck.uniform(0.0, 1e9) for id_ in active}
     while active:
         for id_, rate in rates.items():
             rates[id_] = rate * luck.uniform(0.9, 1.1)
-            done[id_] += rates[id_]
+            done[id_] += rates[id_] * seconds
         service.emit_progress({id_: _progress(done[id_], rates[id_]) for id_ in active})
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(seconds)
 
 
 def _progress(done: float, rate: float) -> Progress:
     left = 2e9 - done
-    return Progress(bytes_downloaded=int(done), rate=rate, eta=left / rate, connections=8)
+    return Progress(
+        bytes_downloaded=int(done),
+        rate=rate,
+        eta=left / rate,
+        connections=8,
+        updated_at=datetime.now(UTC),
+    )
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(_serve(int(sys.argv[1]), int(sys.argv[2]), *map(float, sys.argv[3:])))

@@ -7,6 +7,7 @@ who may come in. winch opens no port and knows no password.
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import signal
 import subprocess
@@ -94,8 +95,10 @@ class RemoteShell:
 
     def _signal(self, number: int) -> None:
         if self._process.returncode is None:
+            # Not by asyncio: before Python 3.12.8 that takes the status of one that has just ended
+            # away from whoever waits for it, and writes a line about that on the terminal.
             with suppress(ProcessLookupError):
-                self._process.send_signal(number)
+                os.kill(self._process.pid, number)
 
     async def _listen(self) -> None:
         stderr = self._process.stderr
