@@ -25,6 +25,7 @@ from core.adapters.state.stores import State
 from core.adapters.system.clock import Clock
 from core.adapters.system.instance_lock import InstanceLock
 from core.adapters.system.log_file import logging_to
+from core.adapters.system.log_format import is_journal
 from core.adapters.system.paths import Paths
 from core.domain.errors import ErrorCode, ErrorInfo, WinchError
 from core.domain.settings import Settings
@@ -65,7 +66,11 @@ async def running(
     """
     paths.prepare()
     _allow_many_files()
-    with InstanceLock(paths.lock_file), logging_to(paths.log_file):
+    to_journal = not embedded and is_journal(os.environ)
+    with (
+        InstanceLock(paths.lock_file),
+        logging_to(paths.log_file, settings.log.format, to_journal=to_journal),
+    ):
         engine = Engine(
             settings,
             state=State.at(paths.state_dir),
@@ -76,6 +81,7 @@ async def running(
         name = f"winch/{VERSION}"
         server = RpcServer(engine, paths.socket, name=name, commands=commands)
         engine.client_count = lambda: server.client_count
+        engine.figure_keeper.clients = lambda: server.figures
         engine.environment = config_file.names_in(os.environ)
         engine.read_settings = lambda: config_file.load(paths.config_file, os.environ).settings
         try:

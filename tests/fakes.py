@@ -65,7 +65,7 @@ from core.domain.service import (
     ServiceStatus,
     SettingInForce,
 )
-from core.domain.settings import NetworkSettings, Settings, check_limit
+from core.domain.settings import Settings, check_limit
 from core.domain.upkeep import Checkup, Cleanup, Leftover
 from core.domain.value import asdict, replace
 from core.engine.downloads.events import EventBus
@@ -426,9 +426,12 @@ class FakeService(FakeCollections):
     async def reload(self) -> list[str]:
         self._note("reload", None)
         self.settings = self.read_settings()
-        in_force, new = NetworkSettings(), asdict(self.settings.network)
+        begun = Settings()
         return [
-            f"network.{name}" for name, value in new.items() if value != getattr(in_force, name)
+            f"{section}.{name}"
+            for section in ("network", "log")
+            for name, value in asdict(getattr(begun, section)).items()
+            if value != getattr(getattr(self.settings, section), name)
         ]
 
     async def status(self) -> ServiceStatus:

@@ -185,6 +185,25 @@ class DaemonSettings(Value, frozen=True, kw_only=True):
     linger: float = 60.0
 
 
+class LogFormat(StrEnum):
+    """How a line of the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogSettings(Value, frozen=True, kw_only=True):
+    """`format` is how the lines of winch.log are written: for people, or as a JSON object each."""
+
+    format: LogFormat = LogFormat.TEXT
+
+
+class MetricsSettings(Value, frozen=True, kw_only=True):
+    """`file` is where the figures are written for node_exporter, with its path; empty: nowhere."""
+
+    file: str = ""
+
+
 class HostSettings(Value, frozen=True, kw_only=True):
     """A machine that `-H` reaches, one `[hosts.NAME]` of config.toml.
 
@@ -209,6 +228,8 @@ class Settings(Value, frozen=True, kw_only=True):
     disk: DiskSettings = field(default_factory=DiskSettings)
     screen: ScreenSettings = field(default_factory=ScreenSettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     hosts: Mapping[str, HostSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -276,12 +297,22 @@ def _duration_or_off(text: str) -> float | None:
         raise UsageError(error.message, hint=f"{error.hint}, or off") from None
 
 
+def _metrics_file(text: str) -> str:
+    if text and not (text.startswith("/") and text.endswith(".prom") and "\0" not in text):
+        raise UsageError(
+            f"'{text}' is no path that begins with / and ends with .prom",
+            hint="node_exporter reads nothing else, and what is there is replaced",
+        )
+    return text
+
+
 _TEXT_CHECKS: dict[str, Callable[[str], object]] = {
     "limits.min_split": parse_size,
     "limits.rate": parse_rate,
     "downloads.ask_after": _duration_or_off,
     "retry.give_up_after": _duration_or_off,
     "downloads.forget_done": _duration_or_off,
+    "metrics.file": _metrics_file,
 }
 """What raises UsageError for a text that a setting may not have; what it returns is not used."""
 

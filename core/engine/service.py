@@ -163,6 +163,7 @@ class Engine(CollectionRequests):
         if not self._embedded:
             self._forgetting.start()
         self._wall_clock.start()
+        self.figure_keeper.start(self.settings.metrics, is_busy=lambda: self._is_watched)
         if not self._embedded:
             self._handlers.read_on()
 
@@ -208,6 +209,11 @@ class Engine(CollectionRequests):
         """Whether anything goes on that is no download."""
         return self._reverifier.is_busy or self._handlers.is_busy
 
+    @property
+    def _is_watched(self) -> bool:
+        """Whether it matters to anybody how soon something is done."""
+        return self.has_work or self._downloads.bus.has_subscribers
+
     def on_work_change(self, callback: Callable[[], None]) -> None:
         """Have `callback` called whenever `has_work` may have changed."""
         self._runner.on_work_change = callback
@@ -220,6 +226,7 @@ class Engine(CollectionRequests):
         self._forgetting.look()
         self._runner.queue.configure(settings)
         self._limits.obey(settings.limits)
+        self.figure_keeper.obey(settings.metrics)
 
     def _collection_changed(self, name: str, collection: CollectionRecord | None) -> None:
         self._limits.obey_group(name, None if collection is None else collection.limit)

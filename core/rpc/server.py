@@ -15,10 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.domain.errors import DaemonError
+from core.domain.figures import ClientFigures
 from core.domain.service import DownloadService
 from core.rpc.codec import MAX_LINE
 from core.rpc.command import Commands
-from core.rpc.session import Session
+from core.rpc.session import Session, Traffic
 
 _log = logging.getLogger(__name__)
 
@@ -58,11 +59,22 @@ class RpcServer:
         self._sessions: dict[asyncio.Task[None], Session] = {}
         self._numbers = itertools.count(1)
         self._closing = asyncio.Event()
+        self._traffic = Traffic()
 
     @property
     def client_count(self) -> int:
         """How many clients have said hello; connections of one client count once."""
         return len({session.client for session in self._sessions.values() if session.client})
+
+    @property
+    def figures(self) -> ClientFigures:
+        """Who asks, and how much was asked since the start."""
+        return ClientFigures(
+            clients=self.client_count,
+            connections=len(self._sessions),
+            requests=self._traffic.requests,
+            errors=self._traffic.errors,
+        )
 
     async def start(self) -> None:
         """Begin to listen; raises DaemonError when the socket cannot be made."""
@@ -141,6 +153,7 @@ class RpcServer:
             max_line=self._max_line,
             on_hello=self._clients_changed,
             commands=self._commands,
+            traffic=self._traffic,
         )
         task = asyncio.current_task()
         if self._closing.is_set() or task is None:

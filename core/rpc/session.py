@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
@@ -31,6 +32,14 @@ _LONG = frozenset({"downloads"})
 """Methods whose result is as long as the list."""
 
 
+@dataclasses.dataclass(slots=True)
+class Traffic:
+    """What all clients have asked for together, and how much of it was refused."""
+
+    requests: int = 0
+    errors: int = 0
+
+
 class Session:
     """What the server knows of one connection. `client` is empty until it has said hello."""
 
@@ -45,8 +54,10 @@ class Session:
         max_line: int,
         on_hello: Callable[[], None],
         commands: Commands | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         self.client = ""
+        self._traffic = traffic or Traffic()
         self._service = service
         self._lines = codec.LineReader(reader, max_line)
         self._writer = writer
@@ -143,6 +154,7 @@ class Session:
 
     async def _serve(self, line: bytes) -> None:
         request_id: int | str | None = None
+        self._traffic.requests += 1
         try:
             try:
                 request: codec.Request = codec.decode(line, codec.Request)
@@ -162,8 +174,10 @@ class Session:
             else:
                 await self._answer(request.id, await self._call(request))
         except WinchError as error:
+            self._traffic.errors += 1
             await self._send(codec.encode_error(request_id, error.info()))
         except Exception:
+            self._traffic.errors += 1
             await self._send(codec.encode_error(request_id, _unforeseen()))
 
     async def _call(self, request: codec.Request) -> object:

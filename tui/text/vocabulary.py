@@ -124,5 +124,7 @@ SETTINGS = {
     "screen.keys": 'keys of actions by their ids, such as toggle_pause = "F2"',
     "screen.finished": "how to call when all downloads have ended",
     "daemon.linger": "seconds that an idle daemon stays when nobody is there",
+    "log.format": "how winch.log is written: text for people, json for programs",
+    "metrics.file": "figures for node_exporter go here, such as /var/lib/…/winch.prom",
 }
 """What each setting is for, for the person who looks at it."""

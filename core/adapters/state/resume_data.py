@@ -183,7 +183,8 @@ class ResumeStore:
             self._timer.cancel()
         await self._save_unsaved()
         for id_ in self._unsaved:
-            _log.error("the last progress of %s could not be saved", id_)
+            about = {"download": id_}
+            _log.error("the last progress of %s could not be saved", id_, extra=about)
 
     def _retry_later(self) -> None:
         if self._timer is None and self._retrying is None:

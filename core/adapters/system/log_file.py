@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import TextIO
 
 from core.adapters.files.named_file import UnfitFileError, check_named
+from core.adapters.system.log_format import JournalFormatter, formatter
 from core.domain.errors import StateError
-from core.domain.redact import redact_text
+from core.domain.settings import LogFormat
 
 LOG_NAME = "winch.log"
 _MAX_BYTES = 1024 * 1024
@@ -25,25 +27,36 @@ _LONGEST = 2000
 
 
 @contextmanager
-def logging_to(path: Path) -> Iterator[None]:
-    """Send what is logged to `path` while the context lasts; raises StateError."""
+def logging_to(
+    path: Path, style: LogFormat = LogFormat.TEXT, *, to_journal: bool = False
+) -> Iterator[None]:
+    """Send what is logged to `path` while the context lasts; raises StateError.
+
+    With `to_journal` to stderr as well, which is the journal's then.
+    """
     try:
         handler = _PrivateFileHandler(
             path, maxBytes=_MAX_BYTES, backupCount=_OLDER_FILES, encoding="utf-8"
         )
     except OSError as error:
         raise StateError(f"the log {path} cannot be written: {error.strerror}") from error
-    handler.setFormatter(_RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(formatter(style))
+    handlers: list[logging.Handler] = [handler]
+    if to_journal:
+        handlers.append(_JournalHandler(sys.stderr))
+        handlers[-1].setFormatter(JournalFormatter())
     root = logging.getLogger()
     level = root.level
-    root.addHandler(handler)
+    for each in handlers:
+        root.addHandler(each)
     root.setLevel(logging.INFO)
     try:
         yield
     finally:
         root.setLevel(level)
-        root.removeHandler(handler)
-        handler.close()
+        for each in handlers:
+            root.removeHandler(each)
+            each.close()
 
 
 def open_log(path: str | Path) -> int:
@@ -125,11 +138,10 @@ def _is_at(path: str, stream: io.TextIOWrapper) -> bool:
     return os.path.samestat(found, os.fstat(stream.fileno()))
 
 
-class _RedactingFormatter(logging.Formatter):
-    """Redacts the finished text, so that a traceback gives nothing away either."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return redact_text(super().format(record))
+class _JournalHandler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        # A journal that is gone is no reason to fill anything with tracebacks.
+        del record
 
 
 def _last_lines(path: Path, count: int) -> list[str]:

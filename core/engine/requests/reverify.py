@@ -90,7 +90,8 @@ class Reverifier:
         except (ChecksumError, DiskError) as error:
             what = "DAMAGED" if isinstance(error, ChecksumError) else "not verified"
             self._write_down(download_id, f"{what}: {error.message}", error)
-            log.warning("%s: %s: %s", download_id[:SHORT], what, error.message)
+            about = {"download": download_id}
+            log.warning("%s: %s: %s", download_id[:SHORT], what, error.message, extra=about)
             raise
         # Only of a member: that is compared with what its source says the next time.
         digest = {} if download.request.origin is None else {"digest": found}

@@ -24,8 +24,8 @@ class SettingsKeeper:
         obey: Callable[[Settings], None],
     ) -> None:
         self.current = settings
-        # The connections are made with these, until the end.
-        self._network = settings.network
+        # The connections and the log are made with these, until the end.
+        self._network, self._log = settings.network, settings.log
         self._downloads = downloads
         self._limits = limits
         self._obey = obey
@@ -35,16 +35,16 @@ class SettingsKeeper:
 
         `environment` names those (`limits.rate`) that the process has from its environment.
         """
-        held = replace(self.current, network=self._network)
+        held = replace(self.current, network=self._network, log=self._log)
         changes = self._downloads.limits
         return settings_in_force(held, self._limits.in_force, changes, environment)
 
     async def reload(self, load: Callable[[], Settings]) -> list[str]:
         self.current = await run_to_end(load)
         self._obey(self.current)
-        wanted, held = self.current.network, self._network
         return [
-            f"network.{name}"
+            f"{section}.{name}"
+            for section, held in (("network", self._network), ("log", self._log))
             for name, value in asdict(held).items()
-            if getattr(wanted, name) != value
+            if getattr(getattr(self.current, section), name) != value
         ]

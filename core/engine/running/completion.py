@@ -81,14 +81,15 @@ class Completion:
         """Have the log say it, of all that end together in one line."""
         if not self._unlogged:
             asyncio.get_running_loop().call_later(LOG_PAUSE, self._write_log)
-        self._unlogged.append(download_id[:SHORT])
+        self._unlogged.append(download_id)
         if len(self._unlogged) >= _LINE:
             self._write_log()
 
     def _write_log(self) -> None:
         if self._unlogged:
-            log.info("completed %s", " ".join(self._unlogged))
-            self._unlogged = []
+            ids, self._unlogged = self._unlogged, []
+            named = " ".join(id_[:SHORT] for id_ in ids)
+            log.info("completed %s", named, extra={"downloads": ids})
 
     async def _delete_records(self) -> None:
         while self._ids:

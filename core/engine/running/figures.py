@@ -27,9 +27,12 @@ from core.domain.figures import (
     ProcessFigures,
 )
 from core.domain.models import Status
+from core.domain.settings import MetricsSettings
 from core.domain.version import VERSION
 from core.engine.downloads.list import DownloadList
 from core.engine.downloads.recorder import AttemptRecorder
+from core.engine.running.loop_lag import LoopLag
+from core.engine.running.metrics_file import MetricsFile
 from core.engine.running.runner import Runner
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.transfer import Transfer
@@ -48,7 +51,7 @@ class _Account:
 
 
 class FigureKeeper:
-    """Tells the figures of an engine. `lag` and `clients` are others' to fill."""
+    """Tells the figures of an engine, to whoever asks and in a file; `clients` says who asks."""
 
     def __init__(
         self,
@@ -58,7 +61,6 @@ class FigureKeeper:
         recorder: AttemptRecorder,
         state: State,
     ) -> None:
-        self.lag = DurationCounter()
         self.clients: Callable[[], ClientFigures] = ClientFigures
         self._downloads = downloads
         self._runner = runner
@@ -66,6 +68,9 @@ class FigureKeeper:
         self._recorder = recorder
         self._state = state
         self._started_at = context.clock.now()
+        self._lag = DurationCounter()
+        self._loop_lag: LoopLag | None = None
+        self._file = MetricsFile(self.figures, downloads.notices)
         self._accounts: dict[str, _Account] = {}
         self._charged = 0.0
         self._received = 0
@@ -73,6 +78,17 @@ class FigureKeeper:
         """Where downloads ran lately, the last at the end."""
         self._disks: tuple[DiskFigures, ...] = ()
         self._looking: asyncio.Task[tuple[DiskFigures, ...]] | None = None
+
+    def start(self, settings: MetricsSettings, *, is_busy: Callable[[], bool]) -> None:
+        """Begin to measure, and to write the file that is wanted."""
+        self._loop_lag = LoopLag(self._lag, is_busy=is_busy)
+        self._loop_lag.start()
+        self._file.write_to(settings.file)
+        self._file.start()
+
+    def obey(self, settings: MetricsSettings) -> None:
+        """Write another file from now on."""
+        self._file.write_to(settings.file)
 
     async def figures(self) -> Figures:
         """Return everything as it is now."""
@@ -99,7 +115,7 @@ class FigureKeeper:
             retries=dict(recorder.retries),
             restarts=counters.restarts,
             disks=disks,
-            lag=self.lag.durations,
+            lag=self._lag.durations,
             syncs=SYNC_TIMES.durations,
             state_writes={
                 "journal": document.appends,
@@ -119,7 +135,10 @@ class FigureKeeper:
         )
 
     async def close(self) -> None:
-        """Wait for no disk any more."""
+        """Measure no more, and say so in the file."""
+        if self._loop_lag is not None:
+            self._loop_lag.stop()
+        await self._file.close()
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)

@@ -75,7 +75,8 @@ class RetryPlanner:
         decision = self._policy.decide(
             download, error, done=done, jitter=jitter, now=clock.boottime()
         )
-        log.info("%s: %s (%s)", id_[:SHORT], error.message, error.code)
+        about = {"download": id_}
+        log.info("%s: %s (%s)", id_[:SHORT], error.message, error.code, extra=about)
         if not isinstance(decision, RetryAfter):
             return error.info() if decision.age is None else _put_off(error, decision.age)
         now = clock.monotonic()

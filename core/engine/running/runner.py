@@ -261,7 +261,8 @@ class Runner:
                 raise
             outcome = self._yielding[download_id]
         except Exception as raised:
-            log.exception("transfer %s failed", download_id[:SHORT])
+            about = {"download": download_id}
+            log.exception("transfer %s failed", download_id[:SHORT], extra=about)
             outcome = WinchError(
                 f"an unexpected error stopped it: {type(raised).__name__}",
                 hint="the log says more; please report it",
