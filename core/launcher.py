@@ -47,6 +47,7 @@ from core.domain.garbage import not_collecting
 from core.domain.machines import Host
 from core.domain.models import DownloadRecord, DownloadRequest
 from core.domain.service import DownloadService
+from core.domain.settings import Settings
 from core.domain.upkeep import Finding
 from core.domain.value import Value
 from core.rpc.client import RemoteService, UnreachableError
@@ -72,6 +73,8 @@ __all__ = [
     "connect",
     "embedded",
     "examine",
+    "host_named",
+    "hosts_named",
     "join_stdio",
     "make_below",
     "named_chunks",
@@ -120,6 +123,20 @@ def read_configuration(environment: Mapping[str, str] | None = None) -> Configur
     """
     environment = os.environ if environment is None else environment
     return config_file.load(paths(environment).config_file, environment)
+
+
+def host_named(text: str, settings: Settings) -> Host:
+    """Return a machine by its name in config.toml, or as ssh takes it; raises UsageError."""
+    from core.domain import host_names  # noqa: PLC0415 - few commands are for another machine
+
+    return host_names.host_named(text, settings)
+
+
+def hosts_named(text: str, settings: Settings) -> list[Host]:
+    """Return the machines of `-H a,b`, or for `all` those of config.toml; raises UsageError."""
+    from core.domain import host_names  # noqa: PLC0415 - as above
+
+    return host_names.hosts_named(text, settings)
 
 
 def place_of(*names: str) -> str:

@@ -22,6 +22,7 @@ from core.domain.errors import (
     AmbiguousIdError,
     DaemonError,
     DestinationError,
+    ErrorInfo,
     NotAllowedError,
     UnknownIdError,
     UsageError,
@@ -518,6 +519,14 @@ class FakeService(FakeCollections):
     async def browse(self, path: str, prefix: str = "") -> DirectoryView:
         self._note("browse", None)
         return await self._surroundings.browse(self.directory, path, prefix)
+
+    async def make_directories(self, root: str, directories: Sequence[str]) -> dict[str, ErrorInfo]:
+        self._note("make_directories", None)
+        if not all(directory.startswith(f"{root}/") for directory in directories):
+            raise UsageError("that does not lie below the destination")
+        for directory in directories:
+            Path(directory).mkdir(parents=True, exist_ok=True)
+        return {}
 
     async def shutdown(self) -> None:
         self.calls.append(("shutdown", None))

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 from core.domain.bounds import cut
 from core.domain.errors import UsageError
+from core.domain.machines import Host
+from core.domain.settings import Settings
 
 ALL = "all"
 """Stands for all machines of config.toml."""
@@ -89,12 +91,32 @@ def check_host_program(text: str) -> None:
         raise UsageError("it holds a control character")
 
 
-def split_hosts(text: str) -> list[str]:
-    """Return what `-H a,b` names, each once; raises UsageError."""
+def host_named(text: str, settings: Settings) -> Host:
+    """Return the machine of config.toml that has this name, else the one that ssh takes for it.
+
+    Raises UsageError.
+    """
+    if (found := settings.hosts.get(text)) is None:
+        check_destination(text)
+        return Host(name=text, ssh=("ssh", text))
+    return Host(name=text, ssh=found.ssh or ("ssh", text), winch=found.winch)
+
+
+def hosts_named(text: str, settings: Settings) -> list[Host]:
+    """Return what `-H a,b` names, each once, or for `all` those of config.toml; UsageError."""
     names = list(dict.fromkeys(name.strip() for name in text.split(",")))
+    if names == [ALL]:
+        names = list(settings.hosts)
+        if not names:
+            raise UsageError(
+                "config.toml names no hosts",
+                hint='write [hosts.server] and ssh = ["ssh", "me@server"] into it',
+            )
+    if ALL in names:
+        raise UsageError("'all' are all hosts of config.toml", hint="name no others beside it")
     if len(names) > MOST_HOSTS:
         raise UsageError(f"{len(names):,} hosts are too many", hint=f"{MOST_HOSTS:,} are allowed")
-    return names
+    return [host_named(name, settings) for name in names]
 
 
 def _shown(text: str) -> str:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from core.domain.collection_service import CollectionService
+from core.domain.errors import ErrorInfo
 from core.domain.events import Event
 from core.domain.figures import ChangesSince, Figures
 from core.domain.history import History, HistoryQuery, Statistics
@@ -361,6 +362,14 @@ class DownloadService(CollectionService, Protocol):
         `path` may begin with `~/`; what is relative begins at `Machine.directory`. Only names that
         begin with `prefix` are told, hidden ones only if it does with a dot. What is wrong with the
         directory is part of the answer, also that its disk does not answer.
+        """
+        ...
+
+    async def make_directories(self, root: str, directories: Sequence[str]) -> dict[str, ErrorInfo]:
+        """Make directories below a destination that is there, and return what is wrong with which.
+
+        For a list whose lines say where they go; no link is followed. Raises UsageError for what
+        does not lie below it, and DestinationError where no files can be made in it.
         """
         ...
 

@@ -22,7 +22,7 @@ from core.adapters.system.log_file import LOG_NAME, tail
 from core.domain.collections import (
     CollectionRecord,
 )
-from core.domain.errors import StoppedError, UsageError
+from core.domain.errors import ErrorInfo, StoppedError, UsageError
 from core.domain.events import Event
 from core.domain.figures import ChangesSince, Figures
 from core.domain.history import History, HistoryQuery, Statistics
@@ -313,6 +313,10 @@ class Engine(CollectionRequests):
         self, requests: Sequence[DownloadRequest], *, more: bool = False
     ) -> list[str]:
         return await self._adder.add_new(requests, more=more)
+
+    async def make_directories(self, root: str, directories: Sequence[str]) -> dict[str, ErrorInfo]:
+        wrong = await self._adder.make_directories(root, directories)
+        return {directory: error.info() for directory, error in wrong.items()}
 
     async def pause(self, ids: Sequence[str] | None) -> Outcome:
         return await self._take(Action.PAUSE, ids)

@@ -71,6 +71,11 @@ class RemoteService(DownloadService):
         session = uuid.uuid4().hex
         return cls(await Wire.open(path, session), session, path)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection has ended: every further request raises."""
+        return self._lost
+
     async def close(self) -> None:
         """Leave the daemon, which goes on; pending requests raise DaemonError. Idempotent."""
         self._reading.cancel()

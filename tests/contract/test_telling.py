@@ -245,6 +245,18 @@ class TestMachine:
         gone = await harness.service.browse(f"{below}/gone")
         assert (gone.trouble, gone.free) == ("does not exist", None)
 
+    async def test_it_makes_directories_below_a_destination_and_nowhere_else(
+        self, harness: Harness
+    ) -> None:
+        root = Path(harness.directory)
+        root.mkdir(parents=True, exist_ok=True)
+        wanted = [str(root / "a/b"), str(root / "c")]
+        assert await harness.service.make_directories(str(root), wanted) == {}
+        assert all(Path(directory).is_dir() for directory in wanted)
+        elsewhere = harness.service.make_directories(str(root), [str(root.parent / "d")])
+        await raises(UsageError.code, elsewhere)
+        assert not (root.parent / "d").exists()
+
 
 class TestEvents:
     async def follow(self, events: AsyncIterator[Event], kind: type[Event]) -> Event:

@@ -10,7 +10,7 @@ from tui.cli.refusals import Refusals
 from tui.cli.service_access import connected
 from tui.cli.terminal import out, say
 from tui.control.collecting import collect
-from tui.control.configuration import load_settings
+from tui.control.configuration import default_directory
 from tui.input.source_options import collection_request, named_files
 from tui.text import fmt
 from tui.text.collection_report import collection_record
@@ -20,7 +20,7 @@ from tui.text.wording import HELD
 
 def add_collection(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
     """Make a collection and print its name once that is on disk."""
-    request = collection_request(args, load_settings().downloads.directory)
+    request = collection_request(args, default_directory())
     urls = named_files(args)
 
     async def ask() -> int:

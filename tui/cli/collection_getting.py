@@ -23,7 +23,7 @@ from tui.cli.service_access import connected, follow_on
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.control.collecting import answered, collect
-from tui.control.configuration import load_settings
+from tui.control.configuration import default_directory
 from tui.input.source_options import collection_request, named_files
 from tui.text.fmt import sentence
 from tui.text.json_records import dump, record
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Fetch a collection and return the exit status of what it lacks."""
     if args.embedded:
         raise UsageError("a collection is fetched by the daemon", hint="leave out --embedded")
-    request = collection_request(args, load_settings().downloads.directory)
+    request = collection_request(args, default_directory())
     urls = named_files(args)
     signals = Signals()
     return signals.run(_get(args, signals, request, urls))

@@ -84,6 +84,11 @@ def _dispatch(argv: Sequence[str]) -> int:
     command, args = parse(argv)
     module, _, function = command.handler.partition(":")
     handler: Handler = getattr(importlib.import_module(f"tui.cli.{module}"), function)
+    if args.host is not None:
+        # Few drive another machine.
+        from tui.cli.hosts import run as run_there  # noqa: PLC0415
+
+        return run_there(args, handler)
     done = handler(args)
     if isinstance(done, int):
         return done

@@ -25,9 +25,10 @@ from tui.cli import export_format
 from tui.cli.adding import add_new
 from tui.cli.service_access import connected
 from tui.cli.terminal import check_somebody_there, confirm, out, say
-from tui.control.configuration import load_settings
+from tui.control.configuration import default_directory
 from tui.control.export_file import write_private
 from tui.input.arguments import absolute
+from tui.input.remote import REMOTE
 from tui.text.fmt import clean, counted, short_id
 from tui.text.vocabulary import COMMAND_STATES
 from tui.text.wording import HELD
@@ -119,8 +120,8 @@ class Review:
         Raises UsageError for winch's own directories, and for hidden files and directories that
         are not there yet: `.bashrc` is a program that runs at the next login.
         """
-        review = cls(directory or absolute(load_settings().downloads.directory))
-        wanted = Path(os.path.normpath(review.destination)).resolve()
+        review = cls(directory or absolute(default_directory()))
+        wanted = _real(os.path.normpath(review.destination))
         inside: dict[str, bool] = {}
         for request in requests:
             if request is None:
@@ -143,8 +144,9 @@ def _is_inside(directory: str, wanted: Path) -> bool:
 
     Raises UsageError for winch's own directories, and where a hidden one would be made.
     """
-    real = Path(directory).resolve()
-    launcher.paths().check_destination(directory)
+    real = _real(directory)
+    if REMOTE.get() is None:
+        launcher.paths().check_destination(directory)
     for path in (real, *real.parents):
         if path.name.startswith("."):
             _refuse_new(path)
@@ -153,8 +155,14 @@ def _is_inside(directory: str, wanted: Path) -> bool:
     return not any(part.startswith(".") for part in real.relative_to(wanted).parts)
 
 
+def _real(directory: str) -> Path:
+    """Return where a directory is, on another machine as far as its path tells."""
+    return Path(directory).resolve() if REMOTE.get() is None else Path(os.path.normpath(directory))
+
+
 def _refuse_new(path: Path) -> None:
-    if not os.path.lexists(path):
+    # What is on another machine is not looked at: there, none of them is taken.
+    if REMOTE.get() is not None or not os.path.lexists(path):
         raise UsageError(
             f"it would make {clean(str(path))}, which is hidden",
             hint="take it out of the document, or make it yourself beforehand",

@@ -30,7 +30,7 @@ from tui.cli.progress_display import Display, display
 from tui.cli.service_access import connected, follow, follow_on, impatience, named
 from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
-from tui.control.configuration import load_settings
+from tui.control.configuration import default_directory
 from tui.input.arguments import named_requests, shared_request
 from tui.input.source_options import is_collection
 from tui.text.fmt import sentence, short_id
@@ -47,10 +47,10 @@ def run(args: argparse.Namespace) -> int:
         from tui.cli import collection_getting  # noqa: PLC0415
 
         return collection_getting.run(args)
-    shared = shared_request(args, load_settings().downloads.directory)
+    shared = shared_request(args, default_directory())
     requests = named_requests(args, shared)
     signals = Signals()
-    run_loop = launcher.run_engine if args.embedded else asyncio.run
+    run_loop = launcher.run_engine if args.embedded else None
     return signals.run(_get(args, signals, shared, requests), run_loop)
 
 

@@ -90,7 +90,7 @@ def _asked(call: CommandCall) -> tuple[Command, argparse.Namespace] | None:
             command, args = parse(call.words)
     except (WinchError, SystemExit):
         return None
-    plain = args.command in SHORT and not args.debug and _is_plain(args)
+    plain = args.command in SHORT and not args.debug and args.host is None and _is_plain(args)
     return (command, args) if plain else None
 
 

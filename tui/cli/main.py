@@ -14,6 +14,8 @@ SHORT = frozenset(
 """What the daemon is asked to do. A word from the table of commands would load the table."""
 _NEVER = frozenset(("-h", "--help", "--debug", "run", "start", "stop"))
 """Words with which a command is done here; where they are but names, that costs time only."""
+_ELSEWHERE = ("-H", "--host")
+"""How the word begins that gives a command to the daemon of another machine."""
 _SIGNALS = (1, 2, 15)
 
 
@@ -21,7 +23,7 @@ def main() -> None:
     """Run winch with the arguments of the process and leave it with the exit status."""
     words = sys.argv[1:]
     status = None
-    if words and words[0] in SHORT and _NEVER.isdisjoint(words):
+    if words and words[0] in SHORT and _NEVER.isdisjoint(words) and not _is_elsewhere(words):
         status = _from_daemon(words)
     if status is None:
         from tui.cli.dispatch import prepare_streams, run  # noqa: PLC0415
@@ -29,6 +31,10 @@ def main() -> None:
         prepare_streams()
         status = run(words)
     sys.exit(status)
+
+
+def _is_elsewhere(words: list[str]) -> bool:
+    return any(word.startswith(_ELSEWHERE) for word in words)
 
 
 def _from_daemon(words: list[str]) -> int | None:

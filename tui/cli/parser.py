@@ -41,12 +41,18 @@ _OVERVIEW = "\n".join(
         "examples:",
         "  winch https://example.org/disk.iso      open the screen with this download",
         "  winch get https://example.org/disk.iso  download it here and now",
+        "  winch -H me@server ls                   what another machine downloads, by ssh",
         "  winch demo                              see it at work without a network",
         "",
         "exit codes:",
         "  0 done  2 usage  3 not found  6 network  7 unfinished  8 cannot resume  9 disk",
         "  13 exists  22 HTTP  24 authorization  32 checksum  1 anything else  128+N signal",
     ]
+)
+
+_HOST = (
+    "the daemon of that machine, by ssh: what ssh takes, or a name of [hosts] in config.toml; a,b:"
+    " of several; all: of all in config.toml"
 )
 
 SCREEN = Command("", "screen:run", _screen)
@@ -59,10 +65,15 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     SystemExit.
     """
     words = list(argv)
-    debug = False
-    while words and words[0] == "--debug":
-        debug = True
-        del words[0]
+    debug, host = False, None
+    while words:
+        if words[0] == "--debug":
+            debug = True
+            del words[0]
+        elif (found := _host(words)) is not None:
+            host = found
+        else:
+            break
     name = words[0] if words and words[0] in COMMANDS else None
     command = COMMANDS[name] if name is not None else SCREEN
     parser = _build(name)
@@ -71,7 +82,23 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     args = parser.parse_intermixed_args(words[1:] if name is not None else words)
     args.command = name
     args.debug = args.debug or debug
+    args.host = host if args.host is None else args.host
     return command, args
+
+
+def _host(words: list[str]) -> str | None:
+    """Take the machine off the words that begin with it, and return it; None where none do."""
+    for option in ("-H", "--host"):
+        if words[0] == option:
+            if len(words) == 1:
+                raise UsageError(f"argument {option}: expected a host", hint="see 'winch --help'")
+            host = words[1]
+            del words[:2]
+            return host
+    for begin in ("--host=", "-H"):
+        if words[0].startswith(begin):
+            return words.pop(0).removeprefix(begin)
+    return None
 
 
 @cache
@@ -81,7 +108,9 @@ def _build(name: str | None) -> argparse.ArgumentParser:
     examples = "\n".join(["examples:", *(f"  {line}" for line in command.examples)])
     parser = _Parser(
         prog=f"winch {name}" if name else "winch",
-        usage=None if name else "winch [--no-mouse] [URL ...]\n       winch COMMAND ...",
+        usage=None
+        if name
+        else "winch [-H HOST] [--no-mouse] [URL ...]\n       winch [-H HOST] COMMAND ...",
         description=f"{command.summary[0].upper()}{command.summary[1:]}."
         if name
         else "A keyboard-driven download manager for the terminal.",
@@ -90,6 +119,7 @@ def _build(name: str | None) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     command.declare(parser)
+    parser.add_argument("-H", "--host", metavar="HOST", help=_HOST)
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
 

@@ -22,7 +22,7 @@ from tui.cli.service_access import Named, connected, named
 from tui.cli.terminal import check_somebody_there, confirm, say
 from tui.control.changing import change_of, collection_change_of
 from tui.control.choosing import check_named
-from tui.control.configuration import load_settings
+from tui.control.configuration import default_directory
 from tui.input.arguments import named_requests, shared_request
 from tui.input.source_options import is_collection
 from tui.text.fmt import counted, sentence, short_id, size
@@ -36,7 +36,7 @@ def add(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
         from tui.cli.collecting import add_collection  # noqa: PLC0415
 
         return add_collection(args)
-    shared = shared_request(args, load_settings().downloads.directory)
+    shared = shared_request(args, default_directory())
     requests = named_requests(args, shared)
     if args.input is not None:
         # Few need what reads lists.

@@ -20,6 +20,8 @@ from tui.input.arguments import absolute, requests_for_urls
 
 def run(args: argparse.Namespace) -> int:
     """Open the screen; raises UsageError where there is no terminal to show it on."""
+    if args.host is not None:
+        raise UsageError("the screen is of this machine", hint="-H is for the commands: -H HOST ls")
     settings = load_settings()
     if args.no_mouse:
         settings = replace(settings, screen=replace(settings.screen, mouse=False))

@@ -15,6 +15,7 @@ from core.domain.errors import (
     AmbiguousIdError,
     ConfigError,
     DaemonError,
+    HostError,
     StoppedError,
     UnknownIdError,
 )
@@ -28,11 +29,14 @@ from tui.cli.progress_display import REDRAW_INTERVAL, Display
 from tui.cli.terminal import say, say_once
 from tui.control.configuration import load_settings
 from tui.input.caller import CALLER
+from tui.input.remote import REMOTE
 from tui.text.fmt import sentence
 
 OnEnd = Callable[[DownloadService, Download], Awaitable[None]]
 _DAEMONS = 5
 """How many are followed, one after the other, where each is killed."""
+_PAUSES = (1.0, 2.0, 4.0, 8.0, *[15.0] * 20)
+"""Seconds between attempts to reach another machine again."""
 _MOST_ASKED = 20
 """Words that are looked up one by one; of more, all collections are asked for at once."""
 _SILENCE = 0.9
@@ -43,8 +47,12 @@ _SILENCE = 0.9
 async def connected(*, start: bool = True) -> AsyncIterator[DownloadService]:
     """Reach the daemon, which is started if none runs, unless `start` is False; raises DaemonError.
 
-    A config.toml that is broken is told: one that runs goes on with what it read before.
+    A config.toml that is broken is told: one that runs goes on with what it read before. Where the
+    command is for another machine, it is the daemon there, which is started in any case.
     """
+    if (remote := REMOTE.get()) is not None:
+        yield await remote.service()
+        return
     tell_broken_settings()
     if (caller := CALLER.get()) is not None:
         launcher.paths(caller.environment).check_places()
@@ -195,11 +203,13 @@ async def follow_on(
     """Follow downloads on the daemon, on the next one too where it was killed.
 
     `first` is what each of them is asked before all else. A daemon that was told to end is not
-    started again: then StoppedError is raised.
+    started again: then StoppedError is raised. The connection to another machine may be lost for
+    some minutes: then HostError is.
     """
-    for attempt in range(_DAEMONS):
-        service = await stack.enter_async_context(connected())
-        if attempt:
+    attempt = 0
+    while True:
+        service = await (_again(stack) if attempt else stack.enter_async_context(connected()))
+        if attempt and REMOTE.get() is None:
             say("the daemon was gone; another one goes on")
         try:
             if first is not None:
@@ -207,10 +217,24 @@ async def follow_on(
             await follow(service, following, make_display(), on_end)
         except DaemonError as error:
             # One that hangs is still there: no next one can come.
-            if attempt == _DAEMONS - 1 or isinstance(error, UnresponsiveDaemonError):
+            attempt += 1
+            if attempt == _DAEMONS or isinstance(error, UnresponsiveDaemonError):
                 raise
+        except HostError as error:
+            attempt = 1
+            say(f"{error.message}; trying again")
         else:
             return
+
+
+async def _again(stack: AsyncExitStack) -> DownloadService:
+    """Reach the daemon once more, that of another machine after growing pauses too."""
+    for pause in _PAUSES if REMOTE.get() is not None else ():
+        try:
+            return await stack.enter_async_context(connected())
+        except HostError:
+            await asyncio.sleep(pause)
+    return await stack.enter_async_context(connected())
 
 
 async def _feed(

@@ -13,6 +13,8 @@ from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any
 
+from tui.input.remote import REMOTE
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -30,12 +32,15 @@ class Signals:
     def run(
         self,
         main: Coroutine[Any, Any, int],
-        run: Callable[[Coroutine[Any, Any, int]], int] = asyncio.run,
+        run: Callable[[Coroutine[Any, Any, int]], int] | None = None,
     ) -> int:
         """Return the coroutine's exit status, or 128+N when signal N ended it.
 
-        `run` is what runs it in an event loop.
+        `run` is what runs it in an event loop; without one that is a loop of its own, or the one of
+        the connection to another machine.
         """
+        remote = REMOTE.get()
+        run = run or (remote and remote.run) or asyncio.run
         before = {}
         for number in _SIGNALS:
             # One that is ignored (nohup, a background job of a script) stays ignored.

@@ -17,13 +17,19 @@ from typing import TextIO
 
 from core.domain.errors import StoppedError, UsageError
 from tui.input.caller import CALLER
+from tui.input.remote import REMOTE
 from tui.text.fmt import clean
 
 _SAID: set[str] = set()
 
 
 def out(*lines: str, end: str = "\n") -> None:
-    """Print lines of data on stdout as they are: what is foreign in them is clean or escaped."""
+    """Print lines of data on stdout as they are: what is foreign in them is clean or escaped.
+
+    Of another machine all is foreign, such as ids.
+    """
+    if REMOTE.get() is not None:
+        lines = tuple("\n".join(map(clean, line.split("\n"))) for line in lines)
     if (caller := CALLER.get()) is not None:
         caller.printed.append((end.join((*lines, "")), False))
         return
@@ -55,6 +61,8 @@ def say_once(text: str) -> None:
 
 def check_somebody_there(*, yes: bool, what: str) -> None:
     """Raise UsageError where nobody can be asked and nobody has agreed beforehand."""
+    if not yes and CALLER.get() is not None:
+        raise UsageError("nobody is asked for several hosts", hint=f"`-y` {what} without asking")
     if not yes and not sys.stdin.isatty():
         raise UsageError("nobody is there to be asked", hint=f"`-y` {what} without asking")
 

@@ -20,6 +20,7 @@ from core.domain.service import DownloadService
 from core.domain.stores import is_store
 from core.domain.value import replace
 from tui.control.list_reading import portions_ahead
+from tui.input.source_options import here_source, is_read_here
 from tui.input.store_options import store_options
 from tui.input.url_lists import ListPortion
 
@@ -71,6 +72,12 @@ async def _named(args: argparse.Namespace, urls: Sequence[str]) -> AsyncIterator
     if args.input is not None:
         async for portion in portions_ahead(args):
             yield ListPortion([_signed(e, options) for e in portion.entries], portion.refused)
+    if args.manifest is not None and is_read_here(args):
+        # Few do that.
+        from tui.control.manifest_reading import manifest_portions  # noqa: PLC0415
+
+        async for portion in manifest_portions(here_source(args)):
+            yield portion
 
 
 def _signed(entry: Entry, options: Mapping[str, str]) -> Entry:

@@ -9,6 +9,7 @@ from core import launcher
 from core.domain.errors import ConfigError
 from core.domain.settings import Settings
 from tui.input.caller import CALLER
+from tui.input.remote import REMOTE
 
 
 def load_configuration() -> launcher.Configuration:
@@ -30,3 +31,9 @@ def load_configuration() -> launcher.Configuration:
 def load_settings() -> Settings:
     """Return the settings in force; raises ConfigError."""
     return load_configuration().settings
+
+
+def default_directory() -> str:
+    """Return where files go that nobody named a directory for, on the machine that they are for."""
+    remote = REMOTE.get()
+    return load_settings().downloads.directory if remote is None else remote.there.directory

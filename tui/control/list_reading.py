@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 
 from core import launcher
 from core.domain.entries import Entry, Refused
+from core.domain.errors import WinchError
 from core.domain.models import DownloadRequest
+from tui.input.remote import REMOTE
 from tui.input.url_lists import ListPortion, entry_request, list_portions
 
 _AHEAD = 2
@@ -63,10 +65,19 @@ async def in_place(
     """
     requests = [entry_request(shared, entry) for entry in entries]
     wanted = {request.directory for request in requests} - {shared.directory}
-    wrong = await launcher.make_below(shared.directory, sorted(wanted)) if wanted else {}
+    wrong = await _made(shared.directory, sorted(wanted)) if wanted else {}
     refused = [
         Refused(where=entry.where, reason=error.message, code=error.code)
         for entry, request in zip(entries, requests, strict=True)
         if (error := wrong.get(request.directory)) is not None
     ]
     return [request for request in requests if request.directory not in wrong], refused
+
+
+async def _made(root: str, directories: Sequence[str]) -> Mapping[str, WinchError]:
+    """Make directories on the machine that the files are for; return what is wrong with which."""
+    if (remote := REMOTE.get()) is None:
+        return await launcher.make_below(root, directories)
+    service = await remote.service()
+    wrong = await service.make_directories(root, directories)
+    return {directory: error.to_error() for directory, error in wrong.items()}

@@ -24,6 +24,7 @@ from core.domain.settings import check_limit
 from core.domain.units import parse_duration, parse_rate
 from core.domain.value import replace
 from tui.input.caller import CALLER
+from tui.input.remote import REMOTE, remote_path
 from tui.input.store_options import in_store, store_origin
 from tui.text.fmt import clean
 
@@ -116,7 +117,14 @@ def history_query(args: argparse.Namespace, text: str, *, limit: int | None) -> 
 
 def absolute(directory: str) -> str:
     """Return a directory as the daemon, which runs elsewhere, has to hear it; raises UsageError."""
-    path = Path(directory).expanduser()
+    if (remote := REMOTE.get()) is not None:
+        return _text(remote_path(directory, remote.there), "the path")
+    return here(directory)
+
+
+def here(text: str) -> str:
+    """Return a path of the machine on which the command was typed; raises UsageError."""
+    path = Path(text).expanduser()
     if (caller := CALLER.get()) is not None:
         path = Path(caller.directory, path)
     return _text(str(path.absolute()), "the path")
@@ -177,6 +185,11 @@ def _cookies(file: str | None) -> str | None:
     """Return where the cookies are, as the daemon has to hear it; raises UsageError."""
     if file is None:
         return None
+    if (remote := REMOTE.get()) is not None:
+        raise UsageError(
+            f"the daemon of {remote.host.name} would read the cookies, and they are here",
+            hint="send what is needed with --header 'Cookie: …'",
+        )
     path = absolute(file)
     try:
         launcher.check_named(path, most=launcher.COOKIES_BYTES)

@@ -18,7 +18,8 @@ from core.domain.names import safe_name
 from core.domain.redact import redact_url
 from core.domain.stores import is_store, split_store
 from core.domain.value import replace
-from tui.input.arguments import absolute, shared_request
+from tui.input.arguments import absolute, here, shared_request
+from tui.input.remote import REMOTE
 from tui.input.store_options import store_options
 
 _MANIFEST_BYTES = 2**30
@@ -46,6 +47,8 @@ def collection_request(args: argparse.Namespace, directory: str) -> CollectionRe
     if name is None and source is not None:
         name = name_for(source.address)
     check_collection_name(name := name or "")
+    if source is not None and is_read_here(args):
+        source = SourceSpec(kind="list", address="-", base=source.base)
     _check_alone(args)
     shared = shared_request(args, directory)
     if args.directory is None:
@@ -57,6 +60,18 @@ def collection_request(args: argparse.Namespace, directory: str) -> CollectionRe
         together=args.together,
         limit=shared.limit or None,
     )
+
+
+def is_read_here(args: argparse.Namespace) -> bool:
+    """Tell whether a manifest is a file that the daemon, on another machine, cannot read."""
+    return REMOTE.get() is not None and args.manifest is not None and "://" not in args.manifest
+
+
+def here_source(args: argparse.Namespace) -> SourceSpec:
+    """Return the manifest that is read here, for the daemon of another machine."""
+    source = _source(args)
+    assert source is not None
+    return source
 
 
 def named_files(args: argparse.Namespace) -> list[str]:
@@ -104,7 +119,9 @@ def _source(args: argparse.Namespace) -> SourceSpec | None:
     if args.input is not None:
         if found is not None:
             raise UsageError("a collection has one source, and -i names another")
-        address = "-" if args.input == "-" else absolute(args.input)
+        # What is read here cannot be read again by the daemon of another machine.
+        is_passing = args.input == "-" or REMOTE.get() is not None
+        address = "-" if is_passing else absolute(args.input)
         found = ("list", address)
     elif found is not None and (singles or len(args.urls) > 1):
         raise UsageError("a collection has one source, and URLs name others")
@@ -167,7 +184,7 @@ def _manifest(text: str) -> str:
     if "://" in text:
         check_url(text)
         return text
-    path = absolute(text)
+    path = here(text)
     try:
         launcher.check_named(path, most=_MANIFEST_BYTES)
     except OSError as error:

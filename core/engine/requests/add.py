@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from core.adapters.files.below import make_below
 from core.adapters.files.destination import check_directory, is_within
 from core.adapters.system.clock import Clock
-from core.domain.errors import DestinationError, WinchError
+from core.domain.bounds import cut
+from core.domain.checks import check_path
+from core.domain.errors import DestinationError, UsageError, WinchError
 from core.domain.garbage import not_collecting
 from core.domain.lifecycle import Action, allowed_actions
 from core.domain.models import DownloadRecord, DownloadRequest, Status, TimelineEntry
@@ -185,6 +188,19 @@ class Adder:
             return {}
         within = [d for d in directories if await is_within(d, self._state_directory)]
         return {directory: _own_state_error(directory) for directory in within}
+
+    async def make_directories(
+        self, root: str, directories: Sequence[str]
+    ) -> dict[str, WinchError]:
+        """Make directories below `root`; do as `DownloadService` says."""
+        check_path(root, "the destination")
+        for directory in directories:
+            check_path(directory, "the directory")
+            below = directory.removeprefix(f"{root.rstrip('/')}/")
+            if below == directory or any(part in ("", ".", "..") for part in below.split("/")):
+                raise UsageError(f"{cut(directory, 80)} does not lie below {cut(root, 80)}")
+        await self.check_directories([root])
+        return await make_below(root, directories)
 
     def _start(self, downloads: Iterable[DownloadRecord]) -> None:
         with not_collecting():

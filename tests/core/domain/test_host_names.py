@@ -12,8 +12,11 @@ from core.domain.host_names import (
     check_host_name,
     check_host_program,
     check_host_words,
-    split_hosts,
+    host_named,
+    hosts_named,
 )
+from core.domain.machines import Host
+from core.domain.settings import HostSettings, Settings
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,22 @@ def test_what_is_run_names_a_program_and_a_machine() -> None:
             check_host_program(text)
 
 
+def test_a_name_of_the_settings_goes_before_what_ssh_takes() -> None:
+    own = HostSettings(ssh=("ssh", "-p", "2222", "me@x"), winch="~/winch")
+    settings = Settings(hosts={"server": own, "lab": HostSettings()})
+    assert host_named("server", settings) == Host(name="server", ssh=own.ssh or (), winch="~/winch")
+    assert host_named("lab", settings).ssh == ("ssh", "lab")
+    assert host_named("me@lab", settings) == Host(name="me@lab", ssh=("ssh", "me@lab"))
+    with pytest.raises(UsageError):
+        host_named("-oProxyCommand=id", settings)
+
+
 def test_several_machines_are_named_once_each_in_their_order() -> None:
-    assert split_hosts("b, a,b") == ["b", "a"]
-    with pytest.raises(UsageError, match="too many"):
-        split_hosts(",".join(map(str, range(2000))))
+    settings = Settings(hosts={"b": HostSettings(), "a": HostSettings()})
+    assert [host.name for host in hosts_named("c, a,c", settings)] == ["c", "a"]
+    assert [host.name for host in hosts_named("all", settings)] == ["b", "a"]
+    for wrong in ("", "a,", "a,all", ",".join(map(str, range(2000)))):
+        with pytest.raises(UsageError):
+            hosts_named(wrong, settings)
+    with pytest.raises(UsageError, match="names no hosts"):
+        hosts_named("all", Settings())

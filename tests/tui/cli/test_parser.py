@@ -45,6 +45,28 @@ def test_a_url_without_its_scheme_is_told_how_to_write_it() -> None:
 @pytest.mark.parametrize(
     "argv",
     [
+        ["-H", "me@server", "ls", "iso"],
+        ["ls", "-H", "me@server", "iso"],
+        ["--host=me@server", "ls", "iso"],
+        ["-Hme@server", "--debug", "ls", "iso"],
+        ["ls", "iso", "--host", "me@server"],
+        ["-H", "other", "ls", "iso", "-H", "me@server"],
+    ],
+)
+def test_the_machine_may_stand_before_and_after_the_command(argv: list[str]) -> None:
+    command, args = parse(argv)
+    assert command is COMMANDS["ls"]
+    assert (args.host, args.filter) == ("me@server", ["iso"])
+
+
+def test_without_a_machine_it_is_this_one() -> None:
+    assert parse(["ls"])[1].host is None
+    assert parse(["-H", "server"])[0] is SCREEN
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
         ["--nonsense"],
         ["get", "--nonsense", "http://a/"],
         ["get", "--retries", "-1", "http://a/"],

@@ -1,0 +1,181 @@
+"""`-H HOST`: a command for the daemon of another machine, or of several at once.
+
+It is the same function as for this machine, over one connection that ssh makes. What is about the
+machine itself is not done from afar: a line says what to type instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shlex
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+
+from core import launcher
+from core.domain.errors import UsageError
+from core.domain.host_names import ALL
+from core.domain.machines import Host, Machine
+from core.domain.service import DownloadService
+from tui.cli.dispatch import Handler
+from tui.cli.signals import Signals
+from tui.control.configuration import load_settings
+from tui.input.remote import REMOTE, Remote
+
+Check = Callable[[DownloadService, Machine], Awaitable[None]]
+
+_OF_THE_MACHINE = frozenset({"completions", "config", "demo", "doctor", "log", "rpc-stdio"})
+_OF_ITS_DAEMON = frozenset({"install", "restart", "run", "uninstall"})
+_WITH_PATHS = frozenset({"add", "get", "import"})
+"""Commands for which the machine has to be known before they begin."""
+_ONE_AT_A_TIME = frozenset({"events", "export", "get", "import", "metrics", "top"})
+
+
+def run(args: argparse.Namespace, handler: Handler) -> int:
+    """Do a command for the machines of `-H`, and return its exit status.
+
+    Raises UsageError where it makes no sense there, and HostError where one cannot be reached.
+    """
+    hosts = launcher.hosts_named(args.host, load_settings())
+    if args.command is None:
+        # It has a connection of its own to each of them.
+        done = handler(args)
+        assert isinstance(done, int)
+        return done
+    _check_sense(args, hosts[0])
+    if is_one(args.host):
+        home = os.path.expanduser("~")  # noqa: PTH111 - Path raises where there is none
+        check = partial(_check_home, args, home) if args.command in _WITH_PATHS else None
+        return on_one(hosts[0], lambda: handler(args), check)
+    _check_several(args, hosts)
+    # Few ask several at once.
+    from tui.cli.several_hosts import on_several  # noqa: PLC0415
+
+    return on_several(hosts, args, handler)
+
+
+def is_one(text: str) -> bool:
+    """Tell whether `-H` was given one machine, and no list of them."""
+    return "," not in text and text != ALL
+
+
+def on_one(host: Host, begin: Callable[[], object], check: Check | None = None) -> int:
+    """Begin something for the daemon of a machine, and return the exit status of that.
+
+    With `check` the machine is known before, and so are the paths there. Raises HostError.
+    """
+    link = Link(host, interactive=_has_terminal())
+    remote = Remote(host, link.service)
+    # Before there is a loop: it has the context of the moment in which it is made.
+    before = REMOTE.set(remote)
+    try:
+        with asyncio.Runner() as runner:
+            remote.run = runner.run
+            try:
+                return _begun(link, remote, begin, check)
+            finally:
+                runner.run(link.close())
+    finally:
+        REMOTE.reset(before)
+
+
+def _begun(link: Link, remote: Remote, begin: Callable[[], object], check: Check | None) -> int:
+    async def open_() -> int:
+        service = await link.service()
+        if check is not None:
+            remote.machine = await service.machine()
+            await check(service, remote.machine)
+        return 0
+
+    if status := Signals().run(open_()):
+        return status
+    done = begin()
+    if isinstance(done, int):
+        return done
+    assert asyncio.iscoroutine(done)
+    return Signals().run(done)
+
+
+class Link:
+    """The connection to a machine: there is one at a time, and another once it is lost."""
+
+    def __init__(
+        self, host: Host, *, interactive: bool = False, patience: float | None = None
+    ) -> None:
+        self._host = host
+        self._interactive = interactive
+        self._patience = patience
+        self._stack = AsyncExitStack()
+        self._service: launcher.RemoteService | None = None
+
+    async def service(self) -> DownloadService:
+        """Return the service of the machine; raises HostError."""
+        if self._service is None or self._service.is_lost:
+            await self.close()
+            service = await launcher.connect(
+                host=self._host, patience=self._patience, interactive=self._interactive
+            )
+            self._service = await self._stack.enter_async_context(service)
+        return self._service
+
+    async def close(self) -> None:
+        """Leave the machine. Idempotent."""
+        self._service = None
+        await self._stack.aclose()
+
+
+async def _check_home(
+    args: argparse.Namespace, home: str, service: DownloadService, there: Machine
+) -> None:
+    """Raise UsageError for a `~` that the shell has made this machine's home of."""
+    wanted = args.directory or ""
+    if there.home == home or not f"{wanted}/".startswith(f"{home.rstrip('/')}/"):
+        return
+    if (await service.browse(home)).trouble:
+        raise UsageError(
+            f"{wanted} is in the home that you have here, and there is none like it on"
+            f" {there.name}",
+            hint=f"quote it, so that it is the home there: -d '~{wanted.removeprefix(home)}'",
+        )
+
+
+def _check_sense(args: argparse.Namespace, host: Host) -> None:
+    action = getattr(args, "action", None)
+    words = [args.command, *([action] if isinstance(action, str) else [])]
+    if args.command in _OF_THE_MACHINE or (args.command == "daemon" and action in _OF_ITS_DAEMON):
+        instead = f"{shlex.join(host.ssh)} {host.winch} {shlex.join(words)}"
+        raise UsageError(
+            f"`winch {shlex.join(words)}` is about the machine that it runs on",
+            hint="leave out -H" if args.command == "demo" else f"type: {instead}",
+        )
+    if getattr(args, "embedded", False):
+        raise UsageError(
+            "--embedded is in this process, and -H in the daemon of another machine",
+            hint="leave out one of them",
+        )
+
+
+def _check_several(args: argparse.Namespace, hosts: list[Host]) -> None:
+    """Raise UsageError for what nobody can mean for several machines."""
+    words = getattr(args, "words", ())
+    exports = args.command == "history" and words[:1] == ["export"]
+    if args.command in _ONE_AT_A_TIME or exports:
+        raise UsageError(
+            f"`winch {args.command}` is for one host at a time", hint=f"-H {hosts[0].name}"
+        )
+    if getattr(args, "input", None) == "-":
+        raise UsageError("stdin can be read once, and there are several hosts", hint="-i FILE")
+    user = getattr(args, "user", None)
+    if user is not None and ":" not in user:
+        raise UsageError("no password is asked for several hosts", hint="--user USER:PASSWORD")
+
+
+def _has_terminal() -> bool:
+    """Tell whether ssh can ask somebody for a password, wherever stdin and stdout lead."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

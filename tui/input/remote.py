@@ -1,0 +1,62 @@
+"""On which other machine a command is done, and which paths are meant there.
+
+What a command would look up on its own machine it asks for here, so that no path of this one ever
+gets to the other: home and default directory are those of the machine that has the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.domain.errors import UsageError
+from core.domain.service import DownloadService
+
+if TYPE_CHECKING:
+    from core.domain.machines import Host, Machine
+
+
+@dataclass(slots=True)
+class Remote:
+    """Another machine, for whose daemon a command is.
+
+    `service` gives the connection that there is, and another one where that was lost. `machine` is
+    known where the command has paths. `run` runs a coroutine in the loop of the connection, where
+    the command has none yet.
+    """
+
+    host: Host
+    service: Callable[[], Awaitable[DownloadService]]
+    run: Callable[[Coroutine[Any, Any, int]], int] | None = None
+    machine: Machine | None = None
+
+    @property
+    def there(self) -> Machine:
+        """The machine, of a command that has paths."""
+        assert self.machine is not None
+        return self.machine
+
+
+REMOTE: ContextVar[Remote | None] = ContextVar("REMOTE", default=None)
+"""None: the command is for the daemon of this machine."""
+
+
+def remote_path(text: str, machine: Machine) -> str:
+    """Return a path as a person means it on another machine; raises UsageError for `~name`.
+
+    What is relative begins at that machine's directory of downloads.
+    """
+    text = text.strip()
+    if text == "~" or text.startswith("~/"):
+        text = f"{machine.home.rstrip('/')}/{text[2:]}"
+    elif text.startswith("~"):
+        raise UsageError(
+            f"'{text}' is a home that only {machine.name} knows", hint="write it in full"
+        )
+    elif not text.startswith("/"):
+        text = f"{machine.directory.rstrip('/')}/{text}"
+    # Not by the file system, which is another one; `..` stays, as a link there may give it meaning.
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    return "/" + "/".join(parts)
