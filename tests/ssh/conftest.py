@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ssh.laptop import Laptop
+from tests.ssh.link import Link
 from tests.ssh.server import SshServer, missing, ssh_server
 
 
@@ -31,5 +32,20 @@ def server(warm_server: SshServer) -> Iterator[SshServer]:
 def laptop(server: SshServer, tmp_path: Path) -> Laptop:
     """A laptop whose person may log in there as the server's."""
     laptop = Laptop(tmp_path / "laptop")
+    laptop.meet(server)
+    return laptop
+
+
+@pytest.fixture
+def link(server: SshServer) -> Iterator[Link]:
+    """A way to the server without a delay."""
+    with Link(server.port) as link:
+        yield link
+
+
+@pytest.fixture
+def far_laptop(server: SshServer, link: Link, tmp_path: Path) -> Laptop:
+    """A laptop that reaches the server by this link alone."""
+    laptop = Laptop(tmp_path / "far", link.inside)
     laptop.meet(server)
     return laptop

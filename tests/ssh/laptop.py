@@ -86,6 +86,18 @@ class Laptop:
         """Run winch to its end, here."""
         return self._run([warm_python(), *MAIN, *words], stdin)
 
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start winch here."""
+        return subprocess.Popen(
+            [warm_python(), *MAIN, *words],
+            env=self.environment,
+            cwd=self.place,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def json(self, *words: str) -> Any:
         """Return what a command prints as JSON."""
         result = self.winch(*words, "--json")

@@ -69,6 +69,15 @@ class Machine:
         winch.write_text(f"#!/bin/sh\nexec {shlex.quote(python)} -P -c '{main}' \"$@\"\n")
         winch.chmod(0o755)
 
+    @contextmanager
+    def without_winch(self) -> Iterator[None]:
+        """Have no winch there for a while."""
+        away = (self._bin / "winch").rename(self.directory / "winch-away")
+        try:
+            yield
+        finally:
+            away.rename(self._bin / "winch")
+
     def install_warm_winch(self) -> None:
         """Put a winch there which is loaded already (see tests.warm); lasts while it is on."""
         place = self.directory / "warm"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,25 +14,10 @@ from core.domain.models import DownloadRequest, Status
 from core.domain.service import Changes, DownloadService
 from tests.ssh.laptop import Laptop
 from tests.ssh.link import Link
-from tests.ssh.server import SshServer
 from tui.demo.files import KIB, MIB, DemoFile
 from tui.demo.server import DemoServer
 
 SLOW = DemoFile("slow.iso", 64 * MIB, rate=200 * KIB)
-
-
-@pytest.fixture
-def link(server: SshServer) -> Iterator[Link]:
-    with Link(server.port) as link:
-        yield link
-
-
-@pytest.fixture
-def laptop(server: SshServer, link: Link, tmp_path: Path) -> Laptop:
-    """A laptop that reaches the server by this link alone."""
-    laptop = Laptop(tmp_path / "laptop", link.inside)
-    laptop.meet(server)
-    return laptop
 
 
 @pytest.fixture
@@ -48,9 +32,9 @@ async def first_bytes(service: DownloadService, id_: str) -> int:
     return done
 
 
-async def test_an_action_takes_one_way_there_and_one_back(laptop: Laptop, link: Link) -> None:
+async def test_an_action_takes_one_way_there_and_one_back(far_laptop: Laptop, link: Link) -> None:
     async with (
-        await launcher.connect(host=laptop.host()) as service,
+        await launcher.connect(host=far_laptop.host()) as service,
         service.subscribe() as events,
     ):
         assert isinstance(await anext(events), Snapshot)
@@ -71,11 +55,11 @@ async def test_an_action_takes_one_way_there_and_one_back(laptop: Laptop, link: 
 
 @pytest.mark.parametrize("way", ["cut", "stall"])
 async def test_downloads_outlive_the_link(
-    laptop: Laptop, link: Link, web: DemoServer, monkeypatch: pytest.MonkeyPatch, way: str
+    far_laptop: Laptop, link: Link, web: DemoServer, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     monkeypatch.setattr("core.rpc.client.PATIENCE_SECONDS", 0.3)
     monkeypatch.setattr("core.rpc.link._LEAVING", 0.1)
-    async with await launcher.connect(host=laptop.host()) as service:
+    async with await launcher.connect(host=far_laptop.host()) as service:
         directory = (await service.machine()).home
         (added,) = await service.add([DownloadRequest(url=web.url(SLOW), directory=directory)])
         id_ = added.id
@@ -87,16 +71,16 @@ async def test_downloads_outlive_the_link(
                 async for _ in events:
                     pass
     link.mend()
-    async with await launcher.connect(host=laptop.host()) as service:
+    async with await launcher.connect(host=far_laptop.host()) as service:
         view = await service.find(id_)
         assert view.download.status is Status.ACTIVE
         assert view.progress.bytes_downloaded >= done
         assert view.download.retry_count == 0
 
 
-async def test_what_runs_there_ends_with_the_link(laptop: Laptop) -> None:
-    async with await launcher.connect(host=laptop.host()):
+async def test_what_runs_there_ends_with_the_link(far_laptop: Laptop) -> None:
+    async with await launcher.connect(host=far_laptop.host()):
         pass
-    async with await launcher.connect(host=laptop.host()) as service:
+    async with await launcher.connect(host=far_laptop.host()) as service:
         while (await service.status()).clients > 1:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
