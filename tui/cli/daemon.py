@@ -6,22 +6,28 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from core import launcher
-from core.domain.errors import ExitCode
+from core.domain.errors import DaemonError, ExitCode, HostError
 from core.domain.models import Status
 from core.domain.service import ServiceStatus
 from core.rpc.client import UnreachableError
 from tui.cli.daemon_process import commands
 from tui.cli.service_access import connected, impatience, tell_broken_settings
 from tui.cli.terminal import out, say
+from tui.input.remote import REMOTE
 from tui.text import fmt
 from tui.text.json_records import dump, timestamp
 from tui.text.vocabulary import COMMAND_STATES
 from tui.text.wording import HELD, overall
+
+_ENDING = 30.0
+"""Seconds that a daemon elsewhere has to end which has answered."""
 
 
 def run(args: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
@@ -55,9 +61,29 @@ async def _start() -> int:
 
 
 async def _stop() -> int:
+    if REMOTE.get() is not None:
+        return await _stop_there()
     with impatience("waiting for the daemon to end"):
         was_running = await launcher.stop_daemon(say)
     say("the daemon has ended" if was_running else "no daemon was running")
+    return ExitCode.OK
+
+
+async def _stop_there() -> int:
+    """End the daemon of another machine, where no signal reaches it."""
+    async with connected() as service, service.subscribe() as events:
+        with impatience("waiting for the daemon to end"):
+            await service.shutdown()
+            # Its connection may end before its last word.
+            with suppress(DaemonError, HostError):
+                try:
+                    async with asyncio.timeout(_ENDING):
+                        async for _ in events:
+                            pass
+                except TimeoutError:
+                    say(f"it has not ended within {_ENDING:.0f} s; look at it there")
+                    return ExitCode.OTHER
+    say("the daemon has ended")
     return ExitCode.OK
 
 

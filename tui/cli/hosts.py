@@ -26,8 +26,15 @@ from tui.input.remote import REMOTE, Remote
 
 Check = Callable[[DownloadService, Machine], Awaitable[None]]
 
-_OF_THE_MACHINE = frozenset({"completions", "config", "demo", "doctor", "log", "rpc-stdio"})
-_OF_ITS_DAEMON = frozenset({"install", "restart", "run", "uninstall"})
+_FROM_AFAR = frozenset(
+    {
+        *("add", "cancel", "clean", "collections", "daemon", "events", "export", "get"),
+        *("history", "import", "limit", "ls", "metrics", "move", "pause", "report", "resume"),
+        *("retry", "rm", "set", "show", "stats", "sync", "top", "verify", "wait"),
+    }
+)
+"""Commands that only ask the service. Any other would do something to this machine instead."""
+_OF_THE_DAEMON = frozenset({"start", "status", "stop"})
 _WITH_PATHS = frozenset({"add", "get", "import"})
 """Commands for which the machine has to be known before they begin."""
 _ONE_AT_A_TIME = frozenset({"events", "export", "get", "import", "metrics", "top"})
@@ -144,7 +151,8 @@ async def _check_home(
 def _check_sense(args: argparse.Namespace, host: Host) -> None:
     action = getattr(args, "action", None)
     words = [args.command, *([action] if isinstance(action, str) else [])]
-    if args.command in _OF_THE_MACHINE or (args.command == "daemon" and action in _OF_ITS_DAEMON):
+    is_of_the_daemon = args.command == "daemon" and action not in _OF_THE_DAEMON
+    if args.command not in _FROM_AFAR or is_of_the_daemon:
         instead = f"{shlex.join(host.ssh)} {host.winch} {shlex.join(words)}"
         raise UsageError(
             f"`winch {shlex.join(words)}` is about the machine that it runs on",

@@ -174,6 +174,20 @@ def test_a_command_goes_on_once_its_link_is_back(
     assert cold.of("alpha")("daemon", "stop").returncode == 0
 
 
+def test_the_daemon_that_is_started_and_stopped_is_that_of_the_other_machine(
+    elsewhere: Elsewhere,
+) -> None:
+    winch = elsewhere.here
+    assert winch("daemon", "start").returncode == 0
+    here = winch.json("daemon", "status")["pid"]
+    there = winch.json("-H", "alpha", "daemon", "status")["pid"]
+    assert there != here
+    stopped = winch("-H", "alpha", "daemon", "stop")
+    assert (stopped.returncode, stopped.stderr) == (0, "winch: the daemon has ended\n")
+    assert not (elsewhere.homes["alpha"] / "winch/run/winch.sock").exists()
+    assert winch.json("daemon", "status")["pid"] == here
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
