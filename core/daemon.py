@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import gc
 import logging
 import os
@@ -17,6 +18,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from core.adapters.config import config_file
@@ -26,9 +28,11 @@ from core.adapters.system.clock import Clock
 from core.adapters.system.instance_lock import InstanceLock
 from core.adapters.system.log_file import logging_to
 from core.adapters.system.log_format import is_journal
+from core.adapters.system.notify import Notifier
 from core.adapters.system.paths import Paths
 from core.domain.errors import ErrorCode, ErrorInfo, WinchError
 from core.domain.settings import Settings
+from core.domain.units import rough_size
 from core.domain.value import Value
 from core.domain.version import VERSION
 from core.engine.service import Engine
@@ -46,6 +50,10 @@ _NEW_VALUES = 10_000
 # A daemon that was started for somebody waits at least this long (seconds) for them to come.
 _FIRST_CLIENT = 10.0
 _FILES_WANTED = 8192
+_LOCK_POLL = 1.0
+"""Seconds between two looks whether the state directory is free; nothing tells when it is."""
+_LOCK_PATIENCE = 30.0
+"""Seconds that a service manager is to wait at least after each of them."""
 
 
 class Running(Value, frozen=True):
@@ -110,12 +118,19 @@ async def run(
 ) -> None:
     """Be the daemon until a signal, `shutdown`, or, with `linger`, until nothing is left to do.
 
-    Raises what `running` raises, and ConfigError.
+    One that stays, without `linger`, tells the service manager that started it what goes on, and
+    reads its settings again on SIGHUP. Raises what `running` raises, and ConfigError.
     """
     paths = Paths.discover(os.environ)
+    notifier = Notifier() if linger else Notifier.of(os.environ)
+    if notifier.has_listener:
+        # What hangs is ended by SIGABRT, and says then where it hung.
+        faulthandler.enable()
+        await _until_free(paths, notifier)
     settings = config_file.load(paths.config_file, os.environ).settings
     async with running(paths, settings, embedded=False, commands=commands) as parts:
-        stop = parts.engine.stop_requested
+        engine = parts.engine
+        stop = engine.stop_requested
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
@@ -124,8 +139,54 @@ async def run(
         on_ready()
         if linger:
             await _until_idle(parts)
-        else:
+            return
+        reload_wanted = asyncio.Event()
+        loop.add_signal_handler(signal.SIGHUP, reload_wanted.set)
+        beside = [
+            asyncio.create_task(_reload_on(reload_wanted, engine)),
+            asyncio.create_task(notifier.keep_telling(partial(_activity, engine))),
+        ]
+        notifier.tell("READY=1")
+        try:
             await stop.wait()
+        finally:
+            for task in beside:
+                task.cancel()
+            notifier.tell("STOPPING=1", status="records what is under way")
+
+
+async def _until_free(paths: Paths, notifier: Notifier) -> None:
+    """Wait while another process has the state directory, `winch get --embedded` maybe.
+
+    To fail and be started again every few seconds would cost far more.
+    """
+    lock = InstanceLock(paths.lock_file)
+    while lock.is_held():
+        owner = lock.owner()
+        who = f"process {owner.pid}" if owner else "another process"
+        patience = int(_LOCK_PATIENCE * 1e6)
+        notifier.tell(f"EXTEND_TIMEOUT_USEC={patience}", status=f"waits for {who} to end")
+        await asyncio.sleep(_LOCK_POLL)
+
+
+async def _activity(engine: Engine) -> str:
+    """Return in a few words what goes on, for whoever asks the service manager."""
+    status = await engine.status()
+    counts = [f"{count} {state}" for state, count in status.counts.items() if count]
+    rate = [f"{rough_size(status.rate)}/s"] if status.rate else []
+    return ", ".join([*counts, *rate]) or "nothing to do"
+
+
+async def _reload_on(wanted: asyncio.Event, engine: Engine) -> None:
+    while await wanted.wait():
+        wanted.clear()
+        try:
+            later = await engine.reload()
+        except WinchError as error:
+            _log.warning("the settings stay as they were: %s", error.message)
+        else:
+            held = f"; from the next start on: {', '.join(later)}" if later else ""
+            _log.info("the settings were read again%s", held)
 
 
 async def _until_idle(parts: Running) -> None:

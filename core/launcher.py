@@ -21,6 +21,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from core.adapters.config import config_file
@@ -45,7 +46,7 @@ from core.domain.errors import (
 )
 from core.domain.garbage import not_collecting
 from core.domain.machines import Host
-from core.domain.models import DownloadRecord, DownloadRequest
+from core.domain.models import DownloadRecord, DownloadRequest, Status
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
 from core.domain.upkeep import Finding
@@ -165,7 +166,9 @@ def examine() -> list[Finding]:
         places = paths()
     except StateError as error:
         return [Finding(subject="state", text=error.message, level="problem", hint=error.hint)]
-    return examination.examine(places, os.environ)
+    from core.adapters.system import autostart  # noqa: PLC0415
+
+    return [*examination.examine(places, os.environ), autostart.survival(places, os.environ)]
 
 
 def shortcomings() -> tuple[str, ...]:
@@ -234,16 +237,32 @@ class Embedded(Value, frozen=True):
 
 
 @asynccontextmanager
-async def embedded() -> AsyncIterator[Embedded]:
+async def embedded(
+    destination: str | None = None, tell: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[Embedded]:
     """Run the engine in this process, under the same lock and on the same socket as a daemon.
 
-    Raises LockedError when a daemon owns the state directory: then it is to be used instead.
+    Where the state directory cannot be written, as in a container, the state is in the destination;
+    `tell` gets a sentence about that. Raises LockedError when a daemon owns the state directory:
+    then it is to be used instead.
     """
     # Loads the engine and all it stands on, which no other way through here needs.
     from core import daemon  # noqa: PLC0415
+    from core.adapters.system import spare_state  # noqa: PLC0415
 
-    async with daemon.running(paths(), read_configuration().settings, embedded=True) as parts:
-        yield Embedded(parts.engine, parts.engine.add_own, parts.engine.stop_requested)
+    beside = None if destination is None or os.environ.get("WINCH_HOME") else Path(destination)
+    with spare_state.state_places(paths(), beside, tell) as places:
+        is_over = False
+        settings = read_configuration().settings
+        async with daemon.running(places.paths, settings, embedded=True) as parts:
+            engine = parts.engine
+            yield Embedded(engine, engine.add_own, engine.stop_requested)
+            is_over = all(
+                view.download.status in (Status.COMPLETED, Status.CANCELLED)
+                for view in await engine.downloads()
+            )
+        if is_over:
+            spare_state.remove(places)
 
 
 def run_engine(main: Coroutine[Any, Any, T]) -> T:
@@ -252,6 +271,13 @@ def run_engine(main: Coroutine[Any, Any, T]) -> T:
         from core import daemon  # noqa: PLC0415
 
     return daemon.run_loop(main)
+
+
+def leave_number_one() -> None:
+    """Have a parent that buries orphans where this is process 1; see there."""
+    from core.adapters.system import process_one  # noqa: PLC0415
+
+    process_one.leave_number_one()
 
 
 async def run_daemon(
@@ -312,7 +338,7 @@ async def join_stdio() -> None:
 
 async def _start_and_open(places: Paths) -> RemoteService:
     while True:
-        error = await _start(places)
+        error = None if await _start_installed(places) else await _start(places)
         if error is not None and error.code is not ErrorCode.LOCKED:
             raise error.to_error()
         # Locked: another client was faster and its daemon comes up, or the last one is about to
@@ -321,6 +347,19 @@ async def _start_and_open(places: Paths) -> RemoteService:
             with suppress(UnreachableError):
                 return await RemoteService.open(places.socket)
             await asyncio.sleep(_POLL)
+
+
+async def _start_installed(places: Paths) -> bool:
+    """Have what is installed for it start the daemon; False where it is not, or does not.
+
+    Else it would end with the login that somebody has started it in. Where it fails, starting it
+    here does it, or says why not.
+    """
+    # Only who finds no daemon needs it.
+    from core.adapters.system import autostart  # noqa: PLC0415
+
+    manager = autostart.installed(places, os.environ)
+    return manager is not None and await asyncio.to_thread(manager.start)
 
 
 async def _start(places: Paths) -> ErrorInfo | None:
@@ -391,4 +430,7 @@ def _environment() -> dict[str, str]:
     if home := environment.get("WINCH_HOME"):
         # Relative to where this process is; the daemon works in /.
         environment["WINCH_HOME"] = os.path.abspath(os.path.expanduser(home))  # noqa: PTH100, PTH111
+    # It is not what a service manager has started: those words are for this process at most.
+    for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):
+        environment.pop(name, None)
     return environment

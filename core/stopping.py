@@ -7,10 +7,12 @@ the process that holds the lock on the state directory.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
 
+from core.adapters.system import autostart
 from core.adapters.system.instance_lock import InstanceLock
 from core.adapters.system.paths import Paths
 from core.domain.errors import DaemonError
@@ -34,6 +36,8 @@ async def stop(places: Paths, tell: Callable[[str], None]) -> bool:
     even so, or cannot be reached by a signal.
     """
     lock = InstanceLock(places.lock_file)
+    if await _stop_installed(places) and not lock.is_held():
+        return True
     try:
         was_there = await _ask(places, lock)
     except IncompatibleDaemonError as error:
@@ -64,6 +68,15 @@ async def stop(places: Paths, tell: Callable[[str], None]) -> bool:
         f"{_who(lock)} does not end even so: the kernel waits for something, a disk maybe",
         hint="`winch doctor` looks at the disks; it ends by itself once that answers",
     )
+
+
+async def _stop_installed(places: Paths) -> bool:
+    """Have what is installed to start the daemon end it; False where that does not run it.
+
+    One that this has started is started again by it when it is killed, or was a moment ago.
+    """
+    manager = autostart.installed(places, os.environ)
+    return manager is not None and await asyncio.to_thread(manager.stop)
 
 
 async def _ask(places: Paths, lock: InstanceLock) -> bool:

@@ -1,4 +1,4 @@
-"""`winch daemon`: run, start, stop and ask the process that does the work.
+"""`winch daemon`: run, start, stop and ask the process that does the work, or have it started.
 
 `stop` and `status` never start one. `status` exits 1 when none runs, so that a script can ask.
 """
@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from core import launcher
-from core.domain.errors import DaemonError, ExitCode, HostError
+from core.domain.errors import DaemonError, ExitCode, HostError, UsageError
 from core.domain.models import Status
 from core.domain.service import ServiceStatus
 from core.rpc.client import UnreachableError
@@ -32,10 +32,13 @@ _ENDING = 30.0
 
 def run(args: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
     """Do what `winch daemon ACTION` asks for."""
+    if args.action != "install" and (args.print or args.manager or args.linger):
+        raise UsageError("--print, --manager and --linger are for `winch daemon install`")
     if args.action == "stop":
         tell_broken_settings()
     match args.action:
         case "run":
+            launcher.leave_number_one()
             # It has signal handlers of its own: told to stop, it ends well, with 0.
             ready = partial(say, "the daemon runs; Ctrl-C ends it")
             launcher.run_engine(launcher.run_daemon(ready, commands))
@@ -44,6 +47,11 @@ def run(args: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
             return _start()
         case "stop":
             return _stop()
+        case "install" | "uninstall":
+            # Hardly ever.
+            from tui.cli import daemon_install  # noqa: PLC0415
+
+            return daemon_install.run(args)
         case _:
             return _status(as_json=args.json)
 

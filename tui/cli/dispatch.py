@@ -80,6 +80,18 @@ def prepare_streams() -> None:
         cast("TextIOWrapper", stream).reconfigure(errors="replace")
 
 
+def prepare_home() -> None:
+    """Give the process a home where nobody knows one: a user of a container may have no account.
+
+    It is the one that container runtimes give them.
+    """
+    if "HOME" not in os.environ:
+        try:
+            Path.home()
+        except RuntimeError:
+            os.environ["HOME"] = "/"
+
+
 def _dispatch(argv: Sequence[str]) -> int:
     command, args = parse(argv)
     module, _, function = command.handler.partition(":")

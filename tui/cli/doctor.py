@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from core import launcher
+from core import launcher, unattended
 from core.domain.errors import ConfigError, ExitCode, WinchError
 from core.domain.service import ServiceStatus
 from core.domain.upkeep import Checkup, Finding
@@ -85,6 +85,9 @@ def _daemon(status: ServiceStatus) -> Iterator[Finding]:
         text += f", but this is winch {VERSION}"
         hint = "`winch daemon stop`; the next command starts one of this version"
         yield _finding("daemon", text, _NOTICE, hint)
+    if unattended.is_outside_unit(status.pid):
+        text = "it was not started by its unit: it may end when whoever started it logs out"
+        yield _finding("daemon", text, _NOTICE, "`winch daemon stop`, `winch daemon start`")
     for notice in status.notices:
         yield _finding("to be told", notice, _NOTICE)
 

@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     shared = shared_request(args, default_directory())
     requests = named_requests(args, shared)
     signals = Signals()
+    if args.embedded:
+        launcher.leave_number_one()
     run_loop = launcher.run_engine if args.embedded else None
     return signals.run(_get(args, signals, shared, requests), run_loop)
 
@@ -90,7 +92,8 @@ class _Get:
 
     async def run(self, requests: Sequence[DownloadRequest]) -> int:
         async with AsyncExitStack() as stack:
-            session = await self._embedded(stack) if self._args.embedded else None
+            embedded = self._args.embedded
+            session = await self._embedded(stack, requests[0].directory) if embedded else None
             service = session.service if session else await self._connected(stack)
             # Shielded: once asked for, we have to know the ids to be able to pause them.
             add = session.add_own if session else service.add
@@ -120,9 +123,10 @@ class _Get:
         with suppress(UnknownIdError):
             await service.expedite([download.id for download in self._following.unfinished])
 
-    async def _embedded(self, stack: AsyncExitStack) -> launcher.Embedded | None:
+    async def _embedded(self, stack: AsyncExitStack, directory: str) -> launcher.Embedded | None:
+        tell = (lambda _: None) if self._args.quiet else say
         try:
-            return await stack.enter_async_context(launcher.embedded())
+            return await stack.enter_async_context(launcher.embedded(directory, tell))
         except LockedError:
             say("a daemon runs already and does the downloads")
             return None

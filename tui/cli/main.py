@@ -12,7 +12,7 @@ SHORT = frozenset(
     "add cancel collections daemon limit ls move pause report resume retry rm set show sync".split()  # noqa: SIM905
 )
 """What the daemon is asked to do. A word from the table of commands would load the table."""
-_NEVER = frozenset(("-h", "--help", "--debug", "run", "start", "stop"))
+_NEVER = frozenset(("-h", "--help", "--debug", "run", "start", "stop", "install", "uninstall"))
 """Words with which a command is done here; where they are but names, that costs time only."""
 _ELSEWHERE = ("-H", "--host")
 """How the word begins that gives a command to the daemon of another machine."""
@@ -26,9 +26,10 @@ def main() -> None:
     if words and words[0] in SHORT and _NEVER.isdisjoint(words) and not _is_elsewhere(words):
         status = _from_daemon(words)
     if status is None:
-        from tui.cli.dispatch import prepare_streams, run  # noqa: PLC0415
+        from tui.cli.dispatch import prepare_home, prepare_streams, run  # noqa: PLC0415
 
         prepare_streams()
+        prepare_home()
         status = run(words)
     sys.exit(status)
 

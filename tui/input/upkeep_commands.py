@@ -126,24 +126,35 @@ def doctor(parser: argparse.ArgumentParser) -> None:
     as_json(parser)
 
 
-@command("run, start, stop or ask the daemon", "daemon:run", "winch daemon status --json")
+@command(
+    "run, start, stop or ask the daemon, or have the machine start it",
+    "daemon:run",
+    "winch daemon status --json",
+    "winch daemon install --print",
+)
 def daemon(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "action",
-        choices=["run", "start", "stop", "status"],
+        choices=["run", "start", "stop", "status", "install", "uninstall"],
         help="run: in the foreground; start: in the background; stop: downloads go on when it is"
         " started again, and one that does not answer for 10 s is ended by SIGTERM, 10 s later by"
-        " SIGKILL; status: exit 1 when none runs",
+        " SIGKILL; status: exit 1 when none runs; install: have it start with the machine and,"
+        " where systemd or launchd is here, again after a crash; uninstall: take that back",
+    )
+    add("--print", action="store_true", help="install: only show what would be written")
+    add(
+        "--manager",
+        choices=["systemd", "launchd", "cron"],
+        help="install: what starts it (default: the best of these that is here)",
+    )
+    add(
+        "--linger",
+        action="store_true",
+        help="install: have it start at boot, not at your login, without asking (systemd:"
+        " `loginctl enable-linger`)",
     )
     as_json(parser)
-
-
-@command(
-    "join stdin and stdout with the daemon: what `winch -H HOST` runs on the other machine",
-    "daemon:join",
-)
-def rpc_stdio(_: argparse.ArgumentParser) -> None:
-    pass
 
 
 @command("try winch on a bundled local server; nothing of yours is touched", "demo:run")

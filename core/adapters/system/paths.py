@@ -52,6 +52,12 @@ class Paths(Value, frozen=True, kw_only=True):
             run_dir = _short_run_dir(state_dir)
         return cls(config_file=config_file, state_dir=state_dir, run_dir=run_dir)
 
+    @staticmethod
+    def usual_state_dir(home: Path) -> Path:
+        """Return where the state of an account is, as long as its environment says nothing."""
+        below = "Library/Application Support" if sys.platform == "darwin" else ".local/state"
+        return home / below / "winch"
+
     @property
     def socket(self) -> Path:
         """The daemon's socket; its path fits into a Unix socket address."""
@@ -66,6 +72,11 @@ class Paths(Value, frozen=True, kw_only=True):
     def lock_file(self) -> Path:
         """What the owner of the state directory holds locked."""
         return self.state_dir / "lock"
+
+    @property
+    def has_short_run_dir(self) -> bool:
+        """Tell whether the socket lies among temporary files, its path being too long else."""
+        return self.run_dir.parent not in (self.state_dir, self.state_dir.parent)
 
     def check_destination(self, directory: str) -> None:
         """Raise DestinationError where files would lie among winch's own; blocks."""
@@ -96,7 +107,7 @@ class Paths(Value, frozen=True, kw_only=True):
 
         The directories that are winch's own stay, and so does one in which something else lies.
         """
-        if self.run_dir.parent not in (self.state_dir, self.state_dir.parent):
+        if self.has_short_run_dir:
             with contextlib.suppress(OSError):
                 self.run_dir.rmdir()
 

@@ -1,4 +1,4 @@
-"""Another process of this machine: which one it is, and how to end the right one.
+"""Another process of this machine: which one it is, how to end the right one, and asking one.
 
 A number alone is no name: once its process has ended, another gets it. The moment at which a
 process was born tells the two apart.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,3 +75,30 @@ def send(pid: int, number: signal.Signals, *, born: str | None) -> bool:
         if handle >= 0:
             os.close(handle)
     return True
+
+
+def ask(
+    words: Sequence[str], environment: Mapping[str, str], *, patience: float, content: bytes = b""
+) -> subprocess.CompletedProcess[bytes] | None:
+    """Run a program of the system's to its end, with `content` as its stdin; blocks.
+
+    None where it is not here, or takes longer than `patience` seconds.
+    """
+    with suppress(OSError, subprocess.TimeoutExpired):
+        return subprocess.run(  # noqa: S603 (found by PATH; no shell reads the words)
+            words,
+            input=content,
+            capture_output=True,
+            timeout=patience,
+            check=False,
+            env={**environment, "LC_ALL": "C"},
+        )
+    return None
+
+
+def said(found: subprocess.CompletedProcess[bytes] | None) -> str:
+    """Return the last line that a program has said about its failure."""
+    if found is None:
+        return "it is not here, or does not answer"
+    lines = found.stderr.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else f"it ended with {found.returncode}"

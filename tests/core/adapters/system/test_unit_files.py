@@ -1,0 +1,111 @@
+"""What is written to start the daemon by reads back as it was meant, whatever the paths are."""
+
+from __future__ import annotations
+
+import plistlib
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.adapters.system.unit_files import (
+    Program,
+    crontab_line,
+    crontab_mark,
+    launchd_agent,
+    systemd_unit,
+    unit_words,
+)
+from core.domain.errors import DaemonError
+from tests.systemd.stand_in import quoted_words
+
+ODD = 'o d%n$x${y} "q" \'é \\ #;'
+# Whatever a path may hold, but line breaks and what is no Unicode.
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1)
+
+
+def program(*words: str, **environment: str) -> Program:
+    return Program(
+        name="winch",
+        state_dir="/state",
+        words=(f"/{ODD}", *words),
+        environment=environment,
+        umask=0o027,
+    )
+
+
+@given(words=st.lists(TEXT), value=TEXT)
+def test_a_unit_says_what_is_started(words: list[str], value: str) -> None:
+    unit = systemd_unit(program(*words, X=value))
+    assert unit_words(unit) == [f"/{ODD}", *words]
+    (variable,) = [line for line in unit.splitlines() if line.startswith("Environment=")]
+    assert quoted_words(variable) == [f"X={value}"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/plain/winch", "/with space%n/winch", "/$HOME/é/winch", f"/{ODD}"]
+)
+def test_systemd_finds_nothing_wrong_with_a_unit(tmp_path: Path, path: str) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not here")
+    executable = Path(f"{tmp_path}{path}")
+    executable.parent.mkdir(parents=True, exist_ok=True)
+    executable.write_text("#!/bin/sh\n")
+    executable.chmod(0o755)
+    started = Program(
+        name="winch",
+        state_dir="/state",
+        words=(str(executable), "daemon", "run"),
+        environment={"WINCH_HOME": f"/{ODD}", "PATH": "/usr/bin:/bin"},
+        umask=0o022,
+    )
+    unit = tmp_path / "winch.service"
+    unit.write_text(systemd_unit(started))
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", "--user", str(unit)],
+        env={"XDG_RUNTIME_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+
+
+@given(words=st.lists(TEXT), value=TEXT)
+def test_launchd_reads_what_is_started(words: list[str], value: str) -> None:
+    agent = plistlib.loads(launchd_agent(program(*words, X=value)))
+    assert agent["ProgramArguments"] == [f"/{ODD}", *words]
+    assert agent["EnvironmentVariables"] == {"X": value}
+    assert agent["KeepAlive"] == {"SuccessfulExit": False}
+    assert agent["RunAtLoad"] is True
+
+
+def test_a_shell_below_cron_reads_what_is_started(tmp_path: Path) -> None:
+    shown, script = tmp_path / "shown", tmp_path / ODD
+    script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$X" "$@" "$(umask)" >\'{shown}\'\n')
+    script.chmod(0o755)
+    started = Program(
+        name="winch",
+        state_dir="/state",
+        words=(str(script), ODD, "run"),
+        environment={"X": ODD},
+        umask=0o027,
+    )
+    line = crontab_line(started)
+    assert line.endswith(crontab_mark("winch"))
+    # As crontab(5) has it: a percent sign behind a backslash is one, any other ends the command.
+    command = line.removeprefix("@reboot ").replace("\\%", "%")
+    assert "%" not in line.replace("\\%", "")
+    subprocess.run(["/bin/sh", "-c", command], check=True)
+    assert shown.read_text().splitlines() == [ODD, ODD, "run", "0027"]
+
+
+def test_a_crontab_does_without_a_path_that_is_too_long() -> None:
+    line = crontab_line(program("daemon", "run", PATH="/x" * 500, TZ="UTC"))
+    assert "PATH" not in line
+    assert "TZ=UTC" in line
+    with pytest.raises(DaemonError, match="too long"):
+        crontab_line(program("x" * 1000))
