@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import subprocess
+from asyncio.subprocess import SubprocessStreamProtocol
 from contextlib import suppress
 from pathlib import PurePath
 from typing import cast
@@ -23,6 +24,7 @@ from core.domain.text import valid
 _MOST_SAID = 16 * 1024
 """Bytes of what a program says on stderr that are kept, the last ones."""
 _MOST_TOLD = 300
+_LIMIT = 64 * 1024
 _ENDING = 0.5
 """Seconds in which a program that has closed its output has ended and said why."""
 _NOT_FOUND = (126, 127)
@@ -32,11 +34,20 @@ _COMMAND = "rpc-stdio"
 class RemoteShell:
     """A running program whose stdin and stdout lead to winch on another machine."""
 
-    def __init__(self, host: Host, process: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self,
+        host: Host,
+        process: asyncio.subprocess.Process,
+        transport: asyncio.SubprocessTransport,
+        *,
+        leads: bool,
+    ) -> None:
         self.reader = cast("asyncio.StreamReader", process.stdout)
         self.writer = cast("asyncio.StreamWriter", process.stdin)
         self._host = host
         self._process = process
+        self._transport = transport
+        self._leads = leads
         self._said = bytearray()
         self._listening = asyncio.create_task(self._listen())
 
@@ -50,8 +61,11 @@ class RemoteShell:
         `patience` seconds without a connection ssh gives up.
         """
         argv = command_line(host, interactive=interactive, patience=patience)
+        loop = asyncio.get_running_loop()
         try:
-            process = await asyncio.create_subprocess_exec(
+            # As `create_subprocess_exec` does, which keeps the transport to itself.
+            transport, protocol = await loop.subprocess_exec(
+                lambda: SubprocessStreamProtocol(_LIMIT, loop),
                 *argv,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -66,7 +80,8 @@ class RemoteShell:
                 f"{host.name} cannot be reached: {argv[0]}: {reason}",
                 hint="OpenSSH's client does that; install it, or see [hosts] in config.toml",
             ) from error
-        return cls(host, process)
+        process = asyncio.subprocess.Process(transport, protocol, loop)
+        return cls(host, process, transport, leads=not interactive)
 
     async def why(self) -> HostError | None:
         """Return why the program has ended, None where it still runs."""
@@ -92,13 +107,18 @@ class RemoteShell:
         self.writer.close()
         with suppress(OSError):
             await self.writer.wait_closed()
+        # What it has left behind (a ControlMaster of ssh) may hold its stderr for hours.
+        self._transport.close()
+        await asyncio.sleep(0)
 
     def _signal(self, number: int) -> None:
         if self._process.returncode is None:
             # Not by asyncio: before Python 3.12.8 that takes the status of one that has just ended
             # away from whoever waits for it, and writes a line about that on the terminal.
-            with suppress(ProcessLookupError):
-                os.kill(self._process.pid, number)
+            with suppress(ProcessLookupError, PermissionError):
+                # Those that it has started, such as a ProxyCommand, go with it.
+                send = os.killpg if self._leads else os.kill
+                send(self._process.pid, number)
 
     async def _listen(self) -> None:
         stderr = self._process.stderr

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
 import sys
 
 import pytest
@@ -76,3 +79,18 @@ async def test_one_that_runs_carries_bytes_and_ends_when_it_is_left() -> None:
     await line.close()
     await line.close()
     assert await line.why() is not None
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+@pytest.mark.filterwarnings("error")
+async def test_what_it_leaves_behind_holds_up_nobody(interactive: bool) -> None:
+    # A program in the background that holds all three, as a ControlMaster does with stderr.
+    line = await RemoteShell.open(
+        shell("(trap '' TERM; while :; do sleep 0.1; done) & echo $! >&1; wait"),
+        interactive=interactive,
+    )
+    left = int(await line.reader.readline())
+    await line.close()
+    await line.close()
+    gc.collect()
+    os.kill(left, signal.SIGKILL)
