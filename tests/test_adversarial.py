@@ -39,6 +39,7 @@ from tests.tui.samples import NOW, sample
 from tui.cli import export_format
 from tui.control import choosing, key_actions, verb_parser
 from tui.input import add_parser, add_validation, curl, shell
+from tui.input.disk import Disk
 from tui.model import filters
 from tui.screens import palette_dialog
 from tui.text import cells, details, download_state, fmt, wording
@@ -144,7 +145,7 @@ def pane(value: str) -> object:
 def examine(value: str) -> object:
     every = dict.fromkeys(("directory", "name", "checksum", "connections", "limit"), value)
     asked = add_validation.AddForm(urls=value, priority=value, group=value, **every)
-    return list(add_validation.AddValidation(asked, {}, [sample(name=value)], "/").steps())
+    return list(add_validation.AddValidation(asked, {}, [sample(name=value)], Disk("/")).steps())
 
 
 def remarks(value: str) -> object:

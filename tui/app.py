@@ -6,22 +6,34 @@ and its downloads go on.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import ClassVar
 
 from textual import events, on
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
+from textual.message import Message
 
-from core.domain.errors import ConfigError
+from core import launcher
+from core.domain.errors import ConfigError, UsageError
+from core.domain.machines import Host
 from core.domain.settings import Settings
 from core.domain.value import replace
-from tui.control.feed import Connect, StoreChanged
+from tui.control.feed import (
+    Connect,
+    ConnectionLost,
+    Glanced,
+    Reconnected,
+    StoreChanged,
+    repaint_interval,
+)
+from tui.control.hosts import LOGINS_AT_ONCE, DrivenHost, Elsewhere, HostList
 from tui.control.keymap import Keymap
 from tui.screens.main_screen import MainScreen
 from tui.terminal.features import Terminal, detect
@@ -43,9 +55,18 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class WinchApp(TerminalApp):
-    """The full-screen program; `connect` opens the service, again after every loss."""
+def _no_machine(name: str) -> Host:
+    raise UsageError(f"there is no machine '{name}'")
 
+
+class WinchApp(TerminalApp):
+    """The full-screen program; `connect` opens the service of this machine, again after every loss.
+
+    `host` is what this machine is called, `elsewhere` are the others. Each that was looked at has a
+    main screen and dialogs of its own, a mode of Textual's by the number of its tab.
+    """
+
+    DEFAULT_MODE = "0"
     TITLE = "winch"
     ENABLE_COMMAND_PALETTE = False
     NOTIFICATION_TIMEOUT = 3
@@ -64,6 +85,7 @@ class WinchApp(TerminalApp):
         host: str = "",
         cursor: str = "",
         now: Callable[[], datetime] = _utc_now,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         terminal = terminal or Terminal()
         super().__init__(ansi_color=True if terminal.is_plain else None)
@@ -86,24 +108,98 @@ class WinchApp(TerminalApp):
         self.set_class(screen.ascii, "-ascii")
         self.window_title = WindowTitle(self.write, terminal, screen)
         self._is_window_resting = self._is_window_due = False
-        self.main = MainScreen(
-            connect,
-            screen,
-            directory=directory,
-            now=now,
-            host=host,
-            cursor=cursor,
-            is_behind=lambda: self.is_behind,
+        self._screen_settings = screen
+        self._now = now
+        self._reach = elsewhere.reach if elsewhere else lambda _: connect
+        self._named = elsewhere.named if elsewhere else _no_machine
+        self._logins = asyncio.Semaphore(LOGINS_AT_ONCE)
+        self._mains: dict[DrivenHost, MainScreen] = {}
+        here = self._driven(host, connect, directory=directory)
+        known = [here, *map(self._driven_elsewhere, elsewhere.known if elsewhere else ())]
+        given = {each.name for each in elsewhere.given} if elsewhere else set()
+        self._begun_with = [each for each in known if each.host and each.host.name in given]
+        first = next(iter(self._begun_with), here)
+        self.hosts = HostList(
+            known,
+            first,
+            make=lambda name: self._driven_elsewhere(self._named(name)),
+            begin=self._begin,
+            show=self._show_host,
         )
+        self.main = self._main_of(first, cursor=cursor)
+        self._entitle()
 
     def get_css_variables(self) -> dict[str, str]:
         return variables(super().get_css_variables(), ansi=self.native_ansi_color)
 
-    def get_default_screen(self) -> Screen[None]:
-        return self.main
-
     def watch_theme(self) -> None:
         self._attributes.enabled = self.native_ansi_color
+
+    def _driven_elsewhere(self, host: Host) -> DrivenHost:
+        return self._driven(host.name, self._reach(host), host=host)
+
+    def _driven(
+        self, name: str, connect: Connect, *, host: Host | None = None, directory: str = ""
+    ) -> DrivenHost:
+        driven = DrivenHost(
+            name,
+            connect,
+            host=host,
+            directory=directory,
+            interval=repaint_interval(self._screen_settings),
+            now=self._now,
+            is_behind=lambda: self.is_behind,
+            logins=self._logins,
+        )
+        driven.post = partial(self._tell, driven)
+        return driven
+
+    def _tell(self, host: DrivenHost, message: Message) -> None:
+        """Hand on what happened to a machine: by its screen, if it has one, all come by here."""
+        (self._mains.get(host) or self).post_message(message)
+
+    def _begin(self, host: DrivenHost) -> None:
+        self.run_worker(host.feed.run())
+
+    def _main_of(self, host: DrivenHost, *, cursor: str = "") -> MainScreen:
+        """Return the screen of a machine, which is made the first time that it is wanted."""
+        if host not in self._mains:
+            mode = str(len(self._mains))
+            self._mains[host] = screen = MainScreen(
+                host,
+                self.hosts,
+                self._screen_settings,
+                mode=mode,
+                now=self._now,
+                cursor=cursor,
+                is_behind=lambda: self.is_behind,
+            )
+            self.add_mode(mode, lambda: screen)
+        return self._mains[host]
+
+    def _show_host(self, host: DrivenHost) -> None:
+        self.main = self._main_of(host)
+        self.switch_mode(self.main.mode)
+        self._entitle()
+        self._update_window()
+
+    def _entitle(self) -> None:
+        """Let the terminal's title name the machine that is shown, if that is another one."""
+        host = self.main.host
+        self.window_title.drive(host.name if host.is_remote else "")
+
+    @on(Glanced)
+    @on(ConnectionLost)
+    @on(Reconnected)
+    @on(StoreChanged)
+    def _show_hosts(self) -> None:
+        self.main.hosts_bar.show()
+
+    def on_mount(self) -> None:
+        """Connect to the machines that the person named, and to the one that is shown."""
+        super().on_mount()
+        for host in self._begun_with or [self.hosts.current]:
+            self.hosts.begin(host)
 
     def arrive(self) -> None:
         self.window_title.open()
@@ -122,7 +218,8 @@ class WinchApp(TerminalApp):
         if self._is_window_resting:
             self._is_window_due = True
             return
-        self.window_title.show(self.main.store.sums, time.monotonic())
+        is_lost = self.main.feed.loss is not None
+        self.window_title.show(self.main.store.sums, time.monotonic(), is_lost=is_lost)
         self._is_window_resting = True
         self.set_timer(_WINDOW_EVERY, self._wake_window)
 
@@ -154,15 +251,24 @@ class WinchApp(TerminalApp):
         if not count or self.main.feed.lost_since is not None:
             return ""
         subject = "1 download goes on" if count == 1 else f"{count:,} downloads go on"
+        host = self.main.host
+        if host.is_remote:
+            return f"{subject} on {host.name}; come back with: winch -H {host.name}"
         return f"{subject} in the background; come back with: winch"
 
 
 def run_screen(
-    connect: Connect, settings: Settings, directory: str, *, cursor: str = "", farewell: bool = True
+    settings: Settings,
+    directory: str,
+    *,
+    hosts: Sequence[Host] = (),
+    cursor: str = "",
+    farewell: bool = True,
 ) -> int:
     """Show the screen until the person leaves it, and return the exit status.
 
-    It opens on the download with the id `cursor`, if there is one. With `farewell` it ends with a
+    It opens on the first of `hosts`, else on this machine, whose downloads go to `directory`, and
+    on the download there with the id `cursor`, if there is one. With `farewell` it ends with a
     line on how to come back, where downloads go on. An error that ended it is raised again, once
     the terminal is as it was.
     """
@@ -170,9 +276,20 @@ def run_screen(
         # By its convention an empty one says nothing; Textual would obey it.
         os.environ.pop("NO_COLOR", None)
     terminal = detect(os.environ, sys.stderr.encoding)
-    host = platform.node().partition(".")[0]
+    elsewhere = Elsewhere(
+        given=hosts,
+        configured=[launcher.host_named(name, settings) for name in settings.hosts],
+        reach=lambda host: partial(launcher.connect, host=host, interactive=False),
+        named=lambda text: launcher.host_named(text, settings),
+    )
     app = WinchApp(
-        connect, settings, directory=directory, terminal=terminal, host=host, cursor=cursor
+        launcher.connect,
+        settings,
+        directory=directory,
+        terminal=terminal,
+        host=platform.node().partition(".")[0],
+        cursor=cursor,
+        elsewhere=elsewhere,
     )
     status = app.run(mouse=settings.screen.mouse)
     if app.crash is not None:

@@ -1,23 +1,26 @@
 """The line between service and screen: events go into the store, messages come out of it.
 
 Decides when the screen repaints (at most so many times a second, never without a change) and what
-happens when the connection is lost: the picture stays, and the feed connects again by itself.
+happens when the connection is lost: the picture stays, and the feed connects again by itself. Of a
+queue that nobody looks at it asks for the sums alone, now and then, over the same connection.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from textual.message import Message
 
 from core.domain.errors import DaemonError, WinchError
 from core.domain.events import Event
+from core.domain.models import Status
 from core.domain.service import DownloadService
 from core.domain.settings import ScreenSettings
 from tui.model.store import DownloadStore
@@ -31,6 +34,10 @@ class Connect(Protocol):
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 5.0
+GLANCE_EVERY = 5.0
+"""Seconds between two looks at the sums of a queue that nobody looks at."""
+_SPREAD = 0.2
+"""The part of a pause by which it is longer or shorter, so that not all try in the same moment."""
 
 
 @dataclass
@@ -47,16 +54,32 @@ class StoreChanged(Message):
 class ConnectionLost(Message):
     """Nothing is heard from the daemon any more, or it could not be reached at all.
 
-    `stopped` tells that it was told to end, and did so in good order.
+    `stopped` tells that it was told to end, and did so in good order; `hint` what to do about it;
+    `next_try` when it is looked for again.
     """
 
     since: datetime
     reason: str
     stopped: bool
+    hint: str = ""
+    next_try: datetime | None = None
 
 
 class Reconnected(Message):
     """The daemon answers, and the store holds what it says."""
+
+
+class Glanced(Message):
+    """The sums of a queue that nobody looks at came, or what keeps them from coming."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is said of a queue in a few cells: bytes/s, and how many run and have failed."""
+
+    rate: float = 0.0
+    active: int = 0
+    failed: int = 0
 
 
 @runtime_checkable
@@ -71,6 +94,7 @@ class Feed:
 
     `post` receives the messages; `interval` is the shortest time in seconds between two of them
     that report changes. None does while the terminal `is_behind`: what it gets next is the present.
+    Between two attempts to connect to `whom` lie up to `longest_wait` seconds.
     """
 
     def __init__(
@@ -82,18 +106,30 @@ class Feed:
         interval: float,
         now: Callable[[], datetime],
         is_behind: Callable[[], bool] = lambda: False,
+        longest_wait: float = LONGEST_WAIT,
+        whom: str = "the daemon",
     ) -> None:
+        self._whom = whom
         self._connect = connect
         self._store = store
         self._post = post
         self.interval = interval
         self._now = now
         self._is_behind = is_behind
+        self._longest_wait = longest_wait
         self._service: DownloadService | None = None
         # Since when what the store holds may be out of date; None while it is not.
         self.lost_since: datetime | None = None
+        self.loss: ConnectionLost | None = None
+        """What is to be said of the connection; None while there is one."""
+        self.is_watched = True
+        """Whether somebody looks at the queue itself, and not at its sums alone."""
+        self._sums = Figures()
+        self.is_heard = False
+        """Whether the service has said something on the connection that there is."""
         self._was_stopped = False
         self._wake = asyncio.Event()
+        self._turned = asyncio.Event()
         self._changed: set[str] = set()
         self._due = 0.0
         self._flush_handle: asyncio.TimerHandle | None = None
@@ -103,35 +139,53 @@ class Feed:
         """The service, while there is a connection to it; raises DaemonError otherwise."""
         if self._service is None:
             raise DaemonError(
-                "there is no connection to the daemon",
+                f"there is no connection to {self._whom}",
                 hint="nothing was changed; try again when it is back",
             )
         return self._service
+
+    @property
+    def figures(self) -> Figures:
+        """The sums as they were heard last; nothing runs while nothing is heard."""
+        if self.lost_since is None:
+            sums = self._store.sums
+            count = sums.counts.get
+            return Figures(sums.rate, count(Status.ACTIVE, 0), count(Status.FAILED, 0))
+        return self._sums if self._service is not None else Figures(failed=self._sums.failed)
 
     async def run(self) -> None:
         """Follow the service until cancelled, through every loss of the connection."""
         wait = FIRST_WAIT
         try:
             while True:
+                hint = ""
                 try:
-                    await self._follow()
+                    await self._attend()
                     self._was_stopped = True
                     reason = "it was stopped"
-                except (WinchError, OSError) as error:
+                except WinchError as error:
+                    reason, hint = error.message, error.hint
+                except OSError as error:
                     reason = str(error)
-                if self._service is not None:
-                    wait = FIRST_WAIT
-                    await self._close()
+                self._sums = self.figures
+                await self._close()
+                if self.is_heard:
+                    self.is_heard, wait = False, FIRST_WAIT
                 self.lost_since = self.lost_since or self._now()
-                self._post(ConnectionLost(self.lost_since, reason, stopped=self._was_stopped))
+                pause = wait * random.uniform(1 - _SPREAD, 1 + _SPREAD)  # noqa: S311
+                next_try = self._now() + timedelta(seconds=pause)
+                self.loss = ConnectionLost(
+                    self.lost_since, reason, self._was_stopped, hint, next_try
+                )
+                self._post(self.loss)
                 if still := self._store.stand_still(stopped=self._was_stopped):
                     self._changed |= still
                     self.schedule()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
+                    async with asyncio.timeout(pause):
                         await self._wake.wait()
                 self._wake.clear()
-                wait = min(wait * 2, LONGEST_WAIT)
+                wait = min(wait * 2, self._longest_wait)
         finally:
             if self._flush_handle is not None:
                 self._flush_handle.cancel()
@@ -143,13 +197,51 @@ class Feed:
             self._was_stopped = False
             self._wake.set()
 
-    async def _follow(self) -> None:
-        """Connect and take in events until they end."""
+    def watch(self, *, watched: bool) -> None:
+        """Follow the queue from now on, or look at its sums alone; the store stays as it is."""
+        if watched is self.is_watched:
+            return
+        self._sums = self.figures
+        self.is_watched = watched
+        self.lost_since = self.lost_since or self._now()
+        self._turned.set()
+        if watched and self.loss is not None:
+            # Whoever comes to look does not wait for the next attempt.
+            self._wake.set()
+
+    async def _attend(self) -> None:
+        """Connect, and take in what the service says until it ends."""
         # Somebody told the daemon to end: no screen starts it again unasked.
         service = await self._connect(start=not self._was_stopped)
         self._service = service
+        while True:
+            self._turned.clear()
+            attending = self._follow if self.is_watched else self._glance
+            work = asyncio.ensure_future(attending(service))
+            turned = asyncio.ensure_future(self._turned.wait())
+            try:
+                await asyncio.wait((work, turned), return_when=asyncio.FIRST_COMPLETED)
+                if work.done():
+                    return work.result()
+            finally:
+                work.cancel()
+                turned.cancel()
+                await asyncio.gather(work, turned, return_exceptions=True)
+
+    async def _follow(self, service: DownloadService) -> None:
+        """Take in events until they end."""
         async with service.subscribe() as events:
             await self._take_in(events)
+
+    async def _glance(self, service: DownloadService) -> None:
+        """Ask for the sums, now and then."""
+        while True:
+            status = await service.status()
+            count = status.counts.get
+            self._sums = Figures(status.rate, count(Status.ACTIVE, 0), count(Status.FAILED, 0))
+            self.is_heard, self._was_stopped, self.loss = True, False, None
+            self._post(Glanced())
+            await asyncio.sleep(GLANCE_EVERY)
 
     async def _take_in(self, events: AsyncIterator[Event]) -> None:
         is_first = True
@@ -157,8 +249,8 @@ class Feed:
             self._changed |= self._store.apply(event)
             if is_first:
                 is_first = False
-                self.lost_since = None
-                self._was_stopped = False
+                self.lost_since = self.loss = None
+                self.is_heard, self._was_stopped = True, False
                 self._post(Reconnected())
             # An empty first Snapshot changes nothing and is still news: the queue is known now.
             self.schedule()

@@ -95,6 +95,7 @@ _log, _settings = _of(KeyTarget.LOG), _of(KeyTarget.SETTINGS)
 _UNSORTED = "Moves are made in the order of the queue; \\ takes the sort away."
 
 _NO_CAUSE = "This is for files that failed: put the cursor on a cause."
+_ALONE = "There is only this machine; @ shows another."
 _ADD_PAUSED = f"Add {STATES[Status.PAUSED]}"
 _TABS = {status: word.capitalize() for status, word in STATES.items()}
 
@@ -164,7 +165,12 @@ KEY_ACTIONS: tuple[KeyAction, ...] = (
         refusal="Only a finished file can be verified.",
     ),
     _downloads("limit", "t", "Limit", "Set the rate limit of what is chosen"),
-    _downloads("copy", "y", "Copy", "Copy, with u the URL, p the path, c a curl command"),
+    _downloads(
+        "copy",
+        "y",
+        "Copy",
+        "Copy u URL, p path, c a curl or r an rsync command",
+    ),
     _downloads(
         "open_folder",
         "o",
@@ -208,11 +214,22 @@ KEY_ACTIONS: tuple[KeyAction, ...] = (
     ),
     _screen("palette", "ctrl+p", "Palette", "Find an action by its name"),
     _screen("notices", "exclamation_mark", "Notices", "Read in full what winch has to say"),
+    _screen("hosts", "at", "Machines", "Show another machine, or one that is not known yet"),
+    _screen(
+        "next_host", "right_square_bracket", "Next machine", "Show the next machine", refusal=_ALONE
+    ),
+    _screen(
+        "previous_host",
+        "left_square_bracket",
+        "Machine before",
+        "Show the machine before",
+        refusal=_ALONE,
+    ),
     _screen(
         "reconnect",
         "ctrl+r",
         "Reconnect",
-        "Start the daemon again where it was stopped",
+        "Connect again now, and start the daemon where it was stopped",
         refusal="The daemon runs.",
     ),
     _table("cursor_down", "j down", "Down", "Next row"),

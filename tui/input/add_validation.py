@@ -16,7 +16,7 @@ from core.domain.settings import check_limit
 from core.domain.units import parse_rate
 from core.domain.value import replace
 from tui.input.add_parser import STEP, AddParser, KnownUrls, Remark, Severity, WantedUrl
-from tui.input.disk import typed_path
+from tui.input.places import Places
 from tui.text.fmt import counted, sentence
 from tui.text.vocabulary import STATES
 
@@ -102,12 +102,12 @@ class AddValidation:
         form: AddForm,
         lists: Mapping[str, str | UsageError],
         downloads: Sequence[Download],
-        base: str,
+        places: Places,
     ) -> None:
         self._form = form
         self._parser = AddParser(form.urls, lists)
         self._downloads = downloads
-        self._base = base
+        self._places = places
 
     def steps(self) -> Iterator[None]:
         """Do the work, a step at a time."""
@@ -115,7 +115,7 @@ class AddValidation:
         yield from parser.steps()
         shared, wrong = validate_fields(form, len(parser.wanted))
         try:
-            shared = replace(shared, directory=typed_path(form.directory, self._base))
+            shared = replace(shared, directory=self._places.path(form.directory))
         except DestinationError as error:
             wrong["directory"] = error.message
         known = KnownUrls()

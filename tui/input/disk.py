@@ -13,12 +13,12 @@ import stat
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from core.domain.errors import DestinationError, UsageError
+from tui.input.places import DirectoryInfo
 from tui.text.fmt import clean
 
 T = TypeVar("T")
@@ -30,26 +30,22 @@ _AT_ONCE = 4
 _MOST_ENTRIES = 20_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectoryInfo:
-    """A directory: the bytes that an ordinary user may still write, or what is wrong with it."""
-
-    free: int | None = None
-    trouble: str = ""
-
-
 class Disk:
-    """Answers questions that may take for ever; a few at a time."""
+    """The places of this machine: answers questions that may take for ever, a few at a time."""
 
     def __init__(self, base: str, patience: float = _PATIENCE) -> None:
-        self._base = base
+        self.base = base
         self._patience = patience
         self._room = asyncio.Semaphore(_AT_ONCE)
+
+    def path(self, text: str) -> str:
+        """Return the absolute path that a person means; raises DestinationError."""
+        return typed_path(text, self.base)
 
     async def directory(self, directory: str) -> DirectoryInfo:
         """Tell how a directory is, as a person wrote it."""
         try:
-            return await self._ask(lambda: _directory(typed_path(directory, self._base)))
+            return await self._ask(lambda: _directory(self.path(directory)))
         except DestinationError as error:
             return DirectoryInfo(trouble=error.message)
         except TimeoutError:
@@ -58,7 +54,7 @@ class Disk:
     async def completions(self, text: str) -> list[str]:
         """Return how the name of a directory that begins so may go on, sorted."""
         try:
-            return await self._ask(lambda: _completions(text, self._base))
+            return await self._ask(lambda: _completions(text, self.base))
         except TimeoutError:
             return []
 

@@ -10,6 +10,7 @@ from core.domain.service import DownloadService
 from tui.input.add_parser import pasted_urls
 from tui.input.add_validation import AddForm
 from tui.input.curl import is_curl
+from tui.input.disk import Disk
 from tui.screens.add_dialog import AddDialog
 from tui.screens.main_parts import MainParts
 from tui.text.vocabulary import STATES
@@ -52,9 +53,10 @@ class AddActions(MainParts):
             self.say("There is no http or https URL in what was pasted.")
 
     def use_directory(self, directory: str) -> None:
-        """From now on let downloads go to another directory, where nothing else is said."""
-        self.directory = directory
-        self._unsent = None
+        """From now on let downloads go to another directory of this machine, if they go there."""
+        if isinstance(self.host.places, Disk):
+            self.host.places.base = directory
+            self._unsent = None
 
     @property
     def _form(self) -> AddForm:
@@ -65,5 +67,8 @@ class AddActions(MainParts):
             # Whether it starts paused is what the key says.
             self._unsent = replace(unsent, paused=False) if unsent else None
 
-        dialog = AddDialog(self.add, self.store, base=self.directory, form=form)
+        machine = self.host.name if self.host.is_remote else ""
+        dialog = AddDialog(
+            self.add, self.store, places=self.host.places, form=form, machine=machine
+        )
         await self.app.push_screen(dialog, keep)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -26,6 +27,7 @@ from tui.control.queue_requests import AddCall
 from tui.input.add_parser import list_names
 from tui.input.add_validation import AddForm, AddValidation, ValidationResult
 from tui.input.disk import Disk
+from tui.input.places import Places
 from tui.model.store import DownloadStore
 from tui.screens.dialog import Dialog
 from tui.text.fmt import clean, sentence, size
@@ -55,7 +57,8 @@ _FIELDS = {
 class AddDialog(Dialog[AddForm | None]):
     """Asks what to add; closes with the form where it was not sent, with None once it is queued.
 
-    `base` is the directory to which relative ones belong.
+    `places` are the directories of the machine where the files go, which `machine` names where it
+    is another one; lists are read on this one.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -87,12 +90,21 @@ class AddDialog(Dialog[AddForm | None]):
     AddDialog.-tight { & #directory-field { margin-top: 0; } & #last { padding-top: 0; } }
     """
 
-    def __init__(self, submit: AddCall, store: DownloadStore, *, base: str, form: AddForm) -> None:
+    def __init__(
+        self,
+        submit: AddCall,
+        store: DownloadStore,
+        *,
+        places: Places,
+        form: AddForm,
+        machine: str = "",
+    ) -> None:
         super().__init__()
         self._submit = submit
         self._store = store
-        self._base = base
-        self._disk = Disk(base)
+        self._places = places
+        self._machine = machine
+        self._lists = Disk(str(Path.cwd()))
         self._result: ValidationResult | None = None
         self._is_sending = False
         self._was_unfolded = False
@@ -103,7 +115,7 @@ class AddDialog(Dialog[AddForm | None]):
         groups = {download.request.group for download in store.downloads()}
         known_groups = sorted(group for group in groups if group and clean(group) == group)
         suggesters: dict[str, Suggester] = {
-            "directory": _Directories(self._disk),
+            "directory": _Directories(self._places),
             "group": SuggestFromList(known_groups, case_sensitive=True),
         }
         self._fields = {
@@ -122,7 +134,8 @@ class AddDialog(Dialog[AddForm | None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False) as box:
-            box.border_title = "Add downloads"
+            where = f" on {clean(self._machine)}" if self._machine else ""
+            box.border_title = Text(f"Add downloads{where}")
             with Horizontal(id="heading"):
                 yield Label("URLs, one per line")
                 yield self._count
@@ -178,7 +191,8 @@ class AddDialog(Dialog[AddForm | None]):
 
     @on(Input.Changed, "#directory")
     def _look_at_place(self) -> None:
-        self._start(self._tell_place, "place")
+        if self.is_current:
+            self._start(self._tell_place, "place")
 
     @on(StoreChanged)
     def _follow(self, message: StoreChanged) -> None:
@@ -227,8 +241,8 @@ class AddDialog(Dialog[AddForm | None]):
     async def _validate(self) -> ValidationResult:
         await self._urls.settled()
         form = self._form
-        lists = await self._disk.lists(list_names(form.urls), str(Path.cwd()))
-        validation = AddValidation(form, lists, self._store.downloads(), self._base)
+        lists = await self._lists.lists(list_names(form.urls), self._lists.base)
+        validation = AddValidation(form, lists, self._store.downloads(), self._places)
         for _ in validation.steps():
             await asyncio.sleep(0)
         return validation.result
@@ -257,9 +271,9 @@ class AddDialog(Dialog[AddForm | None]):
         if self._result is not None and "directory" in self._result.wrong:
             field.note(self._result.wrong["directory"], wrong=True)
             return
-        place = await self._disk.directory(text)
+        place = await self._places.directory(text)
         if place.trouble:
-            likely = await self._disk.completions(text)
+            likely = await self._places.completions(text)
             names = ", ".join(path.rstrip("/").rpartition("/")[2] for path in likely[:8])
             more = f"; Right completes: {names}" if names else ""
             field.note(f"{place.trouble}{more}", wrong=True)
@@ -309,11 +323,11 @@ class AddDialog(Dialog[AddForm | None]):
 class _Directories(Suggester):
     """Completes the name of a directory; `->` at its end takes the suggestion."""
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, places: Places) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
-        self._disk = disk
+        self._places = places
 
     async def get_suggestion(self, value: str) -> str | None:
         """Return the first directory whose name begins so."""
-        found = await self._disk.completions(value) if value else []
+        found = await self._places.completions(value) if value else []
         return found[0] if found else None

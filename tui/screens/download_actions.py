@@ -13,7 +13,8 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from core.domain.checks import check_url
-from core.domain.models import Download
+from core.domain.errors import UsageError
+from core.domain.models import Download, Status
 from core.domain.redact import redact_url
 from core.domain.service import MoveTo
 from tui.input.curl import curl_command
@@ -22,6 +23,7 @@ from tui.screens.main_parts import MainParts
 from tui.screens.rate_question import rate_question
 from tui.text.fmt import clean, counted, cut_middle
 from tui.text.removal import deleted_note, hidden_note, kept_note, merged
+from tui.text.rsync_line import rsync_line
 from tui.widgets.letter_bar import Letter
 from tui.widgets.prompt import Question
 
@@ -127,12 +129,12 @@ class DownloadActions(MainParts):
             rate_question(
                 f"Limit of {_called(downloads, 24, collections=names)}",
                 limits.pop() if len(limits) == 1 else None,
-                lambda rate: self.queue_requests.set_limit(ids, rate, names),
+                self.when_reached(lambda rate: self.queue_requests.set_limit(ids, rate, names)),
             )
         )
 
     def action_limit_all(self) -> None:
-        use = self.queue_requests.set_total_limit
+        use = self.when_reached(self.queue_requests.set_total_limit)
         self.prompt.ask(rate_question("Limit of all", self.store.limit, use))
 
     def action_replace_url(self) -> None:
@@ -142,7 +144,7 @@ class DownloadActions(MainParts):
                 label=f"URL for {_called([download], 24)}",
                 note=f"now {redact_url(download.request.url)}; its bytes are kept",
                 typed=lambda text: check_url(text.strip()) if "://" in text else None,
-                accept=lambda text: self._replace_url(download.id, text.strip()),
+                accept=self.when_reached(lambda text: self._replace_url(download.id, text.strip())),
             )
         )
 
@@ -154,16 +156,29 @@ class DownloadActions(MainParts):
 
     def action_copy(self) -> None:
         downloads = self.queue_requests.chosen
-        self.letters.ask(
-            "Copy",
-            (
-                Letter("u", "URL", lambda: self._copy("URL", [d.request.url for d in downloads])),
-                Letter("p", "path", lambda: self._copy("path", [d.path for d in downloads])),
-                Letter(
-                    "c", "curl command", lambda: self._copy("command", map(curl_command, downloads))
-                ),
+        letters = [
+            Letter("u", "URL", lambda: self._copy("URL", [d.request.url for d in downloads])),
+            Letter("p", "path", lambda: self._copy("path", [d.path for d in downloads])),
+            Letter(
+                "c", "curl command", lambda: self._copy("command", map(curl_command, downloads))
             ),
-        )
+        ]
+        if (host := self.host.host) is not None:
+            finished = [d.path for d in downloads if d.status is Status.COMPLETED]
+            letters.append(
+                Letter("r", "rsync command", lambda: self._copy_rsync(host.ssh, finished))
+            )
+        self.letters.ask("Copy", letters)
+
+    def _copy_rsync(self, ssh: Sequence[str], paths: Sequence[str]) -> None:
+        """Copy the line that brings finished files of another machine here."""
+        if not paths:
+            self.say("Only a finished file can be brought here.", wrong=True)
+            return
+        try:
+            self._copy("command", [rsync_line(ssh, paths)])
+        except UsageError as error:
+            self.complain(error)
 
     def _copy(self, what: str, texts: Iterable[str]) -> None:
         # Without controls: what is pasted into a terminal must not end the paste.
@@ -175,8 +190,9 @@ class DownloadActions(MainParts):
     def action_open_folder(self) -> None:
         """Show the folder of the download in another program, or say where it is."""
         directory = self.queue_requests.chosen[0].request.directory
-        where = f"The file is in {directory}"
-        if (opener := _opener()) is None:
+        on = f" on {self.host.name}" if self.host.is_remote else ""
+        where = f"The file is in {directory}{on}"
+        if self.host.is_remote or (opener := _opener()) is None:
             self.say(where)
             return
         try:

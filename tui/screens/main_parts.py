@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from textual.screen import Screen
 from textual.widgets import Static
@@ -17,68 +18,67 @@ from core.domain.models import Progress
 from core.domain.outcomes import Outcome, Refusal
 from core.domain.service import DownloadService
 from core.domain.settings import ScreenSettings
-from tui.control.feed import Connect, Feed, repaint_interval
+from tui.control.hosts import DrivenHost, HostList
 from tui.control.key_actions import MAIN, KeyTarget
 from tui.control.queue_requests import QueueRequests, ServiceCall
-from tui.input.disk import Disk
 from tui.model.selection import Selection
-from tui.model.store import DownloadStore
 from tui.model.view import View
 from tui.terminal.spans import SpanCompositor
 from tui.text.fmt import clean
 from tui.widgets.detail_pane import DetailPane
 from tui.widgets.download_table import DownloadTable
 from tui.widgets.header_bar import HeaderBar
+from tui.widgets.hosts_bar import HostsBar
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.letter_bar import LetterBar
 from tui.widgets.notice_bar import NoticeBar
 from tui.widgets.prompt import QuestionPrompt
 from tui.widgets.tabs_bar import ListSummary, TabsBar
 
+T = TypeVar("T")
+
 _LONG = 8.0
 """Seconds for which it is said that something went wrong."""
 
 
 class MainParts(Screen[None]):
-    """The store, what is chosen of it, and the widgets; `service` does what is asked for."""
+    """The store, what is chosen of it, and the widgets; `service` does what is asked for.
+
+    There is one for each machine that was looked at, with dialogs of its own: they are in the
+    program's `mode` of that name.
+    """
 
     def __init__(
         self,
-        connect: Connect,
+        host: DrivenHost,
+        hosts: HostList,
         settings: ScreenSettings,
         *,
-        directory: str,
+        mode: str,
         now: Callable[[], datetime],
-        host: str,
         cursor: str,
         is_behind: Callable[[], bool],
     ) -> None:
         super().__init__()
         self._compositor = SpanCompositor()
         self.now = now
-        self.directory = directory
-        """Where files go when nothing else is said."""
+        self.mode = mode
+        self.host = host
+        self.hosts = hosts
         self.typed_lines: list[str] = []
         """What was typed after `:`, the newest last."""
         # Where the cursor is to be once the list is there.
         self._cursor = cursor
         self._theme = settings.theme
-        self._disk = Disk(directory)
-        self.store = DownloadStore()
-        self.feed = Feed(
-            connect,
-            self.store,
-            self.post_message,
-            interval=repaint_interval(settings),
-            now=now,
-            is_behind=is_behind,
-        )
+        self.store = host.store
+        self.feed = host.feed
         self.view = View(self.store, now=self.moment)
         self.selection = Selection(self.view, self.store)
         self.queue_requests = QueueRequests(
             self.store, self.view, self.selection, self.ask, self.say
         )
-        self.header = HeaderBar(host)
+        self.hosts_bar = HostsBar(hosts)
+        self.header = HeaderBar(host.name, is_remote=host.is_remote)
         self.banner = Static(id="banner", markup=False)
         self.notices = NoticeBar()
         self.tabs = TabsBar()
@@ -97,6 +97,11 @@ class MainParts(Screen[None]):
         self.prompt = QuestionPrompt()
         self.letters = LetterBar()
         self.key_bar = KeyBar(*MAIN, KeyTarget.TABLE, label=self.queue_requests.label)
+
+    @property
+    def directory(self) -> str:
+        """Where files go when nothing else is said."""
+        return self.host.places.base
 
     @property
     def service(self) -> DownloadService:
@@ -118,6 +123,15 @@ class MainParts(Screen[None]):
                 self.say(_in_words(outcome.refused), wrong=True)
             if outcome.notes:
                 self.say("\n".join(outcome.notes))
+
+    def when_reached(self, use: Callable[[T], object]) -> Callable[[T], object]:
+        """Return what raises DaemonError in place of using an answer while nobody hears it."""
+
+        def do(answer: T) -> object:
+            _ = self.service
+            return use(answer)
+
+        return do
 
     def say(self, text: str, *, wrong: bool = False) -> None:
         """Say something in passing, cleaned line by line; longer where something is wrong."""

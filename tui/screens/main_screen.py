@@ -20,10 +20,11 @@ from tui.model.rows import DownloadRow, GroupRow
 from tui.screens.download_actions import DownloadActions
 from tui.screens.recovery_dialog import Decision, RecoveryDialog
 from tui.screens.verb_actions import VerbActions
-from tui.text.fmt import clean
+from tui.text.connection_words import far_loss_words, loss_words
 from tui.text.header import Surroundings
 from tui.widgets.detail_pane import Split
 from tui.widgets.download_table import DownloadTable
+from tui.widgets.hosts_bar import HostsBar
 from tui.widgets.tabs_bar import TabsBar
 
 _LOOK_EVERY = 15.0
@@ -40,7 +41,7 @@ class MainScreen(VerbActions, DownloadActions):
     MainScreen {
         background: $background;
         & > #banner {
-            height: 1; padding: 0 1; display: none;
+            height: auto; max-height: 3; padding: 0 1; display: none;
             background: $warning 20%; color: $warning; text-style: bold;
         }
         & > #banner.-shown { display: block; }
@@ -56,6 +57,7 @@ class MainScreen(VerbActions, DownloadActions):
     _look_due = 0.0
 
     def compose(self) -> ComposeResult:
+        yield self.hosts_bar
         yield self.header
         yield self.banner
         yield self.notices
@@ -68,7 +70,10 @@ class MainScreen(VerbActions, DownloadActions):
         yield self.key_bar
 
     def on_mount(self) -> None:
-        self.run_worker(self.feed.run())
+        """Say what was found out about the machine before anybody looked at it."""
+        if self.feed.loss is not None:
+            self.show_loss(self.feed.loss)
+        self._show_header()
 
     # What the service says.
 
@@ -79,32 +84,49 @@ class MainScreen(VerbActions, DownloadActions):
             self.selection.row = DownloadRow(self._cursor)
         self.table.is_loaded = True
         self._show(message.ids)
-        for screen in self.app.screen_stack:
+        for screen in self.app.get_screen_stack(self.mode):
             if screen is not self:
                 screen.post_message(StoreChanged(message.ids))
 
     @on(ConnectionLost)
     def show_loss(self, message: ConnectionLost) -> None:
         """Say since when the picture is old; it stays."""
-        since = f"{message.since.astimezone():%H:%M:%S}"
-        text = f"connection to the daemon lost since {since} - reconnecting"
-        if message.stopped:
-            keys = keymap_of(self).names("reconnect")
-            text = f"the daemon was stopped at {since} - {keys[0]} starts it again"
-        elif not self._was_connected:
-            text = f"no connection to the daemon ({message.reason}) - trying again"
-        self.banner.update(clean(text))
+        key = keymap_of(self).names("reconnect")[0]
+        if self.host.is_remote:
+            text = far_loss_words(
+                self.host.name,
+                message.since if self._was_connected else None,
+                message.reason,
+                message.hint,
+                message.next_try,
+                stopped=message.stopped,
+                restart_key=key,
+            )
+        else:
+            text = loss_words(
+                message.since,
+                message.reason,
+                stopped=message.stopped,
+                is_first=not self._was_connected,
+                restart_key=key,
+            )
+        self.banner.update(text)
         self.banner.add_class("-shown")
+        self.table.add_class("-stale")
+        self._show_header()
 
     @on(Reconnected)
     def show_connection(self) -> None:
         self._was_connected = True
         self.banner.remove_class("-shown")
+        self.table.remove_class("-stale")
         self._has_to_ask = not self._has_asked
         self._ask_about_interrupted()
 
     def on_screen_resume(self) -> None:
-        """Ask what had to wait for another dialog."""
+        """Ask what had to wait for another dialog, or for another machine."""
+        self._show_header()
+        self.hosts_bar.show()
         self._ask_about_interrupted()
 
     def _ask_about_interrupted(self) -> None:
@@ -119,9 +141,13 @@ class MainScreen(VerbActions, DownloadActions):
         def decide(decision: Decision | None) -> None:
             # Those that somebody else has decided on meanwhile are out of it.
             ids = self.store.interrupted
-            if decision is Decision.RESUME and ids:
+            if decision is None or not ids:
+                return
+            # What cannot be sent now is asked again once it can.
+            self._has_asked = self.feed.loss is None
+            if decision is Decision.RESUME:
                 self.ask(lambda service: service.resume(ids))
-            elif decision is Decision.FRESH and ids:
+            else:
                 self.ask(lambda service: service.start_fresh(ids))
 
         self.app.push_screen(dialog, decide)
@@ -142,11 +168,17 @@ class MainScreen(VerbActions, DownloadActions):
 
     def _show_header(self) -> None:
         store = self.store
-        around = Surroundings(store.limit, self._free_bytes, store.trouble, is_held=store.paused)
+        around = Surroundings(
+            store.limit,
+            self._free_bytes,
+            store.trouble,
+            is_held=store.paused,
+            as_of=self.feed.lost_since if self.table.is_loaded else None,
+        )
         self.header.show(store.sums, around, time.monotonic())
 
     async def _look(self) -> None:
-        self._free_bytes = (await self._disk.directory(self.directory)).free
+        self._free_bytes = (await self.host.places.directory(self.directory)).free
         self._show_header()
 
     def _tick(self) -> None:
@@ -166,7 +198,9 @@ class MainScreen(VerbActions, DownloadActions):
             # Elsewhere Esc is the decision back to the list.
             return self.table.has_focus
         if action == "reconnect":
-            return self.feed.lost_since is not None or None
+            return self.feed.loss is not None or None
+        if action in ("next_host", "previous_host"):
+            return self.hosts.are_many or None
         if action in _DOWNLOAD_ACTIONS:
             return self.queue_requests.can(action) or None
         return True
@@ -185,6 +219,10 @@ class MainScreen(VerbActions, DownloadActions):
         action = keymap_of(self).action_of(event.key, MAIN)
         if action is not None and self.check_action(action.id, ()) is None:
             self.notify(action.refusal, severity="warning", markup=False)
+
+    @on(HostsBar.Chosen)
+    def _show_host(self, message: HostsBar.Chosen) -> None:
+        self.hosts.choose(message.host)
 
     @on(TabsBar.Chosen)
     def _open_tab(self, message: TabsBar.Chosen) -> None:

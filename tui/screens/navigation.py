@@ -12,6 +12,7 @@ from core.domain.settings import Settings
 from tui.control.bindings import keymap_of
 from tui.control.collection_requests import CollectionRequests
 from tui.control.feed import repaint_interval
+from tui.control.hosts import DrivenHost
 from tui.control.key_actions import MAIN, KeyAction, KeyTarget, by_target
 from tui.model import filters
 from tui.model.collection_sums import CauseKey
@@ -22,6 +23,7 @@ from tui.screens.collection_screen import CollectionScreen
 from tui.screens.dialog import NoticesDialog
 from tui.screens.help_dialog import HelpDialog
 from tui.screens.history_screen import HistoryScreen
+from tui.screens.hosts_dialog import HostsDialog
 from tui.screens.list_controls import ListControls
 from tui.screens.log_screen import LogScreen
 from tui.screens.palette_dialog import PaletteDialog, PaletteEntry
@@ -74,9 +76,26 @@ class Navigation(AddActions, ListControls):
 
         await self.app.push_screen(PaletteDialog(entries), run)
 
+    async def action_hosts(self) -> None:
+        """Let another machine be chosen, and see how all of them are."""
+        self.hosts.begin_all()
+
+        def show(chosen: DrivenHost | None) -> None:
+            if chosen is not None:
+                self.hosts.choose(chosen)
+
+        await self.app.push_screen(HostsDialog(self.hosts), show)
+
+    def action_next_host(self) -> None:
+        self.hosts.step(1)
+
+    def action_previous_host(self) -> None:
+        self.hosts.step(-1)
+
     def action_reconnect(self) -> None:
         """Look for the daemon now, and start it where none runs."""
-        self.banner.update("looking for the daemon")
+        what = self.host.name if self.host.is_remote else "the daemon"
+        self.banner.update(f"looking for {what}")
         self.feed.restart()
 
     def action_detach(self) -> None:

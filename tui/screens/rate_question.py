@@ -11,7 +11,7 @@ from tui.widgets.prompt import Question
 _RATES = "bytes per second: 500k, 2.5M, 1G, or off"
 
 
-def rate_question(label: str, now: int | None, use: Callable[[int | None], None]) -> Question:
+def rate_question(label: str, now: int | None, use: Callable[[int | None], object]) -> Question:
     """Return the question for a limit in bytes/s in place of the one there is; None is none."""
     return Question(
         label=label,

@@ -13,7 +13,9 @@ from core.domain.errors import UsageError, WinchError
 from core.domain.history import HistoryQuery
 from core.domain.models import Download
 from core.domain.service import DownloadService
+from tui.control.verb_parser import ParsedLine
 from tui.control.verbs import carry_out
+from tui.input.remote import REMOTE, Remote
 from tui.model import filters
 from tui.model.ordering import Order, SortKey
 from tui.model.view import Tab
@@ -38,13 +40,27 @@ class VerbActions(Navigation):
 
         await self.app.push_screen(
             VerbLine(
-                lambda line: carry_out(line, context),
+                lambda line: self._carry_out(line, context),
                 self._names,
                 self._collections,
                 self.typed_lines,
             ),
             show,
         )
+
+    async def _carry_out(self, line: ParsedLine, context: ScreenContext) -> str:
+        """Do what was typed, with the paths of the machine that is shown."""
+        if (host := self.host.host) is None:
+            return await carry_out(line, context)
+
+        async def service() -> DownloadService:
+            return self.service
+
+        here = REMOTE.set(Remote(host, service, machine=self.host.machine))
+        try:
+            return await carry_out(line, context)
+        finally:
+            REMOTE.reset(here)
 
     def _names(self) -> Mapping[str, str]:
         return {id_: download.name for id_, download in self.store.by_id.items()}
@@ -72,6 +88,9 @@ class ScreenContext:
 
     @property
     def directory(self) -> str:
+        if not self._screen.directory:
+            # Of a machine that has never answered nobody knows it.
+            _ = self._screen.service
         return self._screen.directory
 
     @property

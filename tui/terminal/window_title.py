@@ -1,6 +1,7 @@
 """The terminal's own title, its progress bar and a notification when all has ended.
 
-Pure but for `write`. It takes sums and knows nothing of the list; nothing foreign is in any of it.
+Pure but for `write`. It takes sums and knows nothing of the list; nothing foreign is in any of it
+but the name of a machine, as the person wrote it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class WindowTitle:
         self._title = self._progress = ""
         self._said_at = 0.0
         self._before: Sums | None = None
+        self._host = ""
 
     def open(self) -> None:
         """Keep the title that is there."""
@@ -52,9 +54,13 @@ class WindowTitle:
             self._write(self._wrapped(_progress(0)))
         self._title = self._progress = ""
 
-    def show(self, sums: Sums, now: float) -> None:
+    def drive(self, host: str) -> None:
+        """From now on the sums are those of another machine, "" for this one."""
+        self._host, self._before = host, None
+
+    def show(self, sums: Sums, now: float, *, is_lost: bool = False) -> None:
         """Bring title and progress up to date; `now` is a monotonic time in seconds."""
-        title = self._title_for(sums)
+        title = self._title_for(sums, is_lost=is_lost)
         if self._has_title and title != self._title:
             self._title = title
             self._write(_title(title))
@@ -87,12 +93,15 @@ class WindowTitle:
             case Alert.BELL:
                 self._write("\x07")
 
-    def _title_for(self, sums: Sums) -> str:
+    def _title_for(self, sums: Sums, *, is_lost: bool) -> str:
+        name = f"winch @{self._host}" if self._host else "winch"
         active = sums.counts.get(Status.ACTIVE, 0)
+        if is_lost and self._host:
+            return f"{name} lost"
         if not active:
-            return "winch"
+            return name
         rate = f" {self._arrow} {fmt.rate(sums.rate)}" if sums.rate else ""
-        return f"winch {active}{rate}"
+        return f"{name} {active}{rate}"
 
     def _wrapped(self, sequence: str) -> str:
         return through_tmux(sequence) if self._terminal.is_tmux else sequence

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from rich.cells import cell_len
 
@@ -30,13 +31,15 @@ _GAP = 2
 class Surroundings:
     """What is around the downloads: limit in bytes/s, free bytes, what keeps all of them waiting.
 
-    What is None or empty is not known, or not so. `is_held` tells that the queue as a whole waits.
+    What is None or empty is not known, or not so. `is_held` tells that the queue as a whole waits,
+    `as_of` when all of it was so, where that was before now.
     """
 
     limit: int | None = None
     free: int | None = None
     trouble: WaitReason | None = None
     is_held: bool = False
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,20 @@ def header(
     rates: Sequence[float],
     width: int,
     *,
+    is_remote: bool = False,
     ascii_only: bool = False,
 ) -> Line:
     """Return as much as fits, what is said of everything at the right edge.
 
-    `rates` are bytes/s as they were lately; a line of them is drawn where any is more than 0.
+    `rates` are bytes/s as they were lately; a line of them is drawn where any is more than 0. The
+    name of another machine than this one is never left out.
     """
-    left = _left(host, sums, around, rates, ascii_only=ascii_only)
+    left = _left(sums, around, rates, ascii_only=ascii_only)
+    if host:
+        name = fmt.clean(host)
+        shown = f"@{fmt.cut_middle(name, max(width // 3, 8), ascii_only=ascii_only)}"
+        rank = 0 if is_remote else 10
+        left.insert(0, _Part(rank, ((shown if is_remote else name, Role.TITLE),)))
     right = _right(sums, around)
     while _needed(left) + _needed(right) - _GAP + 2 > width:
         last = max((*left, *right), key=lambda part: part.rank)
@@ -82,15 +92,15 @@ def header(
 
 
 def _left(
-    host: str, sums: Sums, around: Surroundings, rates: Sequence[float], *, ascii_only: bool
+    sums: Sums, around: Surroundings, rates: Sequence[float], *, ascii_only: bool
 ) -> list[_Part]:
-    parts = [_Part(10, ((fmt.clean(host), Role.TITLE),))] if host else []
     arrow = "" if ascii_only else "↓ "
     # Of one width, so that what follows need not be drawn again with each figure.
-    parts.append(
-        _Part(0, ((f"{arrow}{fmt.rate(sums.rate):{10 if sums.rate else 0}}", Role.ACTIVE),))
-    )
-    if any(rates):
+    now = (f"{arrow}{fmt.rate(sums.rate):{10 if sums.rate else 0}}", Role.ACTIVE)
+    if around.as_of is not None:
+        now = (f"as of {around.as_of.astimezone():%H:%M:%S}", Role.WAITING)
+    parts = [_Part(0, (now,))]
+    if any(rates) and around.as_of is None:
         parts.append(_Part(9, ((sparkline(rates, ascii_only=ascii_only), Role.ACTIVE),)))
     if around.is_held:
         parts.append(_Part(0, (("queue held", Role.WAITING),)))

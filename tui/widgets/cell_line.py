@@ -104,8 +104,8 @@ class CellLine(Widget):
     }
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
         self._shown: Line = ()
         self._styles = RoleStyles(self, "line")
 

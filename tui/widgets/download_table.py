@@ -76,6 +76,14 @@ class DownloadTable(ScrollView, can_focus=True):
         & > .table--bar-done { color: $success 40%; background: $foreground 12%; }
         & > .table--cursor { background: $block-hover-background; }
         & > .table--mark { color: $accent; }
+        &.-stale {
+            & > .table--plain { color: $foreground-muted; }
+            & > .table--active { color: $foreground-muted; }
+            & > .table--done { color: $foreground-muted; }
+            & > .table--waiting { color: $foreground-muted; }
+            & > .table--failed { color: $foreground-muted; }
+            & > .table--bar { color: $foreground 45%; }
+        }
     }
     """
 

@@ -13,11 +13,14 @@ _SPARKS = 24
 
 
 class HeaderBar(CellLine):
-    """Sums of the list and what is around it, in one line."""
+    """Sums of the list and what is around it, in one line; on another ground for other machines."""
 
-    def __init__(self, host: str) -> None:
-        super().__init__()
+    DEFAULT_CSS = "HeaderBar.-remote { background: $accent 30%; }"
+
+    def __init__(self, host: str, *, is_remote: bool = False) -> None:
+        super().__init__(classes="-remote" if is_remote else None)
         self._host = host
+        self._is_remote = is_remote
         self._sums = Sums(counts={}, rate=0.0, bytes_done=0, bytes_total=0, known=True)
         self._around = Surroundings()
         self._trace = RateTrace(_SPARKS)
@@ -36,5 +39,6 @@ class HeaderBar(CellLine):
             self._around,
             self._trace.values,
             width,
+            is_remote=self._is_remote,
             ascii_only=is_ascii(self),
         )

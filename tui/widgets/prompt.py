@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
-from core.domain.errors import UsageError
+from core.domain.errors import WinchError
 from tui.text.fmt import clean
 from tui.widgets.form import LineInput, Note, settled
 
@@ -119,7 +119,9 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked: `typed` and `accept` get the text, and raise UsageError for a mistake.
+    """What is asked: `typed` and `accept` get the text, and raise WinchError for a mistake.
+
+    `accept` does so too where the answer cannot be sent now; the text stays then.
 
     With `replaces` the first key puts something else in the place of the value.
     """
@@ -188,7 +190,7 @@ class QuestionPrompt(Prompt):
     def _try(self, use: Callable[[str], object], text: str) -> bool:
         try:
             use(text)
-        except UsageError as error:
+        except WinchError as error:
             self.say(f"{error.message}; {error.hint}" if error.hint else error.message, wrong=True)
             return False
         return True

@@ -16,6 +16,7 @@ from tui.input.add_validation import (
     ValidationResult,
     validate_fields,
 )
+from tui.input.disk import Disk
 
 SHA1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
 
@@ -24,7 +25,7 @@ def examine(
     urls: str, *downloads: object, lists: object = (), **fields: object
 ) -> ValidationResult:
     form = AddForm(**({"urls": urls, "directory": "/data"} | fields))  # type: ignore[arg-type]
-    validation = AddValidation(form, dict(lists), downloads, "/base")  # type: ignore[call-overload, arg-type]
+    validation = AddValidation(form, dict(lists), downloads, Disk("/base"))  # type: ignore[call-overload, arg-type]
     for _ in validation.steps():
         pass
     return validation.result

@@ -23,6 +23,7 @@ from tests.tui.samples import sample as download
 from tui.control.key_actions import KEY_ACTIONS
 from tui.input.add_validation import AddForm, AddValidation
 from tui.input.commands import COMMANDS
+from tui.input.disk import Disk
 from tui.model.filters import parse
 from tui.text import columns, download_state, group_row, wording
 from tui.text.header import Surroundings, header
@@ -46,7 +47,7 @@ for trouble in (None, *WaitReason):
 named = ("show_", "add_paused")
 print(*(action.label for action in KEY_ACTIONS if action.id.startswith(named)))
 print(AddForm(paused=True).extras, COMMANDS["resume"].summary)
-sent = AddValidation(AddForm(urls="http://h/a", paused=True), {}, [], "/")
+sent = AddValidation(AddForm(urls="http://h/a", paused=True), {}, [], Disk("/"))
 assert all(step is None for step in sent.steps())
 print(sent.result.outlook)
 entry = TimelineEntry(at=now, text="so", before=Status.PENDING, after=Status.PAUSED)
