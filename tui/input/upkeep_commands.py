@@ -157,6 +157,14 @@ def daemon(parser: argparse.ArgumentParser) -> None:
     as_json(parser)
 
 
+@command(
+    "join stdin and stdout with the daemon: what `winch -H HOST` runs on the other machine",
+    "daemon:join",
+)
+def rpc_stdio(_: argparse.ArgumentParser) -> None:
+    pass
+
+
 @command("try winch on a bundled local server; nothing of yours is touched", "demo:run")
 def demo(_: argparse.ArgumentParser) -> None:
     pass
