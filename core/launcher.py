@@ -46,7 +46,7 @@ from core.domain.errors import (
 )
 from core.domain.garbage import not_collecting
 from core.domain.machines import Host
-from core.domain.models import DownloadRecord, DownloadRequest, Status
+from core.domain.models import DownloadRecord, DownloadRequest, DownloadView, Status
 from core.domain.service import DownloadService
 from core.domain.settings import Settings
 from core.domain.upkeep import Finding
@@ -257,12 +257,16 @@ async def embedded(
         async with daemon.running(places.paths, settings, embedded=True) as parts:
             engine = parts.engine
             yield Embedded(engine, engine.add_own, engine.stop_requested)
-            is_over = all(
-                view.download.status in (Status.COMPLETED, Status.CANCELLED)
-                for view in await engine.downloads()
-            )
+            is_over = not any(map(_can_go_on, await engine.downloads()))
         if is_over:
             spare_state.remove(places)
+
+
+def _can_go_on(view: DownloadView) -> bool:
+    """Tell whether anything of a download would be lost with its record."""
+    if view.download.status is Status.FAILED:
+        return view.progress.bytes_downloaded > 0
+    return view.download.status not in (Status.COMPLETED, Status.CANCELLED)
 
 
 def run_engine(main: Coroutine[Any, Any, T]) -> T:
