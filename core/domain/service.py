@@ -163,8 +163,11 @@ class DownloadService(CollectionService, Protocol):
         """
         ...
 
-    async def downloads(self) -> list[DownloadView]:
-        """Return everything in the list, in the order of the queue."""
+    async def downloads(self) -> Sequence[DownloadView]:
+        """Return everything in the list, in the order of the queue.
+
+        How far each is may be told as it is when it is looked at: of a long list that is later.
+        """
         ...
 
     async def find(self, download_id: str) -> DownloadView:

@@ -241,8 +241,8 @@ class Engine(CollectionRequests):
 
     # -- DownloadService: what it tells -----------------------------------------------------------
 
-    async def downloads(self) -> list[DownloadView]:
-        return await self._downloads.views()
+    async def downloads(self) -> Sequence[DownloadView]:
+        return self._downloads.views()
 
     async def find(self, download_id: str) -> DownloadView:
         return self._downloads.view(download_id)

@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import re
 import typing
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Annotated, Any
 
@@ -19,15 +20,25 @@ from core.domain.errors import ErrorInfo, RpcError, UsageError
 from core.domain.events import Event, ProgressBatch, Snapshot
 from core.domain.garbage import making_lasting
 from core.domain.service import DownloadService
-from core.domain.text import mended
 from core.domain.value import Value
 from core.domain.version import PROTOCOL as PROTOCOL  # noqa: PLC0414 - a word of it
 from core.rpc.link_progress import MOVED, Moved, batch_of, shortened
+from core.rpc.parts import line_of
 
-MAX_LINE = 64 * 1024 * 1024
-"""Bytes that a request may have."""
-MAX_ANSWER = 16 * MAX_LINE
-"""Bytes that an answer or an event may have: the Snapshot of a very long list is one line."""
+MAX_LINE = 4 * 1024 * 1024
+"""Bytes that a request may have: a hundred thousand ids. What is longer comes in portions."""
+MAX_ANSWER = 1024 * 1024 * 1024
+"""Bytes that an answer or an event may have: the Snapshot of a very long list is one line.
+
+Only the client has to hold it: the server makes it piece by piece.
+"""
+MAX_GREETING = 4096
+"""Bytes of the first line."""
+LARGE = 64 * 1024
+"""Bytes from which on a request is large: few of those are worked on at the same time."""
+_MOST_VALUES = 250_000
+_MOST_OBJECTS = 60_000
+"""What a large request may be made of: each value takes ten times its text, each object more."""
 
 _CHUNK = 256 * 1024
 
@@ -154,19 +165,15 @@ def encode(message: object) -> bytes:
         raise RpcError("text with bytes that are not valid UTF-8 cannot be sent") from error
 
 
-def _encode_valid(message: object) -> bytes:
+def _encode_valid(**fields: object) -> bytes:
     """Return what a server says as one line, with its text made valid where that is needed.
 
-    One record that cannot be sent as it is must not take the list of all the others away. What a
-    client asks for is not changed like that: it would ask for something else.
+    What a client asks for is not changed like that: it would ask for something else.
     """
-    try:
-        return encode(message)
-    except RpcError:
-        return encode(mended(message))
+    return b"".join(line_of(**fields))
 
 
-def decode(data: bytes | msgspec.Raw, kind: Any) -> Any:
+def decode(data: bytes | bytearray | msgspec.Raw, kind: Any) -> Any:
     """Return a value of `kind`; raises RpcError saying what is wrong with the data."""
     try:
         return msgspec.json.decode(data, type=kind)
@@ -183,31 +190,41 @@ def encode_request(number: int, method: str, params: object) -> bytes:
     except RpcError as error:
         raise UsageError(error.message) from error
     if len(line) > MAX_LINE:
-        raise UsageError(
-            "this is too much for one request", hint="hand it over in several portions"
-        )
+        raise too_much()
     return line
+
+
+def check_counts(line: bytes | bytearray) -> None:
+    """Raise UsageError where a request holds so many things that reading it would take too much."""
+    if line.count(b",") > _MOST_VALUES or line.count(b"{") > _MOST_OBJECTS:
+        raise too_much()
+
+
+def too_much() -> UsageError:
+    """Return the error for a request that is longer than it may be."""
+    return UsageError("this is too much for one request", hint="hand it over in several portions")
 
 
 def encode_output(request_id: int | str, text: str, *, is_error: bool) -> bytes:
     """Return a line with a part of what a command prints."""
-    return _encode_valid({"id": request_id, "stderr" if is_error else "stdout": text})
+    return _encode_valid(id=request_id, **{"stderr" if is_error else "stdout": text})
 
 
-def encode_result(request_id: int | str, result: object) -> bytes:
-    return _encode_valid({"id": request_id, "result": result})
+def result_pieces(request_id: int | str, result: object) -> Iterator[bytes]:
+    """Return the line with the answer to a request, piece by piece."""
+    return line_of(id=request_id, result=result)
 
 
 def encode_error(request_id: int | str | None, error: ErrorInfo) -> bytes:
     """Return the line that refuses a request; without an id when it could not be read."""
-    return _encode_valid({"id": request_id, "error": error})
+    return _encode_valid(id=request_id, error=error)
 
 
-def encode_event(event: Event, subscription: int | str, *, short: bool = False) -> bytes:
-    """Return the line that tells of an event; `short` is for progress over a link."""
+def event_pieces(event: Event, subscription: int | str, *, short: bool = False) -> Iterator[bytes]:
+    """Return the line that tells of an event, in pieces; `short` is for progress over a link."""
     if short and isinstance(event, ProgressBatch):
-        return _encode_valid({"id": subscription} | shortened(event))
-    return _encode_valid({"id": subscription, "event": _EVENT_NAMES[type(event)], "data": event})
+        return line_of(id=subscription, **shortened(event))
+    return line_of(id=subscription, event=_EVENT_NAMES[type(event)], data=event)
 
 
 def encode_end(subscription: int | str) -> bytes:
@@ -231,16 +248,23 @@ class LineReader:
     """Lines from a stream, with a bound on their length and a small buffer below it.
 
     The stream's own buffer stays small, so that a reader who stops reading makes the writer wait,
-    however long a line may be. `received` counts the bytes that have come.
+    however long a line may be. `received` counts the bytes that have come; `held` is called with
+    those that are kept of a line that is not whole, whenever that changes.
     """
 
-    def __init__(self, stream: asyncio.StreamReader, limit: int) -> None:
+    def __init__(
+        self,
+        stream: asyncio.StreamReader,
+        limit: int,
+        held: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._stream = stream
-        self._limit = limit
+        self.limit = limit
+        self._held = held
         self._buffer = bytearray()
         self.received = 0
 
-    async def line(self) -> bytes | None:
+    async def line(self) -> bytes | bytearray | None:
         """Return the next line without its end, or None when there are no more.
 
         Raises RpcError for a line that is too long or ends too early. The line is used up then and
@@ -251,15 +275,15 @@ class LineReader:
         while True:
             end = self._buffer.find(b"\n", searched)
             if end >= 0:
-                line = bytes(self._buffer[:end])
-                del self._buffer[: end + 1]
-                if overlong or len(line) > self._limit:
-                    raise RpcError(f"the line is longer than {self._limit} bytes")
+                line = self._taken(end)
+                if overlong or len(line) > self.limit:
+                    raise RpcError(f"the line is longer than {self.limit} bytes")
                 return line
-            if len(self._buffer) > self._limit:
+            if len(self._buffer) > self.limit:
                 overlong = True
                 self._buffer.clear()
             searched = len(self._buffer)
+            self._held(searched)
             try:
                 chunk = await self._stream.read(_CHUNK)
             except OSError:
@@ -272,3 +296,19 @@ class LineReader:
             self._buffer.clear()
             raise RpcError("the line ends before its newline")
         return None
+
+    def clear(self) -> None:
+        """Forget what has come and is no line."""
+        self._buffer = bytearray()
+
+    def _taken(self, end: int) -> bytes | bytearray:
+        """Take a line out of the buffer; a long one is handed on, as a copy takes as much again."""
+        if end + 1 == len(self._buffer):
+            line, self._buffer = self._buffer, bytearray()
+            del line[end:]
+            self._held(0)
+            return line
+        short = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        self._held(len(self._buffer))
+        return short

@@ -1,17 +1,20 @@
 """One connection to the server: greet, then answer requests and pass events on until it ends.
 
 Several requests may be under way at once; an answer waits for the client to read the one before,
-so that a client which never reads costs a bounded amount of memory.
+so that a client which never reads costs a bounded amount of memory. What takes much of it is done
+for few clients at a time (`Shared`), and all that is held for one is told to the ledger.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing
+import select
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from functools import partial
 
 import msgspec
 
@@ -21,23 +24,32 @@ from core.domain.events import Event
 from core.domain.service import DownloadService
 from core.rpc import codec
 from core.rpc.command import MOST_ASKED, CommandCall, CommandEnd, Commands, LocalService
+from core.rpc.ledger import Account
 from core.rpc.link_progress import SubscribeParams, thinned
+from core.rpc.outgoing import Outgoing
+from core.rpc.parts import weight_of
+from core.rpc.shared import Shared
 
 _log = logging.getLogger(__name__)
 
+GREETING_TIMEOUT = 10.0
+"""Seconds that a client has to say hello."""
 _IN_FLIGHT = 64
+_MOST_IN_WORK = codec.MAX_LINE
+"""Bytes of requests that one connection may have under way."""
+_UNREAD = 256 * 1024
+"""Bytes that may have been taken off the socket of a client that is made to wait."""
+_OF_A_RECORD, _OF_AN_ENTRY = 16, 512
+"""Bytes that an item of an answer takes: one that is in the list anyway, and one made for it."""
 _MOST_SUBSCRIPTIONS = 8
 """At once on one connection: whoever has but one connection may follow in several places."""
-_LONG = frozenset({"downloads"})
-"""Methods whose result is as long as the list."""
-
-
-@dataclasses.dataclass(slots=True)
-class Traffic:
-    """What all clients have asked for together, and how much of it was refused."""
-
-    requests: int = 0
-    errors: int = 0
+_MADE = frozenset(
+    {"history", "report", "tail_log", "collections", "clean", "checkup", "statistics"}
+)
+"""Methods whose result may be long and is made for whoever asks."""
+_LONG = _MADE | {"downloads"}
+_LASTING = frozenset({"verify", "sync", "remove", "remove_collection"})
+"""Methods that may take as long as a disk or a server likes."""
 
 
 class Session:
@@ -52,23 +64,40 @@ class Session:
         name: str,
         number: int,
         max_line: int,
-        on_hello: Callable[[], None],
+        on_hello: Callable[[Session], None],
         commands: Commands | None = None,
-        traffic: Traffic | None = None,
+        shared: Shared | None = None,
+        owner: int | None = None,
     ) -> None:
         self.client = ""
-        self._traffic = traffic or Traffic()
+        self.owner = -number if owner is None else owner
         self._service = service
-        self._lines = codec.LineReader(reader, max_line)
+        self._shared = shared = shared or Shared()
+        self._account = account = Account(shared.ledger, self)
+        self._lines = codec.LineReader(
+            reader, codec.MAX_GREETING, lambda held: account.put("line", held)
+        )
+        self._max_line = max_line
         self._writer = writer
+        self._turns = 0
+        self._outgoing = Outgoing(
+            writer,
+            account,
+            is_in_the_way=lambda: self._turns > 0 and shared.made.is_wanted(),
+            drop=self.drop,
+        )
         self._name = name
         self._number = number
         self._on_hello = on_hello
         self._commands = commands
-        self._write_lock = asyncio.Lock()
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
+        self._in_work = 0
+        self._done = asyncio.Event()
         # What holds all of a long list comes one at a time: 64 of those would be a gigabyte.
         self._long = asyncio.Lock()
+        self._of_all = asyncio.Lock()
+        self._weight = 0
+        self.since = asyncio.get_running_loop().time()
         self._requests: set[asyncio.Task[None]] = set()
         self._events: dict[int | str, asyncio.Task[None]] = {}
         self._reading: asyncio.Task[None] | None = None
@@ -84,6 +113,9 @@ class Session:
             for id_ in followed if self._ending else ():
                 # A service that ends says so: a client that hears nothing was cut off.
                 await self._send(codec.encode_end(id_))
+            if has_hung_up(self._writer):
+                # What it asked for is done all the same, and needs no descriptor.
+                self._writer.transport.abort()
             # The client may have closed its half only, and still wait for its answers.
             if self._requests:
                 await asyncio.wait(self._requests)
@@ -97,6 +129,30 @@ class Session:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._stop_events()
+            # Nothing that it held waits for the collector, which comes seldom: a task that was
+            # cancelled leads to its frames, and so to this.
+            self._reading = None
+            self._events.clear()
+            tasks.clear()
+            self._lines.clear()
+            self._outgoing.close()
+            self._account.close()
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it is about to end, and its place free."""
+        return self._outgoing.is_closing
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for nothing: no answer, and no event."""
+        return not self._requests and all(task.done() for task in self._events.values())
+
+    def drop(self, reason: str) -> None:
+        """Let the client go at once; what it asked for is done all the same."""
+        self._shared.tell(self.owner, reason)
+        self._writer.transport.abort()
+        self._stop_reading()
 
     def end(self) -> None:
         """Read nothing more; what is being answered is still answered."""
@@ -108,8 +164,13 @@ class Session:
             self._reading.cancel()
 
     async def _read(self) -> None:
-        if not await self._greet():
+        try:
+            async with asyncio.timeout(GREETING_TIMEOUT):
+                if not await self._greet():
+                    return
+        except TimeoutError:
             return
+        self._lines.limit = self._max_line
         while True:
             try:
                 line = await self._lines.line()
@@ -119,14 +180,35 @@ class Session:
             if line is None:
                 return
             if line.strip():
-                await self._slots.acquire()
+                size = len(line)
+                await self._room_for(size)
+                self._take_into_work(size)
                 task = asyncio.create_task(self._serve(line))
+                del line
                 self._requests.add(task)
-                task.add_done_callback(self._served)
+                task.add_done_callback(partial(self._served, size=size))
 
-    def _served(self, task: asyncio.Task[None]) -> None:
+    async def _room_for(self, size: int) -> None:
+        """Wait until one more request may be under way: until then nothing more is read."""
+        if not self._slots.locked() and self._in_work + size <= _MOST_IN_WORK:
+            await self._slots.acquire()
+            return
+        self._account.put("line", size + _UNREAD)
+        await self._slots.acquire()
+        while self._in_work and self._in_work + size > _MOST_IN_WORK:
+            self._done.clear()
+            await self._done.wait()
+        self._account.put("line", 0)
+
+    def _served(self, task: asyncio.Task[None], *, size: int) -> None:
         self._requests.discard(task)
         self._slots.release()
+        self._take_into_work(-size)
+        self._done.set()
+
+    def _take_into_work(self, size: int) -> None:
+        self._in_work += size
+        self._account.put("work", self._in_work)
 
     async def _greet(self) -> bool:
         try:
@@ -144,7 +226,7 @@ class Session:
             await self._hello(error.info())
             return False
         self.client = hello.session or f"connection {self._number}"
-        self._on_hello()
+        self._on_hello(self)
         await self._hello(None)
         return True
 
@@ -152,9 +234,9 @@ class Session:
         greeting = codec.Greeting(protocol=codec.PROTOCOL, server=self._name)
         await self._send(codec.encode(codec.Hello(hello=greeting, error=error)))
 
-    async def _serve(self, line: bytes) -> None:
+    async def _serve(self, line: bytes | bytearray) -> None:
         request_id: int | str | None = None
-        self._traffic.requests += 1
+        self._shared.requests += 1
         try:
             try:
                 request: codec.Request = codec.decode(line, codec.Request)
@@ -162,23 +244,47 @@ class Session:
                 request_id = _id_of(line)
                 raise
             request_id = request.id
-            if request.method == codec.SUBSCRIBE:
-                await self._subscribe(request)
-            elif request.method == codec.COMMAND and self._commands is not None:
-                async with self._long:
-                    status = await self._command(request, self._commands)
-                await self._answer(request.id, CommandEnd(status=status))
-            elif request.method in _LONG:
-                async with self._long:
-                    await self._answer(request.id, await self._call(request))
-            else:
-                await self._answer(request.id, await self._call(request))
+            if is_large := len(line) > codec.LARGE:
+                codec.check_counts(line)
+            await self._do(request, is_large=is_large)
         except WinchError as error:
-            self._traffic.errors += 1
+            self._shared.errors += 1
             await self._send(codec.encode_error(request_id, error.info()))
         except Exception:
-            self._traffic.errors += 1
+            self._shared.errors += 1
             await self._send(codec.encode_error(request_id, _unforeseen()))
+
+    async def _do(self, request: codec.Request, *, is_large: bool) -> None:
+        if request.method == codec.SUBSCRIBE:
+            await self._subscribe(request)
+        elif request.method == codec.COMMAND and self._commands is not None:
+            async with self._long:
+                status = await self._command(request, self._commands)
+            await self._answer(request.id, CommandEnd(status=status))
+        elif request.method in _LONG:
+            async with self._long, AsyncExitStack() as turn:
+                if request.method in _MADE:
+                    await turn.enter_async_context(self._turn())
+                await self._answer(request.id, await self._call(request))
+        elif request.method not in _LASTING and _is_of_all(request):
+            async with self._of_all:
+                await self._answer(request.id, await self._call(request))
+        else:
+            async with AsyncExitStack() as turn:
+                if is_large and request.method not in _LASTING:
+                    await turn.enter_async_context(self._shared.large.turn(self))
+                result = await self._call(request)
+            await self._answer(request.id, result)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Have a place among those few whose long answers are made for them."""
+        async with self._shared.made.turn(self):
+            self._turns += 1
+            try:
+                yield
+            finally:
+                self._turns -= 1
 
     async def _call(self, request: codec.Request) -> object:
         if request.method == codec.PING:
@@ -202,16 +308,25 @@ class Session:
             raise RpcError("this is no short command")
         call: CommandCall = codec.decode(request.params, CommandCall)
 
+        turn = AsyncExitStack()
+
         async def write(text: str, is_error: bool) -> None:
-            if self._writer.transport.is_closing() or not (text or self._is_wanted()):
+            if self._outgoing.is_closing or not (text or self._is_wanted()):
                 # Nobody is there to read the rest of a long list.
                 raise asyncio.CancelledError
             if text:
                 await self._send(codec.encode_output(request.id, text, is_error=is_error))
 
+        async def serve(asked: codec.Request) -> object:
+            if asked.method in _LONG and not self._turns:
+                # From here on it may hold a list of its own, until it has said all of it.
+                await turn.enter_async_context(self._turn())
+            return await self._serve_here(asked)
+
         # Its methods are those of the codec.
-        service = LocalService(self._serve_here, self._is_wanted)  # type: ignore[abstract]
-        return await commands(call, service, write)
+        service = LocalService(serve, self._is_wanted)  # type: ignore[abstract]
+        async with turn:
+            return await commands(call, service, write)
 
     async def _serve_here(self, request: codec.Request) -> object:
         try:
@@ -250,7 +365,8 @@ class Session:
                     events = await stack.enter_async_context(aclosing(thinned(events, interval)))
                 # While the client does not read, this does not either: the subscription coalesces.
                 async for event in events:
-                    await self._send(codec.encode_event(event, id_, short=interval > 0))
+                    pieces = codec.event_pieces(event, id_, short=interval > 0)
+                    await self._send_pieces(pieces, event)
             await self._send(codec.encode_end(id_))
         except Exception:
             # A follower that hears nothing more must notice, so it loses the connection.
@@ -269,20 +385,57 @@ class Session:
 
     async def _answer(self, request_id: int | str, result: object) -> None:
         # Encoded only once it is its turn: many long answers never exist side by side.
-        async with self._write_lock:
-            await self._write(codec.encode_result(request_id, result))
+        await self._send_pieces(codec.result_pieces(request_id, result), result)
+
+    async def _send_pieces(self, pieces: Iterator[bytes], made_of: object) -> None:
+        weight = weight_of(made_of) * (_OF_AN_ENTRY if self._turns else _OF_A_RECORD)
+        self._weigh(weight)
+        try:
+            await self._outgoing.send_pieces(pieces)
+        finally:
+            self._weigh(-weight)
+
+    def _weigh(self, weight: int) -> None:
+        self._weight += weight
+        self._account.put("answers", self._weight)
 
     async def _send(self, line: bytes) -> None:
-        async with self._write_lock:
-            await self._write(line)
+        await self._outgoing.send(line)
 
-    async def _write(self, line: bytes) -> None:
-        # A client that is gone is no failure; the reader sees the end of the connection.
-        if self._writer.transport.is_closing():
-            return
-        with contextlib.suppress(OSError):
-            self._writer.write(line)
-            await self._writer.drain()
+
+def has_hung_up(writer: asyncio.StreamWriter) -> bool:
+    """Tell whether the other end is gone altogether, and not only done with asking.
+
+    Elsewhere than on Linux poll(2) says the same of both.
+    """
+    if sys.platform != "linux":
+        return False
+    connection = writer.get_extra_info("socket")
+    if connection is None or connection.fileno() < 0:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
+
+
+class _Ids(msgspec.Struct):
+    ids: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_OF_IDS = frozenset(
+    name for name, method in codec.METHODS.items() if "ids" in method.params.__struct_fields__
+)
+
+
+def _is_of_all(request: codec.Request) -> bool:
+    """Tell whether the answer may be as long as the list: without ids all of them are meant."""
+    if request.method not in _OF_IDS or len(memoryview(request.params)) > codec.LARGE:
+        return False
+    try:
+        ids: _Ids = codec.decode(request.params, _Ids)
+    except RpcError:
+        return False
+    return bytes(ids.ids) == b"null"
 
 
 def _unforeseen() -> ErrorInfo:
@@ -295,7 +448,7 @@ def _unforeseen() -> ErrorInfo:
     )
 
 
-def _id_of(line: bytes) -> int | str | None:
+def _id_of(line: bytes | bytearray) -> int | str | None:
     """Return the id of a request that is otherwise wrong, so that its sender learns of it."""
     try:
         found: int | str | None = codec.decode(line, codec.Reply).id

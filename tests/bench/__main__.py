@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import commands, link, listed, screen, state
+from tests.bench import clients, commands, link, listed, screen, state
 from tests.bench.cases import CASES, Case
 from tests.bench.goals import Line
 from tests.bench.measure import FailedError, Usage, middle
@@ -26,7 +26,7 @@ from tests.bench.servers import Nginx
 from tests.bench.table import render, summary
 from tests.bench.tools import Job, Tool
 
-_OWN = (commands, listed, state, screen, link)
+_OWN = (commands, listed, state, screen, link, clients)
 
 _ROOM = 6 * 1024**3
 _PIECE = 1024 * 1024

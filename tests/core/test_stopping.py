@@ -17,7 +17,7 @@ from core import launcher, stopping
 from core.adapters.system.instance_lock import InstanceLock, LockOwner
 from core.adapters.system.process import birth, send
 from core.domain.errors import DaemonError
-from core.rpc import client
+from core.rpc import client, wire
 from tests.unix import short_directory
 
 ROOT = Path(__file__).parents[2]
@@ -146,7 +146,7 @@ async def test_whoever_meets_one_that_hangs_is_told_how_to_end_it(
         pid = (await service.status()).pid
         async with service.subscribe() as events:
             await anext(events)
-            monkeypatch.setattr(client, "_GREETING_TIMEOUT", 0.5)
+            monkeypatch.setattr(wire, "GREETING_TIMEOUT", 0.5)
             monkeypatch.setattr(client, "PATIENCE_SECONDS", 0.5)
             os.kill(pid, signal.SIGSTOP)
             try:

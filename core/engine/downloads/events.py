@@ -11,13 +11,18 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
-from core.domain.events import Event, ProgressBatch, Snapshot
+from core.domain.events import Changed, Event, ProgressBatch, Snapshot
 from core.domain.models import Download
 from core.domain.value import replace
 from core.engine.downloads.change_log import ChangeLog
 
 BACKLOG = 1000
 """Events that a subscriber may be behind."""
+MOST_CHANGED = 16_384
+"""Changed downloads that it may be behind: each is held as it was, however often it changes.
+
+Whoever does not read at all holds no more than these, and all such share them.
+"""
 PAUSE = 0.05
 FEW = 16
 """Downloads whose changes are told as they come: small files change by the hundred in PAUSE."""
@@ -124,6 +129,7 @@ class _Subscription(AsyncIterator[Event]):
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
         self._snapshot = snapshot
         self._events: deque[Event] = deque()
+        self._changed = 0
         self._behind = True
         self._ended = False
         self._ready = asyncio.Event()
@@ -142,8 +148,10 @@ class _Subscription(AsyncIterator[Event]):
             self._events[-1] = replace(event, progress=merged)
         else:
             self._events.append(event)
-        if len(self._events) > BACKLOG:
+            self._changed += _changed_in(event)
+        if len(self._events) > BACKLOG or self._changed > MOST_CHANGED:
             self._events.clear()
+            self._changed = 0
             self._behind = True
         self._ready.set()
 
@@ -158,8 +166,14 @@ class _Subscription(AsyncIterator[Event]):
             event: Event = self._snapshot()
         elif self._events:
             event = self._events.popleft()
+            self._changed -= _changed_in(event)
         else:
             raise StopAsyncIteration
         if not self._events and not self._ended:
             self._ready.clear()
         return event
+
+
+def _changed_in(event: Event) -> int:
+    # One event alone is never too much: what it tells of has just been made.
+    return min(len(event.downloads), MOST_CHANGED) if isinstance(event, Changed) else 0

@@ -43,6 +43,7 @@ from core.engine.downloads.events import EventBus, GatheredChanges
 from core.engine.downloads.index import DownloadIndex
 from core.engine.downloads.notices import Notices
 from core.engine.downloads.totals import InProgress, ListTotals
+from core.engine.downloads.views import ProgressOf, Views
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,6 @@ _AT_ONCE = timedelta(milliseconds=10)
 """What is told of many downloads within this time is one entry: there may be very many of them."""
 _ADDED_TOGETHER = 1000
 """Downloads in one event: what there is of very many, no line could hold."""
-_VIEWS_AT_ONCE = 2000
 _PLACE_IN_LIFE = ("status", "phase", "wait_reason")
 """What makes a change of a download a transition."""
 _LEFT_BEHIND: dict[str, object] = dict.fromkeys(
@@ -94,18 +94,9 @@ class DownloadList(DownloadIndex):
         catalog.document.on_error = self._saving_failed
         catalog.document.on_recovered = self._saving_works_again
 
-    async def views(self) -> list[DownloadView]:
-        """Return everything in the list, in the order of the queue, with how far it is.
-
-        As it is now, whatever happens meanwhile: of a long list all else has its turn in between.
-        """
-        views: list[DownloadView] = []
-        for position, download in enumerate(self.ordered(), start=1):
-            progress = self.progress_of(download.id)
-            views.append(DownloadView(download=download, progress=progress, position=position))
-            if position % _VIEWS_AT_ONCE == 0:
-                await asyncio.sleep(0)
-        return views
+    def views(self) -> Sequence[DownloadView]:
+        """Return everything in the list, in the order of the queue, with how far it is."""
+        return Views(self.ordered(), self._progress_of)
 
     def view(self, prefix: str) -> DownloadView:
         """Return one download as `views` does; raises UnknownIdError, AmbiguousIdError."""
@@ -293,12 +284,15 @@ class DownloadList(DownloadIndex):
 
     def progress_of(self, download_id: str) -> Progress:
         """Return how far a download is."""
-        settled = self._settled.get(download_id, _NOTHING)
-        download = self[download_id]
+        return self._progress_of(self[download_id])
+
+    def _progress_of(self, download: Download) -> Progress:
+        """Return how far a download is now, which was that at some time and may be gone."""
+        settled = self._settled.get(download.id, _NOTHING)
         if download.status is Status.COMPLETED:
             size, at = download.total_bytes or 0, download.completed_at
             settled = Progress(bytes_downloaded=size, updated_at=at)
-        live = self._live[download_id]() if download_id in self._live else None
+        live = self._live[download.id]() if download.id in self._live else None
         if live is None or live.updated_at is not None:
             return live or settled
         return replace(live, updated_at=settled.updated_at)
@@ -400,10 +394,11 @@ class DownloadList(DownloadIndex):
         return self.bus.change_log.since(life, revision, now=self._revision)
 
     def _snapshot(self) -> Snapshot:
+        downloads = tuple(map(as_told, self.ordered()))
         return Snapshot(
             revision=self._revision,
-            downloads=tuple(map(as_told, self.ordered())),
-            progress={d.id: self.progress_of(d.id) for d in self},
+            downloads=downloads,
+            progress=ProgressOf(downloads, self._progress_of),
             notices=tuple(self.notices),
             paused=self.paused,
             limit=self.limit,

@@ -134,7 +134,7 @@ def test_a_short_event_says_what_the_batch_says_but_for_fractions() -> None:
         "d": Progress(rate=float("inf")),
     }
     batch = ProgressBatch(revision=5, progress=progress, eta=9.9)
-    line = codec.encode_event(batch, 1, short=True)
+    line = b"".join(codec.event_pieces(batch, 1, short=True))
     progress["a"] = Progress(bytes_downloaded=7, rate=2, eta=2, connections=3, updated_at=NOW)
     progress["d"] = Progress()
     assert codec.decode_event(codec.decode(line, codec.Reply)) == ProgressBatch(
@@ -146,7 +146,7 @@ def test_thirty_downloads_take_little_more_than_two_kilobytes() -> None:
     each = Progress(bytes_downloaded=10**10, rate=1e7, eta=1e5, connections=16, updated_at=NOW)
     progress = {f"{number:032x}": each for number in range(30)}
     batch = ProgressBatch(revision=10**6, progress=progress, eta=1e5)
-    assert len(codec.encode_event(batch, 1, short=True)) < 2300
+    assert len(b"".join(codec.event_pieces(batch, 1, short=True))) < 2300
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,296 @@
+"""Clients that misbehave, with 100,000 downloads in the list, and one beside them that does not.
+
+Each kind is a process of its own, which does its worst and stays until it is told to leave. Counted
+is what the daemon's memory peaks at above what it was before, what a well-behaved client waits for
+its answers meanwhile, and the descriptors that are left open afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.adapters.system.paths import Paths
+from core.domain.version import PROTOCOL
+from tests.bench import figures
+from tests.bench.checkout import source
+from tests.bench.figures import Figure, Part
+from tests.bench.goals import Line
+from tests.bench.measure import FailedError, memory_now, memory_of
+from tests.bench.tools import Job, ask
+
+NAME = "clients"
+TITLE = "clients that misbehave, beside one that does not; 100,000 downloads in the list"
+
+_COUNT = 100_000
+_MANY = 10_000
+_READERS = 64
+_CYCLES, _AT_ONCE = 1_000, 10
+_MOST_MB = 64.0
+_LOOK = 0.05
+_SETTLED = 1.0
+_LASTS = 3.0
+_HELLO = b'{"hello":{"protocol":%d,"client":"bench"}}\n' % PROTOCOL
+_ASKED = b'{"id":1,"method":"downloads"}\n'
+_FOLLOWED = b'{"id":1,"method":"subscribe"}\n'
+_WORD = b'{"id":1,"method":"pause","params":{"ids":["'
+
+
+def measure(runs: int, directory: str, against: Path | None = None) -> tuple[list[str], list[Line]]:
+    """Return the rows of the table, and what became of its goals."""
+    kinds = [
+        figure
+        for name in _KINDS
+        for figure in (Figure(f"{name}: peak above", "MB", _MOST_MB), Figure("worst answer", "ms"))
+    ]
+    part = Part(
+        "the queue is held, the state on a disk",
+        _run,
+        (
+            *kinds,
+            Figure("1,000 attached and killed: memory", "MB", 8.0),
+            Figure("worst answer", "ms"),
+            Figure("descriptors more than before", "", 2.0),
+            Figure("list of 100,000 afterwards", "s", 5.0),
+        ),
+    )
+    rows, lines = figures.measure((part,), runs, directory, against)
+    return [f"{NAME}: {TITLE}", *rows], lines
+
+
+def _run(directory: str) -> list[float]:
+    with tempfile.TemporaryDirectory(prefix="wb", dir=directory) as place:
+        scratch = Path(place)
+        urls = tuple(f"http://127.0.0.1:9/set/file{number:06}.tar" for number in range(_COUNT))
+        job = Job(urls, scratch / "got", scratch, connections=1, parallel=1, timeout=0.0)
+        job.directory.mkdir()
+        env = job.environment()
+        try:
+            ask("daemon", "start", env=env)
+            ask("pause", "--queue", env=env)
+            ask("add", "-d", str(job.directory), "-i", job.list_file, env=env)
+            return _figures(env)
+        finally:
+            ask("daemon", "stop", env=env)
+
+
+def _figures(env: Mapping[str, str]) -> list[float]:
+    path = str(Paths.discover(env).socket)
+    pid = json.loads(ask("daemon", "status", "--json", env=env))["pid"]
+    ask("ls", env=env)
+    files = _files(pid)
+    found: list[float] = []
+    for name in _KINDS:
+        before = _begin(pid)
+        with _beside(name, path):
+            found += [_peak(pid, before), _worst(path, _LASTS)]
+        time.sleep(_SETTLED)
+    before = _begin(pid)
+    with _beside("attach", path, waits=False) as attaching:
+        worst = max(_while(attaching, path))
+    time.sleep(_SETTLED)
+    found += [((memory_now(pid) or 0) - before) / 1e6, worst]
+    if json.loads(ask("daemon", "status", "--json", env=env))["pid"] != pid:
+        raise FailedError("it is another daemon")
+    began = time.monotonic()
+    ask("ls", "--json", env=env)
+    return [*found, _files(pid) - files, time.monotonic() - began]
+
+
+def _begin(pid: int) -> int:
+    """Have the kernel count the peak anew, and return what is used now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    return memory_now(pid) or 0
+
+
+def _peak(pid: int, before: int) -> float:
+    return ((memory_of(pid) or 0) - before) / 1e6
+
+
+def _files(pid: int) -> int:
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def _worst(path: str, seconds: float) -> float:
+    """Return the longest that a client which is there all the time, or comes anew, waits, in ms."""
+    began = time.monotonic()
+    end = began + seconds
+    with _connected(path) as staying:
+        waits = [time.monotonic() - began]
+        while time.monotonic() < end:
+            waits.append(_answer(staying))
+            began = time.monotonic()
+            with _connected(path) as another:
+                _answer(another)
+            waits.append(time.monotonic() - began)
+            time.sleep(_LOOK)
+    return max(waits) * 1e3
+
+
+def _while(process: subprocess.Popen[bytes], path: str) -> Iterator[float]:
+    yield 0.0
+    while process.poll() is None:
+        yield _worst(path, _LOOK)
+    if process.returncode:
+        raise FailedError("the clients that come and go failed")
+
+
+@contextmanager
+def _connected(path: str) -> Iterator[socket.socket]:
+    with _dialled(path) as connection:
+        connection.settimeout(60)
+        connection.sendall(_HELLO)
+        connection.recv(4096)
+        yield connection
+
+
+def _answer(connection: socket.socket) -> float:
+    began = time.monotonic()
+    connection.sendall(b'{"id":1,"method":"status"}\n')
+    said = connection.recv(65536)
+    if b'"result"' not in said:
+        raise FailedError(f"a well-behaved client heard {said[:200]!r}")
+    return time.monotonic() - began
+
+
+@contextmanager
+def _beside(name: str, path: str, *, waits: bool = True) -> Iterator[subprocess.Popen[bytes]]:
+    """Have clients of a kind do their worst, in a process of their own, and then stay."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "tests.bench.clients", name, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": source()},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process:
+        if waits:
+            process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.stdin.close()
+
+
+# -- what they do, in their own process -----------------------------------------------------------
+
+
+def _dialled(path: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(path)
+    return connection
+
+
+def _said(connection: socket.socket, *lines: bytes) -> None:
+    """Say something for as long as somebody listens, or a second."""
+    connection.settimeout(1)
+    try:
+        for line in lines:
+            connection.sendall(line)
+    except OSError:
+        pass
+
+
+def _connects(path: str, *lines: bytes, count: int = _MANY) -> list[socket.socket]:
+    made = []
+    for _ in range(count):
+        try:
+            made.append(_dialled(path))
+        except OSError:
+            # No more of them than this process may have open.
+            made = made[len(made) // 2 :]
+            continue
+        _said(made[-1], *lines)
+    return made
+
+
+def _frames(path: str) -> list[socket.socket]:
+    frame = b"x" * 40_000_000 + b"\n"
+    values = _WORD + b'a","' * 9_990_000 + b'"]}}\n'
+    return [*_connects(path, _HELLO, frame, count=6), *_connects(path, _HELLO, values, count=6)]
+
+
+def _nested(path: str) -> list[socket.socket]:
+    lines = [
+        b'{"id":1,"method":"find","params":' + b'{"id":' * 500_000 + b"\n",
+        b"[" * 4_000_000 + b"\n",
+        _WORD + b'aa","' * 700_000 + b'"]}}\n',
+        b'{"id":1,"method":"add","params":{"requests":[' + b"{}," * 1_000_000 + b"{}]}}\n",
+        b'{"id":1,"method":5,"params":[]}\n' * 10_000,
+    ]
+    return _connects(path, _HELLO, *lines, count=20)
+
+
+def _attached(path: str) -> list[socket.socket]:
+    """Let so many clients at a time come, ask for something, and be killed, a thousand times."""
+    chance = random.Random(14)
+    lines = [b"", _HELLO[:20], _HELLO, _HELLO + _ASKED, _HELLO + _FOLLOWED, _HELLO + _WORD]
+    for _ in range(_CYCLES // _AT_ONCE):
+        children = []
+        for _ in range(_AT_ONCE):
+            child = os.fork()
+            if not child:
+                connection = _dialled(path)
+                _said(connection, chance.choice(lines))
+                while connection.recv(65536):
+                    pass
+                signal.pause()
+            children.append(child)
+        time.sleep(chance.uniform(0, 0.05))
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    return []
+
+
+_COMMAND = (
+    b'{"id":%d,"method":"history","params":{"query":{"limit":null}}}\n'
+    b'{"id":%d,"method":"tail_log","params":{"lines":2000}}\n'
+)
+
+_KINDS: dict[str, Callable[[str], list[socket.socket]]] = {
+    "10,000 that say nothing": _connects,
+    "10,000 that say hello": lambda path: _connects(path, _HELLO),
+    "12 frames of 40 MB": _frames,
+    "nested, wrong, too many values": _nested,
+    "200 half frames of 3 MB": lambda path: _connects(path, _HELLO + b"x" * 3_000_000, count=200),
+    "64 ask for all, read nothing": lambda path: _connects(
+        path, _HELLO + _ASKED * 64, count=_READERS
+    ),
+    "64 follow, read nothing": lambda path: _connects(path, _HELLO + _FOLLOWED, count=_READERS),
+    "20 x 20,000 requests, unread": lambda path: _connects(
+        path, _HELLO + b'{"id":1,"method":"status"}\n' * 20_000, count=20
+    ),
+    "64 x 64 long reads, unread": lambda path: _connects(
+        path, _HELLO + b"".join(_COMMAND % (n, n) for n in range(64)), count=_READERS
+    ),
+    "64 change all, read nothing": lambda path: _connects(
+        path,
+        _HELLO
+        + b"".join(b'{"id":%d,"method":"resume","params":{"ids":null}}\n' % n for n in (1, 2)),
+        count=_READERS,
+    ),
+}
+
+
+def main() -> None:
+    """Be the clients of a kind until stdin ends."""
+    name, path = sys.argv[1:]
+    made = _attached(path) if name == "attach" else _KINDS[name](path)
+    print(len(made), flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
