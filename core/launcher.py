@@ -47,7 +47,7 @@ from core.domain.errors import (
 from core.domain.garbage import not_collecting
 from core.domain.machines import Host
 from core.domain.models import DownloadRecord, DownloadRequest, DownloadView, Status
-from core.domain.service import DownloadService
+from core.domain.service import MOST_LOG_LINES, DownloadService
 from core.domain.settings import Settings
 from core.domain.upkeep import Finding
 from core.domain.value import Value
@@ -87,6 +87,7 @@ __all__ = [
     "run_engine",
     "shortcomings",
     "stop_daemon",
+    "tail_log",
 ]
 
 T = TypeVar("T")
@@ -211,6 +212,13 @@ async def connect(
             return await _start_and_open(places)
     except TimeoutError:
         raise DaemonError("the daemon does not come up", hint=f"see {places.log_file}") from None
+
+
+def tail_log(lines: int) -> list[str]:
+    """Return the end of the log where no daemon can be asked for it; raises StateError."""
+    from core.adapters.system import log_file  # noqa: PLC0415 - seldom does none run
+
+    return log_file.tail(paths().log_file, min(lines, MOST_LOG_LINES))
 
 
 async def stop_daemon(tell: Callable[[str], None] = lambda _: None) -> bool:

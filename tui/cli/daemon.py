@@ -1,6 +1,6 @@
 """`winch daemon`: run, start, stop and ask the process that does the work, or have it started.
 
-`stop` and `status` never start one. `status` exits 1 when none runs, so that a script can ask.
+`stop` never starts one; `status` is `winch status`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,11 @@ from typing import Any
 
 from core import launcher
 from core.domain.errors import DaemonError, ExitCode, HostError, UsageError
-from core.domain.models import Status
-from core.domain.service import ServiceStatus
-from core.rpc.client import UnreachableError
 from tui.cli.daemon_process import commands
 from tui.cli.service_access import connected, impatience, tell_broken_settings
-from tui.cli.terminal import out, say
+from tui.cli.status import status
+from tui.cli.terminal import say
 from tui.input.remote import REMOTE
-from tui.text import fmt
-from tui.text.json_records import dump, timestamp
-from tui.text.vocabulary import COMMAND_STATES
-from tui.text.wording import HELD, overall
 
 _ENDING = 30.0
 """Seconds that a daemon elsewhere has to end which has answered."""
@@ -53,7 +47,7 @@ def run(args: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
 
             return daemon_install.run(args)
         case _:
-            return _status(as_json=args.json)
+            return status(args)
 
 
 async def join(_: argparse.Namespace) -> int:
@@ -93,63 +87,3 @@ async def _stop_there() -> int:
                     return ExitCode.OTHER
     say("the daemon has ended")
     return ExitCode.OK
-
-
-async def _status(*, as_json: bool) -> int:
-    try:
-        async with connected(start=False) as service:
-            status = await service.status()
-    except UnreachableError:
-        out(dump({"running": False}) if as_json else "not running")
-        return ExitCode.OTHER
-    if as_json:
-        out(dump(status_record(status), indent=2))
-    else:
-        out(*status_lines(status))
-    return ExitCode.OK
-
-
-def status_record(status: ServiceStatus) -> dict[str, object]:
-    """Return the daemon's state as the object that scripts read."""
-    totals = status.totals
-    return {
-        "running": True,
-        "pid": status.pid,
-        "version": status.version,
-        "started_at": timestamp(status.started_at),
-        "embedded": status.embedded,
-        "counts": status.counts,
-        "rate": round(status.rate) if status.rate else None,
-        "clients": status.clients,
-        "paused": status.paused,
-        "totals": {
-            "files": totals.files,
-            "files_done": totals.files_done,
-            "bytes_done": totals.bytes_done,
-            "bytes_total": totals.bytes_total,
-            "unsized": totals.unsized,
-            "rate": round(totals.rate) if totals.rate else None,
-            "eta": None if totals.eta is None else round(totals.eta),
-        },
-        "notices": list(status.notices),
-    }
-
-
-def status_lines(status: ServiceStatus) -> list[str]:
-    """Return the daemon's state as lines for a person."""
-    what = "a command" if status.embedded else "the daemon"
-    counts = ", ".join(
-        f"{count} {COMMAND_STATES[Status(state)]}"
-        for state, count in status.counts.items()
-        if count
-    )
-    return [
-        f"running     {what}, process {status.pid}, winch {fmt.clean(status.version)}",
-        f"since       {status.started_at.astimezone().strftime('%Y-%m-%d %H:%M:%S')}",
-        f"downloads   {counts or 'none'}",
-        *([f"overall     {overall(status.totals)}"] if status.totals.files else []),
-        *([f"queue       {HELD.removeprefix('the queue is ')}"] if status.paused else []),
-        f"rate        {fmt.rate(status.rate)}",
-        f"clients     {status.clients}",
-        *(f"notice      {fmt.clean(notice)}" for notice in status.notices),
-    ]

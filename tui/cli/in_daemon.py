@@ -19,7 +19,7 @@ from core.domain.service import DownloadService
 from core.domain.version import VERSION
 from core.launcher import CommandCall, Write
 from core.short_call import surroundings
-from tui.cli import collections, daemon, listing, queue, settings
+from tui.cli import collections, daemon, listing, metrics, queue, settings, status
 from tui.cli.dispatch import told, unforeseen
 from tui.cli.main import SHORT
 from tui.cli.parser import parse
@@ -31,8 +31,10 @@ _MODULES = {
     "collections": collections,
     "daemon": daemon,
     "listing": listing,
+    "metrics": metrics,
     "queue": queue,
     "settings": settings,
+    "status": status,
 }
 _OWN = "WINCH_"
 _MOST_COLUMNS = 10_000

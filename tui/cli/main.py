@@ -9,7 +9,8 @@ import os
 import sys
 
 SHORT = frozenset(
-    "add cancel collections daemon limit ls move pause report resume retry rm set show sync".split()  # noqa: SIM905
+    "add cancel collections daemon limit log ls metrics move pause report resume retry rm set show"  # noqa: SIM905
+    " status sync".split()
 )
 """What the daemon is asked to do. A word from the table of commands would load the table."""
 _NEVER = frozenset(("-h", "--help", "--debug", "run", "start", "stop", "install", "uninstall"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 # isort: off
 from tui.input import download_commands  # noqa: F401 - they enter, in this order
 from tui.input import collection_commands  # noqa: F401
+from tui.input import watch_commands  # noqa: F401
 from tui.input import upkeep_commands  # noqa: F401
 
 # isort: on

@@ -16,6 +16,7 @@ from tui.control.key_actions import KeyTarget
 from tui.screens.page_screen import PageScreen
 from tui.text import fmt
 from tui.text.cells import Cell, Line, Role
+from tui.text.log_lines import readable
 from tui.widgets.prompt import Prompt
 
 _EVERY = 1.0
@@ -42,6 +43,7 @@ class LogScreen(PageScreen):
         super().__init__()
         self._service = service
         self._lines: list[str] = []
+        self._last: list[str] = []
         self._shown: list[str] = []
         self._filter = ""
         self._trouble = ""
@@ -87,9 +89,11 @@ class LogScreen(PageScreen):
         try:
             # Every line has its time in it: where the last is the same, all are.
             last = await self._service().tail_log(1)
-            if self._is_read and not self._trouble and last == self._lines[-1:]:
+            if self._is_read and not self._trouble and last == self._last:
                 return
-            self._lines = await self._service().tail_log(MOST_LOG_LINES)
+            found = await self._service().tail_log(MOST_LOG_LINES)
+            self._lines = [each for line in found for each in readable(line)]
+            self._last = found[-1:]
             self._trouble, self._is_read = "", True
         except WinchError as error:
             trouble = fmt.clean(error.message)

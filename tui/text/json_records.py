@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from core.domain.history import Busiest, HistoryEntry, Statistics, Trend
-from core.domain.models import DownloadView
+from core.domain.models import Download, DownloadView, Progress
 from core.domain.redact import redact_url
 from core.domain.upkeep import Leftover
 from core.domain.value import asdict
@@ -21,7 +21,11 @@ from tui.text.download_state import updated_at
 
 def record(view: DownloadView) -> dict[str, object]:
     """Return a download as the object that scripts read; the URL comes without its secrets."""
-    download, progress = view.download, view.progress
+    return download_record(view.download, view.progress, view.position)
+
+
+def download_record(download: Download, progress: Progress, position: int) -> dict[str, object]:
+    """Return what `record` does, of a download whose past is not known."""
     request, error = download.request, download.error
     return {
         "id": download.id,
@@ -36,7 +40,7 @@ def record(view: DownloadView) -> dict[str, object]:
         "rate": round(progress.rate) if progress.rate else None,
         "eta": None if progress.eta is None else round(progress.eta),
         "priority": request.priority,
-        "position": view.position,
+        "position": position,
         "connections": progress.connections,
         "group": request.group,
         "limit": request.limit,

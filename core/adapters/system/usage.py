@@ -20,12 +20,14 @@ _DESCRIPTORS = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
 def process_figures() -> ProcessFigures:
     """Return what the process takes; to be asked in the thread of the loop, whose time is told."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT
+    memory = _memory()
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return ProcessFigures(
         cpu=time.process_time(),
         loop_cpu=time.thread_time(),
-        memory=_memory(),
-        peak_memory=peak,
+        memory=memory,
+        # The kernel counts the peak in larger steps.
+        peak_memory=max(peak, memory or 0),
         descriptors=_descriptors(),
         most_descriptors=None if soft == resource.RLIM_INFINITY else soft,
         threads=threading.active_count(),

@@ -51,6 +51,17 @@ async def test_scrolled_up_it_stands_still_until_somebody_goes_to_the_end(
         await until(pilot, "following")
 
 
+async def test_a_log_that_is_written_for_programs_is_shown_for_people(
+    app: Bare, service: FakeService
+) -> None:
+    service.log.append(
+        '{"time": "2026-11-20T17:00:00.123Z", "level": "error", "logger": "core.x",'
+        ' "message": "it broke", "exception": "Traceback\\nValueError: odd"}'
+    )
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, "ERROR core.x: it broke", "ValueError: odd", gone="logger")
+
+
 async def test_what_has_not_changed_is_not_asked_for_again(
     app: Bare, service: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
