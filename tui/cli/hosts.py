@@ -29,8 +29,9 @@ Check = Callable[[DownloadService, Machine], Awaitable[None]]
 _FROM_AFAR = frozenset(
     {
         *("add", "cancel", "clean", "collections", "daemon", "events", "export", "get"),
-        *("history", "import", "limit", "ls", "metrics", "move", "pause", "report", "resume"),
-        *("retry", "rm", "set", "show", "stats", "sync", "top", "verify", "wait"),
+        *("history", "import", "limit", "log", "ls", "metrics", "move", "pause", "report"),
+        *("resume", "retry", "rm", "set", "show", "stats", "status", "sync", "top", "verify"),
+        "wait",
     }
 )
 """Commands that only ask the service. Any other would do something to this machine instead."""
