@@ -24,6 +24,7 @@ from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.control.collecting import answered, collect
 from tui.control.configuration import default_directory
+from tui.input.remote import winch_command
 from tui.input.source_options import collection_request, named_files
 from tui.text.fmt import sentence
 from tui.text.json_records import dump, record
@@ -97,4 +98,5 @@ async def _pause(name: str) -> None:
     except WinchError as error:
         say(f"could not pause: {sentence(error, brackets=False)}")
     else:
-        say(f"paused {name}; to continue, run the same command again, or 'winch resume {name}'")
+        how = f"'{winch_command()} resume {name}'"
+        say(f"paused {name}; to continue, run the same command again, or {how}")

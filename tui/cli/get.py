@@ -32,6 +32,7 @@ from tui.cli.signals import Signals
 from tui.cli.terminal import out, say
 from tui.control.configuration import default_directory
 from tui.input.arguments import named_requests, shared_request
+from tui.input.remote import winch_command
 from tui.input.source_options import is_collection
 from tui.text.fmt import sentence, short_id
 from tui.text.json_records import dump, record
@@ -178,7 +179,7 @@ class _Get:
             return
         ids = [short_id(download.id) for download in outcome.changed]
         count = "1 download" if len(ids) == 1 else f"{len(ids)} downloads"
-        how = f", or 'winch resume {' '.join(ids)}'" if len(ids) <= _MOST_IDS else ""
+        how = f", or '{winch_command()} resume {' '.join(ids)}'" if len(ids) <= _MOST_IDS else ""
         # What is whole by then would else be fetched once more, and get another name.
         is_partly_whole = self._following is not None and self._following.whole
         more = " with --conflict skip" if is_partly_whole and self._args.conflict != "skip" else ""

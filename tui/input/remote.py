@@ -43,6 +43,12 @@ REMOTE: ContextVar[Remote | None] = ContextVar("REMOTE", default=None)
 """None: the command is for the daemon of this machine."""
 
 
+def winch_command() -> str:
+    """Return how winch is called for the machine that a command is for."""
+    remote = REMOTE.get()
+    return "winch" if remote is None else f"winch -H {remote.host.name}"
+
+
 def remote_path(text: str, machine: Machine) -> str:
     """Return a path as a person means it on another machine; raises UsageError for `~name`.
 

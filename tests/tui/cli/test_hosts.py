@@ -164,10 +164,11 @@ def test_a_command_goes_on_once_its_link_is_back(
     elsewhere: Elsewhere, server: DemoServer, tmp_path: Path
 ) -> None:
     cold = Elsewhere(tmp_path / "cold", elsewhere.here, sys.executable)
-    process = cold.here.start("-H", "alpha", "get", server.url(SLOW))
+    process = cold.here.start("-H", "alpha", "get", server.url(SLOW), "--limit", "100k")
     until_it_has_bytes(process)
     os.kill(int((cold.homes["alpha"] / "pid").read_text()), signal.SIGKILL)
     until(process, "the connection to alpha was lost; trying again")
+    assert cold.of("alpha")("set", SLOW.name, "--limit", "off").returncode == 0
     status, stderr = ended(process)
     assert status == 0, stderr
     assert (cold.downloads("alpha") / SLOW.name).stat().st_size == SLOW.size
