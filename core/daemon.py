@@ -205,7 +205,7 @@ async def _until_idle(parts: Running) -> None:
             changed.clear()
             if server.client_count:
                 at_least = 0.0
-            if server.client_count or engine.has_work:
+            if server.client_count or engine.is_busy:
                 idle_until = None
             elif idle_until is None:
                 # As it is set by now: a client that was here may have changed it.

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.domain.collections import Collection
+from core.domain.hooks import QueueRun
 from core.domain.models import Download, Progress
 from core.domain.value import Value, replace
 
@@ -35,13 +36,14 @@ class Snapshot(Value, frozen=True, kw_only=True):
 class Noticed(Value, frozen=True, kw_only=True):
     """What is so of the whole has changed: the notices, whether the queue is held, the limit.
 
-    All of it comes each time, as in a Snapshot.
+    All of it comes each time, as in a Snapshot. `ended` comes once: a run of the queue is over.
     """
 
     revision: int
     notices: tuple[str, ...]
     paused: bool = False
     limit: int | None = None
+    ended: QueueRun | None = None
 
 
 class Added(Value, frozen=True, kw_only=True):

@@ -34,6 +34,11 @@ def is_unsafe(text: str) -> bool:
     return _UNSAFE.search(text) is not None
 
 
+def one_line(text: str) -> str:
+    """Return a text with a space for each control, and for what cannot be seen or turns others."""
+    return _UNSAFE.sub(" ", text)
+
+
 def _shorten(name: str) -> str:
     if len(name.encode()) <= MAX_NAME_BYTES:
         return name

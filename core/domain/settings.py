@@ -10,7 +10,9 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from core.domain.checks import check_url
 from core.domain.errors import ConfigError, UsageError
+from core.domain.hooks import HookEvent, NoticeFormat, check_command
 from core.domain.models import Conflict
 from core.domain.units import parse_days, parse_duration, parse_rate, parse_size, parse_time
 from core.domain.value import Value, field, field_names
@@ -204,6 +206,51 @@ class MetricsSettings(Value, frozen=True, kw_only=True):
     file: str = ""
 
 
+class HookSettings(Value, frozen=True, kw_only=True):
+    """Programs of the person's own, each with its arguments, for what happens; empty for none.
+
+    No shell reads them. One that runs longer than `timeout` is ended; `concurrency` run at once.
+    """
+
+    on_start: tuple[str, ...] = ()
+    on_done: tuple[str, ...] = ()
+    on_failed: tuple[str, ...] = ()
+    on_queue_done: tuple[str, ...] = ()
+    on_disk_low: tuple[str, ...] = ()
+    timeout: str = "10m"
+    concurrency: int = 2
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long one may run."""
+        return parse_duration(self.timeout)
+
+    def command(self, event: HookEvent) -> tuple[str, ...]:
+        """Return what runs for an event, empty for nothing."""
+        match event:
+            case HookEvent.START:
+                return self.on_start
+            case HookEvent.DONE:
+                return self.on_done
+            case HookEvent.FAILED:
+                return self.on_failed
+            case HookEvent.QUEUE_DONE:
+                return self.on_queue_done
+            case HookEvent.DISK_LOW:
+                return self.on_disk_low
+
+
+class NotifySettings(Value, frozen=True, kw_only=True):
+    """Where a notice is sent of these `events`, and as what; an empty `url` sends none.
+
+    A name and a password in the address log in there.
+    """
+
+    url: str = ""
+    format: NoticeFormat = NoticeFormat.NTFY
+    events: tuple[HookEvent, ...] = (HookEvent.FAILED, HookEvent.QUEUE_DONE, HookEvent.DISK_LOW)
+
+
 class HostSettings(Value, frozen=True, kw_only=True):
     """A machine that `-H` reaches, one `[hosts.NAME]` of config.toml.
 
@@ -230,6 +277,8 @@ class Settings(Value, frozen=True, kw_only=True):
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    hooks: HookSettings = field(default_factory=HookSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
     hosts: Mapping[str, HostSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -273,6 +322,7 @@ class Settings(Value, frozen=True, kw_only=True):
 
 
 _SHORTEST_SIGHT = 60.0
+_LONGEST_HOOK = 7 * 86_400.0
 _BOUNDS: dict[str, tuple[float, float]] = {
     "limits.active": (1, 10_000),
     "limits.connections": (1, 32),
@@ -285,6 +335,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "network.read_timeout": (0.1, 86_400.0),
     "screen.refresh": (0.0, 60.0),
     "daemon.linger": (0.0, 31_536_000.0),
+    "hooks.concurrency": (1, 64),
 }
 
 
@@ -306,15 +357,30 @@ def _metrics_file(text: str) -> str:
     return text
 
 
-_TEXT_CHECKS: dict[str, Callable[[str], object]] = {
+def _time_limit(text: str) -> None:
+    if not 1.0 <= parse_duration(text) <= _LONGEST_HOOK:
+        raise UsageError(f"{text} does not lie between 1s and 7d")
+
+
+def _address(text: str) -> None:
+    if text:
+        check_url(text)
+    if text and not text.lower().startswith(("http://", "https://")):
+        raise UsageError("it is no http or https address", hint="such as https://ntfy.sh/TOPIC")
+
+
+_TEXT_CHECKS: dict[str, Callable[[Any], object]] = {
     "limits.min_split": parse_size,
     "limits.rate": parse_rate,
     "downloads.ask_after": _duration_or_off,
     "retry.give_up_after": _duration_or_off,
     "downloads.forget_done": _duration_or_off,
     "metrics.file": _metrics_file,
+    **{f"hooks.{event.hook}": check_command for event in HookEvent},
+    "hooks.timeout": _time_limit,
+    "notify.url": _address,
 }
-"""What raises UsageError for a text that a setting may not have; what it returns is not used."""
+"""What raises UsageError for a value that a setting may not have; what it returns is not used."""
 
 
 def check_limit(name: str, value: int) -> None:
@@ -333,6 +399,8 @@ def text_of(value: object) -> str:
             return f"{value:g}"
         case str() | int():
             return str(value)
+        case tuple() if value and all(isinstance(each, str) for each in value):
+            return "[" + ", ".join(f'"{each}"' for each in value) + "]"
         case tuple() | dict():
             count = len(value)
             return f"{count} {'entry' if count == 1 else 'entries'}" if count else "none"

@@ -54,6 +54,7 @@ from core.engine.requests.limits import LimitKeeper
 from core.engine.requests.remove import Remover
 from core.engine.requests.reverify import Reverifier
 from core.engine.requests.settings import SettingsKeeper
+from core.engine.running.announcer import Announcer
 from core.engine.running.figures import FigureKeeper
 from core.engine.running.forgetting import Forgetting
 from core.engine.running.maintenance import Maintenance
@@ -144,6 +145,18 @@ class Engine(CollectionRequests):
             after=lambda: context.downloads.forget_done_seconds,
             kept=self._remover.brought_back,
         )
+        self._announcer = Announcer(
+            settings,
+            state.catalog,
+            downloads,
+            clock,
+            embedded=embedded,
+            has_work=lambda: self.has_work,
+            changed=self._tell_change_beside,
+        )
+        runner.queue.guards.low_disks = self._announcer.low_disks
+        runner.on_work_change = self._tell_work_change
+        self._on_work_change: Callable[[], None] = lambda: None
         self._startup = Startup(downloads, runner.completion, recorder, context, embedded=embedded)
         self._wall_clock = WallClock(clock, self._clock_jumped)
         self._started_at = clock.now()
@@ -166,6 +179,7 @@ class Engine(CollectionRequests):
         self.figure_keeper.start(self.settings.metrics, is_busy=lambda: self._is_watched)
         if not self._embedded:
             self._handlers.read_on()
+        self._announcer.start()
 
     async def close(self) -> None:
         """Stop all transfers, with what they have recorded, and write the state; idempotent."""
@@ -179,8 +193,11 @@ class Engine(CollectionRequests):
         await self._forgetting.close()
         self._limits.close()
         try:
+            # What ran beside the downloads ends beside them.
+            ending = asyncio.create_task(self._announcer.close())
             await self._reverifier.close()
             await self._runner.close()
+            await ending
         finally:
             await self._resume_data.close()
             await self._recorder.close()
@@ -205,6 +222,11 @@ class Engine(CollectionRequests):
         return self._runner.has_work or self._is_busy_beside
 
     @property
+    def is_busy(self) -> bool:
+        """Whether there is work, or somebody is still to be told of it."""
+        return self.has_work or self._announcer.is_busy
+
+    @property
     def _is_busy_beside(self) -> bool:
         """Whether anything goes on that is no download."""
         return self._reverifier.is_busy or self._handlers.is_busy
@@ -215,11 +237,15 @@ class Engine(CollectionRequests):
         return self.has_work or self._downloads.bus.has_subscribers
 
     def on_work_change(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called whenever `has_work` may have changed."""
-        self._runner.on_work_change = callback
+        """Have `callback` called whenever `has_work` or `is_busy` may have changed."""
+        self._on_work_change = callback
 
     def _tell_work_change(self) -> None:
-        self._runner.on_work_change()
+        self._announcer.look()
+        self._on_work_change()
+
+    def _tell_change_beside(self) -> None:
+        self._on_work_change()
 
     def _obey(self, settings: Settings) -> None:
         self._context.downloads = settings.downloads
@@ -227,6 +253,7 @@ class Engine(CollectionRequests):
         self._runner.queue.configure(settings)
         self._limits.obey(settings.limits)
         self.figure_keeper.obey(settings.metrics)
+        self._announcer.configure(settings)
 
     def _collection_changed(self, name: str, collection: CollectionRecord | None) -> None:
         self._limits.obey_group(name, None if collection is None else collection.limit)

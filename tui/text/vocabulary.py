@@ -126,5 +126,15 @@ SETTINGS = {
     "daemon.linger": "seconds that an idle daemon stays when nobody is there",
     "log.format": "how winch.log is written: text for people, json for programs",
     "metrics.file": "figures for node_exporter go here, such as /var/lib/…/winch.prom",
+    "hooks.on_start": 'a program for each that starts, such as ["~/bin/started"]',
+    "hooks.on_done": "a program for each file that is whole; WINCH_PATH and others tell it what",
+    "hooks.on_failed": "a program for each that failed for good",
+    "hooks.on_queue_done": "a program for when all have ended, and their hooks",
+    "hooks.on_disk_low": "a program for when downloads wait for room on a disk",
+    "hooks.timeout": "how long one may run, such as 10m",
+    "hooks.concurrency": "how many run at once",
+    "notify.url": "where notices are sent, such as https://ntfy.sh/TOPIC; empty: nowhere",
+    "notify.format": "what is sent there: ntfy's text, or an object for a webhook",
+    "notify.events": "what they are of: start, done, failed, queue_done, disk_low",
 }
 """What each setting is for, for the person who looks at it."""

@@ -5,6 +5,7 @@ A setting that is misspelt must not be passed over in silence: the person believ
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -19,7 +20,9 @@ import msgspec
 from core.adapters.config.config_place import entry_place, place, syntax_error
 from core.adapters.files.named_file import MIB, read_with_status
 from core.adapters.files.ownership import ROOT, mend, weakness
+from core.domain.bounds import cut
 from core.domain.errors import ConfigError
+from core.domain.hooks import as_list
 from core.domain.settings import ScheduleEntry, Settings, sections
 from core.domain.value import Value, replace
 
@@ -280,6 +283,8 @@ def _checked(section: str, key: str, value: object, *, where: str, strict: bool)
     if (section, key) == _KEYS:
         return _key_table(value, where)
     wanted = _type_of(section, key)
+    if typing.get_origin(wanted) is tuple:
+        return _list(f"{section}.{key}", value, wanted, where=where, strict=strict)
     try:
         converted: object = msgspec.convert(value, wanted, strict=strict)
     except msgspec.ValidationError as error:
@@ -287,6 +292,31 @@ def _checked(section: str, key: str, value: object, *, where: str, strict: bool)
         expected = _EXPECTED.get(wanted) or f"one of {', '.join(names)}"
         raise ConfigError(f"{where}: {section}.{key} must be {expected}, not {value!r}") from error
     return converted
+
+
+def _list(name: str, value: object, wanted: type, *, where: str, strict: bool) -> object:
+    """Return a list of texts; `strict` False reads it from text, which is written as in the file.
+
+    What somebody wrote as one text is shown as the list that it may mean: nothing is split here.
+    """
+    found = value
+    if not strict and isinstance(value, str) and value.lstrip().startswith("["):
+        with contextlib.suppress(msgspec.DecodeError):
+            found = msgspec.json.decode(value)
+    kind = typing.get_args(wanted)[0]
+    key = name.partition(".")[2]
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        shown = as_list(value) if isinstance(value, str) else '["…", "…"]'
+        raise ConfigError(
+            f"{where}: {name} must be a list of texts, not {value!r}"[:400],
+            hint=f"write it as {key} = {shown}",
+        )
+    if issubclass(kind, StrEnum) and (unknown := [each for each in found if each not in set(kind)]):
+        raise ConfigError(
+            f"{where}: {name} has no {cut(unknown[0], 80)!r}",
+            hint=_did_you_mean(unknown[0], tuple(kind)),
+        )
+    return tuple(map(kind, found))
 
 
 def _schedule(value: object, where: str) -> tuple[ScheduleEntry, ...]:

@@ -12,6 +12,7 @@ from core.adapters.state import records
 from core.adapters.state.document import Document
 from core.adapters.state.tables import Format
 from core.domain.collections import CollectionRecord
+from core.domain.hooks import HookCall
 from core.domain.models import DownloadRecord, PendingCommit
 from core.domain.service import LimitChanges
 from core.domain.sharing import Sharing
@@ -21,6 +22,7 @@ _DOWNLOADS = "downloads"
 _QUEUE = "queue"
 _COMMITS = "commits"
 _COLLECTIONS = "collections"
+_HOOKS = "hooks"
 _ONLY = "1"  # the id of the one document in the table `queue`
 
 
@@ -51,6 +53,7 @@ class _Queue(msgspec.Struct, frozen=True):
 
     limits: LimitChanges = LimitChanges()
     paused: bool = False
+    run_began: datetime | None = None
 
 
 class _Commit(Value, frozen=True, kw_only=True):
@@ -74,6 +77,7 @@ FORMAT = Format(
         _QUEUE: _Queue,
         _COMMITS: _Commit,
         _COLLECTIONS: _Collection,
+        _HOOKS: HookCall,
     },
     numbered=frozenset({_DOWNLOADS, _COMMITS, _COLLECTIONS}),
     sharing={_DOWNLOADS: Sharing},
@@ -98,9 +102,13 @@ class Catalog:
     Whoever changes it says so by `put` and `discard`.
     """
 
+    hooks: Mapping[str, HookCall]
+    """Every hook that is to run or has begun, by its number as text."""
+
     def __init__(self, directory: Path, *, debounce: float = 0.5) -> None:
         self.document = Document(directory / "downloads.json", FORMAT, debounce=debounce)
         self.downloads = self.document.tables[_DOWNLOADS]
+        self.hooks = self.document.tables[_HOOKS]
         self._queue = _Queue()
 
     async def load(self) -> LoadResult:
@@ -157,6 +165,23 @@ class Catalog:
     def put_paused(self, paused: bool) -> None:
         """Store whether the queue as a whole stands still; saved within the debounce time."""
         self._put_queue(msgspec.structs.replace(self._queue, paused=paused))
+
+    @property
+    def run_began(self) -> datetime | None:
+        """When the run of the queue began that has not ended, None where there is none."""
+        return self._queue.run_began
+
+    def put_run(self, began: datetime | None) -> None:
+        """Store since when the queue has run, or that it is idle; saved in the debounce time."""
+        self._put_queue(msgspec.structs.replace(self._queue, run_began=began))
+
+    def put_hook(self, call: HookCall) -> None:
+        """Add or replace a hook; acknowledged as every change by `flush`."""
+        self.document.put(_HOOKS, str(call.number), call)
+
+    def discard_hook(self, number: int) -> None:
+        """Forget a hook, if it is there; saved within the debounce time."""
+        self.document.discard(_HOOKS, str(number))
 
     async def flush(self) -> None:
         """Return once everything put or discarded before is on disk.

@@ -69,6 +69,11 @@ def _commits_and_collections_get_tables(document: dict[str, Any]) -> dict[str, A
     }
 
 
+def _hooks_get_a_table(document: dict[str, Any]) -> dict[str, Any]:
+    """Schema 4: hooks that are to run, of which an older winch would lose those that wait."""
+    return {**document, "hooks": {}}
+
+
 def _history_gets_a_journal(document: dict[str, Any]) -> dict[str, Any]:
     """Schema 2: nothing else. An older winch does not read the journal, nor the time in `meta`.
 
@@ -82,7 +87,11 @@ def _record_may_hold_its_request(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "version": 2}
 
 
-DOWNLOADS: tuple[Migration, ...] = (_queue_gets_a_table, _commits_and_collections_get_tables)
+DOWNLOADS: tuple[Migration, ...] = (
+    _queue_gets_a_table,
+    _commits_and_collections_get_tables,
+    _hooks_get_a_table,
+)
 """downloads.json"""
 
 HISTORY: tuple[Migration, ...] = (_history_gets_a_journal,)

@@ -28,6 +28,7 @@ from core.domain.events import (
     as_told,
 )
 from core.domain.figures import ChangesSince
+from core.domain.hooks import QueueRun
 from core.domain.lifecycle import Action, next_status
 from core.domain.models import (
     Download,
@@ -90,6 +91,10 @@ class DownloadList(DownloadIndex):
         """Hears of every collection that was loaded, changed or (None) taken off."""
         self.on_member: Callable[[DownloadRecord], None] = lambda _: None
         """Hears of every download of a group that has changed."""
+        self.on_step: Callable[[DownloadRecord, DownloadRecord], None] = lambda *_: None
+        """Hears of every step of the lifecycle: the download before and after it."""
+        self.on_removed: Callable[[Sequence[DownloadRecord]], None] = lambda _: None
+        """Hears of downloads that have left the list."""
         catalog.document.now = clock.now
         catalog.document.on_error = self._saving_failed
         catalog.document.on_recovered = self._saving_works_again
@@ -218,7 +223,10 @@ class DownloadList(DownloadIndex):
         changed = _LEFT_BEHIND | fields
         changed["status"], changed["updated_at"] = status, entries[-1].at
         changed["timeline"] = self._told(download, *entries)
-        return self._take_over(self[download.id], download.replace(**changed))
+        before = self[download.id]
+        stepped = self._take_over(before, download.replace(**changed))
+        self.on_step(before, stepped)
+        return stepped
 
     def remove(self, downloads: Sequence[DownloadRecord]) -> None:
         for download in downloads:
@@ -230,6 +238,7 @@ class DownloadList(DownloadIndex):
         if downloads:
             ids = tuple(download.id for download in downloads)
             self._publish(lambda revision: Removed(revision=revision, ids=ids))
+            self.on_removed(downloads)
 
     def _entry(
         self,
@@ -381,11 +390,19 @@ class DownloadList(DownloadIndex):
         self._revision += 1
         self.bus.change_log.note_changed(ids, self._revision)
 
-    def _publish_whole(self) -> None:
-        notices, paused, limit = tuple(self.notices), self.paused, self.limit
-        self._publish(
-            lambda revision: Noticed(revision=revision, notices=notices, paused=paused, limit=limit)
+    def tell_ended(self, run: QueueRun) -> None:
+        """Tell the watchers that a run of the queue has ended."""
+        self._publish_whole(run)
+
+    def _publish_whole(self, ended: QueueRun | None = None) -> None:
+        whole = Noticed(
+            revision=0,
+            notices=tuple(self.notices),
+            paused=self.paused,
+            limit=self.limit,
+            ended=ended,
         )
+        self._publish(lambda revision: replace(whole, revision=revision))
 
     def changes_since(self, life: str, revision: int) -> ChangesSince:
         """Return which downloads and collections have changed since a revision of a life."""

@@ -24,6 +24,7 @@ from core.domain.units import rough_size
 from core.domain.value import Value
 from core.engine.downloads.list import DownloadList
 from core.engine.running.disk_room import DiskRoom
+from core.engine.running.low_disks import LowDisks
 from core.engine.transfer.context import TransferContext
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,8 @@ class Guards:
         self._unreachable: Counter[str] = Counter()
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._is_closed = False
+        self.low_disks: LowDisks | None = None
+        """Hears of who waits for room."""
 
     def configure(self, settings: DiskSettings) -> None:
         self._room.configure(settings)
@@ -155,6 +158,8 @@ class Guards:
         elif wait.reason is WaitReason.IN_USE:
             self._watch("locks", self._watch_locks)
         else:
+            if self.low_disks is not None:
+                self.low_disks.waits(download, self._room.low_bytes)
             self._watch("disks", self._watch_running)
 
     def forget(self, download_id: str) -> None:
@@ -165,6 +170,8 @@ class Guards:
     def _end_wait(self, download_id: str) -> None:
         for waits in self._waits.values():
             waits.pop(download_id, None)
+        if self.low_disks is not None:
+            self.low_disks.ends(download_id)
         for host in self._hosts.pop(download_id, ()):
             self._unreachable[host] -= 1
             if not self._unreachable[host]:

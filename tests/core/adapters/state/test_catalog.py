@@ -68,8 +68,10 @@ async def test_plain_tinydb_reads_the_list_and_asks_it_questions(
     await store(state, a_download("b2"), a_download("a1", status=Status.PAUSED))
 
     with TinyDB(current, access_mode="r") as database:
-        assert database.tables() == {"meta", "downloads", "queue", "commits", "collections"}
-        assert database.table("meta").all()[0]["schema"] == 3
+        assert database.tables() == {
+            *("meta", "downloads", "queue", "commits", "collections", "hooks")
+        }
+        assert database.table("meta").all()[0]["schema"] == 4
         downloads = database.table("downloads")
         assert [(found.doc_id, found["id"]) for found in downloads.all()] == [(1, "b2"), (2, "a1")]
         (paused,) = downloads.search(Query().status == "paused")
@@ -216,7 +218,7 @@ async def test_a_backup_without_its_journal_is_the_generation_before(
 async def test_a_newer_list_is_refused_and_untouched(
     two_generations: Path, current: Path, main_is_damaged: bool
 ) -> None:
-    newer = b'{"meta":{"1":{"schema":4},"2":{"new":true}},"downloads":[]}'
+    newer = b'{"meta":{"1":{"schema":5},"2":{"new":true}},"downloads":[]}'
     if main_is_damaged:
         current.write_bytes(b"{")
         (two_generations / "downloads.json.bak").write_bytes(newer)

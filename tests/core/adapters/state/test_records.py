@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from core.adapters.state import records
 from core.adapters.state.catalog import FORMAT, Catalog
@@ -86,9 +87,10 @@ async def test_a_list_of_schema_1_without_limits_has_none(state: Path, current: 
     assert (loaded.limits, loaded.paused, ids(loaded)) == (LimitChanges(), False, {"a1", "b2"})
 
 
-async def test_a_list_of_schema_2_keeps_everything(state: Path) -> None:
+@pytest.mark.parametrize("schema", [2, 3])
+async def test_a_list_of_an_older_schema_keeps_everything(state: Path, schema: int) -> None:
     state.mkdir()
-    shutil.copy(SCHEMAS / "downloads-2.json", state / "downloads.json")
+    shutil.copy(SCHEMAS / f"downloads-{schema}.json", state / "downloads.json")
 
     loaded = await reload(state)
 
@@ -129,7 +131,7 @@ async def test_damage_to_a_list_of_schema_1_is_seen(state: Path, current: Path) 
 async def test_a_newer_list_that_says_it_is_old_is_not_believed(
     two_generations: Path, current: Path
 ) -> None:
-    current.write_bytes(current.read_bytes().replace(b'"schema":3', b'"schema":1'))
+    current.write_bytes(current.read_bytes().replace(b'"schema":4', b'"schema":1'))
 
     loaded = await reload(two_generations)
 
