@@ -194,6 +194,7 @@ class WinchApp(TerminalApp):
     @on(StoreChanged)
     def _show_hosts(self) -> None:
         self.main.hosts_bar.show()
+        self._update_window()
 
     def on_mount(self) -> None:
         """Connect to the machines that the person named, and to the one that is shown."""
@@ -211,7 +212,6 @@ class WinchApp(TerminalApp):
     @on(StoreChanged)
     def _watch_totals(self) -> None:
         self.window_title.announce_end(self.main.store.sums)
-        self._update_window()
 
     def _update_window(self) -> None:
         """Bring title and progress up to date, now or as soon as they have stood long enough."""

@@ -10,8 +10,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 from textual.message import Message
+from textual.widget import Widget
 
 from core.domain.errors import HostError
 from core.domain.machines import Host, Machine
@@ -133,6 +135,21 @@ class Elsewhere:
     def known(self) -> list[Host]:
         """All of them, each once."""
         return list({host.name: host for host in (*self.configured, *self.given)}.values())
+
+
+@runtime_checkable
+class _Driving(Protocol):
+    """A program that shows one machine of several."""
+
+    hosts: HostList
+
+
+def machine_of(widget: Widget) -> str:
+    """Return the name of the machine that the program of a widget shows, "" for this one."""
+    app: object = widget.app
+    if not isinstance(app, _Driving) or not app.hosts.current.is_remote:
+        return ""
+    return app.hosts.current.name
 
 
 class HostList:

@@ -185,7 +185,9 @@ class QueueRequests(Applicable):
         whole = [known[name] for name in collections if name in known]
 
         async def remove(service: DownloadService) -> None:
-            records = [(await service.collection(each.name)).collection for each in whole]
+            # Only what can be taken back has to be known.
+            kept = () if files else whole
+            records = [(await service.collection(each.name)).collection for each in kept]
             removals = [await service.remove_collection(each.name, files=files) for each in whole]
             if present:
                 removals.append(await service.remove(present, files=files))

@@ -76,7 +76,11 @@ class _Rows:
 
 
 class HistoryScreen(ListScreen):
-    """Shows the newest attempts of a service; `add` queues downloads."""
+    """Shows the newest attempts of a service; `add` queues downloads.
+
+    `machine` is the other one on which they were made, "" for this one; `directory` is where a file
+    of them is written here.
+    """
 
     TARGET = KeyTarget.HISTORY
     NAME = "History"
@@ -95,12 +99,14 @@ class HistoryScreen(ListScreen):
         add: AddCall,
         *,
         directory: Callable[[], str],
+        machine: str = "",
         query: HistoryQuery | None = None,
     ) -> None:
         super().__init__()
         self._service = service
         self._add = add
         self._directory = directory
+        self._machine = machine
         self._query = query or HistoryQuery(limit=None)
         self._entries: tuple[HistoryEntry, ...] = ()
         self._shown: list[HistoryEntry] = []
@@ -126,7 +132,8 @@ class HistoryScreen(ListScreen):
     def action_history_export(self) -> None:
         self._exports = True
         path = str(Path(self._directory()) / "winch-history.json")
-        self._prompt.open("export to", path, note="JSON, or JSON Lines as *.jsonl")
+        here = ", on this machine" if self._machine else ""
+        self._prompt.open("export to", path, note=f"JSON, or JSON Lines as *.jsonl{here}")
 
     def action_history_attempt(self) -> None:
         if (entry := self._current) is not None:
@@ -223,7 +230,8 @@ class HistoryScreen(ListScreen):
         self._prompt.close()
         count = len(found.entries)
         self.notify(
-            f"Exported {fmt.counted(count, 'attempt')} to {fmt.clean(str(path))}",
+            f"Exported {fmt.counted(count, 'attempt')} to {fmt.clean(str(path))}"
+            + (" on this machine" if self._machine else ""),
             markup=False,
         )
 

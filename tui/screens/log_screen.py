@@ -21,6 +21,8 @@ from tui.widgets.prompt import Prompt
 
 _EVERY = 1.0
 """Seconds between two looks while the screen is open."""
+_A_FEW = 5
+"""Lines that are asked for at each look."""
 _INDENT = 3
 _ENTRY = re.compile(r"(\S+ \S+ )(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
 _ROLES = {
@@ -43,7 +45,7 @@ class LogScreen(PageScreen):
         super().__init__()
         self._service = service
         self._lines: list[str] = []
-        self._last: list[str] = []
+        self._last = ""
         self._shown: list[str] = []
         self._filter = ""
         self._trouble = ""
@@ -83,17 +85,15 @@ class LogScreen(PageScreen):
         self._show()
 
     def _look(self) -> None:
-        self.run_worker(self._read(), exclusive=True)
+        # Not while another machine is shown.
+        if self in self.app.screen_stack:
+            self.run_worker(self._read(), exclusive=True)
 
     async def _read(self) -> None:
         try:
-            # Every line has its time in it: where the last is the same, all are.
-            last = await self._service().tail_log(1)
-            if self._is_read and not self._trouble and last == self._last:
+            is_new = await self._read_on()
+            if self._is_read and not self._trouble and not is_new:
                 return
-            found = await self._service().tail_log(MOST_LOG_LINES)
-            self._lines = [each for line in found for each in readable(line)]
-            self._last = found[-1:]
             self._trouble, self._is_read = "", True
         except WinchError as error:
             trouble = fmt.clean(error.message)
@@ -101,6 +101,26 @@ class LogScreen(PageScreen):
                 return
             self._trouble = trouble
         self._show()
+
+    async def _read_on(self) -> bool:
+        """Take in what was written since the last look, and tell whether that is anything.
+
+        Mostly a few lines are asked for, and all only where these do not follow on what is known.
+        """
+        if self._is_read and self._last:
+            latest = await self._service().tail_log(_A_FEW)
+            # Every line has its time in it: the same line is the same place.
+            if self._last in latest:
+                return self._take(latest[len(latest) - latest[::-1].index(self._last) :])
+        found = await self._service().tail_log(MOST_LOG_LINES)
+        self._lines.clear()
+        return self._take(found)
+
+    def _take(self, new: Sequence[str]) -> bool:
+        self._lines += [each for line in new for each in readable(line)]
+        del self._lines[:-MOST_LOG_LINES]
+        self._last = new[-1] if new else self._last
+        return bool(new)
 
     def _show(self) -> None:
         wanted = self._filter.casefold()

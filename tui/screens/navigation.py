@@ -45,7 +45,7 @@ class Navigation(AddActions, ListControls):
         await self.app.push_screen(LogScreen(lambda: self.service))
 
     async def action_settings(self) -> None:
-        screen = SettingsScreen(lambda: self.service, self._use_settings)
+        screen = SettingsScreen(lambda: self.service, self._use_settings, self.host.host)
         await self.app.push_screen(screen)
 
     async def action_notices(self) -> None:
@@ -123,7 +123,9 @@ class Navigation(AddActions, ListControls):
         return HistoryScreen(
             lambda: self.service,
             self.add,
-            directory=lambda: self.directory,
+            # What is exported is written here, wherever it was tried.
+            directory=lambda: str(Path.cwd()) if self.host.is_remote else self.directory,
+            machine=self.host.name if self.host.is_remote else "",
             query=query,
         )
 

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui.control.hosts import machine_of
 from tui.control.key_actions import HelpGroup, KeyTarget
 from tui.screens.help_dialog import HelpDialog
 from tui.terminal.theme import is_ascii
@@ -29,7 +31,10 @@ class PageScreen(Screen[None]):
     DEFAULT_CSS = """
     PageScreen {
         background: $background;
-        & > #title { height: 1; background: $surface; color: $accent; text-style: bold; }
+        & #title { height: 1; background: $surface; color: $accent; text-style: bold; }
+        & > #top { height: 1; }
+        & > #top > #title { width: 1fr; }
+        & > #top > #machine { width: auto; background: $accent 30%; text-style: bold; }
         & > Page { height: 1fr; }
     }
     """
@@ -44,7 +49,12 @@ class PageScreen(Screen[None]):
         self._key_bar = KeyBar(self.TARGET, label=self.label)
 
     def compose(self) -> ComposeResult:
-        yield self._title
+        if machine := machine_of(self):
+            with Horizontal(id="top"):
+                yield self._title
+                yield Static(f"@{machine} ", id="machine", markup=False)
+        else:
+            yield self._title
         yield from self.body()
         yield self._prompt
         yield self._key_bar

@@ -1,7 +1,8 @@
 """Every setting as it holds, where that comes from, and a way to change it.
 
 What is changed is written to config.toml, as it were by hand, and holds at once: in this screen and
-in the daemon, which reads the file again. Where it cannot, that is said.
+in the daemon, which reads the file again. Where it cannot, that is said. While another machine is
+shown, only how the screen looks is of this one: the rest is that machine's, and is changed there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from textual.binding import BindingType
 
 from core import launcher
 from core.domain.errors import WinchError
+from core.domain.machines import Host
 from core.domain.service import DownloadService, SettingInForce
 from core.domain.settings import Settings, text_of
 from core.launcher import Configuration, SettingOrigin, SettingValue
@@ -26,7 +28,7 @@ from tui.screens.page_screen import ListScreen, list_lines
 from tui.terminal.theme import is_ascii
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
 from tui.text.fmt import clean, fit, sentence
-from tui.text.in_force import notes, variable
+from tui.text.in_force import editing_line, notes, variable
 from tui.text.vocabulary import SETTINGS
 from tui.widgets.page import CursorPage
 from tui.widgets.prompt import Prompt
@@ -40,10 +42,15 @@ _COLUMNS = (
 )
 _AT_THE_NEXT_SCREEN = frozenset({"screen.ascii", "screen.mouse", "screen.title", "screen.finished"})
 _DEFAULTS = Settings()
+_SCREEN = "screen"
+"""The section that is about this screen, whatever machine it shows."""
 
 
 class SettingsScreen(ListScreen):
-    """Shows the settings; `apply` lets those of the screen hold in it."""
+    """Shows the settings; `apply` lets those of the screen hold in it.
+
+    `host` is the other machine whose service it is, None on this one.
+    """
 
     TARGET = KeyTarget.SETTINGS
     NAME = "Settings"
@@ -55,8 +62,10 @@ class SettingsScreen(ListScreen):
         self,
         service: Callable[[], DownloadService],
         apply: Callable[[Settings], None],
+        host: Host | None = None,
     ) -> None:
         super().__init__()
+        self._host = host
         self._service = service
         self._apply = apply
         self._writing = asyncio.Lock()
@@ -68,7 +77,12 @@ class SettingsScreen(ListScreen):
     def on_mount(self) -> None:
         try:
             configuration = launcher.read_configuration()
-            self._title.update(f" Settings  {clean(str(launcher.paths().config_file))}")
+            file = clean(str(launcher.paths().config_file))
+            self._title.update(
+                f" Settings  {file}"
+                if self._host is None
+                else f" Settings of {clean(self._host.name)}, but for the screen's: {file}"
+            )
         except WinchError as error:
             self._say(sentence(error), Role.FAILED)
         else:
@@ -79,7 +93,9 @@ class SettingsScreen(ListScreen):
         held: Sequence[SettingInForce] = ()
         with suppress(WinchError):
             held = await self._service().settings_in_force()
-        if self.is_attached:
+        if self.is_attached and self._host is not None:
+            self._show_theirs(held)
+        elif self.is_attached:
             self._notes = notes(self._values, held)
             self._list.rewrite()
             self._details.rewrite()
@@ -152,7 +168,9 @@ class SettingsScreen(ListScreen):
 
     def _refuses(self, item: SettingValue) -> bool:
         """Say why a setting cannot be changed here, and return True where that is so."""
-        if item.source is SettingOrigin.ENVIRONMENT:
+        if self._host is not None and self._is_theirs(item):
+            self._say(f"it is changed there: {editing_line(self._host)}", Role.FAILED)
+        elif item.source is SettingOrigin.ENVIRONMENT:
             self._say(
                 f"{variable(item.name)} is set in the environment, which goes first",
                 Role.FAILED,
@@ -204,8 +222,27 @@ class SettingsScreen(ListScreen):
             return f"written; holds once the daemon is started again ({how})", Role.WAITING
         return "written; holds now", Role.DONE
 
+    def _show_theirs(self, held: Sequence[SettingInForce]) -> None:
+        """Show what the other machine obeys, below what is the screen's."""
+        mine = [item for item in self._values if item.section == _SCREEN]
+        theirs = []
+        for each in held:
+            section, _, key = each.name.partition(".")
+            is_default = each.value == text_of(_DEFAULTS.value_of(each.name))
+            source = SettingOrigin.DEFAULT if is_default else SettingOrigin.FILE
+            theirs.append(SettingValue(section=section, key=key, value=each.value, source=source))
+        self._values = (*mine, *theirs)
+        self._list.rewrite()
+        self._details.rewrite()
+
+    def _is_theirs(self, item: SettingValue) -> bool:
+        return self._host is not None and item.section != _SCREEN
+
     def _show(self, configuration: Configuration) -> None:
         self._values = configuration.values
+        if self._host is not None:
+            # Of the rest only the other machine knows.
+            self._values = tuple(item for item in self._values if not self._is_theirs(item))
         self._list.rewrite()
         self._details.rewrite()
 
@@ -229,16 +266,21 @@ class SettingsScreen(ListScreen):
                         Role.ACTIVE if is_set else Role.PLAIN,
                     ),
                     (clean(text_of(_default(item))), Role.MUTED),
-                    (item.source.value, Role.PLAIN if is_set else Role.MUTED),
+                    (self._origin(item), Role.PLAIN if is_set else Role.MUTED),
                 )
             )
         return list_lines(_COLUMNS, rows, width, ascii_only=is_ascii(self))[1:]
+
+    def _origin(self, item: SettingValue) -> str:
+        if self._host is not None and self._is_theirs(item):
+            return clean(self._host.name)
+        return item.source.value
 
     def describe(self, width: int) -> list[Line]:
         item, (note, role) = self._current, self._note
         lines: list[tuple[str, Role]] = []
         if item is not None:
-            where = item.source.value
+            where = self._origin(item)
             if item.source is SettingOrigin.ENVIRONMENT:
                 where = f"{variable(item.name)} in the environment"
             lines.append((f"{item.name} = {text_of(item.value)}", Role.TITLE))

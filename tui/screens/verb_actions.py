@@ -133,7 +133,10 @@ class ScreenContext:
     async def confirm(self, title: str, question: str, note: str) -> bool:
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         prompt = ConfirmDialog(title, question, note=note)
-        await self._screen.app.push_screen(prompt, lambda yes: answer.set_result(bool(yes)))
+        # Also where another machine is shown by now.
+        await self._screen.app.push_screen(
+            prompt, lambda yes: answer.set_result(bool(yes)), mode=self._screen.mode
+        )
         return await answer
 
     def later(self, work: Coroutine[Any, Any, object]) -> None:

@@ -34,6 +34,5 @@ def far_loss_words(
     if stopped:
         when = f" at {at}" if at else ""
         return f"the daemon on {clean(name)} was stopped{when} - {restart_key} starts it again"
-    stale = f"as of {at}: " if at else ""
     again = f"next try {next_try.astimezone():%H:%M:%S}, " if next_try else ""
-    return f"{stale}{clean(reason)} - {again}{restart_key} tries now\n{clean(hint)}".strip()
+    return f"{clean(reason)} - {again}{restart_key} tries now\n{clean(hint)}".strip()

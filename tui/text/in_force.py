@@ -5,8 +5,11 @@ The daemon has its own environment, and `winch limit` and the timetable go befor
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 
+from core.domain.machines import Host
 from core.domain.service import Limits, SettingInForce, SettingSource
 from core.domain.settings import text_of
 from core.launcher import SettingOrigin, SettingValue
@@ -28,6 +31,15 @@ def notes(values: Iterable[SettingValue], held: Iterable[SettingInForce]) -> Map
 def variable(name: str) -> str:
     """Return the variable of the environment that goes before a setting."""
     return f"WINCH_{name.upper().replace('.', '_')}"
+
+
+def editing_line(host: Host) -> str:
+    """Return what opens the settings of another machine in an editor there, for a shell here."""
+    program, *others = host.ssh
+    # The editor needs a terminal.
+    with_terminal = ["-t"] if PurePath(program).name == "ssh" else []
+    there = f'${{EDITOR:-vi}} "$({host.winch} config path)"'
+    return shlex.join([program, *with_terminal, *others, there])
 
 
 def _reason(held: SettingInForce) -> str:

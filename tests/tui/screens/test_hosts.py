@@ -130,7 +130,7 @@ async def test_a_lost_link_takes_nothing_and_an_answer_sent_then_is_kept() -> No
         await until(pilot, "y.iso")
         await pilot.press("j", "space", "t", "5", "0", "k")
         net.lose("server")
-        await until(pilot, "as of 12:00:00: the connection", "Ctrl-r tries now", "1 marked")
+        await until(pilot, "as of 12:00:00", "the connection", "Ctrl-r tries now", "1 marked")
         await pilot.press("enter")
         await until(pilot, "there is no connection to server", "50k")
         net.cut.clear()
@@ -244,3 +244,19 @@ async def test_a_verb_means_the_paths_of_the_machine_that_is_shown() -> None:
         await until(pilot, "2 queued")
         views = await net.services["server"].downloads()
         assert [v.download.request.directory for v in views] == ["/srv/haul/sub", "/srv/haul"]
+
+
+async def test_every_page_names_the_machine_and_its_settings_are_changed_there() -> None:
+    net = Net("server")
+    app = net.app(given=("server",))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, "Nothing to haul yet.")
+        await pilot.press("comma")
+        await until(pilot, "Settings of server", "@server", "active", "config.toml")
+        await pilot.press("G", "enter")
+        line = """ssh -t -p 22 me@server '${EDITOR:-vi} "$(winch config path)"'"""
+        await until(pilot, f"it is changed there: {line}")
+        await pilot.press("escape", "H", "e")
+        await until(pilot, "History", "@server", "JSON Lines as *.jsonl, on this machine")
+        await pilot.press("escape", "escape", "[", "H")
+        await until(pilot, "History", gone="@")

@@ -79,6 +79,10 @@ async def test_what_has_not_changed_is_not_asked_for_again(
             await pilot.pause(0.1)
         service.log.append(line(100))
         await until(pilot, "something 100.")
+        assert asked.count(2000) == 1
+        # More than are looked for at a time.
+        service.log += [line(number) for number in range(101, 140)]
+        await until(pilot, "something 139.", "something 130.")
     assert asked.count(2000) == 2
 
 
