@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 
-from core.adapters.files.sync_times import timed_sync
+from core.adapters.files.sync_times import timed
 from core.domain.errors import DiskFullError, StateError, WinchError
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -136,12 +136,11 @@ def sync_file(descriptor: int) -> None:
     macOS leaves them in the drive's cache unless asked with F_FULLFSYNC, which some file systems
     do not know. Raises OSError.
     """
-    with timed_sync():
-        if sys.platform == "darwin":
-            with contextlib.suppress(OSError):
-                fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-                return
-        os.fsync(descriptor)
+    if sys.platform == "darwin":
+        with contextlib.suppress(OSError):
+            timed(lambda fd: fcntl.fcntl(fd, fcntl.F_FULLFSYNC), descriptor)
+            return
+    timed(os.fsync, descriptor)
 
 
 def sync_data(descriptor: int) -> None:
@@ -151,8 +150,7 @@ def sync_data(descriptor: int) -> None:
     Raises OSError.
     """
     if hasattr(os, "fdatasync") and sys.platform != "darwin":
-        with timed_sync():
-            os.fdatasync(descriptor)
+        timed(os.fdatasync, descriptor)
     else:
         sync_file(descriptor)
 
@@ -161,8 +159,7 @@ def sync_directory(path: Path) -> None:
     """Return once the names in a directory (created, renamed, removed) are on the medium."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with timed_sync():
-            os.fsync(descriptor)
+        timed(os.fsync, descriptor)
     finally:
         os.close(descriptor)
 

@@ -27,7 +27,7 @@ from core.adapters.files.destination import (
 from core.adapters.files.disk import start_writing
 from core.adapters.files.part_opening import lstat
 from core.adapters.files.part_owner import ForeignPartError
-from core.adapters.files.sync_times import timed_sync
+from core.adapters.files.sync_times import timed
 from core.adapters.files.writer import write_all
 from core.domain.errors import WinchError
 from core.domain.models import FileStamp, PartIdentity
@@ -122,7 +122,7 @@ class FileBatch:
 
     def sync(self) -> None:
         """Return once the bytes of every file survive a power cut."""
-        self._each(self.pending, _sync)
+        self._each(self.pending, lambda file: timed(os.fsync, file.fd))
 
     def link(self) -> None:
         """Give the files their names, durably; what was taken meanwhile stays pending.
@@ -140,8 +140,7 @@ class FileBatch:
         self._each(self.pending, link)
         for fd, files in linked.items():
             try:
-                with timed_sync():
-                    os.fsync(fd)
+                timed(os.fsync, fd)
             except OSError as error:
                 for file in files:
                     file.error = disk_error(error, file.directory)
@@ -294,11 +293,6 @@ class FileBatch:
                     os.unlink(file.name + SUFFIX, dir_fd=file.directory_fd)
         fd, file.fd = file.fd, -1
         part_lock.close(fd)
-
-
-def _sync(file: NewFile) -> None:
-    with timed_sync():
-        os.fsync(file.fd)
 
 
 def _is(file: NewFile, name: str) -> bool:

@@ -25,7 +25,7 @@ from core.adapters.files.checksum import RunningDigest
 from core.adapters.files.destination import SUFFIX, disk_error, identity_of, stamp_of
 from core.adapters.files.disk import preallocate
 from core.adapters.files.part_opening import OpenedPart, create, lstat, reopen
-from core.adapters.files.sync_times import timed_sync
+from core.adapters.files.sync_times import timed
 from core.adapters.files.threads import BACKLOG, UncancellableFuture
 from core.adapters.files.writer import Buffers, writer_of
 from core.domain.errors import DiskError
@@ -121,7 +121,7 @@ class PartFile:
             return
         self._unsynced = False
         try:
-            await self._run(_sync, self._fd)
+            await self._run(timed, _DATASYNC, self._fd)
         except BaseException:
             self._unsynced = True
             raise
@@ -204,8 +204,7 @@ class PartFile:
         if modified is not None:
             os.utime(self._fd, (modified, modified))
         part_owner.set_mode(self._fd, part_owner.final_mode())
-        with timed_sync():
-            os.fsync(self._fd)
+        timed(os.fsync, self._fd)
         published = False
         try:
             published = self._replace(name) if replace else self._rename(name)
@@ -223,8 +222,7 @@ class PartFile:
             return False
         os.rename(part, name, src_dir_fd=fd, dst_dir_fd=fd)
         self._check_own(name)
-        with timed_sync():
-            os.fsync(fd)
+        timed(os.fsync, fd)
         return True
 
     def _rename(self, name: str) -> bool:
@@ -242,15 +240,13 @@ class PartFile:
                 return False
             os.rename(part, name, src_dir_fd=fd, dst_dir_fd=fd)
             self._check_own(name)
-            with timed_sync():
-                os.fsync(fd)
+            timed(os.fsync, fd)
             return True
         if not self._is_own(name):
             os.unlink(name, dir_fd=fd)
             raise self._lost()
         os.unlink(part, dir_fd=fd)
-        with timed_sync():
-            os.fsync(fd)
+        timed(os.fsync, fd)
         return True
 
     def _own_part(self) -> str:
@@ -295,11 +291,6 @@ async def _opened(
         if opening.exception() is None and (part := opening.result()) is not None:
             await part.close()
         raise
-
-
-def _sync(fd: int) -> None:
-    with timed_sync():
-        _DATASYNC(fd)
 
 
 def _read(fd: int, offset: int, size: int) -> bytes:

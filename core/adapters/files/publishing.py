@@ -21,7 +21,7 @@ from core.adapters.files.below import check_own_directory
 from core.adapters.files.destination import MISMATCH, SUFFIX, disk_error, unlink
 from core.adapters.files.part_opening import lstat
 from core.adapters.files.part_owner import directory_mode
-from core.adapters.files.sync_times import timed_sync
+from core.adapters.files.sync_times import timed
 from core.domain.bounds import cut
 from core.domain.errors import DestinationError, DestinationExistsError, WinchError
 from core.domain.models import PartIdentity
@@ -263,8 +263,7 @@ def _move(source: int, target: int, files: Sequence[tuple[str, Gathered]]) -> No
             continue
         _link(source, target, name, found)
         moved.append(name)
-    with timed_sync():
-        os.fsync(target)
+    timed(os.fsync, target)
     for name in moved:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=source)

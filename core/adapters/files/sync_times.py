@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from core.domain.figures import DurationCounter
 
@@ -12,11 +11,10 @@ SYNC_TIMES = DurationCounter()
 """Of the whole process: a disk has no idea which service waits for it."""
 
 
-@contextmanager
-def timed_sync() -> Iterator[None]:
-    """Count how long the context lasts, also where it fails."""
+def timed(sync: Callable[[int], object], descriptor: int) -> None:
+    """Sync a descriptor, and count how long that took, also where it fails."""
     began = time.perf_counter()
     try:
-        yield
+        sync(descriptor)
     finally:
         SYNC_TIMES.add(time.perf_counter() - began)
