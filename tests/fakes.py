@@ -40,6 +40,7 @@ from core.domain.events import (
 )
 from core.domain.figures import ChangesSince, Figures, ProcessFigures
 from core.domain.history import History, HistoryEntry, HistoryQuery, Statistics
+from core.domain.hooks import QueueRun
 from core.domain.hosts import site_of
 from core.domain.inspection import DownloadLimits, HostLimit, Inspection
 from core.domain.lifecycle import Action, allowed_actions, is_already, next_status
@@ -543,13 +544,21 @@ class FakeService(FakeCollections):
             finally:
                 self._subscriptions.discard(subscription)
 
+    def end_run(self, run: QueueRun | None) -> None:
+        """Tell the watchers that a run of the queue has ended, or with None how all is."""
+        self._tell(run)
+
     # How it does it.
 
-    def _tell(self) -> None:
-        notices, paused, limit = self.notices, self.paused, self._limits.get("rate") or None
-        self._publish(
-            lambda revision: Noticed(revision=revision, notices=notices, paused=paused, limit=limit)
+    def _tell(self, ended: QueueRun | None = None) -> None:
+        whole = Noticed(
+            revision=0,
+            notices=self.notices,
+            paused=self.paused,
+            limit=self._limits.get("rate") or None,
+            ended=ended,
         )
+        self._publish(lambda revision: replace(whole, revision=revision))
 
     def _note(self, method: str, ids: Sequence[str] | None) -> None:
         self.calls.append((method, None if ids is None else tuple(ids)))

@@ -156,6 +156,8 @@ class WinchApp(TerminalApp):
 
     def _tell(self, host: DrivenHost, message: Message) -> None:
         """Hand on what happened to a machine: by its screen, if it has one, all come by here."""
+        if (run := host.store.take_ended()) is not None:
+            self.window_title.announce(run, host.name if host.is_remote else "")
         (self._mains.get(host) or self).post_message(message)
 
     def _begin(self, host: DrivenHost) -> None:
@@ -208,10 +210,6 @@ class WinchApp(TerminalApp):
 
     def leave(self) -> None:
         self.window_title.close()
-
-    @on(StoreChanged)
-    def _watch_totals(self) -> None:
-        self.window_title.announce_end(self.main.store.sums)
 
     def _update_window(self) -> None:
         """Bring title and progress up to date, now or as soon as they have stood long enough."""

@@ -155,6 +155,7 @@ class Engine(CollectionRequests):
             changed=self._tell_change_beside,
         )
         runner.queue.guards.low_disks = self._announcer.low_disks
+        self.figure_keeper.hooks = lambda: self._announcer.waiting
         runner.on_work_change = self._tell_work_change
         self._on_work_change: Callable[[], None] = lambda: None
         self._startup = Startup(downloads, runner.completion, recorder, context, embedded=embedded)

@@ -24,6 +24,7 @@ from core.domain.events import (
     Snapshot,
 )
 from core.domain.garbage import making_lasting
+from core.domain.hooks import QueueRun
 from core.domain.models import Download, Progress, Status, WaitReason
 from core.domain.value import replace
 from tui.model.collection_sums import CollectionSums
@@ -50,6 +51,7 @@ class DownloadStore:
         """Whether the queue as a whole is held."""
         self.limit: int | None = None
         """Bytes/s that all downloads together may have; None for no limit."""
+        self._ended: QueueRun | None = None
         self._eta: float | None = None
         self._clear()
 
@@ -72,6 +74,7 @@ class DownloadStore:
                 return self._drop(ids)
             case Noticed():
                 self._take(event)
+                self._ended = event.ended or self._ended
                 return set()
             case CollectionsChanged(collections=collections, removed=names):
                 self._gather(collections, names)
@@ -174,6 +177,11 @@ class DownloadStore:
         sums = self._running.now(self.progress)
         moves = sums.counts.get(Status.ACTIVE)
         return dataclasses.replace(sums, eta=self._eta if moves else None)
+
+    def take_ended(self) -> QueueRun | None:
+        """Return the run of the queue that has ended since this was asked last, None for none."""
+        ended, self._ended = self._ended, None
+        return ended
 
     def _take(self, event: Snapshot | Noticed) -> None:
         self.notices, self.paused, self.limit = event.notices, event.paused, event.limit

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-# Where these are set, the terminal takes OSC 9 (or OSC 777) for a notification. They reach into
-# tmux; TERM, of which most terminals have their own, reaches over SSH.
-_OSC_9 = {"ITERM_SESSION_ID", "KITTY_WINDOW_ID", "GHOSTTY_RESOURCES_DIR", "WEZTERM_PANE"}
-_OSC_9_TERMS = ("xterm-kitty", "xterm-ghostty", "foot", "wezterm")
+# Where these are set, the terminal takes OSC 9 (99, 777) for a notification. They reach into tmux;
+# TERM, of which most terminals have their own, reaches over SSH.
+_OSC_9 = {"ITERM_SESSION_ID", "GHOSTTY_RESOURCES_DIR", "WEZTERM_PANE"}
+_OSC_9_TERMS = ("xterm-ghostty", "foot", "wezterm")
+_OSC_99_TERMS = ("xterm-kitty",)
 _OSC_777_TERMS = ("rxvt-unicode",)
 # The first WezTerm that does not take a progress report for a notification.
 _WEZTERM_WITH_PROGRESS = "20250301"
@@ -26,6 +27,7 @@ class Alert(StrEnum):
 
     BELL = "bell"
     OSC_9 = "osc-9"
+    OSC_99 = "osc-99"
     OSC_777 = "osc-777"
 
 
@@ -60,7 +62,10 @@ def detect(environment: Mapping[str, str], encoding: str) -> Terminal:
 
 
 def through_tmux(sequence: str) -> str:
-    """Return a sequence as tmux hands it on to its own terminal, with `allow-passthrough on`."""
+    """Return a sequence as tmux hands it on to its own terminal, with `allow-passthrough on`.
+
+    Without that it drops it.
+    """
     return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
 
 
@@ -83,6 +88,11 @@ def _has_progress(environment: Mapping[str, str]) -> bool:
 def _alert(environment: Mapping[str, str]) -> Alert:
     get = environment.get
     term = get("TERM", "")
+    if get("STY") or get("ZELLIJ"):
+        # What these do not know they keep, or show; what is around them they do not say.
+        return Alert.BELL
+    if term.startswith(_OSC_99_TERMS) or get("KITTY_WINDOW_ID"):
+        return Alert.OSC_99
     if term.startswith(_OSC_9_TERMS) or any(get(name) for name in _OSC_9):
         return Alert.OSC_9
     if term.startswith(_OSC_777_TERMS) or get("VTE_VERSION"):

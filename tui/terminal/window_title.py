@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from core.domain.hooks import QueueRun
 from core.domain.models import Status
 from core.domain.settings import FinishedAlert, ScreenSettings
 from tui.terminal.features import Alert, Terminal, through_tmux
@@ -16,7 +17,6 @@ from tui.text.sums import Sums
 from tui.text.vocabulary import STATES
 
 _PUSH_TITLE, _POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
-_ENDED = (Status.COMPLETED, Status.FAILED)
 _STALE = 10.0
 """Seconds after which progress is said again: Ghostty forgets it after 15."""
 
@@ -35,7 +35,6 @@ class WindowTitle:
         self._has_kept_title = False
         self._title = self._progress = ""
         self._said_at = 0.0
-        self._before: Sums | None = None
         self._host = ""
 
     def open(self) -> None:
@@ -56,7 +55,7 @@ class WindowTitle:
 
     def drive(self, host: str) -> None:
         """From now on the sums are those of another machine, "" for this one."""
-        self._host, self._before = host, None
+        self._host = host
 
     def show(self, sums: Sums, now: float, *, is_lost: bool = False) -> None:
         """Bring title and progress up to date; `now` is a monotonic time in seconds."""
@@ -70,28 +69,24 @@ class WindowTitle:
             self._progress, self._said_at = progress, now
             self._write(self._wrapped(progress or _progress(0)))
 
-    def announce_end(self, sums: Sums) -> None:
-        """Tell the person when the last download has ended since the last call.
-
-        Not when what was left has been paused or removed: then the person did it.
-        """
-        before, self._before = self._before, sums
-        if before is None or not before.unfinished or sums.unfinished:
+    def announce(self, run: QueueRun, host: str = "") -> None:
+        """Tell the person that a run of the queue has ended, of another machine by its name."""
+        if self._finished is FinishedAlert.OFF:
             return
-        if _count(sums) <= _count(before) or self._finished is FinishedAlert.OFF:
-            return
-        done = sums.counts.get(Status.COMPLETED, 0)
-        text = f"All downloads have ended: {done} {STATES[Status.COMPLETED]}"
-        if failed := sums.counts.get(Status.FAILED, 0):
-            text += f", {failed} {STATES[Status.FAILED]}"
-        alert = self._terminal.alert if self._finished is FinishedAlert.NOTIFY else Alert.BELL
-        match alert:
-            case Alert.OSC_9:
-                self._write(self._wrapped(f"\x1b]9;winch: {text}\x1b\\"))
-            case Alert.OSC_777:
-                self._write(self._wrapped(f"\x1b]777;notify;winch;{text}\x1b\\"))
-            case Alert.BELL:
-                self._write("\x07")
+        text = f"All downloads have ended: {run.done:,} {STATES[Status.COMPLETED]}"
+        if run.failed:
+            text += f", {run.failed:,} {STATES[Status.FAILED]}"
+        if run.bytes:
+            text += f", {fmt.size(run.bytes)} in {fmt.duration(run.seconds)}"
+        sequence = ""
+        if self._finished is FinishedAlert.NOTIFY:
+            who = f"winch @{fmt.clean(host)}" if host else "winch"
+            sequence = _notification(self._terminal.alert, who, text)
+        if sequence:
+            self._write(self._wrapped(sequence))
+        # tmux may drop what is meant for the terminal around it, and never drops a bell.
+        if not sequence or self._terminal.is_tmux:
+            self._write("\x07")
 
     def _title_for(self, sums: Sums, *, is_lost: bool) -> str:
         name = f"winch @{self._host}" if self._host else "winch"
@@ -107,8 +102,17 @@ class WindowTitle:
         return through_tmux(sequence) if self._terminal.is_tmux else sequence
 
 
-def _count(sums: Sums) -> int:
-    return sum(sums.counts.get(status, 0) for status in _ENDED)
+def _notification(alert: Alert, who: str, text: str) -> str:
+    """Return what a terminal shows on the desktop; "" where it has nothing for that."""
+    match alert:
+        case Alert.OSC_9:
+            return f"\x1b]9;{who}: {text}\x1b\\"
+        case Alert.OSC_99:
+            return f"\x1b]99;i=winch:d=0;{who}\x1b\\\x1b]99;i=winch:d=1:p=body;{text}\x1b\\"
+        case Alert.OSC_777:
+            return f"\x1b]777;notify;{who};{text}\x1b\\"
+        case Alert.BELL:
+            return ""
 
 
 def _progress_for(sums: Sums) -> str:

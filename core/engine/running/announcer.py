@@ -85,6 +85,11 @@ class Announcer:
         """Whether anything is still to be told, or about to be."""
         return self._hooks.is_busy or self._notifier.is_busy or self._runs.is_settling
 
+    @property
+    def waiting(self) -> int:
+        """How many hooks wait for their turn."""
+        return self._hooks.waiting
+
     def configure(self, settings: Settings) -> None:
         """Let other programs and another address hold from now on."""
         self._hooks.configure(settings.hooks)

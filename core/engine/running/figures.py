@@ -62,6 +62,7 @@ class FigureKeeper:
         state: State,
     ) -> None:
         self.clients: Callable[[], ClientFigures] = ClientFigures
+        self.hooks: Callable[[], int] = lambda: 0
         self._downloads = downloads
         self._runner = runner
         self._context = context
@@ -128,6 +129,7 @@ class FigureKeeper:
                 "checkpoint": sum(transfer.is_recording for transfer in self._runner.running),
                 "journal": document.unsaved,
                 "events": self._downloads.bus.backlog,
+                "hooks": self.hooks(),
             },
             clients=self.clients(),
             process=process,

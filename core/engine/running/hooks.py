@@ -77,6 +77,11 @@ class Hooks:
         """Whether any runs, or waits for its turn."""
         return bool(self._tasks) or (bool(self._waiting) and self._is_open)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._waiting)
+
     def configure(self, settings: HookSettings) -> None:
         """Let other programs run from now on; what the old ones failed with stands no longer."""
         if settings != self._settings:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from core.domain.hooks import QueueRun
 from core.domain.models import Status
 from core.domain.settings import FinishedAlert, ScreenSettings
 from tests.fakes import FakeService
-from tests.tui.samples import app_for, queue
+from tests.tui.samples import NOW, app_for, queue
 from tui.terminal.features import Alert, Terminal, detect, through_tmux
 from tui.terminal.window_title import WindowTitle
 from tui.text.sums import Sums
@@ -72,7 +73,10 @@ def test_progress_goes_only_where_it_is_known_to_be_shown(
     [
         ({"TERM": "xterm-256color"}, Alert.BELL),
         ({"WT_SESSION": "7c2"}, Alert.BELL),
-        ({"TERM": "xterm-kitty"}, Alert.OSC_9),
+        ({"TERM": "xterm-kitty"}, Alert.OSC_99),
+        ({"TERM": "tmux-256color", "TMUX": "/t", "KITTY_WINDOW_ID": "1"}, Alert.OSC_99),
+        ({"TERM": "screen", "STY": "1.pts", "KITTY_WINDOW_ID": "1"}, Alert.BELL),
+        ({"TERM": "xterm-ghostty"}, Alert.OSC_9),
         ({"TERM": "foot-extra"}, Alert.OSC_9),
         ({"TERM": "tmux-256color", "TMUX": "/t", "ITERM_SESSION_ID": "w0"}, Alert.OSC_9),
         ({"TERM": "rxvt-unicode-256color"}, Alert.OSC_777),
@@ -176,58 +180,63 @@ def test_the_title_is_plain_in_ascii_mode() -> None:
     assert written[0] == "\x1b]2;winch 1 > 1 B/s\x1b\\"
 
 
+SAID = "All downloads have ended: 2 done, 1 failed, 3.00 MiB in 1:05"
+RUN = QueueRun(began_at=NOW, seconds=65.0, done=2, failed=1, bytes=3 * 2**20)
+
+
 @pytest.mark.parametrize(
     ("finished", "alert", "is_tmux", "expected"),
     [
         (FinishedAlert.OFF, Alert.OSC_9, False, []),
         (FinishedAlert.BELL, Alert.OSC_9, True, ["\x07"]),
         (FinishedAlert.NOTIFY, Alert.BELL, False, ["\x07"]),
+        (FinishedAlert.NOTIFY, Alert.OSC_9, False, [f"\x1b]9;winch: {SAID}\x1b\\"]),
         (
             FinishedAlert.NOTIFY,
-            Alert.OSC_9,
+            Alert.OSC_99,
             False,
-            ["\x1b]9;winch: All downloads have ended: 2 done, 1 failed\x1b\\"],
+            [f"\x1b]99;i=winch:d=0;winch\x1b\\\x1b]99;i=winch:d=1:p=body;{SAID}\x1b\\"],
         ),
+        # Where tmux hands nothing on, the bell is heard.
         (
             FinishedAlert.NOTIFY,
             Alert.OSC_777,
             True,
-            [
-                through_tmux(
-                    "\x1b]777;notify;winch;All downloads have ended: 2 done, 1 failed\x1b\\"
-                )
-            ],
+            [through_tmux(f"\x1b]777;notify;winch;{SAID}\x1b\\"), "\x07"],
         ),
     ],
 )
-def test_the_end_of_the_last_download_is_announced_once(
+def test_the_end_of_a_run_is_announced_as_the_terminal_can(
     finished: FinishedAlert, alert: Alert, is_tmux: bool, expected: list[str]
 ) -> None:
     shown, written = window(Terminal(alert=alert, is_tmux=is_tmux), finished=finished)
-    shown.announce_end(totals(active=1, pending=1, completed=1))
-    shown.announce_end(totals(active=1, completed=2))
-    assert written == []
-    shown.announce_end(totals(failed=1, completed=2))
-    assert written == expected
-    shown.announce_end(totals(failed=1, completed=2))
+    shown.announce(RUN)
     assert written == expected
 
 
-@pytest.mark.parametrize(
-    "after",
-    [totals(paused=1, completed=1), totals(completed=1), totals(cancelled=1, completed=1)],
-)
-def test_what_a_person_stopped_is_not_announced(after: Sums) -> None:
-    shown, written = window()
-    shown.announce_end(totals(active=1, completed=1))
-    shown.announce_end(after)
-    assert written == []
+def test_another_machine_is_named_and_nothing_of_its_name_ends_the_sequence() -> None:
+    shown, written = window(Terminal(alert=Alert.OSC_9), finished=FinishedAlert.NOTIFY)
+    shown.announce(QueueRun(began_at=NOW, done=1), "box\x1b\\")
+    (told,) = written
+    assert told.startswith("\x1b]9;winch @box")
+    assert told.count("\x1b") == 2
 
 
-def test_what_had_ended_before_the_screen_opened_is_not_announced() -> None:
-    shown, written = window()
-    shown.announce_end(totals(completed=3))
-    assert written == []
+async def test_the_screen_announces_what_the_service_says_has_ended() -> None:
+    service = FakeService()
+    app = app_for(service, terminal=Terminal(), finished=FinishedAlert.BELL)
+    written = Written()
+    await queue(service, "a.iso")
+    async with app.run_test() as pilot:
+        app._driver.write = written.append  # type: ignore[method-assign, union-attr]
+        while not len(app.main.store):
+            await pilot.pause()
+        service.end_run(RUN)
+        while "\x07" not in written:
+            await pilot.pause()
+        service.end_run(None)
+        await pilot.pause()
+    assert written.count("\x07") == 1
 
 
 async def test_the_app_tells_the_terminal_at_most_once_a_second_and_the_latest(
@@ -246,6 +255,7 @@ async def test_the_app_tells_the_terminal_at_most_once_a_second_and_the_latest(
             service.change(id_, status=status)
             while app.main.store.download(id_).status is not status:
                 await pilot.pause()
+        service.end_run(RUN)
         while "\x07" not in written:
             await pilot.pause()
         # The first was sent when the screen opened; the rest falls into the same second.
