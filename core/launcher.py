@@ -349,8 +349,11 @@ async def join_stdio() -> None:
 
 
 async def _start_and_open(places: Paths) -> RemoteService:
+    is_started = await _start_installed(places)
     while True:
-        error = None if await _start_installed(places) else await _start(places)
+        error = None if is_started else await _start(places)
+        # What says that it has started it, and has not, is asked once.
+        is_started = False
         if error is not None and error.code is not ErrorCode.LOCKED:
             raise error.to_error()
         # Locked: another client was faster and its daemon comes up, or the last one is about to

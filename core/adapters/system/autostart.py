@@ -91,7 +91,10 @@ def survival(paths: Paths, environment: Mapping[str, str]) -> Finding:
     """Return whether the daemon runs again after a reboot, and if not, why not; blocks."""
     managers = every_installed(paths, environment)
     if not managers:
-        return _notice("nothing starts winch again before somebody uses it", _INSTALL)
+        systemd = _better(service_name(paths), environment)
+        ends = isinstance(systemd, Systemd) and systemd.ends_at_logout()
+        earlier = ", and your logout ends it (KillUserProcesses=yes)" if ends else ""
+        return _notice(f"nothing starts winch again before somebody uses it{earlier}", _INSTALL)
     manager = managers[0]
     if gone := missing_program(_words(manager)):
         return _notice(f"{manager.place} starts {gone}, which is gone", f"{_INSTALL} again")

@@ -50,14 +50,15 @@ def state_places(
         yield StatePlaces(paths=beside, is_spare=True)
         return
     try:
-        with tempfile.TemporaryDirectory(prefix="winch-", ignore_cleanup_errors=True) as directory:
-            tell(f"{where}: there is a state for this command alone, and nothing can be continued")
-            yield StatePlaces(paths=_below(usual, Path(directory)))
-    except FileNotFoundError:
+        directory = tempfile.TemporaryDirectory(prefix="winch-", ignore_cleanup_errors=True)
+    except OSError:
         raise StateError(
             f"{where}, nor can {destination} or a directory for temporary files",
             hint="set WINCH_HOME to a directory that can",
         ) from None
+    with directory as temporary:
+        tell(f"{where}: there is a state for this command alone, and nothing can be continued")
+        yield StatePlaces(paths=_below(usual, Path(temporary)))
 
 
 def remove(places: StatePlaces) -> None:
@@ -99,7 +100,13 @@ def _can_be_made(destination: Path) -> bool:
 
 
 def _is_free(paths: Paths) -> bool:
-    """Tell whether a state can be kept there, by nobody else, and no other command uses it."""
+    """Tell whether a state can be kept there, by nobody else, and no other command uses it.
+
+    A directory that is there already is a state, or somebody's own and not to be touched.
+    """
+    directory = paths.state_dir
+    if directory.is_symlink() or (directory.exists() and not paths.lock_file.is_file()):
+        return False
     try:
         return _refusal(paths) is None and not InstanceLock(paths.lock_file).is_held()
     except StateError:

@@ -12,6 +12,7 @@ import pwd
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -96,13 +97,14 @@ def missing_program(words: list[str]) -> str | None:
     path = Path(words[0])
     if not os.access(path, os.X_OK):
         return str(path)
-    with path.open("rb") as file:
+    head = b""
+    # One may be run by who may not read it.
+    with suppress(OSError), path.open("rb") as file:
         head = file.readline(1024)
-    if head.startswith(b"#!"):
-        interpreter = os.fsdecode(head[2:].split()[0]) if head[2:].split() else ""
-        if not os.access(interpreter, os.X_OK):
-            return interpreter
-    return None
+    if not head.startswith(b"#!"):
+        return None
+    interpreter = os.fsdecode(b"".join(head[2:].split()[:1]))
+    return None if os.access(interpreter, os.X_OK) else interpreter
 
 
 def _entry() -> tuple[str, ...]:

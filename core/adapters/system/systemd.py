@@ -21,8 +21,10 @@ from core.domain.errors import DaemonError
 _MOST_BYTES = 64 * 1024
 _ASKING = 10.0
 """Seconds for a question."""
+_STARTING = 20.0
+"""Seconds for a start, after which whoever waits looks for the daemon itself."""
 _WORKING = 60.0
-"""Seconds for a start or a stop; the unit itself has shorter ones."""
+"""Seconds for anything else; a stop takes no longer than the unit says."""
 _OVER = ("inactive", "failed")
 
 
@@ -124,7 +126,7 @@ class Systemd:
     def start(self) -> bool:
         """Start the unit and return once it is ready; False where it could not be."""
         with suppress(DaemonError):
-            self._systemctl("start", self.unit)
+            self._systemctl("start", self.unit, patience=_STARTING)
             return True
         return False
 
@@ -152,6 +154,12 @@ class Systemd:
         # It knows nobody who is neither logged in nor lingers, as in `su` and in a cron job.
         known = found is not None and b"not logged in or lingering" in found.stderr
         return False if known else None
+
+    def ends_at_logout(self) -> bool:
+        """Tell whether logind ends what a login leaves behind, unless it is a unit's."""
+        words = ("loginctl", "show-session", "--property=KillUserProcesses", "--value")
+        found = ask(words, self._environment, patience=_ASKING)
+        return found is not None and found.stdout.strip() == b"yes"
 
     def linger(self) -> None:
         """Have this user's services run from boot on; raises DaemonError where one may not."""

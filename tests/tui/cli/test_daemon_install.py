@@ -103,6 +103,35 @@ def test_lingering_is_enabled_where_it_is_asked_for(
     assert units(winch) == []
 
 
+def test_doctor_says_whether_a_reboot_is_survived(
+    winch: Winch, asked: Callable[[], str], tmp_path: Path
+) -> None:
+    def found() -> str:
+        checks = winch.json("doctor")["checks"]
+        (check,) = (check for check in checks if check["subject"] == "reboot")
+        return f"{check['level']}: {check['text']}"
+
+    assert found().startswith("notice: nothing starts winch")
+    winch("daemon", "install")
+    # The manager here takes everything, and does nothing of it.
+    (unit,) = (path for path in units(winch) if path.is_file())
+    assert found() == f"notice: {unit.name} is not enabled"
+    (wanted := unit.parent / "default.target.wants").mkdir()
+    (wanted / unit.name).symlink_to(unit)
+    assert "not at boot, as your account does not linger" in found()
+    (tmp_path / "lingers").write_text("yes\n")
+    assert found() == f"ok: {unit.name} starts winch at boot, and again after a crash"
+    (tmp_path / "systemctl").write_text("#!/bin/sh\necho no bus >&2\nexit 1\n")
+    assert "systemd does not answer: `systemctl --user show`: no bus" in found()
+    unit.write_text(unit.read_text().replace('ExecStart="', 'ExecStart="/gone'))
+    assert "starts /gone/" in found()
+    # Of another state directory it is not.
+    winch.env["WINCH_HOME"] += "2"
+    assert found().startswith("notice: nothing starts winch")
+    winch("daemon", "stop")
+    winch.env["WINCH_HOME"] = winch.env["WINCH_HOME"].removesuffix("2")
+
+
 def test_a_unit_of_a_persons_own_is_left_alone(winch: Winch, asked: Callable[[], str]) -> None:
     winch("daemon", "install")
     (unit,) = (path for path in units(winch) if path.is_file())
