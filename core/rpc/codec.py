@@ -248,8 +248,9 @@ class LineReader:
     """Lines from a stream, with a bound on their length and a small buffer below it.
 
     The stream's own buffer stays small, so that a reader who stops reading makes the writer wait,
-    however long a line may be. `received` counts the bytes that have come; `held` is called with
-    those that are kept of a line that is not whole, whenever that changes.
+    however long a line may be. `received` counts the bytes that have come, the last of them at
+    `heard_at` by the loop's clock; `held` is called with those that are kept of a line that is not
+    whole, whenever that changes.
     """
 
     def __init__(
@@ -263,6 +264,7 @@ class LineReader:
         self._held = held
         self._buffer = bytearray()
         self.received = 0
+        self.heard_at = asyncio.get_running_loop().time()
 
     async def line(self) -> bytes | bytearray | None:
         """Return the next line without its end, or None when there are no more.
@@ -291,6 +293,7 @@ class LineReader:
             if not chunk:
                 break
             self.received += len(chunk)
+            self.heard_at = asyncio.get_running_loop().time()
             self._buffer += chunk
         if self._buffer or overlong:
             self._buffer.clear()

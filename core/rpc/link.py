@@ -68,6 +68,11 @@ class LinkedService(RemoteService):
             raise
         return cls(wire, session, line, name)
 
+    @property
+    def silence(self) -> float:
+        """Seconds since anything came from there: so old is what is known of it."""
+        return self._wire.silence
+
     async def close(self) -> None:
         """Leave the daemon and end the program. Idempotent."""
         await super().close()

@@ -70,6 +70,11 @@ class Wire:
         """Bytes that have come so far."""
         return self._lines.received
 
+    @property
+    def silence(self) -> float:
+        """Seconds since bytes came the last time."""
+        return asyncio.get_running_loop().time() - self._lines.heard_at
+
     async def send(self, line: bytes) -> None:
         """Hand over a line; a lost connection shows when the answer is awaited."""
         with contextlib.suppress(OSError):

@@ -89,6 +89,14 @@ class _Closable(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
+class _Linked(Protocol):
+    """A service at the far end of a link, which may be dead for a while before that is noticed."""
+
+    @property
+    def silence(self) -> float: ...
+
+
 class Feed:
     """Keeps a store up to date for as long as it runs.
 
@@ -168,10 +176,11 @@ class Feed:
                 except OSError as error:
                     reason = str(error)
                 self._sums = self.figures
+                since = self._last_heard()
                 await self._close()
                 if self.is_heard:
                     self.is_heard, wait = False, FIRST_WAIT
-                self.lost_since = self.lost_since or self._now()
+                self.lost_since = self.lost_since or since
                 pause = wait * random.uniform(1 - _SPREAD, 1 + _SPREAD)  # noqa: S311
                 next_try = self._now() + timedelta(seconds=pause)
                 self.loss = ConnectionLost(
@@ -269,6 +278,12 @@ class Feed:
             return
         self._post(StoreChanged(frozenset(self._changed)))
         self._changed.clear()
+
+    def _last_heard(self) -> datetime:
+        service: object = self._service
+        return self._now() - timedelta(
+            seconds=service.silence if isinstance(service, _Linked) else 0
+        )
 
     async def _close(self) -> None:
         service: object = self._service

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from textual.message import Message
@@ -128,6 +129,16 @@ async def test_a_connection_that_ends_is_given_up_and_nothing_is_asked_of_it_any
         assert service.closed.is_set()
         with pytest.raises(DaemonError):
             _ = harness.feed.service
+
+
+async def test_what_is_held_is_as_old_as_the_last_word_that_came() -> None:
+    service = FakeService()
+    service.silence = 20.0  # type: ignore[attr-defined]
+    async with running(service, interval=0) as harness:
+        service.lose()
+        while not isinstance(message := await harness.messages.get(), ConnectionLost):
+            pass
+        assert message.since == NOW - timedelta(seconds=20)
 
 
 async def test_a_daemon_that_was_told_to_end_is_not_started_again_by_the_screen(
