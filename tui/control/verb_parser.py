@@ -31,6 +31,7 @@ _SHELL = {
     "metrics": "is for a shell: `winch metrics`",
     "log": "is for a shell; here the log has a screen of its own",
     "doctor": "is for a shell: `winch doctor`",
+    "completions": "is for the configuration of a shell",
     "demo": "is for a shell: it is a winch of its own",
     "rpc-stdio": "is for `winch -H HOST`, which runs it on the other machine",
     "config": "is for a shell; here , shows the settings",

@@ -165,6 +165,18 @@ def rpc_stdio(_: argparse.ArgumentParser) -> None:
     pass
 
 
+@command(
+    "print what makes a shell complete winch's commands, options, ids and hosts",
+    "completions:run",
+    'eval "$(winch completions bash)"           in ~/.bashrc',
+    'eval "$(winch completions zsh)"            in ~/.zshrc, below compinit',
+    "winch completions fish | source            in ~/.config/fish/config.fish",
+)
+def completions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=["bash", "zsh", "fish"], help="for which")
+    parser.add_argument("words", nargs="*", metavar="WORD", help=argparse.SUPPRESS)
+
+
 @command("try winch on a bundled local server; nothing of yours is touched", "demo:run")
 def demo(_: argparse.ArgumentParser) -> None:
     pass
