@@ -69,17 +69,19 @@ class Interval:
 def top_lines(interval: Interval) -> list[str]:
     """Return what costs, as lines of which the one above the downloads is the last without any."""
     now, process = interval.now, interval.now.process
+    connections = fmt.counted(now.connections, "connection")
+    clients = fmt.counted(now.clients.clients, "client")
     limit = "no limit" if now.limit is None else f"limit {fmt.rate(now.limit)}"
     up = fmt.duration((now.at - now.started_at).total_seconds())
     cpu = f"CPU {_percent(interval.cpu)}, of that the loop {_percent(interval.loop)}"
     longest = f"since the start {now.syncs.count:,}, longest {_short(now.syncs.longest)}"
     lines = [
         f"winch {fmt.clean(now.version)}, up {up}; {cpu}; {_usage(now)}, {process.threads} threads",
-        f"in     {fmt.rate(now.rate)}, {limit}, {now.connections} connections; {_received(now)}",
+        f"in     {fmt.rate(now.rate)}, {limit}, {connections}; {_received(now)}",
         f"loop   {_durations(interval.lag, 'looks', 'late by')}",
         f"fsync  {_durations(interval.syncs, 'syncs', 'took')}; {longest}",
         f"waits  {', '.join(f'{name} {count:,}' for name, count in now.queues.items())}",
-        f"asked  {now.clients.clients} clients, {interval.requests:,} requests",
+        f"asked  {clients}, {fmt.counted(interval.requests, 'request')}",
         "",
     ]
     if not interval.shares:

@@ -27,10 +27,20 @@ def test_a_json_line_reads_as_one_of_the_text_log() -> None:
     assert trace == ["ValueError: three"]
 
 
-def test_a_text_line_and_one_that_was_cut_stay_as_they_are() -> None:
+def test_a_text_line_and_what_is_no_line_of_a_log_stay_as_they_are() -> None:
     whole = _written("x" * 100)
-    for line in ("2026-03-01 12:00:00,000 INFO core: up", whole[:90], '{"time": "x"}', "{}"):
+    for line in ("2026-03-01 12:00:00,000 INFO core: up", whole[:40], '{"time": "x"}', "{}"):
         assert readable(line) == [line]
+
+
+@given(st.text(min_size=1), st.integers(0, 100))
+def test_one_that_was_cut_is_read_as_far_as_it_goes(message: str, cut: int) -> None:
+    whole = _written("broken", error=ValueError(f"{message}{'x' * 20}"))
+    begin = whole.index('"exception": "') + len('"exception": "ValueError: ')
+    first, *trace = readable(whole[: min(begin + cut, len(whole) - 2)])
+    assert first.endswith(" WARNING core.test: broken")
+    assert trace[0].startswith("ValueError: ")
+    assert trace[-1].endswith("…")
 
 
 @given(st.text())
