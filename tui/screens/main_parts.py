@@ -90,6 +90,8 @@ class MainParts(Screen[None]):
             moved=self.show_chosen,
             marked=self.show_state,
         )
+        if host.is_remote:
+            self.table.expects = f"connecting to {host.name}"
         self.details = DetailPane(
             lambda: self.service,
             is_resting=lambda: is_behind() or not self.is_active,

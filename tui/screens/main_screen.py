@@ -218,7 +218,9 @@ class MainScreen(VerbActions, DownloadActions):
         """Say why a key does nothing."""
         action = keymap_of(self).action_of(event.key, MAIN)
         if action is not None and self.check_action(action.id, ()) is None:
-            self.notify(action.refusal, severity="warning", markup=False)
+            is_known = self.table.is_loaded or action.id not in _DOWNLOAD_ACTIONS
+            refusal = action.refusal if is_known else "The list is not here yet."
+            self.notify(refusal, severity="warning", markup=False)
 
     @on(HostsBar.Chosen)
     def _show_host(self, message: HostsBar.Chosen) -> None:

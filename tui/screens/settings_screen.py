@@ -24,6 +24,7 @@ from core.domain.settings import Settings, text_of
 from core.launcher import Configuration, SettingOrigin, SettingValue
 from tui.control.bindings import bindings
 from tui.control.key_actions import KeyTarget
+from tui.screens.dialog import AnswerDialog
 from tui.screens.page_screen import ListScreen, list_lines
 from tui.terminal.theme import is_ascii
 from tui.text.cells import Cell, ColumnSpec, Content, Line, Role
@@ -81,7 +82,7 @@ class SettingsScreen(ListScreen):
             self._title.update(
                 f" Settings  {file}"
                 if self._host is None
-                else f" Settings of {clean(self._host.name)}, but for the screen's: {file}"
+                else f" Settings of {clean(self._host.name)}; [screen] is of this machine"
             )
         except WinchError as error:
             self._say(sentence(error), Role.FAILED)
@@ -169,7 +170,10 @@ class SettingsScreen(ListScreen):
     def _refuses(self, item: SettingValue) -> bool:
         """Say why a setting cannot be changed here, and return True where that is so."""
         if self._host is not None and self._is_theirs(item):
-            self._say(f"it is changed there: {editing_line(self._host)}", Role.FAILED)
+            name = clean(self._host.name)
+            self._say(f"it is changed on {name}", Role.FAILED)
+            line = editing_line(self._host)
+            self.app.push_screen(AnswerDialog(f"This is a setting of {name}, changed by\n\n{line}"))
         elif item.source is SettingOrigin.ENVIRONMENT:
             self._say(
                 f"{variable(item.name)} is set in the environment, which goes first",

@@ -34,5 +34,7 @@ def far_loss_words(
     if stopped:
         when = f" at {at}" if at else ""
         return f"the daemon on {clean(name)} was stopped{when} - {restart_key} starts it again"
+    # A sentence for commands: the screen goes on by itself.
+    hint = hint.removesuffix("; run the command again")
     again = f"next try {next_try.astimezone():%H:%M:%S}, " if next_try else ""
     return f"{clean(reason)} - {again}{restart_key} tries now\n{clean(hint)}".strip()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -28,7 +29,7 @@ from tui.model.store import DownloadStore
 from tui.model.table_lines import TableLines
 from tui.model.view import View
 from tui.terminal.theme import component_style, is_ascii
-from tui.text.cells import Line, Role
+from tui.text.cells import Cell, Line, Role
 from tui.text.columns import Column, Slot, layout, titles
 from tui.widgets.cell_line import differences, strip_of
 
@@ -117,6 +118,8 @@ class DownloadTable(ScrollView, can_focus=True):
         self._styles: dict[tuple[str, bool], Style] = {}
         # Before the first Snapshot nobody knows whether the list is empty.
         self.is_loaded = False
+        self.expects = ""
+        """What is said in the place of the list before it is there."""
 
     @property
     def cursor_id(self) -> str | None:
@@ -343,7 +346,9 @@ class DownloadTable(ScrollView, can_focus=True):
             )
         line = y - self.size.height // 2
         if not self.is_loaded:
-            return _Drawn(())
+            words = self.expects if line == 0 else ""
+            x = max((self.size.width - cell_len(words)) // 2, 0)
+            return _Drawn((Cell(x, words, Role.MUTED),) if words else ())
         return _Drawn(self._lines.hint(line, self.size.width, ascii_only=is_ascii(self)))
 
     def _strip(self, drawn: _Drawn) -> Strip:
