@@ -113,6 +113,8 @@ class MainScreen(VerbActions, DownloadActions):
         self.banner.update(text)
         self.banner.add_class("-shown")
         self.table.add_class("-stale")
+        self.table.expects = ""
+        self.table.refresh()
         self._show_header()
 
     @on(Reconnected)

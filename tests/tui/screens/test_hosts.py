@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from textual.widgets import Input
 
@@ -27,10 +29,13 @@ class Net:
         self.services = {name: FakeService() for name in names}
         self.cut: set[str] = set()
         self.asked: list[str] = []
+        self.opened = asyncio.Event()
+        self.opened.set()
 
     def reach(self, host: Host) -> Connect:
         async def connect(*, start: bool = True) -> DownloadService:
             self.asked.append(host.name)
+            await self.opened.wait()
             if host.name in self.cut:
                 raise HostError(f"{host.name} cannot be reached: No route", hint="see [/b] ssh")
             return self.services[host.name]
@@ -260,3 +265,16 @@ async def test_every_page_names_the_machine_and_its_settings_are_changed_there()
         await until(pilot, "History", "@server", "JSON Lines as *.jsonl, on this machine")
         await pilot.press("escape", "escape", "[", "H")
         await until(pilot, "History", gone="@")
+
+
+async def test_what_is_waited_for_is_said_before_there_is_a_list() -> None:
+    net = Net("server")
+    await queue(net.services["server"], "x.iso")
+    net.opened.clear()
+    app = net.app(given=("server",))
+    async with app.run_test(size=(120, 30), notifications=True) as pilot:
+        await until(pilot, "connecting to server")
+        await pilot.press("p")
+        await until(pilot, "The list is not here yet.")
+        net.opened.set()
+        await until(pilot, "x.iso", gone="connecting to")
