@@ -215,7 +215,7 @@ class TestLinger:
     """When the daemon ends by itself; engine and server are reduced to what is asked of them."""
 
     def parts(self, *, clients: int, work: bool) -> SimpleNamespace:
-        engine = SimpleNamespace(has_work=work, stop_requested=asyncio.Event())
+        engine = SimpleNamespace(is_busy=work, stop_requested=asyncio.Event())
         engine.on_work_change = lambda callback: setattr(engine, "changed", callback)
         server = SimpleNamespace(client_count=clients, on_clients_changed=None)
         return SimpleNamespace(engine=engine, server=server)
@@ -245,7 +245,7 @@ class TestLinger:
         parts.server.on_clients_changed()
         await self.turns()
         assert not task.done()
-        parts.engine.has_work = False
+        parts.engine.is_busy = False
         parts.engine.changed()
         await task
 
