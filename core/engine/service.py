@@ -193,13 +193,13 @@ class Engine(CollectionRequests):
         await self.figure_keeper.close()
         await self._forgetting.close()
         self._limits.close()
+        # What ran beside the downloads ends beside them.
+        ending = asyncio.create_task(self._announcer.close())
         try:
-            # What ran beside the downloads ends beside them.
-            ending = asyncio.create_task(self._announcer.close())
             await self._reverifier.close()
             await self._runner.close()
-            await ending
         finally:
+            await ending
             await self._resume_data.close()
             await self._recorder.close()
             await self._http.close()

@@ -15,11 +15,14 @@ import msgspec
 from core.adapters.config import config_file
 from core.adapters.config.config_file import Configuration
 from core.adapters.files import disk
+from core.adapters.files.ownership import ROOT, weakness
 from core.adapters.system import machine
+from core.adapters.system.hook_process import program_path
 from core.adapters.system.instance_lock import InstanceLock
 from core.adapters.system.paths import Paths
 from core.domain.errors import ConfigError, StateError, WinchError
-from core.domain.settings import Settings
+from core.domain.hooks import HookEvent
+from core.domain.settings import HookSettings, Settings
 from core.domain.units import rough_size
 from core.domain.upkeep import Finding
 
@@ -51,6 +54,7 @@ def examine(paths: Paths, env: Mapping[str, str]) -> list[Finding]:
         _owner(paths.lock_file),
         _room("state disk", paths.state_dir, settings.disk.low_bytes),
         *_destination(settings),
+        *_hooks(settings.hooks),
     ]
 
 
@@ -175,6 +179,23 @@ def _destination(settings: Settings) -> Iterator[Finding]:
     if settings.downloads.preallocate and not reserves:
         text = f"{directory} cannot reserve room for files: a full disk shows only once it is full"
         yield Finding(subject="destination", text=text, level="notice")
+
+
+def _hooks(settings: HookSettings) -> Iterator[Finding]:
+    """Tell which of the person's programs cannot run, or could be another's by their next run."""
+    for event in HookEvent:
+        if not (command := settings.command(event)):
+            continue
+        name, found = event.hook, program_path(command[0], os.environ)
+        if found is None or not os.access(found, os.X_OK):
+            text = f"{name} cannot run: {command[0]} is no program"
+            hint = "chmod +x makes one of a script, whose first line begins with #!"
+            yield Finding(subject="hooks", text=text, level="problem", hint=hint)
+        elif reason := weakness(Path(found).stat(), {os.geteuid(), ROOT}):
+            text = f"{name} runs {found}, which {reason}"
+            yield Finding(subject="hooks", text=text, level="problem", hint=f"chmod go-w '{found}'")
+        else:
+            yield Finding(subject="hooks", text=f"{name} runs {found}")
 
 
 def _problem(subject: str, error: WinchError) -> Finding:

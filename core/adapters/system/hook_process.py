@@ -48,7 +48,7 @@ async def run_program(
     Nothing is raised for what is wrong with it. It has the home directory as its own, since what a
     server named lies in others, nothing to read, and its output is read here.
     """
-    found = _found(command[0], environment)
+    found = program_path(command[0], environment)
     if found is None:
         return HookEnd(failure=f"there is no program {command[0]}")
     home = environment.get("HOME") or "/"
@@ -85,7 +85,8 @@ async def run_program(
     )
 
 
-def _found(program: str, environment: Mapping[str, str]) -> str | None:
+def program_path(program: str, environment: Mapping[str, str]) -> str | None:
+    """Return where a program lies that is named by its path, from `~/` on or as found on PATH."""
     if program.startswith("~/"):
         return f"{environment.get('HOME', '').rstrip('/')}{program[1:]}"
     if "/" in program:

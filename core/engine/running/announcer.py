@@ -73,7 +73,7 @@ class Announcer:
             embedded=embedded,
             has_work=has_work,
             has_hooks=lambda: self._hooks.is_busy,
-            began=self._hooks.forgive,
+            began=self._hooks.begin_run,
             ended=self._queue_done,
             changed=changed,
         )

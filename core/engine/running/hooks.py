@@ -34,8 +34,9 @@ STOPPING = 10.0
 """Seconds that running ones have to end once winch ends; containers are given no more."""
 _LASTING = frozenset({HookEvent.DONE, HookEvent.FAILED, HookEvent.QUEUE_DONE})
 """What is still worth telling after a restart."""
-_LINES = 50
-_LONGEST_LINE = 500
+_SKIPPED = "skipped"
+_LINES = 20
+_LONGEST_LINE = 400
 
 
 class Hooks:
@@ -68,7 +69,9 @@ class Hooks:
         self._is_open = False
         self._stop = asyncio.Event()
         self._told: dict[str, str] = {}
-        self._failures: Counter[HookEvent] = Counter()
+        self._old: set[str] = set()
+        """What was told in an earlier run of the queue."""
+        self._failures: Counter[str] = Counter()
         self._skipped = 0
         self._full = ""
 
@@ -86,15 +89,12 @@ class Hooks:
         """Let other programs run from now on; what the old ones failed with stands no longer."""
         if settings != self._settings:
             self._settings = settings
-            self.forgive()
+            self._take_back(*self._told)
             self._fill()
 
-    def forgive(self) -> None:
-        """Take back what was told of failures: the person has had the time to see it."""
-        for sentence in self._told.values():
-            self._downloads.notices.take_back(sentence)
-        self._told.clear()
-        self._failures.clear()
+    def begin_run(self) -> None:
+        """Let what was told of failures stand until it works again: the queue runs anew."""
+        self._old.update(self._told)
 
     def start(self) -> None:
         """Begin to run them, first those that waited when winch ended."""
@@ -209,6 +209,7 @@ class Hooks:
             log.info("%s for %s: %s", hook, subject, line)
         if not end.failure:
             log.info("%s for %s ended well", hook, subject)
+            self._take_back(*self._old & {hook, _SKIPPED})
             return
         log.warning("%s for %s failed: %s", hook, subject, end.failure)
         self._tell_failure(call, end.failure)
@@ -218,12 +219,13 @@ class Hooks:
         known = self._known(call)
         if known is not None:
             self._downloads.note(known.id, f"the hook {event.hook} failed: {failure}")
-        self._failures[event] += 1
-        count = self._failures[event]
+        self._failures[event.hook] += 1
+        count = self._failures[event.hook]
         whom = "" if known is None else f" for {one_line(cut(known.name, 80))}"
         times = "" if count == 1 else f" {count:,} times, the last time"
         self._put(
-            event.hook, f"The hook {event.hook} failed{times}{whom}: {failure}; the log says more"
+            event.hook,
+            f"The hook {event.hook} failed{times}{whom}: {failure}; `winch log` says more",
         )
 
     def _tell_cut_off(self, calls: list[HookCall]) -> None:
@@ -235,7 +237,14 @@ class Hooks:
     def _put(self, subject: str, sentence: str) -> None:
         self._downloads.notices.take_back(self._told.get(subject, ""))
         self._told[subject] = sentence
+        self._old.discard(subject)
         self._downloads.notices.put(sentence)
+
+    def _take_back(self, *subjects: str) -> None:
+        for subject in subjects:
+            self._downloads.notices.take_back(self._told.pop(subject, ""))
+            self._old.discard(subject)
+            del self._failures[subject]
 
     def _skip(self, call: HookCall) -> None:
         self._skipped += 1
@@ -250,7 +259,7 @@ class Hooks:
             self._downloads.notices.take_back(self._full)
             sentence = f"{self._skipped:,} hooks were skipped: more than {MOST_WAITING:,} waited."
             log.warning("%s", sentence)
-            self._put("skipped", sentence)
+            self._put(_SKIPPED, sentence)
             self._skipped = 0
 
 

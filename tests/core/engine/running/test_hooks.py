@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -117,25 +118,45 @@ async def test_what_fails_is_told_in_the_timeline_in_a_notice_and_in_the_log(
     for name in ("a", "b"):
         await engine.add([workspace.request(fault_server.file(name, b"x"))])
         await idle(engine)
-        engine.read_settings = lambda: engine.settings
     failure = "the hook on_done failed: it ended with status 3"
     for view in await engine.downloads():
         assert view.download.timeline[-1].text == failure
         assert view.download.status is Status.COMPLETED
-    # Which is of the last run: one begins as if the person had seen what was told before.
     (notice,) = await notices(engine)
-    assert notice.startswith("The hook on_done failed for b: it ended with status 3")
+    assert notice == (
+        "The hook on_done failed 2 times, the last time for b: it ended with status 3;"
+        " `winch log` says more"
+    )
     assert "on_done for " in caplog.text
     assert ": so [31m" in caplog.text
     assert "\x1b" not in caplog.text
 
+
+async def test_what_failed_stands_until_it_works_in_a_later_run_or_is_another_one(
+    workspace: Workspace, fault_server: FaultServer, book: Book
+) -> None:
+    engine = await workspace.engine(
+        with_hooks(
+            on_done=book.script('case "$WINCH_NAME" in [abd]) exit 3 ;; esac'), concurrency=1
+        )
+    )
+    told = []
+    for names in ("a", "bc", "e"):
+        urls = [fault_server.file(name, b"x") for name in names]
+        await engine.add([workspace.request(url) for url in urls])
+        await idle(engine)
+        told.append(len(await notices(engine)))
+    assert told == [1, 1, 0]
+
+    await fetch(engine, workspace.request(fault_server.file("d", b"x")))
+    await idle(engine)
+    assert len(await notices(engine)) == 1
     engine.read_settings = lambda: with_hooks(on_done=book.script(name="other"))
     await engine.reload()
     assert await notices(engine) == ()
-    await fetch(engine, workspace.request(fault_server.file("c", b"x")))
+    await fetch(engine, workspace.request(fault_server.file("f", b"x")))
     await idle(engine)
-    assert await notices(engine) == ()
-    assert book.lines[-1] == "on_done c"
+    assert book.lines[-1] == "on_done f"
 
 
 async def test_they_hold_up_no_download_and_no_more_than_set_run_at_once(
@@ -186,6 +207,28 @@ async def test_what_waits_as_winch_ends_runs_once_after_the_next_start(
     engine = await workspace.engine(settings)
     await idle(engine)
     assert len(book.lines) == 3
+
+
+async def test_a_kill_runs_what_waits_once_and_tells_what_it_cut_off(
+    workspace: Workspace, fault_server: FaultServer, book: Book, tmp_path: Path
+) -> None:
+    settings = with_hooks(on_done=book.script(*book.waits), concurrency=1)
+    engine = await workspace.engine(settings)
+    for name in "ab":
+        await fetch(engine, workspace.request(fault_server.file(name, b"x")))
+    await wait_for(lambda: book.lines == ["on_done a"])
+    await engine.add([])  # and what was done before is on disk
+    killed = tmp_path / "killed"
+    shutil.copytree(workspace.state, killed)
+    book.let_go()
+    await engine.close()
+
+    workspace.state = killed
+    engine = await workspace.engine(settings)
+    await idle(engine)
+    assert book.lines == ["on_done a", "on_done b"]
+    (notice,) = await notices(engine)
+    assert "for a: it was cut off as winch ended, and is not run again" in notice
 
 
 async def test_what_the_end_of_winch_cuts_off_is_told_and_does_not_run_again(
