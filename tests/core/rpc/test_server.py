@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from core.domain.figures import ClientFigures
 from core.domain.models import DownloadRequest, Progress
 from core.domain.service import ServiceStatus
 from core.rpc.codec import PROTOCOL
@@ -37,6 +38,15 @@ class TestRequests:
                 "result": [],
             }
             assert (await client.ask(b'{"id":"x","method":"downloads"}'))["id"] == "x"
+
+    async def test_what_is_asked_and_what_is_refused_is_counted(
+        self, server: RpcServer, socket_path: Path
+    ) -> None:
+        async with RawClient.open(socket_path) as client:
+            await client.status()
+            await client.ask(b'{"id":1,"method":"find","params":{"id":"nope"}}')
+            await client.ask(b'{"id":1,"method":"dance"}')
+            assert server.figures == ClientFigures(clients=1, connections=1, requests=3, errors=2)
 
     async def test_a_slow_request_does_not_hold_up_the_next(self, socket_path: Path) -> None:
         go_on = asyncio.Event()
