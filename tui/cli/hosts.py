@@ -54,8 +54,7 @@ def run(args: argparse.Namespace, handler: Handler) -> int:
         return done
     _check_sense(args, hosts[0])
     if is_one(args.host):
-        home = os.path.expanduser("~")  # noqa: PTH111 - Path raises where there is none
-        check = partial(_check_home, args, home) if args.command in _WITH_PATHS else None
+        check = partial(check_home, args, home_here()) if args.command in _WITH_PATHS else None
         return on_one(hosts[0], lambda: handler(args), check)
     _check_several(args, hosts)
     # Few ask several at once.
@@ -134,7 +133,12 @@ class Link:
         await self._stack.aclose()
 
 
-async def _check_home(
+def home_here() -> str:
+    """Return the home of whoever types the command."""
+    return os.path.expanduser("~")  # noqa: PTH111 - Path raises where there is none
+
+
+async def check_home(
     args: argparse.Namespace, home: str, service: DownloadService, there: Machine
 ) -> None:
     """Raise UsageError for a `~` that the shell has made this machine's home of."""

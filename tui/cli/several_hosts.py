@@ -22,7 +22,7 @@ from core.domain.errors import AmbiguousIdError, ErrorCode, ExitCode, UnknownIdE
 from core.domain.machines import Host
 from core.domain.service import DownloadService
 from tui.cli.dispatch import Handler
-from tui.cli.hosts import Link
+from tui.cli.hosts import Link, check_home, home_here
 from tui.cli.service_access import named
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say, say_as_it_is
@@ -151,6 +151,7 @@ class _Several:
         try:
             if self._args.command == "add":
                 remote.machine = await service.machine()
+                await check_home(self._args, home_here(), service, remote.machine)
             done = self._handler(await _known_there(service, self._args))
             answer.status = done if isinstance(done, int) else await done
         finally:

@@ -88,6 +88,12 @@ def test_paths_are_those_of_the_other_machine(elsewhere: Elsewhere, server: Demo
     wrong = winch("-H", "alpha", "add", server.url(FILE), "-d", "~other")
     assert wrong.returncode == 2
     assert "write it in full" in wrong.stderr
+    # What the shell has made of an unquoted ~ is a home of this machine.
+    winch.env["HOME"] = "/home/of-nobody"
+    for hosts in ("alpha", "alpha,beta"):
+        expanded = winch("-H", hosts, "add", server.url(FILE), "-d", "/home/of-nobody/d")
+        assert expanded.returncode == 2
+        assert "quote it" in expanded.stderr
     got = winch("-Halpha", "get", server.url(FILE), "-d", "sub", "-q")
     assert (got.returncode, got.stderr) == (0, "")
     assert (there / "sub" / FILE.name).stat().st_size == FILE.size
