@@ -23,7 +23,7 @@ _ASKING = 10.0
 """Seconds for a question."""
 _STARTING = 20.0
 """Seconds for a start, after which whoever waits looks for the daemon itself."""
-_WORKING = 60.0
+_WORKING = 90.0
 """Seconds for anything else; a stop takes no longer than the unit says."""
 _OVER = ("inactive", "failed")
 

@@ -63,7 +63,7 @@ RestartPreventExitStatus=2
 WatchdogSec=60
 TimeoutStartSec=300
 # It stops at a checkpoint; its hooks are its own to end.
-TimeoutStopSec=40
+TimeoutStopSec=60
 KillMode=mixed
 OOMPolicy=continue
 # Memory holds logins.
@@ -101,7 +101,7 @@ def launchd_agent(program: Program) -> bytes:
         # Again after each end that was not asked for.
         "KeepAlive": {"SuccessfulExit": False},
         "ThrottleInterval": 2,
-        "ExitTimeOut": 40,
+        "ExitTimeOut": 60,
         "WorkingDirectory": "/",
         "Umask": program.umask,
     }
