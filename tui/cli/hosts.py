@@ -38,6 +38,8 @@ _FROM_AFAR = frozenset(
 _OF_THE_DAEMON = frozenset({"start", "status", "stop"})
 _WITH_PATHS = frozenset({"add", "get", "import"})
 """Commands for which the machine has to be known before they begin."""
+_AGAIN = 30.0
+"""Seconds for a connection in the place of one that was lost."""
 _ONE_AT_A_TIME = frozenset({"events", "export", "get", "import", "metrics", "top"})
 
 
@@ -125,6 +127,8 @@ class Link:
                 host=self._host, patience=self._patience, interactive=self._interactive
             )
             self._service = await self._stack.enter_async_context(service)
+            # Whoever was asked for a password has had the time; a network that is gone has not.
+            self._patience = self._patience or _AGAIN
         return self._service
 
     async def close(self) -> None:
