@@ -25,6 +25,7 @@ from core.domain.events import (
     Snapshot,
 )
 from core.domain.figures import ChangesSince
+from core.domain.hooks import QueueRun
 from core.domain.models import Download, Progress
 from tui.text.json_records import download_record, timestamp
 
@@ -118,16 +119,28 @@ class EventLines:
 
     def of(self, event: Event, now: datetime) -> Iterator[Line]:
         """Return what an event tells."""
+        if isinstance(event, Snapshot):
+            # Who reads too slowly is not told the rest of it, but where that led.
+            yield from self.all_of(event, "behind", now)
+            return
+        if isinstance(event, ProgressBatch):
+            yield from self._of_progress(event, now)
+            return
+        found = self._taken_in(event)
+        for left, (kind, fields) in zip(range(len(found) - 1, -1, -1), found, strict=True):
+            if not left:
+                self._mark = str(Mark(self._life, event.revision))
+            yield self._line(kind, event.revision, now, **fields)
+
+    def _taken_in(
+        self, event: Noticed | Added | Changed | Removed | CollectionsChanged
+    ) -> list[tuple[str, Line]]:
+        """Take in what has happened, and return what to say of it."""
         match event:
-            case Snapshot():
-                # Who reads too slowly is not told the rest of it, but where that led.
-                yield from self.all_of(event, "behind", now)
-                return
-            case ProgressBatch():
-                yield from self._of_progress(event, now)
-                return
             case Noticed():
                 found: list[tuple[str, Line]] = [("noticed", _whole(event))]
+                if event.ended is not None:
+                    found.append(("queue_done", _outcome(event.ended)))
             case Added() | Changed():
                 self._put(event.downloads)
                 kind = "added" if isinstance(event, Added) else "changed"
@@ -140,10 +153,7 @@ class EventLines:
                 self._collections |= {each.name: each for each in event.collections}
                 found = [("collection", self._collection(e.name)) for e in event.collections]
                 found += [("collection_removed", {"name": name}) for name in event.removed]
-        for left, (kind, fields) in zip(range(len(found) - 1, -1, -1), found, strict=True):
-            if not left:
-                self._mark = str(Mark(self._life, event.revision))
-            yield self._line(kind, event.revision, now, **fields)
+        return found
 
     def end(self, now: datetime) -> Line:
         """Return the last line: the service has ended well."""
@@ -215,6 +225,16 @@ class EventLines:
     def _forget_place(self, download_id: str) -> None:
         if (before := self._downloads.get(download_id)) is not None:
             del self._order[bisect_left(self._order, before.sort_key)]
+
+
+def _outcome(run: QueueRun) -> Line:
+    return {
+        "began_at": timestamp(run.began_at),
+        "seconds": round(run.seconds, 3),
+        "done": run.done,
+        "failed": run.failed,
+        "bytes": run.bytes,
+    }
 
 
 def _whole(event: Snapshot | Noticed) -> Line:

@@ -78,8 +78,8 @@ def top_lines(interval: Interval) -> list[str]:
     lines = [
         f"winch {fmt.clean(now.version)}, up {up}; {cpu}; {_usage(now)}, {process.threads} threads",
         f"in     {fmt.rate(now.rate)}, {limit}, {connections}; {_received(now)}",
-        f"loop   {_durations(interval.lag, 'looks', 'late by')}",
-        f"fsync  {_durations(interval.syncs, 'syncs', 'took')}; {longest}",
+        f"loop   {_durations(interval.lag, 'look', 'late by')}",
+        f"fsync  {_durations(interval.syncs, 'sync', 'took')}; {longest}",
         f"waits  {', '.join(f'{name} {count:,}' for name, count in now.queues.items())}",
         f"asked  {clients}, {fmt.counted(interval.requests, 'request')}",
         "",
@@ -240,11 +240,11 @@ def _usage(figures: Figures) -> str:
 
 def _durations(durations: Durations, what: str, verb: str) -> str:
     if not durations.count:
-        return f"no {what}"
+        return f"no {what}s"
     median, late = durations.quantile(0.5), durations.quantile(0.99)
     return (
-        f"{durations.count:,} {what} {verb} {_short(median)} (median), {_short(late)} (99 %),"
-        f" {_short(durations.longest)} at most"
+        f"{fmt.counted(durations.count, what)} {verb} {_short(median)} (median),"
+        f" {_short(late)} (99 %), {_short(durations.longest)} at most"
     )
 
 

@@ -6,7 +6,6 @@ shown is what is so and what is so gets stored. Nothing else changes a download.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,13 +16,7 @@ from core.domain.bounds import cut
 from core.domain.collections import CollectionRecord
 from core.domain.errors import UnknownIdError, WinchError
 from core.domain.events import (
-    Added,
-    Changed,
-    CollectionsChanged,
-    Event,
     Noticed,
-    ProgressBatch,
-    Removed,
     Snapshot,
     as_told,
 )
@@ -40,11 +33,11 @@ from core.domain.models import (
 )
 from core.domain.service import LimitChanges
 from core.domain.value import replace
-from core.engine.downloads.events import EventBus, GatheredChanges
 from core.engine.downloads.index import DownloadIndex
 from core.engine.downloads.notices import Notices
 from core.engine.downloads.totals import InProgress, ListTotals
 from core.engine.downloads.views import ProgressOf, Views
+from core.engine.downloads.watchers import Watchers
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +46,6 @@ TIMELINE_LENGTH = 50
 _NOTHING = Progress()
 _AT_ONCE = timedelta(milliseconds=10)
 """What is told of many downloads within this time is one entry: there may be very many of them."""
-_ADDED_TOGETHER = 1000
-"""Downloads in one event: what there is of very many, no line could hold."""
 _PLACE_IN_LIFE = ("status", "phase", "wait_reason")
 """What makes a change of a download a transition."""
 _LEFT_BEHIND: dict[str, object] = dict.fromkeys(
@@ -73,15 +64,13 @@ class DownloadList(DownloadIndex):
         super().__init__(catalog.downloads)
         self._catalog = catalog
         self._clock = clock
-        self._revision = 0
         self._settled: dict[str, Progress] = {}
         self._live: dict[str, Callable[[], Progress | None]] = {}
         self._unsaved = ""
         self._last_entry: TimelineEntry | None = None
         self.sums = ListTotals()
-        self.bus = EventBus(self._snapshot)
-        self._changes = GatheredChanges(self._tell_changed)
-        self._entered: list[Download] = []
+        self._watchers = Watchers(self._snapshot)
+        self.bus = self._watchers.bus
         self.notices = Notices(self._publish_whole)
         self.paused = False
         self.limits = LimitChanges()
@@ -135,8 +124,7 @@ class DownloadList(DownloadIndex):
 
     async def close(self) -> None:
         """End the subscriptions and write what is not yet written; raises as `flush` does."""
-        self._tell_entered()
-        self._changes.flush()
+        self._watchers.flush()
         self.bus.close()
         await self._catalog.close()
 
@@ -160,19 +148,11 @@ class DownloadList(DownloadIndex):
         return download
 
     def enter(self, download: DownloadRecord) -> None:
-        """Take a download into the list as it is, its timeline begun already.
-
-        Those that come in one turn of the loop are told together.
-        """
+        """Take a download into the list as it is, its timeline begun already."""
         self._put(download)
         self.sums.count(download, 0, 1)
         self._catalog.put(download)
-        if self.bus.has_subscribers:
-            if not self._entered:
-                asyncio.get_running_loop().call_soon(self._tell_entered)
-            self._entered.append(download)
-        else:
-            self._note_unheard(download.id)
+        self._watchers.entered(download)
 
     def update(self, download: DownloadRecord, **fields: object) -> DownloadRecord:
         """Replace fields of a download; nothing happens where they are so already."""
@@ -194,10 +174,7 @@ class DownloadList(DownloadIndex):
             self._settled.pop(changed.id, None)  # the record says how far it is
         if changed.request.group is not None:
             self.on_member(changed)
-        if self.bus.has_subscribers:
-            self._changes.add(changed)
-        else:
-            self._note_unheard(changed.id, *self._changes.forget())
+        self._watchers.changed(changed)
         return changed
 
     def note(self, download_id: str, text: str) -> None:
@@ -237,7 +214,7 @@ class DownloadList(DownloadIndex):
             self._settled.pop(download.id, None)
         if downloads:
             ids = tuple(download.id for download in downloads)
-            self._publish(lambda revision: Removed(revision=revision, ids=ids))
+            self._watchers.removed(ids)
             self.on_removed(downloads)
 
     def _entry(
@@ -312,10 +289,7 @@ class DownloadList(DownloadIndex):
 
     def publish_progress(self, progress: Mapping[str, Progress], eta: float | None = None) -> None:
         """Tell the watchers how far these downloads are, and the seconds that all still take."""
-        if self.bus.has_subscribers:
-            self._publish(
-                lambda revision: ProgressBatch(revision=revision, progress=progress, eta=eta)
-            )
+        self._watchers.progress(progress, eta)
 
     def _settled_bytes(self, download_id: str) -> int:
         return self._settled.get(download_id, _NOTHING).bytes_downloaded
@@ -336,8 +310,7 @@ class DownloadList(DownloadIndex):
             self.collections[collection.name] = collection
             self._catalog.put_collection(collection)
             self.on_collection(collection.name, collection)
-            told = (collection.summary,)
-            self._publish(lambda revision: CollectionsChanged(revision=revision, collections=told))
+            self._watchers.collection(collection.summary)
         return collection
 
     def discard_collection(self, name: str) -> None:
@@ -345,7 +318,7 @@ class DownloadList(DownloadIndex):
         del self.collections[name]
         self._catalog.discard_collection(name)
         self.on_collection(name, None)
-        self._publish(lambda revision: CollectionsChanged(revision=revision, removed=(name,)))
+        self._watchers.collection_removed(name)
 
     # -- all together -----------------------------------------------------------------------------
 
@@ -367,29 +340,6 @@ class DownloadList(DownloadIndex):
             self.limit = limit
             self._publish_whole()
 
-    def _tell_entered(self) -> None:
-        entered, self._entered = self._entered, []
-        for start in range(0, len(entered), _ADDED_TOGETHER):
-            self._revision += 1
-            together = tuple(map(as_told, entered[start : start + _ADDED_TOGETHER]))
-            self.bus.publish(Added(revision=self._revision, downloads=together))
-
-    def _tell_changed(self, changed: tuple[Download, ...]) -> None:
-        self._tell_entered()
-        self._revision += 1
-        self.bus.publish(Changed(revision=self._revision, downloads=tuple(map(as_told, changed))))
-
-    def _publish(self, event: Callable[[int], Event]) -> None:
-        self._tell_entered()
-        self._changes.flush()
-        self._revision += 1
-        self.bus.publish(event(self._revision))
-
-    def _note_unheard(self, *ids: str) -> None:
-        """Remember what changed while nobody watches, for a watcher that comes back."""
-        self._revision += 1
-        self.bus.change_log.note_changed(ids, self._revision)
-
     def tell_ended(self, run: QueueRun) -> None:
         """Tell the watchers that a run of the queue has ended."""
         self._publish_whole(run)
@@ -402,18 +352,16 @@ class DownloadList(DownloadIndex):
             limit=self.limit,
             ended=ended,
         )
-        self._publish(lambda revision: replace(whole, revision=revision))
+        self._watchers.noticed(whole)
 
     def changes_since(self, life: str, revision: int) -> ChangesSince:
         """Return which downloads and collections have changed since a revision of a life."""
-        self._tell_entered()
-        self._changes.flush()
-        return self.bus.change_log.since(life, revision, now=self._revision)
+        return self._watchers.since(life, revision)
 
-    def _snapshot(self) -> Snapshot:
+    def _snapshot(self, revision: int) -> Snapshot:
         downloads = tuple(map(as_told, self.ordered()))
         return Snapshot(
-            revision=self._revision,
+            revision=revision,
             downloads=downloads,
             progress=ProgressOf(downloads, self._progress_of),
             notices=tuple(self.notices),

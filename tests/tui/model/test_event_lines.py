@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.events import Added, Changed, Event, Noticed, ProgressBatch, Removed, Snapshot
+from core.domain.hooks import QueueRun
 from core.domain.models import Download, DownloadRequest, Progress
 from core.engine.downloads.change_log import ChangeLog
 from tui.model.event_lines import EventLines, Line, Mark
@@ -164,6 +165,15 @@ def test_what_is_so_of_the_whole_is_told() -> None:
         "limit": 5,
         "notices": ["careful"],
     }
+
+
+def test_the_end_of_a_run_of_the_queue_is_told_behind_that() -> None:
+    lines = EventLines("life", with_progress=False)
+    run = QueueRun(began_at=NOON, seconds=3.0, done=2, failed=1, bytes=7)
+    first, last = lines.of(Noticed(revision=4, notices=(), ended=run), NOON)
+    assert (first["event"], first["resume"]) == ("noticed", None)
+    assert (last["event"], last["resume"]) == ("queue_done", "life-4")
+    assert (last["done"], last["failed"], last["bytes"], last["seconds"]) == (2, 1, 7, 3.0)
 
 
 @given(st.text())
