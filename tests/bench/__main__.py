@@ -18,9 +18,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import clients, commands, link, listed, screen, state
+from tests.bench import clients, commands, link, listed, screen, soak, state
 from tests.bench.cases import CASES, Case
-from tests.bench.goals import Line
+from tests.bench.goals import MISSED, Line
 from tests.bench.measure import FailedError, Usage, middle
 from tests.bench.servers import Nginx
 from tests.bench.table import render, summary
@@ -36,16 +36,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the cases that were asked for and print a table for each."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     names = [*(case.name for case in CASES), *(case.NAME for case in _OWN)]
-    parser.add_argument("--case", nargs="+", choices=names, default=names, metavar="NAME")
+    choices = [*names, soak.NAME]
+    parser.add_argument("--case", nargs="+", choices=choices, default=names, metavar="NAME")
     parser.add_argument("--tool", nargs="+", default=[""], help="only tools that are called so")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=soak.MINUTES,
+        help="how long the soak is, which is asked for",
+    )
     parser.add_argument("--against", type=Path, metavar="PATH", help="another checkout of winch")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
     args = parser.parse_args(argv)
     if args.list:
         for case in CASES:
             print(f"{case.name:12}{case.title}")
-        for own in _OWN:
+        for own in (*_OWN, soak):
             print(f"{own.NAME:12}{own.TITLE}")
         return 0
     print(
@@ -53,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         f" Python {platform.python_version()}, medians of {args.runs} runs"
     )
     lines: dict[str, list[Line]] = {}
+    missed = False
     for case in CASES:
         if case.name in args.case:
             with tempfile.TemporaryDirectory(prefix="wb", dir=_place(on_disk=False)) as temp:
@@ -65,8 +73,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             rows, found = own.measure(args.runs, _place(on_disk=True), args.against)
             print("\n" + "\n".join(rows), flush=True)
             lines[f"{own.NAME}: {own.TITLE}"] = found
+    if soak.NAME in args.case:
+        rows, found = soak.measure(args.minutes, _place(on_disk=True))
+        print("\n" + "\n".join(rows), flush=True)
+        lines[f"{soak.NAME}: {soak.TITLE}"] = found
+        missed = any(line.verdict == MISSED for line in found)
     print(f"\n{summary(lines)}")
-    return 0
+    return int(missed)
 
 
 def _measure(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import commands, listed, screen, state
-from tests.bench.__main__ import main
+from tests.bench import soak
+from tests.bench.__main__ import _OWN, main
 from tests.bench.cases import CASES
 from tests.bench.checkout import source, using
 from tests.bench.figures import Figure, Part, measure
@@ -128,7 +128,7 @@ def test_the_cases_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
         *(case.name for case in CASES),
-        *(own.NAME for own in (commands, listed, state, screen)),
+        *(own.NAME for own in (*_OWN, soak)),
     ]
 
 
