@@ -23,7 +23,7 @@ from tests.unix import short_directory
 T = TypeVar("T")
 
 # What a unit has to quote.
-ODD = 'w %n $x "q" \'é'
+ODD = 'w %n ${x} "q" \'é'
 
 
 class Machine:
