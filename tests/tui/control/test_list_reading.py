@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
 from core.domain.entries import Entry
-from core.domain.errors import DestinationError, UsageError
+from core.domain.errors import DestinationError, ErrorInfo, UsageError
+from core.domain.machines import Host
 from core.domain.models import DownloadRequest
+from core.domain.service import DownloadService
+from tests.fakes import FakeService
 from tui.cli.parser import parse
 from tui.control import list_reading
 from tui.control.list_reading import in_place, portions_ahead
+from tui.input.remote import REMOTE, Remote
 from tui.input.url_lists import ListPortion
 
 NO_ARGS = argparse.Namespace()
@@ -89,3 +93,40 @@ async def test_directories_are_made_below_the_destination_and_no_link_is_followe
     nowhere = DownloadRequest(url="", directory=str(tmp_path / "nowhere"))
     with pytest.raises(DestinationError, match="does not exist"):
         await in_place(nowhere, entries)
+
+
+class Elsewhere(FakeService):
+    """A service whose disk is another one, on which one directory cannot be made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[str] = []
+
+    async def make_directories(self, root: str, directories: Sequence[str]) -> dict[str, ErrorInfo]:
+        self.made += directories
+        return {f"{root}/wrong": DestinationError("that is a link").info()}
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Elsewhere]:
+    service = Elsewhere()
+
+    async def connection() -> DownloadService:
+        return service
+
+    before = REMOTE.set(Remote(Host(name="server", ssh=("false",)), connection))
+    yield service
+    REMOTE.reset(before)
+
+
+async def test_directories_are_made_on_the_other_machine(
+    elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    shared = DownloadRequest(url="", directory=str(tmp_path))
+    requests, refused = await in_place(
+        shared, [entry(1, "right/a"), entry(2, "wrong/b"), entry(3, "c")]
+    )
+    assert elsewhere.made == [f"{tmp_path}/right", f"{tmp_path}/wrong"]
+    assert [request.url for request in requests] == ["http://a/1", "http://a/3"]
+    assert [(each.where, each.reason) for each in refused] == [("line 2", "that is a link")]
+    assert not [*tmp_path.iterdir()]
