@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.machines import Host
+from tests.pty import Pty
 from tests.ssh.machine import PERSON
 from tests.ssh.server import SshServer, make_key
 from tests.warm import warm_python
@@ -97,6 +98,10 @@ class Laptop:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def screen(self, *words: str, size: tuple[int, int] = (100, 30)) -> Pty:
+        """Open winch's screen on a terminal here; leave the context and it is gone."""
+        return Pty(*MAIN, *words, size=size, **self.environment)
 
     def json(self, *words: str) -> Any:
         """Return what a command prints as JSON."""

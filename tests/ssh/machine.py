@@ -1,8 +1,9 @@
 """Another machine, as far as namespaces make one: its own processes, mounts, name and one person.
 
 What runs there ends with it, as by a power cut, and nothing of it is left here: the list of its
-users, /run and /var/log are its own. The network is this machine's, so that downloads come from
-servers on the loopback. It takes root, as sshd does.
+users, /run, /var/log and the crontabs are its own. A real cron runs there, for what a boot starts.
+The network is this machine's, so that downloads come from servers on the loopback. It takes root,
+as sshd does.
 """
 
 from __future__ import annotations
@@ -32,8 +33,13 @@ mount --bind "$1/passwd" /etc/passwd
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -m 755 /run/sshd
 mount -t tmpfs -o mode=755 tmpfs /var/log
+mkdir -p "$1/crontabs"
+chgrp crontab "$1/crontabs"
+chmod 1730 "$1/crontabs"
+mount --bind "$1/crontabs" /var/spool/cron/crontabs
 hostname {name}
 {reachable}
+cron
 shift
 exec "$@"
 """

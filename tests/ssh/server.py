@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -101,6 +102,8 @@ def missing() -> str:
         return "another machine, and sshd, take root"
     if not Path(_SSHD).exists():
         return "there is no sshd"
+    if shutil.which("cron") is None:
+        return "there is no cron"
     tried = subprocess.run(["unshare", "--mount", "--uts", "--pid", "--fork", "true"], check=False)
     return "there are no namespaces" if tried.returncode else ""
 

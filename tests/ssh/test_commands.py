@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -18,7 +17,6 @@ SMALL = DemoFile("small.bin", 64 * KIB)
 SLOW = DemoFile("slow.iso", 64 * MIB, rate=200 * KIB)
 
 UNREACHABLE = 6
-NOBODY_WAITS = 5.0
 
 
 @pytest.fixture
@@ -131,11 +129,8 @@ def test_what_the_shell_there_says_first_is_passed_over(server: SshServer, lapto
 def test_a_host_that_never_answers_holds_up_no_other(laptop: Laptop) -> None:
     with a_black_hole() as port:
         laptop.name("hole", port)
-        began = time.monotonic()
         listed = laptop.winch("-H", "hole,server", "ls")
-        took = time.monotonic() - began
     assert listed.returncode == UNREACHABLE
     hole, server = listed.stderr.splitlines()
-    assert hole.startswith("winch: hole")
-    assert server.startswith("winch: server")
-    assert took < 2 * NOBODY_WAITS
+    assert hole.startswith("winch: hole has not answered for 5 s")
+    assert server == "winch: server: no downloads"
