@@ -39,7 +39,7 @@ _MOST_IN_WORK = codec.MAX_LINE
 """Bytes of requests that one connection may have under way."""
 _UNREAD = 256 * 1024
 """Bytes that may have been taken off the socket of a client that is made to wait."""
-_OF_A_RECORD, _OF_AN_ENTRY = 16, 512
+_OF_A_RECORD, _OF_AN_ENTRY = 8, 512
 """Bytes that an item of an answer takes: one that is in the list anyway, and one made for it."""
 _MOST_SUBSCRIPTIONS = 8
 """At once on one connection: whoever has but one connection may follow in several places."""
@@ -265,10 +265,20 @@ class Session:
             async with self._long, AsyncExitStack() as turn:
                 if request.method in _MADE:
                     await turn.enter_async_context(self._turn())
-                await self._answer(request.id, await self._call(request))
+                if self._outgoing.is_closing and request.method != "clean":
+                    # Nobody is there to be told.
+                    return
+                if request.method in _MADE:
+                    result = await self._call(request)
+                else:
+                    async with self._shared.one_by_one():
+                        result = await self._call(request)
+                await self._answer(request.id, result)
         elif request.method not in _LASTING and _is_of_all(request):
             async with self._of_all:
-                await self._answer(request.id, await self._call(request))
+                async with self._shared.of_all.turn(self):
+                    result = await self._call(request)
+                await self._answer(request.id, result)
         else:
             async with AsyncExitStack() as turn:
                 if is_large and request.method not in _LASTING:
@@ -364,7 +374,9 @@ class Session:
                 if interval:
                     events = await stack.enter_async_context(aclosing(thinned(events, interval)))
                 # While the client does not read, this does not either: the subscription coalesces.
-                async for event in events:
+                async with self._shared.one_by_one():
+                    first = await anext(events, None)
+                async for event in _after(first, events):
                     pieces = codec.event_pieces(event, id_, short=interval > 0)
                     await self._send_pieces(pieces, event)
             await self._send(codec.encode_end(id_))
@@ -401,6 +413,13 @@ class Session:
 
     async def _send(self, line: bytes) -> None:
         await self._outgoing.send(line)
+
+
+async def _after(first: Event | None, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    if first is not None:
+        yield first
+        async for event in events:
+            yield event
 
 
 def has_hung_up(writer: asyncio.StreamWriter) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from core.rpc.ledger import Ledger, Turns
 
@@ -17,17 +19,27 @@ class Shared:
     """What the connections of a server have in common.
 
     `large` are the places for large requests, `made` those for answers that are made for whoever
-    asks; `requests` and `errors` count what all have asked for, and how much of it was refused.
+    asks, `of_all` those for changes of all downloads; `requests` and `errors` count what all have
+    asked for, and how much of it was refused.
     """
 
     def __init__(self) -> None:
         self.ledger = Ledger()
         self.large = Turns(4, of_one=2)
         self.made = Turns(4, of_one=2)
+        self.of_all = Turns(2, of_one=1)
+        self._building = asyncio.Lock()
         self.requests = 0
         self.errors = 0
         self._told: dict[str, float] = {}
         self._untold: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def one_by_one(self) -> AsyncIterator[None]:
+        """Do what takes some milliseconds, so that between two of them all else has its turn."""
+        async with self._building:
+            yield
+            await asyncio.sleep(0)
 
     def tell(self, owner: int, reason: str) -> None:
         """Log that a client was let go, now and then: it may happen ten thousand times."""

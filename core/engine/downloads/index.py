@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from core.domain.errors import AmbiguousIdError, UnknownIdError, UsageError
-from core.domain.models import DownloadRecord
+from core.domain.events import as_told
+from core.domain.models import Download, DownloadRecord
 from core.domain.service import MoveTo
 
 SHORT = 8
@@ -22,6 +23,10 @@ class DownloadIndex:
         """Who fetches a URL: an id, and a tuple only of several, as there may be very many."""
         self._by_group: dict[str, dict[str, None]] = {}
         self._last = 0.0
+        self._order: list[str] | None = None
+        """The ids in the order of the queue, None where it may be another by now."""
+        self._in_order: tuple[DownloadRecord, ...] | None = None
+        self._told_in_order: tuple[Download, ...] | None = None
 
     def __len__(self) -> int:
         return len(self._downloads)
@@ -40,9 +45,13 @@ class DownloadIndex:
     def _put(self, download: DownloadRecord) -> None:
         before = self._downloads.get(download.id)
         self._downloads[download.id] = download
+        self._in_order = self._told_in_order = None
         if before is None:
             self._take_up(download)
-        elif before.request is not download.request:
+            return
+        if before.sort_key != download.sort_key:
+            self._order = None
+        if before.request is not download.request:
             if before.request.url != download.request.url:
                 self._drop_url(before)
                 self._join_url(download)
@@ -52,12 +61,14 @@ class DownloadIndex:
         self._last = max(self._last, download.order)
 
     def _take_up(self, download: DownloadRecord) -> None:
+        self._order = self._in_order = self._told_in_order = None
         self._prefixes[download.id[:SHORT]] = download.id
         self._join_url(download)
         self._join_group(download)
         self._last = max(self._last, download.order)
 
     def _discard(self, download_id: str) -> None:
+        self._order = self._in_order = self._told_in_order = None
         download = self._downloads.pop(download_id)
         del self._prefixes[download_id[:SHORT]]
         self._drop_url(download)
@@ -69,7 +80,23 @@ class DownloadIndex:
 
     def ordered(self) -> list[DownloadRecord]:
         """Return all in the order in which they are worked off."""
-        return sorted(self._downloads.values(), key=lambda download: download.sort_key)
+        return list(self.in_order())
+
+    def in_order(self) -> tuple[DownloadRecord, ...]:
+        """Return the same without a list of one's own: until one changes, all have the same."""
+        found = self._downloads
+        if self._order is None or len(self._order) != len(found):
+            self._order = sorted(found, key=lambda id_: found[id_].sort_key)
+            self._in_order = self._told_in_order = None
+        if self._in_order is None:
+            self._in_order = tuple([found[id_] for id_ in self._order])
+        return self._in_order
+
+    def told_in_order(self) -> tuple[Download, ...]:
+        """Return all as events tell them; likewise."""
+        if self._told_in_order is None:
+            self._told_in_order = tuple(map(as_told, self.in_order()))
+        return self._told_in_order
 
     def next_order(self) -> float:
         """Return the place behind all others."""

@@ -18,7 +18,6 @@ from core.domain.errors import UnknownIdError, WinchError
 from core.domain.events import (
     Noticed,
     Snapshot,
-    as_told,
 )
 from core.domain.figures import ChangesSince
 from core.domain.hooks import QueueRun
@@ -90,7 +89,7 @@ class DownloadList(DownloadIndex):
 
     def views(self) -> Sequence[DownloadView]:
         """Return everything in the list, in the order of the queue, with how far it is."""
-        return Views(self.ordered(), self._progress_of)
+        return Views(self.in_order(), self._progress_of)
 
     def view(self, prefix: str) -> DownloadView:
         """Return one download as `views` does; raises UnknownIdError, AmbiguousIdError."""
@@ -359,7 +358,7 @@ class DownloadList(DownloadIndex):
         return self._watchers.since(life, revision)
 
     def _snapshot(self, revision: int) -> Snapshot:
-        downloads = tuple(map(as_told, self.ordered()))
+        downloads = self.told_in_order()
         return Snapshot(
             revision=revision,
             downloads=downloads,
