@@ -10,8 +10,8 @@ import argparse
 import asyncio
 import copy
 import json
-import logging
 import os
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -41,8 +41,6 @@ _GAP = "  "
 _LEAST_COLUMNS = 20
 _OF_THE_WORDS = frozenset({ErrorCode.UNKNOWN_ID, ErrorCode.USAGE, ErrorCode.CONFIG})
 """Errors that are of what was typed, where all machines have the same."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -124,8 +122,12 @@ class _Several:
         except WinchError as error:
             answer.error, answer.status = error, error.code.exit_status
         except Exception as error:
-            _log.exception("a command failed in a way that was not foreseen")
-            answer.error = WinchError(f"unexpected {type(error).__name__}: {error}")
+            if getattr(self._args, "debug", False):
+                traceback.print_exception(error)
+            answer.error = WinchError(
+                f"unexpected {type(error).__name__}: {error}",
+                hint="run it again with --debug to see where",
+            )
             answer.status = ExitCode.OTHER
         finally:
             await link.close()

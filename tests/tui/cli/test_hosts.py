@@ -117,6 +117,14 @@ def test_what_a_command_reads_and_writes_is_here(
     assert winch("-H", "alpha", "add", "--paused", server.url(SLOW)).returncode == 0
     queue = tmp_path / "queue.json"
     assert winch("--host", "alpha", "export", str(queue)).returncode == 0
+    # It names a directory of the one, which is nothing to the other.
+    asked = winch("-H", "beta", "import", str(queue))
+    assert asked.returncode == 2
+    assert f"not all goes to {elsewhere.downloads('beta')}" in asked.stderr
+    hidden = queue.read_text().replace(str(there), f"{elsewhere.downloads('beta')}/.x")
+    refused = winch("-H", "beta", "import", "-", stdin=hidden)
+    assert refused.returncode == 2
+    assert "which is hidden" in refused.stderr
     brought = winch("--host=beta", "import", str(queue), "-d", "~/Downloads")
     assert brought.returncode == 0, brought.stderr
     (record,) = winch.json("-H", "beta", "ls")

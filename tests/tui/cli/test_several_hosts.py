@@ -100,7 +100,9 @@ def test_the_first_that_failed_says_how_it_ends(
     assert ask(failing(dict.fromkeys(range(3), unknown)), HOSTS[:3]) == 2
     assert capsys.readouterr().err == "winch: no download has the id 'f'\n"
     assert ask(failing({0: ZeroDivisionError("odd")}), HOSTS[:2]) == 1  # type: ignore[dict-item]
-    assert capsys.readouterr().err == "winch: h0: unexpected ZeroDivisionError: odd\n"
+    assert capsys.readouterr().err == (
+        "winch: h0: unexpected ZeroDivisionError: odd; run it again with --debug to see where\n"
+    )
 
 
 @pytest.mark.usefixtures("links")
