@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 from core import launcher
 from core.adapters.system import autostart
-from core.adapters.system.autostart import KINDS
 from core.adapters.system.cron import Cron
 from core.adapters.system.launchd import Launchd
 from core.adapters.system.started_program import started_program
@@ -20,8 +19,6 @@ from core.adapters.system.systemd import Systemd
 from core.domain.errors import DaemonError
 from core.domain.service import ServiceStatus
 from core.domain.value import Value
-
-__all__ = ["KINDS", "Text", "install", "is_outside_unit", "linger", "lingers", "text", "uninstall"]
 
 Tell = Callable[[str], None]
 
@@ -51,6 +48,9 @@ async def install(kind: str | None, tell: Tell) -> list[str]:
     Returns which variables that matter here it will not have. Raises DaemonError, StateError.
     """
     paths = launcher.paths()
+    if kind is None and (before := autostart.installed(paths, os.environ)):
+        # One that does not answer from here, as after `su`, is no reason for another.
+        kind = before.kind
     manager = await asyncio.to_thread(autostart.choose, paths, os.environ, kind)
     program, left_out = started_program(paths, os.environ)
     for other in await asyncio.to_thread(autostart.every_installed, paths, os.environ):
@@ -58,7 +58,7 @@ async def install(kind: str | None, tell: Tell) -> list[str]:
             await asyncio.to_thread(other.uninstall)
             tell(f"removed from {other.place}: two would start one daemon")
     running = await _running()
-    if running and isinstance(manager, Launchd):
+    if isinstance(manager, Launchd) and not (running and running.embedded):
         # It starts what it loads at once.
         await _end(running, tell)
     is_new = await asyncio.to_thread(manager.install, program)
@@ -129,8 +129,8 @@ async def _hand_over(
         tell(f"a command, process {running.pid}, downloads: the daemon starts once that has ended")
         await asyncio.to_thread(manager.begin)
         return
-    if running:
-        await _end(running, tell)
+    # Also one that does not say who it is: of another version, or hung.
+    await _end(running, tell)
     if not await asyncio.to_thread(manager.start):
         raise DaemonError(
             f"{manager.unit} was written, but does not start",
@@ -139,8 +139,9 @@ async def _hand_over(
     tell(f"{manager.unit} runs the daemon")
 
 
-async def _end(running: ServiceStatus, tell: Tell) -> None:
-    tell(f"the daemon that runs, process {running.pid}, ends at a checkpoint and starts anew")
+async def _end(running: ServiceStatus | None, tell: Tell) -> None:
+    if running:
+        tell(f"the daemon that runs, process {running.pid}, ends at a checkpoint and starts anew")
     await launcher.stop_daemon(tell)
 
 

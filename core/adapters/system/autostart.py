@@ -22,7 +22,6 @@ from core.adapters.system.unit_files import unit_words
 from core.domain.errors import DaemonError
 from core.domain.upkeep import Finding
 
-KINDS = ("systemd", "launchd", "cron")
 Manager = Systemd | Launchd | Cron
 
 _SUBJECT = "reboot"

@@ -123,6 +123,8 @@ def test_doctor_says_whether_a_reboot_is_survived(
     assert found() == f"ok: {unit.name} starts winch at boot, and again after a crash"
     (tmp_path / "systemctl").write_text("#!/bin/sh\necho no bus >&2\nexit 1\n")
     assert "systemd does not answer: `systemctl --user show`: no bus" in found()
+    refused = winch("daemon", "install")
+    assert (refused.returncode, "no bus" in refused.stderr) == (1, True)
     unit.write_text(unit.read_text().replace('ExecStart="', 'ExecStart="/gone'))
     assert "starts /gone/" in found()
     # Of another state directory it is not.
