@@ -78,6 +78,13 @@ class UserManager:
                 return True
         return False
 
+    def starts_units(self) -> bool:
+        """Tell whether a unit like winch's can be started: not each kernel lets it be confined."""
+        if not self._is_real:
+            return True
+        confined = ("-p", "LockPersonality=yes", "-p", "RestrictAddressFamilies=AF_UNIX")
+        return self("systemd-run", "--user", "--wait", "--quiet", *confined, "true").returncode == 0
+
     def crash(self) -> None:
         """End the manager and all that it has started, at once."""
         if self._process is not None:
@@ -102,7 +109,7 @@ def user_manager(home: Path) -> Iterator[UserManager]:
     """Boot a manager for a home: a real one if it can be had."""
     manager = UserManager(home, real=_may_be_real())
     manager.boot()
-    if not manager.answers():
+    if not manager.answers() or not manager.starts_units():
         manager.crash()
         shutil.rmtree(home)
         home.mkdir()
