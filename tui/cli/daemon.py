@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
@@ -65,6 +66,12 @@ async def _start() -> int:
 async def _stop() -> int:
     if REMOTE.get() is not None:
         return await _stop_there()
+    if os.environ.get("WINCH_HOOK"):
+        # The daemon waits for the hook that this is a part of.
+        async with await launcher.connect(start=False) as service:
+            await service.shutdown()
+        say("the daemon ends once this hook has ended")
+        return ExitCode.OK
     with impatience("waiting for the daemon to end"):
         was_running = await launcher.stop_daemon(say)
     say("the daemon has ended" if was_running else "no daemon was running")

@@ -10,10 +10,15 @@ import errno
 import os
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any, TypeVar
 
 from core.domain.value import Value
+
+T = TypeVar("T")
 
 OUTPUT = 16 * 1024
 """Bytes that are kept of what one writes, its last ones."""
@@ -21,6 +26,10 @@ TERMINATING = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 _DRAINING = 1.0
 """Seconds that the output may stay open behind the program: what it left running holds it."""
+_BLOCK = 64 * 1024
+_FLOOD = 1024 * 1024
+"""Bytes beyond which a block is read every _PAUSE seconds at the most."""
+_PAUSE = 0.01
 _TIME, _STOP = "time", "stop"
 
 
@@ -51,30 +60,19 @@ async def run_program(
     found = program_path(command[0], environment)
     if found is None:
         return HookEnd(failure=f"there is no program {command[0]}")
-    home = environment.get("HOME") or "/"
     output = _Output()
-    writing = await output.open()
     try:
-        process = await asyncio.create_subprocess_exec(
-            found,
-            *command[1:],
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=writing,
-            stderr=writing,
-            env=dict(environment),
-            cwd=home if os.path.isdir(home) else "/",  # noqa: ASYNC240, PTH112
-            start_new_session=True,
-        )
+        process = await _in_thread(lambda: _begin(found, command, environment, output.writing))
     except (OSError, ValueError) as error:
         output.close()
         return HookEnd(failure=f"{command[0]} cannot be run: {_reason(error)}")
-    finally:
-        os.close(writing)
+    output.read_on()
+    ending = _in_thread(process.wait)
     try:
-        cut_off = await _end_of(process, timeout, stop)
+        cut_off = await _end_of(process, ending, timeout, stop)
         await output.drain()
     finally:
-        if process.returncode is None:
+        if not ending.done():
             _signal(process, signal.SIGKILL)
         output.close()
     return HookEnd(
@@ -83,6 +81,51 @@ async def run_program(
         output=output.text,
         written=output.written,
     )
+
+
+def _begin(
+    program: str, command: Sequence[str], environment: Mapping[str, str], writing: int
+) -> subprocess.Popen[bytes]:
+    """Start a program; not by the loop: uvloop copies the whole process for it, and waits."""
+    home = environment.get("HOME") or "/"
+    return subprocess.Popen(  # noqa: S603 - the person's own words, and no shell
+        [program, *command[1:]],
+        stdin=subprocess.DEVNULL,
+        stdout=writing,
+        stderr=writing,
+        env=dict(environment),
+        cwd=home if os.path.isdir(home) else "/",  # noqa: PTH112
+        start_new_session=True,
+    )
+
+
+def _in_thread(function: Callable[[], T]) -> asyncio.Future[T]:
+    """Return what a function will return, called in a thread of its own.
+
+    Those that the loop has are few, and this may take as long as a hook does.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, raised = None, None
+        try:
+            result = function()
+        except Exception as error:
+            raised = error
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, result, raised)
+
+    threading.Thread(target=run, name="hook", daemon=True).start()
+    return future
 
 
 def program_path(program: str, environment: Mapping[str, str]) -> str | None:
@@ -100,12 +143,17 @@ def _reason(error: OSError | ValueError) -> str:
     return getattr(error, "strerror", None) or "it cannot be given these words"
 
 
-async def _end_of(process: asyncio.subprocess.Process, timeout: float, stop: asyncio.Event) -> str:
+async def _end_of(
+    process: subprocess.Popen[bytes],
+    ending: asyncio.Future[int],
+    timeout: float,
+    stop: asyncio.Event,
+) -> str:
     """Return once a program has ended, "" where it did so by itself; else why it had to."""
-    ending = asyncio.create_task(process.wait())
     stopping = asyncio.create_task(stop.wait())
+    either: list[asyncio.Future[Any]] = [ending, stopping]
     try:
-        await asyncio.wait([ending, stopping], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if ending.done():
             return ""
         why = _STOP if stopping.done() else _TIME
@@ -116,12 +164,11 @@ async def _end_of(process: asyncio.subprocess.Process, timeout: float, stop: asy
         await asyncio.wait([ending])
         return why
     finally:
-        for task in (ending, stopping):
-            task.cancel()
-        await asyncio.wait([ending, stopping])
+        stopping.cancel()
+        await asyncio.wait([stopping])
 
 
-def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     # Its group bears its number for as long as anybody is in it.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
@@ -139,29 +186,47 @@ def _failure(status: int, cut_off: str, timeout: float) -> str:
     return f"it ended with status {status}" if status else ""
 
 
-class _Output(asyncio.Protocol):
-    """The last bytes of what a program writes."""
+class _Output:
+    """The last bytes of what a program writes to `writing`.
+
+    It is read without a transport: that of uvloop closes the descriptor of a pipe twice, and the
+    second time it may be another thread's.
+    """
 
     def __init__(self) -> None:
         self._kept = b""
         self._ended = asyncio.Event()
-        self._transport: asyncio.BaseTransport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._reading, self.writing = os.pipe()
+        os.set_blocking(self._reading, False)
+        self._pause: asyncio.TimerHandle | None = None
         self.written = 0
 
-    async def open(self) -> int:
-        """Return what the program writes to, which is to be closed here."""
-        reading, writing = os.pipe()
-        loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.connect_read_pipe(lambda: self, os.fdopen(reading, "rb", 0))
-        return writing
+    def read_on(self) -> None:
+        """Read what comes, now that somebody else writes."""
+        os.close(self.writing)
+        self.writing = -1
+        self._loop.add_reader(self._reading, self._read)
 
-    def data_received(self, data: bytes) -> None:
+    def _read(self) -> None:
+        try:
+            data = os.read(self._reading, _BLOCK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
         self.written += len(data)
         self._kept = (self._kept + data)[-OUTPUT:]
+        if not data:
+            self._loop.remove_reader(self._reading)
+            self._ended.set()
+        elif self.written > _FLOOD:
+            # Who writes without end waits for us: others have their turn.
+            self._loop.remove_reader(self._reading)
+            self._pause = self._loop.call_later(_PAUSE, self._go_on)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        self._ended.set()
+    def _go_on(self) -> None:
+        self._loop.add_reader(self._reading, self._read)
 
     async def drain(self) -> None:
         """Return once all is read, or somebody else holds it open for too long."""
@@ -170,8 +235,12 @@ class _Output(asyncio.Protocol):
                 await self._ended.wait()
 
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+        if self._pause is not None:
+            self._pause.cancel()
+        self._loop.remove_reader(self._reading)
+        os.close(self._reading)
+        if self.writing >= 0:
+            os.close(self.writing)
 
     @property
     def text(self) -> str:

@@ -232,7 +232,7 @@ class Hooks:
         for call in calls:
             self._catalog.discard_hook(call.number)
             log.warning("%s for %s was cut off: winch ended", call.event.hook, _subject(call))
-            self._tell_failure(call, "it was cut off as winch ended, and is not run again")
+            self._tell_failure(call, "winch ended before it did; it is not run again")
 
     def _put(self, subject: str, sentence: str) -> None:
         self._downloads.notices.take_back(self._told.get(subject, ""))

@@ -103,3 +103,10 @@ async def test_it_inherits_no_descriptor() -> None:
     finally:
         os.close(kept)
     assert end.output == ""
+
+
+async def test_one_that_writes_without_end_is_read_to_its_time() -> None:
+    end = await sh("yes", timeout=0.2)
+    assert end.failure == "it was ended after 0.2 s, its time limit"
+    assert end.output.strip("y\n") == ""
+    assert len(end.output) == OUTPUT

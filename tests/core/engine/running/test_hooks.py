@@ -228,7 +228,7 @@ async def test_a_kill_runs_what_waits_once_and_tells_what_it_cut_off(
     await idle(engine)
     assert book.lines == ["on_done a", "on_done b"]
     (notice,) = await notices(engine)
-    assert "for a: it was cut off as winch ended, and is not run again" in notice
+    assert "for a: winch ended before it did; it is not run again" in notice
 
 
 async def test_what_the_end_of_winch_cuts_off_is_told_and_does_not_run_again(
@@ -246,7 +246,7 @@ async def test_what_the_end_of_winch_cuts_off_is_told_and_does_not_run_again(
 
     engine = await workspace.engine(settings)
     (notice,) = await notices(engine)
-    assert "on_done failed for a: it was cut off as winch ended, and is not run again" in notice
+    assert "on_done failed for a: winch ended before it did; it is not run again" in notice
     await idle(engine)
     assert book.lines == ["on_done a"]
     await engine.close()
