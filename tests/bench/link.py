@@ -7,7 +7,6 @@ that tells of its progress as often as the daemon does.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import tempfile
 import time
@@ -15,8 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core import launcher
-from core.domain.machines import Host
 from tests.bench import figures
 from tests.bench.checkout import source
 from tests.bench.figures import Figure, Part
@@ -37,6 +34,7 @@ _QUEUED = 970
 _TICK = 0.25
 """Seconds between two tellings of the daemon."""
 _DELAY = 0.1
+_COUNTS = "counts"
 _SETTLED = 3.0
 _SECONDS = 20.0
 _COUNT = """
@@ -78,7 +76,8 @@ def _far_service() -> Iterator[tuple[Laptop, Link]]:
         tempfile.TemporaryDirectory(prefix="wb", dir="/tmp") as place,
         Link(server.port, delay=_DELAY) as link,
     ):
-        laptop = Laptop(Path(place) / "laptop", link.inside)
+        counted = (sys.executable, "-IS", "-c", _COUNT, f"{place}/{_COUNTS}", *link.inside)
+        laptop = Laptop(Path(place) / "laptop", counted)
         laptop.meet(server)
         words = ("-P", "-m", "tests.bench.screen_service", str(_MOVING), str(_QUEUED), str(_TICK))
         there = server.machine.run("env", f"PYTHONPATH={source()}", sys.executable, *words)
@@ -91,63 +90,44 @@ def _far_service() -> Iterator[tuple[Laptop, Link]]:
             there.communicate()
 
 
-def _protocol(_: str) -> list[float]:
-    """Return kB/s that a front end takes which follows all, over TCP and in the pipe to ssh."""
-    with _far_service() as (laptop, link):
-        counts = laptop.directory / "counts"
-        ssh = str(laptop.directory / "bin" / "ssh")
-        words = (sys.executable, "-IS", "-c", _COUNT, str(counts), ssh, PERSON)
-        return asyncio.run(_follow(Host(name=PERSON, ssh=words), link, counts))
-
-
-async def _follow(host: Host, link: Link, counts: Path) -> list[float]:
-    async with (
-        await launcher.connect(host=host, interactive=False) as service,
-        service.subscribe() as events,
-    ):
-
-        async def take_in() -> None:
-            async for _ in events:
-                pass
-
-        await anext(events)
-        following = asyncio.create_task(take_in())
-        await asyncio.sleep(_SETTLED)
+def _here(_: str) -> list[float]:
+    """Return kB/s that a screen here takes of the link, and those of them that winch said."""
+    with _far_service() as (laptop, link), laptop.screen("-H", PERSON, size=SIZE) as pty:
+        counts = laptop.directory.parent / _COUNTS
+        first_paint(pty)
+        read_for(pty, _SETTLED)
         before, since = int(counts.read_text()), time.monotonic()
-        await asyncio.sleep(_SECONDS)
+        read_for(pty, _SECONDS)
         seconds = time.monotonic() - since
-        piped = int(counts.read_text()) - before
-        carried = sum(link.carried(since))
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
-    return [carried / seconds / 1e3, piped / seconds / 1e3]
+        said = int(counts.read_text()) - before
+        return [sum(link.carried(since)) / seconds / 1e3, said / seconds / 1e3]
 
 
-def _terminal(_: str) -> list[float]:
-    """Return kB/s that a screen over there takes, over TCP and as the terminal gets them."""
+def _there(_: str) -> list[float]:
+    """Return kB/s that a screen over there takes of the link, and those that it draws."""
     with _far_service() as (laptop, link):
-        argv = [str(laptop.directory / "bin" / "ssh"), "-t", PERSON, "winch"]
-        run = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
+        argv = [*link.inside, "ssh", *laptop.options, "-t", PERSON, "winch"]
+        run = "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])"
         with Pty("-IS", "-c", run, *argv, size=SIZE, NO_COLOR="") as pty:
             first_paint(pty)
             read_for(pty, _SETTLED)
-            sent, since = len(pty.output), time.monotonic()
+            drawn, since = len(pty.output), time.monotonic()
             read_for(pty, _SECONDS)
             seconds = time.monotonic() - since
-            drawn = len(pty.output) - sent
+            drawn = len(pty.output) - drawn
         return [sum(link.carried(since)) / seconds / 1e3, drawn / seconds / 1e3]
 
 
 _ACTIVE = f"{_MOVING} of {_MOVING + _QUEUED:,} downloads run"
 _PARTS = (
     Part(
-        f"{_ACTIVE}, followed by a front end here (`winch -H`)",
-        _protocol,
+        f"{_ACTIVE}, the screen runs here (`winch -H`)",
+        _here,
         (Figure("over the link", "kB/s", 3.0), Figure("said by the protocol", "kB/s")),
     ),
     Part(
         f"{_ACTIVE}, the screen runs there (`ssh -t`)",
-        _terminal,
+        _there,
         (Figure("over the link", "kB/s", 3.0), Figure("written to the terminal", "kB/s")),
     ),
 )

@@ -52,7 +52,9 @@ class Laptop:
         self._config = directory / "ssh_config"
         self._config.touch()
         ssh = programs / "ssh"
-        words = shlex.join([*inside, "/usr/bin/ssh", "-F", str(self._config)])
+        self.options = ("-F", str(self._config))
+        """What `ssh` needs where it is not the one of this laptop's PATH."""
+        words = shlex.join([*inside, "/usr/bin/ssh", *self.options])
         ssh.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         ssh.chmod(0o755)
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("WINCH", "SSH", "XDG"))}
