@@ -86,6 +86,18 @@ def test_who_waits_goes_on_once_the_link_is_back(
     assert "cancelled" in trouble
 
 
+def test_ctrl_c_at_a_terminal_that_ssh_has_too_pauses_there(
+    laptop: Laptop, web: DemoServer
+) -> None:
+    with laptop.screen("-H", "server", "get", web.url(SLOW)) as terminal:
+        terminal.read_until(" left")
+        terminal.type(b"\x03")
+        assert terminal.read_to_the_end() == 130
+        assert b"winch -H server resume" in terminal.output
+    (listed,) = laptop.json("-H", "server", "ls")
+    assert listed["status"] == "paused"
+
+
 def test_without_winch_there_the_line_says_how_to_install_it(
     server: SshServer, laptop: Laptop
 ) -> None:
