@@ -12,10 +12,10 @@ _RIGHTS = 0o644
 def publish_text(path: Path, text: str) -> None:
     """Replace a file so that a reader finds the old text or the new one; blocks. Raises OSError.
 
-    Nothing is synced: after a power cut it would be out of date anyhow. The new file is made under
-    a name of its own, and where another has that name it is in the way: it is not ours to follow.
+    Nothing is synced: after a power cut it would be out of date anyhow. What has the name under
+    which the new file is made goes, or is in the way: it is not ours to follow.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with contextlib.suppress(FileNotFoundError):
         temporary.unlink()

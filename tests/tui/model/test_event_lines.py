@@ -105,7 +105,9 @@ def test_who_goes_on_behind_any_line_knows_all_in_the_end(
         script.read(again.all_of(service.snapshot, "start", NOON))
     else:
         assert since.is_known
-        script.read(again.missed(service.snapshot, since, mark, NOON))
+        missed = list(again.missed(service.snapshot, since, mark, NOON))
+        assert all(line["resume"] for line in missed)
+        script.read(missed)
     assert script.known == {id_: d.request.priority for id_, d in service.there.items()}
     assert script.mark == str(Mark(service.log.life, service.revision))
 

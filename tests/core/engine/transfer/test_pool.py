@@ -37,6 +37,9 @@ async def test_connections_join_and_share_the_file(
     assert workspace.content("a") == DATA
     assert fault_server.connections >= 4
     assert fault_server.bytes_served("a") < 1.4 * SIZE
+    figures = await engine.figures()
+    assert figures.fetched_twice["seam"] > 0
+    assert figures.received == SIZE + sum(figures.fetched_twice.values())
 
 
 async def test_one_connection_is_enough_for_a_server_without_ranges(
@@ -106,6 +109,9 @@ async def test_a_connection_that_breaks_costs_nothing_but_itself(
     assert done.status is Status.COMPLETED
     assert done.retry_count == 0
     assert workspace.content("a") == DATA
+    figures = await engine.figures()
+    assert figures.fetched_twice["resume"] > 0
+    assert figures.received == SIZE + sum(figures.fetched_twice.values())
 
 
 @pytest.mark.parametrize("status", [429, 503])
