@@ -9,8 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import resvg_py
@@ -20,15 +24,18 @@ from textual.pilot import Pilot
 from core import launcher
 from core.domain.collections import CollectionRequest, Verdict
 from core.domain.entries import SourceSpec
+from core.domain.machines import Host
 from core.domain.models import Checksum, DownloadRecord, DownloadRequest, Status
 from core.domain.value import replace
 from tui.app import WinchApp
 from tui.cli.demo import entry_for, own_daemon, own_home
 from tui.control.configuration import load_settings
+from tui.control.hosts import Elsewhere
 from tui.demo.files import KIB, MIB, DemoFile, DemoSet
 from tui.demo.server import DemoServer
 
 HERE = Path(__file__).parent
+WINCH = str(Path(sys.executable).with_name("winch"))
 DIRECTORY = Path("/tmp/winch-demo")  # noqa: S108 - it is in the pictures; somebody else's ends this
 ENOUGH = 0.25
 """How far every moving download is before the first picture is taken."""
@@ -84,7 +91,7 @@ async def picture(pilot: Pilot[int], name: str, width: int, height: int) -> None
     )
 
 
-async def pictures(server: DemoServer) -> None:
+async def pictures(server: DemoServer, machines: list[Host]) -> None:
     """Open the screen, wait until there is something to see, and take the pictures."""
     settings = load_settings()
     app = WinchApp(launcher.connect, settings, directory=str(DIRECTORY), host="harbour")
@@ -112,6 +119,35 @@ async def pictures(server: DemoServer) -> None:
         await picture(pilot, "add", 120, 30)
         await pilot.press("escape", "S")
         await picture(pilot, "statistics", 120, 40)
+    await machine_pictures(server, machines)
+
+
+async def machine_pictures(server: DemoServer, machines: list[Host]) -> None:
+    """Take those of a screen that drives several machines, one of which does not answer."""
+    for host, files in zip(machines, (MOVING[:4], MOVING[2:]), strict=False):
+        async with await launcher.connect(host=host) as service:
+            place = DIRECTORY / host.name
+            place.mkdir()
+            await service.add([request(server, file, directory=str(place)) for file in files])
+    elsewhere = Elsewhere(
+        given=machines,
+        reach=lambda host: partial(launcher.connect, host=host, interactive=False),
+        named=lambda name: Host(name=name, ssh=("ssh", name)),
+    )
+    app = WinchApp(
+        launcher.connect,
+        load_settings(),
+        directory=str(DIRECTORY),
+        host="harbour",
+        elsewhere=elsewhere,
+    )
+    async with app.run_test(size=(120, 30)) as pilot:
+        while not len(app.main.store):
+            await pilot.pause(0.1)
+        await pilot.press("[", "]")
+        await pilot.pause(12)
+        await picture(pilot, "machines", 120, 30)
+        await picture(pilot, "machines-narrow", 80, 24)
 
 
 def request(server: DemoServer, file: DemoFile, **more: object) -> DownloadRequest:
@@ -143,7 +179,7 @@ async def queue(requests: list[DownloadRequest]) -> list[DownloadRecord]:
         return await service.add(requests)
 
 
-async def make(server: DemoServer) -> None:
+async def make(server: DemoServer, machines: list[Host]) -> None:
     """Let some downloads end, one be paused and the others begin, and take the pictures."""
     (paused,) = await queue([request(server, PAUSED)])
     await queue(
@@ -160,7 +196,7 @@ async def make(server: DemoServer) -> None:
         await asyncio.sleep(0.1)
     await collect(server)
     await queue([request(server, file) for file in (*MOVING, BUSY)])
-    await pictures(server)
+    await pictures(server, machines)
 
 
 async def collect(server: DemoServer) -> None:
@@ -187,13 +223,34 @@ def own_directory() -> Iterator[None]:
         shutil.rmtree(DIRECTORY)
 
 
+@contextmanager
+def other_machines() -> Iterator[list[Host]]:
+    """Make machines of homes here, in place of ssh; the last does not answer."""
+    with tempfile.TemporaryDirectory(prefix="winch-machines-") as base:
+        homes = {name: str(Path(base, name)) for name in ("lighthouse", "boathouse")}
+        yield [
+            *(
+                Host(
+                    name=name,
+                    ssh=("env", f"WINCH_HOME={home}", "sh", "-c"),
+                    winch=WINCH,
+                )
+                for name, home in homes.items()
+            ),
+            Host(name="attic", ssh=("sh", "-c", "echo no route to host >&2; exit 255")),
+        ]
+        for home in homes.values():
+            command = [WINCH, "daemon", "stop"]
+            subprocess.run(command, env=os.environ | {"WINCH_HOME": home}, check=True)  # noqa: S603
+
+
 def main() -> None:
     """Make every picture."""
     files = (*DONE, *MOVING, BUSY, PAUSED, *WAITING, *CHARTS.served)
     with own_home(), own_directory(), DemoServer(files) as server:
         os.environ |= {"WINCH_LIMITS_ACTIVE": "9", "WINCH_LIMITS_CONNECTIONS_PER_HOST": "24"}
-        with own_daemon():
-            asyncio.run(make(server))
+        with own_daemon(), other_machines() as machines:
+            asyncio.run(make(server, machines))
 
 
 if __name__ == "__main__":

@@ -116,8 +116,8 @@ class WinchApp(TerminalApp):
         self._mains: dict[DrivenHost, MainScreen] = {}
         here = self._driven(host, connect, directory=directory)
         known = [here, *map(self._driven_elsewhere, elsewhere.known if elsewhere else ())]
-        given = {each.name for each in elsewhere.given} if elsewhere else set()
-        self._begun_with = [each for each in known if each.host and each.host.name in given]
+        driven = {each.host: each for each in known}
+        self._begun_with = [driven[each] for each in elsewhere.given] if elsewhere else []
         first = next(iter(self._begun_with), here)
         self.hosts = HostList(
             known,
@@ -158,7 +158,7 @@ class WinchApp(TerminalApp):
         """Hand on what happened to a machine: by its screen, if it has one, all come by here."""
         if (run := host.store.take_ended()) is not None:
             self.window_title.announce(run, host.name if host.is_remote else "")
-        (self._mains.get(host) or self).post_message(message)
+        self._mains.get(host, self).post_message(message)
 
     def _begin(self, host: DrivenHost) -> None:
         self.run_worker(host.feed.run())

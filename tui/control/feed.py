@@ -286,10 +286,16 @@ class Feed:
         )
 
     async def _close(self) -> None:
-        service: object = self._service
-        self._service = None
-        if isinstance(service, _Closable):
-            await service.close()
+        service, self._service = self._service, None
+        if service is not None:
+            await leave(service)
+
+
+async def leave(service: DownloadService) -> None:
+    """Give up the connection to a service, where it is at the end of one."""
+    end: object = service
+    if isinstance(end, _Closable):
+        await end.close()
 
 
 def repaint_interval(settings: ScreenSettings) -> float:

@@ -18,7 +18,7 @@ from textual.widget import Widget
 from core.domain.errors import HostError
 from core.domain.machines import Host, Machine
 from core.domain.service import DownloadService
-from tui.control.feed import LONGEST_WAIT, Connect, Feed
+from tui.control.feed import LONGEST_WAIT, Connect, Feed, leave
 from tui.control.remote_places import RemotePlaces
 from tui.input.disk import Disk
 from tui.input.places import Places
@@ -87,7 +87,8 @@ class DrivenHost:
         if not self.is_begun:
             reach = Reach.UNASKED
         elif self.feed.loss is not None:
-            reach = Reach.LOST
+            is_idle = not self.is_remote and not self.feed.is_watched
+            reach = Reach.IDLE if is_idle else Reach.LOST
         elif not self.feed.is_heard:
             reach = Reach.TRYING
         return HostTab(
@@ -103,7 +104,8 @@ class DrivenHost:
 
     async def _connect(self, *, start: bool = True) -> DownloadService:
         if self.host is None:
-            return await self._open(start=start)
+            # No daemon is started for a glance.
+            return await self._open(start=start and self.feed.is_watched)
         if not start:
             # To connect there is to start it, and somebody has stopped it.
             raise HostError(f"the daemon of {self.name} was stopped")
@@ -114,7 +116,11 @@ class DrivenHost:
 
     async def _know(self, service: DownloadService) -> DownloadService:
         """Learn what only the other machine can tell of itself."""
-        self.machine = await service.machine()
+        try:
+            self.machine = await service.machine()
+        except BaseException:
+            await leave(service)
+            raise
         return service
 
 

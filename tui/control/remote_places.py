@@ -20,6 +20,8 @@ _PAUSE = 0.15
 """Seconds without another question before one is asked."""
 _FRESH = 10.0
 """Seconds for which an answer serves."""
+_FRESH_LOOK = 4.0
+"""The same for how a directory is; the dialog looks every 5 s."""
 _NOTHING = "/"
 """What no name begins with: for looks at a directory alone."""
 
@@ -56,6 +58,8 @@ class RemotePlaces:
         self._machine = machine
         self._wanted = ("", "")
         self._listing: _Listing | None = None
+        # The directory that was looked at last, how it was, and when by a monotonic clock.
+        self._look: tuple[str, DirectoryInfo, float] | None = None
 
     @property
     def base(self) -> str:
@@ -66,11 +70,20 @@ class RemotePlaces:
         return place_on(text, self._machine())
 
     async def directory(self, text: str) -> DirectoryInfo:
+        text = text.strip()
+        if self._look is not None and self._look[0] == text:
+            info, at = self._look[1:]
+            if time.monotonic() - at < _FRESH_LOOK:
+                return info
+        # Whoever types on gives this up before it is asked.
+        await asyncio.sleep(_PAUSE)
         try:
             view = await self._service().browse(text, _NOTHING)
         except WinchError:
             return DirectoryInfo(trouble="cannot be looked at now")
-        return DirectoryInfo(free=view.free, trouble=clean(view.trouble))
+        info = DirectoryInfo(free=view.free, trouble=clean(view.trouble))
+        self._look = text, info, time.monotonic()
+        return info
 
     async def completions(self, text: str) -> list[str]:
         if text.startswith("~") and "/" not in text:

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from tui.text import fmt
 from tui.text.cells import Cell, Line, Role
 
-_STYLES = 3
+_STYLES = 4
 _LONGEST = 24
 """Cells of a name."""
 
@@ -24,6 +24,7 @@ class Reach(StrEnum):
     """What is known of the way to a machine."""
 
     UNASKED = "not asked"
+    IDLE = "no daemon runs"
     TRYING = "connecting"
     THERE = "connected"
     LOST = "no connection"
@@ -96,8 +97,9 @@ def _label(tab: HostTab, style: int, *, is_shown: bool, ascii_only: bool) -> _La
     left, right = "[]" if is_shown else "  "
     pieces: _Label = [(f"{left}{name}", Role.TITLE if is_shown else Role.MUTED)]
     if style == 0:
-        # Whoever was not asked is only a name; the window that chooses says so.
-        words = words_of(tab, ascii_only=ascii_only) if tab.reach is not Reach.UNASKED else []
+        # Where nothing is known it is only a name; the window that chooses says why.
+        is_known = tab.reach not in (Reach.UNASKED, Reach.IDLE)
+        words = words_of(tab, ascii_only=ascii_only) if is_known else []
         pieces += [(f" {text}", role) for text, role in words]
     else:
         pieces += _signs(tab, style, ascii_only=ascii_only)
@@ -112,13 +114,20 @@ def _signs(tab: HostTab, style: int, *, ascii_only: bool) -> _Label:
     elif tab.reach is Reach.TRYING:
         pieces.append((" ..", Role.MUTED))
     elif tab.reach is Reach.THERE:
-        if tab.rate and style == 1:
-            pieces.append((f" {fmt.rate(tab.rate)}", Role.ACTIVE))
-        if tab.active:
+        if tab.rate and style < _STYLES - 1:
+            rate = fmt.rate(tab.rate)
+            pieces.append((f" {rate if style == 1 else _in_short(rate)}", Role.ACTIVE))
+        if tab.active and (style == 1 or style == _STYLES - 1 or not tab.rate):
             pieces.append((f" {tab.active:,}", Role.ACTIVE))
     if tab.failed:
         pieces.append((f" {tab.failed:,}!", Role.FAILED))
     return pieces
+
+
+def _in_short(rate: str) -> str:
+    """Return `24.2M` for `24.2 MiB/s`."""
+    number, _, unit = rate.partition(" ")
+    return number + unit[:1]
 
 
 def _length(label: _Label) -> int:

@@ -29,6 +29,7 @@ class Net:
         self.services = {name: FakeService() for name in names}
         self.cut: set[str] = set()
         self.asked: list[str] = []
+        self.started_here = False
         self.opened = asyncio.Event()
         self.opened.set()
 
@@ -49,6 +50,7 @@ class Net:
 
     def app(self, *, given: tuple[str, ...] = (), terminal: Terminal | None = None) -> WinchApp:
         async def connect(*, start: bool = True) -> DownloadService:
+            self.started_here |= start
             return self.here
 
         def named(text: str) -> Host:
@@ -59,7 +61,7 @@ class Net:
 
         hosts = [named(name) for name in self.services]
         elsewhere = Elsewhere(
-            given=[host for host in hosts if host.name in given],
+            given=[host for name in given for host in hosts if host.name == name],
             configured=hosts,
             reach=self.reach,
             named=named,
@@ -265,6 +267,19 @@ async def test_every_page_names_the_machine_and_its_settings_are_changed_there()
         await until(pilot, "History", "@server", "JSON Lines as *.jsonl, on this machine")
         await pilot.press("escape", "escape", "[", "H")
         await until(pilot, "History", gone="@")
+
+
+async def test_the_first_that_was_named_is_shown_and_all_of_them_are_asked() -> None:
+    net = Net("attic", "cellar", "server")
+    app = net.app(given=("server", "attic"))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, "[server]", "Nothing to haul yet.")
+        assert sorted(net.asked) == ["attic", "server"]
+        await pilot.press("@")
+        await until(pilot, "this machine", gone="not asked")
+        assert not net.started_here
+        await pilot.press(*"laptop", "enter")
+        await until(pilot, "[laptop]")
 
 
 async def test_what_is_waited_for_is_said_before_there_is_a_list() -> None:
