@@ -160,7 +160,8 @@ class Figures(Value, frozen=True, kw_only=True):
     `restarts` counts how often a file had to begin anew.
 
     `queues` are what waits, by where: for a `thread`, to be `written`, for its `checkpoint`, for
-    the `journal`, the most `events` that a slow client is behind. `state_writes` are writes of
+    the `journal`, the most `events` that a slow client is behind, `hooks` for their turn.
+    `state_writes` are writes of
     winch's own files, by which. `lag` is how late the loop came to what was due, `syncs` how long
     the disks took to say that something is safe.
     """

@@ -82,6 +82,8 @@ class FigureKeeper:
 
     def start(self, settings: MetricsSettings, *, is_busy: Callable[[], bool]) -> None:
         """Begin to measure, and to write the file that is wanted."""
+        # What came before is no download's.
+        self._charged = process_figures().loop_cpu
         self._loop_lag = LoopLag(self._lag, is_busy=is_busy)
         self._loop_lag.start()
         self._file.write_to(settings.file)
@@ -95,12 +97,8 @@ class FigureKeeper:
         """Return everything as it is now."""
         disks = await self._look_at_disks()
         process = process_figures()
-        counters, recorder, document = (
-            self._context.counters,
-            self._recorder,
-            self._state.catalog.document,
-        )
-        sums = self._downloads.sums
+        counters, recorder = self._context.counters, self._recorder
+        document, sums = self._state.catalog.document, self._downloads.sums
         return Figures(
             at=self._context.clock.now(),
             version=VERSION,
@@ -189,7 +187,9 @@ class FigureKeeper:
             # Abandoned where it hangs: the end of the service waits for no disk.
             look = asyncio.to_thread(file_systems, directories)
             self._looking = asyncio.create_task(look)
-        done, _ = await asyncio.wait([self._looking], timeout=_PATIENCE)
-        if done:
-            self._disks = self._looking.result()
+        # Meanwhile somebody else may have begun the next look, or ended this one.
+        looking = self._looking
+        await asyncio.wait([looking], timeout=_PATIENCE)
+        if looking.done() and not looking.cancelled():
+            self._disks = looking.result()
         return self._disks

@@ -58,13 +58,21 @@ class MetricsFile(Background):
             if path != self._written:
                 await self._write_end()
             if path:
-                await self._write(path, exposition(await self._figures(), self._labels))
-                self._written = path
+                await self._write_figures(path)
             try:
                 async with asyncio.timeout(EVERY if path else None):
                     await self._changed.wait()
             except TimeoutError:
                 continue
+
+    async def _write_figures(self, path: str) -> None:
+        try:
+            text = exposition(await self._figures(), self._labels)
+        except Exception:
+            log.exception("the figures could not be told; the file stays as it is")
+            return
+        await self._write(path, text)
+        self._written = path
 
     async def _write_end(self) -> None:
         if self._written:
