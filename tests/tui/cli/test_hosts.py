@@ -6,17 +6,13 @@ What OpenSSH has to do with it is proved elsewhere, over a real server.
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.tui.cli.conftest import MAIN, Winch
-from tests.tui.cli.test_get import ended, until, until_it_has_bytes
 from tests.warm import warm_python
 from tui.demo.files import KIB, MIB, DemoFile
 from tui.demo.server import DemoServer
@@ -34,17 +30,17 @@ def server() -> Iterator[DemoServer]:
 class Elsewhere:
     """Two other machines: a home each, with a directory of downloads in it."""
 
-    def __init__(self, base: Path, winch: Winch, python: str) -> None:
+    def __init__(self, base: Path, winch: Winch) -> None:
         self.here = winch
         self.base = base
         self.homes = {name: base / name for name in ("alpha", "beta")}
-        program = shlex.join((python, *MAIN))
+        program = shlex.join((warm_python(), *MAIN))
         lines = []
         for name, home in self.homes.items():
             (home / "Downloads").mkdir(parents=True)
             (home / "winch").mkdir(mode=0o700)
             (home / "winch/config.toml").write_text('[downloads]\ndirectory = "~/Downloads"\n')
-            enter = f"export HOME={home} WINCH_HOME={home}/winch; cd; echo $$ > pid"
+            enter = f"export HOME={home} WINCH_HOME={home}/winch; cd; : > asked"
             ssh = ["sh", "-c", f'{enter}; eval "$1"', "-"]
             lines += [f"[hosts.{name}]", f"ssh = {json.dumps(ssh)}", f"winch = '''{program}'''"]
         dead = json.dumps(["sh", "-c", "echo no route to it >&2; exit 255"])
@@ -70,7 +66,7 @@ class Elsewhere:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, winch: Winch) -> Iterator[Elsewhere]:
-    yield (machines := Elsewhere(tmp_path, winch, warm_python()))
+    yield (machines := Elsewhere(tmp_path, winch))
     for name in machines.homes:
         assert machines.of(name)("daemon", "stop").returncode == 0
 
@@ -174,21 +170,6 @@ def test_several_answer_in_the_order_in_which_they_are_named(
     assert elsewhere.is_untouched()
 
 
-def test_a_command_goes_on_once_its_link_is_back(
-    elsewhere: Elsewhere, server: DemoServer, tmp_path: Path
-) -> None:
-    cold = Elsewhere(tmp_path / "cold", elsewhere.here, sys.executable)
-    process = cold.here.start("-H", "alpha", "get", server.url(SLOW), "--limit", "100k")
-    until_it_has_bytes(process)
-    os.kill(int((cold.homes["alpha"] / "pid").read_text()), signal.SIGKILL)
-    until(process, "the connection to alpha was lost; trying again")
-    assert cold.of("alpha")("set", SLOW.name, "--limit", "off").returncode == 0
-    status, stderr = ended(process)
-    assert status == 0, stderr
-    assert (cold.downloads("alpha") / SLOW.name).stat().st_size == SLOW.size
-    assert cold.of("alpha")("daemon", "stop").returncode == 0
-
-
 def test_the_daemon_that_is_started_and_stopped_is_that_of_the_other_machine(
     elsewhere: Elsewhere,
 ) -> None:
@@ -224,12 +205,12 @@ def test_the_daemon_that_is_started_and_stopped_is_that_of_the_other_machine(
 def test_what_makes_no_sense_is_refused_before_anything_is_run(
     tmp_path: Path, winch: Winch, words: tuple[str, ...], said: str
 ) -> None:
-    machines = Elsewhere(tmp_path, winch, warm_python())
+    machines = Elsewhere(tmp_path, winch)
     result = winch(*words)
     assert result.returncode == 2
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
-    assert not (machines.homes["alpha"] / "pid").exists()
+    assert not (machines.homes["alpha"] / "asked").exists()
 
 
 def test_nobody_is_asked_for_several(elsewhere: Elsewhere) -> None:
