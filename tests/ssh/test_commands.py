@@ -72,9 +72,18 @@ def test_who_waits_goes_on_once_the_link_is_back(
     far_laptop: Laptop, link: Link, web: DemoServer
 ) -> None:
     (id_,) = far_laptop.winch("-H", "server", "add", web.url(SLOW)).stdout.split()
+
+    def clients() -> int:
+        count: int = far_laptop.json("-H", "server", "daemon", "status")["clients"]
+        return count
+
+    while clients() > 1:
+        pass
     with far_laptop.start("-H", "server", "wait", id_) as waiting:
-        while far_laptop.json("-H", "server", "daemon", "status")["clients"] < 2:
+        while clients() < 2:
             pass
+        # It has connected, and by the time of another answer it follows.
+        clients()
         link.cut()
         assert waiting.stderr is not None
         lost = "winch: the connection to server was lost; trying again\n"
