@@ -16,9 +16,10 @@ from core.domain.errors import HostError, UnknownIdError, UsageError, WinchError
 from core.domain.machines import Host
 from core.domain.service import DownloadService
 from tests.fakes import FakeService
-from tui.cli import several_hosts
+from tui.cli import hosts, several_hosts
 from tui.cli.several_hosts import on_several
 from tui.cli.terminal import out, say
+from tui.input.commands import COMMANDS
 
 HOSTS = [Host(name=f"h{number}", ssh=("false",)) for number in range(50)]
 Said = pytest.CaptureFixture[str]
@@ -164,3 +165,9 @@ _JSON = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5)
 @given(st.lists(_JSON | st.lists(_JSON, max_size=3), max_size=5), st.sampled_from(["\n", "", " "]))
 def test_values_that_stand_behind_each_other_are_told_apart(values: list[Any], gap: str) -> None:
     assert several_hosts._values(gap.join(map(json.dumps, values))) == values
+
+
+def test_only_commands_that_there_are_may_be_asked_from_afar() -> None:
+    assert set(COMMANDS) >= hosts._FROM_AFAR >= hosts._ONE_AT_A_TIME | hosts._WITH_PATHS
+    # These are about the machine on which they run.
+    assert not {"config", "doctor", "demo", "rpc-stdio", "completions"} & hosts._FROM_AFAR
