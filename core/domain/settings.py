@@ -14,6 +14,7 @@ from core.domain.checks import check_url
 from core.domain.errors import ConfigError, UsageError
 from core.domain.hooks import HookEvent, NoticeFormat, check_command
 from core.domain.models import Conflict
+from core.domain.redact import redact_url
 from core.domain.units import parse_days, parse_duration, parse_rate, parse_size, parse_time
 from core.domain.value import Value, field, field_names
 
@@ -391,12 +392,14 @@ def check_limit(name: str, value: int) -> None:
 
 
 def text_of(value: object) -> str:
-    """Return a value of a setting as a person types it."""
+    """Return a value of a setting as a person types it, an address without its login."""
     match value:
         case bool():
             return "true" if value else "false"
         case float():
             return f"{value:g}"
+        case str() if "://" in value:
+            return redact_url(value)
         case str() | int():
             return str(value)
         case tuple() if value and all(isinstance(each, str) for each in value):

@@ -110,7 +110,7 @@ class SettingsScreen(ListScreen):
             self._step(item, 1)
         else:
             note = f"the default is {text_of(_default(item)) or 'empty'}"
-            self._prompt.open(item.name, text_of(item.value), note=note)
+            self._prompt.open(item.name, _typed(item), note=note)
 
     def action_settings_next(self) -> None:
         self._step(self._current, 1)
@@ -140,7 +140,7 @@ class SettingsScreen(ListScreen):
     @on(Prompt.Submitted)
     def _submit(self, event: Prompt.Submitted) -> None:
         item = self._current
-        if item is None or event.text == text_of(item.value):
+        if item is None or event.text == _typed(item):
             self._prompt.close()
         else:
             self._change(item, event.text)
@@ -299,6 +299,11 @@ class SettingsScreen(ListScreen):
         return [
             (Cell(1, fit(clean(text), room, ascii_only=is_ascii(self)), r),) for text, r in lines
         ]
+
+
+def _typed(item: SettingValue) -> str:
+    """Return a value to be changed: whoever changes an address does not lose its login."""
+    return item.value if isinstance(item.value, str) else text_of(item.value)
 
 
 def _default(item: SettingValue) -> object:

@@ -55,6 +55,7 @@ class QueueRuns:
         self._changed = changed
         self._run: QueueRun | None = None
         self._last: Status | None = None
+        self._idle_since: datetime | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_open = False
 
@@ -104,14 +105,17 @@ class QueueRuns:
             return
         if self._has_work():
             self._rest()
+            self._idle_since = None
             if self._run is None:
                 self._run = QueueRun(began_at=self._clock.now())
                 self._keep(self._run.began_at)
                 self._began()
-        elif self._has_hooks():
+            return
+        self._idle_since = self._idle_since or self._clock.now()
+        if self._has_hooks():
             self._rest()
         elif self._run is not None and self._timer is None:
-            seconds = (self._clock.now() - self._run.began_at).total_seconds()
+            seconds = (self._idle_since - self._run.began_at).total_seconds()
             self._run = replace(self._run, seconds=max(0.0, seconds))
             self._timer = asyncio.get_running_loop().call_later(SETTLING, self._settled)
 

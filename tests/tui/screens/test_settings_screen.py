@@ -272,3 +272,14 @@ async def test_what_winch_limit_overrides_is_said_and_so_when_it_is_set(
         await put(pilot, "6")
         await until(pilot, "written, but does not hold now; in force: 2, by winch limit")
     assert tomllib.loads(file.read_text())["limits"]["active"] == 6
+
+
+async def test_the_login_of_an_address_is_not_shown_and_not_lost(
+    opened: Opened, file: Path
+) -> None:
+    file.write_text('[notify]\nurl = "https://me:hidden@ntfy.sh/x"\n')
+    async with opened.app.run_test(size=(100, 60)) as pilot:
+        await go_to(pilot, "notify.url")
+        assert "hidden" not in await until(pilot, "notify.url = https://ntfy.sh/x")
+        await pilot.press("enter")
+        assert pilot.app.screen.query_one(Input).value == "https://me:hidden@ntfy.sh/x"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.domain.events import Noticed
-from core.domain.models import Status
-from core.domain.settings import HookSettings, RetrySettings, Settings
+from core.domain.models import Status, WaitReason
+from core.domain.settings import DiskSettings, HookSettings, RetrySettings, Settings
 from core.domain.value import replace
 from core.engine.running import hooks, queue_runs
 from core.engine.service import Engine
@@ -374,3 +374,23 @@ async def test_an_embedded_engine_does_all_of_it_before_it_ends(
     await settled(engine, download)
     await engine.close()
     assert book.lines == ["on_start a", "on_done a", "on_queue_done 1 0"]
+
+
+async def test_a_disk_that_is_low_is_told_once(
+    workspace: Workspace,
+    fault_server: FaultServer,
+    book: Book,
+    small_disk: Callable[[Path, str], None],
+) -> None:
+    small_disk(workspace.files, "4m")
+    low = replace(SETTINGS, disk=DiskSettings(low_water="3m"))
+    script = book.script(f'echo "$WINCH_LOW_WATER" > "{book.path}.facts"')
+    engine = await workspace.engine(with_hooks(low, on_disk_low=script))
+    for name in "ab":
+        url = fault_server.file(name, b"x" * 2**21)
+        (download,) = await engine.add([workspace.request(url)])
+        await until(engine, download, lambda view: view.download.wait_reason is WaitReason.DISK_LOW)
+    await wait_for(lambda: bool(book.lines))
+    await engine.close()
+    assert book.lines == ["on_disk_low"]
+    assert Path(f"{book.path}.facts").read_text() == f"{3 * 2**20}\n"
