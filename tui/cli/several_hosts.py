@@ -12,8 +12,8 @@ import copy
 import json
 import os
 import traceback
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,11 @@ class _Several:
 
     async def run(self) -> int:
         answers = []
-        async for answer in self._answers():
-            self._print(answer)
-            answer.said.clear()
-            answers.append(answer)
+        async with aclosing(self._answers()) as coming:
+            async for answer in coming:
+                self._print(answer)
+                answer.said.clear()
+                answers.append(answer)
         if self._opened:
             out("]")
         self._tell_wrong_words(answers)
@@ -96,7 +97,7 @@ class _Several:
         for (name, _), text in zip(wrong, sentences, strict=True):
             say(f"{name}: {text}")
 
-    async def _answers(self) -> AsyncIterator[_Answer]:
+    async def _answers(self) -> AsyncGenerator[_Answer]:
         """Yield what each machine says, in their order; only so many answers are held."""
         waiting: list[asyncio.Task[_Answer]] = []
         left = iter(self._hosts)
@@ -203,11 +204,15 @@ def _with_host(name: str, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _values(text: str) -> list[Any]:
-    """Return the JSON values that stand one behind the other in a text."""
+    """Return the JSON values that stand one behind the other in a text.
+
+    One that a lost connection has cut off is left out.
+    """
     decoder, values, at = json.JSONDecoder(), [], 0
-    while (at := _skipped(text, at)) < len(text):
-        value, at = decoder.raw_decode(text, at)
-        values.append(value)
+    with suppress(json.JSONDecodeError):
+        while (at := _skipped(text, at)) < len(text):
+            value, at = decoder.raw_decode(text, at)
+            values.append(value)
     return values
 
 

@@ -165,6 +165,8 @@ _JSON = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5)
 @given(st.lists(_JSON | st.lists(_JSON, max_size=3), max_size=5), st.sampled_from(["\n", "", " "]))
 def test_values_that_stand_behind_each_other_are_told_apart(values: list[Any], gap: str) -> None:
     assert several_hosts._values(gap.join(map(json.dumps, values))) == values
+    # What a lost connection has cut off is no value.
+    assert several_hosts._values(gap.join([*map(json.dumps, values), '[{"a": '])) == values
 
 
 def test_only_commands_that_there_are_may_be_asked_from_afar() -> None:
