@@ -193,17 +193,19 @@ class Engine(CollectionRequests):
         await self.figure_keeper.close()
         await self._forgetting.close()
         self._limits.close()
-        # What ran beside the downloads ends beside them.
+        # What ran beside the downloads ends beside them; a container may not wait for it.
         ending = asyncio.create_task(self._announcer.close())
         try:
             await self._reverifier.close()
             await self._runner.close()
         finally:
-            await ending
-            await self._resume_data.close()
-            await self._recorder.close()
-            await self._http.close()
-            await self._downloads.close()
+            try:
+                await self._resume_data.close()
+                await self._recorder.close()
+                await self._http.close()
+            finally:
+                await ending
+                await self._downloads.close()
 
     async def add_own(self, requests: Sequence[DownloadRequest]) -> list[DownloadRecord]:
         """Do as `add`, and let these downloads run in an embedded engine, which holds all others.

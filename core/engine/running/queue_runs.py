@@ -132,7 +132,7 @@ class QueueRuns:
 
     def _settle(self) -> None:
         run, counts = self._run, self._downloads.sums.counts
-        if run is None:
+        if run is None or self._has_work() or self._has_hooks():
             return
         is_left = not self._embedded and (counts[Status.PENDING] or counts[Status.ACTIVE])
         if self._last in _ENDS and not is_left and (run.done or run.failed):
