@@ -104,8 +104,11 @@ def missing() -> str:
         return "there is no sshd"
     if shutil.which("cron") is None:
         return "there is no cron"
-    tried = subprocess.run(["unshare", "--mount", "--uts", "--pid", "--fork", "true"], check=False)
-    return "there are no namespaces" if tried.returncode else ""
+    spaces = ("unshare", "--mount", "--uts", "--pid", "--net", "--fork")
+    tried = subprocess.run(
+        [*spaces, "mount", "-t", "tmpfs", "tmpfs", "/run"], check=False, capture_output=True
+    )
+    return f"there are no namespaces: {tried.stderr.decode().strip()}" if tried.returncode else ""
 
 
 def _free_port() -> int:
