@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,9 +24,10 @@ from tui.demo.server import DemoServer
 FILE = DemoFile("file.bin", 300 * KIB)
 SLOW = DemoFile("slow.bin", 3 * MIB, rate=MIB)
 # Process 1 of namespaces of its own, as a user that no account belongs to.
-ALONE = ("unshare", "-U", "--map-user=4321", "--map-group=4321", "-p", "-f", "--mount-proc")
+USER = ("--map-user=4321", "--map-group=4321")
+ALONE = ("unshare", "-U", *USER, "-p", "-f", "--mount-proc", "--kill-child")
 # The same, below a root in which nothing but one directory can be written.
-READ_ONLY = ("unshare", "-m", "-p", "-f", "--mount-proc", "bash", "-c")
+READ_ONLY = ("unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "bash", "-c")
 _MOUNT = """
 mount --make-rprivate / && mount --bind "$1" "$1" && mount -o remount,bind,ro / && cd / &&
 shift && ! touch /tmp/written 2>/dev/null && exec unshare -U --map-user=4321 --map-group=4321 "$@"
@@ -65,25 +68,49 @@ def children(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def containerfile(directory: Path) -> tuple[list[str], dict[str, str]]:
+    """Return what the README's example runs, and its environment, with its places below ours."""
+    text = (Path(__file__).parents[3] / "README.md").read_text()
+    said = dict(re.findall(r"^(ENV|ENTRYPOINT|CMD) (.+)$", text, re.MULTILINE))
+    assert json.loads(said["ENTRYPOINT"]) == ["winch"]
+    variables = dict(pair.split("=") for pair in said["ENV"].split())
+    return json.loads(said["CMD"]), {k: f"{directory}{place}" for k, place in variables.items()}
+
+
+@contextmanager
+def container(words: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Start winch as process 1; what is left of it in the end is killed."""
+    command = [*ALONE, *COMMAND, *words]
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
 def test_process_one_buries_orphans_and_ends_at_a_checkpoint(directory: Path) -> None:
-    with subprocess.Popen(
-        [*ALONE, *COMMAND, "daemon", "run"],
-        env=clean(WINCH_HOME=str(directory)),
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as container:
-        assert container.stderr is not None
-        assert "the daemon runs" in container.stderr.readline()
-        (one,) = children(container.pid)
+    words, variables = containerfile(directory)
+    (directory / "downloads").mkdir()
+    with container(words, clean(**variables)) as running:
+        assert running.stderr is not None
+        assert "the daemon runs" in running.stderr.readline()
+        (one,) = children(running.pid)
         (daemon,) = children(one)
         # Somebody dies, and leaves a child behind that ends some time later.
         orphan = directory / "orphan"
         inside = ("nsenter", f"--target={one}", "--user", "--pid", "--preserve-credentials")
         subprocess.run([*inside, "sh", "-c", f"(echo >'{orphan}') &"], check=True)
         wait_for(lambda: orphan.exists() and children(one) == [daemon])
+        # As `podman exec` does it.
+        env = clean(**variables, HOME="/")
+        add = [*COMMAND, "add", "--paused", "http://127.0.0.1:9/file"]
+        subprocess.run(add, env=env, capture_output=True, check=True)
+        listed = subprocess.run([*COMMAND, "ls", "--json"], env=env, stdout=-1, check=True).stdout
+        assert json.loads(listed)[0]["download_path"] == f"{directory}/downloads/file"
         os.kill(one, signal.SIGTERM)
-        assert container.wait(30) == 0
-    assert "winch ended" in (directory / "state" / "winch.log").read_text()
+        assert running.wait(30) == 0
+    log = Path(variables["WINCH_HOME"], "state", "winch.log")
+    assert "winch ended" in log.read_text()
 
 
 def test_process_one_ends_as_the_daemon_does(directory: Path) -> None:
@@ -127,20 +154,20 @@ class ReadOnly:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount something read-only")
 class TestReadOnlyRoot:
     def test_a_file_arrives_and_nothing_else(self, directory: Path, server: DemoServer) -> None:
-        container = ReadOnly(directory)
-        status, _, stderr = container.get(server.url(FILE))
+        read_only = ReadOnly(directory)
+        status, _, stderr = read_only.get(server.url(FILE))
         assert status == 0, stderr
         assert f"the state is in {directory}/.winch" in stderr
         assert hashlib.sha256((directory / FILE.name).read_bytes()).hexdigest() == FILE.sha256
-        assert container.files == [FILE.name]
+        assert read_only.files == [FILE.name]
 
     def test_one_that_was_ended_is_continued(self, directory: Path, server: DemoServer) -> None:
-        container, home = ReadOnly(directory), "/nonexistent"
+        read_only, home = ReadOnly(directory), "/nonexistent"
         # What has failed before it began leaves nothing to continue.
-        status, _, stderr = container.get(server.url(SLOW) + "not", HOME=home)
+        status, _, stderr = read_only.get(server.url(SLOW) + "not", HOME=home)
         assert status == 3, stderr
-        assert container.files == []
-        first = container.start(server.url(SLOW), HOME=home)
+        assert read_only.files == []
+        first = read_only.start(server.url(SLOW), HOME=home)
         assert first.stderr is not None
         while "downloading" not in (line := first.stderr.readline()) or " 0%" in line:
             assert first.poll() is None
@@ -148,18 +175,18 @@ class TestReadOnlyRoot:
         os.kill(one, signal.SIGTERM)
         _, stderr = first.communicate(timeout=30)
         assert first.returncode == 128 + signal.SIGTERM, stderr
-        assert f"{SLOW.name}.part" in container.files
-        status, stdout, stderr = container.get("--json", server.url(SLOW), HOME=home)
+        assert f"{SLOW.name}.part" in read_only.files
+        status, stdout, stderr = read_only.get("--json", server.url(SLOW), HOME=home)
         assert status == 0, stderr
         assert json.loads(stdout)["resume_verdict"].startswith("verified")
         assert hashlib.sha256((directory / SLOW.name).read_bytes()).hexdigest() == SLOW.sha256
-        assert container.files == [SLOW.name]
+        assert read_only.files == [SLOW.name]
 
     def test_a_place_that_was_named_is_not_gone_round(
         self, directory: Path, server: DemoServer
     ) -> None:
-        container = ReadOnly(directory)
-        status, _, stderr = container.get(server.url(FILE), WINCH_HOME="/nonexistent")
+        read_only = ReadOnly(directory)
+        status, _, stderr = read_only.get(server.url(FILE), WINCH_HOME="/nonexistent")
         assert status == 1
         assert "/nonexistent cannot be made: Read-only file system" in stderr
-        assert container.files == []
+        assert read_only.files == []
