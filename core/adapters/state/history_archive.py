@@ -29,6 +29,8 @@ MOST_BYTES = 50 * 1024 * 1024
 """What all archives together may take; above that the oldest goes."""
 
 _NAME = re.compile(r"history-(\d{4}-\d{2})\.jsonl\.gz")
+# Made before there is a thread that reads (see resume_data.py).
+_READ_ENTRY = msgspec.json.Decoder(HistoryEntry)
 _CHUNK = 256 * 1024
 _SLACK = 1000  # entries that are held beyond what is asked for, before they are sorted out
 
@@ -160,13 +162,12 @@ class _DamagedError(Exception):
 
 def _read(path: Path, damaged: list[str]) -> Iterator[HistoryEntry]:
     """Yield the entries of an archive that can be read; name it in `damaged` if not all can."""
-    decoder = msgspec.json.Decoder(HistoryEntry)
     is_whole = True
     try:
         for _, text in _members(read_file(path)):
             for line in text.splitlines():
                 try:
-                    yield decoder.decode(line)
+                    yield _READ_ENTRY.decode(line)
                 except (msgspec.MsgspecError, ValueError):
                     is_whole = False
     except FileNotFoundError:

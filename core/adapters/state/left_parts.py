@@ -62,6 +62,10 @@ class _Content(msgspec.Struct):
     left: list[LeftPart] = []
 
 
+# Made before there is a thread that reads (see resume_data.py).
+_READ_CONTENT = msgspec.json.Decoder(_Content)
+
+
 class LeftParts:
     """Remembers left part files by the id of their download, at most MOST."""
 
@@ -112,7 +116,7 @@ def _read(path: Path) -> dict[str, LeftPart]:
     try:
         if (content := read_state(path)) is None:
             return {}
-        left = msgspec.json.decode(content, type=_Content).left
+        left = _READ_CONTENT.decode(content).left
     except (msgspec.MsgspecError, ValueError, RecursionError, NotAFileError) as error:
         aside = set_aside(path)
         _log.warning("%s cannot be parsed (%s); kept as %s", path.name, error, aside.name)

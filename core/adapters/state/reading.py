@@ -33,6 +33,9 @@ from core.domain.garbage import making_lasting
 log = logging.getLogger(__name__)
 
 _LONGEST_META = 4096  # bytes, by far
+# Made before there is a thread that reads (see resume_data.py).
+_READ_META = msgspec.json.Decoder(MetaTable[Meta])
+_READ_VERSION = msgspec.json.Decoder(MetaTable[Version])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,9 +100,7 @@ def _meta_at_the_end(file: BinaryIO, size: int) -> Meta | None:
     file.seek(max(0, size - _LONGEST_META))
     before, _, line = file.read().rpartition(b'\n"meta":')
     try:
-        return (
-            msgspec.json.decode(line.rstrip()[:-1], type=MetaTable[Meta]).first if before else None
-        )
+        return _READ_META.decode(line.rstrip()[:-1]).first if before else None
     except msgspec.MsgspecError:
         return None
 
@@ -147,10 +148,10 @@ def _parse(layout: Format, text: bytes, changes: Callable[[Head], Iterable[Chang
     """Read a text of another schema, or one that no winch of this schema has written."""
     raw = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     head = raw[META]
-    schema = msgspec.json.decode(head, type=MetaTable[Version]).first.schema
+    schema = _READ_VERSION.decode(head).first.schema
     if schema > layout.schema:
         raise NewerError(schema)
-    meta = msgspec.json.decode(head, type=MetaTable[Meta]).first
+    meta = _READ_META.decode(head).first
     del raw[META]
     if schema in layout.covered:
         body = bytes(raw[layout.covered[schema]])

@@ -54,6 +54,12 @@ class _Versioned(msgspec.Struct):
     version: Annotated[int, msgspec.Meta(ge=1)]
 
 
+# Made here: msgspec ends the process where two threads at once make what reads a type.
+_READ_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_READ_VERSION = msgspec.json.Decoder(_Versioned)
+_READ_RECORD = msgspec.json.Decoder(ResumeRecord)
+
+
 class _UntrustedError(Exception):
     """Why a file's claim cannot be believed."""
 
@@ -272,17 +278,17 @@ def _load(path: Path, id_: str) -> ResumeRecord | None:
 
 def _decode(content: bytes, id_: str) -> ResumeRecord:
     try:
-        envelope = msgspec.json.decode(content, type=_Envelope)
+        envelope = _READ_ENVELOPE.decode(content)
         if _digest(envelope.record) != envelope.checksum:
             raise _UntrustedError("does not match its checksum")
-        version = msgspec.json.decode(envelope.record, type=_Versioned).version
+        version = _READ_VERSION.decode(envelope.record).version
         if version > _VERSION:
             raise _NewerError(f"has version {version}, this winch knows {_VERSION}")
         encoded: bytes | msgspec.Raw = envelope.record
         if version < _VERSION:
             old = msgspec.json.decode(encoded)
             encoded = msgspec.json.encode(migrate(old, version, RESUME_RECORD))
-        record = msgspec.json.decode(encoded, type=ResumeRecord)
+        record = _READ_RECORD.decode(encoded)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _UntrustedError(f"cannot be parsed ({error})") from error
     if record.id != id_:

@@ -62,6 +62,11 @@ class Format(Value, frozen=True, kw_only=True):
     migrations: tuple[Migration, ...] = ()
     covered: Mapping[int, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # Before there is a thread that reads (see resume_data.py).
+        for kind in self.tables.values():
+            msgspec.json.Decoder(kind)
+
     @property
     def schema(self) -> int:
         """The version that is written; older ones are migrated, newer ones refused."""
