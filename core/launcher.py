@@ -31,6 +31,7 @@ from core.adapters.files.named_file import (
 )
 from core.adapters.system.log_file import open_log
 from core.adapters.system.paths import Paths
+from core.adapters.system.process import Surroundings
 from core.domain.errors import (
     DaemonError,
     ErrorCode,
@@ -201,10 +202,44 @@ async def connect(
     except UnreachableError:
         if not start:
             raise
+    if hands_over():
+        # Whoever sees to it starts the next one, with the surroundings of the one before.
+        from core.handover import until_done  # noqa: PLC0415
+
+        await until_done(places)
+    return await start_and_open(places)
+
+
+def hands_over() -> bool:
+    """Tell whether a daemon is about to be followed by the next one (`winch daemon restart`)."""
+    file = paths().handover_file
+    if not file.exists():
+        return False
+    from core.handover import is_under_way  # noqa: PLC0415
+
+    return is_under_way(file)
+
+
+async def restart_daemon(tell: Callable[[str], None]) -> RemoteService:
+    """End the daemon at a checkpoint and start this winch's in its surroundings; return that.
+
+    `tell` gets a sentence for each step. Raises DaemonError, which says how the one before is
+    brought back where this one does not come up; what was downloaded is kept in any case.
+    """
+    from core.handover import restart  # noqa: PLC0415
+
+    return await restart(paths(), tell)
+
+
+async def start_and_open(places: Paths, surroundings: Surroundings | None = None) -> RemoteService:
+    """Start a daemon, or have what is installed for it do so, and connect; raises as `connect`.
+
+    `surroundings` are those of the one before.
+    """
     places.prepare()
     try:
         async with asyncio.timeout(_START_TIMEOUT):
-            return await _start_and_open(places)
+            return await _start_and_open(places, surroundings)
     except TimeoutError:
         raise DaemonError("the daemon does not come up", hint=f"see {places.log_file}") from None
 
@@ -299,10 +334,10 @@ async def join_stdio() -> None:
     await stdio_pipe.join(*line)
 
 
-async def _start_and_open(places: Paths) -> RemoteService:
+async def _start_and_open(places: Paths, surroundings: Surroundings | None) -> RemoteService:
     is_started = await _start_installed(places)
     while True:
-        error = None if is_started else await _start(places)
+        error = None if is_started else await _start(places, surroundings)
         # What says that it has started it, and has not, is asked once.
         is_started = False
         if error is not None and error.code is not ErrorCode.LOCKED:
@@ -328,7 +363,7 @@ async def _start_installed(places: Paths) -> bool:
     return manager is not None and await asyncio.to_thread(manager.start)
 
 
-async def _start(places: Paths) -> ErrorInfo | None:
+async def _start(places: Paths, surroundings: Surroundings | None) -> ErrorInfo | None:
     """Start a daemon and return once it serves, or why it does not."""
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb", buffering=0), os.fdopen(writer, "wb", buffering=0) as ready:
@@ -349,7 +384,10 @@ async def _start(places: Paths) -> ErrorInfo | None:
                     stdout=subprocess.DEVNULL,
                     stderr=stderr,
                     cwd="/",
-                    env=_environment(),
+                    env=environment_of_daemon()
+                    if surroundings is None
+                    else surroundings.environment,
+                    umask=-1 if surroundings is None else surroundings.umask,
                     pass_fds=(writer,),
                     start_new_session=True,
                 )
@@ -391,7 +429,8 @@ def _resolve(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _environment() -> dict[str, str]:
+def environment_of_daemon() -> dict[str, str]:
+    """Return the variables of a daemon that this process starts."""
     environment = dict(os.environ)
     if home := environment.get("WINCH_HOME"):
         # Relative to where this process is; the daemon works in /.

@@ -54,9 +54,11 @@ def short_directory() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def serving(service: DownloadService, path: Path, **options: Any) -> AsyncIterator[RpcServer]:
+async def serving(
+    service: DownloadService, path: Path, *, name: str = "winch/test", **options: Any
+) -> AsyncIterator[RpcServer]:
     """Serve a service on a socket while the context lasts."""
-    server = RpcServer(service, path, name="winch/test", **options)
+    server = RpcServer(service, path, name=name, **options)
     await server.start()
     try:
         yield server

@@ -42,6 +42,11 @@ class ErrorCode(StrEnum):
         code.exit_status = exit_status
         return code
 
+    @classmethod
+    def _missing_(cls, value: object) -> ErrorCode | None:
+        # A newer winch may have named more causes: its sentence says what happened.
+        return cls.INTERNAL if isinstance(value, str) else None
+
     USAGE = "usage", ExitCode.USAGE
     CONFIG = "config", ExitCode.USAGE
     UNKNOWN_ID = "unknown_id", ExitCode.USAGE

@@ -43,6 +43,11 @@ class Phase(StrEnum):
     VERIFYING = "verifying"
     FINALIZING = "finalizing"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Phase | None:
+        # One that only a newer winch has.
+        return cls.DOWNLOADING if isinstance(value, str) else None
+
 
 class WaitReason(StrEnum):
     """Why a pending download does not move."""
@@ -56,6 +61,11 @@ class WaitReason(StrEnum):
     DISK_LOW = "disk_low"
     IN_USE = "in_use"
     """Another winch, with another state directory, writes the same part file."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> WaitReason | None:
+        # One that only a newer winch has.
+        return cls.QUEUED if isinstance(value, str) else None
 
 
 class Conflict(StrEnum):

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import msgspec
 
-from core.domain.errors import WinchError
+from core.domain.errors import RpcError, WinchError
 from core.domain.events import Event
 from core.domain.service import DownloadService
 from core.rpc import codec
+from core.rpc.peer import Peer
 from core.rpc.wire import (
     IncompatibleDaemonError,
     UnreachableError,
@@ -56,6 +57,8 @@ class RemoteService(DownloadService):
         self._path = path
         self._session = session
         self._wire = wire
+        self.peer = Peer(wire.greeting.server)
+        """The winch that does the work."""
         self._numbers = itertools.count(1)
         self._pending: dict[int | str, asyncio.Future[msgspec.Raw]] = {}
         self._lost = False
@@ -99,13 +102,16 @@ class RemoteService(DownloadService):
                 raise connection_lost()
             if reply.error is not None:
                 raise reply.error.to_error()
-            yield Events(wire.receive, self._check_hearing, self._connection_lost)
+            yield Events(wire.receive, self._check_hearing, self._connection_lost, self.peer)
         finally:
             await wire.close()
 
     async def _call(self, method: codec.Method, params: object) -> object:
-        answer = await self._ask(method.name, params)
-        result: object = codec.decode(answer, method.result)
+        try:
+            answer = await self._ask(method.name, params)
+            result: object = codec.decode(answer, method.result)
+        except RpcError as error:
+            raise self.peer.explained(error) from error
         return result
 
     async def _ask(
@@ -201,10 +207,12 @@ class Events:
         receive: Callable[[], Awaitable[codec.Reply | None]],
         check: Callable[[], Awaitable[None]],
         lost: Callable[[], WinchError],
+        peer: Peer,
     ) -> None:
         self._next = receive
         self._check = check
         self._connection_lost = lost
+        self._peer = peer
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self
@@ -213,9 +221,12 @@ class Events:
         while (reply := await self._receive()) is not None:
             if reply.event == codec.END:
                 raise StopAsyncIteration
-            event = codec.decode_event(reply)
+            try:
+                event = codec.decode_event(reply)
+            except RpcError as error:
+                raise self._peer.explained(error) from error
             if event is not None:
-                return event
+                return self._peer.told(event)
         raise self._connection_lost()
 
     async def _receive(self) -> codec.Reply | None:

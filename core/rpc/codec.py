@@ -21,6 +21,7 @@ from core.domain.events import Event, ProgressBatch, Snapshot
 from core.domain.garbage import making_lasting
 from core.domain.service import DownloadService
 from core.domain.value import Value
+from core.domain.version import OLDEST_PROTOCOL
 from core.domain.version import PROTOCOL as PROTOCOL  # noqa: PLC0414 - a word of it
 from core.rpc.link_progress import MOVED, Moved, batch_of, shortened
 from core.rpc.parts import line_of
@@ -47,9 +48,14 @@ Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | str
 
 
 class Greeting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who speaks and how. Connections that name the same `session` are one client."""
+    """Who speaks and how. Connections that name the same `session` are one client.
+
+    A client says the newest protocol it speaks and the `oldest` (0: no other), a server the one
+    that is spoken from here on.
+    """
 
     protocol: int
+    oldest: int = 0
     client: str = ""
     server: str = ""
     session: str = ""
@@ -155,6 +161,12 @@ _EVENTS: dict[str, type[Any]] = {
     for kind in typing.get_args(Event)
 }
 _EVENT_NAMES = {kind: name for name, kind in _EVENTS.items()}
+
+
+def common_protocol(hello: Greeting) -> int | None:
+    """Return the newest protocol that a client speaks as well as this side, None without one."""
+    common = min(hello.protocol, PROTOCOL)
+    return common if common >= max(OLDEST_PROTOCOL, hello.oldest or hello.protocol) else None
 
 
 def encode(message: object) -> bytes:

@@ -17,6 +17,7 @@ from core.domain.events import Event
 from core.rpc import client, codec
 from core.rpc.client import Events, RemoteService
 from core.rpc.link_progress import SubscribeParams
+from core.rpc.peer import Peer
 from core.rpc.wire import Wire
 
 _INTERVAL = 1.0
@@ -45,6 +46,7 @@ class LinkedService(RemoteService):
         super().__init__(wire, session)
         self._line = line
         self._name = name
+        self.peer = Peer(wire.greeting.server, name)
         self._events: dict[int, asyncio.Queue[codec.Reply | None]] = {}
 
     @classmethod
@@ -87,7 +89,7 @@ class LinkedService(RemoteService):
         self._events[number] = replies
         try:
             await self._ask(codec.SUBSCRIBE, SubscribeParams(interval=_INTERVAL), number)
-            yield Events(replies.get, self._check_hearing, self._connection_lost)
+            yield Events(replies.get, self._check_hearing, self._connection_lost, self.peer)
         finally:
             del self._events[number]
             if not self._lost:

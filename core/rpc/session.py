@@ -216,22 +216,23 @@ class Session:
             if line is None:
                 return False
             hello = codec.decode(line, codec.Hello).hello
-            if hello.protocol != codec.PROTOCOL:
+            if (protocol := codec.common_protocol(hello)) is None:
                 raise RpcError(
                     f"{hello.client or 'the client'} speaks protocol {hello.protocol},"
                     f" {self._name} speaks {codec.PROTOCOL}",
-                    hint="stop the daemon with `winch daemon stop` and try again",
+                    hint="`winch daemon restart` hands over to the winch that is installed; an"
+                    " older one has `winch daemon stop`, and then start it again",
                 )
         except RpcError as error:
-            await self._hello(error.info())
+            await self._hello(codec.PROTOCOL, error.info())
             return False
         self.client = hello.session or f"connection {self._number}"
         self._on_hello(self)
-        await self._hello(None)
+        await self._hello(protocol, None)
         return True
 
-    async def _hello(self, error: ErrorInfo | None) -> None:
-        greeting = codec.Greeting(protocol=codec.PROTOCOL, server=self._name)
+    async def _hello(self, protocol: int, error: ErrorInfo | None) -> None:
+        greeting = codec.Greeting(protocol=protocol, server=self._name)
         await self._send(codec.encode(codec.Hello(hello=greeting, error=error)))
 
     async def _serve(self, line: bytes | bytearray) -> None:

@@ -13,8 +13,9 @@ import socket
 import struct
 from pathlib import Path
 
+from core.domain.bounds import cut
 from core.domain.errors import DaemonError, RpcError
-from core.domain.version import VERSION
+from core.domain.version import OLDEST_PROTOCOL, VERSION
 from core.rpc import codec
 
 GREETING_TIMEOUT = 10.0
@@ -31,7 +32,15 @@ class UnreachableError(DaemonError):
 
 
 class IncompatibleDaemonError(DaemonError):
-    """A daemon answers, but in another version of the protocol."""
+    """A daemon answers, but in another version of the protocol: in `protocol`."""
+
+    def __init__(self, message: str, *, protocol: int) -> None:
+        super().__init__(
+            message,
+            hint="`winch daemon restart` hands over to this winch, `winch daemon stop` only stops"
+            " the other; nothing that is downloaded is lost",
+        )
+        self.protocol = protocol
 
 
 class UnresponsiveDaemonError(DaemonError):
@@ -55,14 +64,24 @@ class Wire:
         """
         try:
             async with asyncio.timeout(GREETING_TIMEOUT):
-                wire = cls(*await dial(path))
                 try:
-                    await wire.greet(session)
-                except BaseException:
-                    wire._writer.transport.abort()
-                    raise
+                    return await cls._greeted(path, session, codec.PROTOCOL)
+                except IncompatibleDaemonError as error:
+                    if not OLDEST_PROTOCOL <= error.protocol < codec.PROTOCOL:
+                        raise
+                    # It is from the time when each spoke one protocol only.
+                    return await cls._greeted(path, session, error.protocol)
         except TimeoutError as error:
             raise not_answering() from error
+
+    @classmethod
+    async def _greeted(cls, path: Path, session: str, protocol: int) -> Wire:
+        wire = cls(*await dial(path))
+        try:
+            await wire.greet(session, protocol=protocol)
+        except BaseException:
+            wire._writer.transport.abort()
+            raise
         return wire
 
     @property
@@ -96,14 +115,19 @@ class Wire:
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 
-    async def greet(self, session: str, *, passes_over: bool = False) -> None:
+    async def greet(
+        self, session: str, *, passes_over: bool = False, protocol: int = codec.PROTOCOL
+    ) -> None:
         """Say hello and hear who answers; with `passes_over` text before the answer is no harm.
 
         Raises UnreachableError where the connection ends before, IncompatibleDaemonError, and what
         the server says instead of a greeting.
         """
         greeting = codec.Greeting(
-            protocol=codec.PROTOCOL, client=f"winch/{VERSION}", session=session
+            protocol=protocol,
+            oldest=min(protocol, OLDEST_PROTOCOL),
+            client=f"winch/{VERSION}",
+            session=session,
         )
         await self.send(codec.encode(codec.Hello(hello=greeting)))
         try:
@@ -114,11 +138,12 @@ class Wire:
             ) from error
         if hello is None:
             raise no_daemon()
-        if hello.hello.protocol != codec.PROTOCOL:
+        said = hello.hello
+        if not OLDEST_PROTOCOL <= said.protocol <= protocol or _is_refused(hello, protocol):
             raise IncompatibleDaemonError(
-                f"the running daemon is {hello.hello.server.replace('/', ' ')},"
-                f" this is winch {VERSION}",
-                hint="`winch daemon stop` and try again",
+                f"the running daemon is {cut(said.server, 80).replace('/', ' ')},"
+                f" this is winch {VERSION}, and they have no protocol in common",
+                protocol=said.protocol,
             )
         if hello.error is not None:
             raise hello.error.to_error()
@@ -133,6 +158,10 @@ class Wire:
                 if not passed_over:
                     raise
                 passed_over -= 1
+
+
+def _is_refused(hello: codec.Hello, protocol: int) -> bool:
+    return hello.error is not None and hello.hello.protocol != protocol
 
 
 async def dial(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

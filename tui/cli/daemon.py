@@ -20,6 +20,8 @@ from tui.cli.service_access import connected, impatience, tell_broken_settings
 from tui.cli.status import status
 from tui.cli.terminal import say
 from tui.input.remote import REMOTE
+from tui.text import fmt
+from tui.text.wording import HELD
 
 _ENDING = 30.0
 """Seconds that a daemon elsewhere has to end which has answered."""
@@ -29,7 +31,7 @@ def run(args: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
     """Do what `winch daemon ACTION` asks for."""
     if args.action != "install" and (args.print or args.manager or args.linger):
         raise UsageError("--print, --manager and --linger are for `winch daemon install`")
-    if args.action == "stop":
+    if args.action in ("stop", "restart"):
         tell_broken_settings()
     match args.action:
         case "run":
@@ -42,6 +44,8 @@ def run(args: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
             return _start()
         case "stop":
             return _stop()
+        case "restart":
+            return _restart()
         case "install" | "uninstall":
             # Hardly ever.
             from tui.cli import daemon_install  # noqa: PLC0415
@@ -75,6 +79,18 @@ async def _stop() -> int:
     with impatience("waiting for the daemon to end"):
         was_running = await launcher.stop_daemon(say)
     say("the daemon has ended" if was_running else "no daemon was running")
+    return ExitCode.OK
+
+
+async def _restart() -> int:
+    if REMOTE.get() is not None:
+        return await _stop_there() or await _start()
+    with impatience("waiting for the daemon to end"):
+        service = await launcher.restart_daemon(say)
+    async with service:
+        status = await service.status()
+    held = f"; {HELD}" if status.paused else ""
+    say(f"winch {fmt.clean(status.version)} runs, process {status.pid}{held}")
     return ExitCode.OK
 
 

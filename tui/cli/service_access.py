@@ -59,6 +59,8 @@ async def connected(*, start: bool = True) -> AsyncIterator[DownloadService]:
         yield caller.service
         return
     async with await launcher.connect(start=start) as service:
+        if service.peer.notice:
+            say_once(service.peer.notice)
         yield service
 
 
@@ -203,8 +205,8 @@ async def follow_on(
     """Follow downloads on the daemon, on the next one too where it was killed.
 
     `first` is what each of them is asked before all else. A daemon that was told to end is not
-    started again: then StoppedError is raised. The connection to another machine may be lost for
-    some minutes: then HostError is.
+    started again: then StoppedError is raised, unless it hands over to the next one. The
+    connection to another machine may be lost for some minutes: then HostError is.
     """
     attempt = 0
     while True:
@@ -220,6 +222,10 @@ async def follow_on(
             attempt += 1
             if attempt == _DAEMONS or isinstance(error, UnresponsiveDaemonError):
                 raise
+        except StoppedError:
+            if REMOTE.get() is not None or not launcher.hands_over():
+                raise
+            attempt = 1
         except HostError as error:
             attempt = 1
             say(f"{error.message}; trying again")

@@ -74,6 +74,11 @@ class Paths(Value, frozen=True, kw_only=True):
         return self.state_dir / "lock"
 
     @property
+    def handover_file(self) -> Path:
+        """What is there while one daemon hands over to the next: the number of who sees to it."""
+        return self.state_dir / "handover"
+
+    @property
     def has_short_run_dir(self) -> bool:
         """Tell whether the socket lies among temporary files, its path being too long else."""
         return self.run_dir.parent not in (self.state_dir, self.state_dir.parent)

@@ -14,11 +14,38 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.domain.errors import DaemonError
+from core.domain.value import Value
 
 _STATISTICS = Path("/proc/self/stat")
 _STARTED = 19
 """Where proc(5) has the birth, counted from the field behind the name."""
 _PATIENCE = 5.0
+
+
+class Surroundings(Value, frozen=True):
+    """What a process was started with: its variables, its umask, its command line."""
+
+    environment: dict[str, str]
+    umask: int
+    command: tuple[str, ...]
+
+
+def surroundings_of(pid: int) -> Surroundings | None:
+    """Return what a process of this user was started with; None where the kernel does not tell."""
+    there = Path(f"/proc/{pid}")
+    try:
+        variables = (there / "environ").read_bytes().split(b"\0")
+        command = (there / "cmdline").read_bytes().split(b"\0")
+        status = (there / "status").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    umask = next((line.split()[1] for line in status if line.startswith("Umask:")), "077")
+    pairs = (os.fsdecode(variable).partition("=") for variable in variables if b"=" in variable)
+    return Surroundings(
+        environment={name: value for name, _, value in pairs},
+        umask=int(umask, 8),
+        command=tuple(os.fsdecode(word) for word in command if word),
+    )
 
 
 def birth(pid: int) -> str | None:

@@ -1,0 +1,173 @@
+"""One daemon hands over to the next, of another version: what goes on, and who hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from core import handover, launcher
+from core.adapters.system.paths import Paths
+from core.domain.errors import DaemonError
+from core.domain.models import DownloadRequest
+from core.domain.version import VERSION
+from core.rpc.client import RemoteService
+from tests.unix import short_directory
+
+ROOT = Path(__file__).parents[2]
+_OLDER = """
+import sys
+from core.domain import version
+version.VERSION = "0.0.9"
+from core import launcher
+from tui.cli.daemon_process import commands
+sys.exit(launcher.be_daemon(commands))
+"""
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with short_directory() as directory:
+        monkeypatch.setenv("WINCH_HOME", str(directory))
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))
+        monkeypatch.setenv("WINCH_LIMITS_ACTIVE", "3")
+        yield directory
+
+
+def _start_older(writer: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", _OLDER, "--ready-fd", str(writer)],
+        env=os.environ | environment,
+        pass_fds=(writer,),
+        umask=0o027,
+    )
+
+
+def _run(*command: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@asynccontextmanager
+async def an_older_daemon(**environment: str) -> AsyncIterator[RemoteService]:
+    """Have the daemon of an older winch run, with these variables."""
+    reader, writer = os.pipe()
+    process = _start_older(writer, environment)
+    os.close(writer)
+    try:
+        with os.fdopen(reader, "rb") as ready:
+            assert b'"error":null' in await asyncio.to_thread(ready.readline)
+        async with await launcher.connect(start=False) as service:
+            yield service
+    finally:
+        await launcher.stop_daemon()
+        process.wait()
+
+
+async def test_the_next_one_goes_on_with_the_queue_and_in_the_same_surroundings(
+    home: Path,
+) -> None:
+    told: list[str] = []
+    async with an_older_daemon(WINCH_LIMITS_ACTIVE="7") as older:
+        assert older.peer.version == "0.0.9"
+        assert f"winch 0.0.9, this is {VERSION}: `winch daemon restart`" in older.peer.notice
+        (download,) = await older.add(
+            [DownloadRequest(url="http://127.0.0.1:9/a", directory="/tmp")]
+        )
+        await older.hold(True)
+        before = await older.status()
+        async with older.subscribe() as events:
+            snapshot = await anext(events)
+            assert older.peer.notice in snapshot.notices  # type: ignore[union-attr]
+        async with await launcher.restart_daemon(told.append) as newer:
+            after = await newer.status()
+            assert (after.version, after.paused) == (VERSION, True)
+            assert after.pid != before.pid
+            assert newer.peer.notice == ""
+            assert [view.download.id for view in await newer.downloads()] == [download.id]
+            if Path("/proc/self/environ").exists():
+                found = {each.name: each.value for each in await newer.settings_in_force()}
+                assert found["limits.active"] == "7"
+                assert "Umask:\t0027" in Path(f"/proc/{after.pid}/status").read_text()
+    assert told == [
+        f"winch 0.0.9, process {before.pid}, stops at a checkpoint",
+        f"winch {VERSION} starts",
+    ]
+    assert not Paths.discover(os.environ).handover_file.exists()
+
+
+async def test_where_the_next_one_does_not_come_up_the_way_back_is_told(home: Path) -> None:
+    async with an_older_daemon():
+        (home / "config.toml").write_text("[limits]\nactive = 'many'\n")
+        with pytest.raises(DaemonError, match="does not come up: ") as caught:
+            await launcher.restart_daemon(lambda _: None)
+        assert "nothing is lost" in caught.value.hint
+        assert "winch daemon start` brings the one before back" in caught.value.hint
+        (home / "config.toml").unlink()
+
+
+async def test_who_comes_meanwhile_waits_for_the_next_one_and_starts_none(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = Paths.discover(os.environ)
+    places.prepare()
+    with _run("/bin/cat") as somebody:
+        places.handover_file.write_text(str(somebody.pid))
+        assert launcher.hands_over()
+        started = asyncio.Event()
+
+        async def start(*_: object) -> RemoteService:
+            started.set()
+            raise DaemonError("started")
+
+        monkeypatch.setattr(launcher, "start_and_open", start)
+        monkeypatch.setattr(handover, "_POLL", 0.01)
+        coming = asyncio.create_task(launcher.connect())
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        assert not started.is_set()
+        # Whoever saw to it has died over it.
+        assert somebody.stdin is not None
+        somebody.stdin.close()
+        somebody.wait()
+        with pytest.raises(DaemonError, match="started"):
+            await coming
+    assert not launcher.hands_over()
+
+
+@pytest.mark.parametrize("text", ["", "x", "0", "-1", "9" * 30, str(os.getpid())])
+def test_a_file_that_names_nobody_holds_nobody_up(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "handover"
+    file.write_text(text)
+    assert not handover.is_under_way(file)
+
+
+async def test_a_wait_goes_on_with_the_next_daemon(home: Path) -> None:
+    async with an_older_daemon() as older:
+        await older.hold(True)
+        await older.add([DownloadRequest(url="http://127.0.0.1:9/a", directory="/tmp")])
+        code = "from tui.cli.main import main; main()"
+        waiting = _run(sys.executable, "-P", "-c", code, "wait", "--all")
+
+        said = []
+
+        def until_said(text: str) -> None:
+            assert waiting.stderr is not None
+            for line in waiting.stderr:
+                said.append(line)
+                if text in line:
+                    return
+
+        # Said once it follows.
+        await asyncio.to_thread(until_said, "the queue is held")
+        assert any("the daemon is winch 0.0.9" in line for line in said)
+        async with await launcher.restart_daemon(lambda _: None) as newer:
+            await asyncio.to_thread(until_said, "another one goes on")
+            await newer.cancel(None)
+            _, rest = await asyncio.to_thread(waiting.communicate)
+        assert "was cancelled" in rest
