@@ -15,14 +15,14 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from core import launcher
-from core.domain.errors import UsageError
+from core.domain.errors import UsageError, WinchError
 from core.domain.host_names import ALL
 from core.domain.machines import Host, Machine
 from core.domain.service import DownloadService
 from tui.cli.dispatch import Handler
 from tui.cli.signals import Signals
 from tui.control.configuration import load_settings
-from tui.input.remote import REMOTE, Remote
+from tui.input.remote import REMOTE, Remote, name_machine
 
 Check = Callable[[DownloadService, Machine], Awaitable[None]]
 
@@ -36,6 +36,8 @@ _FROM_AFAR = frozenset(
 )
 """Commands that only ask the service. Any other would do something to this machine instead."""
 _OF_THE_DAEMON = frozenset({"start", "status", "stop"})
+_OF_HERE = frozenset({"completions", "demo", "rpc-stdio"})
+"""Commands that are for the shell, or the person, where they are typed."""
 _WITH_PATHS = frozenset({"add", "get", "import"})
 """Commands for which the machine has to be known before they begin."""
 _AGAIN = 30.0
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace, handler: Handler) -> int:
         return done
     _check_sense(args, hosts[0])
     if is_one(args.host):
-        check = partial(check_home, args, home_here()) if args.command in _WITH_PATHS else None
+        check = partial(check_home, args, hosts[0]) if args.command in _WITH_PATHS else None
         return on_one(hosts[0], lambda: handler(args), check)
     _check_several(args, hosts)
     # Few ask several at once.
@@ -84,6 +86,9 @@ def on_one(host: Host, begin: Callable[[], object], check: Check | None = None) 
             remote.run = runner.run
             try:
                 return _begun(link, remote, begin, check)
+            except WinchError as error:
+                name_machine(error, host)
+                raise
             finally:
                 runner.run(link.close())
     finally:
@@ -143,16 +148,15 @@ def home_here() -> str:
 
 
 async def check_home(
-    args: argparse.Namespace, home: str, service: DownloadService, there: Machine
+    args: argparse.Namespace, host: Host, service: DownloadService, there: Machine
 ) -> None:
     """Raise UsageError for a `~` that the shell has made this machine's home of."""
-    wanted = args.directory or ""
+    wanted, home = args.directory or "", home_here()
     if there.home == home or not f"{wanted}/".startswith(f"{home.rstrip('/')}/"):
         return
     if (await service.browse(home)).trouble:
         raise UsageError(
-            f"{wanted} is in the home that you have here, and there is none like it on"
-            f" {there.name}",
+            f"{wanted} is in the home that you have here, and there is none like it on {host.name}",
             hint=f"quote it, so that it is the home there: -d '~{wanted.removeprefix(home)}'",
         )
 
@@ -165,7 +169,7 @@ def _check_sense(args: argparse.Namespace, host: Host) -> None:
         instead = f"{shlex.join(host.ssh)} {host.winch} {shlex.join(words)}"
         raise UsageError(
             f"`winch {shlex.join(words)}` is about the machine that it runs on",
-            hint="leave out -H" if args.command == "demo" else f"type: {instead}",
+            hint="leave out -H" if args.command in _OF_HERE else f"type: {instead}",
         )
     if getattr(args, "embedded", False):
         raise UsageError(

@@ -22,13 +22,13 @@ from core.domain.errors import AmbiguousIdError, ErrorCode, ExitCode, UnknownIdE
 from core.domain.machines import Host
 from core.domain.service import DownloadService
 from tui.cli.dispatch import Handler
-from tui.cli.hosts import Link, check_home, home_here
+from tui.cli.hosts import Link, check_home
 from tui.cli.service_access import named
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say, say_as_it_is
 from tui.control.choosing import choose, may_be_collection
 from tui.input.caller import CALLER, Caller
-from tui.input.remote import REMOTE, Remote
+from tui.input.remote import REMOTE, Remote, name_machine
 from tui.text import fmt
 from tui.text.json_records import dump
 
@@ -121,6 +121,7 @@ class _Several:
         try:
             await self._do(link, answer)
         except WinchError as error:
+            name_machine(error, host)
             answer.error, answer.status = error, error.code.exit_status
         except Exception as error:
             if getattr(self._args, "debug", False):
@@ -154,7 +155,7 @@ class _Several:
         try:
             if self._args.command == "add":
                 remote.machine = await service.machine()
-                await check_home(self._args, home_here(), service, remote.machine)
+                await check_home(self._args, answer.host, service, remote.machine)
             done = self._handler(await _known_there(service, self._args))
             answer.status = done if isinstance(done, int) else await done
         finally:
@@ -174,8 +175,8 @@ class _Several:
                 (say_as_it_is if is_error else out)(f"{shown}{_GAP}{fmt.clean(line)}")
         if answer.error is not None and not _is_of_the_words(answer.error):
             text = fmt.sentence(answer.error, brackets=False)
-            # That of a link names its machine.
-            say(text if text.startswith(f"{name} ") else f"{name}: {text}")
+            # Some name their machine.
+            say(text if text.startswith((f"{name} ", f"{name}: ")) else f"{name}: {text}")
 
     def _print_json(self, name: str, text: str) -> None:
         """Print arrays as one, and objects a line each, all with the name of their host."""

@@ -6,12 +6,14 @@ gets to the other: home and default directory are those of the machine that has 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.domain.errors import UsageError
+from core.domain.errors import UsageError, WinchError
 from core.domain.service import DownloadService
 
 if TYPE_CHECKING:
@@ -49,6 +51,15 @@ def winch_command() -> str:
     return "winch" if remote is None else f"winch -H {remote.host.name}"
 
 
+def name_machine(error: WinchError, host: Host) -> None:
+    """Say of a directory that is missing where it is to be made: nobody shall make it here."""
+    if error.hint.startswith("mkdir "):
+        error.message = f"{host.name}: {error.message}"
+        with suppress(ValueError):
+            # Words for the shell there, through the one here.
+            error.hint = shlex.join([*host.ssh, shlex.join(shlex.split(error.hint))])
+
+
 def remote_path(text: str, machine: Machine) -> str:
     """Return a path as a person means it on another machine; raises UsageError for `~name`.
 
@@ -59,7 +70,7 @@ def remote_path(text: str, machine: Machine) -> str:
         text = f"{machine.home.rstrip('/')}/{text[2:]}"
     elif text.startswith("~"):
         raise UsageError(
-            f"'{text}' is a home that only {machine.name} knows", hint="write it in full"
+            f"'{text}' is a home that only the other machine knows", hint="write it in full"
         )
     elif not text.startswith("/"):
         text = f"{machine.directory.rstrip('/')}/{text}"

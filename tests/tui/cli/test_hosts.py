@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,7 +90,15 @@ def test_paths_are_those_of_the_other_machine(elsewhere: Elsewhere, server: Demo
     for hosts in ("alpha", "alpha,beta"):
         expanded = winch("-H", hosts, "add", server.url(FILE), "-d", "/home/of-nobody/d")
         assert expanded.returncode == 2
-        assert "quote it" in expanded.stderr
+        assert "none like it on alpha; quote it" in expanded.stderr
+    # What is to be made first is to be made there.
+    for hosts in ("alpha", "alpha,dead"):
+        missing = winch("-H", hosts, "add", server.url(FILE), "-d", "~/not there")
+        first, hint = missing.stderr.splitlines()[0].split("; ", 1)
+        assert first == f"winch: alpha: {there.parent / 'not there'} does not exist"
+        assert subprocess.run(shlex.split(hint), check=False).returncode == 0
+        assert (there.parent / "not there").is_dir()
+        (there.parent / "not there").rmdir()
     got = winch("-Halpha", "get", server.url(FILE), "-d", "sub", "-q")
     assert (got.returncode, got.stderr) == (0, "")
     assert (there / "sub" / FILE.name).stat().st_size == FILE.size
@@ -195,6 +204,7 @@ def test_the_daemon_that_is_started_and_stopped_is_that_of_the_other_machine(
         (("-H", "alpha", "doctor"), "about the machine that it runs on"),
         (("-H", "alpha", "daemon", "run"), "about the machine that it runs on"),
         (("-H", "alpha", "demo"), "leave out -H"),
+        (("-H", "alpha", "completions", "bash"), "leave out -H"),
         (("-H", "alpha", "get", "http://a/", "--embedded"), "leave out one of them"),
         (("-H", "alpha,beta", "get", "http://a/"), "one host at a time"),
         (("-H", "alpha,beta", "add", "-i", "-"), "stdin can be read once"),

@@ -38,7 +38,7 @@ def test_a_path_is_that_of_the_other_machine(text: str, meant: str) -> None:
 
 
 def test_the_home_of_somebody_else_is_not_guessed() -> None:
-    with pytest.raises(UsageError, match="server"):
+    with pytest.raises(UsageError, match="other machine"):
         remote_path("~root/x", THERE)
 
 
