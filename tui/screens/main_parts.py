@@ -25,7 +25,7 @@ from tui.model.selection import Selection
 from tui.model.view import View
 from tui.terminal.spans import SpanCompositor
 from tui.text.fmt import clean
-from tui.widgets.detail_pane import DetailPane
+from tui.widgets.detail_pane import EVERY, SELDOM, DetailPane
 from tui.widgets.download_table import DownloadTable
 from tui.widgets.header_bar import HeaderBar
 from tui.widgets.hosts_bar import HostsBar
@@ -94,6 +94,7 @@ class MainParts(Screen[None]):
             self.table.expects = f"connecting to {host.name}"
         self.details = DetailPane(
             lambda: self.service,
+            every=SELDOM if host.is_remote else EVERY,
             is_resting=lambda: is_behind() or not self.is_active,
         )
         self.prompt = QuestionPrompt()

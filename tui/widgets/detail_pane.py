@@ -33,6 +33,8 @@ from tui.widgets.page import Lines, Page
 
 EVERY = 1.0
 """Seconds between two looks."""
+SELDOM = 4.0
+"""Seconds between two looks over a link: each is as much as a second of the whole list."""
 PATIENCE = 0.1
 """Seconds for which the first look at another download is waited for before it is shown without."""
 
@@ -44,7 +46,7 @@ _TITLE_ROOM = 6
 class DetailPane(Page):
     """Shows a download as the list knows it, and as the service sees it at a close look.
 
-    `is_resting` tells that nobody sees what would be asked for.
+    It looks `every` so many seconds; `is_resting` tells that nobody sees what would be asked for.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -71,9 +73,11 @@ class DetailPane(Page):
         self,
         service: Callable[[], DownloadService],
         *,
+        every: float = EVERY,
         is_resting: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(self._report)
+        self._every = every
         self._service = service
         self._throughput = Throughput()
         self._is_resting = is_resting
@@ -89,7 +93,7 @@ class DetailPane(Page):
         self.border_title = "Details"
 
     def on_mount(self) -> None:
-        self._poll = self.set_interval(EVERY, self._look_again, pause=not self.display)
+        self._poll = self.set_interval(self._every, self._look_again, pause=not self.display)
 
     def on_show(self) -> None:
         if self._poll is not None:
