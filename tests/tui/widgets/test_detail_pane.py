@@ -16,8 +16,8 @@ from tests.fakes import FakeService
 from tests.tui.samples import HOSTILE, NOW, app_for, assert_harmless, queue, screen_text
 from tests.tui.text.inspected import TOTAL, WHY, inspected, moving
 from tui.app import WinchApp
+from tui.screens import main_parts
 from tui.text.details import STEP
-from tui.widgets import detail_pane
 from tui.widgets.detail_pane import DetailPane
 
 Look = Callable[[str], Inspection]
@@ -84,7 +84,7 @@ async def test_it_shows_what_holds_a_download_up_and_where_its_pieces_are() -> N
 async def test_it_looks_again_and_again_while_it_is_shown_and_never_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(detail_pane, "EVERY", 0.01)
+    monkeypatch.setattr(main_parts, "EVERY", 0.01)
     service = Watched()
     await started(service, "a.iso")
     async with app_for(service).run_test(size=(100, 60)) as pilot:
@@ -103,7 +103,7 @@ async def test_it_looks_again_and_again_while_it_is_shown_and_never_otherwise(
 
 
 async def test_it_does_not_ask_for_what_nobody_sees(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detail_pane, "EVERY", 0.01)
+    monkeypatch.setattr(main_parts, "EVERY", 0.01)
     ticks = 0
     look_again = DetailPane._look_again
 
@@ -129,7 +129,7 @@ async def test_it_does_not_ask_for_what_nobody_sees(monkeypatch: pytest.MonkeyPa
 async def test_what_has_come_to_an_end_is_looked_at_only_when_something_happened_to_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(detail_pane, "EVERY", 0.01)
+    monkeypatch.setattr(main_parts, "EVERY", 0.01)
     service = Watched()
     (id_,) = await queue(service, "a.iso", status=Status.COMPLETED)
     async with app_for(service).run_test(size=(100, 60)) as pilot:
