@@ -18,6 +18,7 @@ from tests.tui.text.inspected import TOTAL, WHY, inspected, moving
 from tui.app import WinchApp
 from tui.screens import main_parts
 from tui.text.details import STEP
+from tui.widgets import detail_pane
 from tui.widgets.detail_pane import DetailPane
 
 Look = Callable[[str], Inspection]
