@@ -46,6 +46,12 @@ _log = logging.getLogger("core.daemon")
 
 _NEW_VALUES = 10_000
 """Values after which the garbage collector looks through them; it takes some milliseconds."""
+_LOOKS = (5, 2)
+"""How many such looks until it goes through what has lasted longer, and of these until through all.
+
+What a connection that failed leaves lies in circles and holds blocks of what it fetched: with ten
+and ten, as is usual, that was for many minutes, and a hundred megabytes.
+"""
 
 # A daemon that was started for somebody waits at least this long (seconds) for them to come.
 _FIRST_CLIENT = 10.0
@@ -99,7 +105,7 @@ async def running(
             gc.freeze()
             # Nor is it worth a look at every 700 new values: a download makes that many, nearly
             # none of them in circles, and a quarter of the time of very many went there.
-            gc.set_threshold(_NEW_VALUES)
+            gc.set_threshold(_NEW_VALUES, *_LOOKS)
             _log.info("winch %s serves %s", VERSION, paths.socket)
             yield Running(engine, server)
         finally:

@@ -241,7 +241,7 @@ class _Soak:
         memory = floors([sample for sample in self._memory if sample[0] > warm], _WINDOW)
         found = trend(memory)
         slope, error = found.slope * 3600 / 1e6, found.error * 3600 / 1e6
-        opened = trend([sample for sample in self._open if sample[0] > warm])
+        opened = trend(floors([sample for sample in self._open if sample[0] > warm], _WINDOW))
         missing = sorted({*KINDS} - {"plain"} - faults.keys())
         active = sorted(self._active)[len(self._active) // 2]
 
