@@ -93,7 +93,8 @@ def _figures(env: Mapping[str, str]) -> list[float]:
     for name in _KINDS:
         before = _begin(pid)
         with _beside(name, path):
-            found += [_peak(pid, before), _worst(path, _LASTS)]
+            worst = _worst(path, _LASTS)
+            found += [_peak(pid, before), worst]
         time.sleep(_SETTLED)
     before = _begin(pid)
     with _beside("attach", path, waits=False) as attaching:
@@ -103,7 +104,7 @@ def _figures(env: Mapping[str, str]) -> list[float]:
     if json.loads(ask("daemon", "status", "--json", env=env))["pid"] != pid:
         raise FailedError("it is another daemon")
     began = time.monotonic()
-    ask("ls", "--json", env=env)
+    ask("ls", env=env)
     return [*found, _files(pid) - files, time.monotonic() - began]
 
 
@@ -232,7 +233,20 @@ def _nested(path: str) -> list[socket.socket]:
     return _connects(path, _HELLO, *lines, count=20)
 
 
-def _attached(path: str) -> list[socket.socket]:
+def _attach(path: str, line: bytes) -> None:
+    """Say something and read what comes, until somebody kills this process."""
+    try:
+        connection = _dialled(path)
+        _said(connection, line)
+        while connection.recv(65536):
+            pass
+    except OSError:
+        pass
+    finally:
+        signal.pause()
+
+
+def _attach_and_die(path: str) -> None:
     """Let so many clients at a time come, ask for something, and be killed, a thousand times."""
     chance = random.Random(14)
     lines = [b"", _HELLO[:20], _HELLO, _HELLO + _ASKED, _HELLO + _FOLLOWED, _HELLO + _WORD]
@@ -241,17 +255,12 @@ def _attached(path: str) -> list[socket.socket]:
         for _ in range(_AT_ONCE):
             child = os.fork()
             if not child:
-                connection = _dialled(path)
-                _said(connection, chance.choice(lines))
-                while connection.recv(65536):
-                    pass
-                signal.pause()
+                _attach(path, chance.choice(lines))
             children.append(child)
         time.sleep(chance.uniform(0, 0.05))
         for child in children:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-    return []
 
 
 _COMMAND = (
@@ -284,7 +293,10 @@ _KINDS: dict[str, Callable[[str], list[socket.socket]]] = {
 def main() -> None:
     """Be the clients of a kind until stdin ends."""
     name, path = sys.argv[1:]
-    made = _attached(path) if name == "attach" else _KINDS[name](path)
+    if name == "attach":
+        _attach_and_die(path)
+        return
+    made = _KINDS[name](path)
     print(len(made), flush=True)
     sys.stdin.read()
 
