@@ -186,7 +186,7 @@ async def connect(
 ) -> RemoteService:
     """Return the daemon's service, from a daemon that is started if none runs.
 
-    With a `host` it is the one there, which is started in any case; within `patience` seconds, and
+    With a `host` it is the one there; within `patience` seconds, and
     unless `interactive` nothing is asked on the terminal. Raises HostError where it cannot be
     reached.
 
@@ -194,7 +194,7 @@ async def connect(
     is of another version; raises what keeps it from starting (ConfigError, StateError, …).
     """
     if host is not None:
-        return await _connect_to(host, patience, interactive=interactive)
+        return await _connect_to(host, patience, interactive=interactive, start=start)
     places = paths()
     places.check_places()
     try:
@@ -299,7 +299,9 @@ def be_daemon(commands: Commands) -> int:
     return daemon.main(commands=commands)
 
 
-async def _connect_to(host: Host, patience: float | None, *, interactive: bool) -> RemoteService:
+async def _connect_to(
+    host: Host, patience: float | None, *, interactive: bool, start: bool
+) -> RemoteService:
     from core.adapters.system.remote_shell import RemoteShell  # noqa: PLC0415
     from core.rpc.link import LinkedService  # noqa: PLC0415
 
@@ -308,7 +310,9 @@ async def _connect_to(host: Host, patience: float | None, *, interactive: bool) 
     try:
         # Where a person is asked for a password, they have all the time they need.
         async with asyncio.timeout(patience):
-            line = await RemoteShell.open(host, interactive=interactive, patience=patience)
+            line = await RemoteShell.open(
+                host, interactive=interactive, patience=patience, start=start
+            )
             return await LinkedService.over(line, host.name)
     except TimeoutError:
         raise HostError(
@@ -317,19 +321,21 @@ async def _connect_to(host: Host, patience: float | None, *, interactive: bool) 
         ) from None
 
 
-async def join_stdio() -> None:
-    """Join stdin and stdout with the daemon, which is started if none runs.
+async def join_stdio(*, start: bool = True) -> None:
+    """Join stdin and stdout with the daemon, which with `start` is started if none runs.
 
-    What keeps it from that is said to the other end; raises UsageError where they are no pipes.
+    What keeps it from that is said to the other end; raises UsageError where they are no pipes, and
+    UnreachableError, of which the other end hears by the exit status, where none is to be started.
     """
     from core import stdio_pipe  # noqa: PLC0415
 
     try:
-        async with await connect():
+        async with await connect(start=start):
             # A client until another connection is one: the daemon cannot end in between.
             line = await dial(paths().socket)
     except WinchError as error:
-        stdio_pipe.refuse(error)
+        if start or not isinstance(error, UnreachableError):
+            stdio_pipe.refuse(error)
         raise
     await stdio_pipe.join(*line)
 

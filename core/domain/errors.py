@@ -311,6 +311,10 @@ class DaemonError(WinchError):
     code = ErrorCode.DAEMON
 
 
+class UnreachableError(DaemonError):
+    """Nobody answers at the socket: no daemon runs, or it is about to end."""
+
+
 class HostError(WinchError):
     """Another machine cannot be reached, or there is no winch on it."""
 

@@ -15,14 +15,13 @@ from pathlib import Path
 
 import msgspec
 
-from core.domain.errors import RpcError, WinchError
+from core.domain.errors import RpcError, UnreachableError, WinchError
 from core.domain.events import Event
 from core.domain.service import DownloadService
 from core.rpc import codec
 from core.rpc.peer import Peer
 from core.rpc.wire import (
     IncompatibleDaemonError,
-    UnreachableError,
     UnresponsiveDaemonError,
     Wire,
     connection_lost,

@@ -14,7 +14,7 @@ import struct
 from pathlib import Path
 
 from core.domain.bounds import cut
-from core.domain.errors import DaemonError, RpcError
+from core.domain.errors import DaemonError, RpcError, UnreachableError
 from core.domain.version import OLDEST_PROTOCOL, VERSION
 from core.rpc import codec
 
@@ -25,10 +25,6 @@ _MOST_BEFORE_GREETING = 256
 
 # struct ucred of unix(7): process, user, group.
 _UCRED = struct.Struct("3i")
-
-
-class UnreachableError(DaemonError):
-    """Nobody answers at the socket: no daemon runs, or it is about to end."""
 
 
 class IncompatibleDaemonError(DaemonError):

@@ -9,12 +9,12 @@ import argparse
 import asyncio
 import os
 from collections.abc import Coroutine
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any
 
 from core import launcher
-from core.domain.errors import DaemonError, ExitCode, HostError, UsageError
+from core.domain.errors import DaemonError, ExitCode, HostError, UnreachableError, UsageError
 from tui.cli.daemon_process import commands
 from tui.cli.service_access import connected, impatience, tell_broken_settings
 from tui.cli.status import status
@@ -55,9 +55,16 @@ def run(args: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
             return status(args)
 
 
-async def join(_: argparse.Namespace) -> int:
+async def join(args: argparse.Namespace) -> int:
     """Join stdin and stdout with the daemon, for a front end on another machine."""
-    await launcher.join_stdio()
+    try:
+        await launcher.join_stdio(start=not args.no_start)
+    except UnreachableError as error:
+        if not args.no_start:
+            raise
+        # By that the other end tells it from all else.
+        say(error.message)
+        return ExitCode.NOT_FOUND
     return ExitCode.OK
 
 
@@ -83,8 +90,6 @@ async def _stop() -> int:
 
 
 async def _restart() -> int:
-    if REMOTE.get() is not None:
-        return await _stop_there() or await _start()
     with impatience("waiting for the daemon to end"):
         service = await launcher.restart_daemon(say)
     async with service:
@@ -96,7 +101,13 @@ async def _restart() -> int:
 
 async def _stop_there() -> int:
     """End the daemon of another machine, where no signal reaches it."""
-    async with connected() as service, service.subscribe() as events:
+    async with AsyncExitStack() as stack:
+        try:
+            service = await stack.enter_async_context(connected(start=False))
+        except UnreachableError:
+            say("no daemon was running")
+            return ExitCode.OK
+        events = await stack.enter_async_context(service.subscribe())
         with impatience("waiting for the daemon to end"):
             await service.shutdown()
             # Its connection may end before its last word.

@@ -11,11 +11,11 @@ import asyncio
 import os
 import shlex
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 
 from core import launcher
-from core.domain.errors import UsageError, WinchError
+from core.domain.errors import UnreachableError, UsageError, WinchError
 from core.domain.host_names import ALL
 from core.domain.machines import Host, Machine
 from core.domain.service import DownloadService
@@ -40,6 +40,8 @@ _OF_HERE = frozenset({"completions", "demo", "rpc-stdio"})
 """Commands that are for the shell, or the person, where they are typed."""
 _WITH_PATHS = frozenset({"add", "get", "import"})
 """Commands for which the machine has to be known before they begin."""
+_STARTS_NONE = frozenset({"log", "metrics", "status"})
+"""Commands that leave alone what somebody has stopped; `daemon` does so unless it is to start."""
 _AGAIN = 30.0
 """Seconds for a connection in the place of one that was lost."""
 _ONE_AT_A_TIME = frozenset({"events", "export", "get", "import", "metrics", "top"})
@@ -59,7 +61,7 @@ def run(args: argparse.Namespace, handler: Handler) -> int:
     _check_sense(args, hosts[0])
     if is_one(args.host):
         check = partial(check_home, args, hosts[0]) if args.command in _WITH_PATHS else None
-        return on_one(hosts[0], lambda: handler(args), check)
+        return on_one(hosts[0], lambda: handler(args), check, start=starts(args))
     _check_several(args, hosts)
     # Few ask several at once.
     from tui.cli.several_hosts import on_several  # noqa: PLC0415
@@ -72,12 +74,22 @@ def is_one(text: str) -> bool:
     return "," not in text and text != ALL
 
 
-def on_one(host: Host, begin: Callable[[], object], check: Check | None = None) -> int:
+def starts(args: argparse.Namespace) -> bool:
+    """Tell whether a command wants a daemon to be started where none runs, as it does here."""
+    if args.command == "daemon":
+        return bool(args.action == "start")
+    return args.command not in _STARTS_NONE
+
+
+def on_one(
+    host: Host, begin: Callable[[], object], check: Check | None = None, *, start: bool = True
+) -> int:
     """Begin something for the daemon of a machine, and return the exit status of that.
 
-    With `check` the machine is known before, and so are the paths there. Raises HostError.
+    With `check` the machine is known before, and so are the paths there; with `start` a daemon is
+    started there where none runs. Raises HostError.
     """
-    link = Link(host, interactive=_has_terminal())
+    link = Link(host, interactive=_has_terminal(), start=start)
     remote = Remote(host, link.service)
     # Before there is a loop: it has the context of the moment in which it is made.
     before = REMOTE.set(remote)
@@ -97,10 +109,12 @@ def on_one(host: Host, begin: Callable[[], object], check: Check | None = None) 
 
 def _begun(link: Link, remote: Remote, begin: Callable[[], object], check: Check | None) -> int:
     async def open_() -> int:
-        service = await link.service()
-        if check is not None:
-            remote.machine = await service.machine()
-            await check(service, remote.machine)
+        # That none runs is for the command to say.
+        with suppress(UnreachableError):
+            service = await link.service()
+            if check is not None:
+                remote.machine = await service.machine()
+                await check(service, remote.machine)
         return 0
 
     if status := Signals().run(open_()):
@@ -116,21 +130,38 @@ class Link:
     """The connection to a machine: there is one at a time, and another once it is lost."""
 
     def __init__(
-        self, host: Host, *, interactive: bool = False, patience: float | None = None
+        self,
+        host: Host,
+        *,
+        interactive: bool = False,
+        patience: float | None = None,
+        start: bool = True,
     ) -> None:
         self._host = host
         self._interactive = interactive
         self._patience = patience
+        self._start = start
+        self._none_runs: UnreachableError | None = None
         self._stack = AsyncExitStack()
         self._service: launcher.RemoteService | None = None
 
     async def service(self) -> DownloadService:
-        """Return the service of the machine; raises HostError."""
+        """Return the service of the machine; raises HostError, or UnreachableError."""
+        if self._none_runs is not None:
+            # One login is enough to know.
+            raise self._none_runs
         if self._service is None or self._service.is_lost:
             await self.close()
-            service = await launcher.connect(
-                host=self._host, patience=self._patience, interactive=self._interactive
-            )
+            try:
+                service = await launcher.connect(
+                    host=self._host,
+                    patience=self._patience,
+                    interactive=self._interactive,
+                    start=self._start,
+                )
+            except UnreachableError as error:
+                self._none_runs = error
+                raise
             self._service = await self._stack.enter_async_context(service)
             # Whoever was asked for a password has had the time; a network that is gone has not.
             self._patience = self._patience or _AGAIN

@@ -48,7 +48,7 @@ async def connected(*, start: bool = True) -> AsyncIterator[DownloadService]:
     """Reach the daemon, which is started if none runs, unless `start` is False; raises DaemonError.
 
     A config.toml that is broken is told: one that runs goes on with what it read before. Where the
-    command is for another machine, it is the daemon there, which is started in any case.
+    command is for another machine, it is the daemon there.
     """
     if (remote := REMOTE.get()) is not None:
         yield await remote.service()
@@ -56,6 +56,7 @@ async def connected(*, start: bool = True) -> AsyncIterator[DownloadService]:
     tell_broken_settings()
     if (caller := CALLER.get()) is not None:
         launcher.paths(caller.environment).check_places()
+        assert caller.service is not None
         yield caller.service
         return
     async with await launcher.connect(start=start) as service:

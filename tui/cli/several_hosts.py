@@ -22,7 +22,7 @@ from core.domain.errors import AmbiguousIdError, ErrorCode, ExitCode, UnknownIdE
 from core.domain.machines import Host
 from core.domain.service import DownloadService
 from tui.cli.dispatch import Handler
-from tui.cli.hosts import Link, check_home
+from tui.cli.hosts import Link, check_home, starts
 from tui.cli.service_access import named
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say, say_as_it_is
@@ -117,7 +117,7 @@ class _Several:
     async def _ask(self, host: Host) -> _Answer:
         """Do the command on one machine; what it says is kept."""
         answer = _Answer(host)
-        link = Link(host, patience=PATIENCE)
+        link = Link(host, patience=PATIENCE, start=starts(self._args))
         try:
             await self._do(link, answer)
         except WinchError as error:
@@ -140,9 +140,8 @@ class _Several:
             if text:
                 answer.said.append((text, is_error))
 
-        service = await link.service()
         caller = Caller(
-            service=service,
+            service=None,
             write=keep,
             directory=str(Path.cwd()),
             environment=dict(os.environ),
@@ -153,10 +152,14 @@ class _Several:
         remote = Remote(answer.host, link.service)
         REMOTE.set(remote)
         try:
-            if self._args.command == "add":
-                remote.machine = await service.machine()
-                await check_home(self._args, answer.host, service, remote.machine)
-            done = self._handler(await _known_there(service, self._args))
+            args = self._args
+            if starts(args):
+                service = await link.service()
+                if args.command == "add":
+                    remote.machine = await service.machine()
+                    await check_home(args, answer.host, service, remote.machine)
+                args = await _known_there(service, args)
+            done = self._handler(args)
             answer.status = done if isinstance(done, int) else await done
         finally:
             await caller.send()

@@ -19,12 +19,13 @@ from core.domain.service import DownloadService
 class Caller:
     """Somebody in another process, for whom a command is done in this one.
 
+    `service` is None where it is done for another machine: `tui.input.remote` has that one's.
     `columns` is how wide a line on their stdout may be, None where it is no terminal. `printed` is
     what is not sent to them yet, with whether it is for stderr; `said` what need not be said again.
     `write` sends text, and waits for a reader that is slow.
     """
 
-    service: DownloadService
+    service: DownloadService | None
     write: Callable[[str, bool], Awaitable[None]]
     directory: str
     environment: Mapping[str, str]

@@ -162,8 +162,10 @@ def daemon(parser: argparse.ArgumentParser) -> None:
     "join stdin and stdout with the daemon: what `winch -H HOST` runs on the other machine",
     "daemon:join",
 )
-def rpc_stdio(_: argparse.ArgumentParser) -> None:
-    pass
+def rpc_stdio(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-start", action="store_true", help="exit 3 where no daemon runs, and start none"
+    )
 
 
 @command(

@@ -17,7 +17,7 @@ from pathlib import PurePath
 from typing import cast
 
 from core.domain.bounds import cut
-from core.domain.errors import HostError
+from core.domain.errors import ExitCode, HostError, UnreachableError, WinchError
 from core.domain.machines import Host
 from core.domain.text import valid
 
@@ -41,6 +41,7 @@ class RemoteShell:
         transport: asyncio.SubprocessTransport,
         *,
         leads: bool,
+        starts: bool = True,
     ) -> None:
         self.reader = cast("asyncio.StreamReader", process.stdout)
         self.writer = cast("asyncio.StreamWriter", process.stdin)
@@ -48,19 +49,22 @@ class RemoteShell:
         self._process = process
         self._transport = transport
         self._leads = leads
+        self._starts = starts
         self._said = bytearray()
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
     async def open(
-        cls, host: Host, *, interactive: bool, patience: float | None = None
+        cls, host: Host, *, interactive: bool, patience: float | None = None, start: bool = True
     ) -> RemoteShell:
         """Run the program of a host; raises HostError where there is none to run.
+
+        Unless `start` is False, winch starts a daemon there where none runs.
 
         Unless `interactive` it may ask nothing on the terminal, and Ctrl-C does not reach it. After
         `patience` seconds without a connection ssh gives up.
         """
-        argv = command_line(host, interactive=interactive, patience=patience)
+        argv = command_line(host, interactive=interactive, patience=patience, start=start)
         loop = asyncio.get_running_loop()
         try:
             # As `create_subprocess_exec` does, which keeps the transport to itself.
@@ -81,16 +85,24 @@ class RemoteShell:
                 hint="OpenSSH's client does that; install it, or see [hosts] in config.toml",
             ) from error
         process = asyncio.subprocess.Process(transport, protocol, loop)
-        return cls(host, process, transport, leads=not interactive)
+        return cls(host, process, transport, leads=not interactive, starts=start)
 
-    async def why(self) -> HostError | None:
-        """Return why the program has ended, None where it still runs."""
+    async def why(self) -> WinchError | None:
+        """Return why the program has ended, None where it still runs.
+
+        It is an UnreachableError where no daemon runs there, and none was to be started.
+        """
         try:
             async with asyncio.timeout(_ENDING):
                 status = await self._process.wait()
                 await self._listening
         except TimeoutError:
             return None
+        if status == ExitCode.NOT_FOUND and not self._starts:
+            return UnreachableError(
+                f"no daemon is running on {self._host.name}",
+                hint=f"`winch -H {self._host.name} daemon start` starts one",
+            )
         return _reason(self._host, status, bytes(self._said))
 
     async def close(self) -> None:
@@ -129,13 +141,16 @@ class RemoteShell:
                 del self._said[:-_MOST_SAID]
 
 
-def command_line(host: Host, *, interactive: bool, patience: float | None = None) -> list[str]:
+def command_line(
+    host: Host, *, interactive: bool, patience: float | None = None, start: bool = True
+) -> list[str]:
     """Return what is run to reach winch on a host.
 
     What is there need not be in the PATH of a shell that nobody logs in to: the usual place of a
     person's own programs is looked at too.
     """
-    search = f'PATH="$PATH:$HOME/.local/bin"; exec {host.winch} {_COMMAND}'
+    winch = f"{host.winch} {_COMMAND}" + ("" if start else " --no-start")
+    search = f'PATH="$PATH:$HOME/.local/bin"; exec {winch}'
     program, *others = host.ssh
     own = []
     if PurePath(program).name == "ssh":

@@ -185,12 +185,33 @@ def test_the_daemon_that_is_started_and_stopped_is_that_of_the_other_machine(
     winch = elsewhere.here
     assert winch("daemon", "start").returncode == 0
     here = winch.json("daemon", "status")["pid"]
+    assert winch("-H", "alpha", "daemon", "start").returncode == 0
     there = winch.json("-H", "alpha", "daemon", "status")["pid"]
     assert there != here
     stopped = winch("-H", "alpha", "daemon", "stop")
     assert (stopped.returncode, stopped.stderr) == (0, "winch: the daemon has ended\n")
     assert not (elsewhere.homes["alpha"] / "winch/run/winch.sock").exists()
     assert winch.json("daemon", "status")["pid"] == here
+
+
+def test_asking_starts_no_daemon_that_was_stopped(elsewhere: Elsewhere) -> None:
+    winch = elsewhere.here
+    for words in (("status",), ("daemon", "status"), ("metrics",), ("log",)):
+        asked = winch("-H", "alpha", *words)
+        assert asked.returncode == 1, asked
+    assert asked.stderr == (
+        "winch: no daemon is running on alpha; `winch -H alpha daemon start` starts one\n"
+    )
+    assert winch("-H", "alpha", "status").stdout == "not running\n"
+    both = winch("-H", "alpha,beta", "status", "--json")
+    assert both.returncode == 1
+    assert [json.loads(line) for line in both.stdout.splitlines()] == [
+        {"host": "alpha", "running": False},
+        {"host": "beta", "running": False},
+    ]
+    stopped = winch("-H", "alpha", "daemon", "stop")
+    assert (stopped.returncode, stopped.stderr) == (0, "winch: no daemon was running\n")
+    assert not [*elsewhere.base.rglob("winch.sock")]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,12 @@ def test_what_keeps_the_daemon_from_starting_is_said_to_the_other_end(winch: Win
     assert refusal["error"]["message"] in result.stderr
 
 
+def test_it_may_be_told_to_start_none(winch: Winch) -> None:
+    result = winch("rpc-stdio", "--no-start", stdin=HELLO)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr == "winch: no daemon is running\n"
+
+
 def test_a_person_who_types_it_is_told_what_it_is_for(winch: Winch) -> None:
     result = winch.answer(b"", "rpc-stdio")
     assert result.returncode == 2

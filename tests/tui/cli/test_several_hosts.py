@@ -32,7 +32,7 @@ def links(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
 
     class FakeLink:
-        def __init__(self, host: Host, *, patience: float) -> None:
+        def __init__(self, host: Host, *, patience: float, start: bool) -> None:
             assert patience <= 5
             self._name = host.name
 
