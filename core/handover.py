@@ -85,11 +85,14 @@ def is_under_way(file: Path) -> bool:
 
 @contextmanager
 def _announced(file: Path) -> Iterator[None]:
-    file.write_text(str(os.getpid()), "ascii")
+    # Where it cannot be said, on a full disk, whoever comes meanwhile may start a daemon as well.
+    with suppress(OSError):
+        file.write_text(str(os.getpid()), "ascii")
     try:
         yield
     finally:
-        file.unlink(missing_ok=True)
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 async def _status(places: Paths) -> ServiceStatus | None:

@@ -18,7 +18,7 @@ from core.rpc import client, codec
 from core.rpc.client import Events, RemoteService
 from core.rpc.link_progress import SubscribeParams
 from core.rpc.peer import Peer
-from core.rpc.wire import Wire
+from core.rpc.wire import IncompatibleDaemonError, Wire
 
 _INTERVAL = 1.0
 """Seconds between two tellings of progress: four times as much goes over a socket."""
@@ -60,6 +60,10 @@ class LinkedService(RemoteService):
         try:
             try:
                 await wire.greet(session, passes_over=True)
+            except IncompatibleDaemonError as error:
+                raise HostError(
+                    f"{name}: {error.message}", hint="update the older of the two"
+                ) from error
             except DaemonError as error:
                 raise await line.why() or HostError(
                     f"what answers on {name} is not winch: {error.hint or error.message}",

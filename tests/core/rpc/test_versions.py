@@ -7,16 +7,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from core.domain.errors import ErrorCode, RpcError
+from core.domain.errors import ErrorCode, HostError, RpcError
 from core.domain.events import Changed, Noticed
 from core.domain.models import DownloadRequest, WaitReason
 from core.domain.version import VERSION
 from core.rpc import codec, wire
 from core.rpc.client import IncompatibleDaemonError, RemoteService
+from core.rpc.link import LinkedService
 from core.rpc.peer import Peer
 from core.rpc.server import RpcServer
 from tests.fakes import FakeService
-from tests.unix import RawClient, in_its_place, listening_as, serving
+from tests.unix import RawClient, SocketLine, in_its_place, listening_as, serving
 
 OURS = codec.PROTOCOL
 
@@ -66,6 +67,12 @@ async def test_one_without_a_common_protocol_is_handed_over_from(socket_path: Pa
         with pytest.raises(IncompatibleDaemonError, match=r"daemon is winch 0\.1\.0") as caught:
             await RemoteService.open(socket_path)
     assert "`winch daemon restart`" in caught.value.hint
+
+
+async def test_one_on_another_machine_is_told_from_what_is_no_winch(socket_path: Path) -> None:
+    async with in_its_place(socket_path, b'{"hello":{"protocol":1,"server":"winch/0.1.0"}}\n'):
+        with pytest.raises(HostError, match=r"far: the running daemon is winch 0\.1\.0"):
+            await LinkedService.over(await SocketLine.open(socket_path), "far")
 
 
 async def test_a_method_that_an_older_daemon_lacks_is_told_with_versions_and_way_out(
