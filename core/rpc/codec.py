@@ -262,7 +262,7 @@ class LineReader:
     The stream's own buffer stays small, so that a reader who stops reading makes the writer wait,
     however long a line may be. `received` counts the bytes that have come, the last of them at
     `heard_at` by the loop's clock; `held` is called with those that are kept of a line that is not
-    whole, whenever that changes.
+    whole, whenever that changes. Of an overlong line a lenient one reads on to its end.
     """
 
     def __init__(
@@ -270,8 +270,11 @@ class LineReader:
         stream: asyncio.StreamReader,
         limit: int,
         held: Callable[[int], None] = lambda _: None,
+        *,
+        is_lenient: bool = True,
     ) -> None:
         self._stream = stream
+        self._is_lenient = is_lenient
         self.limit = limit
         self._held = held
         self._buffer = bytearray()
@@ -294,6 +297,8 @@ class LineReader:
                     raise RpcError(f"the line is longer than {self.limit} bytes")
                 return line
             if len(self._buffer) > self.limit:
+                if not self._is_lenient:
+                    raise RpcError(f"the line is longer than {self.limit} bytes")
                 overlong = True
                 self._buffer.clear()
             searched = len(self._buffer)

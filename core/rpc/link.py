@@ -12,14 +12,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol, cast
 
-from core.domain.errors import DaemonError, HostError, RpcError, WinchError
+from core.domain.errors import HostError, RpcError, WinchError
 from core.domain.events import Event
+from core.domain.value import replace
 from core.rpc import client, codec
 from core.rpc.client import Events, RemoteService
 from core.rpc.link_progress import SubscribeParams
 from core.rpc.peer import Peer
-from core.rpc.wire import IncompatibleDaemonError, Wire
+from core.rpc.wire import IncompatibleDaemonError, NoGreetingError, Wire
 
+_MOST_ANSWERED = 256 * 1024 * 1024
+"""Bytes of an answer: the list of 300,000 downloads. Another machine is trusted with no more."""
 _INTERVAL = 1.0
 """Seconds between two tellings of progress: four times as much goes over a socket."""
 _LEAVING = 2.0
@@ -56,7 +59,7 @@ class LinkedService(RemoteService):
         Raises HostError with the reason for which the program ended, and what `Wire.greet` raises.
         """
         session = uuid.uuid4().hex
-        wire = Wire(line.reader, line.writer)
+        wire = Wire(line.reader, line.writer, _MOST_ANSWERED)
         try:
             try:
                 await wire.greet(session, passes_over=True)
@@ -64,11 +67,15 @@ class LinkedService(RemoteService):
                 raise HostError(
                     f"{name}: {error.message}", hint="update the older of the two"
                 ) from error
-            except DaemonError as error:
+            except NoGreetingError as error:
                 raise await line.why() or HostError(
-                    f"what answers on {name} is not winch: {error.hint or error.message}",
+                    f"what answers on {name} is not winch: {error.hint}",
                     hint="see what `winch rpc-stdio` says there",
                 ) from error
+            except WinchError as error:
+                # It is told of that machine, where all that it names is.
+                info = error.info()
+                raise replace(info, message=f"on {name}: {info.message}").to_error() from error
         except BaseException:
             await line.close()
             raise

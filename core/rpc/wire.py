@@ -39,16 +39,29 @@ class IncompatibleDaemonError(DaemonError):
         self.protocol = protocol
 
 
+class NoGreetingError(UnreachableError):
+    """The connection ended before anybody had said hello, or what was said is no hello."""
+
+
 class UnresponsiveDaemonError(DaemonError):
     """A daemon holds the socket and does not answer: it hangs, or is far too busy."""
 
 
 class Wire:
-    """A connection that has been greeted; `greeting` is what the server said of itself."""
+    """A connection that has been greeted; `greeting` is what the server said of itself.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    A line of more than `most` bytes ends it: who sends one without end is nobody to wait for.
+    """
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        most: int = codec.MAX_ANSWER,
+    ) -> None:
         self.greeting = codec.Greeting(protocol=codec.PROTOCOL)
-        self._lines = codec.LineReader(reader, codec.MAX_ANSWER)
+        self._lines = codec.LineReader(reader, codec.MAX_GREETING, is_lenient=False)
+        self._most = most
         self._writer = writer
 
     @classmethod
@@ -129,11 +142,11 @@ class Wire:
         try:
             hello = await self._hello(_MOST_BEFORE_GREETING if passes_over else 0)
         except RpcError as error:
-            raise DaemonError(
+            raise NoGreetingError(
                 "what listens at the daemon's socket is not winch", hint=error.message
             ) from error
         if hello is None:
-            raise no_daemon()
+            raise NoGreetingError("no daemon is running", hint="`winch daemon start` starts one")
         said = hello.hello
         if not OLDEST_PROTOCOL <= said.protocol <= protocol or _is_refused(hello, protocol):
             raise IncompatibleDaemonError(
@@ -144,6 +157,7 @@ class Wire:
         if hello.error is not None:
             raise hello.error.to_error()
         self.greeting = hello.hello
+        self._lines.limit = self._most
 
     async def _hello(self, passed_over: int) -> codec.Hello | None:
         while True:

@@ -173,8 +173,8 @@ def _reason(host: Host, status: int, said: bytes) -> HostError:
     if status in _NOT_FOUND:
         return HostError(
             f"there is no winch on {host.name}" + (f" ({last})" if last else ""),
-            hint=f"install it there (`pipx install winch`), or name it: [hosts.{host.name}]"
-            ' winch = "~/bin/winch"',
+            hint="install it there (`pipx install .` in a checkout of winch), or say where it is:"
+            f' [hosts.{host.name}] winch = "~/bin/winch"',
         )
     text = " ".join(lines)
     if "Host key verification failed" in text or "IDENTIFICATION HAS CHANGED" in text:

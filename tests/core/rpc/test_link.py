@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.errors import HostError
+from core.domain.errors import ConfigError, HostError
 from core.domain.events import Added, Snapshot
 from core.domain.models import DownloadRequest
 from core.rpc import client
+from core.rpc import link as link_module
 from core.rpc.link import LinkedService
 from tests.fakes import FakeService
 from tests.unix import HELLO, SocketLine, in_its_place, serving, short_directory
@@ -124,3 +125,29 @@ async def test_who_takes_long_is_waited_for_while_there_is_life(
 
         monkeypatch.setattr(link, "_check_hearing", counting)
         assert (await link.status()).pid
+
+
+async def test_a_winch_that_refuses_is_told_with_its_reason_and_its_machine(path: Path) -> None:
+    refusal = b'{"hello":{"protocol":99,"server":"winch/9.0"},"error":{"code":"rpc","message":"x"}}'
+    async with in_its_place(path, refusal + b"\n"):
+        with pytest.raises(HostError, match=r"far: the running daemon is winch 9.0"):
+            await LinkedService.over(await SocketLine.open(path), "far")
+    greeting = HELLO.replace(b'"client"', b'"server"')[:-1]
+    wrong = b',"error":{"code":"config","message":"line 3: no","hint":"see it"}}\n'
+    async with in_its_place(path, greeting + wrong):
+        with pytest.raises(ConfigError, match="on far: line 3: no") as caught:
+            await LinkedService.over(await SocketLine.open(path), "far")
+        assert caught.value.hint == "see it"
+
+
+async def test_a_line_without_end_is_nobodys(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with in_its_place(path, b"a" * 2**20, stays=True):
+        with pytest.raises(HostError, match="is not winch: the line is longer"):
+            await LinkedService.over(await SocketLine.open(path), "far")
+    monkeypatch.setattr(link_module, "_MOST_ANSWERED", 2**17)
+    greeting = HELLO.replace(b'"client"', b'"server"') + b"\n"
+    async with in_its_place(path, greeting + b"a" * 2**20, stays=True):
+        link = await LinkedService.over(await SocketLine.open(path), "far")
+        with pytest.raises(HostError, match="the connection to far was lost"):
+            await link.status()
+        await link.close()
