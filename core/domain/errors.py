@@ -325,3 +325,16 @@ class RpcError(WinchError):
     """A message on the socket is malformed, unknown or too long."""
 
     code = ErrorCode.RPC
+
+
+def without_frames(error: WinchError) -> WinchError:
+    """Return an error that no longer knows where it and what led to it were raised.
+
+    One that is remembered by what it was raised in would keep all of that, its connections and
+    buffers too, until the garbage collector comes to such a circle.
+    """
+    each: BaseException | None = error
+    while each is not None and each.__traceback__ is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return error

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from core.domain.errors import WinchError
+from core.domain.errors import WinchError, without_frames
 from core.domain.history import AttemptEnd
 from core.domain.lifecycle import Action
 from core.domain.models import Download, DownloadRecord, Phase, Status, WaitReason
@@ -253,7 +253,7 @@ class Runner:
             except WinchError as raised:
                 attempt.stop()
                 wait = await self.queue.guards.on_failure(self._downloads[download_id], raised)
-                outcome = wait or raised
+                outcome = wait or without_frames(raised)
         except asyncio.CancelledError:
             # It may come at any await above, that of the guards included.
             if download_id not in self._yielding:

@@ -20,6 +20,7 @@ from core.domain.errors import (
     ProtocolError,
     StateError,
     WinchError,
+    without_frames,
 )
 from core.domain.inspection import ConnectionState
 from core.domain.value import replace
@@ -262,7 +263,7 @@ class ConnectionPool:
                     else:
                         result = await self._receive(connection, opened.body)
                 except WinchError as error:
-                    result = ConnectionFailed(error)
+                    result = ConnectionFailed(without_frames(error))
                 finally:
                     if opened is not None:
                         opened.response.close()
