@@ -54,8 +54,9 @@ def check_destination(text: str) -> None:
             " shell",
             hint="write -H me@server; what ssh needs besides stands in ~/.ssh/config or [hosts]",
         )
-    # Also where a login is before it: "me@-oProxyCommand=…".
-    if text.startswith("-") or text.rpartition("@")[2].startswith("-"):
+    # Also behind what may stand before it: "me@-oProxyCommand=…", "ssh://-oProxyCommand=…".
+    host = text.removeprefix("ssh://").rpartition("@")[2]
+    if text.startswith("-") or host.startswith("-"):
         raise UsageError(
             f"'{_shown(text)}' is no host: ssh would take it for an option",
             hint="options of ssh stand in ~/.ssh/config, or in [hosts.NAME] of config.toml",

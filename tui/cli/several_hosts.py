@@ -95,7 +95,7 @@ class _Several:
             say(sentences[0])
             return
         for (name, _), text in zip(wrong, sentences, strict=True):
-            say(f"{name}: {text}")
+            say(_naming(name, text))
 
     async def _answers(self) -> AsyncGenerator[_Answer]:
         """Yield what each machine says, in their order; only so many answers are held."""
@@ -178,8 +178,7 @@ class _Several:
                 (say_as_it_is if is_error else out)(f"{shown}{_GAP}{fmt.clean(line)}")
         if answer.error is not None and not _is_of_the_words(answer.error):
             text = fmt.sentence(answer.error, brackets=False)
-            # Some name their machine.
-            say(text if text.startswith((f"{name} ", f"{name}: ")) else f"{name}: {text}")
+            say(_naming(name, text))
 
     def _print_json(self, name: str, text: str) -> None:
         """Print arrays as one, and objects a line each, all with the name of their host."""
@@ -194,6 +193,11 @@ class _Several:
                 if not value and not self._opened:
                     out("[", end="")
                     self._opened = True
+
+
+def _naming(name: str, text: str) -> str:
+    """Return a sentence with the name of its machine before it, where it has none yet."""
+    return text if text.startswith((f"{name} ", f"on {name}: ")) else f"{name}: {text}"
 
 
 def _is_of_the_words(error: WinchError | None) -> bool:

@@ -54,7 +54,7 @@ def winch_command() -> str:
 def name_machine(error: WinchError, host: Host) -> None:
     """Say of a directory that is missing where it is to be made: nobody shall make it here."""
     if error.hint.startswith("mkdir "):
-        error.message = f"{host.name}: {error.message}"
+        error.message = f"on {host.name}: {error.message}"
         with suppress(ValueError):
             # Words for the shell there, through the one here.
             error.hint = shlex.join([*host.ssh, shlex.join(shlex.split(error.hint))])

@@ -24,9 +24,12 @@ def rsync_line(ssh: Sequence[str], paths: Iterable[str]) -> str:
     `ssh` is how the machine is reached: a program with its arguments, the destination last. Raises
     UsageError where that is not of this form.
     """
-    if len(ssh) < 2:
-        raise UsageError("the machine has no name that rsync could use")
-    program, destination = _apart(ssh)
+    program, destination = _apart(ssh) if len(ssh) > 1 else ([], "")
+    if not destination or destination.startswith("-"):
+        raise UsageError(
+            "the machine has no name that rsync could use",
+            hint="it goes by ssh, or what takes a machine as its last word as ssh does",
+        )
     words = ["rsync", "-P", "-s"]
     if program != ["ssh"]:
         words += ["-e", " ".join(map(_word_of_program, program))]

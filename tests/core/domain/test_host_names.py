@@ -33,6 +33,8 @@ def test_what_ssh_takes_for_a_machine_is_taken(text: str) -> None:
         "-oProxyCommand=touch /tmp/x",
         "-l",
         "me@-oProxyCommand=id",
+        "ssh://-oProxyCommand=id",
+        "ssh://me@-oProxyCommand=id",
         "server; id",
         "`id`",
         "$(id)@server",

@@ -95,7 +95,7 @@ def test_paths_are_those_of_the_other_machine(elsewhere: Elsewhere, server: Demo
     for hosts in ("alpha", "alpha,dead"):
         missing = winch("-H", hosts, "add", server.url(FILE), "-d", "~/not there")
         first, hint = missing.stderr.splitlines()[0].split("; ", 1)
-        assert first == f"winch: alpha: {there.parent / 'not there'} does not exist"
+        assert first == f"winch: on alpha: {there.parent / 'not there'} does not exist"
         assert subprocess.run(shlex.split(hint), check=False).returncode == 0
         assert (there.parent / "not there").is_dir()
         (there.parent / "not there").rmdir()

@@ -57,9 +57,10 @@ def test_several_files_come_with_one_line() -> None:
     assert words_of(line)[3:] == ["server:/d/a b", "server:/d/c", "."]
 
 
-def test_a_machine_without_a_name_is_refused() -> None:
+@pytest.mark.parametrize("way", [("box",), ("incus", "exec", "box", "--")])
+def test_a_machine_without_a_name_is_refused(way: tuple[str, ...]) -> None:
     with pytest.raises(UsageError):
-        rsync_line(("box",), ["/d/x"])
+        rsync_line(way, ["/d/x"])
 
 
 @pytest.mark.parametrize("name", NASTY)
