@@ -15,7 +15,6 @@ from typing import Protocol, runtime_checkable
 from textual.message import Message
 from textual.widget import Widget
 
-from core.domain.errors import HostError
 from core.domain.machines import Host, Machine
 from core.domain.service import DownloadService
 from tui.control.feed import LONGEST_WAIT, Connect, Feed, leave
@@ -103,16 +102,14 @@ class DrivenHost:
         self.post(message)
 
     async def _connect(self, *, start: bool = True) -> DownloadService:
+        # No daemon is started for a glance.
+        start = start and self.feed.is_watched
         if self.host is None:
-            # No daemon is started for a glance.
-            return await self._open(start=start and self.feed.is_watched)
-        if not start:
-            # To connect there is to start it, and somebody has stopped it.
-            raise HostError(f"the daemon of {self.name} was stopped")
+            return await self._open(start=start)
         if self.feed.is_watched:
-            return await self._know(await self._open())
+            return await self._know(await self._open(start=start))
         async with self._logins:
-            return await self._know(await self._open())
+            return await self._know(await self._open(start=start))
 
     async def _know(self, service: DownloadService) -> DownloadService:
         """Learn what only the other machine can tell of itself."""

@@ -30,12 +30,15 @@ class Net:
         self.cut: set[str] = set()
         self.asked: list[str] = []
         self.started_here = False
+        self.started: set[str] = set()
         self.opened = asyncio.Event()
         self.opened.set()
 
     def reach(self, host: Host) -> Connect:
         async def connect(*, start: bool = True) -> DownloadService:
             self.asked.append(host.name)
+            if start:
+                self.started.add(host.name)
             await self.opened.wait()
             if host.name in self.cut:
                 raise HostError(f"{host.name} cannot be reached: No route", hint="see [/b] ssh")
@@ -102,6 +105,8 @@ async def test_no_machine_is_asked_before_somebody_wants_to_see_it() -> None:
         await pilot.press("escape")
         # Its queue is not asked for before it is shown.
         assert not app.hosts.known[1].store.by_id
+        # Nor is a daemon that somebody has stopped there started for a glance.
+        assert not net.started
         await pilot.press("]")
         shown = await until(pilot, "@server", "far.iso", "other.iso", "laptop [server")
         assert "as of" not in shown
