@@ -7,10 +7,17 @@ import signal
 import socket
 import subprocess
 import sys
+from typing import NoReturn
+
+import pytest
 
 from core.adapters.system.instance_lock import InstanceLock
+from core.domain.version import VERSION
+from core.rpc.command import CommandCall
+from tests.fakes import FakeService
 from tests.tui.cli.conftest import COMMAND
 from tests.unix import short_directory
+from tui.cli import daemon_process
 
 FIRST_TWO = """
 import asyncio, sys
@@ -31,6 +38,30 @@ asyncio.run(main())
 
 def test_two_commands_at_once_may_be_the_first() -> None:
     subprocess.run([sys.executable, "-c", FIRST_TWO], check=True)
+
+
+async def test_once_its_files_are_others_whoever_asks_does_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded = 0
+
+    def fail(_: str) -> NoReturn:
+        nonlocal loaded
+        loaded += 1
+        raise ImportError("cannot import name 'New' from 'core.domain.old'")
+
+    async def write(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(daemon_process, "_is_replaced", False)
+    monkeypatch.setattr(daemon_process, "_IN_DAEMON", "tui.cli.not_loaded_yet")
+    monkeypatch.setattr(daemon_process.importlib, "import_module", fail)
+    call = CommandCall(
+        version=VERSION, words=("ls",), directory="/", environment={}, surroundings={}, columns=80
+    )
+    for _ in range(2):
+        assert await daemon_process.commands(call, FakeService(), write) is None
+    assert loaded == 1
 
 
 def test_a_service_manager_hears_of_the_daemon_from_its_first_to_its_last_moment() -> None:
