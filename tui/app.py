@@ -200,7 +200,6 @@ class WinchApp(TerminalApp):
 
     def on_mount(self) -> None:
         """Connect to the machines that the person named, and to the one that is shown."""
-        super().on_mount()
         for host in self._begun_with or [self.hosts.current]:
             self.hosts.begin(host)
 

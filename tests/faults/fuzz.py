@@ -373,7 +373,7 @@ class Fuzz:
             async with asyncio.timeout(PATIENCE), engine.subscribe() as events:
                 left = set(trials)
                 async for event in events:
-                    codec.encode(event)
+                    b"".join(codec.event_pieces(event, 1))
                     for download in getattr(event, "downloads", ()):
                         if download.status.is_settled:
                             left.discard(download.id)
@@ -382,7 +382,7 @@ class Fuzz:
         except TimeoutError:
             pass
         views = await engine.downloads()
-        codec.encode(views)
+        b"".join(codec.result_pieces(1, views))
         codec.encode(await engine.history(HistoryQuery()))
         for view in views:
             codec.encode(await engine.inspect(view.download.id))
