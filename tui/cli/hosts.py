@@ -22,7 +22,7 @@ from core.domain.service import DownloadService
 from tui.cli.dispatch import Handler
 from tui.cli.signals import Signals
 from tui.control.configuration import load_settings
-from tui.input.remote import REMOTE, Remote, name_machine
+from tui.input.remote import REMOTE, Remote, name_machine, there_line
 
 Check = Callable[[DownloadService, Machine], Awaitable[None]]
 
@@ -197,10 +197,11 @@ def _check_sense(args: argparse.Namespace, host: Host) -> None:
     words = [args.command, *([action] if isinstance(action, str) else [])]
     is_of_the_daemon = args.command == "daemon" and action not in _OF_THE_DAEMON
     if args.command not in _FROM_AFAR or is_of_the_daemon:
-        instead = f"{shlex.join(host.ssh)} {host.winch} {shlex.join(words)}"
         raise UsageError(
             f"`winch {shlex.join(words)}` is about the machine that it runs on",
-            hint="leave out -H" if args.command in _OF_HERE else f"type: {instead}",
+            hint="leave out -H"
+            if args.command in _OF_HERE
+            else f"type: {there_line(host, *words)}",
         )
     if getattr(args, "embedded", False):
         raise UsageError(

@@ -11,7 +11,7 @@ from core.domain.version import VERSION
 from core.rpc.client import UnreachableError
 from tui.cli.service_access import connected
 from tui.cli.terminal import out
-from tui.input.remote import REMOTE
+from tui.input.remote import REMOTE, there_line
 from tui.text import fmt
 from tui.text.log_lines import readable
 
@@ -32,8 +32,10 @@ async def log(args: argparse.Namespace) -> int:
     try:
         async with connected(start=False) as service:
             lines = await service.tail_log(args.lines)
-    except UnreachableError:
-        if REMOTE.get() is not None:
+    except UnreachableError as error:
+        if (remote := REMOTE.get()) is not None:
+            # Why none runs stands there.
+            error.hint = f"type: {there_line(remote.host, 'log')}"
             raise
         # Why none runs may stand there.
         lines = launcher.tail_log(args.lines)

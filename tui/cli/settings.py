@@ -33,7 +33,7 @@ async def config(args: argparse.Namespace) -> int:
     with suppress(WinchError):
         async with await launcher.connect(start=False) as service:
             said = notes(configuration.values, await service.settings_in_force())
-    out(configuration.to_toml(said).rstrip("\n"))
+    out(configuration.to_toml(said, redacted=True).rstrip("\n"))
     return 0
 
 

@@ -51,6 +51,11 @@ def winch_command() -> str:
     return "winch" if remote is None else f"winch -H {remote.host.name}"
 
 
+def there_line(host: Host, *words: str) -> str:
+    """Return what does a command of winch on a machine, for a shell here."""
+    return f"{shlex.join(host.ssh)} {host.winch} {shlex.join(words)}"
+
+
 def name_machine(error: WinchError, host: Host) -> None:
     """Say of a directory that is missing where it is to be made: nobody shall make it here."""
     if error.hint.startswith("mkdir "):

@@ -23,6 +23,7 @@ from core.adapters.files.ownership import ROOT, mend, weakness
 from core.domain.bounds import cut
 from core.domain.errors import ConfigError
 from core.domain.hooks import as_list
+from core.domain.redact import redact_text
 from core.domain.settings import ScheduleEntry, Settings, sections
 from core.domain.value import Value, replace
 
@@ -77,10 +78,11 @@ class Configuration(Value, frozen=True, kw_only=True):
     settings: Settings
     values: tuple[SettingValue, ...]
 
-    def to_toml(self, notes: Mapping[str, str] | None = None) -> str:
+    def to_toml(self, notes: Mapping[str, str] | None = None, *, redacted: bool = False) -> str:
         """Return the settings as a config.toml; a comment names each value's source.
 
         `notes` are what else is to be said of some, by their names (`limits.rate`).
+        Where it is `redacted`, addresses have no logins.
         """
         lines: list[str] = []
         for item in self.values:
@@ -90,8 +92,12 @@ class Configuration(Value, frozen=True, kw_only=True):
                 lines += _schedule_lines(self.settings.limits.schedule, item.source)
             else:
                 note = (notes or {}).get(item.name)
-                said = f"{item.source}; {note}" if note else item.source.value
-                lines.append(f"{item.key} = {_toml(item.value)}  # {said}")
+                value = item.value
+                said = [item.source.value, *([note] if note else [])]
+                if redacted and isinstance(value, str) and (shown := redact_text(value)) != value:
+                    value = shown
+                    said.append("a login is left out")
+                lines.append(f"{item.key} = {_toml(value)}  # {'; '.join(said)}")
         if self.settings.hosts:
             from core.adapters.config.host_tables import host_lines  # noqa: PLC0415
 

@@ -199,9 +199,9 @@ def test_asking_starts_no_daemon_that_was_stopped(elsewhere: Elsewhere) -> None:
     for words in (("status",), ("daemon", "status"), ("metrics",), ("log",)):
         asked = winch("-H", "alpha", *words)
         assert asked.returncode == 1, asked
-    assert asked.stderr == (
-        "winch: no daemon is running on alpha; `winch -H alpha daemon start` starts one\n"
-    )
+    # Why none runs stands in the log, for which no daemon is needed there.
+    assert asked.stderr.startswith("winch: no daemon is running on alpha; type: sh -c ")
+    assert asked.stderr.endswith(" log\n")
     assert winch("-H", "alpha", "status").stdout == "not running\n"
     both = winch("-H", "alpha,beta", "status", "--json")
     assert both.returncode == 1

@@ -214,6 +214,16 @@ def test_the_timetable_of_the_limits_is_read_in_its_order(file: Path) -> None:
     assert (night.days, night.rate_bytes) == ("mon-sun", None)
 
 
+def test_an_address_is_shown_without_its_login(file: Path) -> None:
+    file.write_text('[notify]\nurl = "https://me:hush@ntfy.example/topic"\n')
+    shown = load(file, {})
+    assert shown.settings.notify.url == "https://me:hush@ntfy.example/topic"
+    text = shown.to_toml(redacted=True)
+    assert "hush" not in text
+    assert "ntfy.example/topic" in text
+    assert "# config.toml; a login is left out" in text
+
+
 def test_a_timetable_is_shown_as_it_can_be_read_again(file: Path, tmp_path: Path) -> None:
     file.write_text(SCHEDULE)
     shown = load(file, {})
