@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.adapters.system.instance_lock import InstanceLock
@@ -20,6 +21,11 @@ from core.domain.errors import StateError
 from core.domain.value import Value, replace
 
 NAME = ".winch"
+_OWN = re.compile(
+    r"lock|run|resume_data|handover"
+    r"|(downloads|history)(-[\w-]+)?\.(json|journal|jsonl)(\.[\w.-]+)?|winch\.log(\.\d+)?"
+)
+"""What a state consists of. Whatever else lies in such a directory is somebody's own."""
 _NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
@@ -62,9 +68,19 @@ def state_places(
 
 
 def remove(places: StatePlaces) -> None:
-    """Remove spare places that nothing needs any more."""
-    if places.is_spare:
-        shutil.rmtree(places.paths.state_dir, ignore_errors=True)
+    """Remove spare places that nothing needs any more, and in them only what is a state's."""
+    if not places.is_spare:
+        return
+    directory = places.paths.state_dir
+    with suppress(OSError):
+        for path in directory.iterdir():
+            if not _OWN.fullmatch(path.name):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+        directory.rmdir()
 
 
 def _refusal(paths: Paths) -> str | None:
@@ -105,9 +121,14 @@ def _is_free(paths: Paths) -> bool:
     A directory that is there already is a state, or somebody's own and not to be touched.
     """
     directory = paths.state_dir
-    if directory.is_symlink() or (directory.exists() and not paths.lock_file.is_file()):
-        return False
     try:
+        if directory.is_symlink() or (directory.exists() and not _is_state(paths)):
+            return False
         return _refusal(paths) is None and not InstanceLock(paths.lock_file).is_held()
-    except StateError:
+    except (StateError, OSError):
         return False
+
+
+def _is_state(paths: Paths) -> bool:
+    names = [path.name for path in paths.state_dir.iterdir()]
+    return paths.lock_file.name in names and all(map(_OWN.fullmatch, names))

@@ -79,3 +79,22 @@ def test_what_is_wrong_otherwise_is_not_gone_round(tmp_path: Path) -> None:
     )
     with pytest.raises(StateError), state_places(usual, tmp_path, print):
         pass
+
+
+def test_one_that_holds_what_is_no_states_is_somebodys_own(usual: Paths, tmp_path: Path) -> None:
+    (own := tmp_path / NAME).mkdir()
+    for name in ("lock", "mine"):
+        (own / name).touch()
+    with state_places(usual, tmp_path, lambda _: None) as places:
+        assert not places.is_spare
+    assert sorted(path.name for path in own.iterdir()) == ["lock", "mine"]
+
+
+def test_what_was_put_into_it_meanwhile_stays(usual: Paths, tmp_path: Path) -> None:
+    with state_places(usual, tmp_path, lambda _: None) as places:
+        own = places.paths.state_dir
+        for name in ("downloads.json", "downloads.json.bak", "history-2026-11.jsonl.gz", "mine"):
+            (own / name).touch()
+        (own / "resume_data").mkdir()
+        remove(places)
+    assert [path.name for path in own.iterdir()] == ["mine"]
