@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import (
@@ -317,7 +318,7 @@ async def _connect_to(
     except TimeoutError:
         raise HostError(
             f"{host.name} has not answered for {patience:g} s",
-            hint="its downloads go on; try again",
+            hint=f"see whether this works: {shlex.join(host.ssh)}",
         ) from None
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
+from core.domain.bounds import cut
 from core.domain.errors import ExitCode, RpcError, UsageError
 from core.domain.events import Event, Snapshot
 from core.domain.service import DownloadService
@@ -25,7 +26,7 @@ async def events(args: argparse.Namespace) -> int:
     mark = None
     if args.since not in (None, _NOW) and (mark := Mark.parse(args.since)) is None:
         raise UsageError(
-            f"'{args.since}' is nothing to go on from",
+            f"'{cut(args.since, 80)}' is nothing to go on from",
             hint="--since takes what a line has as `resume`, or now",
         )
     async with connected() as service, service.subscribe() as told:

@@ -29,7 +29,7 @@ from tui.cli.progress_display import REDRAW_INTERVAL, Display
 from tui.cli.terminal import say, say_once
 from tui.control.configuration import load_settings
 from tui.input.caller import CALLER
-from tui.input.remote import REMOTE
+from tui.input.remote import REMOTE, winch_command
 from tui.text.fmt import sentence
 
 OnEnd = Callable[[DownloadService, Download], Awaitable[None]]
@@ -191,7 +191,7 @@ async def follow(
     if not following.is_done:
         raise StoppedError(
             "the daemon ended before the downloads did",
-            hint="they go on when it runs again: 'winch wait'",
+            hint=f"they go on when it runs again: '{winch_command()} wait'",
         )
 
 

@@ -176,16 +176,18 @@ class DownloadActions(MainParts):
             self.say("Only a finished file can be brought here.", wrong=True)
             return
         try:
-            self._copy("command", [rsync_line(ssh, paths)])
+            self._copy("command", [rsync_line(ssh, paths)], secrets="")
         except UsageError as error:
             self.complain(error)
 
-    def _copy(self, what: str, texts: Iterable[str]) -> None:
+    def _copy(
+        self, what: str, texts: Iterable[str], *, secrets: str = ", with all secrets"
+    ) -> None:
         # Without controls: what is pasted into a terminal must not end the paste.
         lines = [clean(text) for text in texts]
         self.app.copy_to_clipboard("\n".join(lines))
         subject = f"The {what} is" if len(lines) == 1 else f"{len(lines):,} {what}s are"
-        self.say(f"{subject} in the clipboard, if the terminal allows that, with all secrets.")
+        self.say(f"{subject} in the clipboard, if the terminal allows that{secrets}.")
 
     def action_open_folder(self) -> None:
         """Show the folder of the download in another program, or say where it is."""

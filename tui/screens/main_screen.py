@@ -191,6 +191,10 @@ class MainScreen(VerbActions, DownloadActions):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Tell whether a key means anything now: None where it cannot apply to what is chosen."""
+        if action == "reconnect" and self.prompt.is_open:
+            # Nothing typed is lost by it; a key that is a letter belongs to the line.
+            is_letter = any(len(name) == 1 for name in keymap_of(self).names(action))
+            return self.feed.loss is not None and not is_letter
         if self.is_asking:
             return False
         if action == "start_now" and not self.view.filter.is_empty:

@@ -19,6 +19,7 @@ from core.domain.errors import (
     TransferTimeoutError,
     UsageError,
 )
+from core.domain.names import one_line
 
 
 class FloodError(aiohttp.ClientError):
@@ -81,10 +82,10 @@ def _raise_ours(error: Exception, host: str, late: str) -> None:  # noqa: C901, 
                 f"the answer of {host} has no end: {error}", hint="the server is broken, or hostile"
             ) from None
         case aiohttp.http.HttpProcessingError() | aiohttp.ClientResponseError():
+            # The library's words go over several lines, the server's own among them.
+            what = " ".join(one_line(error.message[:200]).split())
             raise ProtocolError(
-                f"the answer of {host} breaks HTTP: {error.message.splitlines()[0][:200]}"
-                if error.message
-                else f"the answer of {host} breaks HTTP",
+                f"the answer of {host} breaks HTTP" + (f": {what}" if what else "")
             ) from error
         case aiohttp.ClientOSError() | ConnectionError() | asyncio.IncompleteReadError():
             raise NetworkError(f"the connection to {host} broke: {reason_of(error)}") from error

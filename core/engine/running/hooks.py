@@ -200,18 +200,18 @@ class Hooks:
     # -- what is told -----------------------------------------------------------------------------
 
     def _report(self, call: HookCall, end: HookEnd) -> None:
-        hook, subject = call.event.hook, _subject(call)
+        hook, subject, extra = call.event.hook, _subject(call), _about(call)
         lines = end.output.splitlines()
         kept = [cut(one_line(line), _LONGEST_LINE) for line in lines[-_LINES:]]
         if len(lines) > len(kept) or end.written > len(end.output.encode()):
             kept.insert(0, f"(the end of {end.written:,} bytes)")
         for line in kept:
-            log.info("%s for %s: %s", hook, subject, line)
+            log.info("%s for %s: %s", hook, subject, line, extra=extra)
         if not end.failure:
-            log.info("%s for %s ended well", hook, subject)
+            log.info("%s for %s ended well", hook, subject, extra=extra)
             self._take_back(*self._old & {hook, _SKIPPED})
             return
-        log.warning("%s for %s failed: %s", hook, subject, end.failure)
+        log.warning("%s for %s failed: %s", hook, subject, end.failure, extra=extra)
         self._tell_failure(call, end.failure)
 
     def _tell_failure(self, call: HookCall, failure: str) -> None:
@@ -261,6 +261,11 @@ class Hooks:
             log.warning("%s", sentence)
             self._put(_SKIPPED, sentence)
             self._skipped = 0
+
+
+def _about(call: HookCall) -> dict[str, str] | None:
+    """Return what a line of the log has besides its text, None for the queue as a whole."""
+    return {"download": call.download_id} if call.download_id else None
 
 
 def _subject(call: HookCall) -> str:

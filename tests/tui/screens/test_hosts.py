@@ -152,6 +152,22 @@ async def test_a_lost_link_takes_nothing_and_an_answer_sent_then_is_kept() -> No
         await until(pilot, "limit 50.0 KiB/s")
 
 
+async def test_it_is_connected_again_from_within_a_line() -> None:
+    net = Net("server")
+    await queue(net.services["server"], "slow.iso", "x.iso")
+    app = net.app(given=("server",))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, "slow.iso", "x.iso")
+        await pilot.press("/", *"slo")
+        net.lose("server")
+        await until(pilot, "Ctrl-r tries now")
+        net.cut.clear()
+        await pilot.press("ctrl+r")
+        await until_gone(pilot, "Ctrl-r tries now")
+        await pilot.press("w")
+        await until(pilot, "slow.iso", "slow", gone="x.iso")
+
+
 async def test_a_line_after_the_colon_stays_where_it_cannot_be_sent() -> None:
     net = Net("server")
     await queue(net.services["server"], "x.iso")

@@ -128,6 +128,9 @@ async def test_what_fails_is_told_in_the_timeline_in_a_notice_and_in_the_log(
         " `winch log` says more"
     )
     assert "on_done for " in caplog.text
+    told = [record for record in caplog.records if record.name.endswith(".hooks")]
+    views = await engine.downloads()
+    assert {record.__dict__["download"] for record in told} == {v.download.id for v in views}
     assert ": so [31m" in caplog.text
     assert "\x1b" not in caplog.text
 
