@@ -13,13 +13,21 @@ import json
 import os
 import traceback
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.domain.errors import AmbiguousIdError, ErrorCode, ExitCode, UnknownIdError, WinchError
-from core.domain.machines import Host
+from core.domain.errors import (
+    AmbiguousIdError,
+    ErrorCode,
+    ExitCode,
+    HostError,
+    UnknownIdError,
+    UnreachableError,
+    WinchError,
+)
+from core.domain.machines import Host, Machine
 from core.domain.service import DownloadService
 from tui.cli.dispatch import Handler
 from tui.cli.hosts import Link, check_home, starts
@@ -28,7 +36,7 @@ from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say, say_as_it_is
 from tui.control.choosing import choose, may_be_collection
 from tui.input.caller import CALLER, Caller
-from tui.input.remote import REMOTE, Remote, name_machine
+from tui.input.remote import REMOTE, Remote, name_machine, there_line
 from tui.text import fmt
 from tui.text.json_records import dump
 
@@ -153,11 +161,12 @@ class _Several:
         REMOTE.set(remote)
         try:
             args = self._args
-            if starts(args):
-                service = await link.service()
+            # That none runs is for the command to say, where it starts none.
+            with nullcontext() if starts(args) else suppress(UnreachableError):
+                service, machine = await _first_answer(link, answer.host)
                 if args.command == "add":
-                    remote.machine = await service.machine()
-                    await check_home(args, answer.host, service, remote.machine)
+                    remote.machine = machine
+                    await check_home(args, answer.host, service, machine)
                 args = await _known_there(service, args)
             done = self._handler(args)
             answer.status = done if isinstance(done, int) else await done
@@ -193,6 +202,22 @@ class _Several:
                 if not value and not self._opened:
                     out("[", end="")
                     self._opened = True
+
+
+async def _first_answer(link: Link, host: Host) -> tuple[DownloadService, Machine]:
+    """Return the service of a machine that has answered, and what it says of itself.
+
+    Raises HostError: one that greets, and then hangs, is as dead as one that does not.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE):
+            service = await link.service()
+            return service, await service.machine()
+    except TimeoutError:
+        raise HostError(
+            f"{host.name} has not answered for {PATIENCE:g} s",
+            hint=f"see whether this works: {there_line(host, 'status')}",
+        ) from None
 
 
 def _naming(name: str, text: str) -> str:

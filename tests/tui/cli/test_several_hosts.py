@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
@@ -70,6 +70,19 @@ def test_some_are_asked_at_a_time_and_all_answer_in_their_order(
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [host.name for host in HOSTS]
     assert 1 < max(links) <= 16
+
+
+def test_one_that_hangs_once_it_is_reached_holds_up_no_other_for_long(
+    links: list[int], monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    async def hang(_: FakeService) -> NoReturn:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(several_hosts, "PATIENCE", 0.01)
+    monkeypatch.setattr(FakeService, "machine", hang)
+    assert ask(lambda _: 0, HOSTS[:1]) == 6
+    assert capsys.readouterr().err.startswith("winch: h0 has not answered for 0.01 s; ")
 
 
 def failing(errors: dict[int, WinchError]) -> Callable[[argparse.Namespace], int]:
