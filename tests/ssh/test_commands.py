@@ -113,7 +113,7 @@ def test_without_winch_there_the_line_says_how_to_install_it(
     with server.machine.without_winch():
         line = one_line(laptop.winch("-H", "server", "ls"))
     assert "there is no winch on server" in line
-    assert "pipx install winch" in line
+    assert "`pipx install .` in a checkout of winch" in line
 
 
 def test_a_host_that_shows_another_key_is_not_spoken_to(server: SshServer, laptop: Laptop) -> None:
