@@ -99,7 +99,7 @@ class LinkedService(RemoteService):
         number = next(self._numbers)
         self._events[number] = replies
         try:
-            await self._ask(codec.SUBSCRIBE, SubscribeParams(interval=_INTERVAL), number)
+            await self._begin(number)
             yield Events(replies.get, self._check_hearing, self._connection_lost, self.peer)
         finally:
             del self._events[number]
@@ -107,6 +107,14 @@ class LinkedService(RemoteService):
                 with suppress(WinchError, TimeoutError):
                     async with asyncio.timeout(_LEAVING):
                         await self._ask(codec.UNSUBSCRIBE, codec.Unsubscribed(number))
+
+    async def _begin(self, number: int) -> None:
+        """Have events sent, as few as a link wants where the daemon there can do that."""
+        try:
+            await self._ask(codec.SUBSCRIBE, SubscribeParams(interval=_INTERVAL), number)
+        except RpcError:
+            # One from before there were parameters refuses them.
+            await self._ask(codec.SUBSCRIBE, codec.NoParams(), number)
 
     async def _check_hearing(self) -> None:
         """Return where anything comes within the same patience; raises HostError."""

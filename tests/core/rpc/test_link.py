@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from core.domain.errors import ConfigError, HostError
@@ -52,6 +53,34 @@ async def test_events_and_answers_share_the_connection_one_subscription_after_th
                 # Asked for by whoever takes the events in, which come on behind the answer.
                 assert (await link.find(added.id)).download.id == added.id
         assert len(await link.downloads()) == 3
+
+
+async def test_a_daemon_that_knows_no_interval_is_subscribed_to_without(path: Path) -> None:
+    greeting = HELLO.replace(b'"client"', b'"server"')
+    refusal = b'{"id":1,"error":{"code":"rpc","message":"subscribe has no \'interval\'"}}\n'
+    snapshot = (
+        b'{"id":1,"event":"snapshot","data":{"revision":1,"downloads":[],"progress":{},'
+        b'"paused":false,"notices":[]}}\n'
+    )
+    asked = []
+
+    async def older(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(greeting + b"\n")
+        asked.append(msgspec.json.decode(await reader.readline())["params"])
+        writer.write(refusal)
+        asked.append(msgspec.json.decode(await reader.readline()).get("params", {}))
+        writer.write(b'{"id":1,"result":null}\n' + snapshot)
+        await reader.readline()
+        writer.close()
+
+    async with (
+        await asyncio.start_unix_server(older, path),
+        await LinkedService.over(await SocketLine.open(path), "far") as link,
+        link.subscribe() as events,
+    ):
+        assert isinstance(await anext(events), Snapshot)
+    assert asked == [{"interval": 1.0}, {}]
 
 
 async def test_a_line_that_dies_ends_what_waits_and_what_follows(path: Path) -> None:
