@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core import launcher
+from core.adapters.config import config_file
 from core.adapters.system.instance_lock import InstanceLock
 from core.adapters.system.paths import Paths
 from core.adapters.system.process import Surroundings, surroundings_of
@@ -46,6 +48,12 @@ async def restart(places: Paths, tell: Callable[[str], None]) -> RemoteService:
     lock = InstanceLock(places.lock_file)
     owner = lock.owner() if lock.is_held() else None
     former = None if owner is None else surroundings_of(owner.pid)
+    surroundings = None if former is None else _taken_over(former)
+    # What the next one would stumble over is no reason to stop this one.
+    config_file.load(
+        places.config_file,
+        launcher.environment_of_daemon() if surroundings is None else surroundings.environment,
+    )
     places.prepare()
     with _announced(places.handover_file):
         if owner is not None:
@@ -54,12 +62,12 @@ async def restart(places: Paths, tell: Callable[[str], None]) -> RemoteService:
         await stop(places, tell)
         tell(f"winch {VERSION} starts")
         try:
-            surroundings = None if former is None else _taken_over(former)
             return await launcher.start_and_open(places, surroundings)
         except WinchError as error:
+            why = f"{error.message} ({error.hint})" if error.hint else error.message
             raise DaemonError(
-                f"the daemon of winch {VERSION} does not come up: {error.message}",
-                hint=f"nothing is lost, all was recorded; {_way_back(former, error.hint)}",
+                f"the daemon of winch {VERSION} does not come up: {why}",
+                hint=f"nothing is lost: {_way_on(former)}",
             ) from error
 
 
@@ -121,10 +129,10 @@ def _is_own(name: str) -> bool:
     return name in _OWN or name.startswith(_OWN_PREFIXES)
 
 
-def _way_back(former: Surroundings | None, hint: str) -> str:
-    program = "winch"
-    if former is not None and former.command:
-        beside = Path(former.command[0]).with_name("winch")
-        program = str(beside) if beside.exists() else program
-    back = f"`{program} daemon start` brings the one before back"
-    return f"{hint}; {back}" if hint else back
+def _way_on(former: Surroundings | None) -> str:
+    """Return how downloads go on where the next one does not come up."""
+    before = Path(former.command[0]).with_name("winch") if former and former.command else None
+    if before is not None and before.exists() and before.parent != Path(sys.executable).parent:
+        return f"`{before} daemon start` brings the one before back"
+    # Either is the same program, or its files are no longer what it was.
+    return "once that is mended, `winch daemon start` goes on"

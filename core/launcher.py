@@ -189,7 +189,7 @@ async def connect(
 
     With a `host` it is the one there; within `patience` seconds, and
     unless `interactive` nothing is asked on the terminal. Raises HostError where it cannot be
-    reached.
+    reached. While one hands over to the next, that one is waited for, also unless `start`.
 
     Raises DaemonError when none runs and `start` is False, when it cannot be started, or when it
     is of another version; raises what keeps it from starting (ConfigError, StateError, …).
@@ -198,34 +198,24 @@ async def connect(
         return await _connect_to(host, patience, interactive=interactive, start=start)
     places = paths()
     places.check_places()
-    try:
+    with suppress(UnreachableError):
         return await RemoteService.open(places.socket)
-    except UnreachableError:
-        if not start:
-            raise
-    if hands_over():
+    if places.handover_file.exists():
         # Whoever sees to it starts the next one, with the surroundings of the one before.
         from core.handover import until_done  # noqa: PLC0415
 
         await until_done(places)
+    if not start:
+        return await RemoteService.open(places.socket)
     return await start_and_open(places)
-
-
-def hands_over() -> bool:
-    """Tell whether a daemon is about to be followed by the next one (`winch daemon restart`)."""
-    file = paths().handover_file
-    if not file.exists():
-        return False
-    from core.handover import is_under_way  # noqa: PLC0415
-
-    return is_under_way(file)
 
 
 async def restart_daemon(tell: Callable[[str], None]) -> RemoteService:
     """End the daemon at a checkpoint and start this winch's in its surroundings; return that.
 
-    `tell` gets a sentence for each step. Raises DaemonError, which says how the one before is
-    brought back where this one does not come up; what was downloaded is kept in any case.
+    `tell` gets a sentence for each step. Raises ConfigError, before anything is stopped, where the
+    next one would not take its settings, and DaemonError where it does not come up, with the way
+    on; what was downloaded is kept in any case.
     """
     from core.handover import restart  # noqa: PLC0415
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -14,11 +15,15 @@ import pytest
 
 from core import handover, launcher
 from core.adapters.system.paths import Paths
-from core.domain.errors import DaemonError
+from core.adapters.system.process import Surroundings
+from core.domain.errors import ConfigError, DaemonError, UnreachableError, UsageError
 from core.domain.models import DownloadRequest
 from core.domain.version import VERSION
 from core.rpc.client import RemoteService
-from tests.unix import short_directory
+from tests.fakes import FakeService
+from tests.unix import serving, short_directory
+from tui.cli import daemon
+from tui.cli.parser import parse
 
 ROOT = Path(__file__).parents[2]
 _OLDER = """
@@ -101,14 +106,52 @@ async def test_the_next_one_goes_on_with_the_queue_and_in_the_same_surroundings(
     assert not Paths.discover(os.environ).handover_file.exists()
 
 
-async def test_where_the_next_one_does_not_come_up_the_way_back_is_told(home: Path) -> None:
-    async with an_older_daemon():
+async def test_settings_that_the_next_one_would_refuse_stop_nothing(home: Path) -> None:
+    told: list[str] = []
+    async with an_older_daemon() as older:
+        before = await older.status()
         (home / "config.toml").write_text("[limits]\nactive = 'many'\n")
+        with pytest.raises(ConfigError, match=r"limits\.active"):
+            await launcher.restart_daemon(told.append)
+        assert (told, (await older.status()).pid) == ([], before.pid)
+
+
+async def test_where_the_next_one_does_not_come_up_the_way_on_is_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with an_older_daemon():
+        monkeypatch.setattr(launcher, "_DAEMON", "core.nowhere")
         with pytest.raises(DaemonError, match="does not come up: ") as caught:
             await launcher.restart_daemon(lambda _: None)
-        assert "nothing is lost" in caught.value.hint
-        assert "winch daemon start` brings the one before back" in caught.value.hint
-        (home / "config.toml").unlink()
+    assert "(see " in caught.value.message
+    # It was the same program, which brings back nothing.
+    assert caught.value.hint == (
+        "nothing is lost: once that is mended, `winch daemon start` goes on"
+    )
+
+
+def test_the_way_back_is_the_program_of_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "winch").touch()
+    former = Surroundings(environment={}, umask=0o77, command=(str(tmp_path / "python"),))
+    assert handover._way_on(former).startswith(f"`{tmp_path}/winch daemon start` brings")
+
+
+async def test_the_outcome_of_a_restart_is_json_for_who_asks_for_that(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with an_older_daemon():
+        done = daemon.run(parse(["daemon", "restart", "--json"])[1])
+        assert not isinstance(done, int)
+        assert await done == 0
+        record = json.loads(capsys.readouterr().out)
+        async with await launcher.connect(start=False) as newer:
+            status = await newer.status()
+    assert record == {"version": VERSION, "pid": status.pid, "paused": False}
+
+
+async def test_only_what_has_an_outcome_in_json_takes_the_option() -> None:
+    with pytest.raises(UsageError, match="--json is for"):
+        daemon.run(parse(["daemon", "stop", "--json"])[1])
 
 
 async def test_who_comes_meanwhile_waits_for_the_next_one_and_starts_none(
@@ -118,7 +161,7 @@ async def test_who_comes_meanwhile_waits_for_the_next_one_and_starts_none(
     places.prepare()
     with _run("/bin/cat") as somebody:
         places.handover_file.write_text(str(somebody.pid))
-        assert launcher.hands_over()
+        assert handover.is_under_way(places.handover_file)
         started = asyncio.Event()
 
         async def start(*_: object) -> RemoteService:
@@ -137,7 +180,28 @@ async def test_who_comes_meanwhile_waits_for_the_next_one_and_starts_none(
         somebody.wait()
         with pytest.raises(DaemonError, match="started"):
             await coming
-    assert not launcher.hands_over()
+    assert not handover.is_under_way(places.handover_file)
+
+
+async def test_who_would_start_none_hears_of_the_next_one_once_it_is_there(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = Paths.discover(os.environ)
+    places.prepare()
+    monkeypatch.setattr(handover, "_POLL", 0.01)
+    with _run("/bin/cat") as somebody:
+        places.handover_file.write_text(str(somebody.pid))
+        coming = asyncio.create_task(launcher.connect(start=False))
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        assert not coming.done()
+        async with serving(FakeService(), places.socket):
+            places.handover_file.unlink()
+            async with await coming as service:
+                assert (await service.status()).version == "fake"
+        somebody.kill()
+    with pytest.raises(UnreachableError):
+        await launcher.connect(start=False)
 
 
 @pytest.mark.parametrize("text", ["", "x", "0", "-1", "9" * 30, "myself"])

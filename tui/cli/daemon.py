@@ -18,9 +18,10 @@ from core.domain.errors import DaemonError, ExitCode, HostError, UnreachableErro
 from tui.cli.daemon_process import commands
 from tui.cli.service_access import connected, impatience, tell_broken_settings
 from tui.cli.status import status
-from tui.cli.terminal import say
+from tui.cli.terminal import out, say
 from tui.input.remote import REMOTE
 from tui.text import fmt
+from tui.text.json_records import dump
 from tui.text.wording import HELD
 
 _ENDING = 30.0
@@ -31,7 +32,9 @@ def run(args: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
     """Do what `winch daemon ACTION` asks for."""
     if args.action != "install" and (args.print or args.manager or args.linger):
         raise UsageError("--print, --manager and --linger are for `winch daemon install`")
-    if args.action in ("stop", "restart"):
+    if args.json and args.action not in ("restart", "status"):
+        raise UsageError("--json is for `winch daemon status` and `restart`")
+    if args.action == "stop":
         tell_broken_settings()
     match args.action:
         case "run":
@@ -45,7 +48,7 @@ def run(args: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
         case "stop":
             return _stop()
         case "restart":
-            return _restart()
+            return _restart(args)
         case "install" | "uninstall":
             # Hardly ever.
             from tui.cli import daemon_install  # noqa: PLC0415
@@ -89,11 +92,14 @@ async def _stop() -> int:
     return ExitCode.OK
 
 
-async def _restart() -> int:
+async def _restart(args: argparse.Namespace) -> int:
     with impatience("waiting for the daemon to end"):
         service = await launcher.restart_daemon(say)
     async with service:
         status = await service.status()
+    if args.json:
+        out(dump({"version": status.version, "pid": status.pid, "paused": status.paused}))
+        return ExitCode.OK
     held = f"; {HELD}" if status.paused else ""
     say(f"winch {fmt.clean(status.version)} runs, process {status.pid}{held}")
     return ExitCode.OK

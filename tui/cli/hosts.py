@@ -145,8 +145,11 @@ class Link:
         self._stack = AsyncExitStack()
         self._service: launcher.RemoteService | None = None
 
-    async def service(self) -> DownloadService:
-        """Return the service of the machine; raises HostError, or UnreachableError."""
+    async def service(self, *, start: bool = True) -> DownloadService:
+        """Return the service of the machine; raises HostError, or UnreachableError.
+
+        Unless `start` none is started there now, whatever the command wants otherwise.
+        """
         if self._none_runs is not None:
             # One login is enough to know.
             raise self._none_runs
@@ -157,7 +160,7 @@ class Link:
                     host=self._host,
                     patience=self._patience,
                     interactive=self._interactive,
-                    start=self._start,
+                    start=self._start and start,
                 )
             except UnreachableError as error:
                 self._none_runs = error

@@ -18,6 +18,7 @@ from core.domain.errors import (
     HostError,
     StoppedError,
     UnknownIdError,
+    UnreachableError,
 )
 from core.domain.events import Event
 from core.domain.models import Download
@@ -51,7 +52,7 @@ async def connected(*, start: bool = True) -> AsyncIterator[DownloadService]:
     command is for another machine, it is the daemon there.
     """
     if (remote := REMOTE.get()) is not None:
-        yield await remote.service()
+        yield await remote.service(start=start)
         return
     tell_broken_settings()
     if (caller := CALLER.get()) is not None:
@@ -210,23 +211,23 @@ async def follow_on(
     connection to another machine may be lost for some minutes: then HostError is.
     """
     attempt = 0
+    stopped: StoppedError | None = None
     while True:
-        service = await (_again(stack) if attempt else stack.enter_async_context(connected()))
-        if attempt and REMOTE.get() is None:
-            say("the daemon was gone; another one goes on")
+        service = await (
+            _again(stack, stopped) if attempt else stack.enter_async_context(connected())
+        )
         try:
             if first is not None:
                 await first(service)
             await follow(service, following, make_display(), on_end)
         except DaemonError as error:
             # One that hangs is still there: no next one can come.
-            attempt += 1
+            attempt, stopped = attempt + 1, None
             if attempt == _DAEMONS or isinstance(error, UnresponsiveDaemonError):
                 raise
-        except StoppedError:
-            if REMOTE.get() is not None or not launcher.hands_over():
-                raise
-            attempt = 1
+        except StoppedError as error:
+            # There is another one where it has handed over to that.
+            attempt, stopped = 1, error
         except HostError as error:
             attempt = 1
             say(f"{error.message}; trying again")
@@ -234,14 +235,32 @@ async def follow_on(
             return
 
 
-async def _again(stack: AsyncExitStack) -> DownloadService:
-    """Reach the daemon once more, that of another machine after growing pauses too."""
-    for pause in _PAUSES if REMOTE.get() is not None else ():
+async def _again(stack: AsyncExitStack, stopped: StoppedError | None) -> DownloadService:
+    """Reach the daemon once more, that of another machine after growing pauses too.
+
+    Where it was `stopped` none is started: raises that unless there is a next one.
+    """
+    remote = REMOTE.get()
+    pauses = iter(() if remote is None else _PAUSES)
+    while True:
         try:
-            return await stack.enter_async_context(connected())
-        except HostError:
+            service = await stack.enter_async_context(connected(start=stopped is None))
+        except UnreachableError:
+            if stopped is None:
+                raise
+            raise stopped from None
+        except HostError as error:
+            if (pause := next(pauses, None)) is None:
+                raise
+            if stopped is not None:
+                say_once(f"{error.message}; trying again")
             await asyncio.sleep(pause)
-    return await stack.enter_async_context(connected())
+        else:
+            break
+    if stopped is not None or remote is None:
+        where = "" if remote is None else f" on {remote.host.name}"
+        say(f"the daemon{where} was gone; another one goes on")
+    return service
 
 
 async def _feed(

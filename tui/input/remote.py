@@ -7,17 +7,23 @@ gets to the other: home and default directory are those of the machine that has 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core.domain.errors import UsageError, WinchError
 from core.domain.service import DownloadService
 
 if TYPE_CHECKING:
     from core.domain.machines import Host, Machine
+
+
+class Connection(Protocol):
+    """Gives the service of another machine; unless `start` none is started there for it."""
+
+    async def __call__(self, *, start: bool = True) -> DownloadService: ...
 
 
 @dataclass(slots=True)
@@ -30,7 +36,7 @@ class Remote:
     """
 
     host: Host
-    service: Callable[[], Awaitable[DownloadService]]
+    service: Connection
     run: Callable[[Coroutine[Any, Any, int]], int] | None = None
     machine: Machine | None = None
 

@@ -53,7 +53,7 @@ class VerbActions(Navigation):
         if (host := self.host.host) is None:
             return await carry_out(line, context)
 
-        async def service() -> DownloadService:
+        async def service(**_: bool) -> DownloadService:
             return self.service
 
         here = REMOTE.set(Remote(host, service, machine=self.host.machine))

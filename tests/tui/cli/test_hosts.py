@@ -249,3 +249,24 @@ def test_nobody_is_asked_for_several(elsewhere: Elsewhere) -> None:
     assert refused.returncode == 2
     assert refused.stderr.startswith("winch: nobody is asked for several hosts")
     assert refused.stderr.count("\n") == 1
+
+
+def test_who_waits_goes_on_with_the_next_daemon_there_and_starts_none_that_was_stopped(
+    elsewhere: Elsewhere, server: DemoServer
+) -> None:
+    winch, alpha = elsewhere.here, elsewhere.of("alpha")
+    assert winch("-H", "alpha", "pause", "--queue").returncode == 0
+    assert winch("-H", "alpha", "add", server.url(FILE)).returncode == 0
+    with winch.start("-H", "alpha", "wait", "--all") as waiting:
+        assert waiting.stderr is not None
+        # Said once it follows.
+        assert "the queue is held" in waiting.stderr.readline()
+        assert alpha("daemon", "restart").returncode == 0
+        assert waiting.stderr.readline() == (
+            "winch: the daemon on alpha was gone; another one goes on\n"
+        )
+        assert alpha("daemon", "stop").returncode == 0
+        _, said = waiting.communicate(timeout=30)
+    assert waiting.returncode == 7
+    assert "'winch -H alpha wait'" in said
+    assert not [*elsewhere.homes["alpha"].rglob("winch.sock")]

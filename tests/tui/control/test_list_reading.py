@@ -111,7 +111,7 @@ class Elsewhere(FakeService):
 def elsewhere() -> Iterator[Elsewhere]:
     service = Elsewhere()
 
-    async def connection() -> DownloadService:
+    async def connection(**_: bool) -> DownloadService:
         return service
 
     before = REMOTE.set(Remote(Host(name="server", ssh=("false",)), connection))
