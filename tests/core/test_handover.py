@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -56,6 +56,15 @@ def _start_older(writer: int, environment: dict[str, str]) -> subprocess.Popen[b
 
 def _run(*command: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@contextmanager
+def ending(process: subprocess.Popen[str]) -> Iterator[None]:
+    """End a process with the context, however that ends."""
+    try:
+        yield
+    finally:
+        process.kill()
 
 
 @asynccontextmanager
@@ -189,7 +198,7 @@ async def test_who_would_start_none_hears_of_the_next_one_once_it_is_there(
     places = Paths.discover(os.environ)
     places.prepare()
     monkeypatch.setattr(handover, "_POLL", 0.01)
-    with _run("/bin/cat") as somebody:
+    with _run("/bin/cat") as somebody, ending(somebody):
         places.handover_file.write_text(str(somebody.pid))
         coming = asyncio.create_task(launcher.connect(start=False))
         for _ in range(20):
@@ -199,7 +208,6 @@ async def test_who_would_start_none_hears_of_the_next_one_once_it_is_there(
             places.handover_file.unlink()
             async with await coming as service:
                 assert (await service.status()).version == "fake"
-        somebody.kill()
     with pytest.raises(UnreachableError):
         await launcher.connect(start=False)
 

@@ -140,7 +140,8 @@ def daemon(parser: argparse.ArgumentParser) -> None:
         help="run: in the foreground; start: in the background; stop: downloads go on when it is"
         " started again, and one that does not answer for 10 s is ended by SIGTERM, 10 s later by"
         " SIGKILL; restart: hand over to the winch that is called here, which goes on from the"
-        " checkpoint; status: exit 1 when none runs; install: have it start with the machine and,"
+        " checkpoint (on another machine: `ssh HOST winch daemon restart`); status: exit 1 when"
+        " none runs; install: have it start with the machine and,"
         " where systemd or launchd is here, again after a crash; uninstall: take that back",
     )
     add("--print", action="store_true", help="install: only show what would be written")
