@@ -152,8 +152,16 @@ class Response:
                     return arrived
                 raise
 
-    def ready(self) -> bytes:
-        """Return all that has arrived and was not read, without waiting; `b""` for nothing."""
+    def ready(self) -> Piece:
+        """Return what has arrived and was not read, without waiting; `b""` for nothing.
+
+        All of it, or of a body that was taken over the next block, however little is in it.
+        """
+        if self._before:
+            piece, self._before = self._before, b""
+            return piece
+        if self._reader is not None:
+            return self._reader.take_now(None, 1) or b""
         content = self._answer.content
         return b"" if content.exception() is not None else content.read_nowait()
 

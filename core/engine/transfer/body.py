@@ -25,6 +25,9 @@ REVIEW = 0.25
 
 # Seconds that no timer is worth: what is owed stays owed and is waited off with the next.
 _NO_WAIT = 0.001
+# Turns of the loop that a stop takes. The loop receives after who waits for a turn had its own, so
+# what the kernel holds is here in the third; a full block parts that into portions.
+_LAST_TURNS = 5
 
 
 class StateTimer:
@@ -99,8 +102,22 @@ class Body:
         """Return what need not be waited for, without waiting; `b""` also where a limit is set."""
         if self._left is None or any(limit.rate for limit in self._limits):
             return b""
-        piece = self._response.ready()[: self._left]
+        piece = bytes(self._response.ready()[: self._left])
         self._left -= len(piece)
+        return piece
+
+    def arrived(self) -> Piece:
+        """Return what has come already, without waiting; `b""` also where a limit is set."""
+        if self._left == 0 or any(limit.rate for limit in self._limits):
+            return b""
+        pushed_back, self._pushed_back = self._pushed_back, b""
+        if piece := pushed_back or self._unpaid:
+            self._unpaid = self._unpaid if pushed_back else b""
+        else:
+            piece = self._response.ready()
+        if self._left is not None:
+            piece = piece[: self._left]
+            self._left -= len(piece)
         return piece
 
     def under_same_limits(self, response: Response, length: int | None) -> Body:
@@ -178,6 +195,76 @@ class Body:
         return min((p for limit in self._limits if (p := limit.portion(parts))), default=None)
 
 
+class _Writing:
+    """What of a body was read and is not on disk yet, on its way to a claim."""
+
+    def __init__(
+        self, body: Body, claim: Claim, file: UnfinishedFile, received: Callable[[int], None]
+    ) -> None:
+        self._body = body
+        self._claim = claim
+        self._file = file
+        self._received = received
+        self._gathered: list[Piece] = []
+        self.size = 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether more is wanted for the claim."""
+        claim = self._claim
+        return claim.end is None or claim.position + self.size < claim.end
+
+    @property
+    def left(self) -> int | None:
+        """Return how many bytes are wanted; None where nobody knows."""
+        claim = self._claim
+        return None if claim.end is None else claim.end - claim.position - self.size
+
+    def gather(self, piece: Piece) -> None:
+        """Take in what was read; what another connection has taken over goes back."""
+        self._received(len(piece))
+        # What lies here must not be given to another connection as well.
+        reserved = self._file.segments.reserve(self._claim, self.size + len(piece))
+        allowed = reserved - self.size
+        if allowed < len(piece):
+            self._body.push_back(piece[allowed:])
+            piece = piece[:allowed]
+        self._gathered.append(piece)
+        self.size += len(piece)
+
+    async def gather_arrived(self) -> None:
+        """Take in what has come already, which would have to be fetched again after a stop.
+
+        The network is not waited for, and a server that goes on sending does not hold up a stop.
+        """
+        for turn in range(_LAST_TURNS):
+            if turn:
+                await asyncio.sleep(0)
+            while self.goes_on and (piece := self._body.arrived()):
+                self.gather(piece)
+
+    async def store(self, written: Callable[[int], None]) -> None:
+        """Write it all. A cancellation is raised once that has ended."""
+        body, claim = self._body, self._claim
+        body.timer.enter(ConnectionState.WRITING)
+        work, cancelled = self._file.part.begin_write(claim.position, self._gathered), None
+        try:
+            await work
+        except asyncio.CancelledError as error:
+            # It comes once that has ended: nobody else may use that memory before, nor write there.
+            cancelled = error
+        finally:
+            body.timer.enter(ConnectionState.RECEIVING)
+        work.result()
+        self._file.segments.advance(claim, self.size)
+        self._gathered.clear()
+        body.recycle()
+        stored, self.size = self.size, 0
+        written(stored)
+        if cancelled is not None:
+            raise cancelled
+
+
 async def receive_body(
     body: Body,
     claim: Claim,
@@ -190,52 +277,25 @@ async def receive_body(
     """Write a body to its claim until the claim or the body ends.
 
     `received` hears of each piece, `written` of each block. What arrived before an error or a
-    cancellation is written all the same. Raises NetworkError and its kin, DiskError and what
-    `written` raises.
+    cancellation is written all the same, before a cancellation what the kernel holds as well.
+    Raises NetworkError and its kin, DiskError and what `written` raises.
     """
     body.take_over()
-    gathered: list[Piece] = []
-    size = 0
-
-    async def store() -> None:
-        nonlocal size
-        body.timer.enter(ConnectionState.WRITING)
-        work, cancelled = file.part.begin_write(claim.position, gathered), None
-        try:
-            await work
-        except asyncio.CancelledError as error:
-            # It comes once that has ended: nobody else may use that memory before, nor write there.
-            cancelled = error
-        finally:
-            body.timer.enter(ConnectionState.RECEIVING)
-        work.result()
-        file.segments.advance(claim, size)
-        gathered.clear()
-        body.recycle()
-        stored, size = size, 0
-        written(stored)
-        if cancelled is not None:
-            raise cancelled
-
+    writing = _Writing(body, claim, file, received)
     due = clock.monotonic() + PATIENCE
     try:
-        while claim.end is None or claim.position + size < claim.end:
-            left = None if claim.end is None else claim.end - claim.position - size
-            piece = await body.read(left)
+        while writing.goes_on:
+            piece = await body.read(writing.left)
             if not piece:
                 break
-            received(len(piece))
-            # What lies here must not be given to another connection as well.
-            allowed = file.segments.reserve(claim, size + len(piece)) - size
-            if allowed < len(piece):
-                body.push_back(piece[allowed:])
-                piece = piece[:allowed]
-            gathered.append(piece)
-            size += len(piece)
+            writing.gather(piece)
             del piece  # or its block could not be given up while the next is awaited
-            if body.is_enough(size) or clock.monotonic() >= due:
-                await store()
+            if body.is_enough(writing.size) or clock.monotonic() >= due:
+                await writing.store(written)
                 due = clock.monotonic() + PATIENCE
+    except asyncio.CancelledError:
+        await writing.gather_arrived()
+        raise
     finally:
-        if size:
-            await store()
+        if writing.size:
+            await writing.store(written)
