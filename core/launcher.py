@@ -371,6 +371,8 @@ async def _start(places: Paths, surroundings: Surroundings | None) -> ErrorInfo 
                 "the daemon cannot be started: its log"
                 f" {places.log_file} cannot be written: {error.strerror}"
             ) from error
+        # uvloop knows no such word; only a restart has one, and that has a loop of asyncio.
+        umask: dict[str, Any] = {} if surroundings is None else {"umask": surroundings.umask}
         try:
             with os.fdopen(log, "ab", buffering=0) as stderr:
                 # -P: a directory called core that lies about must not be taken for ours.
@@ -384,7 +386,7 @@ async def _start(places: Paths, surroundings: Surroundings | None) -> ErrorInfo 
                     env=environment_of_daemon()
                     if surroundings is None
                     else surroundings.environment,
-                    umask=-1 if surroundings is None else surroundings.umask,
+                    **umask,
                     pass_fds=(writer,),
                     start_new_session=True,
                 )

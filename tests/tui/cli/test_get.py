@@ -271,7 +271,7 @@ def test_what_others_add_to_an_embedded_get_is_handed_to_a_daemon(
     assert winch("add", server.url(FILE)).returncode == 0
     assert winch("set", slow, "--limit", "off").returncode == 0
     status, stderr = ended(process)
-    assert status == 0
+    assert status == 0, stderr
     assert "the daemon does them" in stderr
     assert winch("wait", "--all").returncode == 0
     assert is_whole(winch.directory / "file.bin", FILE)
