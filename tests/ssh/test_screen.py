@@ -31,7 +31,7 @@ def screen(far_laptop: Laptop, link: Link) -> Iterator[Pty]:
 
 
 def test_a_key_is_answered_here_and_an_action_takes_one_way_there_and_one_back(
-    screen: Pty, link: Link
+    screen: Pty, link: Link, far_laptop: Laptop
 ) -> None:
     # While nothing comes through, the cursor and the filter move.
     link.stall()
@@ -44,11 +44,16 @@ def test_a_key_is_answered_here_and_an_action_takes_one_way_there_and_one_back(
     link.mend()
 
     asked = []
-    for effect in ("paused", "KiB/s", "paused"):
+    for name in ("one", "two"):
         before = len(link.pieces)
         screen.type(b"p")
-        screen.read_until(effect)
+        screen.read_until("paused")
         asked.append(sum(piece.is_sent for piece in link.pieces[before:]))
+        # What is shown of this comes behind what is shown of that.
+        assert far_laptop.winch("-H", "server", "resume", "--all").returncode == 0
+        added = far_laptop.winch("-H", "server", "add", "--paused", f"http://127.0.0.1:9/{name}")
+        assert added.returncode == 0, added.stderr
+        screen.read_until(f"{name} ", "paused")
     # Now and then it asks for the free space there as well.
     assert min(asked) == 1
 
