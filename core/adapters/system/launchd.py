@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
-from core.adapters.files.atomic_file import state_error, write_atomically
-from core.adapters.files.named_file import read_named
+from core.adapters.files.atomic_file import state_error
 from core.adapters.system.process import ask, said
-from core.adapters.system.unit_files import MARK, Program, launchd_agent
+from core.adapters.system.unit_files import Program, install_file, launchd_agent, written_by_us
 from core.domain.errors import DaemonError
 
 _PATIENCE = 60.0
-_MOST_BYTES = 64 * 1024
 
 
 class Launchd:
@@ -44,36 +41,17 @@ class Launchd:
 
     def written(self) -> str | None:
         """Return the agent as it is installed, None where there is none of ours."""
-        if self.file.is_symlink():
-            return None
-        with suppress(OSError):
-            text = read_named(self.file, most=_MOST_BYTES).decode("utf-8", "replace")
-            return text if MARK in text else None
-        return None
+        return written_by_us(self.file)
 
     def install(self, program: Program) -> bool:
         """Write and load the agent; False where it was there already, the same.
 
         Raises DaemonError and StateError; what was begun is taken back then.
         """
-        before, text = self.written(), self.text(program)
-        if before is None and os.path.lexists(self.file):
-            raise DaemonError(
-                f"{self.file} is there already, and not written by winch",
-                hint="move it away, or keep it: `winch daemon run` is what it has to start",
-            )
-        if before == text and self.is_active():
+        text = self.text(program)
+        if self.written() == text and self.is_active():
             return False
-        try:
-            write_atomically(self.file, (text.encode(),))
-        except OSError as error:
-            raise state_error(error, self.file, verb="written") from error
-        self._launchctl("bootout", self._target)
-        self._launchctl("enable", self._target)
-        found = self._launchctl("bootstrap", self._domain, str(self.file))
-        if found is None or found.returncode:
-            self.file.unlink(missing_ok=True)
-            raise DaemonError(f"`launchctl bootstrap`: {said(found)}")
+        install_file(self.file, text, enable=self._load, take_back=self.uninstall)
         return True
 
     def uninstall(self) -> bool:
@@ -105,6 +83,13 @@ class Launchd:
         # It ends well, and is not started again.
         found = self._launchctl("kill", "SIGTERM", self._target)
         return found is not None and found.returncode == 0
+
+    def _load(self) -> None:
+        self._launchctl("bootout", self._target)
+        self._launchctl("enable", self._target)
+        found = self._launchctl("bootstrap", self._domain, str(self.file))
+        if found is None or found.returncode:
+            raise DaemonError(f"`launchctl bootstrap`: {said(found)}")
 
     @property
     def _domain(self) -> str:

@@ -12,13 +12,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from core.adapters.files.atomic_file import state_error, write_atomically
-from core.adapters.files.named_file import read_named
+from core.adapters.files.atomic_file import state_error
 from core.adapters.system.process import ask, said
-from core.adapters.system.unit_files import MARK, Program, systemd_unit
+from core.adapters.system.unit_files import Program, install_file, systemd_unit, written_by_us
 from core.domain.errors import DaemonError
 
-_MOST_BYTES = 64 * 1024
 _ASKING = 10.0
 """Seconds for a question."""
 _STARTING = 20.0
@@ -63,34 +61,15 @@ class Systemd:
 
     def written(self) -> str | None:
         """Return the unit as it is installed, None where there is none of ours."""
-        if self.file.is_symlink():
-            return None
-        with suppress(OSError):
-            text = read_named(self.file, most=_MOST_BYTES).decode("utf-8", "replace")
-            return text if MARK in text.partition("\n")[0] else None
-        return None
+        return written_by_us(self.file)
 
     def install(self, program: Program) -> bool:
         """Write and enable the unit; False where it was there already, the same.
 
         Raises DaemonError and StateError; what was begun is taken back then.
         """
-        before, text = self.written(), self.text(program)
-        if before is None and os.path.lexists(self.file):
-            raise DaemonError(
-                f"{self.file} is there already, and not written by winch",
-                hint="move it away, or keep it: `winch daemon run` is what it has to start",
-            )
-        if before != text:
-            self._write(text)
-        try:
-            self._systemctl("daemon-reload")
-            self._systemctl("enable", self.unit)
-        except DaemonError:
-            if before is None:
-                self.uninstall()
-            raise
-        return before != text
+        text = self.text(program)
+        return install_file(self.file, text, enable=self._enable, take_back=self.uninstall)
 
     def uninstall(self) -> bool:
         """Stop, disable and remove the unit; False where there is none of ours."""
@@ -171,11 +150,9 @@ class Systemd:
                 hint=f"sudo loginctl enable-linger {getpass.getuser()}",
             )
 
-    def _write(self, text: str) -> None:
-        try:
-            write_atomically(self.file, (text.encode(),))
-        except OSError as error:
-            raise state_error(error, self.file, verb="written") from error
+    def _enable(self) -> None:
+        self._systemctl("daemon-reload")
+        self._systemctl("enable", self.unit)
 
     def _systemctl(self, *words: str, patience: float = _WORKING) -> str:
         found = ask(("systemctl", "--user", *words), self._environment, patience=patience)

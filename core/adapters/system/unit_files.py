@@ -1,13 +1,19 @@
 """What is written for the machine to start the daemon by: a systemd unit, a launchd agent, a line
-of a crontab; and how each of them quotes.
+of a crontab; how each of them quotes, and how a file of ours is told from a person's own.
 """
 
 from __future__ import annotations
 
+import os
 import plistlib
 import re
 import shlex
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
+from core.adapters.files.atomic_file import state_error, write_atomically
+from core.adapters.files.named_file import read_named
 from core.domain.errors import DaemonError
 from core.domain.value import Value
 
@@ -15,6 +21,9 @@ MARK = "winch: written by `winch daemon install`"
 """What tells a file of ours from a person's own of the same name."""
 _MOST_OF_CRON = 900
 """Bytes of a command in a crontab: of more than a thousand, some crons cut the end off."""
+_MOST_BYTES = 64 * 1024
+_HEAD = 3
+"""Lines in which the mark has to be: a property list says two others first."""
 
 
 class Program(Value, frozen=True, kw_only=True):
@@ -25,6 +34,45 @@ class Program(Value, frozen=True, kw_only=True):
     words: tuple[str, ...]
     environment: dict[str, str]
     umask: int
+
+
+def written_by_us(file: Path) -> str | None:
+    """Return the text of a file that `install_file` has written; None where there is none."""
+    if file.is_symlink():
+        return None
+    with suppress(OSError):
+        text = read_named(file, most=_MOST_BYTES).decode("utf-8", "replace")
+        if any(MARK in line for line in text.splitlines()[:_HEAD]):
+            return text
+    return None
+
+
+def install_file(
+    file: Path, text: str, *, enable: Callable[[], None], take_back: Callable[[], object]
+) -> bool:
+    """Write a file of ours and have it enabled; False where it was there already, the same.
+
+    What was begun is taken back where it cannot be enabled, and nothing was there before. Raises
+    DaemonError, also where there is a file of a person's own, and StateError.
+    """
+    before = written_by_us(file)
+    if before is None and os.path.lexists(file):
+        raise DaemonError(
+            f"{file} is there already, and not written by winch",
+            hint="move it away, or keep it: `winch daemon run` is what it has to start",
+        )
+    if before != text:
+        try:
+            write_atomically(file, (text.encode(),))
+        except OSError as error:
+            raise state_error(error, file, verb="written") from error
+    try:
+        enable()
+    except DaemonError:
+        if before is None:
+            take_back()
+        raise
+    return before != text
 
 
 def systemd_unit(program: Program) -> str:
