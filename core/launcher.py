@@ -46,7 +46,7 @@ from core.domain.garbage import not_collecting
 from core.domain.machines import Host
 from core.domain.service import MOST_LOG_LINES
 from core.domain.settings import Settings
-from core.domain.upkeep import Finding
+from core.domain.upkeep import DiskUsage, Finding
 from core.embedding import Embedded, embedded
 from core.rpc.client import RemoteService, UnreachableError
 from core.rpc.codec import Readiness, decode
@@ -84,6 +84,7 @@ __all__ = [
     "run_engine",
     "shortcomings",
     "stop_daemon",
+    "stored_records",
     "tail_log",
 ]
 
@@ -164,9 +165,20 @@ def examine() -> list[Finding]:
         places = paths()
     except StateError as error:
         return [Finding(subject="state", text=error.message, level="problem", hint=error.hint)]
+    from core.adapters.state import records  # noqa: PLC0415
     from core.adapters.system import autostart  # noqa: PLC0415
 
-    return [*examination.examine(places, os.environ), autostart.survival(places, os.environ)]
+    found = examination.examine(places, os.environ, schema=1 + len(records.DOWNLOADS))
+    return [*found, autostart.survival(places, os.environ)]
+
+
+def stored_records() -> DiskUsage:
+    """Return what resume records there are, where no daemon can be asked."""
+    from core.adapters.config import examination  # noqa: PLC0415
+
+    with suppress(StateError):
+        return examination.stored_records(paths())
+    return DiskUsage()
 
 
 def shortcomings() -> tuple[str, ...]:

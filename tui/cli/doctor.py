@@ -1,7 +1,7 @@
 """`winch doctor`: whether all is well, in words, also where no daemon can start.
 
-It starts a daemon to ask it, like every command, but not where something is wrong already: what is
-damaged stays as it is until somebody has read about it.
+It asks the daemon that runs and starts none: a look begins no work that somebody has stopped. What
+only a daemon knows is named where there is none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from core import launcher, unattended
 from core.domain.errors import ConfigError, ExitCode, WinchError
 from core.domain.service import ServiceStatus
-from core.domain.upkeep import Checkup, Finding
+from core.domain.upkeep import Checkup, DiskUsage, Finding
 from core.domain.value import asdict
 from core.domain.version import VERSION
 from core.rpc.client import UnreachableError
@@ -30,7 +30,7 @@ _PROBLEM, _NOTICE = "problem", "notice"
 async def run(args: argparse.Namespace) -> int:
     """Print what was looked at and what was found; 1 where there is a problem."""
     findings = [*map(_with_keys, launcher.examine())]
-    findings += await _ask_daemon(may_start=not _count(findings, _PROBLEM))
+    findings += await _ask_daemon()
     findings += _terminal()
     _print(findings, as_json=args.json)
     return ExitCode.OTHER if _count(findings, _PROBLEM) else ExitCode.OK
@@ -57,13 +57,12 @@ def _print(findings: list[Finding], *, as_json: bool) -> None:
     say(f"{_counted(problems, _PROBLEM)}, {_counted(notices, _NOTICE)}")
 
 
-async def _ask_daemon(*, may_start: bool) -> list[Finding]:
+async def _ask_daemon() -> list[Finding]:
     try:
-        async with await launcher.connect(start=may_start) as service:
+        async with await launcher.connect(start=False) as service:
             status, checkup = await service.status(), await service.checkup()
     except UnreachableError:
-        text = "none runs, and none was started because of the problems above"
-        return [_finding("daemon", text, _NOTICE), *_machine(launcher.shortcomings())]
+        return [*_without_daemon(), *_machine(launcher.shortcomings())]
     except WinchError as error:
         problem = _finding("daemon", error.message, _PROBLEM, error.hint)
         return [problem, *_machine(launcher.shortcomings())]
@@ -92,6 +91,13 @@ def _daemon(status: ServiceStatus) -> Iterator[Finding]:
         yield _finding("to be told", notice, _NOTICE)
 
 
+def _without_daemon() -> Iterator[Finding]:
+    yield _finding("daemon", "the daemon does not run (`winch daemon start`)", _NOTICE)
+    yield _finding("resume data", _records(launcher.stored_records()))
+    text = "part files, leftovers and the last start were not looked at: only a daemon knows them"
+    yield _finding("left over", text, _NOTICE)
+
+
 def _start(checkup: Checkup) -> Iterator[Finding]:
     for step in checkup.steps:
         at = step.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
@@ -99,11 +105,13 @@ def _start(checkup: Checkup) -> Iterator[Finding]:
 
 
 def _room(checkup: Checkup) -> Iterator[Finding]:
-    records, parts = checkup.resume_data, checkup.part_files
-    text = f"{_counted(records.files, 'record')}, {fmt.size(records.bytes)}"
-    yield _finding(
-        "resume data", f"{text}; {_counted(parts.files, 'part file')}, {fmt.size(parts.bytes)}"
-    )
+    parts = checkup.part_files
+    text = f"{_counted(parts.files, 'part file')}, {fmt.size(parts.bytes)}"
+    yield _finding("resume data", f"{_records(checkup.resume_data)}; {text}")
+
+
+def _records(records: DiskUsage) -> str:
+    return f"{_counted(records.files, 'record')}, {fmt.size(records.bytes)}"
 
 
 def _leftovers(checkup: Checkup) -> Iterator[Finding]:

@@ -1,4 +1,7 @@
-"""`winch events`: what happens, one JSON object a line, for scripts that act on it."""
+"""`winch events`: what happens, one JSON object a line, for scripts that act on it.
+
+It starts no daemon: what somebody has stopped stays so.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from core.domain.bounds import cut
-from core.domain.errors import ExitCode, RpcError, UsageError
+from core.domain.errors import ExitCode, RpcError, UnreachableError, UsageError
 from core.domain.events import Event, Snapshot
 from core.domain.service import DownloadService
 from tui.cli.service_access import connected
+from tui.cli.terminal import say
 from tui.model.event_lines import EventLines, Line, Mark
 from tui.text.json_records import dump
 
@@ -22,20 +26,25 @@ _AT_ONCE = 1000
 
 
 async def events(args: argparse.Namespace) -> int:
-    """Print what happens until the service ends; it is no matter of this command why that is."""
+    """Print what happens until the service ends, and no matter why; 1 where none runs."""
     mark = None
     if args.since not in (None, _NOW) and (mark := Mark.parse(args.since)) is None:
         raise UsageError(
             f"'{cut(args.since, 80)}' is nothing to go on from",
             hint="--since takes what a line has as `resume`, or now",
         )
-    async with connected() as service, service.subscribe() as told:
-        lines = await _begin(service, told, args, mark)
-        if args.no_follow:
-            return ExitCode.OK
-        async for event in told:
-            _print(lines.of(event, _now()))
-        _print([lines.end(_now())])
+    try:
+        async with connected(start=False) as service, service.subscribe() as told:
+            lines = await _begin(service, told, args, mark)
+            if args.no_follow:
+                return ExitCode.OK
+            async for event in told:
+                _print(lines.of(event, _now()))
+            _print([lines.end(_now())])
+    except UnreachableError:
+        # Not among the lines, each of which is something that happened.
+        say("not running")
+        return ExitCode.OTHER
     return ExitCode.OK
 
 

@@ -40,7 +40,7 @@ _OF_HERE = frozenset({"completions", "demo", "rpc-stdio"})
 """Commands that are for the shell, or the person, where they are typed."""
 _WITH_PATHS = frozenset({"add", "get", "import"})
 """Commands for which the machine has to be known before they begin."""
-_STARTS_NONE = frozenset({"log", "metrics", "status"})
+_STARTS_NONE = frozenset({"events", "log", "metrics", "status", "top"})
 """Commands that leave alone what somebody has stopped; `daemon` does so unless it is to start."""
 _AGAIN = 30.0
 """Seconds for a connection in the place of one that was lost."""

@@ -28,13 +28,18 @@ async def status(args: argparse.Namespace) -> int:
         async with connected(start=False) as service:
             found, figures = await service.status(), await _figures(service)
     except UnreachableError:
-        out(dump({"running": False}) if args.json else "not running")
-        return ExitCode.OTHER
+        return none_runs(as_json=args.json)
     if args.json:
         out(dump(status_record(found, figures), indent=2))
     else:
         out(*(fmt.fit(line, columns() or len(line)) for line in status_lines(found, figures)))
     return ExitCode.OK
+
+
+def none_runs(*, as_json: bool) -> int:
+    """Say that no daemon runs, for a command that only looks, and return its exit status."""
+    out(dump({"running": False}) if as_json else "not running")
+    return ExitCode.OTHER
 
 
 async def _figures(service: DownloadService) -> Figures | None:

@@ -1,6 +1,7 @@
 """`winch top`: what costs, looked at again and again on a terminal, once anywhere else.
 
-What is shown is of the time between two looks, so that the first takes one as well.
+What is shown is of the time between two looks, so that the first takes one as well. It starts no
+daemon: what somebody has stopped stays so.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core.domain.errors import ExitCode
+from core.domain.errors import ExitCode, UnreachableError
 from core.domain.figures import Figures
 from core.domain.service import DownloadService
 from tui.cli.service_access import connected
+from tui.cli.status import none_runs
 from tui.cli.terminal import can_redraw, out
 from tui.text import fmt
 from tui.text.figures import Interval, top_lines, top_record
@@ -33,8 +35,15 @@ _HOME, _TO_THE_RIGHT, _BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 async def top(args: argparse.Namespace) -> int:
-    """Show what costs until somebody presses q, or once."""
-    async with connected() as service:
+    """Show what costs until somebody presses q, or once; 1 where no daemon runs."""
+    try:
+        return await _top(args)
+    except UnreachableError:
+        return none_runs(as_json=args.json)
+
+
+async def _top(args: argparse.Namespace) -> int:
+    async with connected(start=False) as service:
         before = await service.figures()
         if args.once or args.json or not (can_redraw(sys.stdout) and sys.stdin.isatty()):
             await asyncio.sleep(_ONE_LOOK)

@@ -121,7 +121,10 @@ def clean(parser: argparse.ArgumentParser) -> None:
     as_json(parser)
 
 
-@command("look whether all is well: places, list, disks, daemon, machine, terminal", "doctor:run")
+@command(
+    "look whether all is well: places, list, disks, machine, terminal, the daemon if one runs",
+    "doctor:run",
+)
 def doctor(parser: argparse.ArgumentParser) -> None:
     as_json(parser)
 

@@ -20,7 +20,7 @@ def status(parser: argparse.ArgumentParser) -> None:
 
 
 @command(
-    "what happens, a JSON object a line, until the daemon ends",
+    "what happens, a JSON object a line, until the daemon ends; exit 1 when none runs",
     "events:events",
     'winch events --since "$LAST" | jq -c .',
 )
@@ -42,7 +42,7 @@ def events(parser: argparse.ArgumentParser) -> None:
 
 
 @command(
-    "what costs: CPU by download, how late the loop is, what waits, how slow the disks are",
+    "what costs: CPU by download, lag of the loop, what waits, disks; exit 1 when no daemon runs",
     "top:top",
     "winch top --once --json",
 )

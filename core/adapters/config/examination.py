@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -24,7 +25,7 @@ from core.domain.errors import ConfigError, StateError, WinchError
 from core.domain.hooks import HookEvent
 from core.domain.settings import HookSettings, Settings
 from core.domain.units import rough_size
-from core.domain.upkeep import Finding
+from core.domain.upkeep import DiskUsage, Finding
 
 _LIST = "downloads.json"
 
@@ -41,8 +42,11 @@ class _List(msgspec.Struct):
     downloads: dict[str, msgspec.Raw]
 
 
-def examine(paths: Paths, env: Mapping[str, str]) -> list[Finding]:
-    """Return what is so and what is wrong with settings, places, list and disks."""
+def examine(paths: Paths, env: Mapping[str, str], *, schema: int) -> list[Finding]:
+    """Return what is so and what is wrong with settings, places, list and disks.
+
+    `schema` is the newest of the list that this winch knows.
+    """
     configuration, finding = _config(paths.config_file, env)
     settings = Settings() if configuration is None else configuration.settings
     return [
@@ -50,12 +54,24 @@ def examine(paths: Paths, env: Mapping[str, str]) -> list[Finding]:
         _directory("state", paths.state_dir),
         _run_directory(paths),
         *_open_files(paths.state_dir),
-        _list(paths.state_dir),
+        _list(paths.state_dir, schema),
         _owner(paths.lock_file),
         _room("state disk", paths.state_dir, settings.disk.low_bytes),
         *_destination(settings),
         *_hooks(settings.hooks),
     ]
+
+
+def stored_records(paths: Paths) -> DiskUsage:
+    """Return how many resume records there are and their bytes, as far as they can be seen."""
+    files, size = 0, 0
+    with suppress(OSError), os.scandir(paths.state_dir / "resume_data") as entries:
+        for entry in entries:
+            with suppress(OSError):
+                if entry.name.endswith(".json") and entry.is_file(follow_symlinks=False):
+                    size += entry.stat(follow_symlinks=False).st_size
+                    files += 1
+    return DiskUsage(files=files, bytes=size)
 
 
 def _config(path: Path, env: Mapping[str, str]) -> tuple[Configuration | None, Finding]:
@@ -114,7 +130,7 @@ def _open_files(directory: Path) -> Iterator[Finding]:
         )
 
 
-def _list(directory: Path) -> Finding:
+def _list(directory: Path, schema: int) -> Finding:
     current, before = directory / _LIST, directory / f"{_LIST}.bak"
     damaged = []
     for path in (current, before):
@@ -129,6 +145,9 @@ def _list(directory: Path) -> Finding:
             damaged.append(f"{path} cannot be parsed ({error})")
             continue
         text = f"generation {head.generation}, schema {head.schema}, {len(found.downloads)} in it"
+        if head.schema > schema:
+            what = f"{path} was written by a newer winch ({text}; this one knows schema {schema})"
+            return _problem("list", StateError(what, hint="update winch"))
         if path == current:
             return Finding(subject="list", text=f"{path}: {text}")
         what = " and ".join(damaged) or f"{current} is missing"

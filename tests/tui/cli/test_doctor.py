@@ -45,7 +45,30 @@ def test_a_fresh_installation_is_well(winch: Winch) -> None:
     assert "0 problems" in result.stderr
 
 
+def test_a_look_starts_no_daemon_and_says_what_it_could_not_see(used: Winch) -> None:
+    (records := home(used) / "state" / "resume_data").mkdir(exist_ok=True)
+    (records / "x.json").write_text("12345")
+    before = {path: path.stat() for path in home(used).rglob("*") if path.is_file()}
+    status, checks = examined(used)
+    assert status == 0
+    assert of(checks, "daemon") == [
+        {
+            "subject": "daemon",
+            "text": "the daemon does not run (`winch daemon start`)",
+            "level": "notice",
+            "hint": "",
+        }
+    ]
+    assert of(checks, "lock")[0]["text"] == "nobody owns the state directory"
+    assert of(checks, "resume data")[0]["text"] == "1 record, 5 B"
+    assert "only a daemon knows them" in of(checks, "left over")[0]["text"]
+    after = {path: path.stat() for path in home(used).rglob("*") if path.is_file()}
+    assert after.keys() == before.keys()
+    assert all(after[path].st_mtime_ns == before[path].st_mtime_ns for path in before)
+
+
 def test_it_tells_of_the_list_the_daemon_and_its_last_start(used: Winch) -> None:
+    used("daemon", "start")
     status, checks = examined(used)
     assert status == 0
     (found,) = of(checks, "list")
@@ -78,7 +101,7 @@ def test_a_damaged_list_is_told_of_and_stays_as_it_is(used: Winch) -> None:
     (found,) = of(checks, "list")
     assert found["level"] == "problem"
     assert "goes on from downloads.json.bak" in found["hint"]
-    assert "none was started" in of(checks, "daemon")[0]["text"]
+    assert "does not run" in of(checks, "daemon")[0]["text"]
     assert path.read_text() == "garbage"
     assert used("daemon", "status").returncode == 1
 
@@ -91,15 +114,16 @@ def test_without_any_readable_list_it_says_where_the_next_one_comes_from(used: W
     assert "resume_data" in of(checks, "list")[0]["hint"]
 
 
-def test_what_keeps_the_daemon_from_starting_is_said_with_a_hint(used: Winch) -> None:
+def test_a_list_that_keeps_the_daemon_from_starting_is_said_with_a_hint(used: Winch) -> None:
     path = home(used) / "state" / "downloads.json"
     text = path.read_text()
     path.write_text(text.replace('"schema":', '"schema":9', 1))
     status, checks = examined(used)
     assert status == 1
-    (daemon,) = of(checks, "daemon")
-    assert "newer winch" in daemon["text"]
-    assert "update winch" in daemon["hint"]
+    (found,) = of(checks, "list")
+    assert "newer winch" in found["text"]
+    assert "update winch" in found["hint"]
+    assert used("daemon", "start").returncode == 1
 
 
 def test_a_setting_that_cannot_be_meant_is_a_problem_and_no_end(used: Winch) -> None:

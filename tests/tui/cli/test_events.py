@@ -76,6 +76,10 @@ def test_a_script_goes_on_where_it_stopped(winch: Winch) -> None:
     assert kinds(told(winch, "--since", "now")) == ["ready"]
     # The next life of the daemon knows nothing of that mark.
     winch("daemon", "stop")
+    # A look is no reason to go on, nor an event.
+    none = winch("events", "--no-follow", "--since", missed[-1]["resume"])
+    assert (none.returncode, none.stdout, none.stderr) == (1, "", "winch: not running\n")
+    winch("daemon", "start")
     after = told(winch, "--since", missed[-1]["resume"])
     assert kinds(after) == ["reset", "listed", "listed", "ready"]
     assert after[0]["reason"] == "restarted"

@@ -196,7 +196,7 @@ def test_the_daemon_that_is_started_and_stopped_is_that_of_the_other_machine(
 
 def test_asking_starts_no_daemon_that_was_stopped(elsewhere: Elsewhere) -> None:
     winch = elsewhere.here
-    for words in (("status",), ("daemon", "status"), ("metrics",), ("log",)):
+    for words in (("status",), ("daemon", "status"), ("metrics",), ("top",), ("events",), ("log",)):
         asked = winch("-H", "alpha", *words)
         assert asked.returncode == 1, asked
     # Why none runs stands in the log, for which no daemon is needed there.

@@ -55,6 +55,10 @@ def test_on_a_terminal_q_ends_it_and_the_terminal_is_as_before(winch: Winch) -> 
 def test_status_is_what_the_daemon_says_of_itself_and_1_without_one(winch: Winch) -> None:
     none = winch("status", "--json")
     assert (none.returncode, none.stdout) == (1, '{"running": false}\n')
+    for words in (("top",), ("top", "--once")):
+        none = winch(*words)
+        assert (none.returncode, none.stdout) == (1, "not running\n")
+    assert winch("top", "--json").stdout == '{"running": false}\n'
     none = winch("metrics")
     assert none.returncode == 1
     assert "\nwinch_up 0\n" in none.stdout

@@ -22,7 +22,7 @@ def test_a_hook_that_cannot_run_or_may_be_changed_by_others_is_a_problem(tmp_pat
     ]
     paths.config_file.write_text("\n".join(["[hooks]", *lines]))
     paths.config_file.chmod(0o600)
-    told = {f.text: f.level for f in examine(paths, {}) if f.subject == "hooks"}
+    told = {f.text: f.level for f in examine(paths, {}, schema=4) if f.subject == "hooks"}
     good, open_, dull, missing = told
     assert good == f"on_start runs {tmp_path}/good"
     assert open_.startswith(f"on_done runs {tmp_path}/open, which ")
