@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core import launcher
+from core import starting
 from core.adapters.config import config_file
 from core.adapters.system.instance_lock import InstanceLock
 from core.adapters.system.paths import Paths
@@ -38,7 +38,12 @@ _NOBODYS = ("NOTIFY_SOCKET", "WATCHDOG_", "INVOCATION_ID", "JOURNAL_STREAM")
 
 
 async def restart(places: Paths, tell: Callable[[str], None]) -> RemoteService:
-    """Have this winch's daemon follow the one that runs; see `launcher.restart_daemon`."""
+    """Have this winch's daemon follow the one that runs, in its surroundings; return its service.
+
+    `tell` gets a sentence for each step. Raises ConfigError, before anything is stopped, where it
+    would not take its settings, and DaemonError where it does not come up, with the way on; what
+    was downloaded is kept in any case.
+    """
     before = await _status(places)
     if before is not None and before.embedded:
         raise DaemonError(
@@ -52,7 +57,7 @@ async def restart(places: Paths, tell: Callable[[str], None]) -> RemoteService:
     # What the next one would stumble over is no reason to stop this one.
     config_file.load(
         places.config_file,
-        launcher.environment_of_daemon() if surroundings is None else surroundings.environment,
+        starting.environment_of_daemon() if surroundings is None else surroundings.environment,
     )
     places.prepare()
     with _announced(places.handover_file):
@@ -62,7 +67,7 @@ async def restart(places: Paths, tell: Callable[[str], None]) -> RemoteService:
         await stop(places, tell)
         tell(f"winch {VERSION} starts")
         try:
-            return await launcher.start_and_open(places, surroundings)
+            return await starting.start(places, surroundings)
         except WinchError as error:
             why = f"{error.message} ({error.hint})" if error.hint else error.message
             raise DaemonError(
@@ -116,7 +121,7 @@ async def _status(places: Paths) -> ServiceStatus | None:
 
 def _taken_over(former: Surroundings) -> Surroundings:
     """Return the surroundings of a daemon for this winch's."""
-    own = launcher.environment_of_daemon()
+    own = starting.environment_of_daemon()
     kept = {
         name: value
         for name, value in former.environment.items()

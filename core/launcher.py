@@ -7,17 +7,8 @@ loaded only where it runs in this process, so that a short command starts fast.
 
 from __future__ import annotations
 
-import asyncio
 import os
-import shlex
-import subprocess
-import sys
-from collections.abc import (
-    Callable,
-    Coroutine,
-    Iterable,
-    Mapping,
-)
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -30,18 +21,8 @@ from core.adapters.files.named_file import (
     named_chunks,
     read_named,
 )
-from core.adapters.system.log_file import open_log
 from core.adapters.system.paths import Paths
-from core.adapters.system.process import Surroundings
-from core.domain.errors import (
-    DaemonError,
-    ErrorCode,
-    ErrorInfo,
-    HostError,
-    RpcError,
-    StateError,
-    WinchError,
-)
+from core.domain.errors import StateError, WinchError
 from core.domain.garbage import not_collecting
 from core.domain.machines import Host
 from core.domain.service import MOST_LOG_LINES
@@ -49,7 +30,6 @@ from core.domain.settings import Settings
 from core.domain.upkeep import DiskUsage, Finding
 from core.embedding import Embedded, embedded
 from core.rpc.client import RemoteService, UnreachableError
-from core.rpc.codec import Readiness, decode
 from core.rpc.command import CommandCall, Commands, Write
 from core.rpc.wire import dial
 
@@ -89,15 +69,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-_DAEMON = "tui.cli.daemon_process"
-"""The module that is the daemon: by name, as it stands above and puts the commands into it."""
-_START_TIMEOUT = 30.0
-_LINK_TIMEOUT = 30.0
-"""Seconds for a login elsewhere that asks nobody, and for a daemon there to start."""
-# While another process holds the lock and does not answer yet: it starts or it ends.
-_POLL = 0.05
-_POLLS_PER_START = 10
 
 
 async def make_below(root: str, directories: Iterable[str]) -> dict[str, WinchError]:
@@ -207,7 +178,10 @@ async def connect(
     is of another version; raises what keeps it from starting (ConfigError, StateError, …).
     """
     if host is not None:
-        return await _connect_to(host, patience, interactive=interactive, start=start)
+        # Few commands are for another machine.
+        from core import remote  # noqa: PLC0415
+
+        return await remote.connect(host, patience, interactive=interactive, start=start)
     places = paths()
     places.check_places()
     with suppress(UnreachableError):
@@ -219,32 +193,17 @@ async def connect(
         await until_done(places)
     if not start:
         return await RemoteService.open(places.socket)
-    return await start_and_open(places)
+    # Mostly one runs.
+    from core import starting  # noqa: PLC0415
+
+    return await starting.start(places)
 
 
 async def restart_daemon(tell: Callable[[str], None]) -> RemoteService:
-    """End the daemon at a checkpoint and start this winch's in its surroundings; return that.
-
-    `tell` gets a sentence for each step. Raises ConfigError, before anything is stopped, where the
-    next one would not take its settings, and DaemonError where it does not come up, with the way
-    on; what was downloaded is kept in any case.
-    """
+    """End the daemon at a checkpoint and start this winch's in its surroundings; see there."""
     from core.handover import restart  # noqa: PLC0415
 
     return await restart(paths(), tell)
-
-
-async def start_and_open(places: Paths, surroundings: Surroundings | None = None) -> RemoteService:
-    """Start a daemon, or have what is installed for it do so, and connect; raises as `connect`.
-
-    `surroundings` are those of the one before.
-    """
-    places.prepare()
-    try:
-        async with asyncio.timeout(_START_TIMEOUT):
-            return await _start_and_open(places, surroundings)
-    except TimeoutError:
-        raise DaemonError("the daemon does not come up", hint=f"see {places.log_file}") from None
 
 
 def tail_log(lines: int) -> list[str]:
@@ -302,28 +261,6 @@ def be_daemon(commands: Commands) -> int:
     return daemon.main(commands=commands)
 
 
-async def _connect_to(
-    host: Host, patience: float | None, *, interactive: bool, start: bool
-) -> RemoteService:
-    from core.adapters.system.remote_shell import RemoteShell  # noqa: PLC0415
-    from core.rpc.link import LinkedService  # noqa: PLC0415
-
-    if patience is None and not interactive:
-        patience = _LINK_TIMEOUT
-    try:
-        # Where a person is asked for a password, they have all the time they need.
-        async with asyncio.timeout(patience):
-            line = await RemoteShell.open(
-                host, interactive=interactive, patience=patience, start=start
-            )
-            return await LinkedService.over(line, host.name)
-    except TimeoutError:
-        raise HostError(
-            f"{host.name} has not answered for {patience:g} s",
-            hint=f"see whether this works: {shlex.join(host.ssh)}",
-        ) from None
-
-
 async def join_stdio(*, start: bool = True) -> None:
     """Join stdin and stdout with the daemon, which with `start` is started if none runs.
 
@@ -341,112 +278,3 @@ async def join_stdio(*, start: bool = True) -> None:
             stdio_pipe.refuse(error)
         raise
     await stdio_pipe.join(*line)
-
-
-async def _start_and_open(places: Paths, surroundings: Surroundings | None) -> RemoteService:
-    is_started = await _start_installed(places)
-    while True:
-        error = None if is_started else await _start(places, surroundings)
-        # What says that it has started it, and has not, is asked once.
-        is_started = False
-        if error is not None and error.code is not ErrorCode.LOCKED:
-            raise error.to_error()
-        # Locked: another client was faster and its daemon comes up, or the last one is about to
-        # end. Either way the socket will tell, or the lock will be free for the next attempt.
-        for _ in range(_POLLS_PER_START):
-            with suppress(UnreachableError):
-                return await RemoteService.open(places.socket)
-            await asyncio.sleep(_POLL)
-
-
-async def _start_installed(places: Paths) -> bool:
-    """Have what is installed for it start the daemon; False where it is not, or does not.
-
-    Else it would end with the login that somebody has started it in. Where it fails, starting it
-    here does it, or says why not.
-    """
-    # Only who finds no daemon needs it.
-    from core.adapters.system import autostart  # noqa: PLC0415
-
-    manager = autostart.installed(places, os.environ)
-    return manager is not None and await asyncio.to_thread(manager.start)
-
-
-async def _start(places: Paths, surroundings: Surroundings | None) -> ErrorInfo | None:
-    """Start a daemon and return once it serves, or why it does not."""
-    reader, writer = os.pipe()
-    with os.fdopen(reader, "rb", buffering=0), os.fdopen(writer, "wb", buffering=0) as ready:
-        try:
-            log = open_log(places.log_file)
-        except OSError as error:
-            raise DaemonError(
-                "the daemon cannot be started: its log"
-                f" {places.log_file} cannot be written: {error.strerror}"
-            ) from error
-        # uvloop knows no such word; only a restart has one, and that has a loop of asyncio.
-        umask: dict[str, Any] = {} if surroundings is None else {"umask": surroundings.umask}
-        try:
-            with os.fdopen(log, "ab", buffering=0) as stderr:
-                # -P: a directory called core that lies about must not be taken for ours.
-                starter = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    *("-P", "-m", _DAEMON, "--detach", "--ready-fd", str(writer)),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=stderr,
-                    cwd="/",
-                    env=environment_of_daemon()
-                    if surroundings is None
-                    else surroundings.environment,
-                    **umask,
-                    pass_fds=(writer,),
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise DaemonError(f"the daemon cannot be started: {error.strerror}") from error
-        # From here on only the daemon holds the other end, so that its death ends the pipe.
-        ready.close()
-        await starter.wait()
-        line = await _read_line(reader)
-    try:
-        readiness: Readiness = decode(line, Readiness)
-    except RpcError:
-        raise DaemonError(
-            "the daemon ended while it started", hint=f"see {places.log_file}"
-        ) from None
-    return readiness.error
-
-
-async def _read_line(descriptor: int) -> bytes:
-    """Return what is written to a pipe up to a newline or its end."""
-    loop = asyncio.get_running_loop()
-    data = bytearray()
-    while not data.endswith(b"\n"):
-        readable = loop.create_future()
-        loop.add_reader(descriptor, _resolve, readable)
-        try:
-            await readable
-        finally:
-            loop.remove_reader(descriptor)
-        chunk = os.read(descriptor, 4096)
-        if not chunk:
-            break
-        data += chunk
-    return bytes(data)
-
-
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-def environment_of_daemon() -> dict[str, str]:
-    """Return the variables of a daemon that this process starts."""
-    environment = dict(os.environ)
-    if home := environment.get("WINCH_HOME"):
-        # Relative to where this process is; the daemon works in /.
-        environment["WINCH_HOME"] = os.path.abspath(os.path.expanduser(home))  # noqa: PTH100, PTH111
-    # It is not what a service manager has started: those words are for this process at most.
-    for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):
-        environment.pop(name, None)
-    return environment

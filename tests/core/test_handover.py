@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core import handover, launcher
+from core import handover, launcher, starting
 from core.adapters.system.paths import Paths
 from core.adapters.system.process import Surroundings
 from core.domain.errors import ConfigError, DaemonError, UnreachableError, UsageError
@@ -129,7 +129,7 @@ async def test_where_the_next_one_does_not_come_up_the_way_on_is_told(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with an_older_daemon():
-        monkeypatch.setattr(launcher, "_DAEMON", "core.nowhere")
+        monkeypatch.setattr(starting, "_DAEMON", "core.nowhere")
         with pytest.raises(DaemonError, match="does not come up: ") as caught:
             await launcher.restart_daemon(lambda _: None)
     assert "(see " in caught.value.message
@@ -163,6 +163,27 @@ async def test_only_what_has_an_outcome_in_json_takes_the_option() -> None:
         daemon.run(parse(["daemon", "stop", "--json"])[1])
 
 
+async def waits_for_a_handover(
+    coming: asyncio.Task[RemoteService], monkeypatch: pytest.MonkeyPatch
+) -> bool:
+    """Tell whether somebody sees a handover, waits and looks for it again, and does not go on."""
+    waits, seen, look = asyncio.Event(), 0, handover.is_under_way
+
+    def is_under_way(file: Path) -> bool:
+        nonlocal seen
+        seen += (is_seen := look(file))
+        if seen > 1:
+            waits.set()
+        return is_seen
+
+    monkeypatch.setattr(handover, "_POLL", 0.01)
+    monkeypatch.setattr(handover, "is_under_way", is_under_way)
+    waiting = asyncio.create_task(waits.wait())
+    await asyncio.wait((coming, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    return not coming.done()
+
+
 async def test_who_comes_meanwhile_waits_for_the_next_one_and_starts_none(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,19 +191,13 @@ async def test_who_comes_meanwhile_waits_for_the_next_one_and_starts_none(
     places.prepare()
     with _run("/bin/cat") as somebody:
         places.handover_file.write_text(str(somebody.pid))
-        assert handover.is_under_way(places.handover_file)
-        started = asyncio.Event()
 
         async def start(*_: object) -> RemoteService:
-            started.set()
             raise DaemonError("started")
 
-        monkeypatch.setattr(launcher, "start_and_open", start)
-        monkeypatch.setattr(handover, "_POLL", 0.01)
+        monkeypatch.setattr(starting, "start", start)
         coming = asyncio.create_task(launcher.connect())
-        for _ in range(20):
-            await asyncio.sleep(0.001)
-        assert not started.is_set()
+        assert await waits_for_a_handover(coming, monkeypatch)
         # Whoever saw to it has died over it.
         assert somebody.stdin is not None
         somebody.stdin.close()
@@ -197,13 +212,10 @@ async def test_who_would_start_none_hears_of_the_next_one_once_it_is_there(
 ) -> None:
     places = Paths.discover(os.environ)
     places.prepare()
-    monkeypatch.setattr(handover, "_POLL", 0.01)
     with _run("/bin/cat") as somebody, ending(somebody):
         places.handover_file.write_text(str(somebody.pid))
         coming = asyncio.create_task(launcher.connect(start=False))
-        for _ in range(20):
-            await asyncio.sleep(0.001)
-        assert not coming.done()
+        assert await waits_for_a_handover(coming, monkeypatch)
         async with serving(FakeService(), places.socket):
             places.handover_file.unlink()
             async with await coming as service:
