@@ -92,9 +92,8 @@ class Turns:
         )
 
     @asynccontextmanager
-    async def turn(self, holder: Holder) -> AsyncIterator[None]:
-        """Wait for a place, and have it while the context lasts."""
-        owner = holder.owner
+    async def turn(self, owner: int) -> AsyncIterator[None]:
+        """Wait for a place for a process, and have it while the context lasts."""
         self._waiting[owner] += 1
         try:
             async with self._changed:

@@ -91,7 +91,7 @@ class TestLedger:
 class TestTurns:
     async def test_no_process_has_all_of_them(self) -> None:
         turns = Turns(3, of_one=2)
-        greedy, other = Holding(1), Holding(2)
+        greedy, other = 1, 2
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(turns.turn(greedy))
             await stack.enter_async_context(turns.turn(greedy))
@@ -347,7 +347,7 @@ class TestStalled:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr(outgoing, "STALLED", 0.05)
-        monkeypatch.setattr(session, "_MADE", frozenset({"downloads"}))
+        monkeypatch.setattr("core.rpc.requests._MADE", frozenset({"downloads"}))
         server._shared.made = Turns(1, of_one=1)
         await service.add(requests(3000))
         async with AsyncExitStack() as stack:
