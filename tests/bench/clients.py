@@ -14,7 +14,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,15 +23,16 @@ from core.adapters.system.paths import Paths
 from core.domain.version import PROTOCOL
 from tests.bench import figures
 from tests.bench.checkout import source
+from tests.bench.commands import timed
 from tests.bench.figures import Figure, Part
 from tests.bench.goals import Line
+from tests.bench.held_daemon import COUNT, LONG_LIST, held_daemon
 from tests.bench.measure import FailedError, memory_now, memory_of
-from tests.bench.tools import Job, ask
+from tests.bench.tools import add_command, ask
 
 NAME = "clients"
-TITLE = "clients that misbehave, beside one that does not; 100,000 downloads in the list"
+TITLE = f"clients that misbehave, beside one that does not; {COUNT:,} downloads in the list"
 
-_COUNT = 100_000
 _MANY = 10_000
 _READERS = 64
 _CYCLES, _AT_ONCE = 1_000, 10
@@ -61,7 +61,7 @@ def measure(runs: int, directory: str, against: Path | None = None) -> tuple[lis
             Figure("1,000 attached and killed: memory", "MB", 8.0),
             Figure("worst answer", "ms"),
             Figure("descriptors more than before", "", 2.0),
-            Figure("list of 100,000 afterwards", "s", 5.0),
+            Figure(f"list of {COUNT:,} afterwards", "s", 5.0),
         ),
     )
     rows, lines = figures.measure((part,), runs, directory, against)
@@ -69,19 +69,10 @@ def measure(runs: int, directory: str, against: Path | None = None) -> tuple[lis
 
 
 def _run(directory: str) -> list[float]:
-    with tempfile.TemporaryDirectory(prefix="wb", dir=directory) as place:
-        scratch = Path(place)
-        urls = tuple(f"http://127.0.0.1:9/set/file{number:06}.tar" for number in range(_COUNT))
-        job = Job(urls, scratch / "got", scratch, connections=1, parallel=1, timeout=0.0)
-        job.directory.mkdir()
+    with held_daemon(directory, LONG_LIST) as job:
         env = job.environment()
-        try:
-            ask("daemon", "start", env=env)
-            ask("pause", "--queue", env=env)
-            ask("add", "-d", str(job.directory), "-i", job.list_file, env=env)
-            return _figures(env)
-        finally:
-            ask("daemon", "stop", env=env)
+        timed(add_command(job), env)
+        return _figures(env)
 
 
 def _figures(env: Mapping[str, str]) -> list[float]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +16,8 @@ from statistics import median
 from tests.bench import figures
 from tests.bench.figures import Figure, Part
 from tests.bench.goals import Line
-from tests.bench.tools import Job, ask, winch
+from tests.bench.held_daemon import held_daemon
+from tests.bench.tools import Job, winch
 
 NAME = "commands"
 TITLE = "`ls`, `add URL` and `pause ID` with a daemon, beside `python -c pass`"
@@ -43,18 +43,11 @@ def measure(runs: int, directory: str, against: Path | None = None) -> tuple[lis
 
 
 def _run(directory: str) -> list[float]:
-    with tempfile.TemporaryDirectory(prefix="wb", dir=directory) as place:
-        job = Job((), Path(place) / "got", Path(place), connections=1, parallel=1, timeout=60.0)
-        job.directory.mkdir()
+    with held_daemon(directory) as job:
         env = job.environment()
-        try:
-            ask("daemon", "start", env=env)
-            ask("pause", "--queue", env=env)
-            for number in range(_LISTED):
-                _add(job, f"before{number}", env)
-            rounds = [_round(job, number, env) for number in range(_ROUNDS)]
-        finally:
-            ask("daemon", "stop", env=env)
+        for number in range(_LISTED):
+            _add(job, f"before{number}", env)
+        rounds = [_round(job, number, env) for number in range(_ROUNDS)]
     nothing, *commands = (median(times) for times in zip(*rounds, strict=True))
     ratios = [seconds / nothing for seconds in commands]
     return [*ratios, *(seconds * 1e3 for seconds in (*commands, nothing))]

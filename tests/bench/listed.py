@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
@@ -18,13 +17,13 @@ from tests.bench.checkout import source
 from tests.bench.commands import timed
 from tests.bench.figures import Figure, Part
 from tests.bench.goals import Line
+from tests.bench.held_daemon import COUNT, LONG_LIST, held_daemon
 from tests.bench.measure import cpu_of, memory_now, memory_of
-from tests.bench.tools import Job, ask, winch
+from tests.bench.tools import add_command, ask, winch
 
 NAME = "listed"
-TITLE = "100,000 downloads in the list of a daemon"
+TITLE = f"{COUNT:,} downloads in the list of a daemon"
 
-_COUNT = 100_000
 _CHANGED = 10
 _LISTED = 3
 _CALLS = """
@@ -65,29 +64,19 @@ def measure(runs: int, directory: str, against: Path | None = None) -> tuple[lis
 
 
 def _run(directory: str) -> list[float]:
-    with tempfile.TemporaryDirectory(prefix="wb", dir=directory) as place:
-        scratch = Path(place)
-        urls = tuple(f"http://127.0.0.1:9/set/file{number:06}.tar" for number in range(_COUNT))
-        job = Job(urls, scratch / "got", scratch, connections=1, parallel=1, timeout=0.0)
-        job.directory.mkdir()
+    with held_daemon(directory, LONG_LIST) as job:
         env = job.environment()
-        try:
-            ask("daemon", "start", env=env)
-            ask("pause", "--queue", env=env)
-            add = winch("add", "-d", str(job.directory), "-i", job.list_file)
-            adding, printed = timed(add, env)
-            ids = printed.split()
-            commands, calls = ids[:_CHANGED], ids[_CHANGED : 2 * _CHANGED]
-            pausing = median(timed(winch("pause", id_), env)[0] for id_ in commands)
-            calling = median(_calls(calls, env))
-            listing = median(timed(winch("ls"), env)[0] for _ in range(_LISTED))
-            now, peak, used = _daemon(env)
-            ask("daemon", "stop", env=env)
-            ask("daemon", "start", env=env)
-            anew, anew_peak, _ = _daemon(env)
-        finally:
-            ask("daemon", "stop", env=env)
-    return [adding, pausing * 1e3, calling * 1e3, listing, now, peak, used, anew, anew_peak]
+        seconds, printed = timed(add_command(job), env)
+        ids = printed.split()
+        commands, calls = ids[:_CHANGED], ids[_CHANGED : 2 * _CHANGED]
+        pausing = median(timed(winch("pause", id_), env)[0] for id_ in commands)
+        calling = median(_calls(calls, env))
+        listing = median(timed(winch("ls"), env)[0] for _ in range(_LISTED))
+        now, peak, used = _daemon(env)
+        ask("daemon", "stop", env=env)
+        ask("daemon", "start", env=env)
+        anew, anew_peak, _ = _daemon(env)
+    return [seconds, pausing * 1e3, calling * 1e3, listing, now, peak, used, anew, anew_peak]
 
 
 def _calls(ids: list[str], env: Mapping[str, str]) -> list[float]:

@@ -81,7 +81,7 @@ def added(job: Job) -> Usage:
         before = cpu_of(pid)
         began = time.monotonic()
         clients = [
-            job.do(winch("add", "-d", str(job.directory), "-i", job.list_file)),
+            job.do(add_command(job)),
             job.do(winch("wait")),
         ]
         wall = time.monotonic() - began
@@ -92,6 +92,11 @@ def added(job: Job) -> Usage:
         return Usage(wall, cpu, memory)
     finally:
         ask("daemon", "stop", env=env)
+
+
+def add_command(job: Job) -> list[str]:
+    """Return the command line that adds all of a job to the list of a daemon."""
+    return winch("add", "-d", str(job.directory), "-i", job.list_file)
 
 
 def ask(*arguments: str, env: Mapping[str, str]) -> bytes:
