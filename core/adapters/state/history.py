@@ -9,21 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 
 from core.adapters.files.atomic_file import state_error
 from core.adapters.files.threads import run_to_end
 from core.adapters.state import records
 from core.adapters.state.document import Document
 from core.adapters.state.history_archive import MOST_BYTES, HistoryArchive
+from core.adapters.state.numbers import Numbers
 from core.adapters.state.tables import Format, Tables
 from core.domain.errors import StateError, WinchError
 from core.domain.history import LIVE_FILE, History, HistoryEntry, HistoryQuery
 from core.domain.text import mended
 from core.domain.value import Value, field, replace
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -140,15 +144,21 @@ class HistoryStore:
 
         return await run_to_end(search)
 
-    async def ended_since(self, moment: datetime) -> list[HistoryEntry]:
-        """Return the attempts that ended at a time or later, in no order."""
+    async def ended_since(self, moment: datetime, take: Callable[[Iterator[HistoryEntry]], T]) -> T:
+        """Return what `take` makes of the attempts that ended at a time or later, in a thread.
 
-        def admits(entry: HistoryEntry) -> bool:
-            return entry.ended_at >= moment
+        Each comes once, and none is held for whoever comes later: there may be a million of them.
+        """
+        live = self.live()
 
-        live = {entry.number: entry for entry in self.live() if admits(entry)}
-        found = await run_to_end(self._archive.search, admits, since=moment)
-        return list((found.entries | live).values())
+        def each() -> Iterator[HistoryEntry]:
+            seen = Numbers()
+            # What moves meanwhile is in one of them at least.
+            for entry in chain(self._archive.each([], since=moment), live):
+                if entry.ended_at >= moment and seen.add(entry.number):
+                    yield entry
+
+        return await run_to_end(take, each())
 
     def bytes_by_download(self) -> Counter[str]:
         """Return how many bytes the live attempts brought in, by the id of the download."""

@@ -96,6 +96,21 @@ class HistoryArchive:
             log.info("removed %s: the archives had outgrown %d bytes", path.name, self._most_bytes)
             del sizes[path]
 
+    def each(self, damaged: list[str], *, since: datetime | None = None) -> Iterator[HistoryEntry]:
+        """Yield all entries of the months since a time, as they were added, one at a time.
+
+        An entry may come twice. What cannot be read is left out, and the file named in `damaged`.
+        """
+        try:
+            files = self.files()
+        except OSError as error:
+            log.warning("the archives of the history cannot be read: %s", error)
+            damaged.append(self._directory.name)
+            return
+        for path in files:
+            if since is None or _NAME.sub(r"\1", path.name) >= _month(since):
+                yield from _read(path, damaged)
+
     def search(
         self,
         admits: Callable[[HistoryEntry], bool],
@@ -109,20 +124,11 @@ class HistoryArchive:
         left out, and the file named.
         """
         found = ArchivedEntries()
-        try:
-            files = self.files()
-        except OSError as error:
-            log.warning("the archives of the history cannot be read: %s", error)
-            found.damaged.append(self._directory.name)
-            return found
-        for path in files:
-            if since is not None and _NAME.sub(r"\1", path.name) < _month(since):
-                continue
-            for entry in _read(path, found.damaged):
-                if admits(entry):
-                    found.entries[entry.number] = entry
-                if limit is not None and len(found.entries) > 2 * limit + _SLACK:
-                    found.keep_newest(limit)
+        for entry in self.each(found.damaged, since=since):
+            if admits(entry):
+                found.entries[entry.number] = entry
+            if limit is not None and len(found.entries) > 2 * limit + _SLACK:
+                found.keep_newest(limit)
         return found
 
     def clear(self) -> set[int]:
@@ -130,7 +136,7 @@ class HistoryArchive:
 
         Raises OSError.
         """
-        numbers = set(self.search(lambda _: True).entries)
+        numbers = {entry.number for entry in self.each([])}
         for path in [*self.files(), *self._directory.glob("history*.damaged-*")]:
             path.unlink(missing_ok=True)
         if self._directory.is_dir():

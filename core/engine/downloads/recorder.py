@@ -12,8 +12,8 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
-from core.adapters.files.threads import run_to_end
 from core.adapters.state.history import HistoryStore
 from core.adapters.system.clock import Clock
 from core.domain.errors import ErrorInfo, WinchError
@@ -174,9 +174,10 @@ class AttemptRecorder:
         now = self._clock.now().astimezone()
         since = period_start(now, days)
         self._note_usage()
-        entries = await self._store.ended_since(since)
         usage = dict(self._store.usage)
-        return await run_to_end(statistics, entries, usage, now=now, days=days)
+        return await self._store.ended_since(
+            since, partial(statistics, usage=usage, now=now, days=days)
+        )
 
     def _count(self, end: AttemptEnd, error: ErrorInfo | None) -> None:
         self.ended[end.value] += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -191,6 +193,21 @@ def test_what_was_tried_again_hides_nothing_that_was_settled() -> None:
     retried = (an_attempt(number, end=AttemptEnd.RETRIED) for number in range(2, 30))
     found = figures(an_attempt(1), *retried)
     assert [entry.number for entry in found.recent] == [1]
+
+
+def test_attempts_are_counted_and_not_held() -> None:
+    entries = [an_attempt(number) for number in range(100)]
+    entries += [a_failure(number) for number in range(100, 200)]
+    free = max(map(sys.getrefcount, entries))
+    held: list[int] = []
+
+    def read() -> Iterator[HistoryEntry]:
+        for entry in entries:
+            yield entry
+            held.append(sum(count > free for count in map(sys.getrefcount, entries)))
+
+    assert statistics(read(), {}, now=NOON, days=7).attempts == 200
+    assert max(held) <= RECENT + 5
 
 
 @pytest.mark.parametrize("days", [0, -1, MAX_DAYS + 1])

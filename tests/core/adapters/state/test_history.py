@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import random
+import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -329,8 +330,36 @@ async def test_what_began_before_a_time_and_ended_after_it_ended_since(shelf: Sh
     store.append(an_attempt(started_at=NOON - 90 * DAY, ended_at=NOON - 31 * DAY))
     await store.tidy(NOON)
     store.append(an_attempt())
-    found = await store.ended_since(NOON - 32 * DAY)
-    assert {entry.number for entry in found} == {2, 3}
+    found = await store.ended_since(NOON - 32 * DAY, list)
+    assert [entry.number for entry in found] == [2, 3]
+
+
+async def test_what_ended_since_takes_no_more_memory_the_more_it_is(shelf: Shelf) -> None:
+    store = await shelf.open()
+    peaks = []
+    for _ in range(2):
+        for _ in range(4):
+            fill(store, SURPLUS, ended_at=NOON - 40 * DAY)
+            await store.tidy(NOON)
+        tracemalloc.start()
+        count = await store.ended_since(NOON - 50 * DAY, lambda each: sum(1 for _ in each))
+        peaks.append((count, tracemalloc.get_traced_memory()[1]))
+        tracemalloc.stop()
+    (few, least), (many, most) = peaks
+    assert (few, many) == (4 * SURPLUS, 8 * SURPLUS)
+    assert most < 1.5 * least
+
+
+async def test_an_attempt_that_is_in_both_places_comes_once(shelf: Shelf) -> None:
+    store = await shelf.open()
+    fill(store, 3, ended_at=NOON - 40 * DAY)
+    await store.flush()
+    await store.tidy(NOON)
+    archived = {path: path.read_bytes() for path in shelf.directory.glob("*.gz")}
+    store._archive.append(await store.ended_since(NOON - 50 * DAY, list))
+    assert {path: path.read_bytes() for path in shelf.directory.glob("*.gz")} != archived
+    found = await store.ended_since(NOON - 50 * DAY, list)
+    assert [entry.number for entry in found] == [1, 2, 3]
 
 
 async def test_usage_adds_up_by_day_and_old_days_go(shelf: Shelf) -> None:
