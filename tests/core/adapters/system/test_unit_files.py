@@ -15,9 +15,11 @@ from core.adapters.system.unit_files import (
     Program,
     crontab_line,
     crontab_mark,
+    install_file,
     launchd_agent,
     systemd_unit,
     unit_words,
+    written_by_us,
 )
 from core.domain.errors import DaemonError
 from tests.systemd.stand_in import quoted_words
@@ -109,3 +111,28 @@ def test_a_crontab_does_without_a_path_that_is_too_long() -> None:
     assert "TZ=UTC" in line
     with pytest.raises(DaemonError, match="too long"):
         crontab_line(program("x" * 1000))
+
+
+@pytest.mark.parametrize("text", [systemd_unit(program()), launchd_agent(program()).decode()])
+def test_what_is_installed_is_known_again_and_nothing_else(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "there" / "unit"
+    assert install_file(file, text, enable=lambda: None, take_back=file.unlink)
+    assert written_by_us(file) == text
+    assert not install_file(file, text, enable=lambda: None, take_back=file.unlink)
+    (tmp_path / "link").symlink_to(file)
+    (tmp_path / "mine").write_text(f"mine\n\n\n{text}")
+    assert written_by_us(tmp_path / "link") is None
+    assert written_by_us(tmp_path / "mine") is None
+
+
+def test_what_cannot_be_enabled_is_taken_back_unless_it_was_there_before(tmp_path: Path) -> None:
+    def refuse() -> None:
+        raise DaemonError("not here")
+
+    file, text = tmp_path / "unit", systemd_unit(program())
+    for is_left in (False, True):
+        with pytest.raises(DaemonError, match="not here"):
+            install_file(file, text, enable=refuse, take_back=file.unlink)
+        assert file.exists() is is_left
+        before = systemd_unit(program("before"))
+        install_file(file, before, enable=lambda: None, take_back=file.unlink)
