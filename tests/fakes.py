@@ -67,7 +67,8 @@ from core.domain.service import (
     ServiceStatus,
     SettingInForce,
 )
-from core.domain.settings import Settings, check_limit
+from core.domain.setting_checks import check_limit
+from core.domain.settings import Settings
 from core.domain.upkeep import Checkup, Cleanup, Leftover
 from core.domain.value import asdict, replace
 from core.engine.downloads.events import EventBus

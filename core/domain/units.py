@@ -78,6 +78,16 @@ def parse_duration(text: str) -> float:
     return float(match[1]) * _SECONDS[match[2].lower()]
 
 
+def parse_duration_or_off(text: str) -> float | None:
+    """Return the seconds of a duration, None for `off`; raises UsageError."""
+    if text.strip().lower() == "off":
+        return None
+    try:
+        return parse_duration(text)
+    except UsageError as error:
+        raise UsageError(error.message, hint=f"{error.hint}, or off") from None
+
+
 def rough_size(count: float) -> str:
     """Return bytes as a person would put them in a sentence: `900 B`, `1.5 MiB`, `240 GiB`."""
     for unit, size in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):

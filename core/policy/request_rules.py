@@ -23,7 +23,7 @@ from core.domain.models import Checksum, DownloadRequest
 from core.domain.origins import PieceHashes
 from core.domain.redact import redact_url
 from core.domain.service import Changes
-from core.domain.settings import check_limit
+from core.domain.setting_checks import check_limit
 from core.domain.value import replace
 from core.policy.transfer.redirects import Hop, headers_for, is_same_origin
 

@@ -28,7 +28,7 @@ from core.domain.errors import UsageError
 from core.domain.models import Checksum, Conflict, DownloadRequest, DownloadView, Status
 from core.domain.origins import Origin
 from core.domain.redact import redact_url
-from core.domain.settings import check_limit
+from core.domain.setting_checks import check_limit
 from tui.input.arguments import check_url
 from tui.text.json_records import dump
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from core.domain.checks import check_name
 from core.domain.errors import DestinationError, UsageError
 from core.domain.models import Checksum, Download, DownloadRequest, Status
-from core.domain.settings import check_limit
+from core.domain.setting_checks import check_limit
 from core.domain.units import parse_rate
 from core.domain.value import replace
 from tui.input.add_parser import STEP, AddParser, KnownUrls, Remark, Severity, WantedUrl

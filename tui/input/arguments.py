@@ -20,7 +20,7 @@ from core.domain.history import HistoryQuery
 from core.domain.login import basic
 from core.domain.models import Checksum, Conflict, DownloadRequest
 from core.domain.service import LimitChanges
-from core.domain.settings import check_limit
+from core.domain.setting_checks import check_limit
 from core.domain.units import parse_duration, parse_rate
 from core.domain.value import replace
 from tui.input.caller import CALLER

@@ -13,7 +13,8 @@ from datetime import UTC
 
 from core.domain.errors import UsageError
 from core.domain.service import LimitChanges, Limits, RateSource
-from core.domain.settings import LimitSettings, check_limit
+from core.domain.setting_checks import check_limit
+from core.domain.settings import LimitSettings
 from core.domain.value import asdict, replace
 from core.engine.downloads.list import DownloadList
 from core.engine.transfer.context import TransferContext
