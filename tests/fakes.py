@@ -455,6 +455,7 @@ class FakeService(FakeCollections):
             paused=self.paused,
             totals=sums.totals(),
             notices=self.notices,
+            waiting=sums.waiting(),
         )
 
     async def figures(self) -> Figures:

@@ -41,7 +41,8 @@ class MoveTo(StrEnum):
 class ServiceStatus(Value, frozen=True, kw_only=True):
     """The state of the service as a whole. `notices` are sentences the person ought to read.
 
-    While `paused`, nothing of the queue runs, whatever the downloads' own states.
+    While `paused`, nothing of the queue runs, whatever the downloads' own states. `waiting` tells,
+    by reason (a value of WaitReason), how many of those that are pending wait.
     """
 
     version: str
@@ -54,6 +55,7 @@ class ServiceStatus(Value, frozen=True, kw_only=True):
     paused: bool = False
     totals: Totals = field(default_factory=Totals)
     notices: tuple[str, ...] = ()
+    waiting: dict[str, int] = field(default_factory=dict)
 
 
 class Changes(Value, frozen=True, kw_only=True):

@@ -294,6 +294,7 @@ class Engine(CollectionRequests):
             paused=self._downloads.paused,
             totals=totals,
             notices=tuple(self._downloads.notices),
+            waiting=self._downloads.sums.waiting(),
         )
 
     async def figures(self) -> Figures:

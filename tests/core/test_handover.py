@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from core.domain.version import VERSION
 from core.rpc.client import RemoteService
 from tests.fakes import FakeService
 from tests.unix import serving, short_directory
-from tui.cli import daemon
+from tui.cli import daemon, service_access
 from tui.cli.parser import parse
 
 ROOT = Path(__file__).parents[2]
@@ -145,17 +145,42 @@ def test_the_way_back_is_the_program_of_the_one_before(tmp_path: Path) -> None:
     assert handover._way_on(former).startswith(f"`{tmp_path}/winch daemon start` brings")
 
 
-async def test_the_outcome_of_a_restart_is_json_for_who_asks_for_that(
-    home: Path, capsys: pytest.CaptureFixture[str]
+async def test_a_restart_tells_its_steps_in_their_order_and_its_outcome_as_json(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with an_older_daemon():
+    # What is waited for is said at once, where nothing else has been.
+    monkeypatch.setattr(service_access, "_SILENCE", 0.0)
+    async with an_older_daemon() as older:
+        before = await older.status()
         done = daemon.run(parse(["daemon", "restart", "--json"])[1])
         assert not isinstance(done, int)
         assert await done == 0
-        record = json.loads(capsys.readouterr().out)
+        said = capsys.readouterr()
+        record = json.loads(said.out)
+        assert said.err.splitlines()[-2:] == [
+            f"winch: winch 0.0.9, process {before.pid}, stops at a checkpoint",
+            f"winch: winch {VERSION} starts",
+        ]
         async with await launcher.connect(start=False) as newer:
             status = await newer.status()
     assert record == {"version": VERSION, "pid": status.pid, "paused": False}
+
+
+async def test_a_restart_is_brought_to_its_end_though_nobody_hears_of_it_any_more(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    async with an_older_daemon() as older:
+        before = await older.status()
+        with os.fdopen(writer, "w") as nobody, monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", nobody)
+            with suppress(BrokenPipeError):
+                await daemon.run(parse(["daemon", "restart"])[1])  # type: ignore[misc]
+            with suppress(BrokenPipeError):
+                nobody.close()
+        async with await launcher.connect(start=False) as newer:
+            assert (await newer.status()).pid != before.pid
 
 
 async def test_only_what_has_an_outcome_in_json_takes_the_option() -> None:

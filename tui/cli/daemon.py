@@ -18,7 +18,7 @@ from core.domain.errors import DaemonError, ExitCode, HostError, UnreachableErro
 from tui.cli.daemon_process import commands
 from tui.cli.service_access import connected, impatience, tell_broken_settings
 from tui.cli.status import status
-from tui.cli.terminal import out, say
+from tui.cli.terminal import out, say, say_step
 from tui.input.remote import REMOTE
 from tui.text import fmt
 from tui.text.json_records import dump
@@ -93,8 +93,14 @@ async def _stop() -> int:
 
 
 async def _restart(args: argparse.Namespace) -> int:
-    with impatience("waiting for the daemon to end"):
-        service = await launcher.restart_daemon(say)
+    # Each further step is said as it begins.
+    with impatience("waiting for the daemon to answer") as answered:
+
+        def tell(step: str) -> None:
+            answered()
+            say_step(step)
+
+        service = await launcher.restart_daemon(tell)
     async with service:
         status = await service.status()
     if args.json:

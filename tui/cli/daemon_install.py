@@ -10,7 +10,7 @@ from typing import Any
 from core import unattended
 from core.domain.errors import DaemonError, ExitCode, StoppedError
 from tui.cli.service_access import tell_broken_settings
-from tui.cli.terminal import confirm, out, say
+from tui.cli.terminal import confirm, out, say, say_step
 from tui.text.fmt import sentence
 
 _LOGIN = (
@@ -36,14 +36,14 @@ def _print(kind: str | None) -> int:
 
 
 async def _install(args: argparse.Namespace) -> int:
-    _tell_left_out(await unattended.install(args.manager, say))
+    _tell_left_out(await unattended.install(args.manager, say_step))
     if unattended.lingers() is False:
         _offer_linger(is_wanted=args.linger)
     return ExitCode.OK
 
 
 async def _uninstall() -> int:
-    await unattended.uninstall(say)
+    await unattended.uninstall(say_step)
     return ExitCode.OK
 
 

@@ -67,12 +67,15 @@ async def connected(*, start: bool = True) -> AsyncIterator[DownloadService]:
 
 
 @contextmanager
-def impatience(words: str, *, quiet: bool = False) -> Iterator[None]:
-    """Say what is waited for where that takes longer than anybody watches without a word."""
+def impatience(words: str, *, quiet: bool = False) -> Iterator[Callable[[], None]]:
+    """Say what is waited for where that takes longer than anybody watches without a word.
+
+    What it yields takes that back before the end.
+    """
     say_it = (lambda: None) if quiet else partial(say, words)
     waiting = asyncio.get_running_loop().call_later(_SILENCE, say_it)
     try:
-        yield
+        yield waiting.cancel
     finally:
         waiting.cancel()
 

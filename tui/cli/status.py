@@ -10,7 +10,7 @@ import argparse
 
 from core.domain.errors import ExitCode, RpcError
 from core.domain.figures import Figures
-from core.domain.models import Status
+from core.domain.models import Status, WaitReason
 from core.domain.service import DownloadService, ServiceStatus
 from core.rpc.client import UnreachableError
 from tui.cli.service_access import connected
@@ -18,7 +18,7 @@ from tui.cli.terminal import columns, out
 from tui.text import figures as figure_text
 from tui.text import fmt
 from tui.text.json_records import dump, timestamp
-from tui.text.vocabulary import COMMAND_STATES
+from tui.text.vocabulary import COMMAND_STATES, WAITS
 from tui.text.wording import HELD, overall
 
 
@@ -60,6 +60,7 @@ def status_record(status: ServiceStatus, figures: Figures | None) -> dict[str, o
         "started_at": timestamp(status.started_at),
         "embedded": status.embedded,
         "counts": status.counts,
+        "waiting": status.waiting,
         "rate": round(status.rate) if status.rate else None,
         "clients": status.clients,
         "paused": status.paused,
@@ -89,10 +90,25 @@ def status_lines(status: ServiceStatus, figures: Figures | None) -> list[str]:
         f"running     {what}, process {status.pid}, winch {fmt.clean(status.version)}",
         f"since       {status.started_at.astimezone().strftime('%Y-%m-%d %H:%M:%S')}",
         f"downloads   {counts or 'none'}",
+        *([f"waiting     {waits}"] if (waits := _waits(status)) else []),
         *([f"overall     {overall(status.totals)}"] if status.totals.files else []),
         *([f"queue       {HELD.removeprefix('the queue is ')}"] if status.paused else []),
-        f"rate        {fmt.rate(status.rate)}",
+        f"rate        {fmt.rate(status.rate)}{_limit(figures)}",
         f"clients     {status.clients}",
         *([] if figures is None else figure_text.status_lines(figures)),
         *(f"notice      {fmt.clean(notice)}" for notice in status.notices),
     ]
+
+
+def _waits(status: ServiceStatus) -> str:
+    """Return why those that are pending do not move: `3 disk low, 1 retry`."""
+    return ", ".join(
+        f"{count} {WAITS[WaitReason(reason)]}" for reason, count in status.waiting.items() if count
+    )
+
+
+def _limit(figures: Figures | None) -> str:
+    """Return how fast all may be together, where that is limited by hand or by the timetable."""
+    if figures is None or figures.limit is None:
+        return ""
+    return f", at most {fmt.rate(figures.limit)}"

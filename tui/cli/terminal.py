@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from core.domain.errors import StoppedError, UsageError
@@ -48,6 +49,16 @@ def say_as_it_is(line: str) -> None:
         caller.printed.append((f"{line}\n", True))
         return
     print(line, file=sys.stderr, flush=True)
+
+
+def say_step(text: str) -> None:
+    """Print a sentence about what is under way, which goes on where nobody reads it any more.
+
+    The link over which it is told may be lost between the end of one daemon and the start of the
+    next.
+    """
+    with suppress(OSError):
+        say(text)
 
 
 def say_once(text: str) -> None:

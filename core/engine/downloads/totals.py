@@ -5,6 +5,7 @@ Kept up with every change, so that asking costs a step for each that runs and no
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from core.domain.hosts import site_of
@@ -61,19 +62,24 @@ class ListTotals(DownloadSums):
         super().__init__()
         self._waiting = Backlog()
         self._sizes = Backlog()
-        self._at_hosts = 0
+        self.waits: Counter[WaitReason] = Counter()
+        """Why those that are pending are, each counted once."""
 
     def count(self, download: Download, done: int, sign: int) -> None:
         """Put a download that has `done` bytes in (1) or take it out (-1)."""
         super().count(download, done, sign)
         status, total = download.status, download.expected_bytes
-        if status is Status.PENDING and download.wait_reason is not WaitReason.NOT_ADMITTED:
-            left = None if total is None else total - counted_bytes(download, done)
-            self._waiting.count(left, sign)
-            if download.wait_reason is WaitReason.HOST_LIMIT:
-                self._at_hosts += sign
+        if status is Status.PENDING:
+            self.waits[download.wait_reason or WaitReason.QUEUED] += sign
+            if download.wait_reason is not WaitReason.NOT_ADMITTED:
+                left = None if total is None else total - counted_bytes(download, done)
+                self._waiting.count(left, sign)
         if total is not None and status is not Status.CANCELLED:
             self._sizes.count(total, sign)
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many wait for which reason, of the reasons that there are."""
+        return {reason.value: self.waits[reason] for reason in WaitReason if self.waits[reason]}
 
     def move(self, before: Download, after: Download, done: int) -> None:
         """Take over a change of a download that has `done` bytes; most change nothing here."""
@@ -138,7 +144,7 @@ class ListTotals(DownloadSums):
         everybody = frozenset(range(len(moving)))
         served = [lane for lane in inputs.lanes if lane.waiting]
         slots = inputs.slots * max(len(served), 1)
-        if self._at_hosts:
+        if self.waits[WaitReason.HOST_LIMIT]:
             # What waits for its host takes no place that is free, and any that becomes so.
             return [Lane(min(len(moving), slots), everybody, 1.0)]
         if not served:

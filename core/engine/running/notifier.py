@@ -55,14 +55,14 @@ class Notifier:
         self._changed = changed
         self._waiting: dict[HookEvent, Notice] = {}
         self._tasks: dict[HookEvent, asyncio.Task[None]] = {}
-        self._sending = 0
+        self._sending: set[asyncio.Future[None]] = set()
         self._hurry = asyncio.Event()
         self._told = ""
 
     @property
     def is_busy(self) -> bool:
         """Whether anything is still to be told."""
-        return bool(self._waiting) or self._sending > 0
+        return bool(self._waiting) or bool(self._sending)
 
     def configure(self, settings: NotifySettings) -> None:
         """Let another address or other events hold from now on."""
@@ -104,14 +104,31 @@ class Notifier:
 
     async def _send_all(self, event: HookEvent) -> None:
         """Send what there is of an event, and what comes until there is nothing for a while."""
-        while (notice := self._waiting.pop(event, None)) is not None:
-            self._sending += 1
-            try:
-                await self._send(notice)
-            finally:
-                self._sending -= 1
-                self._changed()
+        while event in self._waiting:
+            if event is HookEvent.QUEUE_DONE:
+                await self._send_before_the_end()
+            await self._send_waiting(event)
             await self._rest(GATHERING)
+
+    async def _send_before_the_end(self) -> None:
+        """Send what is still gathered: nobody expects another file once all have ended."""
+        under_way = list(self._sending)
+        for event in [event for event in self._waiting if event is not HookEvent.QUEUE_DONE]:
+            await self._send_waiting(event)
+        if under_way:
+            await asyncio.wait(under_way)
+
+    async def _send_waiting(self, event: HookEvent) -> None:
+        if (notice := self._waiting.pop(event, None)) is None:
+            return
+        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sending.add(sent)
+        try:
+            await self._send(notice)
+        finally:
+            self._sending.discard(sent)
+            sent.set_result(None)
+            self._changed()
 
     async def _send(self, notice: Notice) -> None:
         for pause in (*PAUSES, None):

@@ -53,6 +53,7 @@ def test_on_a_terminal_q_ends_it_and_the_terminal_is_as_before(winch: Winch) -> 
 
 
 def test_status_is_what_the_daemon_says_of_itself_and_1_without_one(winch: Winch) -> None:
+    winch.env["WINCH_DISK_LOW_WATER"] = "900T"
     none = winch("status", "--json")
     assert (none.returncode, none.stdout) == (1, '{"running": false}\n')
     for words in (("top",), ("top", "--once")):
@@ -67,7 +68,13 @@ def test_status_is_what_the_daemon_says_of_itself_and_1_without_one(winch: Winch
     assert found["counts"]["paused"] == 1
     assert found["figures"]["state_writes"]["journal"] >= 1
     assert found.keys() == winch.json("daemon", "status").keys()
+    assert found["waiting"] == {}
+    winch("add", "http://127.0.0.1:1/b")
+    assert winch.json("status")["waiting"] == {"disk_low": 1}
+    winch("limit", "1M")
     lines = winch("status").stdout.splitlines()
+    assert "waiting     1 disk low" in lines
+    assert any(line.startswith("rate ") and line.endswith(", at most 1.00 MiB/s") for line in lines)
     assert lines[0].startswith("running     the daemon, process ")
     assert any(line.startswith("process     memory ") for line in lines)
 

@@ -4,6 +4,8 @@ counting everything gives.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,14 +24,10 @@ HALF = 1_000_000
 DATA = content(SIZE)
 
 _downloads = st.builds(
-    lambda status, total, is_shut_out: download(
-        status=status,
-        total_bytes=total,
-        wait_reason=WaitReason.NOT_ADMITTED if is_shut_out else None,
-    ),
+    lambda status, total, reason: download(status=status, total_bytes=total, wait_reason=reason),
     st.sampled_from(Status),
     st.none() | st.integers(0, 1000),
-    st.booleans(),
+    st.none() | st.sampled_from(WaitReason),
 )
 _entries = st.lists(st.tuples(_downloads, st.integers(0, 1200)), max_size=12)
 
@@ -68,8 +66,12 @@ def test_the_sums_are_those_of_what_is_there(
         if not any(item is other for other, _ in kept):
             sums.count(item, done, -1)
     assert still(sums) == counted(kept)
+    pending = [item for item, _ in kept if item.status is Status.PENDING]
+    reasons = Counter((item.wait_reason or WaitReason.QUEUED).value for item in pending)
+    assert sums.waiting() == reasons
     for item, done in kept:
         sums.count(item, done, -1)
+    assert sums.waiting() == {}
     assert still(sums) == (0, 0, 0, 0, 0)
 
 

@@ -64,6 +64,10 @@ class Inbox:
             raise self._errors.pop(0)
         self.titles.append(fields["Title"])
 
+    @property
+    def told(self) -> list[str]:
+        return [title.removeprefix("winch on box: ") for title in self.titles]
+
     async def until(self, condition: Callable[[], bool]) -> None:
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -124,11 +128,35 @@ async def test_what_comes_meanwhile_is_told_together_and_other_events_do_not_wai
     inbox.notifier.add(ENDED, None)
     inbox.gate.set()
     await inbox.until(lambda: not inbox.notifier.is_busy)
-    assert sorted(title.removeprefix("winch on box: ") for title in inbox.titles) == [
+    assert sorted(inbox.told) == [
         "10,000 disks are nearly full",
         "a disk is nearly full",
         "all downloads have ended",
     ]
+
+
+async def test_what_is_still_gathered_or_on_its_way_goes_out_before_the_end_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(notifier, "GATHERING", 3600.0)
+    inbox = Inbox()
+    inbox.notifier.add(LOW, None)
+    await inbox.until(lambda: not inbox.notifier.is_busy)
+    inbox.notifier.add(LOW, None)
+    inbox.notifier.add(ENDED, None)
+    await inbox.until(lambda: not inbox.notifier.is_busy)
+    first = ["a disk is nearly full"]
+    assert inbox.told == [*first, *first, "all downloads have ended"]
+
+    inbox = Inbox(NetworkError("cannot connect to ntfy.test"))
+    inbox.gate.clear()
+    inbox.notifier.add(LOW, None)
+    await asyncio.sleep(0)
+    inbox.notifier.add(ENDED, None)
+    await asyncio.sleep(0)
+    inbox.gate.set()
+    await inbox.until(lambda: not inbox.notifier.is_busy)
+    assert inbox.told == [*first, "all downloads have ended"]
 
 
 async def test_only_what_is_wanted_is_told_and_nothing_without_an_address() -> None:
