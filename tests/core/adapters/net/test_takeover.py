@@ -1,105 +1,30 @@
-"""Bodies, read by the library and past it, on both event loops, over TCP and TLS: the same bytes.
-
-A server in a thread sends what a test has written down, byte for byte.
-"""
+"""Bodies, read by the library and past it, on both event loops, over TCP and TLS: alike."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gzip
 import socket
 import ssl
 import struct
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
-import trustme
 import uvloop
 
-from core.adapters.net.blocks import BlockPool
-from core.adapters.net.http import HttpClient
 from core.adapters.net.protocol import HttpProtocol
 from core.adapters.net.response import Response
 from core.domain.errors import IncompleteBodyError, TransferTimeoutError
-from core.domain.settings import NetworkSettings
-from core.policy.transfer.buffers import BLOCK_MEMORY, CROWD, CROWD_MEMORY, LEAST
+from core.policy.transfer.buffers import CROWD, LEAST
+from tests.core.adapters.net.scripted_server import TALKS, Wire, asking, sends, serving
 from tests.faults.model import content
 
 SIZE = 3_000_000
 DATA = content(SIZE)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIZE
-AUTHORITY = trustme.CA()
-TALKS: list[threading.Thread] = []
-Wire = socket.socket
-Script = Callable[[Wire], object]
-"""What a server does with one request of a connection; that ends unless it returns True."""
-
-
-@contextmanager
-def serving(script: Script, *, tls: bool) -> Iterator[tuple[str, list[int]]]:
-    """Let a script answer every request; yields the address, and which connection each came by."""
-    asked: list[int] = []
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    AUTHORITY.issue_cert("127.0.0.1").configure_cert(context)
-
-    def converse(wire: Wire, number: int) -> None:
-        with contextlib.suppress(OSError), wire:
-            wire = context.wrap_socket(wire, server_side=True) if tls else wire
-            with wire:
-                while request(wire):
-                    asked.append(number)
-                    if script(wire) is not True:
-                        return
-
-    def request(wire: Wire) -> bool:
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            if not (piece := wire.recv(65536)):
-                return False
-            head += piece
-        return True
-
-    def accept() -> None:
-        number = 0
-        with contextlib.suppress(OSError):
-            while True:
-                wire, _ = listener.accept()
-                number += 1
-                talk = threading.Thread(target=converse, args=(wire, number), daemon=True)
-                talk.start()
-                TALKS.append(talk)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"http{'s' if tls else ''}://127.0.0.1:{listener.getsockname()[1]}/", asked
-        listener.shutdown(socket.SHUT_RDWR)
-
-
-def sends(*pieces: bytes, keep: bool = False) -> Script:
-    """Return what sends these bytes."""
-
-    def script(wire: Wire) -> bool:
-        for piece in pieces:
-            wire.sendall(piece)
-        return keep
-
-    return script
-
-
-@asynccontextmanager
-async def asking(patience: float = 20.0) -> AsyncIterator[HttpClient]:
-    context = ssl.create_default_context()
-    AUTHORITY.configure_trust(context)
-    client = HttpClient(NetworkSettings(read_timeout=patience), tls=context)
-    try:
-        yield client
-    finally:
-        await client.close()
 
 
 async def body_of(response: Response, limit: int | None = None) -> bytes:
@@ -632,49 +557,3 @@ def test_who_rests_in_a_crowd_hears_of_the_end_of_the_connection(setup: Setup) -
 
     with serving(sends(HEAD, DATA[:-1]), tls=setup.tls) as (url, _):
         setup.run(test)
-
-
-def test_blocks_get_small_as_there_are_many_and_what_is_held_is_bounded() -> None:
-    pool = BlockPool()
-    held = [pool.take(10**9) for _ in range(1000)]
-    assert held[0].size == 2**20
-    assert held[-1].size == LEAST
-    assert pool.used <= BLOCK_MEMORY + 1000 * LEAST
-    for block in held:
-        pool.give_back(block)
-    assert pool.used == 0
-    assert pool.take(10**9).size == 2**20
-    assert pool.take(30_000).size == 2 * LEAST
-    assert pool.take(5, least=300_000).size == 2**19
-
-
-def test_a_crowd_shares_less_memory_than_a_few() -> None:
-    pool = BlockPool()
-    for _ in range(1000):
-        pool.take(2**17)
-    assert pool.used <= CROWD_MEMORY + 1000 * LEAST
-
-
-def test_a_block_that_somebody_may_still_write_from_is_not_lent_again() -> None:
-    pool = BlockPool()
-    block = pool.take(1)
-    pool.give_back(block, reusable=False)
-    assert pool.take(1) is not block
-
-
-def test_blocks_are_kept_for_the_next_until_the_last_reader_leaves() -> None:
-    pool = BlockPool()
-    pool.join()
-    pool.join()
-    held = [pool.take(10**9) for _ in range(8)]
-    for block in held:
-        pool.give_back(block)
-    assert {id(pool.take(10**9)) for _ in held} == {id(block) for block in held}
-    for block in held:
-        pool.give_back(block)
-    pool.leave()
-    kept = pool.take(10**9)
-    assert kept in held
-    pool.give_back(kept)
-    pool.leave()
-    assert pool.take(10**9) not in held

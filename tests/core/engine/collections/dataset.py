@@ -10,7 +10,7 @@ from core.domain.collections import CollectionState, CollectionView, SyncOptions
 from core.domain.entries import SourceSpec
 from core.domain.models import DownloadRecord
 from core.engine.service import Engine
-from tests.core.engine.collections.conftest import NAME, a_set, members, tree, until
+from tests.core.engine.collections.samples import NAME, a_set, members, tree, until
 from tests.core.engine.conftest import Workspace
 from tests.faults.server import FaultServer
 

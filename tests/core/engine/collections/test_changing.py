@@ -9,7 +9,7 @@ from core.domain.inspection import Cause
 from core.domain.models import Status
 from core.domain.value import replace
 from core.engine.service import Engine
-from tests.core.engine.collections.conftest import (
+from tests.core.engine.collections.samples import (
     NAME,
     a_set,
     at_rest,

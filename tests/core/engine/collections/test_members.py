@@ -8,7 +8,7 @@ from core.domain.collections import CollectionRequest
 from core.domain.entries import Entry
 from core.domain.models import Conflict, Status
 from core.domain.value import replace
-from tests.core.engine.collections.conftest import NAME, a_set, at_rest, collected, entries, members
+from tests.core.engine.collections.samples import NAME, a_set, at_rest, collected, entries, members
 from tests.core.engine.conftest import Workspace, settled
 from tests.faults.server import FaultServer
 

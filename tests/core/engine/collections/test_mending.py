@@ -11,7 +11,7 @@ from core.domain.errors import ErrorCode
 from core.domain.models import Checksum, Conflict, Status
 from core.domain.value import replace
 from core.engine.service import Engine
-from tests.core.engine.collections.conftest import (
+from tests.core.engine.collections.samples import (
     a_set,
     at_rest,
     collected,

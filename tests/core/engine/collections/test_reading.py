@@ -16,7 +16,7 @@ from core.engine.collections import reading as reading_module
 from core.engine.collections.reading import PORTION, Reading
 from core.sources.fetcher import SourceFetcher
 from core.sources.registry import SourceRegistry
-from tests.core.engine.collections.conftest import NAME, a_set, until
+from tests.core.engine.collections.samples import NAME, a_set, until
 from tests.core.engine.conftest import Workspace
 
 

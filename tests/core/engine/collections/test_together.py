@@ -21,7 +21,7 @@ from core.domain.models import Conflict, DownloadRecord, DownloadRequest
 from core.domain.value import replace
 from core.engine.downloads.list import DownloadList
 from core.engine.service import Engine
-from tests.core.engine.collections.conftest import (
+from tests.core.engine.collections.samples import (
     NAME,
     a_set,
     at_rest,
