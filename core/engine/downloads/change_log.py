@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from core.domain.events import Added, Changed, CollectionsChanged, Event, Removed
 from core.domain.figures import ChangesSince
+from core.engine.downloads.removals import Removals
 
 MOST = 50_000
 """Names that are remembered of a kind; who missed more than that begins anew."""
@@ -27,8 +28,8 @@ class ChangeLog:
         self._most = most
         self._forgotten = 0
         """The newest revision of what is not remembered any more."""
-        self._changed, self._removed = _Revisions(), _Revisions()
-        self._collections, self._collections_removed = _Revisions(), _Revisions()
+        self._changed, self._removed = _Revisions(), Removals(most)
+        self._collections, self._collections_removed = _Revisions(), Removals(most)
 
     def note(self, event: Event) -> None:
         """Remember what an event tells of."""
@@ -36,15 +37,15 @@ class ChangeLog:
             case Added() | Changed():
                 self.note_changed((download.id for download in event.downloads), event.revision)
             case Removed():
-                self._move(event.ids, event.revision, self._changed, self._removed)
+                self._remove(event.ids, event.revision, self._changed, self._removed)
             case CollectionsChanged():
                 there, gone = self._collections, self._collections_removed
-                self._move((each.name for each in event.collections), event.revision, gone, there)
-                self._move(event.removed, event.revision, there, gone)
+                self._change((each.name for each in event.collections), event.revision, there, gone)
+                self._remove(event.removed, event.revision, there, gone)
 
     def note_changed(self, ids: Iterable[str], revision: int) -> None:
         """Remember downloads that are new or other ones, of which nobody was told perhaps."""
-        self._move(ids, revision, self._removed, self._changed)
+        self._change(ids, revision, self._changed, self._removed)
 
     def since(self, life: str, revision: int, *, now: int) -> ChangesSince:
         """Return what has changed since a revision of a life; it is revision `now` by now."""
@@ -55,19 +56,29 @@ class ChangeLog:
             revision=now,
             is_known=True,
             changed=_after(self._changed, revision),
-            removed=_after(self._removed, revision),
+            removed=self._removed.after(revision, there=self._changed),
             collections=_after(self._collections, revision),
-            collections_removed=_after(self._collections_removed, revision),
+            collections_removed=self._collections_removed.after(revision, there=self._collections),
         )
 
-    def _move(self, names: Iterable[str], revision: int, old: _Revisions, new: _Revisions) -> None:
+    def _change(
+        self, names: Iterable[str], revision: int, there: _Revisions, gone: Removals
+    ) -> None:
         for name in names:
-            old.pop(name, None)
-            new[name] = revision
-            new.move_to_end(name)
-        while len(new) > self._most:
-            _, gone = new.popitem(last=False)
-            self._forgotten = max(self._forgotten, gone)
+            gone.drop(name)
+            there[name] = revision
+            there.move_to_end(name)
+        while len(there) > self._most:
+            _, forgotten = there.popitem(last=False)
+            self._forgotten = max(self._forgotten, forgotten)
+
+    def _remove(
+        self, names: Iterable[str], revision: int, there: _Revisions, gone: Removals
+    ) -> None:
+        for name in names:
+            there.pop(name, None)
+            gone.note(name, revision)
+        self._forgotten = max(self._forgotten, gone.forgotten)
 
 
 def _after(revisions: _Revisions, revision: int) -> dict[str, int]:
