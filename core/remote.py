@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from collections.abc import Callable, Sequence
 
+from core.adapters.system import remote_command
 from core.adapters.system.remote_shell import RemoteShell
 from core.domain.errors import HostError
 from core.domain.machines import Host
@@ -36,3 +38,18 @@ async def connect(
             f"{host.name} has not answered for {patience:g} s",
             hint=f"see whether this works: {shlex.join(host.ssh)}",
         ) from None
+
+
+async def run_command(
+    host: Host,
+    words: Sequence[str],
+    tell: Callable[[str, bool], None],
+    *,
+    interactive: bool,
+    patience: float | None = None,
+) -> int:
+    """Do a command of winch on another machine and return its exit status; raises HostError.
+
+    `tell` gets each line as it comes, with whether it was on stderr; see `remote_command`.
+    """
+    return await remote_command.run(host, words, tell, interactive=interactive, patience=patience)

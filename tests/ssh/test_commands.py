@@ -112,6 +112,7 @@ def test_without_winch_there_the_line_says_how_to_install_it(
 ) -> None:
     with server.machine.without_winch():
         line = one_line(laptop.winch("-H", "server", "ls"))
+        assert one_line(laptop.winch("-H", "server", "daemon", "restart")) == line
     assert "there is no winch on server" in line
     assert "`pipx install .` in a checkout of winch" in line
 
@@ -145,11 +146,19 @@ def test_what_the_shell_there_says_first_is_passed_over(server: SshServer, lapto
     listed = laptop.winch("-H", "server", "ls")
     assert (listed.returncode, listed.stdout) == (0, "")
     assert "Welcome" not in listed.stderr
+    before = laptop.json("-H", "server", "daemon", "status")["pid"]
+    again = laptop.json("-H", "server", "daemon", "restart")
+    assert again.keys() == {"version", "pid", "paused"}
+    assert again["pid"] == laptop.json("-H", "server", "daemon", "status")["pid"] != before
 
 
 def test_a_host_that_never_answers_holds_up_no_other(laptop: Laptop) -> None:
     with a_black_hole() as port:
         laptop.name("hole", port)
+        restarted = laptop.winch("-H", "hole,server", "daemon", "restart")
+        assert restarted.returncode == UNREACHABLE
+        assert restarted.stderr.startswith("winch: hole has not answered for 5 s")
+        assert "winch: server: winch " in restarted.stderr
         listed = laptop.winch("-H", "hole,server", "ls")
     assert listed.returncode == UNREACHABLE
     hole, server = listed.stderr.splitlines()

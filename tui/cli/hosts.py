@@ -21,8 +21,10 @@ from core.domain.machines import Host, Machine
 from core.domain.service import DownloadService
 from tui.cli.dispatch import Handler
 from tui.cli.signals import Signals
+from tui.cli.terminal import out, say_as_it_is
 from tui.control.configuration import load_settings
 from tui.input.remote import REMOTE, Remote, name_machine, there_line
+from tui.text.fmt import clean
 
 Check = Callable[[DownloadService, Machine], Awaitable[None]]
 
@@ -36,6 +38,8 @@ _FROM_AFAR = frozenset(
 )
 """Commands that only ask the service. Any other would do something to this machine instead."""
 _OF_THE_DAEMON = frozenset({"start", "status", "stop"})
+_BESIDE_THE_DAEMON = frozenset({"restart", "install", "uninstall"})
+"""What no daemon does to itself: that machine's winch does it, in a process of its own."""
 _OF_HERE = frozenset({"completions", "demo", "rpc-stdio"})
 """Commands that are for the shell, or the person, where they are typed."""
 _WITH_PATHS = frozenset({"add", "get", "import"})
@@ -60,6 +64,9 @@ def run(args: argparse.Namespace, handler: Handler) -> int:
         return done
     _check_sense(args, hosts[0])
     if is_one(args.host):
+        if is_beside_the_daemon(args):
+            begin = partial(run_there, hosts[0], args, interactive=_has_terminal())
+            return Signals().run(begin())
         check = partial(check_home, args, hosts[0]) if args.command in _WITH_PATHS else None
         return on_one(hosts[0], lambda: handler(args), check, start=starts(args))
     _check_several(args, hosts)
@@ -72,6 +79,28 @@ def run(args: argparse.Namespace, handler: Handler) -> int:
 def is_one(text: str) -> bool:
     """Tell whether `-H` was given one machine, and no list of them."""
     return "," not in text and text != ALL
+
+
+def is_beside_the_daemon(args: argparse.Namespace) -> bool:
+    """Tell whether a command is for that machine's winch, and not for the daemon there."""
+    return args.command == "daemon" and args.action in _BESIDE_THE_DAEMON
+
+
+async def run_there(
+    host: Host, args: argparse.Namespace, *, interactive: bool, patience: float | None = None
+) -> int:
+    """Have the winch of another machine do a command about its daemon; raises HostError."""
+    # Hardly ever.
+    from core import remote  # noqa: PLC0415
+
+    words = ["daemon", args.action]
+    words += [f"--{name}" for name in ("print", "linger", "json") if getattr(args, name)]
+    words += ["--manager", args.manager] if args.manager else []
+
+    def tell(line: str, is_error: bool) -> None:
+        (say_as_it_is if is_error else out)(clean(line))
+
+    return await remote.run_command(host, words, tell, interactive=interactive, patience=patience)
 
 
 def starts(args: argparse.Namespace) -> bool:
@@ -198,8 +227,8 @@ async def check_home(
 def _check_sense(args: argparse.Namespace, host: Host) -> None:
     action = getattr(args, "action", None)
     words = [args.command, *([action] if isinstance(action, str) else [])]
-    is_of_the_daemon = args.command == "daemon" and action not in _OF_THE_DAEMON
-    if args.command not in _FROM_AFAR or is_of_the_daemon:
+    is_here = args.command == "daemon" and action not in _OF_THE_DAEMON | _BESIDE_THE_DAEMON
+    if args.command not in _FROM_AFAR or is_here:
         raise UsageError(
             f"`winch {shlex.join(words)}` is about the machine that it runs on",
             hint="leave out -H"

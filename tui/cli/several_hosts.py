@@ -30,7 +30,7 @@ from core.domain.errors import (
 from core.domain.machines import Host, Machine
 from core.domain.service import DownloadService
 from tui.cli.dispatch import Handler
-from tui.cli.hosts import Link, check_home, starts
+from tui.cli.hosts import Link, check_home, is_beside_the_daemon, run_there, starts
 from tui.cli.service_access import named
 from tui.cli.signals import Signals
 from tui.cli.terminal import columns, out, say, say_as_it_is
@@ -157,10 +157,18 @@ class _Several:
         )
         # This task's alone.
         CALLER.set(caller)
+        args = self._args
+        if is_beside_the_daemon(args):
+            try:
+                answer.status = await run_there(
+                    answer.host, args, interactive=False, patience=PATIENCE
+                )
+            finally:
+                await caller.send()
+            return
         remote = Remote(answer.host, link.service)
         REMOTE.set(remote)
         try:
-            args = self._args
             # That none runs is for the command to say, where it starts none.
             with nullcontext() if starts(args) else suppress(UnreachableError):
                 service, machine = await _first_answer(link, answer.host)

@@ -143,7 +143,7 @@ def daemon(parser: argparse.ArgumentParser) -> None:
         help="run: in the foreground; start: in the background; stop: downloads go on when it is"
         " started again, and one that does not answer for 10 s is ended by SIGTERM, 10 s later by"
         " SIGKILL; restart: hand over to the winch that is called here, which goes on from the"
-        " checkpoint (on another machine: `ssh HOST winch daemon restart`); status: exit 1 when"
+        " checkpoint; status: exit 1 when"
         " none runs; install: have it start with the machine and,"
         " where systemd or launchd is here, again after a crash; uninstall: take that back",
     )

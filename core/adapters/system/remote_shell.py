@@ -12,6 +12,7 @@ import shlex
 import signal
 import subprocess
 from asyncio.subprocess import SubprocessStreamProtocol
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import PurePath
 from typing import cast
@@ -42,6 +43,7 @@ class RemoteShell:
         *,
         leads: bool,
         starts: bool = True,
+        hear: Callable[[bytes], None] | None = None,
     ) -> None:
         self.reader = cast("asyncio.StreamReader", process.stdout)
         self.writer = cast("asyncio.StreamWriter", process.stdin)
@@ -51,20 +53,31 @@ class RemoteShell:
         self._leads = leads
         self._starts = starts
         self._said = bytearray()
+        self._hear = hear
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
     async def open(
-        cls, host: Host, *, interactive: bool, patience: float | None = None, start: bool = True
+        cls,
+        host: Host,
+        *,
+        interactive: bool,
+        patience: float | None = None,
+        start: bool = True,
+        command: str | None = None,
+        hear: Callable[[bytes], None] | None = None,
     ) -> RemoteShell:
         """Run the program of a host; raises HostError where there is none to run.
 
-        Unless `start` is False, winch starts a daemon there where none runs.
+        Unless `start` is False, winch starts a daemon there where none runs. With a `command` the
+        shell there does that instead; `hear` gets what is said on stderr as it comes.
 
         Unless `interactive` it may ask nothing on the terminal, and Ctrl-C does not reach it. After
         `patience` seconds without a connection ssh gives up.
         """
-        argv = command_line(host, interactive=interactive, patience=patience, start=start)
+        if command is None:
+            command = f"exec {host.winch} {_COMMAND}" + ("" if start else " --no-start")
+        argv = command_line(host, command, interactive=interactive, patience=patience)
         loop = asyncio.get_running_loop()
         try:
             # As `create_subprocess_exec` does, which keeps the transport to itself.
@@ -85,7 +98,7 @@ class RemoteShell:
                 hint="OpenSSH's client does that; install it, or see [hosts] in config.toml",
             ) from error
         process = asyncio.subprocess.Process(transport, protocol, loop)
-        return cls(host, process, transport, leads=not interactive, starts=start)
+        return cls(host, process, transport, leads=not interactive, starts=start, hear=hear)
 
     async def why(self) -> WinchError | None:
         """Return why the program has ended, None where it still runs.
@@ -103,6 +116,17 @@ class RemoteShell:
                 f"no daemon is running on {self._host.name}",
                 hint=f"`winch -H {self._host.name} daemon start` starts one",
             )
+        return self.reason(status)
+
+    async def ended(self) -> int:
+        """Return the status with which the program has ended, once all that it said is heard."""
+        status = await self._process.wait()
+        # What it has left behind may hold its stderr for hours.
+        await asyncio.wait((self._listening,), timeout=_ENDING)
+        return status
+
+    def reason(self, status: int) -> HostError:
+        """Return what an end with this status means, where it was not winch's."""
         return _reason(self._host, status, bytes(self._said))
 
     async def close(self) -> None:
@@ -137,20 +161,21 @@ class RemoteShell:
         assert stderr is not None
         with suppress(OSError):
             while said := await stderr.read(_MOST_SAID):
+                if self._hear is not None:
+                    self._hear(said)
                 self._said += said
                 del self._said[:-_MOST_SAID]
 
 
 def command_line(
-    host: Host, *, interactive: bool, patience: float | None = None, start: bool = True
+    host: Host, command: str, *, interactive: bool, patience: float | None = None
 ) -> list[str]:
-    """Return what is run to reach winch on a host.
+    """Return what is run to have the shell of a host do a command.
 
     What is there need not be in the PATH of a shell that nobody logs in to: the usual place of a
     person's own programs is looked at too.
     """
-    winch = f"{host.winch} {_COMMAND}" + ("" if start else " --no-start")
-    search = f'PATH="$PATH:$HOME/.local/bin"; exec {winch}'
+    search = f'PATH="$PATH:$HOME/.local/bin"; {command}'
     program, *others = host.ssh
     own = []
     if PurePath(program).name == "ssh":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from core.domain.version import VERSION
 from tests.tui.cli.conftest import MAIN, Winch
 from tests.warm import warm_python
 from tui.demo.files import KIB, MIB, DemoFile
@@ -192,6 +193,34 @@ def test_the_daemon_that_is_started_and_stopped_is_that_of_the_other_machine(
     assert (stopped.returncode, stopped.stderr) == (0, "winch: the daemon has ended\n")
     assert not (elsewhere.homes["alpha"] / "winch/run/winch.sock").exists()
     assert winch.json("daemon", "status")["pid"] == here
+
+
+def test_what_no_daemon_does_to_itself_the_winch_of_the_other_machine_does(
+    elsewhere: Elsewhere,
+) -> None:
+    winch = elsewhere.here
+    assert winch("-H", "alpha", "daemon", "start").returncode == 0
+    before = winch.json("-H", "alpha", "daemon", "status")["pid"]
+    done = winch("-H", "alpha", "daemon", "restart")
+    assert done.returncode == 0, done.stderr
+    after = winch.json("-H", "alpha", "daemon", "status")["pid"]
+    first, *_, last = done.stderr.splitlines()
+    assert first == f"winch: winch {VERSION}, process {before}, stops at a checkpoint"
+    assert last == f"winch: winch {VERSION} runs, process {after}"
+    assert winch.json("-H", "alpha", "daemon", "restart")["version"] == VERSION
+    # Of one that cannot be reached, and of what is wrong there, the others hear nothing.
+    (elsewhere.homes["beta"] / "winch/config.toml").write_text("[limits]\nactiv = 3\n")
+    several = winch("-H", "alpha,beta,dead", "daemon", "restart", "--json")
+    assert several.returncode == 2
+    assert json.loads(several.stdout)["host"] == "alpha"
+    said = several.stderr.splitlines()
+    assert said[0].startswith(f"winch: alpha: winch {VERSION}, process ")
+    assert any(line.startswith("winch: beta: ") and "activ" in line for line in said)
+    assert said[-1].startswith("winch: dead cannot be reached: no route to it; ")
+    shown = winch("-H", "alpha", "daemon", "install", "--print", "--manager", "systemd")
+    assert (shown.returncode, shown.stdout.splitlines()[2]) == (0, "[Unit]")
+    assert winch("-H", "dead", "daemon", "restart").returncode == 6
+    assert elsewhere.is_untouched()
 
 
 def test_asking_starts_no_daemon_that_was_stopped(elsewhere: Elsewhere) -> None:
