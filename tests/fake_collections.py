@@ -55,6 +55,7 @@ class FakeCollections:
         remove: Callable[..., Awaitable[Removal]]
 
     def __init__(self) -> None:
+        super().__init__()
         self.plans: dict[str, SyncPlan | WinchError] = {}
         self._collections: dict[str, CollectionRecord] = {}
 

@@ -17,12 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from core.adapters.files.browsing import Surroundings
 from core.domain.errors import (
     AmbiguousIdError,
     DaemonError,
     DestinationError,
-    ErrorInfo,
     NotAllowedError,
     UnknownIdError,
     UsageError,
@@ -39,12 +37,10 @@ from core.domain.events import (
     as_told,
 )
 from core.domain.figures import ChangesSince, Figures, ProcessFigures
-from core.domain.history import History, HistoryEntry, HistoryQuery, Statistics
 from core.domain.hooks import QueueRun
 from core.domain.hosts import site_of
 from core.domain.inspection import DownloadLimits, HostLimit, Inspection
 from core.domain.lifecycle import Action, allowed_actions, is_already, next_status
-from core.domain.machines import DirectoryView, Machine
 from core.domain.models import (
     Download,
     DownloadRecord,
@@ -57,28 +53,19 @@ from core.domain.models import (
 )
 from core.domain.outcomes import AddedPortion, KeptFile, Outcome, Refusal, Removal
 from core.domain.service import (
-    MOST_LOG_LINES,
     MOST_REMOVED,
     Changes,
-    LimitChanges,
-    Limits,
     MoveTo,
-    RateSource,
     ServiceStatus,
-    SettingInForce,
 )
-from core.domain.setting_checks import check_limit
-from core.domain.settings import Settings
-from core.domain.upkeep import Checkup, Cleanup, Leftover
-from core.domain.value import asdict, replace
+from core.domain.value import replace
 from core.engine.downloads.events import EventBus
 from core.engine.downloads.index import DownloadIndex
 from core.engine.downloads.totals import ListTotals
 from core.policy.request_rules import apply_changes, with_url
-from core.policy.settings_in_force import settings_in_force
-from core.policy.statistics import statistics
 from core.policy.transfer.slowness import explain_waiting
 from tests.fake_collections import FakeCollections
+from tests.fake_upkeep import FakeUpkeep
 
 
 class _Subscription(AsyncIterator[Event]):
@@ -99,7 +86,7 @@ class _Subscription(AsyncIterator[Event]):
         return event
 
 
-class FakeService(FakeCollections):
+class FakeService(FakeCollections, FakeUpkeep):
     """An in-memory queue. Every request is noted in `calls` as (method, ids)."""
 
     def __init__(self) -> None:
@@ -107,31 +94,21 @@ class FakeService(FakeCollections):
         self.calls: list[tuple[str, tuple[str, ...] | None]] = []
         self.notices: tuple[str, ...] = ()
         self.paused = False
-        self.attempts: list[HistoryEntry] = []
-        self.leftovers: tuple[Leftover, ...] = ()
         self.changed_files: tuple[KeptFile, ...] = ()
         self.inspections: dict[str, Inspection] = {}
-        self.log: list[str] = []
-        self.directory = "."
         self.measured: dict[str, object] = {}
         """Figures that are to be others than those of a service that does nothing."""
-        self.settings = Settings()
         self.damage: dict[str, WinchError] = {}
         self._trash: dict[str, tuple[DownloadRecord, Progress | None] | None] = {}
-        self.refuses_to_clean: str | None = None
         self.client_count: Callable[[], int] = lambda: 0
         self.stop_requested = asyncio.Event()
         self._records: dict[str, DownloadRecord] = {}
         self._progress: dict[str, Progress] = {}
-        self._limits: dict[str, int] = {}
-        self.environment: tuple[str, ...] = ()
-        self.read_settings: Callable[[], Settings] = lambda: self.settings
         self._revision = 0
         self._numbers = itertools.count(1)
         self._subscriptions: set[_Subscription] = set()
         self._bus = EventBus(self._snapshot)
         self._started_at = datetime.now(UTC)
-        self._surroundings = Surroundings()
 
     # What a test makes happen.
 
@@ -392,51 +369,6 @@ class FakeService(FakeCollections):
             self._publish_records(Changed, [id_])
         return Outcome(changed=tuple(self._records[id_] for id_ in changed), refused=tuple(refused))
 
-    async def limit(self, changes: LimitChanges) -> Limits:
-        self._note("limit", None)
-        settings = self.settings.limits
-        if (changes.rate or 0) < 0:
-            raise UsageError("a rate is 1 byte/s or more")
-        for name in ("active", "connections", "connections_per_host"):
-            if (value := getattr(changes, name)) is not None:
-                check_limit(name, value)
-        given = {
-            name: value
-            for name, value in asdict(changes).items()
-            if value is not None and name != "reset"
-        }
-        before, self._limits = self._limits, ({} if changes.reset else self._limits) | given
-        if (before.get("rate") or 0) != (self._limits.get("rate") or 0):
-            self._tell()
-        counts = {name: value for name, value in self._limits.items() if name != "rate"}
-        in_force = Limits(
-            rate=self._limits.get("rate") or None,
-            rate_source=RateSource.COMMAND if "rate" in self._limits else RateSource.SETTINGS,
-            active=settings.active,
-            connections=settings.connections,
-            connections_per_host=settings.connections_per_host,
-        )
-        return replace(in_force, **counts)
-
-    async def settings_in_force(self) -> list[SettingInForce]:
-        return settings_in_force(
-            self.read_settings(),
-            await self.limit(LimitChanges()),
-            LimitChanges(**self._limits),
-            self.environment,
-        )
-
-    async def reload(self) -> list[str]:
-        self._note("reload", None)
-        self.settings = self.read_settings()
-        begun = Settings()
-        return [
-            f"{section}.{name}"
-            for section in ("network", "log")
-            for name, value in asdict(getattr(begun, section)).items()
-            if value != getattr(getattr(self.settings, section), name)
-        ]
-
     async def status(self) -> ServiceStatus:
         counts = {str(status): 0 for status in Status}
         sums = ListTotals()
@@ -480,56 +412,6 @@ class FakeService(FakeCollections):
 
     async def changes_since(self, life: str, revision: int) -> ChangesSince:
         return self._bus.change_log.since(life, revision, now=self._revision)
-
-    async def history(self, query: HistoryQuery) -> History:
-        self._note("history", None)
-        entries = [entry for entry in self.attempts if query.admits(entry)]
-        return History(entries=tuple(entries[::-1][: query.limit]))
-
-    async def clear_history(self) -> int:
-        self._note("clear_history", None)
-        count = len(self.attempts)
-        self.attempts.clear()
-        return count
-
-    async def statistics(self, days: int) -> Statistics:
-        self._note("statistics", None)
-        return statistics(self.attempts, {}, now=datetime.now(UTC).astimezone(), days=days)
-
-    async def clean(self, *, dry_run: bool, only: Sequence[str] | None = None) -> Cleanup:
-        self._note("clean", None)
-        found = self.leftovers
-        if self.refuses_to_clean is not None:
-            return Cleanup(kept=found, refused=self.refuses_to_clean)
-        if not dry_run:
-            _unlink([leftover.path for leftover in found])
-            self.leftovers = ()
-        return Cleanup(removed=found)
-
-    async def checkup(self) -> Checkup:
-        self._note("checkup", None)
-        return Checkup(leftovers=self.leftovers)
-
-    async def tail_log(self, lines: int) -> list[str]:
-        if lines < 1:
-            raise UsageError("the end of the log has a line at least")
-        return self.log[-min(lines, MOST_LOG_LINES) :]
-
-    async def machine(self) -> Machine:
-        self._note("machine", None)
-        return self._surroundings.machine(self.directory)
-
-    async def browse(self, path: str, prefix: str = "") -> DirectoryView:
-        self._note("browse", None)
-        return await self._surroundings.browse(self.directory, path, prefix)
-
-    async def make_directories(self, root: str, directories: Sequence[str]) -> dict[str, ErrorInfo]:
-        self._note("make_directories", None)
-        if not all(directory.startswith(f"{root}/") for directory in directories):
-            raise UsageError("that does not lie below the destination")
-        for directory in directories:
-            Path(directory).mkdir(parents=True, exist_ok=True)
-        return {}
 
     async def shutdown(self) -> None:
         self.calls.append(("shutdown", None))
