@@ -16,6 +16,7 @@ from core.adapters.system.cron import Cron
 from core.adapters.system.launchd import Launchd
 from core.adapters.system.started_program import started_program
 from core.adapters.system.systemd import Systemd
+from core.adapters.system.unit_files import keep_edited
 from core.domain.errors import DaemonError
 from core.domain.service import ServiceStatus
 from core.domain.value import Value
@@ -55,12 +56,14 @@ async def install(kind: str | None, tell: Tell) -> list[str]:
     program, left_out = started_program(paths, os.environ)
     for other in await asyncio.to_thread(autostart.every_installed, paths, os.environ):
         if other.kind != manager.kind:
+            await _keep_edited(other, tell)
             await asyncio.to_thread(other.uninstall)
             tell(f"removed from {other.place}: two would start one daemon")
     running = await _running()
     if isinstance(manager, Launchd) and not (running and running.embedded):
         # It starts what it loads at once.
         await _end(running, tell)
+    await _keep_edited(manager, tell)
     is_new = await asyncio.to_thread(manager.install, program)
     tell(f"written to {manager.place}" if is_new else f"{manager.place} has it already")
     match manager:
@@ -83,6 +86,7 @@ async def uninstall(tell: Tell) -> None:
             goes_on = running is not None and _has_work(running)
             tell("the daemon ends at a checkpoint")
         stays = await asyncio.to_thread(manager.lingers) if isinstance(manager, Systemd) else None
+        await _keep_edited(manager, tell)
         await asyncio.to_thread(manager.uninstall)
         tell(f"removed from {manager.place}")
         if stays:
@@ -114,6 +118,14 @@ def linger() -> None:
 def is_outside_unit(pid: int) -> bool:
     """Tell whether a unit is installed, and the daemon, this process, was not started by it."""
     return autostart.is_outside(launcher.paths(), os.environ, pid)
+
+
+async def _keep_edited(manager: autostart.Manager, tell: Tell) -> None:
+    """Keep what somebody has changed by hand of what is about to be replaced or removed."""
+    if not isinstance(manager, Cron) and (
+        kept := await asyncio.to_thread(keep_edited, manager.file)
+    ):
+        tell(f"{manager.place} was changed by hand; as it was it is kept as {kept}")
 
 
 async def _hand_over(

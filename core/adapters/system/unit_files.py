@@ -4,6 +4,7 @@ of a crontab; how each of them quotes, and how a file of ours is told from a per
 
 from __future__ import annotations
 
+import hashlib
 import os
 import plistlib
 import re
@@ -24,6 +25,10 @@ _MOST_OF_CRON = 900
 _MOST_BYTES = 64 * 1024
 _HEAD = 3
 """Lines in which the mark has to be: a property list says two others first."""
+_DIGITS = 16
+_UNSEALED = f"digest {'0' * _DIGITS}"
+_DIGEST = re.compile(rf"digest [0-9a-f]{{{_DIGITS}}}")
+_FIRST = f"{MARK} ({_UNSEALED}); `winch daemon uninstall` removes it."
 
 
 class Program(Value, frozen=True, kw_only=True):
@@ -45,6 +50,24 @@ def written_by_us(file: Path) -> str | None:
         if any(MARK in line for line in text.splitlines()[:_HEAD]):
             return text
     return None
+
+
+def keep_edited(file: Path) -> Path | None:
+    """Copy a file of ours that somebody has edited, as FILE~, and return where; None for any other.
+
+    It is told by its digest from one that an older winch has written. Raises StateError.
+    """
+    if (text := written_by_us(file)) is None:
+        return None
+    unsealed, digests = _DIGEST.subn(_UNSEALED, text, count=1)
+    if digests and _sealed(unsealed) == text:
+        return None
+    kept = file.with_name(f"{file.name}~")
+    try:
+        write_atomically(kept, (text.encode(),))
+    except OSError as error:
+        raise state_error(error, kept, verb="written") from error
+    return kept
 
 
 def install_file(
@@ -88,8 +111,8 @@ def systemd_unit(program: Program) -> str:
     # Without the variables of systemd where a word holds what would begin one; that only newer
     # ones know.
     plain = ":" if any("$" in word for word in words) else ""
-    return f"""\
-# {MARK}; `winch daemon uninstall` removes it.
+    return _sealed(f"""\
+# {_FIRST}
 # To change something: systemctl --user edit {program.name}
 [Unit]
 Description=winch, downloads without a terminal
@@ -125,7 +148,13 @@ SystemCallArchitectures=native
 
 [Install]
 WantedBy=default.target
-"""
+""")
+
+
+def _sealed(text: str) -> str:
+    """Return a text with the digest of all of it where that is to be."""
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    return text.replace(_UNSEALED, f"digest {digest}", 1)
 
 
 def unit_words(unit: str) -> list[str]:
@@ -153,9 +182,8 @@ def launchd_agent(program: Program) -> bytes:
         "WorkingDirectory": "/",
         "Umask": program.umask,
     }
-    comment = f"<!-- {MARK}; `winch daemon uninstall` removes it. -->\n".encode()
-    head, root, rest = plistlib.dumps(agent).partition(b"<plist")
-    return head + comment + root + rest
+    head, root, rest = plistlib.dumps(agent).decode().partition("<plist")
+    return _sealed(f"{head}<!-- {_FIRST} -->\n{root}{rest}").encode()
 
 
 def crontab_line(program: Program) -> str:

@@ -145,6 +145,26 @@ def test_a_unit_of_a_persons_own_is_left_alone(winch: Winch, asked: Callable[[],
     assert unit.read_text() == "[Service]\nExecStart=/bin/true\n"
 
 
+def test_a_unit_that_was_changed_by_hand_is_kept_and_that_is_said(
+    winch: Winch, asked: Callable[[], str]
+) -> None:
+    winch("daemon", "install")
+    (unit,) = (path for path in units(winch) if path.is_file())
+    kept, written = unit.with_name(f"{unit.name}~"), unit.read_text()
+    assert "changed by hand" not in winch("daemon", "install").stderr
+    for word in ("install", "uninstall"):
+        unit.write_text(edited := written.replace("WatchdogSec=60", "WatchdogSec=999"))
+        assert f"{unit} was changed by hand; as it was it is kept as {kept}" in (
+            winch("daemon", word).stderr
+        )
+        assert kept.read_text() == edited
+        assert unit.exists() is (word == "install")
+        kept.unlink()
+    winch("daemon", "install")
+    assert "changed by hand" not in winch("daemon", "uninstall").stderr
+    assert not kept.exists()
+
+
 def test_what_is_not_here_is_said(winch: Winch) -> None:
     winch.env["PATH"] = "/nonexistent"
     nothing = winch("daemon", "install")

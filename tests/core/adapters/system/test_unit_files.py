@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.adapters.system.unit_files import (
+    MARK,
     Program,
     crontab_line,
     crontab_mark,
     install_file,
+    keep_edited,
     launchd_agent,
     systemd_unit,
     unit_words,
@@ -123,6 +125,24 @@ def test_what_is_installed_is_known_again_and_nothing_else(tmp_path: Path, text:
     (tmp_path / "mine").write_text(f"mine\n\n\n{text}")
     assert written_by_us(tmp_path / "link") is None
     assert written_by_us(tmp_path / "mine") is None
+
+
+@pytest.mark.parametrize("text", [systemd_unit(program()), launchd_agent(program()).decode()])
+def test_what_a_person_has_changed_of_it_is_kept_and_nothing_else(
+    tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "unit"
+    assert keep_edited(file) is None
+    for untouched in (text, f"mine: {text.replace(MARK, '')}"):
+        file.write_text(untouched)
+        assert keep_edited(file) is None
+    start = text.index("digest ")
+    without = text[:start] + text[start + len("digest 0123456789abcdef") :]
+    for edited in (f"{text}# mine\n", text.replace("/state", "/other", 1) + "\n", without):
+        file.write_text(edited)
+        kept = keep_edited(file)
+        assert kept == tmp_path / "unit~"
+        assert (file.read_text(), kept.read_text()) == (edited, edited)
 
 
 def test_what_cannot_be_enabled_is_taken_back_unless_it_was_there_before(tmp_path: Path) -> None:
