@@ -28,6 +28,7 @@ from core.adapters.system.clock import Clock
 from core.adapters.system.instance_lock import InstanceLock
 from core.adapters.system.log_file import logging_to
 from core.adapters.system.log_format import is_journal
+from core.adapters.system.memory import keep_giving_back
 from core.adapters.system.notify import Notifier
 from core.adapters.system.paths import Paths
 from core.domain.errors import ErrorCode, ErrorInfo, WinchError
@@ -107,7 +108,11 @@ async def running(
             # none of them in circles, and a quarter of the time of very many went there.
             gc.set_threshold(_NEW_VALUES, *_LOOKS)
             _log.info("winch %s serves %s", VERSION, paths.socket)
-            yield Running(engine, server)
+            giving_back = asyncio.create_task(keep_giving_back(), name="memory")
+            try:
+                yield Running(engine, server)
+            finally:
+                giving_back.cancel()
         finally:
             # The socket goes first: nobody is let in to an engine that stops.
             try:

@@ -11,6 +11,8 @@ from tests.bench.measure import Usage
 
 Measure = Literal["wall", "cpu", "memory", "lag"]
 MET, MISSED, WORSE, UNKNOWN = "met", "MISSED", "WORSE", "not measured"
+UNSURE = "cannot be told"
+"""What was measured is not sure enough: the goal lies within twice its standard error."""
 _NOISE = 1.1
 """Two runs of the same program differ by so much; what is more than this is worse."""
 _WORDS = {"wall": "wall", "cpu": "CPU", "memory": "peak memory", "lag": "lag p99"}

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.bench.trend import floors, trend
+from tests.bench.trend import Trend, floors, trend
 
 
 def test_a_line_has_its_slope_and_no_error() -> None:
@@ -28,6 +28,21 @@ def test_the_lowest_of_each_stretch_shows_what_is_never_given_back() -> None:
     assert len(lowest) == 40
     assert trend(lowest).slope == pytest.approx(0.01, abs=1e-3)
     assert trend(lowest).error < trend(samples).error / 10
+
+
+def test_what_stays_for_a_while_makes_a_slope_less_sure() -> None:
+    chance = random.Random(1)
+    each = [chance.uniform(0.0, 50.0) for _ in range(200)]
+    apart = trend([(float(x), what) for x, what in enumerate(each)])
+    held = trend([(x / 5, each[x // 5]) for x in range(1000)])
+    assert held.error > 0.8 * apart.error
+
+
+@pytest.mark.parametrize(
+    ("slope", "verdict"), [(0.1, True), (0.9, None), (1.3, None), (2.0, False)]
+)
+def test_what_lies_within_twice_its_error_cannot_be_told(slope: float, verdict: bool) -> None:
+    assert Trend(slope, 0.2).is_at_most(1.0) is verdict
 
 
 def test_two_samples_are_no_trend() -> None:
