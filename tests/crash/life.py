@@ -29,7 +29,7 @@ from core.domain.settings import (
     Settings,
 )
 from core.engine.service import Engine
-from core.engine.transfer import body, checkpoint
+from core.engine.transfer import checkpoint, receiving
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ def live(main: Callable[[int, str, Sequence[str]], Coroutine[Any, Any, None]]) -
     # All that a second of an ordinary life does, in a tenth of it.
     checkpoint.INTERVAL = 0.05
     document.WHOLE_PAUSE = document.REST = 0.03
-    body.PATIENCE = 0.02
+    receiving.PATIENCE = 0.02
     ids = iter(IDS)
     secrets.token_hex = lambda nbytes=None: next(ids)
     random.seed(0)

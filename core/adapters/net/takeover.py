@@ -57,7 +57,7 @@ class BlockReader(asyncio.BufferedProtocol):
         self._unread = 0
         self._most: int | None = None
         self._wanted = FIRST_BLOCK
-        self._paused = self._lost = self._detached = self._is_due = False
+        self._paused = self._lost = self._detached = self._is_due = self._is_last = False
         self._waiter: asyncio.Future[None] | None = None
         self._enough = 1
         self._timer: asyncio.TimerHandle | None = None
@@ -170,7 +170,8 @@ class BlockReader(asyncio.BufferedProtocol):
                 self._pool.give_back(block)
         # Not over TLS: a connection that ends while it is paused there loses what was received.
         goes_on = self._left and not (self._lost or self._detached)
-        if (rest := self._pool.rest) and goes_on and not (self._blocks or self._is_tls):
+        rests = not (self._blocks or self._is_tls or self._is_last)
+        if (rest := self._pool.rest) and goes_on and rests:
             self._take_rest(rest)
         else:
             self._resume()
@@ -179,6 +180,12 @@ class BlockReader(asyncio.BufferedProtocol):
         """Let at most so many bytes wait to be taken; None: as many as fit."""
         self._most = most
         self._resume()
+
+    def hurry(self) -> None:
+        """Receive what has come as soon as there is memory for it: this is read to be the last."""
+        self._is_last = True
+        self._stop_rest()
+        self.keep_unread(None)
 
     def detach(self) -> None:
         """Give up what was not taken: nobody reads it any more."""

@@ -1,8 +1,4 @@
-"""One answer's body on its way into the part file.
-
-Blocks are gathered before they are written, nothing is queued in between (a slow disk slows the
-read and so the server), and a byte counts only once it is written.
-"""
+"""One answer's body, cut into what is wanted of it, under the limits that were set here."""
 
 from __future__ import annotations
 
@@ -13,21 +9,14 @@ from core.adapters.net.response import Piece, Response
 from core.adapters.system.clock import Clock
 from core.domain.errors import IncompleteBodyError
 from core.domain.inspection import ConnectionState
-from core.engine.transfer.resume import UnfinishedFile
 from core.policy.transfer.buffers import block_of
-from core.policy.transfer.segments import Claim
 from core.policy.transfer.throttle import TokenBucket, read_ahead
 
-PATIENCE = 0.5
-"""Seconds after which less is written too, so that a slow file shows and keeps its progress."""
 REVIEW = 0.25
 """Seconds after which a wait is reckoned anew, because its limit may have changed."""
 
 # Seconds that no timer is worth: what is owed stays owed and is waited off with the next.
 _NO_WAIT = 0.001
-# Turns of the loop that a stop takes. The loop receives after who waits for a turn had its own, so
-# what the kernel holds is here in the third; a full block parts that into portions.
-_LAST_TURNS = 5
 
 
 class StateTimer:
@@ -106,19 +95,29 @@ class Body:
         self._left -= len(piece)
         return piece
 
+    def let_no_more_come(self) -> int:
+        """Keep the server from sending more, and return how much is to be `arrived` soon."""
+        return self._response.let_no_more_come()
+
     def arrived(self) -> Piece:
-        """Return what has come already, without waiting; `b""` also where a limit is set."""
-        if self._left == 0 or any(limit.rate for limit in self._limits):
+        """Return what has come already, without waiting: a limit is owed it."""
+        if self._left == 0:
             return b""
-        pushed_back, self._pushed_back = self._pushed_back, b""
-        if piece := pushed_back or self._unpaid:
-            self._unpaid = self._unpaid if pushed_back else b""
+        piece: Piece
+        if self._pushed_back:
+            piece, self._pushed_back = self._pushed_back, b""
         else:
-            piece = self._response.ready()
+            piece, self._unpaid = self._unpaid or self._response.ready(), b""
+            for limit in self._limits:
+                limit.owe(len(piece), self._clock.monotonic())
         if self._left is not None:
             piece = piece[: self._left]
             self._left -= len(piece)
         return piece
+
+    def close(self) -> None:
+        """Close the connection, unless the answer has ended; what was read of it stays."""
+        self._response.close()
 
     def under_same_limits(self, response: Response, length: int | None) -> Body:
         """Return the body of another answer, under the same limits."""
@@ -193,109 +192,3 @@ class Body:
     def _portion(self) -> int | None:
         parts = self.limit_parts()
         return min((p for limit in self._limits if (p := limit.portion(parts))), default=None)
-
-
-class _Writing:
-    """What of a body was read and is not on disk yet, on its way to a claim."""
-
-    def __init__(
-        self, body: Body, claim: Claim, file: UnfinishedFile, received: Callable[[int], None]
-    ) -> None:
-        self._body = body
-        self._claim = claim
-        self._file = file
-        self._received = received
-        self._gathered: list[Piece] = []
-        self.size = 0
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether more is wanted for the claim."""
-        claim = self._claim
-        return claim.end is None or claim.position + self.size < claim.end
-
-    @property
-    def left(self) -> int | None:
-        """Return how many bytes are wanted; None where nobody knows."""
-        claim = self._claim
-        return None if claim.end is None else claim.end - claim.position - self.size
-
-    def gather(self, piece: Piece) -> None:
-        """Take in what was read; what another connection has taken over goes back."""
-        self._received(len(piece))
-        # What lies here must not be given to another connection as well.
-        reserved = self._file.segments.reserve(self._claim, self.size + len(piece))
-        allowed = reserved - self.size
-        if allowed < len(piece):
-            self._body.push_back(piece[allowed:])
-            piece = piece[:allowed]
-        self._gathered.append(piece)
-        self.size += len(piece)
-
-    async def gather_arrived(self) -> None:
-        """Take in what has come already, which would have to be fetched again after a stop.
-
-        The network is not waited for, and a server that goes on sending does not hold up a stop.
-        """
-        for turn in range(_LAST_TURNS):
-            if turn:
-                await asyncio.sleep(0)
-            while self.goes_on and (piece := self._body.arrived()):
-                self.gather(piece)
-
-    async def store(self, written: Callable[[int], None]) -> None:
-        """Write it all. A cancellation is raised once that has ended."""
-        body, claim = self._body, self._claim
-        body.timer.enter(ConnectionState.WRITING)
-        work, cancelled = self._file.part.begin_write(claim.position, self._gathered), None
-        try:
-            await work
-        except asyncio.CancelledError as error:
-            # It comes once that has ended: nobody else may use that memory before, nor write there.
-            cancelled = error
-        finally:
-            body.timer.enter(ConnectionState.RECEIVING)
-        work.result()
-        self._file.segments.advance(claim, self.size)
-        self._gathered.clear()
-        body.recycle()
-        stored, self.size = self.size, 0
-        written(stored)
-        if cancelled is not None:
-            raise cancelled
-
-
-async def receive_body(
-    body: Body,
-    claim: Claim,
-    file: UnfinishedFile,
-    clock: Clock,
-    *,
-    received: Callable[[int], None],
-    written: Callable[[int], None],
-) -> None:
-    """Write a body to its claim until the claim or the body ends.
-
-    `received` hears of each piece, `written` of each block. What arrived before an error or a
-    cancellation is written all the same, before a cancellation what the kernel holds as well.
-    Raises NetworkError and its kin, DiskError and what `written` raises.
-    """
-    body.take_over()
-    writing = _Writing(body, claim, file, received)
-    due = clock.monotonic() + PATIENCE
-    try:
-        while writing.goes_on:
-            piece = await body.read(writing.left)
-            if not piece:
-                break
-            writing.gather(piece)
-            del piece  # or its block could not be given up while the next is awaited
-            if body.is_enough(writing.size) or clock.monotonic() >= due:
-                await writing.store(written)
-                due = clock.monotonic() + PATIENCE
-    except asyncio.CancelledError:
-        await writing.gather_arrived()
-        raise
-    finally:
-        if writing.size:
-            await writing.store(written)

@@ -16,7 +16,8 @@ from core.adapters.system.clock import Clock
 from core.domain.errors import FileChangedError, TransferError, WinchError
 from core.domain.origins import PieceHashes
 from core.domain.redact import redact_url
-from core.engine.transfer.body import Body, receive_body
+from core.engine.transfer.body import Body
+from core.engine.transfer.receiving import receive_body
 from core.engine.transfer.resume import UnfinishedFile
 from core.engine.transfer.source import Source, Sources
 from core.engine.transfer.verify import STRETCH

@@ -24,7 +24,7 @@ from core.domain.errors import (
 )
 from core.domain.inspection import ConnectionState
 from core.domain.value import replace
-from core.engine.transfer.body import Body, StateTimer, receive_body
+from core.engine.transfer.body import Body, StateTimer
 from core.engine.transfer.connection import (
     ConnectionFailed,
     ConnectionResult,
@@ -37,6 +37,7 @@ from core.engine.transfer.context import TransferContext
 from core.engine.transfer.opening import Contradicted, Opened, open_connection
 from core.engine.transfer.overlap import OverlapCheck, pass_silent_neighbours
 from core.engine.transfer.pool_size import PoolSize
+from core.engine.transfer.receiving import receive_body
 from core.engine.transfer.resume import UnfinishedFile
 from core.engine.transfer.source import Source, Sources
 from core.policy.transfer.host_memory import ServedBest

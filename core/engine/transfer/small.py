@@ -14,12 +14,13 @@ from core.adapters.files.file_batch import NeedsPartFileError, NewFile
 from core.domain.errors import WinchError
 from core.domain.models import Conflict, Download
 from core.domain.value import Value
-from core.engine.transfer.body import PATIENCE, Body
+from core.engine.transfer.body import Body
 from core.engine.transfer.committer import Committer
 from core.engine.transfer.context import Whole
 from core.engine.transfer.member import kept_of
 from core.engine.transfer.naming import coding_note
 from core.engine.transfer.pieces import are_right
+from core.engine.transfer.receiving import PATIENCE
 from core.engine.transfer.verify import DigestResult, expected_digests, right_verdict
 from core.policy.transfer.http_dates import modified_at
 from core.policy.transfer.ranges import Accept

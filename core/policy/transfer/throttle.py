@@ -16,6 +16,8 @@ PORTION = 0.005
 """Seconds of the rate that are taken at a time: many may share it, and none is to starve."""
 AHEAD = 0.125
 """Seconds of the rate that may lie ready to be read: what is stopped then throws them away."""
+MOST_OWED = 5.0
+"""Seconds of the rate that may be owed: whoever comes next waits behind that."""
 LOOK = 0.25
 """Seconds over which is looked at what connections wait for."""
 SPARE = 0.1
@@ -47,17 +49,23 @@ class TokenBucket:
         return self._rate
 
     def set_rate(self, rate: float | None, now: float) -> None:
-        """Change the limit; what is owed is waited off at the new rate."""
+        """Change the limit; what is owed is waited off at the new rate, up to `MOST_OWED`."""
         self._pass(now)
         # Nothing is saved up under a rate that was not there.
         self._passed = min(self._passed, self._charged)
         self._rate = rate
+        self._bound_debt()
 
     def charge(self, count: int, now: float) -> float:
         """Take `count` bytes and return the mark to `wait` for before the next are read."""
         self._pass(now)
         self._charged += count
         return self._charged
+
+    def owe(self, count: int, now: float) -> None:
+        """Take `count` bytes that have come already: whoever charges next waits them off."""
+        self.charge(count, now)
+        self._bound_debt()
 
     def wait(self, mark: float, now: float) -> float:
         """Return the seconds until the rate has let everything up to a mark through."""
@@ -75,6 +83,11 @@ class TokenBucket:
         if self._rate is None:
             return None
         return max(_LEAST_PART, max(_LEAST, int(self._rate * PORTION)) // parts)
+
+    def _bound_debt(self) -> None:
+        """Let through what would take too long: a low limit is to hold nobody up for minutes."""
+        if self._rate is not None:
+            self._passed = max(self._passed, self._charged - self._rate * MOST_OWED)
 
     def _pass(self, now: float) -> None:
         """Let through what the rate allows up to now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import socket
 import ssl
 import struct
@@ -529,6 +530,62 @@ def test_a_client_that_leaves_early_closes_the_connection(setup: Setup) -> None:
     with serving(sends(HEAD, DATA, keep=True), tls=setup.tls) as (url, asked):
         setup.run(test)
     assert asked == [1, 2]
+
+
+def test_a_server_hears_at_once_that_a_client_leaves(setup: Setup) -> None:
+    heard: list[type[Exception]] = []
+
+    def script(wire: Wire) -> None:
+        below = socket.socket(fileno=os.dup(wire.fileno()))
+        wire.sendall(HEAD + DATA[:200_000])
+        try:
+            while below.recv(65536):
+                pass
+        except OSError as error:
+            heard.append(type(error))
+        below.close()
+
+    async def test() -> None:
+        async with asking() as client, await client.get(url, {}, buffer=500_000) as response:
+            setup.takes_over(response)
+            got = 0
+            while got < 200_000:
+                got += len(await response.read())
+            response.close()
+
+    with serving(script, tls=setup.tls) as (url, _):
+        setup.run(test)
+    assert heard == [ConnectionResetError]
+
+
+def test_what_has_come_is_there_soon_though_nobody_read_on(setup: Setup) -> None:
+    async def test() -> None:
+        async with asking() as client:
+            held = [client._blocks.take(2**17) for _ in range(CROWD + 1)]
+            async with await client.get(url, {}, buffer=100_000) as response:
+                setup.takes_over(response)
+                got = bytearray(await response.read())
+                response.recycle()  # of a crowd: nothing more is received for a while
+                await asyncio.to_thread(sent.wait)
+                response.let_no_more_come()
+                for _ in range(20):
+                    while piece := response.ready():
+                        got += piece
+                        response.recycle()
+                    await turns()
+                assert got == DATA[: len(got)]
+                # What has come of a record tells nothing before all of it has.
+                assert len(got) >= sent_bytes - (16_384 if setup.tls else 0)
+            assert client._blocks.used == sum(block.size for block in held)
+
+    def script(wire: Wire) -> None:
+        wire.sendall(HEAD + DATA[:sent_bytes])
+        sent.set()
+        wire.recv(1)
+
+    sent, sent_bytes = threading.Event(), 60_000  # the kernel takes them all
+    with serving(script, tls=setup.tls) as (url, _):
+        setup.run(test)
 
 
 def test_a_body_comes_whole_though_a_crowd_holds_the_memory(setup: Setup) -> None:

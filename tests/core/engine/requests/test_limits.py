@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -52,11 +53,34 @@ class TestRate:
         while clock.passed < seconds:
             await clock.asleep(4)
             clock.advance()
-        await engine.pause(None)
         counts = [(await engine.find(d.id)).progress.bytes_downloaded for d in downloads]
         assert sum(counts) <= rate * (clock.passed + BURST)
         assert sum(counts) == pytest.approx(rate * seconds, rel=0.03)
         assert max(counts) == pytest.approx(min(counts), rel=0.05)
+
+    async def test_what_a_stop_keeps_of_what_had_come_is_owed_to_the_limit(
+        self, workspace: Workspace, fault_server: FaultServer, clock: Hourglass
+    ) -> None:
+        rate, seconds, size = 300_000, 1, 300_000
+        engine = await workspace.engine(limited(rate=str(rate)), clock=clock)
+        downloads = await engine.add(
+            [workspace.request(fault_server.file(name, DATA)) for name in "abc"]
+        )
+        while clock.passed < seconds:
+            await clock.asleep(4)
+            clock.advance()
+        await engine.pause(None)
+        kept = [(await engine.find(d.id)).progress.bytes_downloaded for d in downloads]
+        assert sum(kept) > rate * (clock.passed + BURST), "more had come than was let through"
+        (other,) = await engine.add([workspace.request(fault_server.file("d", DATA[:size]))])
+        ends = asyncio.create_task(settled(engine, other))
+        while not ends.done():
+            asleep = asyncio.create_task(clock.asleep(2))
+            await asyncio.wait([ends, asleep], return_when=asyncio.FIRST_COMPLETED)
+            if asleep.cancel():
+                continue
+            clock.advance()
+        assert sum(kept) + size <= rate * (clock.passed + BURST)
 
     async def test_the_limit_of_one_download_slows_no_other(
         self, workspace: Workspace, fault_server: FaultServer, clock: Hourglass

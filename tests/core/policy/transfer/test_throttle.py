@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.inspection import ConnectionState
-from core.policy.transfer.throttle import AHEAD, BURST, LOOK, LimitHoldup, TokenBucket, read_ahead
+from core.policy.transfer.throttle import (
+    AHEAD,
+    BURST,
+    LOOK,
+    MOST_OWED,
+    LimitHoldup,
+    TokenBucket,
+    read_ahead,
+)
 
 
 def stream(bucket: TokenBucket, sizes: list[int], *, oversleep: float = 0.0) -> float:
@@ -98,6 +106,16 @@ def test_a_new_rate_holds_for_those_who_wait_already() -> None:
     assert bucket.wait(mark, 1.0) == pytest.approx(1.5)
     bucket.set_rate(None, 2.0)
     assert bucket.wait(mark, 2.0) == 0.0
+
+
+def test_what_is_owed_is_waited_off_but_not_for_minutes() -> None:
+    bucket = TokenBucket(1000.0, 0.0)
+    bucket.owe(2000, 0.0)
+    assert bucket.wait(bucket.charge(500, 1.0), 1.0) == pytest.approx(1.5)
+    bucket.owe(10**9, 1.0)
+    assert bucket.wait(bucket.charge(500, 1.0), 1.0) == pytest.approx(MOST_OWED + 0.5)
+    bucket.set_rate(10.0, 1.0)
+    assert bucket.wait(bucket.charge(10, 1.0), 1.0) == pytest.approx(MOST_OWED + 1)
 
 
 def test_a_limit_that_comes_finds_neither_debt_nor_savings() -> None:
