@@ -1,4 +1,4 @@
-"""The text of a document, line by line or whole, in the charset that it names."""
+"""The text of a document, in the charset that it names."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Final
 
-from core.domain.bounds import MAX_TEXT
 from core.domain.text import valid
-from core.domain.value import Value
 from core.sources.base import Document
 
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.IGNORECASE)
@@ -31,43 +29,16 @@ _CHARSETS: Final = {
 }
 
 
-class Line(Value, frozen=True, gc=False):
-    """A line without its end, by its number from 1; of one that was too long, the beginning."""
-
-    number: int
-    text: str
-    is_cut: bool = False
-
-
-async def lines(document: Document, *, longest: int = MAX_TEXT) -> AsyncIterator[Line]:
-    """Yield the lines of a document, each of at most `longest` bytes; raises WinchError.
-
-    They end with LF or CR LF. Text is valid Unicode; what is no UTF-8 is Latin-1 for a whole line.
-    """
-    number, kept = 0, b""
-    async for chunk in utf8(document):
-        first, *others = chunk.split(b"\n")
-        if len(kept) <= longest:
-            kept += first[: longest + 1]
-        for following in others:
-            number += 1
-            yield _line(number, kept, longest)
-            kept = following[: longest + 1]
-    if kept:
-        yield _line(number + 1, kept, longest)
-
-
-async def read_all(document: Document) -> bytes:
-    """Return all bytes of a document, in UTF-8 as far as its charset is known; raises WinchError.
-
-    They are as many as it was opened for.
-    """
-    return b"".join([chunk async for chunk in utf8(document)])
-
-
 async def text_of(document: Document) -> str:
-    """Return all text of a document, valid Unicode; raises WinchError."""
-    return _text(await read_all(document))
+    """Return all text of a document, valid Unicode; raises WinchError.
+
+    What is no UTF-8, and in no charset that is known, is made valid.
+    """
+    raw = b"".join([chunk async for chunk in utf8(document)])
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return valid(raw.decode("utf-8", "surrogateescape"))
 
 
 async def utf8(document: Document) -> AsyncIterator[bytes]:
@@ -110,15 +81,3 @@ def _decoder(charset: str | None) -> codecs.IncrementalDecoder | None:
 
 def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "replace")
-
-
-def _line(number: int, raw: bytes, longest: int) -> Line:
-    raw = raw.removesuffix(b"\r")
-    return Line(number, _text(raw[:longest]), len(raw) > longest)
-
-
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return valid(raw.decode("utf-8", "surrogateescape"))

@@ -29,14 +29,6 @@ from tui.input.store_options import in_store, store_origin
 from tui.text.fmt import clean
 
 
-def download_requests(args: argparse.Namespace, directory: str) -> list[DownloadRequest]:
-    """Return what `get` or `add` names one by one, each URL once, in the order given.
-
-    `directory` is the setting that holds where -d is not given. Raises UsageError.
-    """
-    return named_requests(args, shared_request(args, directory))
-
-
 def named_requests(args: argparse.Namespace, shared: DownloadRequest) -> list[DownloadRequest]:
     """Return a request for each URL of the command line, each once; raises UsageError."""
     requests = [replace(shared, url=url) for url in dict.fromkeys(map(check_url, args.urls))]

@@ -1,4 +1,4 @@
-"""A text is read in its charset, line by line, however its bytes arrive."""
+"""A text is read in its charset, however its bytes arrive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.models import Validator
-from core.sources.texts import lines, text_of
+from core.sources.texts import text_of
 
 
 class Sent:
@@ -29,41 +29,19 @@ class Sent:
             yield piece
 
 
-async def read(document: Sent, longest: int = 100) -> list[tuple[int, str, bool]]:
-    return [
-        (each.number, each.text, each.is_cut) async for each in lines(document, longest=longest)
-    ]
-
-
 @given(
     content=st.text("aé\n\r🎉\x00", max_size=40),
     cuts=st.lists(st.integers(1, 5), min_size=1, max_size=10),
     charset=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
 )
-async def test_lines_are_the_same_however_they_arrive(
+async def test_a_text_is_the_same_however_it_arrives(
     content: str, cuts: list[int], charset: str
 ) -> None:
     raw, pieces = content.encode(charset), []
     for size in cuts * len(raw):
         pieces.append(raw[:size])
         raw = raw[size:]
-    expected = content.split("\n")
-    if not expected[-1]:
-        expected.pop()
-    assert await read(Sent(pieces)) == [
-        (number, line.removesuffix("\r"), False) for number, line in enumerate(expected, start=1)
-    ]
     assert await text_of(Sent(pieces)) == content
-
-
-async def test_a_line_that_is_too_long_is_cut_and_says_so() -> None:
-    pieces = [b"one\n", b"x" * 60, b"x" * 60, b"x" * 60, b"\nthree\n" + b"y" * 101]
-    assert await read(Sent(pieces)) == [
-        (1, "one", False),
-        (2, "x" * 100, True),
-        (3, "three", False),
-        (4, "y" * 100, True),
-    ]
 
 
 @pytest.mark.parametrize(
@@ -82,8 +60,5 @@ async def test_the_charset_that_is_named_is_used_where_it_is_known(
     assert await text_of(Sent([raw], content_type)) == "é €"
 
 
-async def test_a_line_that_is_no_utf_8_is_latin_1() -> None:
-    assert await read(Sent([b"caf\xe9\ncaf\xc3\xa9\n"])) == [
-        (1, "café", False),
-        (2, "café", False),
-    ]
+async def test_what_is_no_utf_8_is_read_as_latin_1() -> None:
+    assert await text_of(Sent([b"caf\xe9"])) == "café"

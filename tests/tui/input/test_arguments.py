@@ -12,13 +12,14 @@ from core.domain.errors import UsageError
 from core.domain.models import Checksum, Conflict, DownloadRequest
 from core.domain.origins import Origin
 from tui.cli.parser import parse
-from tui.input.arguments import download_requests, requests_for_urls
+from tui.input.arguments import named_requests, requests_for_urls, shared_request
 
 SHA1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
 
 
 def requests(*words: str, setting: str = "/setting") -> list[DownloadRequest]:
-    return download_requests(parse(["add", *words])[1], setting)
+    args = parse(["add", *words])[1]
+    return named_requests(args, shared_request(args, setting))
 
 
 def test_a_url_alone_goes_where_the_setting_says() -> None:
