@@ -38,9 +38,8 @@ async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 def refuse(error: WinchError) -> None:
     """Say on stdout, in the words of the protocol, why there is no daemon to speak with."""
-    greeting = codec.Greeting(protocol=codec.PROTOCOL, server=f"winch/{VERSION}")
     with suppress(OSError):
-        sys.stdout.buffer.write(codec.encode(codec.Hello(hello=greeting, error=error.info())))
+        sys.stdout.buffer.write(codec.encode_hello(f"winch/{VERSION}", error.info()))
         sys.stdout.buffer.flush()
 
 

@@ -195,6 +195,11 @@ def decode(data: bytes | bytearray | msgspec.Raw, kind: Any) -> Any:
         raise RpcError("the line is not JSON") from error
 
 
+def encode_hello(server: str, error: ErrorInfo | None, protocol: int = PROTOCOL) -> bytes:
+    """Return the line with which a server greets, or with an error refuses to speak."""
+    return encode(Hello(hello=Greeting(protocol=protocol, server=server), error=error))
+
+
 def encode_request(number: int, method: str, params: object) -> bytes:
     """Return the line that asks for something; raises UsageError where it cannot be asked."""
     try:

@@ -16,8 +16,6 @@ import itertools
 import logging
 import resource
 import socket
-import struct
-import sys
 from collections import Counter
 from collections.abc import Callable
 from operator import itemgetter
@@ -31,6 +29,7 @@ from core.rpc.codec import MAX_LINE
 from core.rpc.command import Commands
 from core.rpc.session import Session
 from core.rpc.shared import Shared
+from core.rpc.unix_peer import process_of
 
 _log = logging.getLogger(__name__)
 
@@ -46,10 +45,6 @@ _BREATH = 0.1
 _BACKLOG = 1024
 _AT_ONCE = 32
 _CLOSE_TIMEOUT = 2.0
-# Level and option of unix(4) on macOS.
-_LOCAL_PEERPID = (0, 2)
-# struct ucred of unix(7): process, user, group.
-_UCRED = struct.Struct("3i")
 
 
 class RpcServer:
@@ -199,7 +194,7 @@ class RpcServer:
 
     def _admit(self, connection: socket.socket) -> None:
         connection.setblocking(False)
-        owner = _process_of(connection)
+        owner = process_of(connection)
         if len(self._places) >= self._most() and not self._make_room(owner):
             with contextlib.suppress(OSError):
                 connection.send(_refusal(self._name, len(self._places)))
@@ -306,26 +301,10 @@ def _bind(path: Path) -> tuple[socket.socket, int]:
         raise
 
 
-def _process_of(connection: socket.socket) -> int | None:
-    """Return the process at the other end, None where the kernel does not tell."""
-    if sys.platform == "darwin":
-        with contextlib.suppress(OSError):
-            return connection.getsockopt(*_LOCAL_PEERPID)
-        return None
-    option = getattr(socket, "SO_PEERCRED", None)
-    if option is None:
-        return None
-    with contextlib.suppress(OSError):
-        pid, _, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, option, _UCRED.size))
-        return int(pid)
-    return None
-
-
 def _refusal(name: str, connections: int) -> bytes:
     """Return what a client hears for which there is no place."""
     error = DaemonError(
         f"the daemon has {connections} connections, and takes no more",
         hint="end what holds them: `winch daemon status` tells how many clients there are",
     )
-    greeting = codec.Greeting(protocol=codec.PROTOCOL, server=name)
-    return codec.encode(codec.Hello(hello=greeting, error=error.info()))
+    return codec.encode_hello(name, error.info())

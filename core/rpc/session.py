@@ -108,11 +108,6 @@ class Session:
             self._account.close()
 
     @property
-    def is_leaving(self) -> bool:
-        """Whether it is about to end, and its place free."""
-        return self._outgoing.is_closing
-
-    @property
     def is_idle(self) -> bool:
         """Whether it waits for nothing: no answer, and no event."""
         return not self._requests.tasks and not self._subscriptions.running()
@@ -174,8 +169,7 @@ class Session:
         return True
 
     async def _hello(self, protocol: int, error: ErrorInfo | None) -> None:
-        greeting = codec.Greeting(protocol=protocol, server=self._name)
-        await self._outgoing.send(codec.encode(codec.Hello(hello=greeting, error=error)))
+        await self._outgoing.send(codec.encode_hello(self._name, error, protocol))
 
     def _is_wanted(self) -> bool:
         """Tell whether the client is there still, as far as that can be known."""

@@ -9,22 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
-import struct
 from pathlib import Path
 
 from core.domain.bounds import cut
 from core.domain.errors import DaemonError, RpcError, UnreachableError
 from core.domain.version import OLDEST_PROTOCOL, VERSION
 from core.rpc import codec
+from core.rpc.unix_peer import user_of
 
 GREETING_TIMEOUT = 10.0
 """Seconds that a daemon on this machine has for its greeting."""
 _MOST_BEFORE_GREETING = 256
 """Lines that a shell may say before winch does: what a person has put into its start files."""
-
-# struct ucred of unix(7): process, user, group.
-_UCRED = struct.Struct("3i")
 
 
 class IncompatibleDaemonError(DaemonError):
@@ -195,12 +191,8 @@ async def dial(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
 
 def _check_peer(path: Path, writer: asyncio.StreamWriter) -> None:
     """Raise DaemonError where another user listens at the socket; only Linux tells who does."""
-    option = getattr(socket, "SO_PEERCRED", None)
-    if option is None:
-        return
-    credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, option, _UCRED.size)
-    _, user, _ = _UCRED.unpack(credentials)
-    if user != os.geteuid():
+    user = user_of(writer.get_extra_info("socket"))
+    if user is not None and user != os.geteuid():
         writer.transport.abort()
         raise DaemonError(
             f"another user listens at the daemon's socket {path}",

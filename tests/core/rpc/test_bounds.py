@@ -176,7 +176,9 @@ class TestNumberOfConnections:
     def processes(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         """Have the connections come from these processes, and from none that is known then."""
         numbers: list[int] = []
-        monkeypatch.setattr(server, "_process_of", lambda _: numbers.pop(0) if numbers else None)
+        monkeypatch.setattr(
+            "core.rpc.server.process_of", lambda _: numbers.pop(0) if numbers else None
+        )
         return numbers
 
     @pytest.fixture
@@ -352,7 +354,7 @@ class TestStalled:
         await service.add(requests(3000))
         async with AsyncExitStack() as stack:
             numbers = itertools.count(1)
-            monkeypatch.setattr("core.rpc.server._process_of", lambda _: next(numbers))
+            monkeypatch.setattr("core.rpc.server.process_of", lambda _: next(numbers))
             stuck = await stack.enter_async_context(RawClient.open(socket_path))
             stuck.writer.transport.pause_reading()  # type: ignore[attr-defined]
             stuck.send(ALL % 1)
@@ -400,7 +402,7 @@ class TestStalled:
                 await asked.wait()
             (held,) = serving_it._sessions.values()
             assert held is not None
-            await until(lambda: held.is_leaving)
+            await until(lambda: held._outgoing.is_closing)
             assert serving_it._sessions
             answered.set()
             await until(lambda: not serving_it._sessions)
