@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
+from core import late_modules
 from core.adapters.config import config_file
 from core.adapters.net.http import HttpClient
 from core.adapters.state.stores import State
@@ -148,22 +149,28 @@ async def run(
         # The terminal that started the daemon goes away; the downloads stay.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         on_ready()
-        if linger:
-            await _until_idle(parts)
-            return
-        reload_wanted = asyncio.Event()
-        loop.add_signal_handler(signal.SIGHUP, reload_wanted.set)
-        beside = [
-            asyncio.create_task(_reload_on(reload_wanted, engine)),
-            asyncio.create_task(notifier.keep_telling(partial(_activity, engine))),
-        ]
-        notifier.tell("READY=1")
+        loading = asyncio.create_task(late_modules.load(), name="late modules")
         try:
-            await stop.wait()
+            await (_until_idle(parts) if linger else _until_told(engine, notifier))
         finally:
-            for task in beside:
-                task.cancel()
-            notifier.tell("STOPPING=1", status="records what is under way")
+            loading.cancel()
+
+
+async def _until_told(engine: Engine, notifier: Notifier) -> None:
+    """Return when a stop is asked for; until then tell the service manager, and hear SIGHUP."""
+    reload_wanted = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_wanted.set)
+    beside = [
+        asyncio.create_task(_reload_on(reload_wanted, engine)),
+        asyncio.create_task(notifier.keep_telling(partial(_activity, engine))),
+    ]
+    notifier.tell("READY=1")
+    try:
+        await engine.stop_requested.wait()
+    finally:
+        for task in beside:
+            task.cancel()
+        notifier.tell("STOPPING=1", status="records what is under way")
 
 
 async def _until_free(paths: Paths, notifier: Notifier) -> None:

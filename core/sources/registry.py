@@ -123,12 +123,22 @@ class SourceRegistry:
         """Return the source of a kind; raises UsageError, and ConfigError where it cannot load."""
         if (made := self._made.get(kind)) is None:
             if kind in _OWN:
-                module, name = _OWN[kind]
-                made = getattr(await run_to_end(importlib.import_module, module), name)()
+                made = await self._own(kind)
             else:
                 made = await self._loaded(kind)
             self._made[kind] = made
         return made
+
+    async def _own(self, kind: str) -> Source:
+        module, name = _OWN[kind]
+        try:
+            source: Source = getattr(await run_to_end(importlib.import_module, module), name)()
+        except ImportError as error:
+            raise ConfigError(
+                f"what reads a source of the kind '{kind}' cannot be loaded: {_in_short(error)}",
+                hint="winch was updated under its daemon: `winch daemon restart`",
+            ) from error
+        return source
 
     async def _loaded(self, kind: str) -> Source:
         entry_point = self._package(kind)
