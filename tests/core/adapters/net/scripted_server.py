@@ -1,17 +1,20 @@
-"""A server in a thread that sends what a test has written down, byte for byte, and its client."""
+"""A server in a thread that sends what a test has written down, its client, and how both run."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import trustme
+import uvloop
 
 from core.adapters.net.http import HttpClient
+from core.adapters.net.response import Response
 from core.domain.settings import NetworkSettings
 
 AUTHORITY = trustme.CA()
@@ -81,3 +84,47 @@ async def asking(patience: float = 20.0) -> AsyncIterator[HttpClient]:
         yield client
     finally:
         await client.close()
+
+
+async def body_of(response: Response, limit: int | None = None) -> bytes:
+    got = bytearray()
+    while piece := await response.read(limit):
+        got += piece
+        response.recycle()
+    return bytes(got)
+
+
+async def turns() -> None:
+    """Let the loop take in what the kernel has for it."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+class Setup:
+    """How a test runs: on which loop, over TCP or TLS, read past the library or by it."""
+
+    def __init__(self, loop: str, *, tls: bool, past: bool) -> None:
+        self.tls, self.past = tls, past
+        self._factory = uvloop.new_event_loop if loop == "uvloop" else asyncio.new_event_loop
+
+    def run(self, test: Callable[[], Awaitable[object]]) -> None:
+        """Run a test, and see that it leaves nothing that the loop complains about."""
+        faults: list[object] = []
+
+        async def watched() -> None:
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda _, context: faults.append(context))
+            await test()
+            # Connections end at both ends, before their loop does.
+            while TALKS:
+                await asyncio.to_thread(TALKS.pop().join)
+            await turns()
+
+        with asyncio.Runner(loop_factory=self._factory) as runner:
+            runner.run(watched())
+        assert faults == []
+
+    def takes_over(self, response: Response) -> None:
+        """Take a body over where that is the way to be tested; all that can be, is."""
+        if self.past:
+            assert response.take_over()

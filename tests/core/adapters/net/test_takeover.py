@@ -10,17 +10,23 @@ import ssl
 import struct
 import sys
 import threading
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
-import uvloop
 
 from core.adapters.net.protocol import HttpProtocol
 from core.adapters.net.response import Response
 from core.domain.errors import IncompleteBodyError, TransferTimeoutError
 from core.policy.transfer.buffers import CROWD, LEAST
-from tests.core.adapters.net.scripted_server import TALKS, Wire, asking, sends, serving
+from tests.core.adapters.net.scripted_server import (
+    Setup,
+    Wire,
+    asking,
+    body_of,
+    sends,
+    serving,
+    turns,
+)
 from tests.faults.model import content
 
 SIZE = 3_000_000
@@ -28,54 +34,10 @@ DATA = content(SIZE)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIZE
 
 
-async def body_of(response: Response, limit: int | None = None) -> bytes:
-    got = bytearray()
-    while piece := await response.read(limit):
-        got += piece
-        response.recycle()
-    return bytes(got)
-
-
 def protocol_of(response: Response) -> HttpProtocol:
     protocol = response._answer.protocol
     assert isinstance(protocol, HttpProtocol)
     return protocol
-
-
-async def turns() -> None:
-    """Let the loop take in what the kernel has for it."""
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-
-class Setup:
-    """How a test runs: on which loop, over TCP or TLS, read past the library or by it."""
-
-    def __init__(self, loop: str, *, tls: bool, past: bool) -> None:
-        self.tls, self.past = tls, past
-        self._factory = uvloop.new_event_loop if loop == "uvloop" else asyncio.new_event_loop
-
-    def run(self, test: Callable[[], Awaitable[object]]) -> None:
-        """Run a test, and see that it leaves nothing that the loop complains about."""
-        faults: list[object] = []
-
-        async def watched() -> None:
-            loop = asyncio.get_running_loop()
-            loop.set_exception_handler(lambda _, context: faults.append(context))
-            await test()
-            # Connections end at both ends, before their loop does.
-            while TALKS:
-                await asyncio.to_thread(TALKS.pop().join)
-            await turns()
-
-        with asyncio.Runner(loop_factory=self._factory) as runner:
-            runner.run(watched())
-        assert faults == []
-
-    def takes_over(self, response: Response) -> None:
-        """Take a body over where that is the way to be tested; all that can be, is."""
-        if self.past:
-            assert response.take_over()
 
 
 @pytest.fixture(params=["uvloop", "asyncio"])
