@@ -20,9 +20,9 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.suggester import Suggester, SuggestFromList
 from textual.widgets import Button, Input, Label, Static, TextArea
 
-from core.domain.errors import DestinationError, DiskError, WinchError
+from core.domain.errors import DaemonError, DestinationError, DiskError, HostError, WinchError
 from core.domain.models import Status
-from tui.control.feed import StoreChanged
+from tui.control.feed import Reconnected, StoreChanged
 from tui.control.queue_requests import AddCall
 from tui.input.add_parser import list_names
 from tui.input.add_validation import AddForm, AddValidation, ValidationResult
@@ -112,6 +112,8 @@ class AddDialog(Dialog[AddForm | None]):
         self._count = Static(id="count", markup=False)
         self._outlook = Static(id="outlook", markup=False)
         self._remarks = Remarks()
+        self._is_cut_off = False
+        """Whether what is said is that there was no connection."""
         groups = {download.request.group for download in store.downloads()}
         known_groups = sorted(group for group in groups if group and clean(group) == group)
         suggesters: dict[str, Suggester] = {
@@ -197,6 +199,12 @@ class AddDialog(Dialog[AddForm | None]):
     @on(StoreChanged)
     def _follow(self, message: StoreChanged) -> None:
         if self._result is not None and not self._result.known.isdisjoint(message.ids):
+            self._look_again()
+
+    @on(Reconnected)
+    def _try_again(self) -> None:
+        """Take back that it cannot be sent, which stood there while there was no connection."""
+        if self._is_cut_off:
             self._look_again()
 
     @on(Toggle.Turned, "#more")
@@ -313,8 +321,10 @@ class AddDialog(Dialog[AddForm | None]):
 
     def _complain(self, error: WinchError) -> None:
         self._say(sentence(error), wrong=True)
+        self._is_cut_off = isinstance(error, DaemonError | HostError)
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
+        self._is_cut_off = False
         # Not looked up: a validation may end when the dialog is just being taken down.
         self._outlook.update(clean(text))
         self._outlook.set_class(wrong, "-wrong")

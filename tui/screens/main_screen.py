@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Set
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.screen import Screen
 
 from tui.control.bindings import bindings, keymap_of
 from tui.control.feed import ConnectionLost, Reconnected, StoreChanged
@@ -84,9 +85,8 @@ class MainScreen(VerbActions, DownloadActions):
             self.selection.row = DownloadRow(self._cursor)
         self.table.is_loaded = True
         self._show(message.ids)
-        for screen in self.app.get_screen_stack(self.mode):
-            if screen is not self:
-                screen.post_message(StoreChanged(message.ids))
+        for dialog in self._dialogs():
+            dialog.post_message(StoreChanged(message.ids))
 
     @on(ConnectionLost)
     def show_loss(self, message: ConnectionLost) -> None:
@@ -122,8 +122,13 @@ class MainScreen(VerbActions, DownloadActions):
         self._was_connected = True
         self.banner.remove_class("-shown")
         self.table.remove_class("-stale")
+        for dialog in self._dialogs():
+            dialog.post_message(Reconnected())
         self._has_to_ask = not self._has_asked
         self._ask_about_interrupted()
+
+    def _dialogs(self) -> list[Screen[Any]]:
+        return [screen for screen in self.app.get_screen_stack(self.mode) if screen is not self]
 
     def on_screen_resume(self) -> None:
         """Ask what had to wait for another dialog, or for another machine."""

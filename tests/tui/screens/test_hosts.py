@@ -187,6 +187,25 @@ async def test_a_line_after_the_colon_stays_where_it_cannot_be_sent() -> None:
         assert net.services["server"].calls[-2][0] == "limit"
 
 
+async def test_what_could_not_be_added_may_be_once_the_link_is_back() -> None:
+    net = Net("server")
+    app = net.app(given=("server",))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, "@server", "Nothing to haul yet.")
+        await pilot.press("a", *"http://h/z")
+        await until(pilot, "Adds 1 download.")
+        net.lose("server")
+        await until(pilot, "Ctrl-r tries now")
+        await pilot.press("tab", "enter")
+        await until(pilot, "there is no connection to server")
+        net.cut.clear()
+        app.main.action_reconnect()
+        await until(pilot, "http://h/z", "Adds 1 download.", gone="there is no connection")
+        await pilot.press("enter")
+        await until_gone(pilot, "Add downloads")
+        assert len(await net.services["server"].downloads()) == 1
+
+
 async def test_directories_are_the_other_machines_and_the_own_ones_never_get_there() -> None:
     net = Net("server")
     net.services["server"].directory = "/srv/haul"
