@@ -82,7 +82,7 @@ def _daemon(status: ServiceStatus) -> Iterator[Finding]:
         yield _finding("daemon", text)
     else:
         text += f", but this is winch {VERSION}"
-        hint = "`winch daemon stop`; the next command starts one of this version"
+        hint = "`winch daemon restart` hands over to this one"
         yield _finding("daemon", text, _NOTICE, hint)
     if unattended.is_outside_unit(status.pid):
         text = "it was not started by its unit: it may end when whoever started it logs out"
