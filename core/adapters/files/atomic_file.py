@@ -42,8 +42,13 @@ def read_file(path: Path) -> bytes:
 
     Raises OSError, and NotAFileError where the name is that of something else.
     """
-    with patiently(_opened, path) as file:
+    with open_file(path) as file:
         return file.read()
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file for reading; blocks and raises as `read_file`."""
+    return patiently(_opened, path)
 
 
 def open_state(path: Path) -> BinaryIO | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
 import re
 import zlib
 from collections import defaultdict
@@ -16,10 +17,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from heapq import nlargest
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
-from core.adapters.files.atomic_file import read_file, set_aside, sync_directory, write_atomically
+from core.adapters.files.atomic_file import open_file, set_aside, sync_directory, write_atomically
 from core.adapters.state.records import encode
 from core.domain.history import HistoryEntry
 
@@ -78,7 +80,7 @@ class HistoryArchive:
         for month, lines in months.items():
             path = self._directory / f"history-{month}.jsonl.gz"
             member = gzip.compress(b"\n".join([*lines, b""]), mtime=0)
-            write_atomically(path, [self._sound_part(path), member])
+            write_atomically(path, _Joined(self._sound_part(path), member))
             self._sound.add(path)
         self.limit_size()
 
@@ -144,22 +146,42 @@ class HistoryArchive:
         self._sound.clear()
         return numbers
 
-    def _sound_part(self, path: Path) -> bytes:
-        """Return what of an archive can be read; it is looked through once, then known."""
-        try:
-            content = read_file(path)
-        except FileNotFoundError:
-            return b""
-        if path in self._sound:
-            return content
+    def _sound_part(self, path: Path) -> tuple[Path, int]:
+        """Return where what can be read of an archive is, and how many bytes from its begin.
+
+        It is looked through once, then known.
+        """
         end = 0
         try:
-            for member_end, _ in _members(content):
-                end = member_end
+            with open_file(path) as file:
+                if path in self._sound:
+                    return path, os.fstat(file.fileno()).st_size
+                for member_end, _ in _members(file):
+                    end = member_end
+        except FileNotFoundError:
+            return path, 0
         except _DamagedError as reason:
             aside = set_aside(path)
             log.warning("%s is damaged (%s); kept as %s", path.name, reason, aside.name)
-        return content[:end]
+            return aside, end
+        return path, end
+
+
+class _Joined:
+    """The first bytes of a file and what follows them, piece by piece: it may be of any length."""
+
+    def __init__(self, part: tuple[Path, int], following: bytes) -> None:
+        self._path, self._length = part
+        self._following = following
+
+    def __iter__(self) -> Iterator[bytes]:
+        left = self._length
+        if left:
+            with open_file(self._path) as file:
+                while left and (piece := file.read(min(left, _CHUNK))):
+                    left -= len(piece)
+                    yield piece
+        yield self._following
 
 
 class _DamagedError(Exception):
@@ -170,12 +192,13 @@ def _read(path: Path, damaged: list[str]) -> Iterator[HistoryEntry]:
     """Yield the entries of an archive that can be read; name it in `damaged` if not all can."""
     is_whole = True
     try:
-        for _, text in _members(read_file(path)):
-            for line in text.splitlines():
-                try:
-                    yield _READ_ENTRY.decode(line)
-                except (msgspec.MsgspecError, ValueError):
-                    is_whole = False
+        with open_file(path) as file:
+            for _, text in _members(file):
+                for line in text.splitlines():
+                    try:
+                        yield _READ_ENTRY.decode(line)
+                    except (msgspec.MsgspecError, ValueError):
+                        is_whole = False
     except FileNotFoundError:
         return  # it was cleared, or outgrown, a moment ago
     except (OSError, _DamagedError) as reason:
@@ -185,22 +208,21 @@ def _read(path: Path, damaged: list[str]) -> Iterator[HistoryEntry]:
         damaged.append(path.name)
 
 
-def _members(content: bytes) -> Iterator[tuple[int, bytes]]:
+def _members(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Yield each gzip member's end and its text, once its checksum is known to be right."""
-    view = memoryview(content)
-    at = 0
-    while at < len(view):
+    at, read = 0, file.read(_CHUNK)
+    while read:
         inflater = zlib.decompressobj(wbits=31)
         text = bytearray()
         while not inflater.eof:
-            if at == len(view):
+            if not read:
                 raise _DamagedError("it ends too early")
-            chunk = view[at : at + _CHUNK]
             try:
-                text += inflater.decompress(chunk)
+                text += inflater.decompress(read)
             except zlib.error as error:
                 raise _DamagedError(str(error)) from error
-            at += len(chunk) - len(inflater.unused_data)
+            at += len(read) - len(inflater.unused_data)
+            read = inflater.unused_data or file.read(_CHUNK)
         yield at, bytes(text)
 
 

@@ -350,6 +350,25 @@ async def test_what_ended_since_takes_no_more_memory_the_more_it_is(shelf: Shelf
     assert most < 1.5 * least
 
 
+def test_an_archive_is_read_and_added_to_piece_by_piece(state: Path) -> None:
+    archive = history_archive.HistoryArchive(state)
+    chance = random.Random(1)
+    for number in range(1, 9):
+        archive.append([an_attempt(number, url=chance.randbytes(2**19).hex())])
+    size = sum(path.stat().st_size for path in archive.files())
+    tracemalloc.start()
+    assert sum(1 for _ in archive.each([])) == 8
+    reading = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    archive.append([an_attempt(9)])
+    adding = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size > 2**22
+    assert adding < size / 4
+    assert reading < 2 * size
+    assert [entry.number for entry in archive.each([])] == list(range(1, 10))
+
+
 async def test_an_attempt_that_is_in_both_places_comes_once(shelf: Shelf) -> None:
     store = await shelf.open()
     fill(store, 3, ended_at=NOON - 40 * DAY)
