@@ -27,7 +27,8 @@ _NONE_YET = dict.fromkeys(Phase, 0.0)
 class RunningTransfer(Protocol):
     """What an attempt looks at: its rate in bytes/s, the connections, the bytes it has gained."""
 
-    gained: int
+    @property
+    def gained(self) -> int: ...
 
     @property
     def rate(self) -> float: ...

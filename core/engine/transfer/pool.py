@@ -1,4 +1,4 @@
-"""The connections of one download: who fetches what, who is replaced, and what a failure means.
+"""The connections of one download: who fetches what, and who is replaced.
 
 A failure of one connection is a value here and not an exception: the others go on, and what it had
 not fetched is taken over. Only when nobody is left, or when the file itself is in doubt, does the
@@ -14,16 +14,11 @@ from functools import partial
 
 from core.adapters.net.response import Response
 from core.domain.errors import (
-    DiskError,
-    HttpStatusError,
     IncompleteBodyError,
-    ProtocolError,
-    StateError,
     WinchError,
     without_frames,
 )
 from core.domain.inspection import ConnectionState
-from core.domain.value import replace
 from core.engine.transfer.body import Body, StateTimer
 from core.engine.transfer.connection import (
     ConnectionFailed,
@@ -36,12 +31,13 @@ from core.engine.transfer.connection import (
 from core.engine.transfer.context import TransferContext
 from core.engine.transfer.opening import Contradicted, Opened, open_connection
 from core.engine.transfer.overlap import OverlapCheck, pass_silent_neighbours
+from core.engine.transfer.pool_ends import PoolEnds
 from core.engine.transfer.pool_size import PoolSize
 from core.engine.transfer.receiving import receive_body
 from core.engine.transfer.resume import UnfinishedFile
 from core.engine.transfer.source import Source, Sources
 from core.policy.transfer.host_memory import ServedBest
-from core.policy.transfer.ranges import CHANGED, OVERLAP_BEHIND
+from core.policy.transfer.ranges import OVERLAP_BEHIND
 from core.policy.transfer.replacement import Replacement
 from core.policy.transfer.segments import Claim
 from core.policy.transfer.slowness import BestRate
@@ -86,7 +82,6 @@ class ConnectionPool:
         self._min_split = context.limits.min_split_bytes
         self._written = written
         self._came = came
-        self._note = note
         self._connections: set[PoolConnection] = set()
         self._size = PoolSize(
             clock.monotonic(),
@@ -99,12 +94,7 @@ class ConnectionPool:
         self._most_served = 0
         self._best = BestRate()
         self._overlaps = OverlapCheck()
-        self._primary = sources.usable[0]
-        self._single = not file.resource.ranges or file.resource.total is None
-        self._mixed: str | None = None
-        self._on_trial = False
-        """Whether the server has still to show that it serves ranges, by one connection more."""
-        self._error: WinchError | None = None
+        self._ends = PoolEnds(file, sources, clock, note)
         self.grew = False
         """Whether the file was seen to have become longer than it was at the first answer."""
         self.mixed_sources = False
@@ -121,16 +111,16 @@ class ConnectionPool:
         return PoolStatus(
             tuple(self._connections),
             self._size.spent(self._connections, now),
-            self._single,
+            self._ends.single,
             self._size.enough,
             self._best.rate(now),
             self._sources.share(now),
-            self._mixed,
+            self._ends.mixed,
         )
 
     def served_best(self) -> int | None:
         """Return how many connections were served best, None where there was no time to tell."""
-        if self._single or self._on_trial:
+        if self._ends.single or self._ends.on_trial:
             return None
         if self._size.enough is not None:
             return self._size.enough
@@ -144,19 +134,19 @@ class ConnectionPool:
         Returns NothingLeft when the file is complete, Contradicted when it has to begin anew. It
         raises the error of the last connection when none is left, DiskError and StateError at once.
         """
-        if not self._single:
+        if not self._ends.single:
             self._file.segments.divide(self._budget(), self._min_split)
-            self._on_trial = opened.response.status != PARTIAL_CONTENT
-        self._primary = source
+            self._ends.on_trial = opened.response.status != PARTIAL_CONTENT
+        self._ends.primary = source
         self._start(source, claim, opened)
         try:
             while True:
                 self._balance()
                 if not self._connections:
                     if self._file.segments.is_complete and self._file.segments.reopen():
-                        self._error = None  # what went wrong before did not keep it from this
+                        self._ends.error = None  # what went wrong before did not keep it from this
                         continue
-                    return self._finish()
+                    return self._ends.result()
                 await asyncio.wait(
                     [c.task for c in self._connections],
                     timeout=self._seconds_to_next_look(),
@@ -164,7 +154,8 @@ class ConnectionPool:
                 )
                 for connection in [c for c in self._connections if c.task.done()]:
                     self._connections.discard(connection)
-                    if (contradiction := self._take_in_end(connection)) is not None:
+                    others = len(self._connections)
+                    if (contradiction := self._ends.take_in(connection, others)) is not None:
                         return contradiction
                 fits = await self._overlaps.compare(self._file)
                 if not fits and self._file.segments.compares:
@@ -175,16 +166,16 @@ class ConnectionPool:
     # -- how many ---------------------------------------------------------------------------------
 
     def _allowed(self) -> int:
-        if self._single:
+        if self._ends.single:
             return 1
-        return min(2, self._budget()) if self._on_trial else self._budget()
+        return min(2, self._budget()) if self._ends.on_trial else self._budget()
 
     def _budget(self) -> int:
         return max(1, min(self._most(), self._sources.share(self._clock.monotonic())))
 
     def _seconds_to_next_look(self) -> float | None:
         """Return for how long the balance may be left as it is, None: until a connection ends."""
-        if self._single:
+        if self._ends.single:
             return None
         refused = self._sources.has_refused(self._clock.monotonic())
         return self._size.seconds_to_next_look(self._allowed(), refused=refused)
@@ -288,7 +279,7 @@ class ConnectionPool:
 
     async def _fetch_stretch(self, connection: PoolConnection) -> ConnectionResult:
         """Open a connection for its stretch and use the answer."""
-        is_primary = connection.source is self._primary
+        is_primary = connection.source is self._ends.primary
         async with open_connection(
             connection.source,
             self._file,
@@ -302,7 +293,7 @@ class ConnectionPool:
                 self.grew = self.grew or (opened.grew and is_primary)
                 return opened
             connection.answered.set()
-            self._on_trial = False
+            self._ends.on_trial = False
             is_same = opened.accepted.same_version or is_primary
             self.mixed_sources = self.mixed_sources or not is_same
             return await self._receive(connection, opened.body)
@@ -365,55 +356,6 @@ class ConnectionPool:
 
     def _count(self, connection: PoolConnection, count: int) -> None:
         self._size.took(connection, count, self._clock.monotonic())
-
-    # -- how it ends ------------------------------------------------------------------------------
-
-    def _take_in_end(self, connection: PoolConnection) -> Contradicted | None:
-        """Take in how a connection ended; returns why the file has to begin anew, if so."""
-        source = connection.source
-        others = len(self._connections)
-        match connection.task.result():
-            case Contradicted() as contradiction:
-                return self._take_in_contradiction(source, contradiction, others)
-            case ConnectionFailed(error=DiskError() | StateError() as error):
-                raise error
-            case ConnectionFailed(error=error):
-                self._error = error
-                if self._on_trial and isinstance(error, HttpStatusError | ProtocolError):
-                    self._stay_single(error.message)
-                self._sources.failed(source, error, self._clock.monotonic(), others=others)
-        return None
-
-    def _take_in_contradiction(
-        self, source: Source, contradiction: Contradicted, others: int
-    ) -> Contradicted | None:
-        if source is not self._primary:
-            self._sources.drop(source, contradiction.reason)
-            return None
-        if contradiction.bytes_differ or not others:
-            return contradiction
-        # Different servers behind one name: what the others fetch belongs together.
-        if contradiction.reason.startswith(CHANGED) and not self._single:
-            self._mixed = contradiction.reason.removeprefix(f"{CHANGED}: ")
-        self._stay_single(contradiction.reason)
-        return None
-
-    def _stay_single(self, reason: str) -> None:
-        if self._single:
-            return
-        self._single = True
-        self._note(f"one connection only: {reason}")
-        if self._on_trial:
-            self._on_trial = False
-            self._file.resource = replace(self._file.resource, ranges=False)
-
-    def _finish(self) -> NothingLeft | Contradicted:
-        segments = self._file.segments
-        if segments.is_complete and segments.doubts:
-            return Contradicted("answers to different ranges cannot be compared", True)
-        if self._error is not None and not segments.is_complete:
-            raise self._error
-        return NothingLeft()
 
     async def _stop(self) -> None:
         tasks = [connection.task for connection in self._connections]

@@ -7,7 +7,6 @@ is whole, verified and synced.
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import cached_property, partial
 
 from core.domain.errors import FileChangedError, IncompleteBodyError, TransferError
@@ -18,6 +17,7 @@ from core.engine.transfer.already_there import check_left
 from core.engine.transfer.connection import PoolStatus
 from core.engine.transfer.context import DownloadHandle, TransferContext, Whole
 from core.engine.transfer.file_keeper import FileKeeper
+from core.engine.transfer.gains import Gains
 from core.engine.transfer.member import check_size, kept_of
 from core.engine.transfer.naming import Skipped, check_conflict, wanted_name
 from core.engine.transfer.opening import (
@@ -34,7 +34,6 @@ from core.engine.transfer.small import SmallFile, is_small
 from core.engine.transfer.small import commit as commit_small
 from core.engine.transfer.small import receive as receive_small
 from core.engine.transfer.source import Source, Sources
-from core.policy.transfer.eta import EtaEstimator
 from core.policy.transfer.segments import Claim, SegmentMap
 from core.policy.transfer.throttle import TokenBucket, read_ahead
 
@@ -55,8 +54,7 @@ class Transfer:
         self._context = context
         self._keeper = FileKeeper(download, context)
         self._pool: ConnectionPool | None = None
-        self._began = now
-        self._moved_at: datetime | None = None
+        self._gains = Gains(context)
         self._limit = TokenBucket(request.limit, now)
         self._limits = (self._limit, *context.limits_beside(request.group))
         ahead = partial(read_ahead, self._limits)
@@ -65,18 +63,8 @@ class Transfer:
         self._trusts_ranges = True
         self._has_grown = False
         self._contradictions = 0
-        self._compared: int | None = None
         self._small: SmallFile | None = None
-        self._landed: int | None = None
         self._served_best: int | None = None
-        self.received = 0
-        """Bytes that came in this attempt, those included that were here already."""
-        self.gained = 0
-        """Bytes that this attempt has added."""
-
-    @cached_property
-    def _estimator(self) -> EtaEstimator:
-        return EtaEstimator(self._began)
 
     @cached_property
     def _proof(self) -> Proof:
@@ -89,6 +77,16 @@ class Transfer:
             limits=self._limits,
             written=self._written,
         )
+
+    @property
+    def received(self) -> int:
+        """Bytes that came in this attempt, those included that were here already."""
+        return self._gains.received
+
+    @property
+    def gained(self) -> int:
+        """Bytes that this attempt has added."""
+        return self._gains.gained
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -123,7 +121,7 @@ class Transfer:
         """Bytes/s at present; a small file comes all at once, and has none."""
         if self._keeper.file is None:
             return 0.0
-        return self._estimator.rate(self._context.clock.monotonic())
+        return self._gains.rate
 
     @property
     def connections(self) -> int:
@@ -132,20 +130,9 @@ class Transfer:
 
     def progress(self) -> Progress | None:
         """Return how far the download is right now, None before it has looked at what is there."""
-        if self._landed is not None:
-            return Progress(bytes_downloaded=self._landed, updated_at=self._moved_at)
-        if (segments := self.segments) is None:
-            return None if self._compared is None else Progress(verified=self._compared)
-        now = self._context.clock.monotonic()
-        left = None if segments.total is None else segments.total - segments.bytes_done
-        return Progress(
-            bytes_downloaded=segments.bytes_done,
-            rate=self._estimator.rate(now),
-            eta=self._estimator.estimate(now, left),
-            connections=self.connections,
-            verified=self._proof.verified,
-            updated_at=self._moved_at,
-        )
+        segments = self.segments
+        verified = None if segments is None else self._proof.verified
+        return self._gains.progress(segments, connections=self.connections, verified=verified)
 
     @property
     def cpu_seconds(self) -> float:
@@ -232,9 +219,7 @@ class Transfer:
             await self._keeper.fill(small.accepted, small.pieces)
             self._written(count)
             return None
-        self._landed, self._moved_at = count, context.clock.now()
-        self.gained += count
-        self._arrived(count, context.clock.monotonic())
+        self._gains.landed(count)
         return whole
 
     async def _publish(self) -> Whole | None:
@@ -294,7 +279,7 @@ class Transfer:
                     if other is not None or self._small is not None:
                         return other
                 if file is not None and self._has_grown and not self._keeper.is_empty:
-                    claim = await continue_longer_file(file, opened, self._count_compared)
+                    claim = await continue_longer_file(file, opened, self._gains.compared)
                     if claim is None:
                         return Contradicted("the file changed on the server")
                     self._download.report(resume_verdict=_GREW.format(file.segments.total))
@@ -324,7 +309,7 @@ class Transfer:
                 source,
                 opened,
                 now=self._context.clock.now().timestamp(),
-                compared=self._note_compared,
+                compared=self._gains.note_compared,
             )
             if other is not None:
                 return other
@@ -343,13 +328,6 @@ class Transfer:
             self._has_grown = True
         else:
             await self._keeper.begin_anew(contradiction.reason)
-
-    def _note_compared(self, count: int) -> None:
-        self._compared = count
-
-    def _count_compared(self, count: int) -> None:
-        self.received += count
-        self._context.counters.came_twice("compared", count)
 
     async def _receive(
         self, file: UnfinishedFile, claim: Claim, source: Source, opened: Opened
@@ -393,22 +371,13 @@ class Transfer:
             )
         return None
 
-    def _arrived(self, count: int, now: float) -> None:
-        """Count bytes that were fetched for good."""
-        self.received += count
-        self._context.total_rate.add(now, count)
-        self._context.counters.received += count
-
     def _most_connections(self) -> int:
         if not self._trusts_ranges or self._has_grown:
             return 1
         return self._most or self._context.limits.connections
 
     def _written(self, count: int) -> None:
-        self.gained += count
-        self._moved_at, now = self._context.clock.now(), self._context.clock.monotonic()
-        self._estimator.add(now, count)
-        self._arrived(count, now)
+        self._gains.written(count)
         self._keeper.note_written(count)
         if self._keeper.file is not None:
             self._proof.follow(self._keeper.file)
