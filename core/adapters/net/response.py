@@ -13,15 +13,13 @@ from core.adapters.net.library import aiohttp
 from core.adapters.net.request import Answer
 from core.adapters.net.takeover import BlockReader, BodyCutError
 from core.adapters.net.translation import translated
-from core.adapters.net.transport import bytes_waiting, peer_address, reset, was_closed
+from core.adapters.net.transport import peer_address, reset, was_closed
 from core.domain.text import valid
 from core.policy.transfer.challenges import SentLogin
 from core.policy.transfer.redirects import Hop
 
 TAKEN_OVER: Final = 128 * 1024
 """Bytes that must be left of a body of known length to be read past the library."""
-_IN_TLS: Final = 256 * 1024
-"""Bytes that TLS may have received and not decrypted."""
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 
 Passed = tuple[str, Mapping[str, str]]
@@ -167,18 +165,15 @@ class Response:
         content = self._answer.content
         return b"" if content.exception() is not None else content.read_nowait()
 
-    def let_no_more_come(self) -> int:
-        """Keep the server from sending more than is on its way, as far as the kernel can.
+    def let_no_more_come(self) -> None:
+        """Keep the server from sending more than it was given leave to, where the kernel can.
 
-        What has come is there to be read: `ready` returns it within a few turns of the loop. At
-        most so many bytes of it as are returned lie below that, in the kernel and in TLS.
+        What has come is returned by `ready` within a few turns of the loop.
         """
-        waiting = bytes_waiting(self._answer.transport) + (_IN_TLS if self._tls is not None else 0)
         if (protocol := self._answer.protocol) is not None:
             protocol.limit_kernel_buffer(0)
         if self._reader is not None:
             self._reader.hurry()
-        return waiting
 
     def read_ahead(self, most: int | None) -> None:
         """Let at most about so many bytes wait to be read; None: as many as the buffers hold.

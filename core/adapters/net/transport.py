@@ -6,14 +6,12 @@ For `http`, which knows connections only by the transports that asyncio has for 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import select
 import socket
 import ssl
 import struct
 import sys
-import termios
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -27,7 +25,6 @@ _TCP_INFO: Final = getattr(socket, "TCP_INFO", None)
 _ROUND_TRIP: Final = struct.Struct("68xI")  # tcpi_rtt, in microseconds
 _SO_BUF_LOCK: Final = 72  # Linux 5.15; Python has no name for it
 _ANY_SIZE: Final = 2**30
-_COUNT: Final = struct.Struct("i")
 _AT_ONCE: Final = struct.pack("ii", 1, 0)  # struct linger
 
 
@@ -94,18 +91,6 @@ def has_come(transport: asyncio.BaseTransport | None) -> bool:
     found = select.poll()
     found.register(number, select.POLLIN)
     return bool(found.poll(0))
-
-
-def bytes_waiting(transport: asyncio.BaseTransport | None) -> int:
-    """Return how many bytes of a connection the kernel holds, TLS and all; 0 once it is gone."""
-    wire = None if transport is None else transport.get_extra_info("socket")
-    if wire is None or (number := wire.fileno()) < 0:
-        return 0
-    try:
-        answer = fcntl.ioctl(number, termios.FIONREAD, bytes(_COUNT.size))
-    except OSError:
-        return 0
-    return int(_COUNT.unpack(answer)[0])
 
 
 def reset(transport: asyncio.Transport | None) -> None:

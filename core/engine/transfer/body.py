@@ -95,9 +95,9 @@ class Body:
         self._left -= len(piece)
         return piece
 
-    def let_no_more_come(self) -> int:
-        """Keep the server from sending more, and return how much is to be `arrived` soon."""
-        return self._response.let_no_more_come()
+    def let_no_more_come(self) -> None:
+        """Keep the server from sending more; what has come by then has soon `arrived`."""
+        self._response.let_no_more_come()
 
     def arrived(self) -> Piece:
         """Return what has come already, without waiting: a limit is owed it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from core.adapters.files.threads import past_recall
 from core.adapters.net.response import Piece
 from core.adapters.system.clock import Clock
 from core.domain.inspection import ConnectionState
@@ -66,27 +67,25 @@ class _Writing:
     async def keep_arrived(self, clock: Clock, written: Callable[[int], None]) -> None:
         """Take in what has come by a stop, in the kernel too, and close the connection.
 
-        All of it would have to be fetched again. The network is not waited for, and a server that
-        goes on sending does not hold up a stop. What is left to write is written after the end of
-        the connection: what came meanwhile would come again.
+        All of it would have to be fetched again. The network is not waited for. What is left
+        to write is written after the end of the connection: what came meanwhile would come again.
         """
-        waiting, due = self._body.let_no_more_come(), clock.monotonic() + LAST_SECONDS
+        self._body.let_no_more_come()
+        due, empty_turns = clock.monotonic() + LAST_SECONDS, 0
         await self._gather_arrived(clock, due, written)
-        empty_turns = 0
-        while waiting > 0 and empty_turns < _EMPTY_TURNS and self.goes_on:
+        while empty_turns < _EMPTY_TURNS and self.goes_on:
             await asyncio.sleep(0)
             came = await self._gather_arrived(clock, due, written)
-            waiting -= came
             empty_turns = 0 if came else empty_turns + 1
         self._body.close()
 
     async def _gather_arrived(
         self, clock: Clock, due: float, written: Callable[[int], None]
-    ) -> int:
-        """Take in what is in memory, writing to make room; returns how many bytes that was."""
-        came = 0
+    ) -> bool:
+        """Take in what is in memory, writing to make room, and tell whether there was something."""
+        came = False
         while self.goes_on and clock.monotonic() < due and (piece := self._body.arrived()):
-            came += len(piece)
+            came = True
             self.gather(piece)
             del piece  # or its block could not be given up
             if self._body.is_enough(self.size):
@@ -144,7 +143,8 @@ async def receive_body(
                 await writing.store(written)
                 due = clock.monotonic() + PATIENCE
     except asyncio.CancelledError:
-        await writing.keep_arrived(clock, written)
+        # One that was given up already may be stopped as well.
+        await past_recall(writing.keep_arrived(clock, written))
         raise
     finally:
         if writing.size:
