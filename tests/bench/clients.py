@@ -1,8 +1,9 @@
 """Clients that misbehave, with 100,000 downloads in the list, and one beside them that does not.
 
-Each kind is a process of its own, which does its worst and stays until it is told to leave. Counted
-is what the daemon's memory peaks at above what it was before, what a well-behaved client waits for
-its answers meanwhile, and the descriptors that are left open afterwards.
+Each kind is a process of its own, which does its worst and stays until it is told to leave: once
+with a single connection, once with many. Counted is what the daemon's memory peaks at, until it has
+nothing left to do for them and they have gone, above what it had before the first of them came;
+what a well-behaved client waits for its answers meanwhile; and the descriptors that are left open.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.adapters.system.paths import Paths
@@ -27,7 +29,7 @@ from tests.bench.commands import timed
 from tests.bench.figures import Figure, Part
 from tests.bench.goals import Line
 from tests.bench.held_daemon import COUNT, LONG_LIST, held_daemon
-from tests.bench.measure import FailedError, memory_now, memory_of
+from tests.bench.measure import FailedError, cpu_of, memory_now, memory_of
 from tests.bench.tools import add_command, ask
 
 NAME = "clients"
@@ -35,10 +37,12 @@ TITLE = f"clients that misbehave, beside one that does not; {COUNT:,} downloads 
 
 _MANY = 10_000
 _READERS = 64
+_ATTACH = "attach"
 _CYCLES, _AT_ONCE = 1_000, 10
-_MOST_MB = 64.0
+_MOST_MB, _MOST_OF_ONE_MB = 64.0, 8.0
 _LOOK = 0.05
 _SETTLED = 1.0
+_QUIET, _QUIET_CPU, _PATIENCE = 0.5, 0.05, 60.0
 _LASTS = 3.0
 _HELLO = b'{"hello":{"protocol":%d,"client":"bench"}}\n' % PROTOCOL
 _ASKED = b'{"id":1,"method":"downloads"}\n'
@@ -53,10 +57,12 @@ def measure(runs: int, directory: str, against: Path | None = None) -> tuple[lis
         for name in _KINDS
         for figure in (Figure(f"{name}: peak above", "MB", _MOST_MB), Figure("worst answer", "ms"))
     ]
+    single = [Figure(f"one of: {name}", "MB", _MOST_OF_ONE_MB) for name in _KINDS]
     part = Part(
         "the queue is held, the state on a disk",
         _run,
         (
+            *single,
             *kinds,
             Figure("1,000 attached and killed: memory", "MB", 8.0),
             Figure("worst answer", "ms"),
@@ -72,23 +78,32 @@ def _run(directory: str) -> list[float]:
     with held_daemon(directory, LONG_LIST) as job:
         env = job.environment()
         timed(add_command(job), env)
+        # What adding took and gave back would hide what the clients take.
+        ask("daemon", "stop", env=env)
+        ask("daemon", "start", env=env)
         return _figures(env)
 
 
 def _figures(env: Mapping[str, str]) -> list[float]:
     path = str(Paths.discover(env).socket)
     pid = json.loads(ask("daemon", "status", "--json", env=env))["pid"]
-    ask("ls", env=env)
     files = _files(pid)
+    _settle(pid)
+    idle = _begin(pid)
     found: list[float] = []
     for name in _KINDS:
-        before = _begin(pid)
-        with _beside(name, path):
+        _begin(pid)
+        with _beside(name, path, 1):
+            _settle(pid)
+        found.append(_peak(pid, idle))
+    for name, kind in _KINDS.items():
+        _begin(pid)
+        with _beside(name, path, kind.count):
             worst = _worst(path, _LASTS)
-            found += [_peak(pid, before), worst]
-        time.sleep(_SETTLED)
+            _settle(pid)
+        found += [_peak(pid, idle), worst]
     before = _begin(pid)
-    with _beside("attach", path, waits=False) as attaching:
+    with _beside(_ATTACH, path, waits=False) as attaching:
         worst = max(_while(attaching, path))
     time.sleep(_SETTLED)
     found += [((memory_now(pid) or 0) - before) / 1e6, worst]
@@ -105,8 +120,24 @@ def _begin(pid: int) -> int:
     return memory_now(pid) or 0
 
 
-def _peak(pid: int, before: int) -> float:
-    return ((memory_of(pid) or 0) - before) / 1e6
+def _peak(pid: int, idle: int) -> float:
+    """Return the MB of the peak above what the daemon had at first, once all that is left is done.
+
+    At first, and not before the last ones came: what those before them left would not count.
+    """
+    _settle(pid)
+    return ((memory_of(pid) or 0) - idle) / 1e6
+
+
+def _settle(pid: int) -> None:
+    """Wait until the daemon has next to nothing to do; answers that wait cost it nothing."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        before = cpu_of(pid) or 0.0
+        time.sleep(_QUIET)
+        if (cpu_of(pid) or 0.0) - before < _QUIET_CPU:
+            return
+    raise FailedError("the daemon is never done with them")
 
 
 def _files(pid: int) -> int:
@@ -156,10 +187,12 @@ def _answer(connection: socket.socket) -> float:
 
 
 @contextmanager
-def _beside(name: str, path: str, *, waits: bool = True) -> Iterator[subprocess.Popen[bytes]]:
+def _beside(
+    name: str, path: str, count: int = 1, *, waits: bool = True
+) -> Iterator[subprocess.Popen[bytes]]:
     """Have clients of a kind do their worst, in a process of their own, and then stay."""
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "tests.bench.clients", name, path],
+        [sys.executable, "-P", "-m", "tests.bench.clients", name, path, str(count)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": source()},
@@ -194,7 +227,7 @@ def _said(connection: socket.socket, *lines: bytes) -> None:
         pass
 
 
-def _connects(path: str, *lines: bytes, count: int = _MANY) -> list[socket.socket]:
+def _connects(path: str, count: int, *lines: bytes) -> list[socket.socket]:
     made = []
     for _ in range(count):
         try:
@@ -205,23 +238,6 @@ def _connects(path: str, *lines: bytes, count: int = _MANY) -> list[socket.socke
             continue
         _said(made[-1], *lines)
     return made
-
-
-def _frames(path: str) -> list[socket.socket]:
-    frame = b"x" * 40_000_000 + b"\n"
-    values = _WORD + b'a","' * 9_990_000 + b'"]}}\n'
-    return [*_connects(path, _HELLO, frame, count=6), *_connects(path, _HELLO, values, count=6)]
-
-
-def _nested(path: str) -> list[socket.socket]:
-    lines = [
-        b'{"id":1,"method":"find","params":' + b'{"id":' * 500_000 + b"\n",
-        b"[" * 4_000_000 + b"\n",
-        _WORD + b'aa","' * 700_000 + b'"]}}\n',
-        b'{"id":1,"method":"add","params":{"requests":[' + b"{}," * 1_000_000 + b"{}]}}\n",
-        b'{"id":1,"method":5,"params":[]}\n' * 10_000,
-    ]
-    return _connects(path, _HELLO, *lines, count=20)
 
 
 def _attach(path: str, line: bytes) -> None:
@@ -254,40 +270,57 @@ def _attach_and_die(path: str) -> None:
             os.waitpid(child, 0)
 
 
-_COMMAND = (
+@dataclass(frozen=True)
+class Kind:
+    """So many connections, each of which says these lines and reads nothing."""
+
+    count: int
+    lines: Callable[[], tuple[bytes, ...]] = tuple
+
+
+_READS = (
     b'{"id":%d,"method":"history","params":{"query":{"limit":null}}}\n'
     b'{"id":%d,"method":"tail_log","params":{"lines":2000}}\n'
 )
 
-_KINDS: dict[str, Callable[[str], list[socket.socket]]] = {
-    "10,000 that say nothing": _connects,
-    "10,000 that say hello": lambda path: _connects(path, _HELLO),
-    "12 frames of 40 MB": _frames,
-    "nested, wrong, too many values": _nested,
-    "200 half frames of 3 MB": lambda path: _connects(path, _HELLO + b"x" * 3_000_000, count=200),
-    "64 ask for all, read nothing": lambda path: _connects(
-        path, _HELLO + _ASKED * 64, count=_READERS
+_KINDS = {
+    "10,000 that say nothing": Kind(_MANY),
+    "10,000 that say hello": Kind(_MANY, lambda: (_HELLO,)),
+    "6 lines of 40 MB": Kind(6, lambda: (_HELLO, b"x" * 40_000_000 + b"\n")),
+    "6 requests of 40 MB": Kind(6, lambda: (_HELLO, _WORD + b'a","' * 9_990_000 + b'"]}}\n')),
+    "20 nested, wrong, too many values": Kind(20, lambda: (_HELLO, *_odd_lines())),
+    "200 half frames of 3 MB": Kind(200, lambda: (_HELLO + b"x" * 3_000_000,)),
+    "64 ask for all, read nothing": Kind(_READERS, lambda: (_HELLO + _ASKED * 64,)),
+    "64 follow, read nothing": Kind(_READERS, lambda: (_HELLO + _FOLLOWED,)),
+    "20 x 20,000 requests, unread": Kind(
+        20, lambda: (_HELLO + b'{"id":1,"method":"status"}\n' * 20_000,)
     ),
-    "64 follow, read nothing": lambda path: _connects(path, _HELLO + _FOLLOWED, count=_READERS),
-    "20 x 20,000 requests, unread": lambda path: _connects(
-        path, _HELLO + b'{"id":1,"method":"status"}\n' * 20_000, count=20
+    "64 x 64 long reads, unread": Kind(
+        _READERS, lambda: (_HELLO + b"".join(_READS % (n, n) for n in range(64)),)
     ),
-    "64 x 64 long reads, unread": lambda path: _connects(
-        path, _HELLO + b"".join(_COMMAND % (n, n) for n in range(64)), count=_READERS
-    ),
-    "8 change all, read nothing": lambda path: _connects(
-        path, _HELLO + b'{"id":1,"method":"resume","params":{"ids":null}}\n', count=8
+    "8 change all, read nothing": Kind(
+        8, lambda: (_HELLO + b'{"id":1,"method":"resume","params":{"ids":null}}\n',)
     ),
 }
 
 
+def _odd_lines() -> tuple[bytes, ...]:
+    return (
+        b'{"id":1,"method":"find","params":' + b'{"id":' * 500_000 + b"\n",
+        b"[" * 4_000_000 + b"\n",
+        _WORD + b'aa","' * 700_000 + b'"]}}\n',
+        b'{"id":1,"method":"add","params":{"requests":[' + b"{}," * 1_000_000 + b"{}]}}\n",
+        b'{"id":1,"method":5,"params":[]}\n' * 10_000,
+    )
+
+
 def main() -> None:
     """Be the clients of a kind until stdin ends."""
-    name, path = sys.argv[1:]
-    if name == "attach":
+    name, path, count = sys.argv[1:]
+    if name == _ATTACH:
         _attach_and_die(path)
         return
-    made = _KINDS[name](path)
+    made = _connects(path, int(count), *_KINDS[name].lines())
     print(len(made), flush=True)
     sys.stdin.read()
 
