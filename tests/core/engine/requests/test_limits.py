@@ -41,6 +41,13 @@ def clock() -> Hourglass:
     return Hourglass(local("08:00:00"))
 
 
+async def pass_by(clock: Hourglass, seconds: float) -> None:
+    """Let so much time go by for all that wait."""
+    while clock.passed < seconds:
+        await clock.asleep(4)
+        clock.advance()
+
+
 class TestRate:
     async def test_downloads_share_the_limit_of_all(
         self, workspace: Workspace, fault_server: FaultServer, clock: Hourglass
@@ -50,9 +57,7 @@ class TestRate:
         downloads = await engine.add(
             [workspace.request(fault_server.file(name, DATA)) for name in "abc"]
         )
-        while clock.passed < seconds:
-            await clock.asleep(4)
-            clock.advance()
+        await pass_by(clock, seconds)
         counts = [(await engine.find(d.id)).progress.bytes_downloaded for d in downloads]
         assert sum(counts) <= rate * (clock.passed + BURST)
         assert sum(counts) == pytest.approx(rate * seconds, rel=0.03)
@@ -66,9 +71,7 @@ class TestRate:
         downloads = await engine.add(
             [workspace.request(fault_server.file(name, DATA)) for name in "abc"]
         )
-        while clock.passed < seconds:
-            await clock.asleep(4)
-            clock.advance()
+        await pass_by(clock, seconds)
         await engine.pause(None)
         kept = [(await engine.find(d.id)).progress.bytes_downloaded for d in downloads]
         assert sum(kept) > rate * (clock.passed + BURST), "more had come than was let through"
